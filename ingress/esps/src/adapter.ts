@@ -1,0 +1,216 @@
+import type { EmailEvent, EventType } from '@email-events/schemas';
+
+/**
+ * What the pipeline knows of one ESP: how it signs (verify) and what it says (split, normalize).
+ * Pure: no I/O, no clock, no environment. Same input, same output. What needs the outside world
+ * (fetching a certificate, remembering a token) is asked of the caller by way of the verdict.
+ */
+export interface EspAdapter {
+  /** Slug: file name, fixture folder, `esp` field. */
+  readonly name: string;
+  /** Name as the vendor writes it. */
+  readonly title: string;
+  /** Pages the facts were taken from. */
+  readonly documentation: readonly string[];
+  readonly http: HttpFacts;
+  /** What it needs to be told in order to verify: for start-up checks, for documentation and for `inspect`. */
+  readonly credentials: CredentialFacts;
+  /**
+   * Parses keys once, at start. Throws EspConfigError with a message for the operator if a secret or an option
+   * is missing, empty or unusable: a source that cannot verify must not start.
+   */
+  verifier(settings: VerifierSettings): Verifier;
+  /**
+   * Cuts a request's body into items, in order. Throws Refusal if the body as a whole cannot be read.
+   * No items (a test request, an empty batch) is fine.
+   */
+  split(request: EspRequest): readonly Item[];
+  /**
+   * Reads one item. Several events when it names several recipients; none when it says nothing about a message
+   * (a destination check). Unknown types are `other`. Throws Refusal if it cannot be read.
+   */
+  normalize(item: Item, request: EspRequest): readonly EspEvent[];
+  /** Keys of an item (dotted path, arrays as []) that normalize reads or leaves out on purpose, for the `unmapped` check. */
+  readonly facts: EspFacts;
+}
+
+/** A request as received, or as read back from email.raw (then with the kept headers only). */
+export interface EspRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  /** Lower-case names; repeated headers joined by ", ". */
+  readonly headers: { readonly [name: string]: string | undefined };
+  readonly body: Buffer;
+  /** Epoch milliseconds. The only clock an adapter sees. */
+  readonly receivedAt: number;
+}
+
+export interface HttpFacts {
+  /** Methods that carry events. */
+  readonly methods: readonly ('POST' | 'GET')[];
+  /** Methods answered 200 without verification because the ESP probes the URL with them. */
+  readonly probes: readonly ('GET' | 'HEAD')[];
+  /** Accepted media types of the body; empty: any. */
+  readonly contentTypes: readonly string[];
+  /** Headers (lower case) that normalize needs, so they are kept in the raw record. */
+  readonly keepHeaders: readonly string[];
+  /** Statuses as this ESP understands them. */
+  readonly answers: {
+    /** "Come again": it retries on this one. */
+    readonly later: number;
+    /** "Wrong signature": 401 unless this ESP needs another. */
+    readonly unauthorized: number;
+    /** WWW-Authenticate for 401, where the ESP sends credentials only when asked. */
+    readonly challenge?: string;
+  };
+  /** Largest body the ESP sends, bytes, if documented. */
+  readonly maxBodyBytes?: number;
+  /** Published sender addresses (CIDR), with the date they were read; a default an operator may use, never enforced by itself. */
+  readonly addresses?: { readonly asOf: string; readonly cidrs: readonly string[] };
+}
+
+export interface CredentialFacts {
+  /** What one secret is, in words: "public key, base64 SPKI". Null: the ESP has no secret (SES). */
+  readonly secret: string | null;
+  readonly options: readonly {
+    readonly name: string;
+    readonly required: boolean;
+    readonly description: string;
+  }[];
+}
+
+export interface VerifierSettings {
+  /** All valid secrets, newest first: rotation without downtime. */
+  readonly secrets: readonly string[];
+  /** Values are strings, lists of strings or maps of strings, as the adapter's credentials say. */
+  readonly options: { readonly [name: string]: unknown };
+}
+
+export interface Verifier {
+  /** Never throws: malformed input is a refusal. `resources` holds what an earlier verdict asked for. */
+  verify(request: EspRequest, resources?: Resources): Verdict;
+}
+
+/** Fetched documents by URL. */
+export type Resources = ReadonlyMap<string, string>;
+
+export type Verdict =
+  | {
+      readonly outcome: 'verified';
+      /** Set when the request is no carrier of events but part of setting up the webhook. */
+      readonly handshake?: Handshake;
+      /** A single-use token: the caller refuses it when it comes back with another body. */
+      readonly replayToken?: string;
+    }
+  | { readonly outcome: 'refused'; readonly code: RefusalCode }
+  /** Ask again with this document. The adapter has checked that the URL can only lead to the vendor. */
+  | { readonly outcome: 'needs'; readonly url: string };
+
+export type Handshake =
+  /** Nothing to do but answer 200. */
+  | { readonly kind: 'acknowledge'; readonly note: string }
+  /** GET this URL (already checked), then answer 200. */
+  | { readonly kind: 'visit'; readonly url: string; readonly note: string };
+
+/** Why a request was not verified. The log and `inspect` show it; the sender does not see it. */
+export const REFUSAL_CODES = [
+  'SIGNATURE_MISSING',
+  'SIGNATURE_MALFORMED',
+  'SIGNATURE_WRONG',
+  'TIMESTAMP_MALFORMED',
+  'TIMESTAMP_STALE',
+  'TIMESTAMP_IN_FUTURE',
+  'CREDENTIALS_MISSING',
+  'CREDENTIALS_WRONG',
+  'TOPIC_NOT_ALLOWED',
+  'CERTIFICATE_URL_NOT_ALLOWED',
+  'CERTIFICATE_UNUSABLE',
+  'SUBSCRIBE_URL_NOT_ALLOWED',
+  'TEST_SECRET_NOT_ALLOWED',
+  'BODY_UNREADABLE',
+  'TOKEN_REPLAYED',
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+
+/** One vendor event cut out of a request. */
+export interface Item {
+  /** Position in the request, from 0. */
+  readonly index: number;
+  /** Parsed JSON (or form) value. Integers beyond 2^53 are strings or bigint, never rounded. */
+  readonly value: unknown;
+  /** Its text, for dead letters and `other` payloads. */
+  readonly text: string;
+}
+
+/** What an adapter says of one event; the pipeline adds ids and origin (see toEmailEvent). Absent and null mean the same. */
+export type EspEvent = {
+  readonly type: EventType;
+  readonly esp_event_type: string;
+  /** Epoch milliseconds. */
+  readonly occurred_at: number;
+  /** Bare address (no display name), empty if the event has no recipient. */
+  readonly recipient: string;
+  /**
+   * What makes it *that* event, after ESP, type and recipient: the vendor's event id where it can be trusted,
+   * else natural keys. Two different events never share it; every copy of one event does.
+   */
+  readonly identity: readonly (string | number | null | undefined)[];
+} & { readonly [K in SpokenField]?: EmailEvent[K] | undefined };
+
+type SpokenField = Exclude<
+  keyof EmailEvent,
+  | 'type'
+  | 'esp_event_type'
+  | 'occurred_at'
+  | 'recipient'
+  | 'recipient_domain'
+  | 'event_id'
+  | 'esp'
+  | 'source'
+  | 'received_at'
+  | 'request_id'
+  | 'raw_partition'
+  | 'raw_offset'
+  | 'item_index'
+>;
+
+/** A body or an item that cannot be read. Its code goes to the dead letter. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly code: NormalizeCode;
+  constructor(code: NormalizeCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export const NORMALIZE_CODES = [
+  /** The body is not what the content type says (invalid UTF-8, broken JSON, no list …). */
+  'NORMALIZE_BODY_UNREADABLE',
+  /** The item is no object or lacks what every event of this ESP has. */
+  'NORMALIZE_ITEM_INVALID',
+  'NORMALIZE_TIME_INVALID',
+  'NORMALIZE_RECIPIENT_MISSING',
+  /** The adapter failed in a way nobody foresaw. */
+  'NORMALIZE_UNEXPECTED',
+] as const;
+export type NormalizeCode = (typeof NORMALIZE_CODES)[number];
+
+/** A source's secrets or options cannot be used; the message names the option, never the value. */
+export class EspConfigError extends Error {
+  override readonly name = 'EspConfigError';
+}
+
+export interface EspFacts {
+  /** Vendor type → canonical type, as shown in the feature matrix. */
+  readonly eventTypes: { readonly [vendorType: string]: EventType };
+  /** How the ESP retries, in words. */
+  readonly retries: string;
+  /** Which field identifies an event, in words. */
+  readonly identity: string;
+  /** What this ESP cannot tell. */
+  readonly limitations: readonly string[];
+  /** Paths of an item that are known but deliberately not mapped. */
+  readonly ignored: readonly string[];
+}

@@ -1,0 +1,112 @@
+import { EVENT_TYPES, type EventType } from './event-types.ts';
+import type { schemas } from './generated/schemas.gen.ts';
+
+export type SchemaKey = keyof typeof schemas;
+
+/** Every topic name of the pipeline. Nothing else spells one. */
+export const topics = {
+  raw: 'email.raw',
+  normalized: 'email.internal.normalized',
+  seen: 'email.internal.seen',
+  recipientState: 'email.internal.recipient-state',
+  suppressions: 'email.suppressions',
+  deadLetters: 'email.dead-letters',
+  events: (type: EventType) => `email.events.${type}` as const,
+} as const;
+
+export const eventTopics: readonly string[] = EVENT_TYPES.map(topics.events);
+
+/** The event type that a topic carries, or undefined if it is no event topic. */
+export function eventTypeOf(topic: string): EventType | undefined {
+  return EVENT_TYPES.find((type) => topics.events(type) === topic);
+}
+
+export interface TopicSpec {
+  readonly name: string;
+  /** Schema of its values; null: plain bytes. */
+  readonly schema: SchemaKey | null;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** Topic-level broker settings. */
+  readonly config: { readonly [name: string]: string };
+  readonly doc: string;
+}
+
+export interface TopicSettings {
+  /** Partitions of email.raw. */
+  readonly rawPartitions: number;
+  /** Partitions of all topics that are keyed by recipient: they must agree, since they are co-partitioned. */
+  readonly partitions: number;
+  readonly deadLetterPartitions: number;
+  readonly replicationFactor: number;
+  readonly minInsyncReplicas: number;
+  readonly retention: {
+    readonly rawDays: number;
+    readonly normalizedDays: number;
+    /** The dedupe window. */
+    readonly seenDays: number;
+    readonly eventsDays: number;
+    readonly deadLettersDays: number;
+  };
+}
+
+const DAY_MS = 86_400_000;
+const MIB = 1_048_576;
+
+/** What `topics apply` makes true of the cluster. */
+export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
+  const { retention } = settings;
+  const topic = (
+    name: string,
+    schema: SchemaKey | null,
+    doc: string,
+    config: { [name: string]: string },
+    partitions = settings.partitions,
+  ): TopicSpec => ({
+    name,
+    schema,
+    doc,
+    partitions,
+    replicationFactor: settings.replicationFactor,
+    config: { 'min.insync.replicas': String(settings.minInsyncReplicas), ...config },
+  });
+  const keptFor = (days: number) => ({
+    'cleanup.policy': 'delete',
+    'retention.ms': String(days * DAY_MS),
+  });
+  const compacted = { 'cleanup.policy': 'compact' };
+  const bytes = (max: number) => ({ 'max.message.bytes': String(max) });
+
+  return [
+    topic(
+      topics.raw,
+      null,
+      'Requests of ESPs, byte for byte.',
+      { ...keptFor(retention.rawDays), ...bytes(2 * MIB) },
+      settings.rawPartitions,
+    ),
+    topic(topics.normalized, 'normalized', 'Events before deduplication, in batches.', {
+      ...keptFor(retention.normalizedDays),
+      ...bytes(4 * MIB),
+    }),
+    topic(topics.seen, 'seen', 'Changelog of the dedupe store.', keptFor(retention.seenDays)),
+    topic(topics.recipientState, 'recipientState', 'Changelog of the recipient store.', compacted),
+    ...EVENT_TYPES.map((type) =>
+      topic(topics.events(type), type, `Events of type ${type}.`, {
+        ...keptFor(retention.eventsDays),
+        ...bytes(2 * MIB),
+      }),
+    ),
+    topic(topics.suppressions, 'suppression', 'Suppression state by recipient.', compacted),
+    topic(
+      topics.deadLetters,
+      'deadLetter',
+      'What a stage could not process.',
+      { ...keptFor(retention.deadLettersDays), ...bytes(4 * MIB) },
+      settings.deadLetterPartitions,
+    ),
+  ];
+}
+
+/** Subject of a topic's values (Confluent's TopicNameStrategy). */
+export const subjectOf = (topic: string) => `${topic}-value`;
