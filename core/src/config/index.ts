@@ -1,0 +1,11 @@
+export { variableOf } from './environment.ts';
+export {
+  ConfigError,
+  type ConfigProblem,
+  loadConfig,
+  type PipelineConfig,
+  parseConfig,
+  type SourceConfig,
+} from './load.ts';
+export { referenceYaml } from './reference.ts';
+export { type Env, Secret } from './secret.ts';

@@ -1,0 +1,231 @@
+import { z } from 'zod';
+
+/** Marks a text that holds a secret or a reference to one; `loadConfig` turns it into a Secret. */
+export const SECRET = 'secret';
+
+const secret = (description: string) => z.string().meta({ description, format: SECRET });
+const port = (fallback: number, description: string) =>
+  z.int().min(0).max(65_535).default(fallback).describe(`${description} 0: any free port.`);
+const ms = (fallback: number, description: string) =>
+  z.int().min(1).default(fallback).describe(`${description} Milliseconds.`);
+const count = (fallback: number, description: string) =>
+  z.int().min(1).default(fallback).describe(description);
+const section = <S extends z.ZodRawShape>(shape: S, description: string) =>
+  z
+    .strictObject(shape)
+    .prefault({} as never)
+    .describe(description);
+
+const tls = section(
+  {
+    enabled: z.boolean().default(false).describe('Connect by TLS.'),
+    caFile: z.string().optional().describe('PEM file of the certificate authority; default: the system’s.'),
+    certFile: z.string().optional().describe('PEM file of the client certificate.'),
+    keyFile: z.string().optional().describe('PEM file of the client key.'),
+  },
+  'TLS to the brokers.',
+);
+
+const kafka = section(
+  {
+    brokers: z
+      .array(z.string().min(1))
+      .min(1)
+      .default(['127.0.0.1:9092'])
+      .describe('Bootstrap brokers, host:port.'),
+    clientId: z.string().default('email-events').describe('Client id; the service name is appended.'),
+    tls,
+    sasl: z
+      .strictObject({
+        mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('SASL mechanism.'),
+        username: z.string().describe('User name.'),
+        password: secret('Password.'),
+      })
+      .optional()
+      .describe('SASL credentials; leave out for none.'),
+    groupPrefix: z
+      .string()
+      .default('email-events')
+      .describe('Prefix of consumer groups and transactional ids: one per pipeline on a cluster.'),
+    connectionTimeoutMs: ms(3_000, 'Time to open a connection.'),
+    requestTimeoutMs: ms(15_000, 'Time for a broker to answer.'),
+    sessionTimeoutMs: ms(30_000, 'Silence after which a group member counts as dead.'),
+  },
+  'The Kafka cluster.',
+);
+
+const registry = section(
+  {
+    url: z.url().default('http://127.0.0.1:8081').describe('Base URL of the Confluent-compatible API.'),
+    username: z.string().optional().describe('User name for Basic authentication.'),
+    password: secret('Password for Basic authentication.').optional(),
+  },
+  'The schema registry.',
+);
+
+const topicSettings = section(
+  {
+    rawPartitions: count(6, 'Partitions of email.raw.'),
+    partitions: count(6, 'Partitions of every topic that is keyed by recipient. Fixed once there is data.'),
+    deadLetterPartitions: count(1, 'Partitions of email.dead-letters.'),
+    replicationFactor: count(1, 'Replicas of each partition; 3 in production.'),
+    minInsyncReplicas: count(1, 'Replicas that must have a write before it counts; 2 in production.'),
+    retention: section(
+      {
+        rawDays: count(30, 'Days that email.raw is kept: how far backfill can look back.'),
+        normalizedDays: count(7, 'Days that the internal topic is kept.'),
+        seenDays: count(7, 'The dedupe window: days that an event id is remembered.'),
+        eventsDays: count(14, 'Days that the typed topics are kept.'),
+        deadLettersDays: count(90, 'Days that dead letters are kept.'),
+      },
+      'How long records are kept.',
+    ),
+  },
+  'What `topics apply` creates.',
+);
+
+const source = z.strictObject({
+  esp: z.string().describe('ESP whose webhook this is.'),
+  secrets: z.array(secret('A valid secret.')).default([]).describe('Valid secrets, newest first.'),
+  options: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('What else the ESP needs (see the feature matrix).'),
+  verification: z
+    .literal('none')
+    .optional()
+    .describe('`none` accepts unsigned requests; refused off loopback.'),
+  allow: z.array(z.string()).default([]).describe('Addresses (CIDR) that may post; empty: any.'),
+  maxBodyBytes: count(1_048_576, 'Largest body.'),
+  requestsPerSecond: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Requests a second above which it gets 429; leave out for no limit.'),
+});
+
+const ingress = section(
+  {
+    host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+    port: port(8080, 'Port of the webhooks.'),
+    adminPort: port(
+      9080,
+      'Port of /healthz, /readyz and /metrics, on loopback unless adminHost says otherwise.',
+    ),
+    tls: z
+      .strictObject({
+        certFile: z.string().describe('PEM file of the certificate chain; read again when it changes.'),
+        keyFile: z.string().describe('PEM file of the key.'),
+      })
+      .optional()
+      .describe('Serve HTTPS; leave out behind a proxy that does.'),
+    trustedProxies: z
+      .array(z.string())
+      .default([])
+      .describe('Addresses (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed.'),
+    maxConnections: count(2_000, 'Open connections.'),
+    maxInFlightBytes: count(
+      67_108_864,
+      'Bytes of bodies being received or waiting for the broker; beyond it the answer is "later".',
+    ),
+    headersTimeoutMs: ms(10_000, 'Time to receive the headers.'),
+    requestTimeoutMs: ms(30_000, 'Time to receive a whole request.'),
+    keepAliveTimeoutMs: ms(60_000, 'Idle time of a kept connection.'),
+    publishTimeoutMs: ms(10_000, 'Time for the broker to acknowledge; beyond it the answer is "later".'),
+  },
+  'The ingress.',
+);
+
+const normalize = section(
+  {
+    adminPort: port(9081, 'Port of /healthz, /readyz and /metrics.'),
+    concurrency: count(3, 'Partitions handled at a time.'),
+  },
+  'The normalize processor.',
+);
+
+const events = section(
+  {
+    adminPort: port(9082, 'Port of /healthz, /readyz and /metrics.'),
+    concurrency: count(3, 'Partitions handled at a time.'),
+    stateDir: z
+      .string()
+      .default('.email-events/state')
+      .describe('Folder of the local stores. Losing it costs a restore, nothing else.'),
+    softBounces: section(
+      {
+        threshold: count(5, 'Consecutive soft bounces that suppress a recipient.'),
+        windowDays: count(30, 'Days within which they must fall.'),
+      },
+      'When soft bounces suppress.',
+    ),
+  },
+  'The events processor: dedupe, suppress, route.',
+);
+
+const sinks = section(
+  {
+    clickhouse: section(
+      {
+        adminPort: port(9083, 'Port of /healthz, /readyz and /metrics.'),
+        url: z.url().default('http://127.0.0.1:8123').describe('HTTP interface.'),
+        database: z.string().default('email').describe('Database.'),
+        username: z.string().default('default').describe('User name.'),
+        password: secret('Password.').optional(),
+        cluster: z
+          .string()
+          .optional()
+          .describe('Cluster name: migrations run ON CLUSTER with replicated engines.'),
+        batchRows: count(10_000, 'Rows after which a lane is written.'),
+        batchBytes: count(16_777_216, 'Bytes after which a lane is written.'),
+        flushMs: ms(1_000, 'Age of the oldest row after which a lane is written.'),
+        concurrency: count(2, 'Inserts at a time.'),
+      },
+      'Analytics in ClickHouse.',
+    ),
+    crm: section(
+      {
+        adminPort: port(9084, 'Port of /healthz, /readyz and /metrics.'),
+        kind: z
+          .enum(['http'])
+          .default('http')
+          .describe('Adapter. http: signed calls (Standard Webhooks) to a URL of yours.'),
+        url: z.url().default('http://127.0.0.1:8090/suppressions').describe('Where suppressions are sent.'),
+        secrets: z
+          .array(secret('A signing secret, whsec_….'))
+          .default([])
+          .describe('Signing secrets; a call carries one signature for each.'),
+        timeoutMs: ms(10_000, 'Time for the CRM to answer.'),
+        concurrency: count(8, 'Recipients written at a time.'),
+        dryRun: z.boolean().default(false).describe('Log what would be sent, send nothing.'),
+      },
+      'Suppressions to the CRM.',
+    ),
+  },
+  'The sinks.',
+);
+
+/** The whole configuration. Every key has a description; the reference file and the names of environment variables are derived from it. */
+export const pipelineSchema = z.strictObject({
+  kafka,
+  registry,
+  topics: topicSettings,
+  sources: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/), source)
+    .default({})
+    .describe('Webhooks by name: the last part of the URL.'),
+  ingress,
+  normalize,
+  events,
+  sinks,
+  adminHost: z.string().default('127.0.0.1').describe('Address of the admin ports.'),
+  log: section(
+    {
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe('Lowest level that is logged.'),
+    },
+    'Logs.',
+  ),
+});

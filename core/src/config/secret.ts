@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
+
+/** A value that never shows in a log, an error or JSON. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return '***';
+  }
+
+  toJSON(): string {
+    return '***';
+  }
+
+  [inspect.custom](): string {
+    return '***';
+  }
+}
+
+export type Env = { readonly [name: string]: string | undefined };
+
+/**
+ * Resolves `env:NAME` and `file:/path` (one trailing line end is dropped); any other text stands for itself.
+ * Throws with a message that names the place, never the value.
+ */
+export function resolveSecret(reference: string, env: Env): string {
+  const value = dereference(reference, env);
+  if (value.trim() === '') throw new Error(`${describe(reference)} is empty`);
+  return value;
+}
+
+function dereference(reference: string, env: Env): string {
+  if (reference.startsWith('env:')) {
+    const value = env[reference.slice(4)];
+    if (value === undefined) throw new Error(`environment variable ${reference.slice(4)} is not set`);
+    return value;
+  }
+  if (reference.startsWith('file:')) {
+    try {
+      return readFileSync(reference.slice(5), 'utf8').replace(/\r?\n$/, '');
+    } catch {
+      throw new Error(`file ${reference.slice(5)} cannot be read`);
+    }
+  }
+  return reference;
+}
+
+const describe = (reference: string) => (/^(env|file):/.test(reference) ? reference : 'the secret');

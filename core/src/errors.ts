@@ -1,0 +1,46 @@
+/**
+ * What to do about an error, decided where it is understood and acted on in one place per service.
+ * reject: tell the sender no. retry: may work later. deadletter: this record never will. fatal: stop, commit nothing.
+ */
+export type Disposition = 'reject' | 'retry' | 'deadletter' | 'fatal';
+
+/** Every code this project's services give, with what it means for an operator. README lists them from here. */
+export const ERROR_CODES = {
+  CONFIG_INVALID: 'The configuration has problems; all are listed with their paths.',
+  CONFIG_UNREADABLE: 'The configuration file cannot be read or is no YAML.',
+  KAFKA_UNREACHABLE: 'No broker answers.',
+  KAFKA_TOPIC_MISSING:
+    'A topic is missing or has another partition count than configured: run `topics apply`.',
+  KAFKA_RECORD_TOO_LARGE: 'A record exceeds what its topic takes.',
+  KAFKA_FENCED: 'Another instance owns the partition now; this one lets go of it.',
+  KAFKA_PUBLISH_FAILED: 'The broker did not acknowledge in time.',
+  STATE_RESTORE_FAILED: 'The changelog could not be read to its end.',
+  STATE_UNUSABLE: 'The local store is corrupt or foreign; it is rebuilt from the changelog.',
+  EVENTS_RECORD_UNREADABLE: 'A record of the internal topic cannot be decoded.',
+  SINK_RECORD_UNREADABLE: 'A record cannot be decoded by the sink.',
+  SINK_UNAVAILABLE: 'The sink cannot work now; its partitions wait.',
+  SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
+  SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export class PipelineError extends Error {
+  override readonly name = 'PipelineError';
+  readonly code: ErrorCode;
+  readonly disposition: Disposition;
+
+  constructor(code: ErrorCode, disposition: Disposition, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.disposition = disposition;
+  }
+}
+
+/** Code of any error, for logs: its own `code` or `type`, else its class name. */
+export function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return 'UNKNOWN';
+  const { code, type, name } = error as { code?: unknown; type?: unknown; name?: unknown };
+  for (const text of [code, type, name]) if (typeof text === 'string' && text !== '') return text;
+  return 'UNKNOWN';
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
+import type { PipelineConfig } from '../config/index.ts';
+import type { Logger } from '../log.ts';
+
+type KafkaSettings = PipelineConfig['kafka'];
+
+/** The one place where kafkajs is set up: addresses, TLS, SASL, time-outs, and its log lines as ours. */
+export function createKafka(settings: KafkaSettings, service: string, log: Logger): Kafka {
+  silenceNegativeTimeoutWarning();
+  const { brokers, clientId, connectionTimeoutMs, requestTimeoutMs } = settings;
+  return new Kafka({
+    brokers,
+    clientId: `${clientId}-${service}`,
+    connectionTimeout: connectionTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    // Short first steps: right after a commit a transaction may meet CONCURRENT_TRANSACTIONS for some milliseconds.
+    retry: { initialRetryTime: 20, factor: 0.2, multiplier: 2, maxRetryTime: 2_000, retries: 8 },
+    ...tlsOf(settings),
+    ...(settings.sasl ? { sasl: saslOf(settings.sasl) } : {}),
+    logLevel: logLevel.WARN,
+    logCreator: () => logEntry(log),
+  });
+}
+
+function tlsOf({ tls }: KafkaSettings): Pick<KafkaConfig, 'ssl'> {
+  if (!tls.enabled) return {};
+  const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file, 'utf8'));
+  const [ca, cert, key] = [read(tls.caFile), read(tls.certFile), read(tls.keyFile)];
+  return { ssl: { ...(ca ? { ca: [ca] } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) } };
+}
+
+function saslOf({ mechanism, username, password }: NonNullable<KafkaSettings['sasl']>): SASLOptions {
+  return { mechanism, username, password: password.reveal() } as SASLOptions;
+}
+
+function logEntry(log: Logger) {
+  const levels = { [logLevel.ERROR]: 'warn', [logLevel.WARN]: 'warn' } as { [level: number]: 'warn' };
+  return ({
+    level,
+    namespace,
+    log: entry,
+  }: {
+    level: logLevel;
+    namespace: string;
+    log: { message: string };
+  }) => {
+    // What kafkajs calls an error it mostly retries by itself; what it does not reaches us as a rejection.
+    log[levels[level] ?? 'debug']({ component: `kafkajs ${namespace}`.trim() }, entry.message);
+  };
+}
+
+let silenced = false;
+/** kafkajs computes a negative delay once per process on Node 24; harmless, and the only warning that is dropped. */
+function silenceNegativeTimeoutWarning(): void {
+  if (silenced) return;
+  silenced = true;
+  const { emitWarning } = process;
+  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+    const [first] = rest;
+    const name =
+      warning instanceof Error
+        ? warning.name
+        : typeof first === 'string'
+          ? first
+          : (first as { type?: string })?.type;
+    if (name === 'TimeoutNegativeWarning') return;
+    (emitWarning as (...all: unknown[]) => void).call(process, warning, ...rest);
+  }) as typeof process.emitWarning;
+}

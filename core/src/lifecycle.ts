@@ -1,0 +1,72 @@
+import { codeOf, PipelineError } from './errors.ts';
+import type { Logger } from './log.ts';
+
+/** A running service: what `start` hands back. */
+export interface RunningService {
+  /** Ports it listens on, for whoever started it with port 0. */
+  readonly ports: { readonly [name: string]: number };
+  /**
+   * Stops taking work, finishes or hands over what is under way, commits, closes. Each step has its deadline.
+   * May be called twice; never throws.
+   */
+  stop(): Promise<void>;
+  /** Resolves when it has stopped; rejects with the error that made it stop by itself. */
+  readonly done: Promise<void>;
+}
+
+export interface StopStep {
+  readonly name: string;
+  readonly deadlineMs: number;
+  run(): Promise<unknown> | unknown;
+}
+
+/** Runs the steps in order; one that fails or takes too long is logged and does not keep the rest from running. */
+export async function runStopSteps(steps: readonly StopStep[], log: Logger): Promise<void> {
+  for (const step of steps) {
+    try {
+      await withDeadline(Promise.resolve(step.run()), step.deadlineMs, step.name);
+    } catch (error) {
+      log.error({ code: codeOf(error), step: step.name, err: error }, 'a step of the shutdown failed');
+    }
+  }
+}
+
+/** Rejects with SERVICE_STOP_TIMEOUT if the promise is not settled in time. The work itself goes on. */
+export function withDeadline<T>(promise: Promise<T>, deadlineMs: number, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () =>
+        reject(
+          new PipelineError('SERVICE_STOP_TIMEOUT', 'fatal', `${what}: not done after ${deadlineMs} ms`),
+        ),
+      deadlineMs,
+    );
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/**
+ * The main function of a service process: SIGTERM and SIGINT stop it, a parent that goes away stops it
+ * (IPC channel), and the exit code says whether it stopped as asked (0) or by itself (1).
+ */
+export async function runAsProcess(start: () => Promise<RunningService>, log: Logger): Promise<void> {
+  const service = await start().catch((error) => {
+    log.fatal({ code: codeOf(error), err: error }, 'cannot start');
+    process.exit(1);
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= service.stop();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
+  process.on('disconnect', stop);
+  if (process.send) process.send({ ready: true, ports: service.ports });
+  try {
+    await service.done;
+    await stopping;
+  } catch (error) {
+    log.fatal({ code: codeOf(error), err: error }, 'stopped by an error');
+    process.exit(1);
+  }
+  process.exit(0);
+}
