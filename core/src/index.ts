@@ -5,5 +5,6 @@ export * from './kafka/client.ts';
 export * from './lifecycle.ts';
 export * from './log.ts';
 export * from './metrics.ts';
+export * from './raw-record.ts';
 export * from './service-main.ts';
 export * from './sink.ts';
