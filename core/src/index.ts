@@ -1,5 +1,6 @@
 export * from './admin-server.ts';
 export * from './config/index.ts';
+export * from './dead-letter.ts';
 export * from './errors.ts';
 export * from './kafka/client.ts';
 export * from './lifecycle.ts';

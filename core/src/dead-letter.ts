@@ -1,0 +1,64 @@
+import { type DeadLetter, partitionOf } from '@email-events/schemas';
+
+/** A Kafka record as stages read it. */
+export interface InputRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: { readonly [name: string]: Buffer };
+  /** Epoch milliseconds. */
+  readonly timestamp: number;
+}
+
+/** Why a stage gave up on a record, and what is known of it. */
+export interface Failure {
+  readonly stage: string;
+  readonly code: string;
+  /** Without addresses or payload. */
+  readonly message: string;
+  readonly attempts?: number;
+  /** Epoch milliseconds. */
+  readonly firstAt: number;
+  readonly lastAt?: number;
+  readonly item?: { readonly index: number; readonly bytes: Buffer | null };
+  readonly esp?: string | null;
+  readonly source?: string | null;
+  readonly requestId?: string | null;
+  /** False when another dead letter of the same record, that of its first bad item, carries the value. */
+  readonly carriesValue?: boolean;
+}
+
+/** The dead letter of a record: everything needed to understand it and to send it back where it came from. */
+export function deadLetterOf(record: InputRecord, failure: Failure): DeadLetter {
+  return {
+    stage: failure.stage,
+    code: failure.code,
+    message: failure.message,
+    attempts: failure.attempts ?? 1,
+    first_at: failure.firstAt,
+    last_at: failure.lastAt ?? failure.firstAt,
+    origin_topic: record.topic,
+    origin_partition: record.partition,
+    origin_offset: record.offset,
+    item_index: failure.item?.index ?? null,
+    item: failure.item?.bytes ?? null,
+    esp: failure.esp ?? null,
+    source: failure.source ?? null,
+    request_id: failure.requestId ?? null,
+    key: record.key,
+    value: (failure.carriesValue ?? true) ? record.value : null,
+    headers: { ...record.headers },
+  };
+}
+
+/** Key of a dead letter: origin coordinates, so that all dead letters of a record stay together. */
+export function deadLetterKey(letter: DeadLetter): string {
+  const origin = `${letter.origin_topic}/${letter.origin_partition}/${letter.origin_offset}`;
+  return letter.item_index === null ? origin : `${origin}/${letter.item_index}`;
+}
+
+export function deadLetterPartition(letter: DeadLetter, partitions: number): number {
+  return partitionOf(`${letter.origin_topic}/${letter.origin_partition}/${letter.origin_offset}`, partitions);
+}
