@@ -30,7 +30,7 @@ export interface EspAdapter {
    * (a destination check). Unknown types are `other`. Throws Refusal if it cannot be read.
    */
   normalize(item: Item, request: EspRequest): readonly EspEvent[];
-  /** Keys of an item (dotted path, arrays as []) that normalize reads or leaves out on purpose, for the `unmapped` check. */
+  /** What is known of the ESP besides: documentation, and the `unmapped` check of the contract suite. */
   readonly facts: EspFacts;
 }
 
@@ -53,7 +53,7 @@ export interface HttpFacts {
   readonly probes: readonly ('GET' | 'HEAD')[];
   /** Accepted media types of the body; empty: any. */
   readonly contentTypes: readonly string[];
-  /** Headers (lower case) that normalize needs, so they are kept in the raw record. */
+  /** Headers (lower case) that normalize needs, so they are kept in the raw record; content-type always is. */
   readonly keepHeaders: readonly string[];
   /** Statuses as this ESP understands them. */
   readonly answers: {
@@ -90,6 +90,8 @@ export interface VerifierSettings {
 export interface Verifier {
   /** Never throws: malformed input is a refusal. `resources` holds what an earlier verdict asked for. */
   verify(request: EspRequest, resources?: Resources): Verdict;
+  /** Query parameters whose value is a secret: the caller blanks them in what it keeps and logs. */
+  readonly secretParameters?: readonly string[];
 }
 
 /** Fetched documents by URL. */
@@ -139,7 +141,7 @@ export interface Item {
   readonly index: number;
   /** Parsed JSON (or form) value. Integers beyond 2^53 are strings or bigint, never rounded. */
   readonly value: unknown;
-  /** Its text, for dead letters and `other` payloads. */
+  /** Its text, for dead letters and `other` payloads. May be a getter: it is only read when it is needed. */
   readonly text: string;
 }
 
@@ -211,6 +213,6 @@ export interface EspFacts {
   readonly identity: string;
   /** What this ESP cannot tell. */
   readonly limitations: readonly string[];
-  /** Paths of an item that are known but deliberately not mapped. */
+  /** Paths in an item's value that are known but left out on purpose: dotted, list elements as `[]`, a subtree as `path.*`. */
   readonly ignored: readonly string[];
 }

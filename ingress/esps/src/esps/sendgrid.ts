@@ -1,0 +1,263 @@
+import type { EmailDropped, EventType } from '@email-events/schemas';
+import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
+import { Refusal } from '../adapter.ts';
+import {
+  firstText,
+  flag,
+  integer,
+  itemObject,
+  messageId,
+  metadataValue,
+  recipientOf,
+  required,
+  tagsOf,
+  text,
+} from '../reading/fields.ts';
+import { JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
+import { type BounceCategory, bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { epochTime } from '../reading/time.ts';
+import { ecdsaMatches, ecPublicKeys } from '../schemes/ecdsa.ts';
+import { fromBase64 } from '../schemes/encoding.ts';
+import { staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
+import { checkSettings } from '../schemes/settings.ts';
+
+// Seen 2026-11: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+const SIGNATURE = 'x-twilio-email-event-webhook-signature';
+const TIMESTAMP = 'x-twilio-email-event-webhook-timestamp';
+
+// Retries go on for 24 h and it is not documented whether they are signed anew.
+const WINDOW_SECONDS = 25 * 3600;
+
+const EVENT_TYPES = {
+  processed: 'queued',
+  deferred: 'deferred',
+  delivered: 'delivered',
+  bounce: 'bounced',
+  dropped: 'dropped',
+  open: 'opened',
+  click: 'clicked',
+  spamreport: 'complained',
+  unsubscribe: 'unsubscribed',
+  group_unsubscribe: 'unsubscribed',
+  group_resubscribe: 'subscribed',
+  account_status_change: 'other',
+} as const satisfies { [vendor: string]: EventType };
+const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+
+/** Classes that name one cause; the others are looked up in the SMTP answer. */
+const CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
+  ['invalid address', 'invalid_mailbox'],
+  ['content', 'content'],
+  ['reputation', 'policy'],
+  ['frequency or volume too high', 'policy'],
+]);
+
+const DROP_REASONS: readonly (readonly [RegExp, EmailDropped['drop_reason']])[] = [
+  [/bounced address/i, 'bounced'],
+  [/unsubscribed address/i, 'unsubscribed'],
+  [/spam reporting address/i, 'complained'],
+  [/spam content/i, 'spam'],
+  [/^invalid$|invalid (?:address|email|recipient)/i, 'invalid'],
+];
+
+// Custom arguments are merged into the event: what is none of SendGrid's own names is the sender's.
+const OWN_NAMES: ReadonlySet<string> = new Set(
+  `email timestamp event sg_event_id sg_message_id smtp-id category asm_group_id reason status response attempt type
+   bounce_classification useragent ip url url_offset sg_machine_open marketing_campaign_id marketing_campaign_name
+   marketing_campaign_version marketing_campaign_split_id singlesend_id singlesend_name mc_stats mc_auto_id
+   mc_auto_name mc_auto_step_id mc_pod_id phase_id newsletter pool send_at tls cert_err sg_content_type sg_template_id
+   sg_template_name sg_user_id`.split(/\s+/),
+);
+// Names that are SendGrid's only in mail of its Marketing Campaigns, and anybody's elsewhere.
+const CAMPAIGN_NAMES: ReadonlySet<string> = new Set(['template_id', 'template_hash', 'template_version_id']);
+
+const credentials = {
+  secret: 'public key of the signed event webhook, base64 SPKI',
+  options: [TOLERANCE_OPTION],
+} as const;
+
+export const sendgrid = {
+  name: 'sendgrid',
+  title: 'Twilio SendGrid',
+  documentation: [
+    'https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event',
+    'https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features',
+  ],
+  http: {
+    methods: ['POST'],
+    probes: [],
+    contentTypes: ['application/json'],
+    keepHeaders: [],
+    answers: { later: 503, unauthorized: 401 },
+    maxBodyBytes: 1_048_576,
+  },
+  credentials,
+  verifier,
+  split,
+  normalize,
+  facts: {
+    eventTypes: EVENT_TYPES,
+    retries: 'at growing intervals for 24 h, unless the answer is 2xx',
+    identity: 'sg_event_id; without one, the whole item',
+    limitations: [
+      'Unsigned unless signing is switched on for the webhook.',
+      'sg_message_id is kept whole; the X-Message-Id of the send API is its part before ".filter", ".recvd" or the first dot.',
+      'A custom argument with the name of one of SendGrid’s own fields cannot be told from it.',
+      'Says nothing about the link or method of an unsubscribe, nor which receiving server accepted.',
+    ],
+    ignored: ['url_offset.*', 'newsletter.newsletter_user_list_id', 'newsletter.newsletter_send_id'],
+  },
+} as const satisfies EspAdapter;
+
+function verifier(settings: VerifierSettings) {
+  checkSettings('sendgrid', credentials, settings);
+  const keys = ecPublicKeys('sendgrid', settings.secrets);
+  const window = windowOf(settings, WINDOW_SECONDS);
+  return {
+    verify({ headers, body, receivedAt }: EspRequest): Verdict {
+      const encoded = headers[SIGNATURE];
+      const timestamp = headers[TIMESTAMP];
+      if (!encoded || !timestamp) return { outcome: 'refused', code: 'SIGNATURE_MISSING' };
+      const signature = fromBase64(encoded);
+      if (!signature) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
+      const stale = staleness(timestamp, receivedAt, window);
+      if (stale) return { outcome: 'refused', code: stale };
+      return ecdsaMatches(keys, Buffer.concat([Buffer.from(timestamp), body]), signature)
+        ? { outcome: 'verified' }
+        : { outcome: 'refused', code: 'SIGNATURE_WRONG' };
+    },
+  };
+}
+
+function split({ body }: EspRequest): readonly Item[] {
+  const events = parseBody(body);
+  if (!Array.isArray(events)) throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is not a list');
+  const items: Item[] = new Array(events.length);
+  for (let index = 0; index < events.length; index++) items[index] = new JsonItem(index, events[index]);
+  return items;
+}
+
+function normalize(item: Item): readonly EspEvent[] {
+  const event = itemObject(item.value);
+  const vendorType = required(event.event, 'event');
+  const type = TYPES.get(vendorType.toLowerCase()) ?? 'other';
+  const id = text(event.sg_event_id);
+  return [
+    {
+      type,
+      esp_event_type: vendorType,
+      occurred_at: epochTime(event.timestamp),
+      recipient: type === 'other' ? (text(event.email)?.trim() ?? '') : recipientOf(event.email),
+      // Ids are base64 whose padding came and went. An absent id says nothing, so then all there is identifies it.
+      identity: id === null ? ['item', item.text] : ['id', withoutPadding(id)],
+      esp_event_id: id,
+      esp_message_id: text(event.sg_message_id),
+      message_id: messageId(event['smtp-id']),
+      campaign: campaignOf(event),
+      variant: variantOf(event),
+      stream: text(event.asm_group_id),
+      tags: tagsOf(event.category),
+      metadata: customArguments(event),
+      ...details(type, event, item),
+    },
+  ];
+}
+
+function details(type: EventType, event: JsonObject, item: Item): Partial<EspEvent> {
+  switch (type) {
+    case 'delivered':
+      return { smtp_response: text(event.response) };
+    case 'deferred':
+      return deferral(event);
+    case 'bounced':
+      return bounce(event);
+    case 'dropped':
+      return { drop_reason: dropReason(text(event.reason)), diagnostic: text(event.reason) };
+    case 'opened':
+      return { ...client(event), is_machine: flag(event.sg_machine_open) };
+    case 'clicked':
+      return { ...client(event), url: text(event.url), is_machine: flag(event.sg_machine_open) };
+    case 'unsubscribed':
+    case 'subscribed':
+      return { ...client(event), scope: scopeOf(type, event) };
+    case 'other':
+      return { payload: item.text };
+    case 'queued':
+    case 'complained':
+      return {};
+  }
+}
+
+function deferral(event: JsonObject): Partial<EspEvent> {
+  const answer = firstText(event.response, event.reason);
+  const smtp = smtpFacts(answer, undefined, event.status);
+  return {
+    attempt: integer(event.attempt),
+    smtp_code: smtp.code,
+    enhanced_status: smtp.enhanced,
+    diagnostic: answer,
+  };
+}
+
+function bounce(event: JsonObject): Partial<EspEvent> {
+  const answer = firstText(event.reason, event.response);
+  const smtp = smtpFacts(answer, undefined, event.status);
+  const kind = text(event.type)?.toLowerCase();
+  const classification = text(event.bounce_classification)?.toLowerCase();
+  return {
+    // "blocked": the provider refused this message, whatever the status says; the address stays usable.
+    bounce_class: kind === 'blocked' ? 'soft' : kind === 'bounce' ? 'hard' : bounceClass(smtp, answer),
+    bounce_category: CATEGORIES.get(classification ?? '') ?? bounceCategory(smtp, answer),
+    smtp_code: smtp.code,
+    enhanced_status: smtp.enhanced,
+    diagnostic: answer,
+  };
+}
+
+function dropReason(reason: string | null): EmailDropped['drop_reason'] {
+  return DROP_REASONS.find(([pattern]) => pattern.test(reason ?? ''))?.[1] ?? 'other';
+}
+
+function client(event: JsonObject): Partial<EspEvent> {
+  return { user_agent: text(event.useragent), ip: text(event.ip) };
+}
+
+function scopeOf(type: EventType, event: JsonObject): string {
+  if (text(event.event)?.toLowerCase() === 'unsubscribe') return 'all';
+  const group = text(event.asm_group_id);
+  if (group !== null) return group;
+  // Without the group, leaving is read as leaving all (too much is safe); joining cannot be.
+  if (type === 'unsubscribed') return 'all';
+  throw new Refusal('NORMALIZE_ITEM_INVALID', 'asm_group_id is missing');
+}
+
+function campaignOf(event: JsonObject): string | null {
+  return firstText(
+    event.marketing_campaign_name,
+    event.singlesend_name,
+    event.mc_auto_name,
+    event.marketing_campaign_id,
+    event.singlesend_id,
+    event.mc_auto_id,
+    objectOf(event.newsletter).newsletter_id,
+  );
+}
+
+function variantOf(event: JsonObject): string | null {
+  const variant = firstText(event.marketing_campaign_version, event.marketing_campaign_split_id);
+  return variant ?? (event.singlesend_id === undefined ? null : text(event.template_id));
+}
+
+function customArguments(event: JsonObject): { [key: string]: string } {
+  const metadata: { [key: string]: string } = {};
+  for (const key in event) {
+    if (OWN_NAMES.has(key)) continue;
+    if (CAMPAIGN_NAMES.has(key) && event.mc_stats !== undefined) continue;
+    metadata[key] = metadataValue(event[key]);
+  }
+  return metadata;
+}
+
+function withoutPadding(id: string): string {
+  return id.endsWith('=') ? id.replace(/=+$/, '') : id;
+}

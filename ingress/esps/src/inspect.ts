@@ -1,0 +1,85 @@
+import { type EmailEvent, type EventType, schemas } from '@email-events/schemas';
+import {
+  type EspAdapter,
+  type EspRequest,
+  type NormalizeCode,
+  Refusal,
+  type RefusalCode,
+  type Resources,
+  type Verifier,
+} from './adapter.ts';
+import { toEmailEvent } from './event.ts';
+import { normalizeRequest } from './normalize.ts';
+
+/** A typed event as `inspect` shows it: `type`, then the Avro fields of that type; times are ISO 8601 text. */
+export type InspectedEvent = { readonly type: EventType } & { readonly [field: string]: unknown };
+
+/** What the pipeline would do with a request. */
+export interface Inspection {
+  readonly verified: boolean;
+  readonly reason: RefusalCode | null;
+  readonly handshake: boolean;
+  /** Empty unless verified. */
+  readonly events: readonly InspectedEvent[];
+  /** Items that cannot be read; index 0 with NORMALIZE_BODY_UNREADABLE stands for the whole body. */
+  readonly deadLetters: readonly { readonly index: number; readonly code: NormalizeCode }[];
+}
+
+export interface InspectInput {
+  readonly adapter: EspAdapter;
+  readonly verifier: Verifier;
+  readonly request: EspRequest;
+  /** Documents that verification may need (SES certificates), by URL. */
+  readonly resources?: Resources | undefined;
+  /** Shown in the events; the request has not passed through a source. */
+  readonly source?: string | undefined;
+}
+
+/** Never throws for anything in the request. */
+export function inspectRequest({ adapter, verifier, request, resources, source }: InspectInput): Inspection {
+  const verdict = verifier.verify(request, resources);
+  if (verdict.outcome !== 'verified') {
+    const reason = verdict.outcome === 'refused' ? verdict.code : 'CERTIFICATE_UNUSABLE';
+    return { verified: false, reason, handshake: false, events: [], deadLetters: [] };
+  }
+  if (verdict.handshake) {
+    return { verified: true, reason: null, handshake: true, events: [], deadLetters: [] };
+  }
+  return { verified: true, reason: null, handshake: false, ...read(adapter, request, source ?? 'inspect') };
+}
+
+function read(
+  adapter: EspAdapter,
+  request: EspRequest,
+  source: string,
+): Pick<Inspection, 'events' | 'deadLetters'> {
+  const events: InspectedEvent[] = [];
+  const deadLetters: { index: number; code: NormalizeCode }[] = [];
+  try {
+    for (const result of normalizeRequest(adapter, request).results) {
+      if ('code' in result) {
+        deadLetters.push({ index: result.index, code: result.code });
+        continue;
+      }
+      for (const event of result.events) {
+        const origin = { ...NOWHERE, esp: adapter.name, source, received_at: request.receivedAt };
+        events.push(shown(toEmailEvent(event, { ...origin, item_index: result.index })));
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    deadLetters.push({ index: 0, code: error.code });
+  }
+  return { events, deadLetters };
+}
+
+// A request that was only looked at has no place in email.raw.
+const NOWHERE = { request_id: '', raw_partition: -1, raw_offset: -1 };
+
+function shown(event: EmailEvent): InspectedEvent {
+  const shownEvent: { type: EventType; [field: string]: unknown } = { type: event.type };
+  for (const { name } of schemas[event.type].fields) shownEvent[name] = event[name as keyof EmailEvent];
+  shownEvent.occurred_at = new Date(event.occurred_at).toISOString();
+  shownEvent.received_at = new Date(event.received_at).toISOString();
+  return shownEvent;
+}

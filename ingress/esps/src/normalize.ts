@@ -1,0 +1,63 @@
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  type NormalizeCode,
+  Refusal,
+} from './adapter.ts';
+
+/** What one item of a request came to. */
+export type ItemResult =
+  | { readonly index: number; readonly events: readonly EspEvent[] }
+  /** Refused, alone: the other items go on. `item` is its text, null where not even that could be had. */
+  | {
+      readonly index: number;
+      readonly code: NormalizeCode;
+      readonly message: string;
+      readonly item: string | null;
+    };
+
+export interface NormalizedRequest {
+  readonly items: number;
+  /** In the order of the items. */
+  readonly results: readonly ItemResult[];
+}
+
+/** Splits a request and reads each item. Throws Refusal if the body as a whole cannot be read, and nothing else. */
+export function normalizeRequest(adapter: EspAdapter, request: EspRequest): NormalizedRequest {
+  const items = splitBody(adapter, request);
+  return { items: items.length, results: items.map((item) => readItem(adapter, item, request)) };
+}
+
+function splitBody(adapter: EspAdapter, request: EspRequest): readonly Item[] {
+  try {
+    return adapter.split(request);
+  } catch (error) {
+    throw asRefusal(error);
+  }
+}
+
+function readItem(adapter: EspAdapter, item: Item, request: EspRequest): ItemResult {
+  try {
+    return { index: item.index, events: adapter.normalize(item, request) };
+  } catch (error) {
+    const { code, message } = asRefusal(error);
+    return { index: item.index, code, message, item: textOf(item) };
+  }
+}
+
+function asRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  // The message of a foreign error may quote the payload, so only its kind is told.
+  const kind = error instanceof Error ? error.name : typeof error;
+  return new Refusal('NORMALIZE_UNEXPECTED', `the adapter failed with ${kind}`, { cause: error });
+}
+
+function textOf(item: Item): string | null {
+  try {
+    return item.text;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,106 @@
+import { Refusal } from '../adapter.ts';
+import { isObject, type JsonObject, stringifyJson } from './json.ts';
+
+const INT32_MAX = 2 ** 31 - 1;
+
+/** Text of a scalar; null for what is absent, empty, a list or an object. */
+export function text(value: unknown): string | null {
+  if (typeof value === 'string') return value === '' ? null : value;
+  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
+    return String(value);
+  return null;
+}
+
+/** First of them that has text. */
+export function firstText(...values: readonly unknown[]): string | null {
+  for (const value of values) {
+    const found = text(value);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** Whole number that fits an Avro int, out of a number or its text; else null. */
+export function integer(value: unknown): number | null {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isInteger(number) && Math.abs(number) <= INT32_MAX
+    ? number
+    : null;
+}
+
+export function flag(value: unknown): boolean | null {
+  return typeof value === 'boolean' ? value : null;
+}
+
+/** Tags out of one text or a list. */
+export function tagsOf(value: unknown): string[] {
+  if (!Array.isArray(value)) {
+    const one = text(value);
+    return one === null ? [] : [one];
+  }
+  const tags: string[] = [];
+  for (const entry of value) {
+    const tag = text(entry);
+    if (tag !== null) tags.push(tag);
+  }
+  return tags;
+}
+
+/** Key-value data out of an object: text as it is, anything else as JSON. */
+export function metadataOf(value: unknown): { [key: string]: string } {
+  const metadata: { [key: string]: string } = {};
+  if (isObject(value)) for (const key of Object.keys(value)) metadata[key] = metadataValue(value[key]);
+  return metadata;
+}
+
+export function metadataValue(value: unknown): string {
+  return typeof value === 'string' ? value : stringifyJson(value);
+}
+
+/** Address without display name and angle brackets, trimmed, case as given. Empty if there is none. */
+export function bareAddress(value: unknown): string {
+  if (typeof value !== 'string') return '';
+  const open = value.lastIndexOf('<');
+  if (open === -1) return value.trim();
+  const close = value.indexOf('>', open);
+  return value.slice(open + 1, close === -1 ? undefined : close).trim();
+}
+
+// Commas inside quotes, comments and angle brackets do not separate.
+const ADDRESS = /(?:"(?:\\.|[^"\\])*"|<[^>]*>|\([^)]*\)|[^",<(]|["<(])+/g;
+
+/** Addresses of a header such as To. */
+export function addressList(value: unknown): string[] {
+  const entries = Array.isArray(value)
+    ? value
+    : typeof value === 'string'
+      ? (value.match(ADDRESS) ?? [])
+      : [];
+  return entries.map(bareAddress).filter((address) => address !== '');
+}
+
+/** The recipient of an event. Throws Refusal if there is none. */
+export function recipientOf(value: unknown): string {
+  const address = bareAddress(value);
+  if (address === '') throw new Refusal('NORMALIZE_RECIPIENT_MISSING', 'the event names no recipient');
+  return address;
+}
+
+/** Message-ID without angle brackets. */
+export function messageId(value: unknown): string | null {
+  const id = text(value);
+  return id === null ? null : text(id.trim().replace(/^<|>$/g, ''));
+}
+
+/** The item as an object. Throws Refusal if it is none. */
+export function itemObject(value: unknown): JsonObject {
+  if (!isObject(value)) throw new Refusal('NORMALIZE_ITEM_INVALID', 'the item is not an object');
+  return value;
+}
+
+/** A field that every event of the ESP has. Throws Refusal if it is missing. */
+export function required(value: unknown, name: string): string {
+  const found = text(value);
+  if (found === null) throw new Refusal('NORMALIZE_ITEM_INVALID', `${name} is missing`);
+  return found;
+}

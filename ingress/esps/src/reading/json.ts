@@ -1,0 +1,76 @@
+import { isUtf8 } from 'node:buffer';
+import { type Item, Refusal } from '../adapter.ts';
+
+export type JsonObject = { readonly [key: string]: unknown };
+
+/** The body as text. Throws Refusal unless it is valid UTF-8; a byte order mark is dropped. */
+export function decodeText(body: Buffer): string {
+  if (!isUtf8(body)) throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is not valid UTF-8');
+  const text = body.toString('utf8');
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
+
+/** The body as JSON; integers beyond 2^53 become bigint. Throws Refusal if it is none. */
+export function parseBody(body: Buffer): unknown {
+  const text = decodeText(body);
+  try {
+    return parseJson(text);
+  } catch (cause) {
+    throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is not valid JSON', { cause });
+  }
+}
+
+// An integer of 16 or more digits after a structural character. Inside a string it only costs the slow path.
+const MAYBE_LONG_INTEGER = /[:[,\s]-?\d{16}/;
+const INTEGER = /^-?\d+$/;
+
+/** JSON.parse that keeps long integers as bigint. Throws SyntaxError. */
+export function parseJson(text: string): unknown {
+  // The reviver makes parsing several times slower, so it runs only where there may be something to save.
+  if (!MAYBE_LONG_INTEGER.test(text)) return JSON.parse(text);
+  return parseWithSource(text, (_key, value, { source }) =>
+    typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined && INTEGER.test(source)
+      ? BigInt(source)
+      : value,
+  );
+}
+
+/** JSON text of a parsed value: long integers come out with all their digits. */
+export function stringifyJson(value: unknown): string {
+  return (
+    JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? rawJson(String(inner)) : inner)) ??
+    'null'
+  );
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** An empty object for what is absent or something else, so that readers need no checks. */
+export function objectOf(value: unknown): JsonObject {
+  return isObject(value) ? value : NOTHING;
+}
+const NOTHING: JsonObject = Object.freeze({});
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** An item whose text is made only when somebody asks for it. */
+export class JsonItem implements Item {
+  readonly index: number;
+  readonly value: unknown;
+  constructor(index: number, value: unknown) {
+    this.index = index;
+    this.value = value;
+  }
+  get text(): string {
+    return stringifyJson(this.value);
+  }
+}
+
+// The language library of ES2024 does not declare these two yet; Node has both.
+type SourceReviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown;
+const parseWithSource = JSON.parse as (text: string, reviver: SourceReviver) => unknown;
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
