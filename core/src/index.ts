@@ -3,6 +3,12 @@ export * from './config/index.ts';
 export * from './dead-letter.ts';
 export * from './errors.ts';
 export * from './kafka/client.ts';
+export {
+  startTransactionalLoop,
+  type TransactionalLoop,
+  type TransactionalLoopOptions,
+} from './kafka/transact/loop.ts';
+export type { LastOffset, OutputRecord, OwnedPartition, Stage, Step } from './kafka/transact/stage.ts';
 export * from './lifecycle.ts';
 export * from './log.ts';
 export * from './metrics.ts';

@@ -1,0 +1,72 @@
+import { codeOf, PipelineError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import type { Lane } from './lane.ts';
+
+/**
+ * The lanes of the partitions this member owns. A lane is opened when its partition is assigned, let go of when it is
+ * not any more, and replaced after a failure.
+ */
+export class Lanes {
+  private readonly make: (partition: number) => Lane;
+  private readonly log: Logger;
+  private readonly open = new Map<number, Promise<Lane>>();
+
+  constructor(make: (partition: number) => Lane, log: Logger) {
+    this.make = make;
+    this.log = log;
+  }
+
+  /** After each rebalance. Opening starts at once, so that state is restored before the first record comes. */
+  assign(partitions: readonly number[]): void {
+    for (const partition of [...this.open.keys()]) {
+      if (!partitions.includes(partition)) void this.drop(partition);
+    }
+    // A failure shows up again when the first batch asks for the lane.
+    for (const partition of partitions) this.get(partition).catch(() => {});
+  }
+
+  get(partition: number): Promise<Lane> {
+    const existing = this.open.get(partition);
+    if (existing) return existing;
+    const lane = this.make(partition);
+    const opened = lane.open().then(
+      () => lane,
+      async (error) => {
+        await this.close(lane);
+        throw error;
+      },
+    );
+    this.open.set(partition, opened);
+    return opened;
+  }
+
+  async drop(partition: number): Promise<void> {
+    const lane = this.open.get(partition);
+    this.open.delete(partition);
+    const opened = await lane?.catch(() => undefined);
+    if (opened) await this.close(opened);
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.open.keys()].map((partition) => this.drop(partition)));
+  }
+
+  private async close(lane: Lane): Promise<void> {
+    await lane
+      .close()
+      .catch((error) => this.log.warn({ code: codeOf(error) }, 'a lane did not close cleanly'));
+  }
+}
+
+const FENCED = new Set([
+  'PRODUCER_FENCED',
+  'INVALID_PRODUCER_EPOCH',
+  'TRANSACTIONAL_ID_NOT_FOUND',
+  'INVALID_TXN_STATE',
+]);
+
+/** Another lane of the same partition was opened since. */
+export const isFenced = (error: unknown) => FENCED.has(codeOf(error)) || codeOf(error) === 'KAFKA_FENCED';
+
+/** Errors that trying again cannot mend. */
+export const isFatal = (error: unknown) => error instanceof PipelineError && error.disposition === 'fatal';

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { AssignerProtocol, type Kafka, type PartitionAssigner } from 'kafkajs';
+import type { InputRecord } from '../../dead-letter.ts';
+import { PipelineError } from '../../errors.ts';
+import { inputRecordOf } from '../input-record.ts';
+
+export interface PartitionRead {
+  readonly topic: string;
+  readonly partition: number;
+  readonly fromOffset: number;
+  readonly onRecord: (record: InputRecord) => void;
+  readonly until: (record: InputRecord) => boolean;
+  /** Longest silence before it counts as failed. */
+  readonly idleMs: number;
+}
+
+/**
+ * Reads committed records of one partition in order until one is the last wanted. kafkajs can only read as a group
+ * member, so it is the sole member of a throw-away group that is given this partition and commits nothing.
+ * Throws STATE_RESTORE_FAILED when nothing comes for too long.
+ */
+export async function readPartition(kafka: Kafka, read: PartitionRead): Promise<void> {
+  const consumer = kafka.consumer({
+    groupId: `restore-${randomUUID()}`,
+    partitionAssigners: [onlyPartition(read.topic, read.partition)],
+    maxWaitTimeInMs: 500,
+    maxBytesPerPartition: 8 * 1_048_576,
+    retry: { restartOnFailure: async () => false },
+  });
+  const end = Promise.withResolvers<void>();
+  let timer = setTimeout(() => {}, 0);
+  const expectMore = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => end.reject(silence(read)), read.idleMs);
+  };
+  const position = { next: read.fromOffset, done: false };
+  try {
+    expectMore();
+    consumer.on(consumer.events.CRASH, ({ payload }) => end.reject(payload.error));
+    await consumer.connect();
+    await consumer.subscribe({ topic: read.topic, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatch: async ({ batch }) => {
+        expectMore();
+        if (
+          consume(
+            batch.messages.map((message) => inputRecordOf(batch, message)),
+            read,
+            position,
+          )
+        )
+          end.resolve();
+      },
+    });
+    consumer.seek({ topic: read.topic, partition: read.partition, offset: String(read.fromOffset) });
+    await end.promise;
+  } finally {
+    clearTimeout(timer);
+    await consumer.disconnect();
+  }
+}
+
+/** True once the last wanted record was seen. Before the seek takes effect earlier records may come; they are left out. */
+function consume(
+  records: readonly InputRecord[],
+  { onRecord, until }: PartitionRead,
+  position: { next: number; done: boolean },
+): boolean {
+  for (const record of records) {
+    if (position.done || record.offset < position.next) continue;
+    position.next = record.offset + 1;
+    onRecord(record);
+    position.done = until(record);
+  }
+  return position.done;
+}
+
+function silence({ topic, partition, idleMs }: PartitionRead): PipelineError {
+  return new PipelineError(
+    'STATE_RESTORE_FAILED',
+    'retry',
+    `${topic}/${partition}: nothing read for ${idleMs} ms`,
+  );
+}
+
+const onlyPartition =
+  (topic: string, partition: number): PartitionAssigner =>
+  () => ({
+    name: 'only-partition',
+    version: 0,
+    assign: async ({ members }) =>
+      members.map(({ memberId }, i) => ({
+        memberId,
+        memberAssignment: AssignerProtocol.MemberAssignment.encode({
+          version: 0,
+          assignment: i === 0 ? { [topic]: [partition] } : {},
+          userData: Buffer.alloc(0),
+        }),
+      })),
+    protocol: ({ topics }) => ({
+      name: 'only-partition',
+      metadata: AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) }),
+    }),
+  });
