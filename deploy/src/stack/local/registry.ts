@@ -1,0 +1,55 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { registryAnswers } from '../probes.ts';
+import type { ProcessSpec } from './managed-process.ts';
+
+export interface RegistryOptions {
+  readonly java: string;
+  /** Folder of quarkus-run.jar. */
+  readonly app: string;
+  readonly dataDir: string;
+  readonly logFile: string;
+  readonly port: number;
+  readonly managementPort: number;
+}
+
+/** Base URL of the Confluent-compatible API. */
+export function registryUrl(port: number): string {
+  return `http://127.0.0.1:${port}/apis/ccompat/v7`;
+}
+
+export async function prepareRegistry(options: RegistryOptions): Promise<ProcessSpec> {
+  const { java, app, dataDir, logFile, port, managementPort } = options;
+  await mkdir(dataDir, { recursive: true });
+  const settings = {
+    'quarkus.http.host': '127.0.0.1',
+    'quarkus.http.port': port,
+    // Without these it opens a second port on all interfaces.
+    'quarkus.management.host': '127.0.0.1',
+    'quarkus.management.port': managementPort,
+    'quarkus.http.access-log.enabled': false,
+    'apicurio.storage.kind': 'sql',
+    'apicurio.storage.sql.kind': 'h2',
+    'apicurio.datasource.url': `jdbc:h2:file:${join(dataDir, 'registry')}`,
+    'apicurio.datasource.jdbc.initial-size': 2,
+    'apicurio.datasource.jdbc.min-size': 2,
+    'apicurio.datasource.jdbc.max-size': 8,
+    'apicurio.rules.global.compatibility': 'BACKWARD',
+    // Two registrations of one schema written differently are one schema, as with Confluent's server.
+    'apicurio.ccompat.use-canonical-hash': true,
+  };
+  return {
+    name: 'registry',
+    file: java,
+    args: [
+      ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+      ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`),
+      ...['-jar', join(app, 'quarkus-run.jar')],
+    ],
+    cwd: dataDir,
+    logFile,
+    answers: () => registryAnswers({ url: registryUrl(port) }),
+    startDeadlineMs: 90_000,
+    stopDeadlineMs: 10_000,
+  };
+}

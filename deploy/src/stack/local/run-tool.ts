@@ -1,0 +1,47 @@
+import { spawn } from 'node:child_process';
+import { StackError } from '../errors.ts';
+
+const OUTPUT_TAIL = 4_000;
+
+export interface ToolResult {
+  readonly code: number | null;
+  /** The end of what it printed, both streams. */
+  readonly output: string;
+}
+
+/** Runs a program to its end. @throws StackError STACK_TOOL_MISSING if there is no such program, STACK_ABORTED */
+export function runTool(
+  file: string,
+  args: readonly string[],
+  options: { cwd?: string; signal?: AbortSignal | undefined } = {},
+): Promise<ToolResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const collect = (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-OUTPUT_TAIL);
+    };
+    const abort = () => child.kill('SIGTERM');
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    options.signal?.addEventListener('abort', abort, { once: true });
+    if (options.signal?.aborted) abort();
+    child.once('error', (cause) =>
+      reject(new StackError('STACK_TOOL_MISSING', `${file} cannot be run`, { cause })),
+    );
+    child.once('close', (code) => {
+      options.signal?.removeEventListener('abort', abort);
+      if (options.signal?.aborted) reject(new StackError('STACK_ABORTED', `${file} was called off`));
+      else resolve({ code, output });
+    });
+  });
+}
+
+/** Whether a program is on this machine and runs. */
+export async function canRun(file: string, args: readonly string[]): Promise<boolean> {
+  try {
+    return (await runTool(file, args)).code === 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,32 @@
+import { containersProvider } from './containers.ts';
+import { StackError } from './errors.ts';
+import { externalProvider } from './external.ts';
+import { localProvider } from './local/provider.ts';
+import type { StackProvider } from './stack.ts';
+
+export const PROVIDERS = ['local', 'containers', 'external'] as const;
+export type ProviderName = (typeof PROVIDERS)[number];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The provider that the variable STACK names; `local` without it.
+ * @throws StackError STACK_PROVIDER_UNKNOWN
+ */
+export function selectProvider(env: Environment): ProviderName {
+  const wanted = env.STACK || 'local';
+  const name = PROVIDERS.find((provider) => provider === wanted);
+  if (name) return name;
+  throw new StackError('STACK_PROVIDER_UNKNOWN', `STACK=${wanted}: must be ${PROVIDERS.join(', ')}`);
+}
+
+export function createProvider(name: ProviderName, env: Environment): StackProvider {
+  switch (name) {
+    case 'local':
+      return localProvider();
+    case 'containers':
+      return containersProvider;
+    case 'external':
+      return externalProvider(env);
+  }
+}
