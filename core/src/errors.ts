@@ -11,6 +11,9 @@ export const ERROR_CODES = {
   KAFKA_UNREACHABLE: 'No broker answers.',
   KAFKA_TOPIC_MISSING:
     'A topic is missing or has another partition count than configured: run `topics apply`.',
+  KAFKA_TOPIC_CONFLICT: 'A topic differs from the configuration in a way that cannot be changed in place.',
+  KAFKA_READ_STALLED:
+    'A topic could not be read to its end: no progress, for example because of an open transaction.',
   KAFKA_RECORD_TOO_LARGE: 'A record exceeds what its topic takes.',
   KAFKA_FENCED: 'Another instance owns the partition now; this one lets go of it.',
   KAFKA_PUBLISH_FAILED: 'The broker did not acknowledge in time.',
@@ -19,6 +22,23 @@ export const ERROR_CODES = {
   EVENTS_RECORD_UNREADABLE: 'A record of the internal topic cannot be decoded.',
   SINK_RECORD_UNREADABLE: 'A record cannot be decoded by the sink.',
   SINK_UNAVAILABLE: 'The sink cannot work now; its partitions wait.',
+  SINK_CRM_THROTTLED: 'The CRM asks for fewer calls; they go on when it says.',
+  SINK_CRM_UNAVAILABLE: 'The CRM answered that it cannot work now.',
+  SINK_CRM_TIMEOUT: 'The CRM did not answer in time.',
+  SINK_CRM_UNREACHABLE: 'No connection to the CRM, or it was cut.',
+  SINK_CRM_PAUSED: 'The CRM failed several times in a row; calls pause and one tries again now and then.',
+  SINK_CRM_UNAUTHORIZED:
+    'The CRM refuses the credentials: nothing is sent until the configuration is put right.',
+  SINK_CRM_REDIRECTED: 'The CRM answered with a redirect, which is never followed: put the address right.',
+  SINK_CRM_REJECTED: 'The CRM refuses this state for good.',
+  SINK_CRM_UNVERIFIED: 'Read back after the write, the CRM does not hold the state; it is written again.',
+  RUN_ALREADY_RUNNING: 'Another process runs the pipeline on this data directory.',
+  RUN_NOT_RUNNING: 'No pipeline runs on this data directory.',
+  RUN_SERVICE_FAILED: 'A service does not start or ended again and again; its log file says why.',
+  RUN_STOP_FAILED: 'Something of the pipeline could not be stopped.',
+  RUN_DEMO_DIFFERS: 'What came out of the pipeline is not what was sent; the differences are listed.',
+  CLI_USAGE: 'The command line or its input cannot be understood.',
+  CLI_UNAVAILABLE: 'Something that the command needs does not answer.',
   SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',
 } as const;

@@ -2,7 +2,11 @@ export * from './admin-server.ts';
 export * from './config/index.ts';
 export * from './dead-letter.ts';
 export * from './errors.ts';
+export { type KafkaSettings, silentLog, withAdmin } from './kafka/admin.ts';
 export * from './kafka/client.ts';
+export * from './kafka/group-lag.ts';
+export * from './kafka/reader.ts';
+export * from './kafka/topics-admin.ts';
 export {
   startTransactionalLoop,
   type TransactionalLoop,

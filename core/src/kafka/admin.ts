@@ -1,0 +1,42 @@
+import type { Admin } from 'kafkajs';
+import { pino } from 'pino';
+import type { PipelineConfig } from '../config/index.ts';
+import { PipelineError } from '../errors.ts';
+import { createKafka } from './client.ts';
+
+export type KafkaSettings = PipelineConfig['kafka'];
+
+/** For commands that print their own messages: what the client would log arrives as a rejection. */
+export const silentLog = pino({ level: 'silent' });
+
+/** Runs the work with a connected admin client. A cluster that does not answer is KAFKA_UNREACHABLE. */
+export async function withAdmin<T>(settings: KafkaSettings, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = createKafka(settings, 'admin', silentLog).admin({
+    retry: { initialRetryTime: 50, maxRetryTime: 1_000, retries: 6 },
+  });
+  try {
+    await admin.connect();
+    return await work(admin);
+  } catch (error) {
+    throw unreachable(error, settings) ?? error;
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** kafkajs's own names of the errors that mean: there is nobody to talk to. */
+const CONNECTION_ERRORS: readonly string[] = [
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSNoBrokerAvailableError',
+];
+
+/** The coded error if the broker could not be reached at all, undefined if it is about something else. */
+export function unreachable(error: unknown, { brokers }: KafkaSettings): PipelineError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const exhausted = error.name === 'KafkaJSNumberOfRetriesExceeded' && error.cause instanceof Error;
+  if (!CONNECTION_ERRORS.includes((exhausted ? (error.cause as Error) : error).name)) return undefined;
+  return new PipelineError('KAFKA_UNREACHABLE', 'retry', `no broker answers at ${brokers.join(', ')}`, {
+    cause: error,
+  });
+}

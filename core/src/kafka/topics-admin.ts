@@ -1,0 +1,177 @@
+import { type TopicSpec, topics } from '@email-events/schemas';
+import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import { type KafkaSettings, withAdmin } from './admin.ts';
+
+/** What `topics apply` would do about one topic, and why. */
+export type TopicAction = { readonly topic: string } & (
+  | { readonly kind: 'create'; readonly partitions: number; readonly replicationFactor: number }
+  | { readonly kind: 'add-partitions'; readonly from: number; readonly to: number }
+  | { readonly kind: 'alter-config'; readonly changes: readonly ConfigChange[] }
+  | { readonly kind: 'unchanged' }
+  /** It differs in a way that cannot be changed in place; an operator has to decide. */
+  | { readonly kind: 'problem'; readonly code: 'KAFKA_TOPIC_CONFLICT'; readonly message: string }
+);
+
+export interface ConfigChange {
+  readonly name: string;
+  /** Null: the cluster did not say. */
+  readonly from: string | null;
+  readonly to: string;
+}
+
+export interface TopicPlan {
+  /** In the order of the catalogue; a topic that needs several changes has several. */
+  readonly actions: readonly TopicAction[];
+  /** How many of them change something. */
+  readonly changes: number;
+  readonly problems: number;
+}
+
+/** The state of an existing topic, as far as the plan looks at it. */
+export interface TopicState {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  /** Effective settings, inherited ones included. */
+  readonly config: ReadonlyMap<string, string>;
+  /** Settings that were set on this topic. */
+  readonly overrides: ReadonlyMap<string, string>;
+}
+
+/** Compares the cluster with the catalogue. Changes nothing. Throws KAFKA_UNREACHABLE. */
+export function planTopics(settings: KafkaSettings, catalogue: readonly TopicSpec[]): Promise<TopicPlan> {
+  return withAdmin(settings, async (admin) => planFrom(catalogue, await describeTopics(admin, catalogue)));
+}
+
+/**
+ * Makes the cluster match the catalogue and returns what was done. With a problem in the plan it changes nothing,
+ * so that no pipeline is left half changed. Applying twice is the same as applying once.
+ */
+export function applyTopics(settings: KafkaSettings, catalogue: readonly TopicSpec[]): Promise<TopicPlan> {
+  return withAdmin(settings, async (admin) => {
+    const states = await describeTopics(admin, catalogue);
+    const plan = planFrom(catalogue, states);
+    if (plan.problems === 0 && plan.changes > 0) await execute(admin, plan, catalogue, states);
+    return plan;
+  });
+}
+
+/** Pure: what must be done to get from these states (topics that do not exist are absent) to the catalogue. */
+export function planFrom(
+  catalogue: readonly TopicSpec[],
+  states: ReadonlyMap<string, TopicState>,
+): TopicPlan {
+  const actions = catalogue.flatMap((spec) => actionsFor(spec, states.get(spec.name)));
+  const count = (wanted: (action: TopicAction) => boolean) => actions.filter(wanted).length;
+  return {
+    actions,
+    changes: count(({ kind }) => kind !== 'unchanged' && kind !== 'problem'),
+    problems: count(({ kind }) => kind === 'problem'),
+  };
+}
+
+/** Records of these are not found by key, so a new partition breaks no one's order and no co-partitioning. */
+const growable: readonly string[] = [topics.raw, topics.deadLetters];
+
+function actionsFor(spec: TopicSpec, state: TopicState | undefined): TopicAction[] {
+  const { name: topic, partitions, replicationFactor } = spec;
+  if (!state) return [{ topic, kind: 'create', partitions, replicationFactor }];
+  const actions: TopicAction[] = [];
+  const problem = (message: string) =>
+    actions.push({ topic, kind: 'problem', code: 'KAFKA_TOPIC_CONFLICT', message });
+
+  if (state.partitions > partitions) {
+    problem(`has ${state.partitions} partitions, configured are ${partitions}; Kafka cannot remove any`);
+  } else if (state.partitions < partitions && growable.includes(topic)) {
+    actions.push({ topic, kind: 'add-partitions', from: state.partitions, to: partitions });
+  } else if (state.partitions < partitions) {
+    problem(
+      `has ${state.partitions} partitions, configured are ${partitions}; more would move recipients to other partitions than their history`,
+    );
+  }
+  if (state.replicationFactor !== replicationFactor) {
+    problem(
+      `has ${state.replicationFactor} replicas, configured are ${replicationFactor}; reassign its partitions with Kafka's own tool`,
+    );
+  }
+  const changes = Object.entries(spec.config)
+    .filter(([name, value]) => state.config.get(name) !== value)
+    .map(([name, to]) => ({ name, from: state.config.get(name) ?? null, to }));
+  if (changes.length > 0) actions.push({ topic, kind: 'alter-config', changes });
+  return actions.length > 0 ? actions : [{ topic, kind: 'unchanged' }];
+}
+
+async function describeTopics(
+  admin: Admin,
+  catalogue: readonly TopicSpec[],
+): Promise<Map<string, TopicState>> {
+  const existing = new Set(await admin.listTopics());
+  const names = catalogue.map(({ name }) => name).filter((name) => existing.has(name));
+  if (names.length === 0) return new Map();
+  const [metadata, configs] = await Promise.all([
+    admin.fetchTopicMetadata({ topics: names }),
+    admin.describeConfigs({
+      includeSynonyms: false,
+      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    }),
+  ]);
+  return new Map(
+    metadata.topics.map(({ name, partitions }) => {
+      const entries =
+        configs.resources.find(({ resourceName }) => resourceName === name)?.configEntries ?? [];
+      return [
+        name,
+        {
+          partitions: partitions.length,
+          replicationFactor: partitions[0]?.replicas.length ?? 0,
+          config: new Map(entries.map(({ configName, configValue }) => [configName, configValue])),
+          overrides: new Map(
+            entries
+              .filter(({ configSource }) => Number(configSource) === TOPIC_SOURCE)
+              .map(({ configName, configValue }) => [configName, configValue]),
+          ),
+        },
+      ];
+    }),
+  );
+}
+
+/** DescribeConfigs: the setting was made on the topic itself. */
+const TOPIC_SOURCE = 1;
+
+async function execute(
+  admin: Admin,
+  plan: TopicPlan,
+  catalogue: readonly TopicSpec[],
+  states: ReadonlyMap<string, TopicState>,
+): Promise<void> {
+  const specs = new Map(catalogue.map((spec) => [spec.name, spec]));
+  const of = <K extends TopicAction['kind']>(kind: K) =>
+    plan.actions.filter((action): action is Extract<TopicAction, { kind: K }> => action.kind === kind);
+
+  const created = of('create').map(({ topic, partitions, replicationFactor }) => ({
+    topic,
+    numPartitions: partitions,
+    replicationFactor,
+    configEntries: entriesOf(new Map(Object.entries(specs.get(topic)?.config ?? {}))),
+  }));
+  if (created.length > 0) await admin.createTopics({ topics: created, waitForLeaders: true });
+
+  const grown = of('add-partitions').map(({ topic, to }) => ({ topic, count: to }));
+  if (grown.length > 0) await admin.createPartitions({ topicPartitions: grown });
+
+  // kafkajs has only AlterConfigs, which drops every override that it is not given: so it is given all of them.
+  const altered = of('alter-config').map(({ topic, changes }) => ({
+    type: ConfigResourceTypes.TOPIC,
+    name: topic,
+    configEntries: entriesOf(
+      new Map([
+        ...(states.get(topic)?.overrides ?? []),
+        ...changes.map(({ name, to }) => [name, to] as const),
+      ]),
+    ),
+  }));
+  if (altered.length > 0) await admin.alterConfigs({ validateOnly: false, resources: altered });
+}
+
+const entriesOf = (settings: ReadonlyMap<string, string>) =>
+  [...settings].map(([name, value]) => ({ name, value }));
