@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import type { Secret } from '@email-events/core';
+import { Webhook } from 'standardwebhooks';
+import type { CrmAdapter, RecipientState } from '../adapter.ts';
+import { errorOfStatus } from '../errors.ts';
+import { HttpClient } from '../http-client.ts';
+
+export interface HttpAdapterOptions {
+  readonly url: string;
+  /** whsec_…; a call carries one signature for each. */
+  readonly secrets: readonly Secret[];
+  readonly timeoutMs: number;
+  readonly concurrency: number;
+  readonly now: () => number;
+}
+
+/** What is posted: the suppression in its Avro field names, and when it was recorded. */
+export type SuppressionBody = RecipientState['suppression'] & { readonly recorded_at: number };
+
+/**
+ * Any system that takes a signed HTTP call (Standard Webhooks 1.0, https://www.standardwebhooks.com).
+ * The receiver makes the write conditional: it drops a state whose (changed_at, recorded_at) is below the one it has.
+ */
+export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
+  const url = new URL(options.url);
+  const signers = options.secrets.map((secret) => new Webhook(secret.reveal()));
+  const client = new HttpClient({
+    timeoutMs: options.timeoutMs,
+    connections: options.concurrency,
+    now: options.now,
+  });
+  const sign = (id: string, body: string) => {
+    const sentAt = new Date(options.now());
+    return {
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1_000)),
+      'webhook-signature': signers.map((signer) => signer.sign(id, sentAt, body)).join(' '),
+    };
+  };
+  return {
+    name: 'http',
+    async check(signal) {
+      // A real call would be data to the receiver. Whether it takes the signature only a real call can tell:
+      // many gateways answer 401, 403 or 404 to a method they do not know.
+      const { status } = await client.exchange({ method: 'HEAD', url, headers: sign('check', '') }, signal);
+      if (GATEWAY_STATUSES.has(status)) throw errorOfStatus(status, undefined);
+    },
+    async put(state, signal) {
+      const body = JSON.stringify(bodyOf(state));
+      const headers = { 'content-type': 'application/json', ...sign(webhookId(state), body) };
+      await client.call({ method: 'POST', url, headers, body }, signal);
+      return 'written';
+    },
+    close: () => client.close(),
+  };
+}
+
+/** Answers that say that nobody is behind the address. */
+const GATEWAY_STATUSES = new Set([502, 503, 504]);
+
+const bodyOf = ({ suppression, recordedAt }: RecipientState): SuppressionBody => ({
+  ...suppression,
+  recorded_at: recordedAt,
+});
+
+/** The same for every attempt to send this state and for no other state; says nothing about the recipient. */
+export function webhookId({ suppression }: RecipientState): string {
+  const { recipient, event_id, changed_at } = suppression;
+  const digest = createHash('sha256').update(JSON.stringify([recipient, event_id, changed_at]));
+  return `state_${digest.digest('base64url').slice(0, 32)}`;
+}

@@ -1,0 +1,14 @@
+import type { PipelineConfig } from '@email-events/core';
+import type { CrmAdapter } from '../adapter.ts';
+import { createHttpAdapter } from './http.ts';
+
+type CrmSettings = PipelineConfig['sinks']['crm'];
+
+/** The adapter of each kind that the configuration can name. */
+const ADAPTERS = {
+  http: (settings, now) => createHttpAdapter({ ...settings, now }),
+} satisfies { [K in CrmSettings['kind']]: (settings: CrmSettings, now: () => number) => CrmAdapter };
+
+export function createAdapter(settings: CrmSettings, now: () => number = Date.now): CrmAdapter {
+  return ADAPTERS[settings.kind](settings, now);
+}

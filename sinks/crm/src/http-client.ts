@@ -1,0 +1,106 @@
+import { Agent } from 'undici';
+import { CrmError, errorOfStatus } from './errors.ts';
+import { retryAfterMs } from './retry-after.ts';
+
+export interface CrmRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: URL;
+  readonly headers: { readonly [name: string]: string };
+  readonly body?: string;
+}
+
+export interface CrmResponse {
+  readonly status: number;
+  readonly headers: { readonly [name: string]: string | string[] | undefined };
+  readonly body: string;
+}
+
+export interface HttpClientOptions {
+  /** For a whole call, from connecting to the end of the answer. Milliseconds. */
+  readonly timeoutMs: number;
+  /** Connections to the CRM, kept alive. */
+  readonly connections: number;
+  readonly now: () => number;
+}
+
+const MAX_BODY_BYTES = 1_048_576;
+
+/** HTTP as every adapter uses it: kept connections, one deadline a call, no redirects, bounded answers, coded errors. */
+export class HttpClient {
+  private readonly agent: Agent;
+  private readonly options: HttpClientOptions;
+
+  constructor(options: HttpClientOptions) {
+    const { timeoutMs, connections } = options;
+    this.options = options;
+    this.agent = new Agent({
+      connections,
+      connect: { timeout: timeoutMs },
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      keepAliveTimeout: 30_000,
+    });
+  }
+
+  /** The answer whatever its status. Throws CrmError when there is none, or `signal`'s reason when the caller gave up. */
+  async exchange(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse> {
+    const deadline = AbortSignal.timeout(this.options.timeoutMs);
+    try {
+      const { statusCode, headers, body } = await this.agent.request({
+        origin: request.url.origin,
+        path: request.url.pathname + request.url.search,
+        method: request.method,
+        headers: request.headers,
+        body: request.body ?? null,
+        signal: AbortSignal.any([signal, deadline]),
+      });
+      return { status: statusCode, headers, body: await readBounded(body) };
+    } catch (cause) {
+      if (cause instanceof CrmError) throw cause;
+      signal.throwIfAborted();
+      throw deadline.aborted || isTimeout(cause)
+        ? new CrmError('unavailable', 'SINK_CRM_TIMEOUT', 'no answer in time', { cause })
+        : new CrmError('unavailable', 'SINK_CRM_UNREACHABLE', 'no connection, or it was cut', { cause });
+    }
+  }
+
+  /** The answer of a call that succeeded; throws CrmError by status otherwise. */
+  async call(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse> {
+    const response = await this.exchange(request, signal);
+    const error = errorOfStatus(response.status, this.retryAfterOf(response));
+    if (error) throw error;
+    return response;
+  }
+
+  async close(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  private retryAfterOf({ headers }: CrmResponse): number | undefined {
+    const header = headers['retry-after'];
+    return retryAfterMs(Array.isArray(header) ? header[0] : header, this.options.now());
+  }
+}
+
+const TIMEOUT_CODES = new Set([
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'ETIMEDOUT',
+]);
+
+const isTimeout = (cause: unknown) => TIMEOUT_CODES.has(String((cause as { code?: unknown }).code));
+
+async function readBounded(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    // Leaving the loop destroys the stream, so nothing more is read.
+    if (bytes > MAX_BODY_BYTES) {
+      throw new CrmError('unavailable', 'SINK_CRM_UNAVAILABLE', 'the answer is too large');
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
