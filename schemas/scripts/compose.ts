@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-type Field = { name: string; type: unknown; default?: unknown; doc?: string; values?: string[] };
+export type Field = { name: string; type: unknown; default?: unknown; doc?: string; values?: string[] };
 type Record = { type: 'record'; name: string; namespace: string; doc: string; fields: Field[] };
 
 /** One schema of the project: the subject's topic, or null for a record that several topics share. */
@@ -35,6 +35,11 @@ export function composeSchemas(): Composed[] {
     { key: 'seen', schema: avro('seen-batch.avsc') },
     { key: 'recipientState', schema: avro('recipient-state.avsc') },
   ];
+}
+
+/** Names of the fields that every event type has. */
+export function commonFieldNames(): string[] {
+  return (avro('events/common.json').fields as Field[]).map(({ name }) => name);
 }
 
 function record(name: string, doc: string, fields: Field[]): Record {

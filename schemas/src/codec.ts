@@ -1,18 +1,21 @@
-import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
-import avro, { type Type } from 'avsc';
+import avro, { type types } from 'avsc';
+import { avroType, typeForSchema } from './avro-types.ts';
+import { CodecError, SchemaError } from './errors.ts';
 import { schemas } from './generated/schemas.gen.ts';
+import { Registry } from './registry.ts';
+import type { RegistrySettings } from './registry-api.ts';
 import { type SchemaKey, subjectOf } from './topics.ts';
 
-export interface RegistrySettings {
-  /** Base URL of the Confluent-compatible API. */
-  readonly url: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-}
+const { Type } = avro;
+type Type = avro.Type;
 
 /** Encodes values of one subject. Synchronous: the schema id was looked up when it was made. */
 export interface Encoder<T> {
   readonly schemaId: number;
+  /**
+   * Confluent's wire format in a buffer of its own. Fields with a default may be missing, further fields are ignored.
+   * Throws CodecError VALUE_UNENCODABLE if a field does not fit its type (a long must be a safe integer).
+   */
   encode(value: T): Buffer;
 }
 
@@ -21,132 +24,200 @@ export interface Encoder<T> {
  * `load` fetches the writers' schemas of a batch (nothing to await once they are cached), then `decode` is synchronous.
  */
 export interface Decoder<T> {
-  /** Fetches unknown writer schemas. Throws what the registry threw: the caller retries. */
+  /**
+   * Fetches unknown writer schemas; forever cached, so an outage of the registry hurts new versions only.
+   * Throws SchemaError REGISTRY_UNREACHABLE or REGISTRY_UNAUTHORIZED: nothing is wrong with the values, the caller
+   * retries. An id that the registry does not know is no error here, but of the values that bear it.
+   */
   load(values: Iterable<Buffer>): Promise<void>;
-  /** Throws CodecError if the bytes are not a value of a loaded, compatible schema. */
+  /**
+   * Throws CodecError VALUE_UNREADABLE if the bytes are not a value of a loaded, compatible schema.
+   * The result shares no memory with the bytes.
+   */
   decode(value: Buffer): T;
-}
-
-/** The bytes cannot be read: not Confluent's wire format, or not what their schema says. */
-export class CodecError extends Error {
-  override readonly name = 'CodecError';
 }
 
 const MAGIC = 0;
 const PREFIX_BYTES = 5;
-
-/** Type of a schema as this version of the code knows it. */
-const typeCache = new Map<SchemaKey, Type>();
-export function avroType(key: SchemaKey): Type {
-  let type = typeCache.get(key);
-  if (!type) {
-    type = avro.Type.forSchema(schemas[key] as never);
-    typeCache.set(key, type);
-  }
-  return type;
-}
+const SCRATCH_BYTES = 64 * 1024;
+/** A scratch buffer that grew beyond this for one value is not kept. */
+const SCRATCH_KEPT_BYTES = 2 * 1024 * 1024;
 
 /** Schemas by registry. Looks up, never registers: registration is a deploy step. */
 export class Codec {
-  private readonly registry: SchemaRegistry;
+  private readonly registry: Registry;
 
   constructor(settings: RegistrySettings) {
-    const { url, username, password } = settings;
-    this.registry = new SchemaRegistry({
-      host: url,
-      ...(username ? { auth: { username, password: password ?? '' } } : {}),
-      retry: { retries: 5, initialRetryTimeInSecs: 0.1, maxRetryTimeInSecs: 5 },
-    });
+    this.registry = new Registry(settings);
   }
 
-  /** Throws if the subject does not hold this code's version of the schema: `schemas register` was not run. */
+  /**
+   * Throws SchemaError: SCHEMA_NOT_REGISTERED if the subject does not hold this code's version of the schema
+   * (`schemas register` was not run), REGISTRY_UNREACHABLE, REGISTRY_UNAUTHORIZED.
+   */
   async encoder<T>(topic: string, key: SchemaKey): Promise<Encoder<T>> {
-    const schemaId = await this.registry.getRegistryIdBySchema(subjectOf(topic), schemas[key] as never);
-    return new AvroEncoder<T>(schemaId, avroType(key));
+    const schemaId = await this.registry.idOf(subjectOf(topic), schemas[key]);
+    return createEncoder<T>(schemaId, avroType(key));
   }
 
   decoder<T>(key: SchemaKey): Decoder<T> {
-    return new AvroDecoder<T>(avroType(key), async (id) => {
-      // For an Avro schema the library hands out avsc's own type.
-      return (await this.registry.getSchema(id)) as unknown as Type;
-    });
+    return createDecoder<T>(avroType(key), (id) => this.registry.schemaOf(id));
   }
+}
+
+/** The encoder without a registry, for tests and tools that know the id. */
+export function createEncoder<T>(schemaId: number, type: Type): Encoder<T> {
+  return new AvroEncoder<T>(schemaId, type);
+}
+
+/** The decoder with any source of writers' schemas (JSON). It throws CodecError where it has none. */
+export function createDecoder<T>(reader: Type, fetchWriter: (id: number) => Promise<unknown>): Decoder<T> {
+  return new AvroDecoder<T>(reader, fetchWriter);
 }
 
 class AvroEncoder<T> implements Encoder<T> {
   readonly schemaId: number;
   private readonly type: Type;
   // avsc writes into a buffer of its own and copies; one scratch buffer with the prefix in place saves a copy.
-  private scratch = Buffer.allocUnsafe(64 * 1024);
+  private scratch: Buffer;
 
   constructor(schemaId: number, type: Type) {
     this.schemaId = schemaId;
     this.type = type;
-    this.writePrefix();
+    this.scratch = this.prefixed(SCRATCH_BYTES);
   }
 
   encode(value: T): Buffer {
-    let end = this.type.encode(value, this.scratch, PREFIX_BYTES);
+    let end = this.write(value);
     if (end < 0) {
       // A negative end says how many bytes were missing.
-      this.scratch = Buffer.allocUnsafe((this.scratch.length - end) * 2);
-      this.writePrefix();
-      end = this.type.encode(value, this.scratch, PREFIX_BYTES);
+      this.scratch = this.prefixed((this.scratch.length - end) * 2);
+      end = this.write(value);
     }
     const encoded = Buffer.allocUnsafe(end);
     this.scratch.copy(encoded, 0, 0, end);
+    if (this.scratch.length > SCRATCH_KEPT_BYTES) this.scratch = this.prefixed(SCRATCH_BYTES);
     return encoded;
   }
 
-  private writePrefix(): void {
-    this.scratch.writeUInt8(MAGIC, 0);
-    this.scratch.writeInt32BE(this.schemaId, 1);
+  private write(value: T): number {
+    try {
+      return this.type.encode(value, this.scratch, PREFIX_BYTES);
+    } catch {
+      // avsc's message quotes the value, so it is not kept as the cause: it might reach a log.
+      throw new CodecError(
+        'VALUE_UNENCODABLE',
+        `the value does not fit its schema at ${misfit(this.type, value)}`,
+      );
+    }
+  }
+
+  private prefixed(bytes: number): Buffer {
+    const buffer = Buffer.allocUnsafeSlow(bytes);
+    buffer.writeUInt8(MAGIC, 0);
+    buffer.writeInt32BE(this.schemaId, 1);
+    return buffer;
   }
 }
 
+type Read<T> = (value: Buffer) => T;
+
 class AvroDecoder<T> implements Decoder<T> {
   private readonly reader: Type;
-  private readonly fetchWriter: (id: number) => Promise<Type>;
-  private readonly writers = new Map<number, (value: Buffer) => T>();
+  private readonly fetchWriter: (id: number) => Promise<unknown>;
+  private readonly writers = new Map<number, Read<T>>();
 
-  constructor(reader: Type, fetchWriter: (id: number) => Promise<Type>) {
+  constructor(reader: Type, fetchWriter: (id: number) => Promise<unknown>) {
     this.reader = reader;
     this.fetchWriter = fetchWriter;
   }
 
   async load(values: Iterable<Buffer>): Promise<void> {
+    let missing: Set<number> | undefined;
     for (const value of values) {
-      if (value.length < PREFIX_BYTES || value[0] !== MAGIC) continue;
+      if (!isFramed(value)) continue;
       const id = value.readInt32BE(1);
-      if (!this.writers.has(id)) this.writers.set(id, this.readerOf(await this.fetchWriter(id)));
+      if (!this.writers.has(id)) {
+        missing ??= new Set();
+        missing.add(id);
+      }
     }
+    if (missing) for (const id of missing) await this.loadWriter(id);
   }
 
   decode(value: Buffer): T {
-    if (value.length < PREFIX_BYTES || value[0] !== MAGIC) {
-      throw new CodecError('not in the Confluent wire format');
-    }
-    const read = this.writers.get(value.readInt32BE(1));
-    if (!read) throw new CodecError(`unknown schema id ${value.readInt32BE(1)}`);
+    if (!isFramed(value)) throw new CodecError('VALUE_UNREADABLE', 'not in the Confluent wire format');
+    const id = value.readInt32BE(1);
+    const read = this.writers.get(id);
+    if (!read) throw new CodecError('VALUE_UNREADABLE', `unknown schema id ${id}`);
     return read(value);
   }
 
-  private readerOf(writer: Type): (value: Buffer) => T {
-    const { reader } = this;
-    const resolver = reader.equals(writer) ? undefined : reader.createResolver(writer);
-    return (value) => {
-      try {
-        const { value: decoded, offset } = reader.decode(value, PREFIX_BYTES, resolver) as {
-          value: T;
-          offset: number;
-        };
-        if (offset !== value.length) throw new CodecError('the value is truncated or has trailing bytes');
-        return decoded;
-      } catch (cause) {
-        throw cause instanceof CodecError
-          ? cause
-          : new CodecError('the value does not fit its schema', { cause });
-      }
+  private async loadWriter(id: number): Promise<void> {
+    let schema: unknown;
+    try {
+      schema = await this.fetchWriter(id);
+    } catch (error) {
+      // Not cached: the schema may be registered later.
+      if (error instanceof SchemaError && error.code === 'VALUE_UNREADABLE') return;
+      throw error;
+    }
+    this.writers.set(id, readerOf<T>(this.reader, id, schema));
+  }
+}
+
+function isFramed(value: Buffer): boolean {
+  return value.length >= PREFIX_BYTES && value[0] === MAGIC;
+}
+
+function readerOf<T>(reader: Type, id: number, schema: unknown): Read<T> {
+  let resolver: ReturnType<Type['createResolver']> | undefined;
+  try {
+    const writer = typeForSchema(schema);
+    resolver = reader.equals(writer) ? undefined : reader.createResolver(writer);
+  } catch (cause) {
+    return () => {
+      throw new CodecError('VALUE_UNREADABLE', `schema ${id} cannot be read as ${reader.name}`, { cause });
     };
   }
+  return (value) => {
+    let end: number;
+    let decoded: T;
+    try {
+      // avsc's typings leave the end of the value out.
+      const result = reader.decode(value, PREFIX_BYTES, resolver) as { value: T; offset: number };
+      decoded = result.value;
+      end = result.offset;
+    } catch (cause) {
+      throw new CodecError('VALUE_UNREADABLE', 'the value does not fit its schema', { cause });
+    }
+    if (end !== value.length) {
+      throw new CodecError(
+        'VALUE_UNREADABLE',
+        end < 0 ? 'the value is truncated' : 'the value has trailing bytes',
+      );
+    }
+    return decoded;
+  };
+}
+
+/** Path of the first field that does not fit, without the keys of maps, which are data. */
+function misfit(type: Type, value: unknown): string {
+  let first: string[] | undefined;
+  type.isValid(value, {
+    errorHook: (path: string[]) => {
+      first ??= [...path];
+    },
+  });
+  const place: string[] = [];
+  let at: Type | undefined = type;
+  for (const part of first ?? []) {
+    if (at && Type.isType(at, 'union')) at = (at as types.UnwrappedUnionType).types[1];
+    if (!at || Type.isType(at, 'map')) break;
+    place.push(part);
+    at = Type.isType(at, 'record')
+      ? (at as types.RecordType).field(part)?.type
+      : (at as types.ArrayType).itemsType;
+  }
+  return place.join('.') || 'the top';
 }

@@ -110,3 +110,22 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
 
 /** Subject of a topic's values (Confluent's TopicNameStrategy). */
 export const subjectOf = (topic: string) => `${topic}-value`;
+
+/** A topic's values in the registry. */
+export interface Subject {
+  readonly name: string;
+  readonly topic: string;
+  readonly schema: SchemaKey;
+}
+
+const subject = (topic: string, schema: SchemaKey): Subject => ({ name: subjectOf(topic), topic, schema });
+
+/** One for each topic that has a schema. */
+export const subjects: readonly Subject[] = [
+  ...EVENT_TYPES.map((type) => subject(topics.events(type), type)),
+  subject(topics.suppressions, 'suppression'),
+  subject(topics.deadLetters, 'deadLetter'),
+  subject(topics.normalized, 'normalized'),
+  subject(topics.seen, 'seen'),
+  subject(topics.recipientState, 'recipientState'),
+];

@@ -1,0 +1,60 @@
+import { expect, it } from 'vitest';
+import { EVENT_TYPES, isEventType } from './event-types.ts';
+import { schemas } from './generated/schemas.gen.ts';
+import { eventTopics, eventTypeOf, subjects, type TopicSettings, topicCatalogue, topics } from './topics.ts';
+
+const settings: TopicSettings = {
+  rawPartitions: 8,
+  partitions: 6,
+  deadLetterPartitions: 2,
+  replicationFactor: 3,
+  minInsyncReplicas: 2,
+  retention: { rawDays: 30, normalizedDays: 7, seenDays: 7, eventsDays: 14, deadLettersDays: 90 },
+};
+const catalogue = topicCatalogue(settings);
+const find = (name: string) => catalogue.find((topic) => topic.name === name);
+
+it('holds every topic once', () => {
+  const names = catalogue.map(({ name }) => name);
+  const { events: _, ...others } = topics;
+  expect(names.toSorted()).toEqual([...Object.values(others), ...eventTopics].toSorted());
+});
+
+it('gives all topics that are keyed by recipient the same partition count', () => {
+  const coPartitioned = [
+    topics.normalized,
+    topics.seen,
+    topics.recipientState,
+    topics.suppressions,
+    ...eventTopics,
+  ];
+  for (const name of coPartitioned) expect([name, find(name)?.partitions]).toEqual([name, 6]);
+  expect(find(topics.raw)?.partitions).toBe(8);
+  expect(find(topics.deadLetters)?.partitions).toBe(2);
+});
+
+it('compacts state and expires the rest', () => {
+  const compacted = catalogue.filter(({ config }) => config['cleanup.policy'] === 'compact');
+  expect(compacted.map(({ name }) => name)).toEqual([topics.recipientState, topics.suppressions]);
+  expect(find(topics.raw)?.config).toMatchObject({
+    'cleanup.policy': 'delete',
+    'retention.ms': '2592000000',
+  });
+  for (const { config } of catalogue) expect(config['min.insync.replicas']).toBe('2');
+});
+
+it('has a subject for each topic with a schema, and uses each schema', () => {
+  const withSchema = catalogue.filter(({ schema }) => schema !== null);
+  const pairs = (list: readonly { topic: string; schema: string | null }[]) =>
+    list.map(({ topic, schema }) => `${topic} ${schema}`).toSorted();
+  expect(pairs(subjects)).toEqual(pairs(withSchema.map(({ name, schema }) => ({ topic: name, schema }))));
+  expect(subjects.map(({ schema }) => schema).toSorted()).toEqual(Object.keys(schemas).toSorted());
+  expect(subjects.map(({ name }) => name)).toEqual(subjects.map(({ topic }) => `${topic}-value`));
+});
+
+it('knows the event type of a topic', () => {
+  for (const type of EVENT_TYPES) expect(eventTypeOf(topics.events(type))).toBe(type);
+  expect(eventTypeOf(topics.raw)).toBeUndefined();
+  expect(isEventType('bounced')).toBe(true);
+  expect(isEventType('toString')).toBe(false);
+});
