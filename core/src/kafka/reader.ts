@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer, IHeaders, KafkaMessage } from 'kafkajs';
 import { PipelineError } from '../errors.ts';
 import { type KafkaSettings, silentLog, unreachable, withAdmin } from './admin.ts';
@@ -33,31 +34,70 @@ export interface ReadOptions {
 }
 
 const STALL_MS = 15_000;
+const RETRY_MS = 200;
 
 /**
  * Reads committed records and leaves no trace: a consumer group of its own that commits nothing and is deleted.
- * Resolves at the end, or when the signal says so. Throws KAFKA_UNREACHABLE, KAFKA_TOPIC_MISSING,
- * KAFKA_READ_STALLED, or what onRecord threw.
+ * Resolves at the end, or when the signal says so. Goes on where it was when a broker restarts.
+ * Throws KAFKA_UNREACHABLE, KAFKA_TOPIC_MISSING, KAFKA_READ_STALLED, or what onRecord threw.
  */
 export async function readTopic(settings: KafkaSettings, options: ReadOptions): Promise<void> {
-  const { follow = false, signal } = options;
+  const { follow = false, signal, stallMs = STALL_MS } = options;
   if (signal?.aborted) return;
-  const range = await withAdmin(settings, (admin) => resolveRange(admin, options.topics, options.from));
-  const unread = new Map([...range.ends].filter(([key, end]) => (range.starts.get(key) ?? end) < end));
+  const { starts, ends } = await withAdmin(settings, (admin) =>
+    resolveRange(admin, options.topics, options.from),
+  );
+  const unread = new Map([...ends].filter(([key, end]) => (starts.get(key) ?? end) < end));
   if (unread.size === 0 && !follow) return options.onStart?.();
+  const reading: Reading = {
+    options,
+    positions: new Map(starts),
+    unread: follow ? undefined : unread,
+    ends: follow ? undefined : ends,
+    stallMs,
+    progressAt: performance.now(),
+    started: false,
+  };
+  for (;;) {
+    try {
+      return await readOnce(settings, reading);
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+      if (performance.now() - reading.progressAt > stallMs)
+        throw unreachable(error.cause, settings) ?? error.cause;
+      await delay(RETRY_MS);
+    }
+  }
+}
 
+/** One reading over all the consumers that it takes. */
+interface Reading {
+  readonly options: ReadOptions;
+  /** Next record to hand over, by partition. */
+  readonly positions: Map<string, bigint>;
+  /** What is still to be read, by partition; undefined when following. */
+  readonly unread: Map<string, bigint> | undefined;
+  readonly ends: PositionMap | undefined;
+  readonly stallMs: number;
+  progressAt: number;
+  started: boolean;
+}
+
+/** The consumer gave up for a reason that may pass: a coordinator that loads, a broker that restarts. */
+class Interrupted extends Error {}
+
+async function readOnce(settings: KafkaSettings, reading: Reading): Promise<void> {
   const groupId = `${settings.groupPrefix}-reader-${randomUUID()}`;
   const consumer = createKafka(settings, 'reader', silentLog).consumer({
     groupId,
     readUncommitted: false,
     allowAutoTopicCreation: false,
     maxWaitTimeInMs: 100,
+    // kafkajs's own restart would forget the places that were sought.
     retry: { restartOnFailure: async () => false },
   });
   try {
-    await consume(consumer, options, range.starts, follow ? undefined : unread);
-  } catch (error) {
-    throw unreachable(error, settings) ?? error;
+    await consume(consumer, reading);
   } finally {
     await consumer.disconnect();
     // Best effort: a group that committed nothing is forgotten by the broker anyway.
@@ -65,53 +105,53 @@ export async function readTopic(settings: KafkaSettings, options: ReadOptions): 
   }
 }
 
-/** Resolves when `unread` is empty (undefined: never by itself) or the signal says so. */
-function consume(
-  consumer: Consumer,
-  options: ReadOptions,
-  starts: PositionMap,
-  unread: Map<string, bigint> | undefined,
-): Promise<void> {
+/** Resolves when all is read, or the signal says so. */
+function consume(consumer: Consumer, reading: Reading): Promise<void> {
+  const { options, unread, stallMs } = reading;
   return new Promise((resolve, reject) => {
     let finished = false;
-    const stallMs = options.stallMs ?? STALL_MS;
-    const stalled = () =>
-      finish(new PipelineError('KAFKA_READ_STALLED', 'retry', `no progress for ${stallMs} ms`));
-    let timer = unread && setTimeout(stalled, stallMs);
     const finish = (error?: unknown) => {
       if (finished) return;
       finished = true;
-      clearTimeout(timer);
+      clearInterval(watch);
       options.signal?.removeEventListener('abort', stop);
       if (error === undefined) resolve();
       else reject(error);
     };
     const stop = () => finish();
     options.signal?.addEventListener('abort', stop);
+    const watch = setInterval(() => {
+      if (!unread || performance.now() - reading.progressAt <= stallMs) return;
+      finish(new PipelineError('KAFKA_READ_STALLED', 'retry', `no progress for ${stallMs} ms`));
+    }, RETRY_MS);
 
     // Also fires for batches that hold nothing but transaction markers, which eachBatch never sees.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-      if (!unread || finished) return;
-      clearTimeout(timer);
-      timer = setTimeout(stalled, stallMs);
+      if (finished) return;
       const key = keyOf(payload.topic, payload.partition);
-      const end = unread.get(key);
-      if (end !== undefined && BigInt(payload.lastOffset) + 1n >= end) unread.delete(key);
-      if (unread.size === 0) finish();
+      const next = BigInt(payload.lastOffset) + 1n;
+      if (next > (reading.positions.get(key) ?? next)) reading.positions.set(key, next);
+      reading.progressAt = performance.now();
+      if (next >= (unread?.get(key) ?? next + 1n)) unread?.delete(key);
+      if (unread?.size === 0) finish();
     });
-    consumer.on(consumer.events.CRASH, ({ payload }) => finish(payload.error));
-    run(consumer, options, starts, unread && new Map(unread), () => finished, finish).catch(finish);
+    const fail = (error: unknown) => finish(mayPass(error) ? new Interrupted('', { cause: error }) : error);
+    consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));
+    run(consumer, reading, () => finished, finish).catch(fail);
   });
 }
 
+const mayPass = (error: unknown) =>
+  (error as { retriable?: unknown }).retriable === true ||
+  (error as { name?: unknown }).name === 'KafkaJSNumberOfRetriesExceeded';
+
 async function run(
   consumer: Consumer,
-  options: ReadOptions,
-  starts: PositionMap,
-  ends: PositionMap | undefined,
+  reading: Reading,
   finished: () => boolean,
   fail: (error: unknown) => void,
 ): Promise<void> {
+  const { options, positions, ends } = reading;
   await consumer.connect();
   // Partitions that nobody asked for stay at their end; the others get their place below.
   await consumer.subscribe({ topics: [...options.topics], fromBeginning: false });
@@ -119,27 +159,27 @@ async function run(
     autoCommit: false,
     eachBatch: async ({ batch: { topic, partition, messages } }) => {
       const key = keyOf(topic, partition);
-      const [start, end] = [starts.get(key), ends?.get(key)];
-      // What is read ahead of the seek, behind the end or on a partition that nobody asked for.
-      if (start === undefined || (ends && end === undefined)) return;
+      const end = ends?.get(key);
       for (const message of messages) {
         const record = recordOf(topic, partition, message);
-        if (record.offset < start) continue;
+        // On a partition that nobody asked for, ahead of the seek, or behind the end.
+        if (record.offset < (positions.get(key) ?? record.offset + 1n)) continue;
         if (finished() || (end !== undefined && record.offset >= end)) return;
         try {
           await options.onRecord(record);
         } catch (error) {
           return fail(error);
         }
+        positions.set(key, record.offset + 1n);
       }
     },
   });
-  for (const [key, offset] of starts) {
+  for (const [key, offset] of positions) {
     const at = key.lastIndexOf('/');
-    const [topic, partition] = [key.slice(0, at), Number(key.slice(at + 1))];
-    consumer.seek({ topic, partition, offset: String(offset) });
+    consumer.seek({ topic: key.slice(0, at), partition: Number(key.slice(at + 1)), offset: String(offset) });
   }
-  options.onStart?.();
+  if (!reading.started) options.onStart?.();
+  reading.started = true;
 }
 
 function recordOf(topic: string, partition: number, message: KafkaMessage): ReadRecord {

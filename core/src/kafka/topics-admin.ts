@@ -1,6 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type TopicSpec, topics } from '@email-events/schemas';
-import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
+import { PipelineError } from '../errors.ts';
 import { type KafkaSettings, withAdmin } from './admin.ts';
+
+// Node finds only the first few named exports of this CommonJS module.
+const { ConfigResourceTypes } = kafkajs;
 
 /** What `topics apply` would do about one topic, and why. */
 export type TopicAction = { readonly topic: string } & (
@@ -50,7 +55,9 @@ export function applyTopics(settings: KafkaSettings, catalogue: readonly TopicSp
   return withAdmin(settings, async (admin) => {
     const states = await describeTopics(admin, catalogue);
     const plan = planFrom(catalogue, states);
-    if (plan.problems === 0 && plan.changes > 0) await execute(admin, plan, catalogue, states);
+    if (plan.problems > 0 || plan.changes === 0) return plan;
+    await execute(admin, plan, catalogue, states);
+    await seen(admin, catalogue);
     return plan;
   });
 }
@@ -172,6 +179,23 @@ async function execute(
   }));
   if (altered.length > 0) await admin.alterConfigs({ validateOnly: false, resources: altered });
 }
+
+/** The controller accepts a change before every broker shows it; whoever applied it may rely on it at once. */
+async function seen(admin: Admin, catalogue: readonly TopicSpec[]): Promise<void> {
+  const deadline = performance.now() + VISIBLE_MS;
+  while (planFrom(catalogue, await describeTopics(admin, catalogue)).changes > 0) {
+    if (performance.now() > deadline) {
+      throw new PipelineError(
+        'KAFKA_TOPIC_CONFLICT',
+        'retry',
+        `changes are not visible after ${VISIBLE_MS} ms`,
+      );
+    }
+    await delay(50);
+  }
+}
+
+const VISIBLE_MS = 15_000;
 
 const entriesOf = (settings: ReadonlyMap<string, string>) =>
   [...settings].map(([name, value]) => ({ name, value }));
