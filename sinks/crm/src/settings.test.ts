@@ -1,0 +1,74 @@
+import { ConfigError, parseConfig } from '@email-events/core';
+import { expect, test } from 'vitest';
+import { checkCrmSettings } from './settings.ts';
+
+const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
+
+function problemsOf(crm: { url?: string; secrets?: string[] }): string[] {
+  try {
+    checkCrmSettings(parseConfig({ sinks: { crm: { secrets: [SECRET], ...crm } } }));
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ path }) => path);
+  }
+}
+
+test.each([
+  'http://127.0.0.1:8090/suppressions',
+  'http://localhost/x',
+  'http://[::1]:1/x',
+  'http://127.8.9.1/x',
+  'https://crm.example/x',
+])('%s is a usable address', (url) => {
+  expect(problemsOf({ url })).toEqual([]);
+});
+
+test.each([
+  'http://crm.example/x',
+  'http://127.0.0.1.example/x',
+  'http://10.0.0.1/x',
+  'http://[::ffff:10.0.0.1]/x',
+  'ftp://127.0.0.1/x',
+  'https://user:password@crm.example/x',
+])('%s is refused', (url) => {
+  expect(problemsOf({ url })).toEqual(['sinks.crm.url']);
+});
+
+test('no secret is refused', () => {
+  expect(problemsOf({ secrets: [] })).toEqual(['sinks.crm.secrets']);
+});
+
+const bytes = (count: number) => Buffer.alloc(count, 9).toString('base64');
+
+test.each([
+  bytes(24),
+  `whsec_${bytes(23)}`,
+  `whsec_${bytes(65)}`,
+  `whsec_${bytes(32).replace('=', '')}`,
+  'whsec_',
+  `whsec_${bytes(24)}\n`,
+  `whsec_${'*'.repeat(32)}`,
+  'hunter2',
+])('%j is no signing secret, wherever it stands in the list', (secret) => {
+  expect(problemsOf({ secrets: [SECRET, secret] })).toEqual(['sinks.crm.secrets.1']);
+});
+
+test.each([24, 32, 64])('a secret of %d bytes is usable', (count) => {
+  expect(problemsOf({ secrets: [`whsec_${bytes(count)}`] })).toEqual([]);
+});
+
+test('all problems are reported at once, and no secret with them', () => {
+  const check = () =>
+    checkCrmSettings(
+      parseConfig({ sinks: { crm: { url: 'http://u:p@crm.example/', secrets: ['hunter2', 'hunter3'] } } }),
+    );
+  expect(check).toThrow(ConfigError);
+  expect(check).not.toThrow(/hunter/);
+  expect(problemsOf({ url: 'http://u:p@crm.example/', secrets: ['hunter2', 'hunter3'] })).toEqual([
+    'sinks.crm.url',
+    'sinks.crm.url',
+    'sinks.crm.secrets.0',
+    'sinks.crm.secrets.1',
+  ]);
+});
