@@ -1,0 +1,154 @@
+// First thing that `npm start` and `npm test` run: on any Node from 18, before anything is installed.
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { NODE, ROOT, runUnderProjectNode } from './bin/run-child.mjs';
+
+const CLI = join('deploy', 'src', 'cli', 'main.ts');
+/** What follows the command is passed on. */
+const COMMANDS = {
+  start: [CLI, 'start'],
+  cli: [CLI],
+  test: [join('test', 'run.ts')],
+  bench: [join('test', 'bench', 'main.ts')],
+  install: null,
+};
+const LOCK = join(ROOT, '.email-events', 'npm-install.lock');
+const PROGRESS_MS = 5_000;
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) await main();
+
+async function main() {
+  const [command = '', ...args] = process.argv.slice(2);
+  if (!Object.hasOwn(COMMANDS, command)) {
+    process.stderr.write(`usage: node deploy/bootstrap.mjs ${Object.keys(COMMANDS).join('|')} [argument …]\n`);
+    process.exitCode = 2;
+    return;
+  }
+  process.chdir(ROOT);
+  if (!(await installIfNeeded())) {
+    process.exitCode = 1;
+    return;
+  }
+  const script = COMMANDS[command];
+  if (script) process.exitCode = await runUnderProjectNode([...script, ...args]);
+}
+
+async function installIfNeeded() {
+  if (isInstalled()) return true;
+  const unlock = await lock();
+  try {
+    // Whoever held the lock may have installed it meanwhile.
+    return isInstalled() || (await install());
+  } finally {
+    unlock();
+  }
+}
+
+function isInstalled() {
+  const wanted = readLock(join(ROOT, 'package-lock.json'));
+  // npm writes this one last, so an installation that was broken off has none.
+  const present = readLock(join(ROOT, 'node_modules', '.package-lock.json'));
+  if (!wanted || !present || !statSync(NODE, { throwIfNoEntry: false })) return false;
+  return missingPackages(wanted, present).length === 0;
+}
+
+/**
+ * Paths of the packages that the lock file wants and the installation lacks or has in another version. By content,
+ * not by time: git gives a file a new time at every checkout. Optional ones may be for another platform.
+ */
+export function missingPackages(wanted, present) {
+  return Object.entries(wanted.packages)
+    .filter(([path, entry]) => path.includes('node_modules/') && !entry.optional && !entry.devOptional)
+    .filter(([path, entry]) => {
+      const found = present.packages[path];
+      return !found || found.version !== entry.version || found.integrity !== entry.integrity;
+    })
+    .map(([path]) => path);
+}
+
+function readLock(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return null;
+  }
+}
+
+async function install() {
+  const begin = Date.now();
+  const total = Object.keys(readLock(join(ROOT, 'package-lock.json'))?.packages ?? {}).length;
+  const seconds = () => `${Math.round((Date.now() - begin) / 1000)} s`;
+  process.stderr.write(`installing ${total} npm packages: about a minute, only the first time\n`);
+  const timer = setInterval(() => {
+    process.stderr.write(`  still installing: ${countPackages()} of ${total} unpacked, ${seconds()}\n`);
+  }, PROGRESS_MS);
+  const code = await npmCi();
+  clearInterval(timer);
+  if (code === 0) process.stderr.write(`installed the npm packages in ${seconds()}\n`);
+  else process.stderr.write(`npm ci failed with exit code ${code}; its messages are above\n`);
+  return code === 0;
+}
+
+function npmCi() {
+  const args = ['ci', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error'];
+  // In its own session and stopped from here, or Ctrl-C would end this process before npm.
+  const npm = spawn('npm', args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'], detached: true });
+  const stop = () => {
+    if (npm.pid) process.kill(-npm.pid, 'SIGTERM');
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return new Promise((resolve) => {
+    npm.once('error', (error) => {
+      process.stderr.write(`npm cannot be run (${error.code}): install Node 18 or newer with npm\n`);
+      resolve(1);
+    });
+    npm.once('exit', (code) => {
+      process.off('SIGINT', stop);
+      process.off('SIGTERM', stop);
+      resolve(code ?? 130);
+    });
+  });
+}
+
+function countPackages() {
+  const modules = join(ROOT, 'node_modules');
+  const names = list(modules).filter((name) => !name.startsWith('.'));
+  const inScopes = names.filter((name) => name.startsWith('@')).flatMap((scope) => list(join(modules, scope)));
+  return names.length + inScopes.length;
+}
+
+function list(folder) {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Two installations at once would delete each other's files. */
+async function lock() {
+  mkdirSync(join(ROOT, '.email-events'), { recursive: true });
+  for (let told = false; ; await delay(500)) {
+    try {
+      writeFileSync(LOCK, String(process.pid), { flag: 'wx' });
+      return () => rmSync(LOCK, { force: true });
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    if (!holderLives()) rmSync(LOCK, { force: true });
+    else if (!told) process.stderr.write('waiting for another npm installation in this checkout\n');
+    told = true;
+  }
+}
+
+function holderLives() {
+  try {
+    return process.kill(Number(readFileSync(LOCK, 'utf8')) || -1, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
