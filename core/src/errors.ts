@@ -16,6 +16,7 @@ export const ERROR_CODES = {
     'A topic could not be read to its end: no progress, for example because of an open transaction.',
   KAFKA_RECORD_TOO_LARGE: 'A record exceeds what its topic takes.',
   KAFKA_FENCED: 'Another instance owns the partition now; this one lets go of it.',
+  KAFKA_BACKLOG_FULL: 'Too many bytes wait for the broker; nothing more is taken.',
   KAFKA_PUBLISH_FAILED: 'The broker did not acknowledge in time.',
   STATE_RESTORE_FAILED: 'The changelog could not be read to its end.',
   STATE_UNUSABLE: 'The local store is corrupt or foreign; it is rebuilt from the changelog.',

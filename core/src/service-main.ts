@@ -10,6 +10,8 @@ export interface ServiceContext {
   readonly config: PipelineConfig;
   readonly log: Logger;
   readonly metrics: Registry;
+  /** Reads the configuration again, for a service that can take over part of it while it runs. Throws ConfigError. */
+  readonly reload?: () => PipelineConfig;
 }
 
 /** Starts a service; resolves when it takes work. */
@@ -28,10 +30,14 @@ export async function serviceMain(
     options: { config: { type: 'string' }, 'check-config': { type: 'boolean' } },
   });
   const bootLog = createLogger(name, 'info');
+  const load = () => {
+    const loaded = loadConfig(values.config ?? process.env.EMAIL_EVENTS_CONFIG);
+    check(loaded);
+    return loaded;
+  };
   let config: PipelineConfig;
   try {
-    config = loadConfig(values.config ?? process.env.EMAIL_EVENTS_CONFIG);
-    check(config);
+    config = load();
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [{ path: '', message: String(error) }];
     bootLog.fatal({ code: codeOf(error), problems }, 'the configuration cannot be used');
@@ -40,5 +46,5 @@ export async function serviceMain(
   if (values['check-config']) process.exit(0);
   const log = createLogger(name, config.log.level);
   log.debug({ config }, 'effective configuration');
-  await runAsProcess(() => start({ config, log, metrics: createMetrics(name) }), log);
+  await runAsProcess(() => start({ config, log, metrics: createMetrics(name), reload: load }), log);
 }

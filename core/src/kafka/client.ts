@@ -6,7 +6,13 @@ import type { Logger } from '../log.ts';
 type KafkaSettings = PipelineConfig['kafka'];
 
 /** The one place where kafkajs is set up: addresses, TLS, SASL, time-outs, and its log lines as ours. */
-export function createKafka(settings: KafkaSettings, service: string, log: Logger): Kafka {
+export function createKafka(
+  settings: KafkaSettings,
+  service: string,
+  log: Logger,
+  /** For a client that must fail sooner than most. */
+  overrides: Pick<KafkaConfig, 'connectionTimeout' | 'requestTimeout' | 'retry'> = {},
+): Kafka {
   silenceNegativeTimeoutWarning();
   const { brokers, clientId, connectionTimeoutMs, requestTimeoutMs } = settings;
   return new Kafka({
@@ -16,6 +22,7 @@ export function createKafka(settings: KafkaSettings, service: string, log: Logge
     requestTimeout: requestTimeoutMs,
     // Short first steps: right after a commit a transaction may meet CONCURRENT_TRANSACTIONS for some milliseconds.
     retry: { initialRetryTime: 20, factor: 0.2, multiplier: 2, maxRetryTime: 2_000, retries: 8 },
+    ...overrides,
     ...tlsOf(settings),
     ...(settings.sasl ? { sasl: saslOf(settings.sasl) } : {}),
     logLevel: logLevel.WARN,
