@@ -4,6 +4,7 @@ export * from './dead-letter.ts';
 export * from './errors.ts';
 export { type KafkaSettings, silentLog, withAdmin } from './kafka/admin.ts';
 export * from './kafka/client.ts';
+export * from './kafka/cluster.ts';
 export { type GroupCommitOptions, GroupCommitProducer } from './kafka/group-commit.ts';
 export * from './kafka/group-commit-transport.ts';
 export * from './kafka/group-lag.ts';

@@ -46,8 +46,8 @@ export class Lane {
     await stage.open({
       partition,
       write: (outputs) => this.transact((transaction) => sendAll(transaction, outputs)),
-      read: (topic, of, fromOffset, onRecord, until) =>
-        readPartition(kafka, { topic, partition: of, fromOffset, onRecord, until, idleMs: restoreIdleMs }),
+      read: (topic, of, fromOffset, onRecords) =>
+        readPartition(kafka, { topic, partition: of, fromOffset, onRecords, idleMs: restoreIdleMs }),
     });
   }
 

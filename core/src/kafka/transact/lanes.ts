@@ -10,6 +10,8 @@ export class Lanes {
   private readonly make: (partition: number) => Lane;
   private readonly log: Logger;
   private readonly open = new Map<number, Promise<Lane>>();
+  /** A partition's new lane waits until the old one let go of its files. */
+  private readonly closing = new Map<number, Promise<void>>();
 
   constructor(make: (partition: number) => Lane, log: Logger) {
     this.make = make;
@@ -22,33 +24,45 @@ export class Lanes {
       if (!partitions.includes(partition)) void this.drop(partition);
     }
     // A failure shows up again when the first batch asks for the lane.
-    for (const partition of partitions) this.get(partition).catch(() => {});
+    for (const partition of partitions) void this.get(partition);
   }
 
   get(partition: number): Promise<Lane> {
     const existing = this.open.get(partition);
     if (existing) return existing;
-    const lane = this.make(partition);
-    const opened = lane.open().then(
-      () => lane,
-      async (error) => {
-        await this.close(lane);
-        throw error;
-      },
-    );
+    const opened = this.openAfter(partition, this.closing.get(partition));
+    // Whoever waits for it sees the failure; nobody else need.
+    opened.catch(() => {});
     this.open.set(partition, opened);
     return opened;
   }
 
-  async drop(partition: number): Promise<void> {
+  drop(partition: number): Promise<void> {
     const lane = this.open.get(partition);
+    if (!lane) return this.closing.get(partition) ?? Promise.resolve();
     this.open.delete(partition);
-    const opened = await lane?.catch(() => undefined);
-    if (opened) await this.close(opened);
+    const closed = lane.then(
+      (opened) => this.close(opened),
+      () => {},
+    );
+    this.closing.set(partition, closed);
+    return closed;
   }
 
   async closeAll(): Promise<void> {
     await Promise.all([...this.open.keys()].map((partition) => this.drop(partition)));
+  }
+
+  private async openAfter(partition: number, closed: Promise<void> | undefined): Promise<Lane> {
+    await closed;
+    const lane = this.make(partition);
+    try {
+      await lane.open();
+      return lane;
+    } catch (error) {
+      await this.close(lane);
+      throw error;
+    }
   }
 
   private async close(lane: Lane): Promise<void> {

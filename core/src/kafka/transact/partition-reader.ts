@@ -1,21 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { AssignerProtocol, type Kafka, type PartitionAssigner } from 'kafkajs';
-import type { InputRecord } from '../../dead-letter.ts';
+import { AssignerProtocol, type Batch, type Kafka, type PartitionAssigner } from 'kafkajs';
 import { PipelineError } from '../../errors.ts';
 import { inputRecordOf } from '../input-record.ts';
+import type { OnRecords } from './stage.ts';
 
 export interface PartitionRead {
   readonly topic: string;
   readonly partition: number;
   readonly fromOffset: number;
-  readonly onRecord: (record: InputRecord) => void;
-  readonly until: (record: InputRecord) => boolean;
+  readonly onRecords: OnRecords;
   /** Longest silence before it counts as failed. */
   readonly idleMs: number;
 }
 
 /**
- * Reads committed records of one partition in order until one is the last wanted. kafkajs can only read as a group
+ * Reads committed records of one partition in order until `onRecords` has all it wants. kafkajs can only read as a group
  * member, so it is the sole member of a throw-away group that is given this partition and commits nothing.
  * Throws STATE_RESTORE_FAILED when nothing comes for too long.
  */
@@ -43,14 +42,14 @@ export async function readPartition(kafka: Kafka, read: PartitionRead): Promise<
       autoCommit: false,
       eachBatch: async ({ batch }) => {
         expectMore();
-        if (
-          consume(
-            batch.messages.map((message) => inputRecordOf(batch, message)),
-            read,
-            position,
-          )
-        )
-          end.resolve();
+        if (position.done) return;
+        try {
+          position.done = await deliver(batch, read, position);
+        } catch (error) {
+          position.done = true;
+          end.reject(error);
+        }
+        if (position.done) end.resolve();
       },
     });
     consumer.seek({ topic: read.topic, partition: read.partition, offset: String(read.fromOffset) });
@@ -61,19 +60,17 @@ export async function readPartition(kafka: Kafka, read: PartitionRead): Promise<
   }
 }
 
-/** True once the last wanted record was seen. Before the seek takes effect earlier records may come; they are left out. */
-function consume(
-  records: readonly InputRecord[],
-  { onRecord, until }: PartitionRead,
-  position: { next: number; done: boolean },
-): boolean {
-  for (const record of records) {
-    if (position.done || record.offset < position.next) continue;
-    position.next = record.offset + 1;
-    onRecord(record);
-    position.done = until(record);
-  }
-  return position.done;
+/** True once all that is wanted was seen. Before the seek takes effect earlier records may come; they are left out. */
+async function deliver(
+  batch: Batch,
+  { onRecords }: PartitionRead,
+  position: { next: number },
+): Promise<boolean> {
+  const records = batch.messages
+    .map((message) => inputRecordOf(batch, message))
+    .filter(({ offset }) => offset >= position.next);
+  position.next = Math.max(position.next, Number(batch.lastOffset()) + 1);
+  return records.length > 0 && (await onRecords(records));
 }
 
 function silence({ topic, partition, idleMs }: PartitionRead): PipelineError {

@@ -38,12 +38,9 @@ export interface OwnedPartition {
   readonly partition: number;
   /** Writes in a transaction of its own. */
   write(outputs: readonly OutputRecord[]): Promise<LastOffset>;
-  /** Reads committed records of one partition in order, until `until` says of a record that it is the last one wanted. */
-  read(
-    topic: string,
-    partition: number,
-    fromOffset: number,
-    onRecord: (record: InputRecord) => void,
-    until: (record: InputRecord) => boolean,
-  ): Promise<void>;
+  /** Reads committed records of one partition in order, in batches, until `onRecords` says that it has all it wants. */
+  read(topic: string, partition: number, fromOffset: number, onRecords: OnRecords): Promise<void>;
 }
+
+/** Takes the next records; true when no more are wanted. */
+export type OnRecords = (records: readonly InputRecord[]) => boolean | Promise<boolean>;

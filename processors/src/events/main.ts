@@ -1,0 +1,4 @@
+import { serviceMain } from '@email-events/core';
+import { startEvents } from './service.ts';
+
+await serviceMain('events', startEvents);

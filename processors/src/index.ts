@@ -1,0 +1,2 @@
+export { startEvents } from './events/service.ts';
+export { startNormalize } from './normalize/service.ts';

@@ -1,0 +1,4 @@
+import { serviceMain } from '@email-events/core';
+import { startNormalize } from './service.ts';
+
+await serviceMain('normalize', startNormalize);

@@ -1,0 +1,60 @@
+import { decodeRawHeaders, type InputRecord, type RawRequest } from '@email-events/core';
+import { findAdapter, normalizeRequest, Refusal, toEmailEvent } from '@email-events/esps';
+import type { EmailEvent } from '@email-events/schemas';
+
+/** Why a record, or one item of it, gave no events. */
+export interface NormalizeFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly item?: { readonly index: number; readonly bytes: Buffer | null };
+}
+
+/** Past participle of a raw record. Every item is either in the events (none to many each) or in the failures. */
+export interface Normalized {
+  /** Undefined if not even the headers could be read. */
+  readonly request: RawRequest | undefined;
+  readonly events: readonly EmailEvent[];
+  readonly failures: readonly NormalizeFailure[];
+}
+
+/** Reads what an ESP reported. Never throws: what cannot be read is a failure with a code. */
+export function normalizeRecord(record: InputRecord): Normalized {
+  const request = decodeRawHeaders(record.headers);
+  if (!request)
+    return refused(undefined, 'NORMALIZE_HEADERS_UNREADABLE', 'the record lacks the headers of a request');
+  const adapter = findAdapter(request.esp);
+  if (!adapter) return refused(request, 'NORMALIZE_ESP_UNKNOWN', 'no adapter of that name');
+  const { requestId, source, esp, receivedAt, method, url, headers, contentType } = request;
+  const body = record.value ?? Buffer.alloc(0);
+  const withType = contentType === null ? headers : { ...headers, 'content-type': contentType };
+  try {
+    const { results } = normalizeRequest(adapter, { method, url, headers: withType, body, receivedAt });
+    const origin = {
+      esp,
+      source,
+      request_id: requestId,
+      received_at: receivedAt,
+      raw_partition: record.partition,
+      raw_offset: record.offset,
+    };
+    const events: EmailEvent[] = [];
+    const failures: NormalizeFailure[] = [];
+    for (const result of results) {
+      if ('code' in result) {
+        const bytes = result.item === null ? null : Buffer.from(result.item);
+        failures.push({ code: result.code, message: result.message, item: { index: result.index, bytes } });
+        continue;
+      }
+      for (const event of result.events)
+        events.push(toEmailEvent(event, { ...origin, item_index: result.index }));
+    }
+    return { request, events, failures };
+  } catch (error) {
+    if (error instanceof Refusal) return refused(request, error.code, error.message);
+    return refused(request, 'NORMALIZE_UNEXPECTED', 'the adapter failed in a way nobody foresaw');
+  }
+}
+
+function refused(request: RawRequest | undefined, code: string, message: string): Normalized {
+  return { request, events: [], failures: [{ code, message }] };
+}

@@ -1,0 +1,155 @@
+import {
+  type Counter,
+  deadLetterKey,
+  deadLetterOf,
+  deadLetterPartition,
+  type InputRecord,
+  type OutputRecord,
+  type Stage,
+  type Step,
+} from '@email-events/core';
+import {
+  CodecError,
+  type DeadLetter,
+  type EmailEvent,
+  type Encoder,
+  type NormalizedBatch,
+  partitionOf,
+  recipientKey,
+  topics,
+} from '@email-events/schemas';
+import { type NormalizeFailure, normalizeRecord } from './normalize-record.ts';
+
+/** What all partitions share. */
+export interface NormalizeContext {
+  /** Partitions of the topics that are keyed by recipient. */
+  readonly partitions: number;
+  readonly deadLetterPartitions: number;
+  readonly encoder: Encoder<NormalizedBatch>;
+  readonly deadLetterEncoder: Encoder<DeadLetter>;
+  readonly items: Counter<'result'>;
+  readonly clock: () => number;
+}
+
+/** A record of the internal topic is kept well below what its topic takes. */
+const MAX_BATCH_BYTES = 800_000;
+/** An event that alone exceeds this cannot be on a typed topic either (2 MiB). */
+const MAX_EVENT_BYTES = 1_900_000;
+
+/** Stateless: split, normalize, and put the events where their recipient's partition is, in batches. */
+export class NormalizeStage implements Stage {
+  private readonly context: NormalizeContext;
+
+  constructor(context: NormalizeContext) {
+    this.context = context;
+  }
+
+  async open(): Promise<void> {}
+
+  async process(records: readonly InputRecord[]): Promise<Step> {
+    const byPartition = new Map<number, { event: EmailEvent; record: InputRecord }[]>();
+    const letters: DeadLetter[] = [];
+    let items = 0;
+    for (const record of records) {
+      const { events, failures, request } = normalizeRecord(record);
+      for (const event of events) this.place(byPartition, event, record);
+      for (const [i, failure] of failures.entries())
+        letters.push(this.letter(record, failure, request, i === 0));
+      items += events.length + failures.length;
+    }
+    const outputs: OutputRecord[] = [];
+    for (const [partition, placed] of byPartition) {
+      for (const value of this.encode(placed, letters)) {
+        outputs.push({ topic: topics.normalized, partition, key: null, value });
+      }
+    }
+    outputs.push(...letters.map((letter) => this.deadLetter(letter)));
+    return { outputs, committed: () => this.count(items - letters.length, letters.length) };
+  }
+
+  async close(): Promise<void> {}
+
+  private place(
+    byPartition: Map<number, { event: EmailEvent; record: InputRecord }[]>,
+    event: EmailEvent,
+    record: InputRecord,
+  ): void {
+    const partition = partitionOf(recipientKey(event.recipient), this.context.partitions);
+    const placed = byPartition.get(partition);
+    if (placed) placed.push({ event, record });
+    else byPartition.set(partition, [{ event, record }]);
+  }
+
+  /** One value, or several where one would be too large. An event that cannot be encoded becomes a dead letter. */
+  private encode(
+    placed: readonly { event: EmailEvent; record: InputRecord }[],
+    letters: DeadLetter[],
+  ): Buffer[] {
+    const value = this.tryEncode(placed);
+    const [first] = placed;
+    if (
+      value &&
+      (value.length <= MAX_BATCH_BYTES || (placed.length === 1 && value.length <= MAX_EVENT_BYTES))
+    )
+      return [value];
+    if (placed.length > 1) {
+      const half = placed.length >> 1;
+      return [...this.encode(placed.slice(0, half), letters), ...this.encode(placed.slice(half), letters)];
+    }
+    if (first) {
+      const [code, message] = value
+        ? ['NORMALIZE_EVENT_TOO_LARGE', 'the event exceeds what a record may hold']
+        : ['NORMALIZE_EVENT_INVALID', 'the event does not fit the schema'];
+      const { event, record } = first;
+      const failure = { code, message, item: { index: event.item_index, bytes: null } };
+      letters.push(
+        this.letter(
+          record,
+          failure,
+          { esp: event.esp, source: event.source, requestId: event.request_id },
+          true,
+        ),
+      );
+    }
+    return [];
+  }
+
+  private tryEncode(placed: readonly { event: EmailEvent }[]): Buffer | undefined {
+    try {
+      return this.context.encoder.encode({ events: placed.map(({ event }) => event) });
+    } catch (error) {
+      if (error instanceof CodecError) return undefined;
+      throw error;
+    }
+  }
+
+  private letter(
+    record: InputRecord,
+    failure: NormalizeFailure,
+    request: { esp: string; source: string; requestId: string } | undefined,
+    carriesValue: boolean,
+  ): DeadLetter {
+    return deadLetterOf(record, {
+      stage: 'normalize',
+      firstAt: this.context.clock(),
+      carriesValue,
+      ...failure,
+      ...request,
+    });
+  }
+
+  private deadLetter(letter: DeadLetter): OutputRecord {
+    const { deadLetterEncoder, deadLetterPartitions } = this.context;
+    return {
+      topic: topics.deadLetters,
+      partition: deadLetterPartition(letter, deadLetterPartitions),
+      key: deadLetterKey(letter),
+      value: deadLetterEncoder.encode(letter),
+    };
+  }
+
+  private count(normalized: number, deadLetters: number): void {
+    this.context.items.inc({ result: 'normalized' }, normalized);
+    this.context.items.inc({ result: 'dead_letter' }, deadLetters);
+  }
+}

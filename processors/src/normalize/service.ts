@@ -1,0 +1,58 @@
+import {
+  Counter,
+  type RunningService,
+  runStopSteps,
+  type ServiceContext,
+  startAdminServer,
+  startTransactionalLoop,
+} from '@email-events/core';
+import { Codec, topics } from '@email-events/schemas';
+import { registryOf } from '../registry.ts';
+import { NormalizeStage } from './normalize-stage.ts';
+
+/** `email.raw` → `email.internal.normalized`. */
+export async function startNormalize({ config, log, metrics }: ServiceContext): Promise<RunningService> {
+  const codec = new Codec(registryOf(config));
+  const items = new Counter({
+    name: 'email_events_normalize_items_total',
+    help: 'Events normalized and items dead-lettered.',
+    labelNames: ['result'],
+    registers: [metrics],
+  });
+  const context = {
+    partitions: config.topics.partitions,
+    deadLetterPartitions: config.topics.deadLetterPartitions,
+    encoder: await codec.encoder(topics.normalized, 'normalized'),
+    deadLetterEncoder: await codec.encoder(topics.deadLetters, 'deadLetter'),
+    items,
+    clock: Date.now,
+  } as const;
+  const loop = await startTransactionalLoop({
+    kafka: config.kafka,
+    name: 'normalize',
+    topic: topics.raw,
+    concurrency: config.normalize.concurrency,
+    createStage: () => new NormalizeStage(context),
+    log,
+    metrics,
+  });
+  const admin = await startAdminServer({
+    host: config.adminHost,
+    port: config.normalize.adminPort,
+    metrics,
+    readiness: { kafka: () => loop.readiness() },
+  });
+  return {
+    ports: { admin: admin.port },
+    done: loop.done,
+    stop: () =>
+      runStopSteps(
+        [
+          { name: 'readiness', deadlineMs: 100, run: () => admin.drain() },
+          { name: 'consumer', deadlineMs: 20_000, run: () => loop.stop() },
+          { name: 'admin', deadlineMs: 1_000, run: () => admin.close() },
+        ],
+        log,
+      ),
+  };
+}
