@@ -1,0 +1,362 @@
+import type { EmailDropped, EventType } from '@email-events/schemas';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  Refusal,
+  type Verdict,
+  type VerifierSettings,
+} from '../adapter.ts';
+import {
+  addressList,
+  bareAddress,
+  firstText,
+  integer,
+  itemObject,
+  messageId,
+  metadataOf,
+  recipientOf,
+  required,
+  tagsOf,
+  text,
+} from '../reading/fields.ts';
+import { bodyKind, lastField, parseForm } from '../reading/form.ts';
+import { isObject, JsonItem, type JsonObject, listOf, objectOf, parseBody } from '../reading/json.ts';
+import { type BounceClass, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { epochTime } from '../reading/time.ts';
+import { fromHex } from '../schemes/encoding.ts';
+import { staleness, TOLERANCE_OPTION, type Window, windowOf } from '../schemes/freshness.ts';
+import { hmacMatches } from '../schemes/hmac.ts';
+import { checkSettings } from '../schemes/settings.ts';
+import { LEGACY_EVENT_TYPES, legacyEvent } from './mailgun-legacy.ts';
+
+// Seen 2026-11: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks
+
+// Retries run for 8 h and it is not documented whether they are signed anew.
+const WINDOW_SECONDS = 25 * 3600;
+
+const EVENT_TYPES = {
+  accepted: 'queued',
+  delivered: 'delivered',
+  failed: 'bounced',
+  rejected: 'dropped',
+  opened: 'opened',
+  clicked: 'clicked',
+  unsubscribed: 'unsubscribed',
+  complained: 'complained',
+  stored: 'other',
+} as const satisfies { [vendor: string]: EventType };
+const TYPES: ReadonlyMap<string, EventType> = new Map(
+  Object.entries({ ...EVENT_TYPES, ...LEGACY_EVENT_TYPES }),
+);
+
+/** Never attempted, because of what Mailgun remembers of the address. */
+const SUPPRESSED: ReadonlyMap<string, EmailDropped['drop_reason']> = new Map([
+  ['suppress-bounce', 'bounced'],
+  ['suppress-complaint', 'complained'],
+  ['suppress-unsubscribe', 'unsubscribed'],
+  ['605', 'bounced'],
+  ['606', 'unsubscribed'],
+  ['607', 'complained'],
+  ['625', 'complained'],
+]);
+
+const credentials = { secret: 'HTTP webhook signing key', options: [TOLERANCE_OPTION] } as const;
+
+export const mailgun = {
+  name: 'mailgun',
+  title: 'Mailgun',
+  documentation: [
+    'https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks',
+    'https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks',
+  ],
+  http: {
+    methods: ['POST'],
+    probes: [],
+    contentTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],
+    keepHeaders: [],
+    answers: { later: 503, unauthorized: 401 },
+  },
+  credentials,
+  verifier,
+  split,
+  normalize,
+  facts: {
+    eventTypes: {
+      ...EVENT_TYPES,
+      'failed (temporary)': 'deferred',
+      'failed (suppressed)': 'dropped',
+      ...LEGACY_EVENT_TYPES,
+    },
+    retries: 'for 8 h after 5, 10 and 15 min, 1, 2 and 4 h, unless the answer is 200 or 406',
+    identity: 'event-data.id with the UTC day (it is unique within a day only); without one, signature.token',
+    limitations: [
+      'The signature covers timestamp and token, not the event: a token that comes back with another body is refused.',
+      'The forms sent before 2018 have no event id and carry custom variables between Mailgun’s own fields.',
+    ],
+    ignored: [
+      'signature.timestamp',
+      'signature.signature',
+      'signature.token',
+      'parent-signature.*',
+      'event-data.log-level',
+      'event-data.method',
+      'event-data.storage.*',
+      'event-data.geolocation.*',
+      'event-data.recipient-domain',
+      'event-data.recipient-provider',
+      'event-data.account.id',
+      'event-data.domain.name',
+      'event-data.api-key-id',
+      'event-data.primary-dkim',
+      'event-data.envelope.*',
+      'event-data.flags.*',
+      'event-data.message.size',
+      'event-data.message.attachments',
+      'event-data.message.attachments[].*',
+      'event-data.message.recipients[]',
+      'event-data.message.headers.to',
+      'event-data.client-info.client-name',
+      'event-data.client-info.client-os',
+      'event-data.client-info.client-type',
+      'event-data.client-info.device-type',
+      'event-data.delivery-status.*',
+    ],
+  },
+} as const satisfies EspAdapter;
+
+function verifier(settings: VerifierSettings) {
+  checkSettings('mailgun', credentials, settings);
+  const window = windowOf(settings, WINDOW_SECONDS);
+  return { verify: (request: EspRequest) => verify(request, settings.secrets, window) };
+}
+
+interface Signature {
+  readonly timestamp: string;
+  readonly token: string;
+  readonly signature: string;
+}
+
+function verify(request: EspRequest, secrets: readonly string[], window: Window): Verdict {
+  let candidates: readonly (Signature | null)[];
+  try {
+    candidates = signaturesOf(request);
+  } catch {
+    return { outcome: 'refused', code: 'BODY_UNREADABLE' };
+  }
+  if (candidates.length === 0) return { outcome: 'refused', code: 'SIGNATURE_MISSING' };
+  let verdict: Verdict = { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
+  for (const candidate of candidates) {
+    const next = candidate && verifyOne(candidate, request.receivedAt, secrets, window);
+    if (next?.outcome === 'verified') return next;
+    verdict = next ?? verdict;
+  }
+  return verdict;
+}
+
+function verifyOne(
+  candidate: Signature,
+  receivedAt: number,
+  secrets: readonly string[],
+  window: Window,
+): Verdict {
+  const { timestamp, token, signature } = candidate;
+  const bytes = fromHex(signature);
+  if (!bytes) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
+  const stale = staleness(timestamp, receivedAt, window);
+  if (stale) return { outcome: 'refused', code: stale };
+  return hmacMatches('sha256', secrets, [timestamp, token], bytes)
+    ? { outcome: 'verified', replayToken: token }
+    : { outcome: 'refused', code: 'SIGNATURE_WRONG' };
+}
+
+/** The signature and, for subaccounts, the parent's. Null: there, but not as it should be. */
+function signaturesOf(request: EspRequest): readonly (Signature | null)[] {
+  if (bodyKind(request) !== 'json') {
+    // A sender's custom variable of the same name comes first, Mailgun's own field last.
+    const fields = parseForm(request);
+    const own = (name: string) => lastField(fields, name);
+    return own('signature') === undefined
+      ? []
+      : [signatureOf({ timestamp: own('timestamp'), token: own('token'), signature: own('signature') })];
+  }
+  const body = objectOf(parseBody(request.body));
+  return [body.signature, body['parent-signature']].filter((block) => isObject(block)).map(signatureOf);
+}
+
+function signatureOf(block: JsonObject): Signature | null {
+  const timestamp = text(block.timestamp);
+  const token = text(block.token);
+  const signature = text(block.signature);
+  return timestamp && token && signature ? { timestamp, token, signature } : null;
+}
+
+function split(request: EspRequest): readonly Item[] {
+  if (bodyKind(request) !== 'json') return [new JsonItem(0, legacyEvent(parseForm(request)))];
+  const body = parseBody(request.body);
+  if (!isObject(body)) throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is not an object');
+  return [new JsonItem(0, body)];
+}
+
+/** Reads both generations: legacyEvent gave the forms the shape of the JSON. */
+function normalize(item: Item): readonly EspEvent[] {
+  const body = itemObject(item.value);
+  const event = itemObject(body['event-data']);
+  const vendorType = required(event.event, 'event');
+  const status = statusOf(event);
+  const type = typeOf(event, status);
+  const message = objectOf(event.message);
+  const headers = objectOf(message.headers);
+  const id = messageId(headers['message-id']);
+  const occurredAt = epochTime(event.timestamp);
+  const shared = {
+    type,
+    esp_event_type: vendorType,
+    occurred_at: occurredAt,
+    identity: identityOf(event, body, occurredAt, item),
+    esp_event_id: text(event.id),
+    // The send API returns the Message-ID.
+    esp_message_id: id,
+    message_id: id,
+    sender: bareAddress(firstText(headers.from, objectOf(event.envelope).sender)) || null,
+    subject: text(headers.subject),
+    campaign: campaignOf(event),
+    stream: streamOf(event),
+    tags: tagsOf(event.tags),
+    metadata: metadataOf(event['user-variables']),
+    ...details(type, event, status, item),
+  };
+  return recipientsOf(type, event, headers).map((recipient) => ({ ...shared, recipient }));
+}
+
+/** What became of the attempt. Code and text come in several spellings. */
+interface Status {
+  readonly reason: string | null;
+  readonly diagnostic: string | null;
+  readonly detail: JsonObject;
+}
+
+function statusOf(event: JsonObject): Status {
+  const detail = objectOf(event['delivery-status']);
+  return {
+    reason: text(event.reason),
+    diagnostic: firstText(detail.message, detail.description, objectOf(event.reject).reason),
+    detail,
+  };
+}
+
+function typeOf(event: JsonObject, status: Status): EventType {
+  const vendorType = text(event.event)?.toLowerCase() ?? '';
+  // The forms say "dropped" also of what Mailgun tried for hours; the JSON, and we, call that a failure.
+  if (vendorType === 'dropped' && status.reason === 'old') return 'bounced';
+  if (vendorType !== 'failed') return TYPES.get(vendorType) ?? 'other';
+  if (text(event.severity)?.toLowerCase() === 'temporary') return 'deferred';
+  return suppressionOf(status) ? 'dropped' : 'bounced';
+}
+
+function suppressionOf({ reason, detail }: Status): EmailDropped['drop_reason'] | undefined {
+  return SUPPRESSED.get(reason ?? '') ?? SUPPRESSED.get(text(detail.code) ?? '');
+}
+
+function details(type: EventType, event: JsonObject, status: Status, item: Item): Partial<EspEvent> {
+  switch (type) {
+    case 'delivered':
+      return { smtp_response: status.diagnostic, remote_mta: text(status.detail['mx-host']) };
+    case 'deferred':
+      return { attempt: integer(status.detail['attempt-no']), ...failure(status) };
+    case 'bounced':
+      return { ...bounce(status), ...failure(status), remote_mta: text(status.detail['mx-host']) };
+    case 'dropped':
+      return {
+        drop_reason: suppressionOf(status) ?? dropReason(status),
+        diagnostic: status.diagnostic ?? status.reason,
+      };
+    case 'opened':
+      return { ...client(event), is_machine: isMachine(event) };
+    case 'clicked':
+      return { ...client(event), url: text(event.url), is_machine: isMachine(event) };
+    case 'unsubscribed':
+      return { ...client(event), scope: streamOf(event) ?? 'all' };
+    case 'other':
+      return { payload: item.text };
+    default:
+      return {};
+  }
+}
+
+function failure({ detail, diagnostic, reason }: Status): Partial<EspEvent> {
+  const smtp = smtpFacts(diagnostic, ownCode(detail) ? null : detail.code, detail['enhanced-code']);
+  return {
+    smtp_code: smtp.code,
+    enhanced_status: smtp.enhanced,
+    diagnostic: diagnostic ?? reason,
+  };
+}
+
+function bounce(status: Status): Pick<EspEvent, 'bounce_class' | 'bounce_category'> {
+  const { detail, diagnostic, reason } = status;
+  const smtp = smtpFacts(diagnostic, detail.code, detail['enhanced-code']);
+  const category = bounceCategory(smtp, diagnostic);
+  if (reason === 'old' || ownCode(detail)) {
+    return { bounce_class: 'undetermined', bounce_category: category === 'other' ? 'timeout' : category };
+  }
+  if (reason === 'espblock')
+    return { bounce_class: 'soft', bounce_category: category === 'other' ? 'policy' : category };
+  const verdict = text(detail['bounce-type'])?.toLowerCase();
+  const bounceClass: BounceClass = verdict === 'soft' ? 'soft' : 'hard';
+  return { bounce_class: bounceClass, bounce_category: category };
+}
+
+/** 498 and 499 are Mailgun's own: it gave up after too many attempts. */
+function ownCode(detail: JsonObject): boolean {
+  const code = integer(detail.code);
+  return code === 498 || code === 499;
+}
+
+function dropReason({ diagnostic, reason }: Status): EmailDropped['drop_reason'] {
+  const words = `${reason ?? ''} ${diagnostic ?? ''}`;
+  if (/spam/i.test(words)) return 'spam';
+  return /content|virus|attachment/i.test(words) ? 'content' : 'other';
+}
+
+function client(event: JsonObject): Partial<EspEvent> {
+  return { user_agent: text(objectOf(event['client-info'])['user-agent']), ip: text(event.ip) };
+}
+
+/** `bot` names the machine; it is empty where Mailgun saw none. */
+function isMachine(event: JsonObject): boolean | null {
+  const { bot } = objectOf(event['client-info']);
+  return typeof bot === 'string' ? bot !== '' : null;
+}
+
+function campaignOf(event: JsonObject): string | null {
+  const campaign = objectOf(listOf(event.campaigns)[0]);
+  return firstText(campaign.name, campaign.id);
+}
+
+function streamOf(event: JsonObject): string | null {
+  const list = objectOf(event['mailing-list']);
+  return firstText(list.address, list['list-id']);
+}
+
+function recipientsOf(type: EventType, event: JsonObject, headers: JsonObject): string[] {
+  const recipient = bareAddress(event.recipient);
+  if (recipient !== '') return [recipient];
+  // A rejected message never got as far as having one recipient a copy.
+  const addressed = addressList(headers.to);
+  if (addressed.length > 0) return addressed;
+  return type === 'other' ? [''] : [recipientOf(null)];
+}
+
+function identityOf(
+  event: JsonObject,
+  body: JsonObject,
+  occurredAt: number,
+  item: Item,
+): EspEvent['identity'] {
+  const id = text(event.id);
+  if (id !== null) return ['id', id, new Date(occurredAt).toISOString().slice(0, 10)];
+  const token = text(objectOf(body.signature).token);
+  return token === null ? ['item', item.text] : ['token', token];
+}

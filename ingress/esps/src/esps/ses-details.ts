@@ -1,0 +1,203 @@
+import type { EventType } from '@email-events/schemas';
+import { type EspEvent, type Item, Refusal } from '../adapter.ts';
+import { bareAddress, firstText, text } from '../reading/fields.ts';
+import { type JsonObject, listOf, objectOf } from '../reading/json.ts';
+import { type BounceCategory, type BounceClass, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+
+/** What the part of a message that belongs to its type says of one recipient. */
+export type Reading = Partial<Omit<EspEvent, 'type' | 'recipient' | 'occurred_at' | 'identity'>> & {
+  readonly type: EventType;
+  readonly recipient: string;
+  /** The event's own time; absent: that of the mail. */
+  readonly time?: unknown;
+  /** Set where the vendor's id is the same in both formats. */
+  readonly identity?: EspEvent['identity'];
+  /** It happens once in a message's life, so the message identifies it. */
+  readonly once?: boolean;
+};
+
+type Fragment = Omit<Reading, 'recipient'>;
+
+const BOUNCE_CLASSES: ReadonlyMap<string, BounceClass> = new Map([
+  ['Permanent', 'hard'],
+  ['Transient', 'soft'],
+]);
+const BOUNCE_CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
+  ['NoEmail', 'invalid_mailbox'],
+  ['MailboxFull', 'mailbox_full'],
+  ['MessageTooLarge', 'too_large'],
+  ['ContentRejected', 'content'],
+  ['AttachmentRejected', 'content'],
+]);
+/** Not attempted: the address is on a list of SES or of the account. */
+const SUPPRESSED = new Set(['Suppressed', 'OnAccountSuppressionList']);
+
+export function readDetail(vendorType: string, message: JsonObject, item: Item): Reading[] {
+  const mail = objectOf(message.mail);
+  const toAll = (fragment: Fragment) => addressedTo(mail).map((recipient) => ({ ...fragment, recipient }));
+  switch (vendorType) {
+    case 'Send':
+      return toAll({ type: 'queued', once: true });
+    case 'Delivery':
+      return deliveries(objectOf(message.delivery));
+    case 'DeliveryDelay':
+      return delays(objectOf(message.deliveryDelay));
+    case 'Bounce':
+      return bounces(objectOf(message.bounce));
+    case 'Complaint':
+      return complaints(objectOf(message.complaint), item);
+    case 'Reject': {
+      const reason = text(objectOf(message.reject).reason);
+      return toAll({ type: 'dropped', drop_reason: 'content', diagnostic: reason, once: true });
+    }
+    case 'Rendering Failure':
+    case 'RenderingFailure': {
+      const error = text(objectOf(message.failure).errorMessage);
+      return toAll({ type: 'dropped', drop_reason: 'content', diagnostic: error, once: true });
+    }
+    case 'Open':
+      return toAll({ type: 'opened', ...client(objectOf(message.open)) });
+    case 'Click': {
+      const click = objectOf(message.click);
+      return toAll({ type: 'clicked', ...client(click), url: text(click.link) });
+    }
+    case 'Subscription':
+      return subscriptions(objectOf(message.subscription), item).flatMap(toAll);
+    default:
+      // Inbound mail and types to come: whom they are about is not ours to guess.
+      return [{ type: 'other', recipient: '', payload: item.text, time: undefined }];
+  }
+}
+
+function addressedTo(mail: JsonObject): string[] {
+  return named(listOf(mail.destination));
+}
+
+function named(addresses: readonly unknown[]): string[] {
+  const recipients = addresses.map(bareAddress).filter((address) => address !== '');
+  if (recipients.length === 0) {
+    throw new Refusal('NORMALIZE_RECIPIENT_MISSING', 'the event names no recipient');
+  }
+  return recipients;
+}
+
+/** Recipients as objects, each with its address. */
+function recipientObjects(list: unknown): { readonly recipient: string; readonly detail: JsonObject }[] {
+  const details = listOf(list).map(objectOf);
+  named(details.map((detail) => detail.emailAddress));
+  return details
+    .map((detail) => ({ recipient: bareAddress(detail.emailAddress), detail }))
+    .filter(({ recipient }) => recipient !== '');
+}
+
+function deliveries(delivery: JsonObject): Reading[] {
+  return named(listOf(delivery.recipients)).map((recipient) => ({
+    type: 'delivered',
+    recipient,
+    time: delivery.timestamp,
+    smtp_response: text(delivery.smtpResponse),
+  }));
+}
+
+function delays(delay: JsonObject): Reading[] {
+  return recipientObjects(delay.delayedRecipients).map(({ recipient, detail }) => ({
+    type: 'deferred',
+    recipient,
+    time: delay.timestamp,
+    ...failure(detail, text(delay.delayType)),
+  }));
+}
+
+function bounces(bounce: JsonObject): Reading[] {
+  const subType = text(bounce.bounceSubType) ?? '';
+  const suppressed = SUPPRESSED.has(subType);
+  const id = text(bounce.feedbackId);
+  return recipientObjects(bounce.bouncedRecipients).map(({ recipient, detail }) => {
+    const reported = failure(detail, subType || null);
+    const shared = {
+      recipient,
+      time: bounce.timestamp,
+      ...(id === null ? {} : { identity: ['feedback', id] }),
+    };
+    if (suppressed) {
+      return { ...shared, type: 'dropped', drop_reason: 'bounced', diagnostic: reported.diagnostic };
+    }
+    const answer = text(detail.diagnosticCode);
+    return {
+      ...shared,
+      type: 'bounced',
+      bounce_class: BOUNCE_CLASSES.get(text(bounce.bounceType) ?? '') ?? 'undetermined',
+      bounce_category:
+        BOUNCE_CATEGORIES.get(subType) ?? bounceCategory(smtpFacts(answer, undefined, detail.status), answer),
+      ...reported,
+    };
+  });
+}
+
+function failure(
+  detail: JsonObject,
+  otherwise: string | null,
+): Pick<Reading, 'smtp_code' | 'enhanced_status' | 'diagnostic'> {
+  const answer = text(detail.diagnosticCode);
+  const smtp = smtpFacts(answer, undefined, detail.status);
+  return { smtp_code: smtp.code, enhanced_status: smtp.enhanced, diagnostic: answer ?? otherwise };
+}
+
+function complaints(complaint: JsonObject, item: Item): Reading[] {
+  const id = text(complaint.feedbackId);
+  const feedback = text(complaint.complaintFeedbackType);
+  const suppressed = SUPPRESSED.has(text(complaint.complaintSubType) ?? '');
+  return recipientObjects(complaint.complainedRecipients).map(({ recipient }) => {
+    const shared = {
+      recipient,
+      time: complaint.timestamp,
+      ...(id === null ? {} : { identity: ['feedback', id] }),
+    };
+    if (suppressed) {
+      return {
+        ...shared,
+        type: 'dropped',
+        drop_reason: 'complained',
+        diagnostic: text(complaint.complaintSubType),
+      };
+    }
+    // The recipient took the message out of the spam folder: the reverse of a complaint, which must suppress nobody.
+    if (feedback === 'not-spam') return { ...shared, type: 'other', payload: item.text };
+    return { ...shared, type: 'complained', feedback_type: feedback };
+  });
+}
+
+function client(detail: JsonObject): Pick<Reading, 'time' | 'user_agent' | 'ip'> {
+  return { time: detail.timestamp, user_agent: text(detail.userAgent), ip: text(detail.ipAddress) };
+}
+
+/** One reading for leaving or joining everything, else one for every topic whose choice changed. */
+function subscriptions(subscription: JsonObject, item: Item): Fragment[] {
+  const before = objectOf(subscription.oldTopicPreferences);
+  const after = objectOf(subscription.newTopicPreferences);
+  const shared = { time: subscription.timestamp, method: text(subscription.source) };
+  const list = text(subscription.contactList);
+  if (after.unsubscribeAll === true) {
+    return [{ ...shared, type: 'unsubscribed', scope: 'all', stream: list }];
+  }
+  const changes: Fragment[] = [];
+  if (before.unsubscribeAll === true)
+    changes.push({ ...shared, type: 'subscribed', scope: 'all', stream: list });
+  const old = new Map(topics(before));
+  for (const [topic, status] of topics(after)) {
+    if (old.get(topic) === status) continue;
+    const type = status === 'OptOut' ? 'unsubscribed' : 'subscribed';
+    changes.push({ ...shared, type, scope: topic, stream: topic });
+  }
+  return changes.length > 0 ? changes : [{ type: 'other', time: subscription.timestamp, payload: item.text }];
+}
+
+function topics(preferences: JsonObject): [topic: string, status: string][] {
+  const read: [string, string][] = [];
+  for (const entry of listOf(preferences.topicSubscriptionStatus)) {
+    const { topicName, subscriptionStatus } = objectOf(entry);
+    const topic = firstText(topicName);
+    if (topic !== null) read.push([topic, text(subscriptionStatus) ?? '']);
+  }
+  return read;
+}
