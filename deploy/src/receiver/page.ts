@@ -6,9 +6,7 @@ const REFRESH_SECONDS = 2;
 
 /** The page at /: what a CRM would show of its suppression list. */
 export function renderPage(stats: ReceiverStats, states: readonly ReceivedState[]): string {
-  const newestFirst = [...states].sort(
-    (a, b) => b.changed_at - a.changed_at || b.recorded_at - a.recorded_at,
-  );
+  const newestFirst = [...states].sort((a, b) => b.recorded_at - a.recorded_at);
   return `<!doctype html>
 <html lang="en">
 <head>

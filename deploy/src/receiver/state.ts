@@ -16,7 +16,10 @@ export interface ReceivedState {
   readonly reasons: readonly ReceivedReason[];
   readonly changed_at: number;
   readonly event_id: string;
-  /** When the pipeline recorded it; orders states of equal changed_at. */
+  /**
+   * When the pipeline recorded it: the version. Not `changed_at`, since an older event that arrives late leads to a
+   * newer state.
+   */
   readonly recorded_at: number;
 }
 
@@ -34,7 +37,7 @@ export function readState(value: unknown): ReceivedState | undefined {
     isText(event_id) &&
     (recorded_at === undefined || isTime(recorded_at));
   if (!valid) return undefined;
-  return { recipient, suppressed, reasons, changed_at, event_id, recorded_at: recorded_at ?? 0 };
+  return { recipient, suppressed, reasons, changed_at, event_id, recorded_at: recorded_at ?? changed_at };
 }
 
 function isReason(value: unknown): value is ReceivedReason {
@@ -54,5 +57,5 @@ const isTime = (value: unknown): value is number => Number.isSafeInteger(value);
 
 /** Negative: a is older than b. The later of two equal ones is not older. */
 export function compareVersions(a: ReceivedState, b: ReceivedState): number {
-  return a.changed_at - b.changed_at || a.recorded_at - b.recorded_at;
+  return a.recorded_at - b.recorded_at;
 }

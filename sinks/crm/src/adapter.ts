@@ -4,7 +4,10 @@ import { CrmError } from './errors.ts';
 /** A recipient's state as the topic has it. */
 export interface RecipientState {
   readonly suppression: Suppression;
-  /** Epoch milliseconds at which the record was written to the topic; orders states of equal `changed_at`. */
+  /**
+   * Epoch milliseconds at which the record was written to the topic: the version of the state. `changed_at` is none,
+   * since an older event that arrives late leads to a newer state.
+   */
   readonly recordedAt: number;
 }
 

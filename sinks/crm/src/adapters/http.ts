@@ -19,7 +19,7 @@ export type SuppressionBody = RecipientState['suppression'] & { readonly recorde
 
 /**
  * Any system that takes a signed HTTP call (Standard Webhooks 1.0, https://www.standardwebhooks.com).
- * The receiver makes the write conditional: it drops a state whose (changed_at, recorded_at) is below the one it has.
+ * The receiver makes the write conditional: it drops a state whose recorded_at is below that of the one it has.
  */
 export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
   const url = new URL(options.url);
