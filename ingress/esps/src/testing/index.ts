@@ -1,0 +1,24 @@
+import { sesSigner } from './ses-signer.ts';
+import type { Signer } from './signer.ts';
+import { basicSigner, mailgunSigner, sendgridSigner, standardWebhooksSigner } from './signers.ts';
+
+export type { Signer, SignInput, SnsInput } from './signer.ts';
+export { basicSigner, mailgunSigner, sendgridSigner, sesSigner, standardWebhooksSigner };
+
+const SIGNERS: ReadonlyMap<string, () => Signer | Promise<Signer>> = new Map<
+  string,
+  () => Signer | Promise<Signer>
+>([
+  ['sendgrid', sendgridSigner],
+  ['mailgun', () => mailgunSigner()],
+  ['postmark', () => basicSigner('postmark')],
+  ['ses', sesSigner],
+  ['standard-webhooks', () => standardWebhooksSigner('standard-webhooks')],
+]);
+
+/** A signer with keys of its own. Throws if there is none for this ESP. */
+export async function createSigner(esp: string): Promise<Signer> {
+  const create = SIGNERS.get(esp);
+  if (!create) throw new Error(`no signer for ${esp}`);
+  return create();
+}

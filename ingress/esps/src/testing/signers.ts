@@ -1,0 +1,87 @@
+import { generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
+import { hmac } from '../schemes/hmac.ts';
+import { signingKey, standardSignature } from '../schemes/standard-webhooks.ts';
+import { NO_RESOURCES, post, type Signer, type SignInput, seconds } from './signer.ts';
+
+export function sendgridSigner(): Signer {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const secret = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+  return {
+    esp: 'sendgrid',
+    settings: { secrets: [secret], options: {} },
+    resources: NO_RESOURCES,
+    sign(input) {
+      const body = Buffer.from(input.body);
+      const timestamp = seconds(input);
+      const signature = sign('sha256', Buffer.concat([Buffer.from(timestamp), body]), privateKey);
+      return post(input, body, {
+        'x-twilio-email-event-webhook-signature': signature.toString('base64'),
+        'x-twilio-email-event-webhook-timestamp': timestamp,
+      });
+    },
+  };
+}
+
+export function mailgunSigner(secret = randomBytes(16).toString('hex')): Signer {
+  return {
+    esp: 'mailgun',
+    settings: { secrets: [secret], options: {} },
+    resources: NO_RESOURCES,
+    sign(input) {
+      const timestamp = seconds(input);
+      const token = input.id ?? randomBytes(25).toString('hex');
+      const signature = hmac('sha256', secret, [timestamp, token]).toString('hex');
+      return post(input, Buffer.from(withSignature(input, { timestamp, token, signature })), {});
+    },
+  };
+}
+
+/** Mailgun's signature is part of the body, so it is put in as its own serializer would. */
+function withSignature(input: SignInput, signature: { readonly [name: string]: string }): string {
+  const body = input.body.toString();
+  const type = input.contentType ?? 'application/json';
+  if (type.startsWith('application/x-www-form-urlencoded')) {
+    return `${body}&${new URLSearchParams(signature)}`;
+  }
+  const boundary = /boundary=(\S+)/.exec(type)?.[1];
+  if (boundary) {
+    const parts = Object.entries(signature).map(
+      ([name, value]) =>
+        `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    );
+    return body.replace(`--${boundary}--`, `${parts.join('')}--${boundary}--`);
+  }
+  return body.replace('{', `{"signature":${JSON.stringify(signature)},`);
+}
+
+export function basicSigner(esp: string, secret = `${esp}:${randomBytes(12).toString('hex')}`): Signer {
+  const authorization = `Basic ${Buffer.from(secret).toString('base64')}`;
+  return {
+    esp,
+    settings: { secrets: [secret], options: {} },
+    resources: NO_RESOURCES,
+    sign: (input) => post(input, Buffer.from(input.body), { authorization }),
+  };
+}
+
+export function standardWebhooksSigner(
+  esp: string,
+  secret = `whsec_${randomBytes(24).toString('base64')}`,
+): Signer {
+  const key = signingKey(esp, secret);
+  return {
+    esp,
+    settings: { secrets: [secret], options: {} },
+    resources: NO_RESOURCES,
+    sign(input) {
+      const body = Buffer.from(input.body);
+      const id = input.id ?? `msg_${randomUUID()}`;
+      const timestamp = seconds(input);
+      return post(input, body, {
+        'webhook-id': id,
+        'webhook-timestamp': timestamp,
+        'webhook-signature': `v1,${standardSignature(key, id, timestamp, body).toString('base64')}`,
+      });
+    },
+  };
+}
