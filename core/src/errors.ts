@@ -14,6 +14,8 @@ export const ERROR_CODES = {
   KAFKA_TOPIC_CONFLICT: 'A topic differs from the configuration in a way that cannot be changed in place.',
   KAFKA_READ_STALLED:
     'A topic could not be read to its end: no progress, for example because of an open transaction.',
+  KAFKA_LOG_TRUNCATED:
+    'A partition ends before what was read already: records were lost or the topic was made anew; reset the group.',
   KAFKA_RECORD_TOO_LARGE: 'A record exceeds what its topic takes.',
   KAFKA_FENCED: 'Another instance owns the partition now; this one lets go of it.',
   KAFKA_BACKLOG_FULL: 'Too many bytes wait for the broker; nothing more is taken.',
@@ -39,6 +41,9 @@ export const ERROR_CODES = {
   RUN_STOP_FAILED: 'Something of the pipeline could not be stopped.',
   RUN_DEMO_DIFFERS: 'What came out of the pipeline is not what was sent; the differences are listed.',
   CLI_USAGE: 'The command line or its input cannot be understood.',
+  INSPECT_REQUEST_INVALID: 'What `inspect` was given is no request in its JSON form.',
+  INSPECT_ESP_UNKNOWN: 'There is no adapter of that name.',
+  INSPECT_CREDENTIALS_UNUSABLE: 'The secrets or options cannot verify anything; the message names the option.',
   CLI_UNAVAILABLE: 'Something that the command needs does not answer.',
   SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',

@@ -9,6 +9,7 @@ export { type GroupCommitOptions, GroupCommitProducer } from './kafka/group-comm
 export * from './kafka/group-commit-transport.ts';
 export * from './kafka/group-lag.ts';
 export * from './kafka/reader.ts';
+export * from './kafka/sink/index.ts';
 export * from './kafka/topics-admin.ts';
 export {
   startTransactionalLoop,
