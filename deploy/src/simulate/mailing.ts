@@ -1,0 +1,116 @@
+import type { SimulatedEsp } from './credentials.ts';
+import { lifeOf, type Message, type Step } from './lifecycle.ts';
+import {
+  createRecipient,
+  ESP_USE,
+  PROGRAMMES,
+  type Programme,
+  type Recipient,
+  spellingOf,
+} from './population.ts';
+import type { Random } from './random.ts';
+
+export interface MailingOptions {
+  readonly seed: number;
+  /** Distinct events wanted. */
+  readonly events: number;
+  readonly esps: readonly SimulatedEsp[];
+  readonly runId: string;
+  /** Epoch milliseconds; nothing happens after it. */
+  readonly startTime: number;
+  /** How far back the first message lies. */
+  readonly spanMs: number;
+}
+
+/** Messages in the order in which they were sent, made as they are asked for. */
+export interface Mailing {
+  /** When the next message goes out; undefined: enough has happened. */
+  readonly nextAt: number | undefined;
+  /** The next message's life. */
+  next(): Step[];
+  /** A message that no ESP ever sent. */
+  forged(esp: SimulatedEsp): Step;
+}
+
+/** Measured; only spreads the messages over time. */
+const EVENTS_PER_MESSAGE = 2.9;
+const MESSAGES_PER_RECIPIENT = 4;
+/** Messages of the last few percent of the time would have no time to be read. */
+const SENDING_TIME = 0.94;
+const FLAKY_SHARE = 0.02;
+const FLAKY_MESSAGES = 8;
+
+export function createMailing(options: MailingOptions, random: Random): Mailing {
+  const { events, runId, startTime, spanMs } = options;
+  const expected = Math.max(1, Math.ceil(events / EVENTS_PER_MESSAGE));
+  const people = createPeople(expected, runId, random.fork(1));
+  let messages = 0;
+  let steps = 0;
+  let left = events;
+
+  const progress = () => Math.min(1, messages / expected) * SENDING_TIME;
+  const sentAt = () => Math.floor(startTime - spanMs * (1 - progress()));
+  const write = (esp: SimulatedEsp, at: number, recipients: readonly Recipient[]): Message => {
+    const programme = programmeOf(esp, progress(), random);
+    return {
+      index: messages,
+      esp,
+      programme,
+      variant: random.pick(programme.variants),
+      id: `${runId}-${messages}-${random.hex(12)}`,
+      addressees: recipients.map((recipient) => ({ recipient, address: spellingOf(recipient, random) })),
+      sentAt: at - (at % 1000) + (esp === 'sendgrid' ? 0 : random.int(0, 999)),
+    };
+  };
+
+  return {
+    get nextAt() {
+      return left > 0 ? sentAt() : undefined;
+    },
+    next() {
+      const esp = random.weighted(options.esps, (name) => ESP_USE[name].share);
+      const recipients = esp === 'ses' && random.chance(0.03) ? people.several() : [people.one()];
+      const message = write(esp, sentAt(), recipients);
+      messages++;
+      const life: Step[] = [];
+      for (const step of lifeOf(message, startTime, random)) {
+        if (left <= 0) break;
+        left -= recipients.length;
+        life.push({ ...step, id: steps++ });
+      }
+      return life;
+    },
+    forged(esp) {
+      const message = write(esp, startTime, [createRecipient(0, 'ordinary', `${runId}-forged`, random)]);
+      return { id: -1, message, type: 'delivered', at: message.sentAt, detail: {} };
+    },
+  };
+}
+
+function programmeOf(esp: SimulatedEsp, time: number, random: Random): Programme {
+  const kind = random.chance(ESP_USE[esp].campaigns) ? 'campaign' : 'transactional';
+  const active = PROGRAMMES.filter(
+    (programme) => programme.kind === kind && programme.from <= time && time < programme.to,
+  );
+  return random.weighted(active, ({ share }) => share);
+}
+
+/** Ordinary recipients, some of whom get far more mail than others, and a few whose mailboxes never work. */
+function createPeople(messages: number, runId: string, random: Random) {
+  const ordinary = Math.max(20, Math.ceil(messages / MESSAGES_PER_RECIPIENT));
+  const flaky = Math.max(2, Math.ceil((messages * FLAKY_SHARE) / FLAKY_MESSAGES));
+  const known = new Map<number, Recipient>();
+  const recipient = (index: number, habit: Recipient['habit']) => {
+    const found = known.get(index) ?? createRecipient(index, habit, runId, random.fork(index + 2));
+    known.set(index, found);
+    found.messages++;
+    return found;
+  };
+  const anyone = () =>
+    recipient(Math.min(random.int(0, ordinary - 1), random.int(0, ordinary - 1)), 'ordinary');
+  return {
+    one: () =>
+      random.chance(FLAKY_SHARE) ? recipient(ordinary + random.int(0, flaky - 1), 'flaky') : anyone(),
+    several: () => [...new Set(Array.from({ length: random.int(2, 4) }, anyone))],
+  };
+}

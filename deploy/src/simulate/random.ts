@@ -1,0 +1,61 @@
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
+
+/** Seeded random choices: the same seed and the same calls give the same values. */
+export interface Random {
+  /** Whole number from `from` to `to`, both included. */
+  int(from: number, to: number): number;
+  /** True with this probability. */
+  chance(probability: number): boolean;
+  pick<T>(values: readonly T[]): T;
+  /** One of them, by its weight. */
+  weighted<T>(values: readonly T[], weight: (value: T) => number): T;
+  /** Lower-case hex digits. */
+  hex(length: number): string;
+  uuid(): string;
+  /** Another stream of choices, so that one use does not shift the other's. */
+  fork(salt: number): Random;
+}
+
+export function createRandom(seed: number): Random {
+  const generator = xoroshiro128plus(seed);
+  const int = (from: number, to: number) => uniformInt(generator, from, to);
+  const fraction = () => int(0, 0x7fff_ffff) / 0x8000_0000;
+  const hex = (length: number) => {
+    let digits = '';
+    while (digits.length < length) digits += int(0, 0xfff_ffff).toString(16).padStart(7, '0');
+    return digits.slice(0, length);
+  };
+  return {
+    int,
+    hex,
+    chance: (probability) => fraction() < probability,
+    pick: (values) => at(values, int(0, values.length - 1)),
+    weighted: (values, weight) => {
+      let left = fraction() * values.reduce((sum, value) => sum + weight(value), 0);
+      for (const value of values) {
+        left -= weight(value);
+        if (left < 0) return value;
+      }
+      return at(values, values.length - 1);
+    },
+    uuid: () => uuidOf(hex(32)),
+    fork: (salt) => createRandom(Math.imul(seed + 1, 0x9e37_79b1) ^ salt),
+  };
+}
+
+function uuidOf(digits: string): string {
+  const parts = [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    `4${digits.slice(13, 16)}`,
+    `a${digits.slice(17, 20)}`,
+  ];
+  return [...parts, digits.slice(20)].join('-');
+}
+
+function at<T>(values: readonly T[], index: number): T {
+  const value = values[index];
+  if (value === undefined) throw new RangeError('nothing to choose from');
+  return value;
+}

@@ -1,0 +1,114 @@
+import type { Step } from './lifecycle.ts';
+
+/** Who must be suppressed in the end, and why. */
+export interface SuppressionExpectation {
+  /** Recipients with at least one active reason, by recipient key. */
+  readonly recipients: { readonly [recipient: string]: ExpectedSuppression };
+  /** Of these, those to whom nothing may be sent. */
+  readonly suppressed: number;
+  /** Active reasons over all recipients. */
+  readonly byReason: { readonly [reason: string]: number };
+}
+
+export interface ExpectedSuppression {
+  /** An active reason has scope all. */
+  readonly suppressed: boolean;
+  /** `reason` or `reason:scope` (unless all), sorted. */
+  readonly reasons: readonly string[];
+}
+
+const STREAK = 5;
+const STREAK_WINDOW_MS = 30 * 86_400_000;
+
+/**
+ * The rules again, applied to everything at once instead of event by event: an independent judge of the pipeline.
+ * Only what can matter is kept of each recipient.
+ */
+export class SuppressionLedger {
+  readonly #histories = new Map<string, History>();
+
+  /** Every distinct event once, in any order. */
+  add(step: Step, scope: string | undefined): void {
+    if (!RELEVANT.has(step.type)) return;
+    for (const { recipient } of step.message.addressees) {
+      const history = this.#histories.get(recipient.key) ?? newHistory();
+      this.#histories.set(recipient.key, history);
+      record(history, step, scope ?? 'all');
+    }
+  }
+
+  result(): SuppressionExpectation {
+    const recipients: { [recipient: string]: ExpectedSuppression } = {};
+    const byReason: { [reason: string]: number } = {};
+    let suppressed = 0;
+    for (const [recipient, history] of this.#histories) {
+      const active = reasonsOf(history);
+      if (active.length === 0) continue;
+      const all = active.some(({ scope }) => scope === 'all');
+      if (all) suppressed++;
+      for (const { reason } of active) byReason[reason] = (byReason[reason] ?? 0) + 1;
+      const reasons = active
+        .map(({ reason, scope }) => (scope === 'all' ? reason : `${reason}:${scope}`))
+        .sort();
+      recipients[recipient] = { suppressed: all, reasons };
+    }
+    return { recipients, suppressed, byReason };
+  }
+}
+
+const RELEVANT: ReadonlySet<Step['type']> = new Set([
+  'delivered',
+  'bounced',
+  'complained',
+  'unsubscribed',
+  'subscribed',
+]);
+
+interface History {
+  hardBounce: boolean;
+  complaint: boolean;
+  deliveredAt: number;
+  readonly softBounces: number[];
+  /** Latest times, by scope. */
+  readonly left: Map<string, number>;
+  readonly joined: Map<string, number>;
+}
+
+function newHistory(): History {
+  const never = Number.NEGATIVE_INFINITY;
+  return {
+    ...{ hardBounce: false, complaint: false, deliveredAt: never, softBounces: [] },
+    ...{ left: new Map(), joined: new Map() },
+  };
+}
+
+function record(history: History, step: Step, scope: string): void {
+  const later = (times: Map<string, number>) =>
+    times.set(scope, Math.max(times.get(scope) ?? Number.NEGATIVE_INFINITY, step.at));
+  if (step.type === 'delivered') history.deliveredAt = Math.max(history.deliveredAt, step.at);
+  else if (step.type === 'complained') history.complaint = true;
+  else if (step.type === 'unsubscribed') later(history.left);
+  else if (step.type === 'subscribed') later(history.joined);
+  else if (step.detail.failure?.bounceClass === 'hard') history.hardBounce = true;
+  else history.softBounces.push(step.at);
+}
+
+function reasonsOf(history: History): { readonly reason: string; readonly scope: string }[] {
+  const reasons: { reason: string; scope: string }[] = [];
+  if (history.hardBounce) reasons.push({ reason: 'hard_bounce', scope: 'all' });
+  if (history.complaint) reasons.push({ reason: 'complaint', scope: 'all' });
+  if (hasStreak(history)) reasons.push({ reason: 'soft_bounces', scope: 'all' });
+  for (const [scope, at] of history.left) {
+    if ((history.joined.get(scope) ?? Number.NEGATIVE_INFINITY) < at)
+      reasons.push({ reason: 'unsubscribe', scope });
+  }
+  return reasons;
+}
+
+function hasStreak({ softBounces, deliveredAt }: History): boolean {
+  const since = softBounces.filter((at) => at > deliveredAt).sort((a, b) => a - b);
+  return since.some((at, index) => {
+    const end = since[index + STREAK - 1];
+    return end !== undefined && end - at <= STREAK_WINDOW_MS;
+  });
+}
