@@ -43,7 +43,8 @@ export const ERROR_CODES = {
   CLI_USAGE: 'The command line or its input cannot be understood.',
   INSPECT_REQUEST_INVALID: 'What `inspect` was given is no request in its JSON form.',
   INSPECT_ESP_UNKNOWN: 'There is no adapter of that name.',
-  INSPECT_CREDENTIALS_UNUSABLE: 'The secrets or options cannot verify anything; the message names the option.',
+  INSPECT_CREDENTIALS_UNUSABLE:
+    'The secrets or options cannot verify anything; the message names the option.',
   CLI_UNAVAILABLE: 'Something that the command needs does not answer.',
   SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',

@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PipelineConfig } from '@email-events/core/config';
+import type { Command } from 'commander';
+import { homeFolder } from '../run/home.ts';
+import type { ExitCode } from './exit-codes.ts';
+
+/** Options that every command takes. */
+export interface CommonOptions {
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly config?: string;
+}
+
+/** A command's work: resolves with its exit code, rejects with a coded error. */
+export type Action<O> = (options: O & CommonOptions, args: readonly string[]) => Promise<ExitCode>;
+
+/** Runs the action with all options, the program's included, and leaves its exit code. */
+export function act<O>(command: Command, load: () => Promise<Action<O>>): Command {
+  return command.action(async () => {
+    const action = await load();
+    process.exitCode = await action(command.optsWithGlobals() as O & CommonOptions, command.args);
+  });
+}
+
+/** Text below the options. */
+export function examples(command: Command, ...lines: readonly string[]): Command {
+  return command.addHelpText(
+    'after',
+    `\nExamples:\n${lines.map((line) => `  $ npx email-events ${line}`).join('\n')}`,
+  );
+}
+
+/**
+ * The configuration file that a command means: the one that was named, else EMAIL_EVENTS_CONFIG, else that of the
+ * local pipeline, once it was started; undefined: defaults and environment.
+ */
+export function configFile({ config }: { readonly config?: string }): string | undefined {
+  const local = join(homeFolder(), 'run', 'pipeline.yaml');
+  return config ?? process.env.EMAIL_EVENTS_CONFIG ?? (existsSync(local) ? local : undefined);
+}
+
+export async function loadPipelineConfig(options: { readonly config?: string }): Promise<PipelineConfig> {
+  const { loadConfig } = await import('@email-events/core/config');
+  return loadConfig(configFile(options));
+}

@@ -1,0 +1,112 @@
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
+import { codeOf, PipelineError } from '@email-events/core/errors';
+import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { print } from '../output.ts';
+import type { InspectOptions } from './inspect.ts';
+import { type Credentials, createJudge, type Judge } from './inspect-judge.ts';
+import { parseOptions, parseRequest } from './inspect-request.ts';
+import { linesOf } from './lines.ts';
+
+export const inspectAction: Action<InspectOptions> = async (options, files) => {
+  const credentials = await credentialsFrom(options);
+  const judge = createJudge(credentials);
+  const verified = options.ndjson
+    ? await inspectLines(judge, files)
+    : await inspectFiles(judge, files, credentials !== undefined, options);
+  return verified ? EXIT.ok : EXIT.notVerified;
+};
+
+async function credentialsFrom(options: InspectOptions & CommonOptions): Promise<Credentials | undefined> {
+  const { source: name, esp, secret = [], option = [] } = options;
+  if (name !== undefined && esp !== undefined) {
+    throw new PipelineError('CLI_USAGE', 'reject', 'either --source or --esp, not both');
+  }
+  if (esp !== undefined) return { esp, secrets: secret, options: parseOptions(option) };
+  // Then every request has to say it itself.
+  if (name === undefined) return undefined;
+  const { sources } = await loadPipelineConfig(options);
+  const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
+  if (!source) {
+    const known = Object.keys(sources).join(', ') || 'none';
+    throw new PipelineError(
+      'CLI_USAGE',
+      'reject',
+      `no source "${name}" in the configuration; there are: ${known}`,
+    );
+  }
+  return {
+    esp: source.esp,
+    secrets: source.secrets.map((value) => value.reveal()),
+    options: source.options,
+    source: name,
+    unverified: source.verification === 'none',
+  };
+}
+
+/** One JSON document a file; indented for people unless there are several, which are one a line. */
+async function inspectFiles(
+  judge: Judge,
+  files: readonly string[],
+  told: boolean,
+  { json }: CommonOptions,
+): Promise<boolean> {
+  let verified = true;
+  for (const file of files) {
+    const { request, ...own } = parseRequest(await readText(file), Date.now);
+    // What the command line says counts, not what is left in a file from a line of --ndjson.
+    const result = judge({ request, ...(told ? UNSAID : own) });
+    verified &&= result.verified;
+    print(JSON.stringify(result, null, json || files.length > 1 ? 0 : 2));
+  }
+  return verified;
+}
+
+async function readText(file: string): Promise<string> {
+  if (file === '-') return (await buffer(process.stdin)).toString();
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new PipelineError('CLI_USAGE', 'reject', `${file} cannot be read (${codeOf(cause)})`, { cause });
+  }
+}
+
+const UNSAID = { esp: undefined, secrets: undefined, options: undefined };
+const CHUNK_CHARS = 64 * 1024;
+
+/** One result a line, in order; a line that is no request yields an error in its place. */
+async function inspectLines(judge: Judge, files: readonly string[]): Promise<boolean> {
+  let verified = true;
+  let pending = '';
+  for (const file of files) {
+    const input = file === '-' ? process.stdin : createReadStream(file);
+    for await (const line of linesOf(input)) {
+      const result = judgeLine(judge, line);
+      verified &&= 'verified' in result && result.verified;
+      pending += `${JSON.stringify(result)}\n`;
+      if (pending.length < CHUNK_CHARS) continue;
+      await write(pending);
+      pending = '';
+    }
+  }
+  await write(pending);
+  return verified;
+}
+
+function judgeLine(judge: Judge, line: string) {
+  try {
+    return judge(parseRequest(line, Date.now));
+  } catch (error) {
+    return {
+      error: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) },
+    };
+  }
+}
+
+function write(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+}

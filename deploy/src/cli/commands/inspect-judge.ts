@@ -1,0 +1,71 @@
+import { PipelineError } from '@email-events/core/errors';
+import {
+  adapters,
+  type EspAdapter,
+  EspConfigError,
+  findAdapter,
+  type Inspection,
+  inspectRequest,
+  type Verifier,
+} from '@email-events/esps';
+import type { InspectedRequest } from './inspect-request.ts';
+
+/** How to verify: a source's settings, or what the command line said. */
+export interface Credentials {
+  readonly esp: string;
+  readonly secrets: readonly string[];
+  readonly options: { readonly [name: string]: unknown };
+  /** Name of the source, shown in the events. */
+  readonly source?: string;
+  /** The source accepts unsigned requests. */
+  readonly unverified?: boolean;
+}
+
+/** Says what the pipeline would do with a request. Throws INSPECT_ESP_UNKNOWN or INSPECT_CREDENTIALS_UNUSABLE. */
+export type Judge = (inspected: InspectedRequest) => Inspection;
+
+const KEPT_VERIFIERS = 1_000;
+
+/** What a request says about its own verification goes before the defaults. Keys are parsed once per credentials. */
+export function createJudge(defaults: Credentials | undefined): Judge {
+  const kept = new Map<string, { adapter: EspAdapter; verifier: Verifier }>();
+  return ({ request, esp, secrets, options }) => {
+    const name = esp ?? defaults?.esp;
+    if (name === undefined) {
+      throw new PipelineError('CLI_USAGE', 'reject', 'say --source NAME or --esp NAME, or "esp" in the line');
+    }
+    const base = name === defaults?.esp ? defaults : undefined;
+    const credentials: Credentials = {
+      ...base,
+      esp: name,
+      secrets: secrets ?? base?.secrets ?? [],
+      options: options ?? base?.options ?? {},
+    };
+    const key = JSON.stringify(credentials);
+    let tools = kept.get(key);
+    if (!tools) {
+      tools = toolsFor(credentials);
+      if (kept.size >= KEPT_VERIFIERS) kept.clear();
+      kept.set(key, tools);
+    }
+    return inspectRequest({ ...tools, request, source: credentials.source });
+  };
+}
+
+function toolsFor({ esp, secrets, options, unverified }: Credentials): {
+  adapter: EspAdapter;
+  verifier: Verifier;
+} {
+  const adapter = findAdapter(esp);
+  if (!adapter) {
+    const known = adapters.map(({ name }) => name).join(', ');
+    throw new PipelineError('INSPECT_ESP_UNKNOWN', 'reject', `no ESP "${esp}"; there are: ${known}`);
+  }
+  if (unverified) return { adapter, verifier: { verify: () => ({ outcome: 'verified' }) } };
+  try {
+    return { adapter, verifier: adapter.verifier({ secrets, options }) };
+  } catch (cause) {
+    if (!(cause instanceof EspConfigError)) throw cause;
+    throw new PipelineError('INSPECT_CREDENTIALS_UNUSABLE', 'reject', cause.message, { cause });
+  }
+}

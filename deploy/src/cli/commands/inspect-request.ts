@@ -1,0 +1,111 @@
+import { PipelineError } from '@email-events/core/errors';
+import type { EspRequest } from '@email-events/esps';
+
+/** One request as `inspect` reads it, with what a line of --ndjson may say about its verification. */
+export interface InspectedRequest {
+  readonly request: EspRequest;
+  readonly esp: string | undefined;
+  readonly secrets: readonly string[] | undefined;
+  readonly options: { readonly [name: string]: unknown } | undefined;
+}
+
+/** Reads the JSON form of a request. Throws INSPECT_REQUEST_INVALID. `now` is the clock for requests without receivedAt. */
+export function parseRequest(text: string, now: () => number): InspectedRequest {
+  const data = parseObject(text);
+  const { method = 'POST', url = '/', body = '', esp, secrets, options } = data;
+  if (typeof method !== 'string') throw invalid('method', 'a text');
+  if (typeof url !== 'string') throw invalid('url', 'a text');
+  if (typeof body !== 'string') throw invalid('body', 'a text');
+  if (esp !== undefined && typeof esp !== 'string') throw invalid('esp', 'a text');
+  if (secrets !== undefined && !isTextList(secrets)) throw invalid('secrets', 'a list of texts');
+  if (options !== undefined && !isObject(options)) throw invalid('options', 'an object');
+  const request = {
+    method: method.toUpperCase(),
+    url,
+    headers: readHeaders(data.headers),
+    body: readBody(body, data.bodyEncoding),
+    receivedAt: readTime(data.receivedAt, now),
+  };
+  return { request, esp, secrets, options };
+}
+
+function parseObject(text: string): { [key: string]: unknown } {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (cause) {
+    throw new PipelineError('INSPECT_REQUEST_INVALID', 'reject', 'the input is no JSON', { cause });
+  }
+  if (!isObject(data))
+    throw new PipelineError('INSPECT_REQUEST_INVALID', 'reject', 'the input is no JSON object');
+  return data;
+}
+
+/** Lower-case names; a list and a name that comes in several spellings are joined as HTTP does. */
+function readHeaders(headers: unknown): EspRequest['headers'] {
+  if (headers === undefined || headers === null) return {};
+  if (!isObject(headers)) throw invalid('headers', 'an object');
+  // Without a prototype: a header may be named like one of Object's own members.
+  const read: { [name: string]: string } = Object.create(null);
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === null || value === undefined) continue;
+    const values = Array.isArray(value) ? value : [value];
+    if (!values.every((v) => typeof v === 'string' || typeof v === 'number')) {
+      throw invalid(`headers.${name}`, 'a text or a list of texts');
+    }
+    const key = name.toLowerCase();
+    const before = read[key];
+    read[key] = (before === undefined ? values : [before, ...values]).join(', ');
+  }
+  return read;
+}
+
+function readBody(body: string, encoding: unknown): Buffer {
+  if (encoding === undefined || encoding === null || encoding === 'utf8') return Buffer.from(body, 'utf8');
+  if (encoding !== 'base64') throw invalid('bodyEncoding', '"utf8" or "base64"');
+  // Node would drop what is not base64 without a word.
+  if (!/^[A-Za-z0-9+/_\s-]*={0,2}\s*$/.test(body)) throw invalid('body', 'base64');
+  return Buffer.from(body, 'base64');
+}
+
+function readTime(receivedAt: unknown, now: () => number): number {
+  if (receivedAt === undefined || receivedAt === null) return now();
+  const time = typeof receivedAt === 'string' ? Date.parse(receivedAt) : Number.NaN;
+  if (Number.isNaN(time)) throw invalid('receivedAt', 'an ISO 8601 time');
+  return time;
+}
+
+/**
+ * `--option key=value` … as an adapter takes them: a key that comes again makes a list, and a value that is a JSON
+ * list, object or text is read as such.
+ */
+export function parseOptions(pairs: readonly string[]): { [name: string]: unknown } {
+  const options = new Map<string, unknown[]>();
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new PipelineError('CLI_USAGE', 'reject', '--option takes key=value');
+    const key = pair.slice(0, at);
+    options.set(key, [...(options.get(key) ?? []), optionValue(pair.slice(at + 1))]);
+  }
+  return Object.fromEntries(
+    [...options].map(([key, values]) => [key, values.length === 1 ? values[0] : values.flat()]),
+  );
+}
+
+function optionValue(text: string): unknown {
+  if (!/^\s*[[{"]/.test(text)) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+const invalid = (field: string, wanted: string) =>
+  new PipelineError('INSPECT_REQUEST_INVALID', 'reject', `${field} must be ${wanted}`);
+
+const isObject = (value: unknown): value is { [key: string]: unknown } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isTextList = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((text) => typeof text === 'string');

@@ -1,0 +1,64 @@
+import type { PipelineConfig } from '@email-events/core/config';
+import {
+  checkSchemas,
+  RegistrationError,
+  type RegistrySettings,
+  registerSchemas,
+  type SubjectProblem,
+  type SubjectResult,
+} from '@email-events/schemas';
+import pc from 'picocolors';
+import { type Action, loadPipelineConfig } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { note, print, printJson, renderTable } from '../output.ts';
+
+export const registrySettings = ({ registry }: PipelineConfig): RegistrySettings => ({
+  url: registry.url,
+  username: registry.username,
+  password: registry.password?.reveal(),
+});
+
+export const checkAction: Action<object> = async (options) => {
+  const { plan, problems } = await checkSchemas(registrySettings(await loadPipelineConfig(options)));
+  return show({ results: plan, problems, json: options.json, registered: false });
+};
+
+export const registerAction: Action<object> = async (options) => {
+  const settings = registrySettings(await loadPipelineConfig(options));
+  try {
+    const progress = ({ subject, action }: SubjectResult) => note(pc.dim(`${subject} ${action}`));
+    const results = await registerSchemas(settings, {}, options.json ? undefined : progress);
+    return show({ results, problems: [], json: options.json, registered: true });
+  } catch (error) {
+    if (!(error instanceof RegistrationError)) throw error;
+    const { results, problems } = error;
+    return show({ results, problems, json: options.json, registered: false });
+  }
+};
+
+interface Outcome {
+  readonly results: readonly SubjectResult[];
+  readonly problems: readonly SubjectProblem[];
+  readonly json: boolean;
+  readonly registered: boolean;
+}
+
+async function show({ results, problems, json, registered }: Outcome): Promise<ExitCode> {
+  if (json) {
+    printJson({ registered, subjects: results, problems });
+    return problems.length > 0 ? EXIT.failed : EXIT.ok;
+  }
+  const rows = results.map(({ subject, action, versions, schemaId, levelChanged }) => [
+    subject,
+    action === 'unchanged' ? pc.dim(action) : pc.green(action),
+    versions,
+    schemaId ?? '',
+    levelChanged ? 'level → FULL_TRANSITIVE' : '',
+  ]);
+  print(await renderTable(['subject', '', 'versions', 'id', ''], rows));
+  for (const { subject, code, message, details } of problems) {
+    print(`${pc.red(code)} ${subject}: ${message}`);
+    for (const detail of details) print(pc.dim(`  ${JSON.stringify(detail)}`));
+  }
+  return problems.length > 0 ? EXIT.failed : EXIT.ok;
+}

@@ -1,0 +1,55 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { act, examples } from '../command.ts';
+
+export interface SimulateOptions {
+  readonly url?: string;
+  readonly events: number;
+  readonly seed?: number;
+  readonly rate?: number;
+  readonly duplicates: number;
+  readonly invalid: number;
+  readonly esp?: readonly string[];
+  readonly concurrency?: number;
+}
+
+const collect = (value: string, values: readonly string[] = []): string[] => [...values, value];
+
+export function simulateCommand(): Command {
+  const command = new Command('simulate')
+    .description('Send realistic, correctly signed traffic of the simulated ESPs to the local ingress')
+    .option('--events <n>', 'distinct events', whole, 5_000)
+    .option('--rate <n>', 'events a second (default: as fast as it goes)', positive)
+    .option('--seed <n>', 'the same seed makes the same traffic', whole)
+    .option('--duplicates <share>', 'share of events that are sent again', share, 0.05)
+    .option('--invalid <share>', 'share of requests that must be refused or dead-lettered', share, 0.01)
+    .option('--esp <name>', 'only this ESP; may be repeated', collect)
+    .option('--concurrency <n>', 'requests at a time', whole)
+    .option('--url <url>', 'base URL of the ingress (default: of the local pipeline)');
+  act<SimulateOptions>(command, async () => (await import('./simulate-action.ts')).simulateAction);
+  return examples(
+    command,
+    'simulate',
+    'simulate --events 100000 --rate 500',
+    'simulate --esp sendgrid --esp postmark --seed 7 --json',
+  );
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new InvalidArgumentError('a number above 0 is needed');
+  return number;
+}
+
+export function whole(text: string): number {
+  const number = positive(text);
+  if (!Number.isSafeInteger(number)) throw new InvalidArgumentError('a whole number is needed');
+  return number;
+}
+
+function share(text: string): number {
+  const number = Number(text);
+  if (text.trim() === '' || !(number >= 0 && number < 1)) {
+    throw new InvalidArgumentError('a share from 0 to below 1 is needed');
+  }
+  return number;
+}

@@ -1,0 +1,126 @@
+import { decodeRawHeaders, PipelineError, type ReadRecord } from '@email-events/core';
+import { type Decoder, eventTypeOf, topics } from '@email-events/schemas';
+import pc from 'picocolors';
+
+/** A record as tail shows it. */
+export interface DecodedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  /** When it was written, ISO 8601. */
+  readonly timestamp: string;
+  readonly key: string | null;
+  /** Decoded value; times are ISO 8601 text, bytes base64. Null: a tombstone. */
+  readonly value: unknown;
+  /** Set when the value cannot be decoded, which is then base64. */
+  readonly problem?: string;
+}
+
+/** Throws what the registry threw; bytes that cannot be decoded are a problem of the record. */
+export async function decodeRecord(
+  record: ReadRecord,
+  decoder: Decoder<unknown> | undefined,
+): Promise<DecodedRecord> {
+  const { topic, partition, offset, key } = record;
+  const place = {
+    topic,
+    partition,
+    offset,
+    timestamp: new Date(record.timestamp).toISOString(),
+    key: key && key.toString(),
+  };
+  if (record.value === null) return { ...place, value: null };
+  if (!decoder) return { ...place, value: rawValue(record, record.value) };
+  await decoder.load([record.value]);
+  try {
+    return { ...place, value: readable(decoder.decode(record.value)) };
+  } catch (error) {
+    return { ...place, value: record.value.toString('base64'), problem: (error as Error).message };
+  }
+}
+
+/** A record of email.raw: the request, and its body as text where it is text. */
+function rawValue({ topic, headers }: ReadRecord, value: Buffer): unknown {
+  const request = topic === topics.raw ? decodeRawHeaders(headers) : undefined;
+  const text = value.toString('utf8');
+  const body = Buffer.from(text).equals(value) ? text : value.toString('base64');
+  const received = request && { ...request, receivedAt: new Date(request.receivedAt).toISOString() };
+  return { ...received, body };
+}
+
+/** Fields of the schemas that hold times in milliseconds. */
+const TIMES: readonly string[] = [
+  'occurred_at',
+  'received_at',
+  'changed_at',
+  'since',
+  'first_at',
+  'last_at',
+  'at',
+];
+const isTime = (name: string) => TIMES.includes(name) || name.endsWith('_at');
+
+function readable(value: unknown, name = ''): unknown {
+  if (typeof value === 'number' && isTime(name)) return new Date(value).toISOString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (Array.isArray(value)) return value.map((item) => readable(item));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, readable(item, key)]));
+}
+
+export interface Filter {
+  readonly path: readonly string[];
+  readonly text: string;
+}
+
+/** `field=value`, the field as a dotted path into the value. Throws CLI_USAGE. */
+export function parseFilters(texts: readonly string[]): Filter[] {
+  return texts.map((text) => {
+    const at = text.indexOf('=');
+    if (at < 1) throw new PipelineError('CLI_USAGE', 'reject', '--filter takes field=value');
+    return { path: text.slice(0, at).split('.'), text: text.slice(at + 1) };
+  });
+}
+
+/** True if each filter's field has its value; of a list: if one of its items has. */
+export function matches({ value }: DecodedRecord, filters: readonly Filter[]): boolean {
+  return filters.every(({ path, text }) => {
+    const found = path.reduce<unknown>(
+      (at, name) =>
+        typeof at === 'object' && at !== null ? (at as { [key: string]: unknown })[name] : undefined,
+      value,
+    );
+    return (Array.isArray(found) ? found : [found]).some((item) => String(item) === text);
+  });
+}
+
+/** One line. What a person looks for first: time, what happened, to whom, and the reason if there is one. */
+export function renderRecord(record: DecodedRecord, topicWidth: number): string {
+  const { topic, value, timestamp, key, partition, offset, problem } = record;
+  const start = `${pc.dim(timestamp.slice(11, 23))} ${pc.cyan(topic.padEnd(topicWidth))}`;
+  if (problem) return `${start} ${pc.red(problem)} ${pc.dim(`${partition}/${offset}`)}`;
+  if (eventTypeOf(topic) === undefined) return `${start} ${key ?? ''} ${JSON.stringify(value)}`;
+  const event = value as { [field: string]: unknown };
+  const details = DETAILS.flatMap((name) => {
+    const detail = event[name];
+    return detail === null || detail === undefined || detail === '' ? [] : [`${pc.dim(`${name}=`)}${detail}`];
+  });
+  return `${start} ${String(event.esp).padEnd(10)} ${event.recipient} ${details.join(' ')}`;
+}
+
+const DETAILS = [
+  'campaign',
+  'variant',
+  'bounce_class',
+  'bounce_category',
+  'drop_reason',
+  'feedback_type',
+  'scope',
+  'smtp_code',
+  'enhanced_status',
+  'diagnostic',
+  'url',
+  'is_machine',
+  'esp_event_type',
+  'esp_message_id',
+] as const;

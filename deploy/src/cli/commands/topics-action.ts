@@ -1,0 +1,60 @@
+import { applyTopics, planTopics, type TopicAction, type TopicPlan } from '@email-events/core';
+import { topicCatalogue } from '@email-events/schemas';
+import pc from 'picocolors';
+import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { print, printJson, renderTable } from '../output.ts';
+
+export const planAction: Action<object> = (options) => run(options, planTopics, 'to do');
+export const applyAction: Action<object> = (options) => run(options, applyTopics, 'done');
+
+async function run(
+  options: CommonOptions,
+  work: typeof planTopics,
+  tense: 'to do' | 'done',
+): Promise<ExitCode> {
+  const { kafka, topics } = await loadPipelineConfig(options);
+  const plan = await work(kafka, topicCatalogue(topics));
+  const applied = tense === 'done' && plan.problems === 0;
+  if (options.json) printJson({ applied, ...plan });
+  else print(await renderPlan(plan, tense));
+  return plan.problems > 0 ? EXIT.failed : EXIT.ok;
+}
+
+async function renderPlan(plan: TopicPlan, tense: 'to do' | 'done'): Promise<string> {
+  const table = await renderTable(['topic', '', ''], plan.actions.map(rowOf));
+  return `${table}\n\n${summary(plan, tense)}`;
+}
+
+function summary({ changes, problems }: TopicPlan, tense: 'to do' | 'done'): string {
+  if (problems > 0)
+    return pc.red(`${problems} problem(s): nothing ${tense === 'done' ? 'was' : 'would be'} changed`);
+  if (changes === 0) return pc.green('the cluster is as configured');
+  return tense === 'done' ? pc.green(`${changes} change(s) made`) : `${changes} change(s) to make`;
+}
+
+function rowOf(action: TopicAction): [string, string, string] {
+  const { topic } = action;
+  switch (action.kind) {
+    case 'create':
+      return [
+        topic,
+        pc.green('create'),
+        `${action.partitions} partitions, ${action.replicationFactor} replicas`,
+      ];
+    case 'add-partitions':
+      return [topic, pc.yellow('add partitions'), `${action.from} → ${action.to}`];
+    case 'alter-config':
+      return [
+        topic,
+        pc.yellow('change'),
+        action.changes.map(({ name, from, to }) => `${name} ${from ?? '?'} → ${to}`).join(', '),
+      ];
+    case 'unchanged':
+      return [topic, pc.dim('unchanged'), ''];
+    case 'problem':
+      return [topic, pc.red('problem'), action.message];
+    default:
+      return action satisfies never;
+  }
+}

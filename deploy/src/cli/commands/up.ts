@@ -1,0 +1,16 @@
+import { Command } from 'commander';
+import { act, examples } from '../command.ts';
+
+export interface UpOptions {
+  readonly detach: boolean;
+  readonly anyPorts: boolean;
+}
+
+export function upCommand(): Command {
+  const command = new Command('up')
+    .description('Start the whole pipeline on this machine: Kafka, registry, ClickHouse and all services')
+    .option('--detach', 'leave it running and return when it is ready', false)
+    .option('--any-ports', 'take any free ports in place of the usual ones', false);
+  act<UpOptions>(command, async () => (await import('./up-action.ts')).upAction);
+  return examples(command, 'up', 'up --detach', 'status', 'down');
+}

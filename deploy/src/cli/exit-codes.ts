@@ -1,0 +1,17 @@
+/** What a script can rely on. README documents them from here. */
+export const EXIT = {
+  /** Done; for questions: yes, all well. */
+  ok: 0,
+  /** It failed, or it found problems. */
+  failed: 1,
+  /** The command line or the input cannot be understood. */
+  usage: 2,
+  /** inspect: the request is not verified. */
+  notVerified: 3,
+  /** status, down: nothing runs here. */
+  notRunning: 4,
+  /** Interrupted by Ctrl-C. */
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
