@@ -23,7 +23,9 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
 async function main() {
   const [command = '', ...args] = process.argv.slice(2);
   if (!Object.hasOwn(COMMANDS, command)) {
-    process.stderr.write(`usage: node deploy/bootstrap.mjs ${Object.keys(COMMANDS).join('|')} [argument …]\n`);
+    process.stderr.write(
+      `usage: node deploy/bootstrap.mjs ${Object.keys(COMMANDS).join('|')} [argument …]\n`,
+    );
     process.exitCode = 2;
     return;
   }
@@ -56,17 +58,19 @@ function isInstalled() {
 }
 
 /**
- * Paths of the packages that the lock file wants and the installation lacks or has in another version. By content,
- * not by time: git gives a file a new time at every checkout. Optional ones may be for another platform.
+ * Paths of the packages that the lock file wants and the installation lacks or has differently. By content, not by
+ * time: git gives a file a new time at every checkout. Optional ones may be absent: they are for another platform.
  */
 export function missingPackages(wanted, present) {
-  return Object.entries(wanted.packages)
-    .filter(([path, entry]) => path.includes('node_modules/') && !entry.optional && !entry.devOptional)
-    .filter(([path, entry]) => {
-      const found = present.packages[path];
-      return !found || found.version !== entry.version || found.integrity !== entry.integrity;
-    })
-    .map(([path]) => path);
+  return Object.keys(wanted.packages).filter((path) => {
+    if (path === '') return false;
+    const want = wanted.packages[path];
+    const found = present.packages[path];
+    if (!found) return !want.optional && !want.devOptional;
+    return ['version', 'integrity', 'bin'].some(
+      (key) => JSON.stringify(want[key]) !== JSON.stringify(found[key]),
+    );
+  });
 }
 
 function readLock(path) {
@@ -117,7 +121,9 @@ function npmCi() {
 function countPackages() {
   const modules = join(ROOT, 'node_modules');
   const names = list(modules).filter((name) => !name.startsWith('.'));
-  const inScopes = names.filter((name) => name.startsWith('@')).flatMap((scope) => list(join(modules, scope)));
+  const inScopes = names
+    .filter((name) => name.startsWith('@'))
+    .flatMap((scope) => list(join(modules, scope)));
   return names.length + inScopes.length;
 }
 

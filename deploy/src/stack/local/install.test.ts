@@ -1,0 +1,50 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { readVersions } from '../versions.ts';
+import { installOnce } from './install.ts';
+
+function context() {
+  const toolsDir = mkdtempSync(join(tmpdir(), 'install-test-'));
+  onTestFinished(() => rmSync(toolsDir, { recursive: true }));
+  return { toolsDir, versions: readVersions(), onProgress: () => {} };
+}
+
+const tool = { component: 'tool', folder: 'tool-1', detail: 'Tool 1', result: 'bin' };
+
+test('two installers at once fill the folder once', async () => {
+  const at = context();
+  let fills = 0;
+  const install = () =>
+    installOnce(at, {
+      ...tool,
+      fill: async (folder) => {
+        fills += 1;
+        writeFileSync(join(folder, 'bin'), 'complete');
+      },
+    });
+  const [one, two] = await Promise.all([install(), install()]);
+  expect(one).toBe(two);
+  expect(await readFile(one, 'utf8')).toBe('complete');
+  expect(fills).toBe(1);
+});
+
+test('an installation that fails leaves nothing, and the next one starts afresh', async () => {
+  const at = context();
+  const failing = installOnce(at, {
+    ...tool,
+    fill: async (folder) => {
+      writeFileSync(join(folder, 'bin'), 'half');
+      throw new Error('download broke off');
+    },
+  });
+  await expect(failing).rejects.toThrow('download broke off');
+  expect(readdirSync(at.toolsDir).filter((name) => !name.includes('.lock'))).toEqual([]);
+  const result = await installOnce(at, {
+    ...tool,
+    fill: async (folder) => writeFileSync(join(folder, 'bin'), 'complete'),
+  });
+  expect(existsSync(result)).toBe(true);
+});
