@@ -59,6 +59,8 @@ export interface HttpFacts {
   readonly answers: {
     /** "Come again": it retries on this one. */
     readonly later: number;
+    /** Too many requests: 429 unless this ESP discards on that one. */
+    readonly overRate?: number;
     /** "Wrong signature": 401 unless this ESP needs another. */
     readonly unauthorized: number;
     /** WWW-Authenticate for 401, where the ESP sends credentials only when asked. */

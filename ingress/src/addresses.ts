@@ -1,0 +1,81 @@
+import ipaddr from 'ipaddr.js';
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+type Range = [Address, number];
+
+/** A list of networks, v4 and v6. A v4 address that comes as ::ffff:1.2.3.4 is the v4 address. */
+export class AddressList {
+  readonly #ranges: readonly Range[];
+
+  /** Entries are CIDRs or single addresses. Throws a message for the operator for an entry that is neither. */
+  constructor(entries: readonly string[]) {
+    this.#ranges = entries.map(rangeOf);
+  }
+
+  get size(): number {
+    return this.#ranges.length;
+  }
+
+  /** No for what is no address at all. */
+  contains(text: string | undefined): boolean {
+    const address = parseAddress(text);
+    if (!address) return false;
+    return this.#ranges.some(
+      ([network, bits]) => network.kind() === address.kind() && address.match(network as never, bits),
+    );
+  }
+}
+
+/**
+ * Who sent the request: the peer, or, if that is a trusted proxy, the rightmost X-Forwarded-For entry that is not one.
+ * What stands further left was claimed by the sender. Undefined if that entry is no address.
+ */
+export function clientAddress(
+  peer: string | undefined,
+  forwardedFor: string | undefined,
+  trusted: AddressList,
+): string | undefined {
+  if (trusted.size === 0 || forwardedFor === undefined || !trusted.contains(peer)) return plain(peer);
+  const chain = forwardedFor.split(',');
+  for (let entry = chain.pop(); entry !== undefined; entry = chain.pop()) {
+    const hop = plain(withoutPort(entry.trim()));
+    if (hop === undefined || chain.length === 0 || !trusted.contains(hop)) return hop;
+  }
+  return undefined;
+}
+
+/** Listening on (or coming from) it stays on this machine. */
+export function isLoopback(host: string | undefined): boolean {
+  return host === 'localhost' || parseAddress(host)?.range() === 'loopback';
+}
+
+/** The address in its usual form. */
+function plain(text: string | undefined): string | undefined {
+  return parseAddress(text)?.toString();
+}
+
+function parseAddress(text: string | undefined): Address | undefined {
+  if (text === undefined) return undefined;
+  // "127.1" and "0x7f.1" are addresses to some resolvers; nobody sends them in good faith.
+  if (text.includes(':') ? !ipaddr.IPv6.isValid(text) : !ipaddr.IPv4.isValidFourPartDecimal(text))
+    return undefined;
+  return ipaddr.process(text);
+}
+
+function rangeOf(entry: string): Range {
+  try {
+    const [network, bits] = entry.includes('/') ? ipaddr.parseCIDR(entry) : [ipaddr.parse(entry), undefined];
+    const mapped = network.kind() === 'ipv6' && (network as ipaddr.IPv6).isIPv4MappedAddress();
+    if (mapped && (bits ?? 128) >= 96) return [(network as ipaddr.IPv6).toIPv4Address(), (bits ?? 128) - 96];
+    return [network, bits ?? (network.kind() === 'ipv4' ? 32 : 128)];
+  } catch {
+    throw new Error(`${entry} is neither an address nor a CIDR`);
+  }
+}
+
+/** Some proxies append the port: 1.2.3.4:567 or [::1]:567. */
+function withoutPort(entry: string): string {
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(entry);
+  if (bracketed?.[1] !== undefined) return bracketed[1];
+  return /^[\d.]+:\d+$/.test(entry) ? entry.slice(0, entry.indexOf(':')) : entry;
+}

@@ -1,0 +1,30 @@
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { Refused } from './codes.ts';
+import { handleWebhook, refuseRequest, type WebhookContext } from './webhook.ts';
+
+export const WEBHOOK_PATH = '/webhooks/email-events';
+
+/** The HTTP side of the ingress: one route. The body is not touched here. */
+export function createApp(context: WebhookContext): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.set('query parser', false);
+  app.all(`${WEBHOOK_PATH}/:source`, (request: Request<{ source: string }>, response: Response) =>
+    handleWebhook(context, request, response, request.params.source),
+  );
+  app.use((request: Request, response: Response) =>
+    refuseRequest(context, request, response, new Refused('INGRESS_PATH_UNKNOWN')),
+  );
+  // Express tells an error handler by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) =>
+    refuseRequest(context, request, response, isBadUrl(error) ? new Refused('INGRESS_URL_MALFORMED') : error),
+  );
+  return app;
+}
+
+/** The router gives a URL that it cannot decode the status 400. */
+function isBadUrl(error: unknown): boolean {
+  return error instanceof URIError || (error as { status?: unknown } | null)?.status === 400;
+}

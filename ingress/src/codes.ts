@@ -1,0 +1,95 @@
+import type { ErrorCode } from '@email-events/core';
+import type { RefusalCode } from '@email-events/esps';
+
+/** How a request that is not accepted is answered. `later` and `unauthorized` have the status that the ESP understands. */
+export type AnswerKind =
+  | 'bad-request'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'timeout'
+  | 'too-large'
+  | 'unsupported'
+  | 'over-rate'
+  | 'headers-too-large'
+  | 'later'
+  /** The connection is gone: nobody is left to answer. */
+  | 'none';
+
+interface CodeFacts {
+  readonly answer: AnswerKind;
+  /** For the operator who finds the code in the log. */
+  readonly doc: string;
+}
+
+/** Every code that the ingress itself gives. Refusals of the ESP adapters and KAFKA_… codes are logged under their own. */
+export const INGRESS_CODES = {
+  INGRESS_HTTP_MALFORMED: { answer: 'bad-request', doc: 'What arrived is no HTTP request.' },
+  INGRESS_URL_MALFORMED: { answer: 'bad-request', doc: 'The URL has a broken percent-encoding.' },
+  INGRESS_HEADERS_TOO_LARGE: { answer: 'headers-too-large', doc: 'The headers exceed 16 KiB.' },
+  INGRESS_REQUEST_TIMEOUT: {
+    answer: 'timeout',
+    doc: 'The request did not arrive whole within its time (headersTimeoutMs, requestTimeoutMs).',
+  },
+  INGRESS_PATH_UNKNOWN: { answer: 'not-found', doc: 'No webhook lives under this path.' },
+  INGRESS_SOURCE_UNKNOWN: { answer: 'not-found', doc: 'No source of this name is configured.' },
+  INGRESS_METHOD_NOT_ALLOWED: { answer: 'method-not-allowed', doc: 'The ESP does not use this method.' },
+  INGRESS_PLAIN_HTTP: {
+    answer: 'forbidden',
+    doc: 'Neither came by HTTPS nor through a trusted proxy that says it did (X-Forwarded-Proto).',
+  },
+  INGRESS_ADDRESS_NOT_ALLOWED: {
+    answer: 'forbidden',
+    doc: 'The sender is not on the source’s list of addresses.',
+  },
+  INGRESS_OVER_RATE: { answer: 'over-rate', doc: 'The source exceeds its requestsPerSecond.' },
+  INGRESS_ENCODING_UNSUPPORTED: {
+    answer: 'unsupported',
+    doc: 'The body is compressed; no ESP does that, and unpacking invites bombs.',
+  },
+  INGRESS_MEDIA_TYPE_UNSUPPORTED: {
+    answer: 'unsupported',
+    doc: 'The ESP does not send this content type.',
+  },
+  INGRESS_BODY_TOO_LARGE: { answer: 'too-large', doc: 'The body exceeds the source’s maxBodyBytes.' },
+  INGRESS_BODY_TRUNCATED: { answer: 'none', doc: 'The connection ended before the body did.' },
+  INGRESS_OVERLOADED: { answer: 'later', doc: 'Bodies in flight exceed maxInFlightBytes.' },
+  INGRESS_DOCUMENT_UNAVAILABLE: {
+    answer: 'later',
+    doc: 'A certificate that the verification needs could not be fetched.',
+  },
+  INGRESS_HANDSHAKE_FAILED: {
+    answer: 'later',
+    doc: 'The URL that confirms a subscription did not answer with 2xx.',
+  },
+  INGRESS_UNEXPECTED: { answer: 'later', doc: 'Something nobody foresaw; the log has the stack.' },
+  INGRESS_RELOAD_REFUSED: {
+    answer: 'none',
+    doc: 'The changed configuration or TLS certificate cannot be used; the old one stays in force.',
+  },
+} as const satisfies { [code: string]: CodeFacts };
+
+export type IngressCode = keyof typeof INGRESS_CODES;
+/** Whatever a request that is not accepted is logged under. */
+export type LogCode = IngressCode | RefusalCode | ErrorCode;
+
+/** A request that is not accepted. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly code: LogCode;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: LogCode, options: ErrorOptions & { retryAfterSeconds?: number } = {}) {
+    super(code, options);
+    this.code = code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
+
+export function answerKind(code: LogCode): AnswerKind {
+  if (code in INGRESS_CODES) return INGRESS_CODES[code as IngressCode].answer;
+  if (code === 'KAFKA_RECORD_TOO_LARGE') return 'too-large';
+  if (code.startsWith('KAFKA_')) return 'later';
+  return code === 'BODY_UNREADABLE' ? 'bad-request' : 'unauthorized';
+}

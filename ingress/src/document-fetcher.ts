@@ -1,0 +1,119 @@
+import { LRUCache } from 'lru-cache';
+import { Agent, type Dispatcher } from 'undici';
+
+/** A fetch that did not bring what it should; whoever asked may come again. */
+export class FetchFailed extends Error {
+  override readonly name = 'FetchFailed';
+}
+
+export interface FetcherOptions {
+  readonly timeoutMs?: number;
+  readonly maxBytes?: number;
+  /** Fetches under way at a time, so that junk requests cannot make us a flood of our own. */
+  readonly maxConcurrent?: number;
+  /** Certificate authority, for a server that the system's list does not know. */
+  readonly ca?: string;
+}
+
+const HOUR_MS = 3_600_000;
+const FAILURE_MS = 5_000;
+
+/**
+ * Fetches what an adapter asks for; the adapter has checked that the URL leads to the vendor. HTTPS only, no redirects,
+ * bounded in time, size and number. Documents are kept for a day, failures for some seconds.
+ */
+export class DocumentFetcher {
+  readonly #agent: Agent;
+  readonly #timeoutMs: number;
+  readonly #maxBytes: number;
+  readonly #maxConcurrent: number;
+  readonly #documents = new LRUCache<string, string>({ max: 200, ttl: 24 * HOUR_MS });
+  readonly #failures = new LRUCache<string, true>({ max: 1_000, ttl: FAILURE_MS });
+  readonly #underWay = new Map<string, Promise<string>>();
+  #running = 0;
+
+  constructor({ timeoutMs = 5_000, maxBytes = 65_536, maxConcurrent = 8, ca }: FetcherOptions = {}) {
+    this.#timeoutMs = timeoutMs;
+    this.#maxBytes = maxBytes;
+    this.#maxConcurrent = maxConcurrent;
+    this.#agent = new Agent({
+      connect: { timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) },
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      maxResponseSize: maxBytes,
+    });
+  }
+
+  /** The document at this URL, fetched at most once at a time. Throws FetchFailed. */
+  document(url: string): Promise<string> {
+    const known = this.#documents.get(url);
+    if (known !== undefined) return Promise.resolve(known);
+    if (this.#failures.has(url)) return Promise.reject(new FetchFailed('failed a moment ago'));
+    const underWay = this.#underWay.get(url);
+    if (underWay) return underWay;
+    const fetching = this.#get(url)
+      .then(
+        (text) => {
+          this.#documents.set(url, text);
+          return text;
+        },
+        (error: unknown) => {
+          this.#failures.set(url, true);
+          throw error;
+        },
+      )
+      .finally(() => this.#underWay.delete(url));
+    this.#underWay.set(url, fetching);
+    return fetching;
+  }
+
+  /** GETs the URL for its effect. Throws FetchFailed unless the answer is 2xx. */
+  async visit(url: string): Promise<void> {
+    await this.#get(url);
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
+
+  async #get(url: string): Promise<string> {
+    const { protocol, origin, pathname, search } = parse(url);
+    if (protocol !== 'https:') throw new FetchFailed('not https');
+    if (this.#running >= this.#maxConcurrent) throw new FetchFailed('too many fetches under way');
+    this.#running += 1;
+    const signal = AbortSignal.timeout(this.#timeoutMs);
+    try {
+      const response = await this.#agent.request({
+        origin,
+        path: `${pathname}${search}`,
+        method: 'GET',
+        signal,
+      });
+      return await this.#read(response);
+    } catch (cause) {
+      throw cause instanceof FetchFailed ? cause : new FetchFailed('no answer', { cause });
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  async #read({ statusCode, body }: Dispatcher.ResponseData): Promise<string> {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > this.#maxBytes) throw new FetchFailed('too large');
+      chunks.push(chunk);
+    }
+    if (statusCode < 200 || statusCode > 299) throw new FetchFailed(`status ${statusCode}`);
+    return Buffer.concat(chunks).toString('utf8');
+  }
+}
+
+function parse(url: string): URL {
+  try {
+    return new URL(url);
+  } catch (cause) {
+    throw new FetchFailed('no URL', { cause });
+  }
+}

@@ -1,0 +1,28 @@
+import { ConfigError, codeOf, type Logger, type PipelineConfig } from '@email-events/core';
+import { buildSources, type Sources } from './sources.ts';
+
+/**
+ * On SIGHUP reads the configuration again and takes over its sources (secrets, allow-lists, limits), all or none;
+ * what else has changed needs a restart. Returns the function that stops listening.
+ */
+export function reloadOnHangup(
+  reload: () => PipelineConfig,
+  replace: (sources: Sources) => void,
+  log: Logger,
+): () => void {
+  const onHangup = () => {
+    try {
+      const { sources } = reload();
+      replace(buildSources(sources));
+      log.info({ sources: Object.keys(sources).length }, 'sources read again');
+    } catch (error) {
+      const problems = error instanceof ConfigError ? error.problems : undefined;
+      log.error(
+        { code: 'INGRESS_RELOAD_REFUSED', cause: codeOf(error), problems },
+        'the changed configuration cannot be used; the old one stays in force',
+      );
+    }
+  };
+  process.on('SIGHUP', onHangup);
+  return () => process.off('SIGHUP', onHangup);
+}

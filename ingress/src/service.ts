@@ -1,0 +1,124 @@
+import {
+  GroupCommitProducer,
+  kafkaTransport,
+  type RunningService,
+  runStopSteps,
+  type ServiceContext,
+  startAdminServer,
+} from '@email-events/core';
+import { topics } from '@email-events/schemas';
+import { AddressList, isLoopback } from './addresses.ts';
+import { createApp } from './app.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { checkIngressConfig } from './config-check.ts';
+import { DocumentFetcher } from './document-fetcher.ts';
+import { type HttpServer, listen } from './http-server.ts';
+import { IngressMetrics } from './ingress-metrics.ts';
+import { reloadOnHangup } from './reload.ts';
+import { buildSources } from './sources.ts';
+import { TlsFiles } from './tls-files.ts';
+import { Verification } from './verification.ts';
+import type { WebhookContext } from './webhook.ts';
+
+/**
+ * Starts the ingress. It takes requests whether Kafka is there or not: while it is not, they are answered "later"
+ * and /readyz says so. Ports: `http` (webhooks), `admin`. Throws ConfigError.
+ */
+export async function startIngress(service: ServiceContext): Promise<RunningService> {
+  const { config, log, metrics: registry } = service;
+  checkIngressConfig(config);
+  const { ingress } = config;
+  const producer = new GroupCommitProducer({
+    transport: kafkaTransport(config.kafka, 'ingress', topics.raw, ingress.publishTimeoutMs, log),
+    log,
+    publishTimeoutMs: ingress.publishTimeoutMs,
+    maxWaitingBytes: ingress.maxInFlightBytes,
+  });
+  const budget = new ByteBudget(ingress.maxInFlightBytes);
+  const fetcher = new DocumentFetcher();
+  let server: HttpServer | undefined;
+  const metrics = new IngressMetrics(registry, {
+    inFlightBytes: () => budget.used,
+    connections: async () => (await server?.connections()) ?? 0,
+    kafkaUp: () => producer.health() === undefined,
+  });
+  const context: WebhookContext = {
+    sources: buildSources(config.sources),
+    draining: false,
+    publisher: producer,
+    verification: new Verification(fetcher),
+    budget,
+    metrics,
+    trustedProxies: new AddressList(ingress.trustedProxies),
+    behindProxy: !ingress.tls && (ingress.trustedProxies.length > 0 || !isLoopback(ingress.host)),
+    log,
+    clock: Date.now,
+    endOf: (request) => server?.endOf(request),
+  };
+  await producer.start();
+  const tls = ingress.tls && new TlsFiles(ingress.tls, log);
+  server = await listen(ingress, tls, createApp(context), {
+    log,
+    counted: (status, code) => metrics.answered(undefined, status, code),
+  });
+  const admin = await startAdminServer({
+    host: config.adminHost,
+    port: ingress.adminPort,
+    metrics: registry,
+    readiness: { kafka: () => producer.health() },
+  });
+  const stopReloading = service.reload
+    ? reloadOnHangup(
+        service.reload,
+        (sources) => {
+          context.sources = sources;
+        },
+        log,
+      )
+    : () => {};
+  log.info({ port: server.port, adminPort: admin.port, sources: context.sources.size }, 'taking webhooks');
+  return running(service, context, { server, admin, producer, fetcher, stopReloading });
+}
+
+interface Parts {
+  readonly server: HttpServer;
+  readonly admin: Awaited<ReturnType<typeof startAdminServer>>;
+  readonly producer: GroupCommitProducer;
+  readonly fetcher: DocumentFetcher;
+  readonly stopReloading: () => void;
+}
+
+function running({ config, log }: ServiceContext, context: WebhookContext, parts: Parts): RunningService {
+  const { server, admin, producer, fetcher, stopReloading } = parts;
+  const { promise: done, resolve: stopped } = Promise.withResolvers<void>();
+  const refuseNew = () => {
+    stopReloading();
+    admin.drain();
+    context.draining = true;
+  };
+  // A request that waits for Kafka is answered within publishTimeoutMs, one way or the other.
+  const requestsMs = config.ingress.publishTimeoutMs + 2_000;
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    await runStopSteps(
+      [
+        { name: 'readiness', deadlineMs: 100, run: refuseNew },
+        { name: 'requests', deadlineMs: requestsMs, run: () => server.close() },
+        { name: 'connections', deadlineMs: 100, run: () => server.destroy() },
+        { name: 'producer', deadlineMs: 5_000, run: () => producer.close() },
+        { name: 'fetcher', deadlineMs: 1_000, run: () => fetcher.close() },
+        { name: 'admin', deadlineMs: 1_000, run: () => admin.close() },
+      ],
+      log,
+    );
+    stopped();
+  };
+  return {
+    ports: { http: server.port, admin: admin.port },
+    done,
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}

@@ -1,0 +1,130 @@
+import {
+  ConfigError,
+  type ConfigProblem,
+  codeOf,
+  type PipelineConfig,
+  type SourceConfig,
+} from '@email-events/core';
+import { type EspAdapter, findAdapter, type Resources, type Verifier } from '@email-events/esps';
+import { AddressList } from './addresses.ts';
+import { TokenBucket } from './token-bucket.ts';
+
+/** One configured webhook, ready to take requests. */
+export interface Source {
+  readonly name: string;
+  readonly adapter: EspAdapter;
+  readonly verifier: Verifier;
+  /** Documents that need not be fetched (option `certificates`). */
+  readonly resources: Resources;
+  /** Undefined: any address. */
+  readonly allow: AddressList | undefined;
+  readonly maxBodyBytes: number;
+  readonly bucket: TokenBucket | undefined;
+  /** What must not be kept of the URL. */
+  readonly urlSecrets: { readonly parameter: string | undefined; readonly values: readonly string[] };
+  /** Headers that go into the raw record. */
+  readonly keepHeaders: readonly string[];
+}
+
+export type Sources = ReadonlyMap<string, Source>;
+export type FindAdapter = (name: string) => EspAdapter | undefined;
+
+/** Ids by which the ESP, or a proxy before us, knows the request. */
+const ID_HEADERS = ['x-request-id', 'x-amzn-trace-id', 'x-correlation-id'];
+const ACCEPT_ANYTHING: Verifier = { verify: () => ({ outcome: 'verified' }) };
+/** A record must fit into what email.raw takes (2 MiB), headers included. */
+const LARGEST_BODY = 2 * 1_048_576 - 65_536;
+
+/** Throws ConfigError with the problems of all sources. */
+export function buildSources(config: PipelineConfig['sources'], find: FindAdapter = findAdapter): Sources {
+  const problems: ConfigProblem[] = [];
+  const sources = new Map<string, Source>();
+  for (const [name, settings] of Object.entries(config)) {
+    const source = buildSource(name, settings, find, (key, message) =>
+      problems.push({ path: `sources.${name}.${key}`, message }),
+    );
+    if (source) sources.set(name, source);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return sources;
+}
+
+type Report = (key: string, message: string) => void;
+
+function buildSource(
+  name: string,
+  settings: SourceConfig,
+  find: FindAdapter,
+  report: Report,
+): Source | undefined {
+  const adapter = find(settings.esp);
+  if (!adapter) report('esp', `no ESP is called ${settings.esp}`);
+  const verifier = adapter && verifierOf(adapter, settings, report);
+  const allow = allowOf(settings, report);
+  if (settings.maxBodyBytes > LARGEST_BODY) {
+    report('maxBodyBytes', `a record takes ${LARGEST_BODY} bytes at most`);
+  }
+  if (!adapter || !verifier) return undefined;
+  const { maxBodyBytes, requestsPerSecond, options } = settings;
+  return {
+    name,
+    adapter,
+    verifier,
+    resources: textsOf(options.certificates),
+    allow,
+    maxBodyBytes,
+    bucket:
+      requestsPerSecond === undefined ? undefined : new TokenBucket(requestsPerSecond, performance.now()),
+    urlSecrets: { parameter: tokenParameter(adapter, options), values: secretTexts(settings) },
+    keepHeaders: [...new Set([...ID_HEADERS, ...adapter.http.keepHeaders])],
+  };
+}
+
+function verifierOf(adapter: EspAdapter, settings: SourceConfig, report: Report): Verifier | undefined {
+  if (settings.verification === 'none') {
+    if (settings.secrets.length > 0) report('verification', 'none, although there are secrets');
+    return ACCEPT_ANYTHING;
+  }
+  try {
+    return adapter.verifier({
+      secrets: settings.secrets.map((secret) => secret.reveal()),
+      options: settings.options,
+    });
+  } catch (error) {
+    // The adapter's message is for the operator and never shows a value; anything else might.
+    const expected = error instanceof Error && error.name === 'EspConfigError';
+    report('secrets', expected ? error.message : `cannot be used (${codeOf(error)})`);
+    return undefined;
+  }
+}
+
+function allowOf({ allow }: SourceConfig, report: Report): AddressList | undefined {
+  if (allow.length === 0) return undefined;
+  try {
+    return new AddressList(allow);
+  } catch (error) {
+    report('allow', (error as Error).message);
+    return undefined;
+  }
+}
+
+function tokenParameter(adapter: EspAdapter, options: SourceConfig['options']): string | undefined {
+  if (!adapter.credentials.options.some(({ name }) => name === 'tokenParameter')) return undefined;
+  return typeof options.tokenParameter === 'string' ? options.tokenParameter : 'token';
+}
+
+/** Of a `user:password`, the password alone is secret too. */
+function secretTexts({ secrets }: SourceConfig): string[] {
+  return secrets.flatMap((secret) => {
+    const text = secret.reveal();
+    const colon = text.indexOf(':');
+    return colon < 0 || colon === text.length - 1 ? [text] : [text, text.slice(colon + 1)];
+  });
+}
+
+function textsOf(value: unknown): Resources {
+  if (typeof value !== 'object' || value === null) return new Map();
+  return new Map(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}

@@ -1,0 +1,241 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  codeOf,
+  encodeRawHeaders,
+  type GroupCommitProducer,
+  type Logger,
+  PipelineError,
+} from '@email-events/core';
+import type { EspRequest } from '@email-events/esps';
+import { v7 as uuidv7 } from 'uuid';
+import { type AddressList, clientAddress, isLoopback } from './addresses.ts';
+import { accept, answerFor, refuse } from './answers.ts';
+import { checkBodyHeaders, readBody } from './body.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import { answerKind, type LogCode, Refused } from './codes.ts';
+import type { IngressMetrics } from './ingress-metrics.ts';
+import { rawUrl } from './raw-url.ts';
+import type { Source, Sources } from './sources.ts';
+import type { Verification } from './verification.ts';
+
+export interface WebhookContext {
+  /** Replaced as a whole when the configuration is read again. */
+  sources: Sources;
+  /** True from the moment the service stops. */
+  draining: boolean;
+  readonly publisher: Pick<GroupCommitProducer, 'publish'>;
+  readonly verification: Verification;
+  readonly budget: ByteBudget;
+  readonly metrics: IngressMetrics;
+  readonly trustedProxies: AddressList;
+  /** HTTPS is somebody else's work: whoever comes from elsewhere must come through a trusted proxy. */
+  readonly behindProxy: boolean;
+  readonly log: Logger;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** Why a connection was given up, if the server knows. */
+  readonly endOf: (request: IncomingMessage) => LogCode | undefined;
+}
+
+/** One request on its way through. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly startedAt: number;
+  source: Source | undefined;
+  /** Taken from the budget. */
+  bytes: number;
+}
+
+/** What a request costs besides its body. */
+const REQUEST_BYTES = 2_048;
+const LONGEST_KEPT_HEADER = 1_024;
+const SOURCE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/**
+ * One request: known source? → allowed sender? → body → genuine? → in Kafka? → 200.
+ * Whatever stands in the way is a Refused; it is answered in one place. Never throws.
+ */
+export async function handleWebhook(
+  context: WebhookContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  name: string,
+): Promise<void> {
+  const exchange = begin(request, response);
+  try {
+    const source = context.sources.get(name);
+    if (!source) throw new Refused('INGRESS_SOURCE_UNKNOWN');
+    exchange.source = source;
+    const sender = admit(context, source, request);
+    if (isProbe(source, request.method)) return succeed(context, exchange, 'PROBE');
+    await receive(context, exchange, source, sender);
+  } catch (error) {
+    refuseExchange(context, exchange, error, name);
+  } finally {
+    context.budget.give(exchange.bytes);
+  }
+}
+
+/** A request for none of our paths, or one that Express could not read. */
+export function refuseRequest(
+  context: WebhookContext,
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+): void {
+  refuseExchange(context, begin(request, response), error);
+}
+
+function begin(request: IncomingMessage, response: ServerResponse): Exchange {
+  return {
+    request,
+    response,
+    requestId: uuidv7(),
+    startedAt: performance.now(),
+    source: undefined,
+    bytes: 0,
+  };
+}
+
+/** All that can be judged before a body is read. Returns the sender's address. */
+function admit(context: WebhookContext, source: Source, request: IncomingMessage): string | undefined {
+  const { methods, probes } = source.adapter.http;
+  const { method = '' } = request;
+  const carries = (methods as readonly string[]).includes(method);
+  if (!carries && !(probes as readonly string[]).includes(method))
+    throw new Refused('INGRESS_METHOD_NOT_ALLOWED');
+  const { headers, socket } = request;
+  const peer = socket.remoteAddress;
+  if (context.behindProxy && !cameByHttps(context.trustedProxies, peer, headers['x-forwarded-proto'])) {
+    throw new Refused('INGRESS_PLAIN_HTTP');
+  }
+  const forwardedFor = headers['x-forwarded-for'];
+  const sender = clientAddress(
+    peer,
+    Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor,
+    context.trustedProxies,
+  );
+  if (source.allow && !source.allow.contains(sender)) throw new Refused('INGRESS_ADDRESS_NOT_ALLOWED');
+  const wait = source.bucket?.wait(performance.now()) ?? 0;
+  if (wait > 0) throw new Refused('INGRESS_OVER_RATE', { retryAfterSeconds: wait });
+  if (method !== 'GET' && carries)
+    checkBodyHeaders(request, source.adapter.http.contentTypes, source.maxBodyBytes);
+  return sender;
+}
+
+async function receive(
+  context: WebhookContext,
+  exchange: Exchange,
+  source: Source,
+  sender: string | undefined,
+): Promise<void> {
+  const { request } = exchange;
+  if (!context.budget.take(REQUEST_BYTES)) throw new Refused('INGRESS_OVERLOADED');
+  exchange.bytes = REQUEST_BYTES;
+  const body = await readBody(request, source.maxBodyBytes, context.budget, (bytes) => {
+    exchange.bytes += bytes;
+  });
+  const espRequest: EspRequest = {
+    method: request.method ?? 'POST',
+    url: request.url ?? '/',
+    headers: request.headers as EspRequest['headers'],
+    body,
+    receivedAt: context.clock(),
+  };
+  const verified = context.verification.verify(source, espRequest);
+  const handshake = verified instanceof Promise ? await verified : verified;
+  // Only what is genuine counts, else anybody could use up the source's rate.
+  source.bucket?.take(performance.now());
+  if (handshake) {
+    await context.verification.complete(handshake);
+    context.log.info({ source: source.name, requestId: exchange.requestId }, handshake.note);
+    return succeed(context, exchange, 'HANDSHAKE');
+  }
+  await context.publisher.publish({
+    value: body,
+    headers: encodeRawHeaders(rawRequest(espRequest, exchange.requestId, source, sender)),
+  });
+  context.metrics.published(source.name, body.length, (performance.now() - exchange.startedAt) / 1_000);
+  succeed(context, exchange, 'OK');
+}
+
+function rawRequest(request: EspRequest, requestId: string, source: Source, sender: string | undefined) {
+  const { method, url, headers, receivedAt } = request;
+  const kept: { [name: string]: string } = {};
+  for (const name of source.keepHeaders) {
+    const value = headers[name];
+    if (value !== undefined) kept[name] = value.slice(0, LONGEST_KEPT_HEADER);
+  }
+  return {
+    requestId,
+    source: source.name,
+    esp: source.adapter.name,
+    receivedAt,
+    method,
+    url: rawUrl(url, source.urlSecrets.parameter, source.urlSecrets.values),
+    contentType: headers['content-type'] ?? null,
+    remoteAddress: sender ?? null,
+    headers: kept,
+  };
+}
+
+function succeed(context: WebhookContext, exchange: Exchange, code: 'OK' | 'HANDSHAKE' | 'PROBE'): void {
+  accept(exchange.response, exchange.requestId, context.draining);
+  context.metrics.answered(exchange.source?.name, 200, code);
+}
+
+/** The one place that turns a failure into an answer, a count and a log line. */
+function refuseExchange(context: WebhookContext, exchange: Exchange, error: unknown, name?: string): void {
+  const { request, response, requestId, source } = exchange;
+  const code = refusalCode(context, error, request);
+  const kind = answerKind(code);
+  const answer = answerFor(
+    kind,
+    source?.adapter.http,
+    error instanceof Refused ? error.retryAfterSeconds : undefined,
+  );
+  const nobodyThere = response.destroyed || response.headersSent || kind === 'none' || kind === 'timeout';
+  const status = nobodyThere ? 0 : answer.status;
+  if (nobodyThere) request.destroy();
+  else refuse(response, answer, requestId, context.draining || !request.complete);
+  context.metrics.answered(source?.name, status, code);
+  const unknownName = name !== undefined && SOURCE_NAME.test(name) ? name : undefined;
+  const line = { code, status, source: source?.name ?? unknownName, esp: source?.adapter.name, requestId };
+  if (code === 'INGRESS_UNEXPECTED')
+    context.log.error({ ...line, cause: codeOf(error), stack: framesOf(error) }, 'failed');
+  else context.log.warn(line, 'not accepted');
+}
+
+function refusalCode(context: WebhookContext, error: unknown, request: IncomingMessage): LogCode {
+  if (error instanceof Refused) {
+    return error.code === 'INGRESS_BODY_TRUNCATED' ? (context.endOf(request) ?? error.code) : error.code;
+  }
+  if (error instanceof PipelineError) return error.code;
+  return 'INGRESS_UNEXPECTED';
+}
+
+/** Where it happened, without the message: that could quote a payload. */
+function framesOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [];
+  return (error.stack ?? '')
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .map((line) => line.trim());
+}
+
+function isProbe({ adapter }: Source, method: string | undefined): boolean {
+  return !(adapter.http.methods as readonly string[]).includes(method ?? '');
+}
+
+function cameByHttps(
+  trusted: AddressList,
+  peer: string | undefined,
+  forwardedProto: string | string[] | undefined,
+): boolean {
+  if (!trusted.contains(peer)) return isLoopback(peer);
+  // The last entry is the one that our own proxy wrote.
+  const protocols = String(forwardedProto ?? '').split(',');
+  return protocols.at(-1)?.trim().toLowerCase() === 'https';
+}
