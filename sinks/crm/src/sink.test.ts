@@ -73,6 +73,44 @@ test('one bad record does not touch the others', async () => {
   expect(outcomes).toEqual(['delivered', 'dead-letter', 'delivered']);
 });
 
+test('a batch that is retried goes on where it was, and keeps its dead letters', async () => {
+  const toWrite = people(30);
+  let left = 10;
+  const { sink, put, metric } = setUp(({ suppression: { recipient } }) => {
+    if (left-- <= 0) throw errorOfStatus(429, undefined);
+    if (recipient === 'p3@example.com') throw errorOfStatus(400, undefined);
+  });
+  const batch = batchOf(...toWrite, suppressionOf({ recipient: 'p0@example.com', event_id: 'newer' }));
+  let verdicts: readonly SinkVerdict[] = [];
+  for (let attempt = 0; attempt < 3; attempt++) {
+    left = 10;
+    verdicts = await sink.write(batch, signal);
+    expect(verdicts.filter(({ outcome }) => outcome === 'retry')).toHaveLength(20 - attempt * 10);
+  }
+  expect(verdicts.map(({ outcome }) => outcome)).toEqual(
+    batch.records.map(({ key }) => (key === 'p3@example.com' ? 'dead-letter' : 'delivered')),
+  );
+  expect(await metric('crm_calls_total', 'written')).toBe(29);
+  expect(await metric('crm_calls_total', 'superseded')).toBe(1);
+  // A batch that is done is forgotten: after a crash it may come again.
+  left = 30;
+  const calls = put.mock.calls.length;
+  await sink.write(batch, signal);
+  expect(put).toHaveBeenCalledTimes(calls + 30);
+});
+
+test('what a throwing attempt had delivered is not sent again', async () => {
+  let bug = true;
+  const { sink, metric } = setUp(({ suppression: { recipient } }) => {
+    if (bug && recipient === 'p1@example.com') throw new TypeError('bug');
+  });
+  const batch = batchOf(...people(2));
+  await expect(sink.write(batch, signal)).rejects.toThrow(TypeError);
+  bug = false;
+  expect(await sink.write(batch, signal)).toEqual([DELIVERED, DELIVERED]);
+  expect(await metric('crm_calls_total', 'written')).toBe(2);
+});
+
 test('an erased recipient is not told to the CRM', async () => {
   const { sink, put } = setUp(() => {});
   const records = [recordOf(suppressionOf()), recordOf(null, 'ada@example.com')];
@@ -98,7 +136,7 @@ test('calls are bounded over all batches, and one at a time for a recipient', as
     running--;
     together.delete(recipient);
   });
-  const batches = [0, 1, 2].map(() => sink.write(batchOf(...people(10)), signal));
+  const batches = [0, 1, 2].map((id) => sink.write({ ...batchOf(...people(10)), id: `${id}` }, signal));
   expect((await Promise.all(batches)).flat()).toEqual(Array(30).fill(DELIVERED));
   expect(most).toBe(4);
 });

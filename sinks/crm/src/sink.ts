@@ -66,6 +66,11 @@ class CrmWriter {
   private readonly now: () => number;
   /** Bounds the calls of all batches together. */
   private readonly queue: PQueue;
+  /**
+   * Final verdicts within batches that are not done, by batch id and index. A batch is retried as a whole: without this,
+   * a CRM that takes ten calls a second would be told of the same first ten recipients for ever.
+   */
+  private readonly settled = new Map<string, Map<number, SinkVerdict>>();
   /** Last write of each recipient that has one under way. */
   private readonly turns = new Map<string, Promise<unknown>>();
 
@@ -79,24 +84,45 @@ class CrmWriter {
 
   async write(batch: SinkBatch<Suppression>, signal: AbortSignal): Promise<SinkVerdict[]> {
     const newest = newestOfEach(batch.records);
-    this.metrics.count('superseded', batch.records.length - newest.size);
+    const settled = this.settledOf(batch, newest.size);
     if (this.options.dryRun) return this.pretend(batch, newest);
     const verdicts = batch.records.map(() => DELIVERED);
     await Promise.all(
       [...newest].map(async ([recipient, index]) => {
         const record = batch.records[index];
-        if (record) verdicts[index] = await this.inTurn(recipient, () => this.writeOne(record, signal));
+        if (!record) return;
+        const verdict =
+          settled.get(index) ?? (await this.inTurn(recipient, () => this.writeOne(record, signal)));
+        verdicts[index] = verdict;
+        if (verdict.outcome !== 'retry') settled.set(index, verdict);
       }),
     );
+    if (!verdicts.some(({ outcome }) => outcome === 'retry')) this.settled.delete(batch.id);
     return verdicts;
   }
 
-  private pretend({ records }: SinkBatch<Suppression>, newest: ReadonlyMap<string, number>): SinkVerdict[] {
+  /** Final verdicts that an earlier attempt at this batch had; empty at the first. */
+  private settledOf({ id, records }: SinkBatch<Suppression>, recipients: number): Map<number, SinkVerdict> {
+    const known = this.settled.get(id);
+    if (known) return known;
+    this.metrics.count('superseded', records.length - recipients);
+    const settled = new Map<number, SinkVerdict>();
+    this.settled.set(id, settled);
+    // Batches that were lost to another owner never finish here; forgetting one costs repeated calls at most.
+    for (const oldest of this.settled.keys()) {
+      if (this.settled.size <= MAX_OPEN_BATCHES) break;
+      this.settled.delete(oldest);
+    }
+    return settled;
+  }
+
+  private pretend(batch: SinkBatch<Suppression>, newest: ReadonlyMap<string, number>): SinkVerdict[] {
     let suppressed = 0;
-    for (const index of newest.values()) if (records[index]?.value?.suppressed) suppressed++;
+    for (const index of newest.values()) if (batch.records[index]?.value?.suppressed) suppressed++;
+    this.settled.delete(batch.id);
     this.metrics.count('dry_run', newest.size);
     this.options.log.info({ recipients: newest.size, suppressed }, 'dry run: nothing sent');
-    return records.map(() => DELIVERED);
+    return batch.records.map(() => DELIVERED);
   }
 
   /**
@@ -153,6 +179,9 @@ class CrmWriter {
     return verdict;
   }
 }
+
+/** More than partitions that one process has. */
+const MAX_OPEN_BATCHES = 256;
 
 const STOPPED: SinkVerdict = { outcome: 'retry', code: 'SINK_UNAVAILABLE' };
 

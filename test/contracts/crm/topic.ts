@@ -58,7 +58,7 @@ const CRASH_SHARE = 0.2;
 const MAX_WRITES = 3_000;
 
 /**
- * Delivers the log as a group of owners would that come and go: in order, what is to be retried again and again, and
+ * Delivers the log as a group of owners would that come and go: in order, each batch until all of it is delivered, and
  * after a crash from the last commit on, with what was delivered since then a second time.
  */
 export async function deliver({ log, random, newSink, between }: Delivery): Promise<{ crashes: number }> {
@@ -68,17 +68,17 @@ export async function deliver({ log, random, newSink, between }: Delivery): Prom
     const end = Math.min(log.length, position + BATCH);
     const crash = random() < CRASH_SHARE;
     const stop = new AbortController();
-    let pending = log.slice(position, end);
-    while (pending.length > 0) {
+    const batch = { id: `${position}-${end}`, records: log.slice(position, end) };
+    for (let done = false; !done; ) {
       if (++writes > MAX_WRITES) throw new Error('the sink makes no progress');
-      const writing = sink.write({ id: `${position}-${end}`, records: pending }, stop.signal);
+      const writing = sink.write(batch, stop.signal);
       // The owner dies in the middle of some of its writes; the CRM may still be working on them.
       if (crash) stop.abort();
       const verdicts = await writing;
       if (crash) break;
       if (verdicts.some(({ outcome }) => outcome === 'dead-letter')) throw new Error('a dead letter');
-      pending = pending.filter((_, index) => verdicts[index]?.outcome === 'retry');
-      if (pending.length > 0) await new Promise((resolve) => setTimeout(resolve, random() * 5));
+      done = verdicts.every(({ outcome }) => outcome === 'delivered');
+      if (!done) await new Promise((resolve) => setTimeout(resolve, random() * 5));
     }
     if (crash || random() < CRASH_SHARE) {
       crashes++;

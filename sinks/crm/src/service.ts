@@ -1,0 +1,73 @@
+import {
+  avroReader,
+  type RunningService,
+  runSink,
+  runStopSteps,
+  type ServiceContext,
+  startAdminServer,
+} from '@email-events/core';
+import { Codec, type Suppression, topics } from '@email-events/schemas';
+import { createAdapter } from './adapters/index.ts';
+import { checkCrmSettings } from './settings.ts';
+import { createCrmSink } from './sink.ts';
+
+const NAME = 'sink-crm';
+
+/** Enough recipients to keep all calls busy; few enough that a batch is soon done. */
+const BATCH_ROWS = 200;
+const BATCH_BYTES = 1_048_576;
+/** A suppression waits no longer for others. */
+const FLUSH_MS = 100;
+const STOP_MS = 15_000;
+
+/** Keeps the CRM at the state of email.suppressions. Throws ConfigError before anything is started. */
+export async function startCrmSink({ config, log, metrics }: ServiceContext): Promise<RunningService> {
+  checkCrmSettings(config);
+  const settings = config.sinks.crm;
+  const { concurrency, dryRun } = settings;
+  const { url, username, password } = config.registry;
+  const codec = new Codec({ url, username, password: password?.reveal() });
+  const sink = createCrmSink({ adapter: createAdapter(settings), concurrency, dryRun, log, metrics });
+  const runner = await runSink<Suppression>({
+    kafka: config.kafka,
+    deadLetterPartitions: config.topics.deadLetterPartitions,
+    codec,
+    name: NAME,
+    topics: [topics.suppressions],
+    laneOf: (_topic, partition) => String(partition),
+    reader: avroReader<Suppression>(codec, new Map([[topics.suppressions, 'suppression']])),
+    sink,
+    // The sink itself bounds calls; each lane may have a batch in it.
+    concurrency: config.topics.partitions,
+    batchRows: BATCH_ROWS,
+    batchBytes: BATCH_BYTES,
+    flushMs: FLUSH_MS,
+    metrics,
+    log,
+  });
+  const admin = await startAdminServer({
+    host: config.adminHost,
+    port: settings.adminPort,
+    metrics,
+    readiness: runner.readiness,
+  }).catch(async (error) => {
+    await runner.stop();
+    throw error;
+  });
+  let stopping: Promise<void> | undefined;
+  return {
+    ports: { admin: admin.port },
+    done: runner.done,
+    stop() {
+      admin.drain();
+      stopping ??= runStopSteps(
+        [
+          { name: 'sink runner', deadlineMs: 4 * STOP_MS, run: () => runner.stop() },
+          { name: 'admin server', deadlineMs: STOP_MS, run: () => admin.close() },
+        ],
+        log,
+      );
+      return stopping;
+    },
+  };
+}
