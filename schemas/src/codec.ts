@@ -14,7 +14,7 @@ export interface Encoder<T> {
   readonly schemaId: number;
   /**
    * Confluent's wire format in a buffer of its own. Fields with a default may be missing, further fields are ignored.
-   * Throws CodecError VALUE_UNENCODABLE if a field does not fit its type (a long must be a safe integer).
+   * Throws CodecError VALUE_UNENCODABLE if a field does not fit its type (a long must be an integer from -2^52 to 2^53-2).
    */
   encode(value: T): Buffer;
 }

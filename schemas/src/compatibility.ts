@@ -16,7 +16,6 @@ export const incompatibilityCodes = [
   'LOGICAL_TYPE_CHANGED',
   'BRANCH_MISSING',
   'SYMBOL_MISSING',
-  'DEFAULT_INVALID',
   'RESOLUTION_FAILED',
 ] as const;
 
@@ -93,28 +92,21 @@ function compare(reader: Side, writer: Side, path: string, found: Incompatibilit
 }
 
 function compareFields(reader: Side, writer: Side, path: string, found: Incompatibility[]): void {
+  // A field that the other side lacks may define a record that a later one uses by name.
+  for (const one of [reader, writer]) {
+    for (const field of fieldsOf(one)) learnNames(within(one, field.type));
+  }
   const written = new Map(fieldsOf(writer).map((field) => [field.name, field]));
   for (const field of fieldsOf(reader)) {
     const at = path === '' ? field.name : `${path}.${field.name}`;
-    if (!defaultFits(field)) {
-      found.push({
-        path: at,
-        code: 'DEFAULT_INVALID',
-        explanation: 'the default is not of the first branch',
-      });
-    }
     const source = written.get(field.name);
     if (source) {
       compare(within(reader, field.type), within(writer, source.type), at, found);
     } else if (!('default' in field)) {
       const explanation = 'the writer does not have this field and the reader has no default for it';
       found.push({ path: at, code: 'FIELD_WITHOUT_DEFAULT', explanation });
-    } else {
-      learnNames(within(reader, field.type));
     }
   }
-  // Names that only an ignored field defines may be used by a later one.
-  for (const field of fieldsOf(writer)) learnNames(within(writer, field.type));
 }
 
 function compareUnions(reader: Side, writer: Side, path: string, found: Incompatibility[]): void {
@@ -163,11 +155,4 @@ function learnNames(of: Side): void {
       for (const field of fieldsOf(branch)) learnNames(within(branch, field.type));
     }
   }
-}
-
-/** Other implementations insist that a union's default is of its first branch; avsc takes any. */
-function defaultFits(field: Field): boolean {
-  if (!Array.isArray(field.type) || !('default' in field)) return true;
-  const first = field.type[0] as Json;
-  return first === 'null' ? field.default === null : field.default !== null;
 }

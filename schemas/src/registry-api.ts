@@ -21,8 +21,11 @@ export const DEFAULT_TIMEOUT_MS = 5_000;
 export const registryErrors = {
   subjectNotFound: 40401,
   schemaNotFound: 40403,
+  /** Confluent's answer for a subject without a level of its own. */
   compatibilityNotConfigured: 40408,
 } as const;
+
+const missing: readonly number[] = Object.values(registryErrors);
 
 export const baseUrl = (settings: RegistrySettings) => settings.url.replace(/\/+$/, '');
 
@@ -33,7 +36,7 @@ export const baseUrl = (settings: RegistrySettings) => settings.url.replace(/\/+
  */
 export async function askRegistry(
   settings: RegistrySettings,
-  method: 'GET' | 'POST' | 'PUT',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   body?: unknown,
 ): Promise<RegistryAnswer> {
@@ -54,7 +57,10 @@ export async function askRegistry(
   if (status === 401 || status === 403) throw unauthorized(status);
   const answer: RegistryAnswer = { status, body: parsed(text) };
   const known =
-    status < 300 || status === 409 || status === 422 || (status === 404 && errorCodeOf(answer) > 0);
+    status < 300 ||
+    status === 409 ||
+    status === 422 ||
+    (status === 404 && missing.includes(errorCodeOf(answer)));
   if (!known || answer.body === undefined) {
     throw new SchemaError('REGISTRY_UNREACHABLE', `no answer of a schema registry: status ${status}`);
   }

@@ -47,11 +47,11 @@ export class Registry {
   /** Id of a schema in a subject. Throws SchemaError: SCHEMA_NOT_REGISTERED, REGISTRY_…. */
   async idOf(subject: string, schema: unknown): Promise<number> {
     try {
-      return await this.bounded(this.client.getRegistryIdBySchema(subject, schema as never));
+      return checkedId(await this.bounded(this.client.getRegistryIdBySchema(subject, schema as never)));
     } catch (cause) {
       const path = `/subjects/${encodeURIComponent(subject)}`;
       const answer = await this.askAgain(cause, 'POST', path, { schema: JSON.stringify(schema) });
-      if (answer.status === 200) return (answer.body as { id: number }).id;
+      if (answer.status === 200) return checkedId((answer.body as { id: unknown }).id);
       if (isMissing(answer)) {
         const message = `${subject} does not hold this version of its schema: run \`schemas register\``;
         throw new SchemaError('SCHEMA_NOT_REGISTERED', message, { cause });
@@ -84,7 +84,7 @@ export class Registry {
     const compatibility = COMPATIBILITY.FULL_TRANSITIVE;
     try {
       const { id } = await this.bounded(this.client.register(schema as never, { subject, compatibility }));
-      return id;
+      return checkedId(id);
     } catch (cause) {
       const status = statusOf(cause);
       if (status === 409 || status === 422) {
@@ -125,6 +125,12 @@ export class Registry {
 const timeoutOf =
   (timeout: number): Middleware =>
   () => ({ request: (request) => Promise.resolve(request.enhance({ timeout })) });
+
+/** The library takes any page with status 200 for an answer. */
+function checkedId(id: unknown): number {
+  if (typeof id === 'number') return id;
+  throw new SchemaError('REGISTRY_UNREACHABLE', 'no answer of a schema registry: it has no id');
+}
 
 function isMissing(answer: RegistryAnswer): boolean {
   const code = errorCodeOf(answer);
