@@ -45,6 +45,11 @@ export class Ledger {
   #emitted = 0;
   #deadLettered = 0;
 
+  /** Distinct events so far. */
+  get emitted(): number {
+    return this.#emitted;
+  }
+
   /** A request that was answered 200. */
   acknowledged({ steps, expected }: PlannedRequest): void {
     for (const code of expected.deadLetters) {

@@ -209,11 +209,14 @@ class RequestWriter {
     return { runId, requestIndex: this.#index, at: Math.min(this.now, startTime), random: this.#random };
   }
 
-  /** Every kind comes up before any comes up again. */
+  /** Every kind comes up before any comes up again; one that this ESP cannot have waits for another ESP. */
   #nextMishap(esp: SimulatedEsp): Mishap {
     if (this.#mishaps.length === 0) this.#mishaps.push(...MISHAPS);
-    const [next] = this.#mishaps.splice(this.#random.int(0, this.#mishaps.length - 1), 1);
-    return next === undefined || (next === 'stale' && !DATED.includes(esp)) ? 'wrong-signature' : next;
+    const possible = this.#mishaps.filter((mishap) => mishap !== 'stale' || DATED.includes(esp));
+    const next = possible.length === 0 ? 'wrong-signature' : this.#random.pick(possible);
+    const place = this.#mishaps.indexOf(next);
+    if (place >= 0) this.#mishaps.splice(place, 1);
+    return next;
   }
 }
 
