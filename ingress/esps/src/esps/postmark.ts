@@ -118,6 +118,8 @@ export const postmark = {
       'OS.*',
       'Geo.*',
       'Details',
+      'Description',
+      'Origin',
       'SuppressSending',
     ],
   },
@@ -193,7 +195,7 @@ function details(meaning: BounceMeaning, record: JsonObject, item: Item): Partia
     case 'bounced':
       return {
         bounce_class: meaning.bounceClass ?? 'undetermined',
-        bounce_category: meaning.category ?? bounceCategory(smtpOf(record), answerOf(record)),
+        bounce_category: meaning.category ?? bounceCategory(smtpOf(record), text(record.Details)),
         ...failure(record),
       };
     case 'dropped':
@@ -253,6 +255,7 @@ function identityOf(
     message,
     occurredAt,
     text(record.OriginalLink),
-    text(record.SuppressionReason),
+    text(record.UserAgent),
+    text(objectOf(record.Geo).IP),
   ];
 }

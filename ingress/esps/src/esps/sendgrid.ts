@@ -105,7 +105,24 @@ export const sendgrid = {
       'A custom argument with the name of one of SendGrid’s own fields cannot be told from it.',
       'Says nothing about the link or method of an unsubscribe, nor which receiving server accepted.',
     ],
-    ignored: ['url_offset.*', 'newsletter.newsletter_user_list_id', 'newsletter.newsletter_send_id'],
+    ignored: [
+      'url_offset.*',
+      'newsletter.*',
+      'pool.*',
+      'send_at',
+      // Of the sending side, in these events.
+      'ip',
+      'tls',
+      'cert_err',
+      // The unsubscribe link itself.
+      'url',
+      'sg_content_type',
+      'phase_id',
+      'template_hash',
+      'template_version_id',
+      'mc_auto_step_id',
+      'mc_pod_id',
+    ],
   },
 } as const satisfies EspAdapter;
 

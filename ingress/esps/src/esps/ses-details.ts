@@ -65,7 +65,9 @@ export function readDetail(vendorType: string, message: JsonObject, item: Item):
       return subscriptions(objectOf(message.subscription), item).flatMap(toAll);
     default:
       // Inbound mail and types to come: whom they are about is not ours to guess.
-      return [{ type: 'other', recipient: '', payload: item.text, time: undefined }];
+      return [
+        { type: 'other', recipient: '', payload: item.text, time: objectOf(message.receipt).timestamp },
+      ];
   }
 }
 

@@ -193,22 +193,22 @@ function normalize(item: Item): readonly EspEvent[] {
       ...rest,
       recipient,
       occurred_at: firstTime(time, mail.timestamp, envelope.Timestamp),
-      identity: identity ?? identityOf(reading, envelope, mail, item),
+      identity: identity ?? identityOf(vendorType, reading, envelope, item),
     };
   });
 }
 
 /** Both formats report the same deliveries, under different SNS ids: the message and its time come first. */
 function identityOf(
+  vendorType: string,
   reading: Reading,
   envelope: JsonObject,
-  mail: JsonObject,
   item: Item,
 ): EspEvent['identity'] {
-  const message = text(mail.messageId);
+  const message = text(objectOf(objectOf(envelope.Message).mail).messageId);
   const time = text(reading.time);
   if (message !== null && (time !== null || reading.once)) {
-    return ['event', message, time, reading.url, reading.ip, reading.user_agent, reading.scope];
+    return ['event', vendorType, message, time, reading.url, reading.ip, reading.user_agent, reading.scope];
   }
   const sns = text(envelope.MessageId);
   return sns === null ? ['item', item.text] : ['sns', sns, reading.scope];
