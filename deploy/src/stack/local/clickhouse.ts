@@ -17,7 +17,7 @@ export async function prepareClickhouse(options: ClickhouseOptions): Promise<Pro
   return {
     name: 'clickhouse',
     file: process.execPath,
-    args: [
+    args: () => [
       fileURLToPath(new URL('./clickhouse-server.ts', import.meta.url)),
       ...[dataDir, String(port), join(STACK_FILES, 'clickhouse.xml')],
     ],

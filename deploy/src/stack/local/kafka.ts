@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { StackError } from '../errors.ts';
 import { kafkaAnswers } from '../probes.ts';
 import { STACK_FILES } from '../versions.ts';
+import type { ClassArchive } from './class-archive.ts';
 import type { ProcessSpec } from './managed-process.ts';
 import { runTool } from './run-tool.ts';
 
@@ -14,6 +15,7 @@ const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
 export interface KafkaOptions {
   readonly java: string;
+  readonly archive: ClassArchive;
   /** Folder of the jars. */
   readonly jars: string;
   readonly dataDir: string;
@@ -25,7 +27,7 @@ export interface KafkaOptions {
 
 /** Writes the settings, formats the storage when it is new, and says how to run the broker. */
 export async function prepareKafka(options: KafkaOptions): Promise<ProcessSpec> {
-  const { java, jars, dataDir, logFile, port } = options;
+  const { java, jars, archive, dataDir, logFile, port } = options;
   const settings = join(dataDir, 'server.properties');
   const logDir = join(dataDir, 'log');
   await mkdir(dataDir, { recursive: true });
@@ -35,9 +37,10 @@ export async function prepareKafka(options: KafkaOptions): Promise<ProcessSpec> 
   return {
     name: 'kafka',
     file: java,
-    args: [
+    args: () => [
       '-Xmx384m',
       ...JVM,
+      ...archive.jvmOptions(),
       `-Dlog4j2.configurationFile=${join(STACK_FILES, 'log4j2.properties')}`,
       ...classPath,
       'kafka.Kafka',
@@ -47,7 +50,9 @@ export async function prepareKafka(options: KafkaOptions): Promise<ProcessSpec> 
     logFile,
     answers: () => kafkaAnswers('127.0.0.1', port),
     startDeadlineMs: 60_000,
-    stopDeadlineMs: 15_000,
+    // A first stop also writes the class archive.
+    stopDeadlineMs: 20_000,
+    ended: archive.ended,
   };
 }
 
@@ -84,6 +89,9 @@ export function serverProperties(options: { port: number; controllerPort: number
     'message.max.bytes': 4 * MIB,
     'replica.fetch.max.bytes': 8 * MIB,
     'socket.request.max.bytes': 100 * MIB,
+    // A broker that was killed is let in again only when its former session has ended: by default after 9 s.
+    'broker.session.timeout.ms': 4_000,
+    'broker.heartbeat.interval.ms': 1_000,
     'num.network.threads': 2,
     'num.io.threads': 4,
     // The default takes a third of this heap before the first record.
@@ -97,7 +105,12 @@ export function serverProperties(options: { port: number; controllerPort: number
 async function format(options: KafkaOptions, classPath: readonly string[], settings: string): Promise<void> {
   const { code, output } = await runTool(
     options.java,
-    [...JVM, ...classPath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', settings],
+    [
+      ...JVM,
+      ...options.archive.readOnlyOptions(),
+      ...classPath,
+      ...['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', settings],
+    ],
     { cwd: options.dataDir, signal: options.signal },
   );
   if (code !== 0)

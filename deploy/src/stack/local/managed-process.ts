@@ -14,7 +14,8 @@ const LOG_TAIL_LINES = 25;
 export interface ProcessSpec {
   readonly name: ComponentName;
   readonly file: string;
-  readonly args: readonly string[];
+  /** Asked anew for each start. */
+  args(): readonly string[];
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly logFile: string;
@@ -23,6 +24,8 @@ export interface ProcessSpec {
   readonly startDeadlineMs: number;
   /** How long it may take to end after SIGTERM before it is killed. */
   readonly stopDeadlineMs: number;
+  /** Called after each end; `inOrder` if it was not killed. */
+  ended?(inOrder: boolean): void;
 }
 
 /** A component as a child process in a session of its own, so that no Ctrl-C but only its owner ends it. */
@@ -106,9 +109,9 @@ export class ManagedProcess implements Component {
   }
 
   #spawn(): ChildProcess {
-    const { file, args, cwd, env } = this.#spec;
+    const { file, cwd, env } = this.#spec;
     const log = openLog(this.logFile);
-    const child = spawn(file, args, {
+    const child = spawn(file, this.#spec.args(), {
       cwd,
       env: env ?? process.env,
       stdio: ['ignore', log, log],
@@ -128,6 +131,7 @@ export class ManagedProcess implements Component {
     if (child.pid !== undefined) this.#watchdog.forget(child.pid);
     this.#child = null;
     this.#state = 'stopped';
+    this.#spec.ended?.(exit.signal !== 'SIGKILL');
     if (!this.#asked) for (const listener of this.#listeners) listener(exit);
   }
 

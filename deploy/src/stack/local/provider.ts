@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StackError } from '../errors.ts';
 import { tryLock } from '../lock.ts';
@@ -8,9 +8,10 @@ import { choosePorts } from '../ports.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
 import type { Component, ComponentName, Stack, StackOptions, StackPorts, StackProvider } from '../stack.ts';
 import { readVersions } from '../versions.ts';
+import { classArchive } from './class-archive.ts';
 import { prepareClickhouse } from './clickhouse.ts';
 import { type InstallContext, installKafka, installRegistry } from './install.ts';
-import { installJava } from './java.ts';
+import { installJava, type Java } from './java.ts';
 import { prepareKafka } from './kafka.ts';
 import { ManagedProcess, type ProcessSpec } from './managed-process.ts';
 import { prepareRegistry, registryUrl } from './registry.ts';
@@ -93,6 +94,8 @@ class LocalStart {
       signal,
     };
     const java = installJava(context);
+    const archiveOf = (program: string, runtime: Java) =>
+      classArchive(this.#toolsDir, `${basename(program)}-${runtime.id}`);
     const place = (name: ComponentName) => ({
       dataDir: join(this.#dataDir, name),
       logFile: join(this.#dataDir, 'logs', `${name}.log`),
@@ -102,14 +105,18 @@ class LocalStart {
         prepareClickhouse({ ...place('clickhouse'), port: ports.clickhouse }),
       ),
       this.#startOne('kafka', watchdog, async () => {
-        const [javaFile, jars] = await Promise.all([java, installKafka(context)]);
+        const [runtime, jars] = await Promise.all([java, installKafka(context)]);
         const { kafka: port, kafkaController: controllerPort } = ports;
-        return prepareKafka({ java: javaFile, jars, ...place('kafka'), port, controllerPort, signal });
+        const archive = archiveOf(jars, runtime);
+        const common = { java: runtime.file, archive, ...place('kafka') };
+        return prepareKafka({ ...common, jars, port, controllerPort, signal });
       }),
       this.#startOne('registry', watchdog, async () => {
-        const [javaFile, app] = await Promise.all([java, installRegistry(context)]);
+        const [runtime, app] = await Promise.all([java, installRegistry(context)]);
         const { registry: port, registryManagement: managementPort } = ports;
-        return prepareRegistry({ java: javaFile, app, ...place('registry'), port, managementPort });
+        const archive = archiveOf(app, runtime);
+        const common = { java: runtime.file, archive, ...place('registry') };
+        return prepareRegistry({ ...common, app, port, managementPort });
       }),
     ];
     await this.#allOrFirstFailure(starts);

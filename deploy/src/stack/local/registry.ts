@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { registryAnswers } from '../probes.ts';
+import type { ClassArchive } from './class-archive.ts';
 import type { ProcessSpec } from './managed-process.ts';
 
 export interface RegistryOptions {
   readonly java: string;
+  readonly archive: ClassArchive;
   /** Folder of quarkus-run.jar. */
   readonly app: string;
   readonly dataDir: string;
@@ -19,7 +21,7 @@ export function registryUrl(port: number): string {
 }
 
 export async function prepareRegistry(options: RegistryOptions): Promise<ProcessSpec> {
-  const { java, app, dataDir, logFile, port, managementPort } = options;
+  const { java, app, archive, dataDir, logFile, port, managementPort } = options;
   await mkdir(dataDir, { recursive: true });
   const settings = {
     'quarkus.http.host': '127.0.0.1',
@@ -41,8 +43,9 @@ export async function prepareRegistry(options: RegistryOptions): Promise<Process
   return {
     name: 'registry',
     file: java,
-    args: [
+    args: () => [
       ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+      ...archive.jvmOptions(),
       ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`),
       ...['-jar', join(app, 'quarkus-run.jar')],
     ],
@@ -50,6 +53,8 @@ export async function prepareRegistry(options: RegistryOptions): Promise<Process
     logFile,
     answers: () => registryAnswers({ url: registryUrl(port) }),
     startDeadlineMs: 90_000,
-    stopDeadlineMs: 10_000,
+    // A first stop also writes the class archive.
+    stopDeadlineMs: 20_000,
+    ended: archive.ended,
   };
 }
