@@ -1,0 +1,204 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { applyTopics, parseConfig } from '@email-events/core';
+import { createProvider, printProgress, type Stack, selectProvider } from '@email-events/deploy/stack';
+import type { EspRequest } from '@email-events/esps';
+import { createSigner, type Signer } from '@email-events/esps/testing';
+import { topicCatalogue } from '@email-events/schemas';
+import { stringify } from 'yaml';
+import { generateLoad, type LoadResult } from './ingress-load.ts';
+import { publishResult } from './result.ts';
+
+/** What is sent, by variant. */
+const VARIANTS: {
+  readonly [variant: string]: { readonly esp: string; readonly events: (args: Sizes) => number };
+} = {
+  /** One HMAC over the body: what most ESPs do, and what other gateways are compared by. */
+  hmac: { esp: 'standard-webhooks', events: () => 4 },
+  /** ECDSA: its verification alone costs about as much as all the rest. */
+  sendgrid: { esp: 'sendgrid', events: () => 5 },
+  /** As SendGrid sends: many events a request. */
+  batch: { esp: 'sendgrid', events: ({ batch }) => batch },
+};
+
+interface Sizes {
+  readonly batch: number;
+}
+
+/** Signed requests → 200, each after the broker has acknowledged it. Everything on this machine. */
+export async function run(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      connections: { type: 'string', default: '128' },
+      seconds: { type: 'string', default: '15' },
+      variants: { type: 'string', default: Object.keys(VARIANTS).join(',') },
+      batch: { type: 'string', default: '150' },
+      /** Bootstrap brokers of a Kafka that is already there. */
+      brokers: { type: 'string' },
+    },
+  });
+  const dir = await mkdtemp(join(tmpdir(), 'email-events-bench-'));
+  let stack: Stack | undefined;
+  try {
+    if (values.brokers === undefined) {
+      const provider = createProvider(selectProvider(process.env), process.env);
+      stack = await provider.start({ dataDir: dir, onProgress: printProgress });
+    }
+    const brokers = stack?.kafka.brokers ?? values.brokers?.split(',') ?? [];
+    const load = { connections: Number(values.connections), seconds: Number(values.seconds), dir };
+    const figures: { [figure: string]: number | string } = { connections: load.connections };
+    for (const variant of values.variants.split(',')) {
+      Object.assign(figures, await measure(variant, brokers, load, { batch: Number(values.batch) }));
+    }
+    await publishResult('ingress', figures);
+  } finally {
+    await stack?.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+type LoadSettings = { readonly connections: number; readonly seconds: number; readonly dir: string };
+
+async function measure(variant: string, brokers: string[], load: LoadSettings, sizes: Sizes) {
+  const spec = VARIANTS[variant];
+  if (!spec) throw new Error(`no variant ${variant}; there are ${Object.keys(VARIANTS).join(', ')}`);
+  const signer = await createSigner(spec.esp);
+  const events = spec.events(sizes);
+  const request = requestOf(signer, events);
+  const ingress = await startIngressProcess(signer, brokers, load.dir);
+  try {
+    await generateLoad(ingress.http, { ...load, request, seconds: 3 });
+    const before = await usageOf(ingress.admin);
+    const peak = watchMemory(ingress.admin);
+    const result = await generateLoad(ingress.http, { ...load, request });
+    const after = await usageOf(ingress.admin);
+    const cpuUs = ((after.cpuSeconds - before.cpuSeconds) * 1e6) / (result.accepted + result.refused);
+    return figuresOf(variant, request, events, result, cpuUs, await peak());
+  } finally {
+    await ingress.stop();
+  }
+}
+
+function figuresOf(
+  variant: string,
+  request: EspRequest,
+  events: number,
+  result: LoadResult,
+  cpuUs: number,
+  peakRssMb: number,
+) {
+  const perSecond = result.accepted / result.seconds;
+  const figures = {
+    generator: result.generator,
+    body_bytes: request.body.length,
+    requests_per_second: Math.round(perSecond),
+    events_per_second: Math.round(perSecond * events),
+    refused: result.refused,
+    p50_ms: round(result.p50Ms),
+    p99_ms: round(result.p99Ms),
+    p999_ms: round(result.p999Ms),
+    cpu_us_per_request: round(cpuUs),
+    peak_rss_mb: peakRssMb,
+  };
+  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${variant}_${name}`, value]));
+}
+
+function requestOf(signer: Signer, events: number): EspRequest {
+  const body = JSON.stringify(Array.from({ length: events }, (_, i) => eventOf(signer.esp, i)));
+  return signer.sign({ body, at: Date.now(), url: `/webhooks/email-events/${signer.esp}` });
+}
+
+/** About 620 bytes each, so that five make 3 kB. */
+function eventOf(esp: string, n: number): object {
+  const common = { timestamp: Math.floor(Date.now() / 1000) - n, event: 'delivered' };
+  return {
+    ...(esp === 'sendgrid' ? common : { type: 'delivered', occurred_at: new Date().toISOString() }),
+    email: `recipient${n}@mail.example`,
+    recipient: `recipient${n}@mail.example`,
+    'smtp-id': `<${randomBytes(12).toString('hex')}@sender.example>`,
+    sg_event_id: randomBytes(18).toString('base64url'),
+    sg_message_id: `${randomBytes(11).toString('base64url')}.filter0001.16648.5515E0B88.${n}`,
+    category: ['newsletter', 'autumn'],
+    response: '250 2.0.0 OK  1790000000 d2e1a72fcca58-71b2c5f0a2csi3187234b3a.331 - gsmtp',
+    ip: '203.0.113.7',
+    tls: 1,
+    asm_group_id: 11_342,
+    campaign: 'autumn-sale',
+    order: 'A-77312',
+    note: 'x'.repeat(60),
+  };
+}
+
+interface IngressProcess {
+  readonly http: number;
+  readonly admin: number;
+  stop(): Promise<void>;
+}
+
+/** The service as it runs in production, in a process of its own. BENCH_PROFILE=DIR writes a CPU profile there. */
+async function startIngressProcess(signer: Signer, brokers: string[], dir: string): Promise<IngressProcess> {
+  const settings = {
+    kafka: { brokers },
+    ingress: { port: 0, adminPort: 0 },
+    sources: { [signer.esp]: { esp: signer.esp, secrets: signer.settings.secrets } },
+  };
+  const { kafka, topics } = parseConfig(settings);
+  await applyTopics(kafka, topicCatalogue(topics));
+  const file = join(dir, 'ingress.yaml');
+  await writeFile(file, stringify(settings));
+  const profile = process.env.BENCH_PROFILE;
+  const main = new URL('../../ingress/src/main.ts', import.meta.url).pathname;
+  const flags = [...INGRESS_FLAGS, ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [])];
+  const child = spawn(process.execPath, [...flags, main, '--config', file], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the ingress ended with ${code}`)));
+    child.once('message', ({ ports }: { ports: { http: number; admin: number } }) =>
+      resolve({ ...ports, stop: () => stopped(child) }),
+    );
+  });
+}
+
+/** A young generation that holds the requests of some flushes: what lives shortly is not copied. */
+const INGRESS_FLAGS = (process.env.BENCH_NODE_FLAGS ?? '--max-semi-space-size=64').split(' ').filter(Boolean);
+
+function stopped(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+  });
+}
+
+/** Looks every quarter of a second; the function it returns stops and says the most it saw. */
+function watchMemory(port: number): () => Promise<number> {
+  let peak = 0;
+  const look = async () => {
+    peak = Math.max(peak, (await usageOf(port)).rssMb);
+  };
+  const timer = setInterval(() => void look().catch(() => {}), 1_000);
+  return async () => {
+    clearInterval(timer);
+    await look();
+    return peak;
+  };
+}
+
+async function usageOf(port: number): Promise<{ cpuSeconds: number; rssMb: number }> {
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const value = (name: string) => {
+    const line = metrics.split('\n').find((text) => text.startsWith(`${name}{`));
+    return line === undefined ? Number.NaN : Number(line.slice(line.lastIndexOf(' ')));
+  };
+  return {
+    cpuSeconds: value('process_cpu_seconds_total'),
+    rssMb: Math.round(value('process_resident_memory_bytes') / 1e6),
+  };
+}
+
+const round = (value: number) => Math.round(value * 100) / 100;
