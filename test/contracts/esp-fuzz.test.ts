@@ -1,0 +1,179 @@
+import {
+  adapters,
+  type EspAdapter,
+  type EspRequest,
+  inspectRequest,
+  NORMALIZE_CODES,
+  normalizeRequest,
+  REFUSAL_CODES,
+  Refusal,
+  toEmailEvent,
+} from '@email-events/esps';
+import { createSigner } from '@email-events/esps/testing';
+import { avroType } from '@email-events/schemas';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { loadFixtures, requestOf } from './esp-fixtures.ts';
+
+const RUNS = { numRuns: 300 };
+const names = adapters.map(({ name }) => name);
+const withName = (name: string) => adapters.find((adapter) => adapter.name === name)!;
+
+// Header names that verification looks at, so that most random requests get past "missing".
+const HEADERS = [
+  'x-twilio-email-event-webhook-signature',
+  'x-twilio-email-event-webhook-timestamp',
+  'authorization',
+  'content-type',
+  'webhook-id',
+  'webhook-timestamp',
+  'webhook-signature',
+  'svix-signature',
+];
+const headerValue = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.base64String(),
+  fc.nat().map(String),
+  fc.base64String().map((text) => `v1,${text}`),
+  fc.base64String().map((text) => `Basic ${text}`),
+  fc.constantFrom(
+    'application/json',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'multipart/form-data',
+  ),
+);
+const headers = fc.dictionary(fc.constantFrom(...HEADERS), headerValue);
+const anyValue = fc.oneof(
+  fc.jsonValue({ depthSize: 'small' }),
+  fc.constantFrom<unknown>(
+    null,
+    '',
+    ' ',
+    0,
+    -1,
+    1e300,
+    '9'.repeat(400),
+    '\ud800',
+    [],
+    {},
+    [[]],
+    'constructor',
+    '__proto__',
+    { toString: null },
+    '2026-02-30T99:99:99Z',
+  ),
+);
+const body = fc.oneof(
+  fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+  fc.json().map((text) => Buffer.from(text)),
+  fc.string({ unit: 'binary' }).map((text) => Buffer.from(`--x\r\n${text}\r\n--x--`)),
+  fc
+    .dictionary(
+      fc.constantFrom('Type', 'TopicArn', 'Signature', 'Message', 'signature', 'event-data'),
+      anyValue,
+    )
+    .map((value) => Buffer.from(JSON.stringify(value))),
+);
+const anyRequest: fc.Arbitrary<EspRequest> = fc.record({
+  method: fc.constantFrom('POST', 'GET', 'HEAD'),
+  url: fc.oneof(fc.webPath(), fc.string({ unit: 'binary' })),
+  headers,
+  body,
+  receivedAt: fc.integer({ min: 0, max: 4e12 }),
+});
+
+describe.each(names)('%s', (esp) => {
+  const adapter = withName(esp);
+
+  it('answers any request with a verdict', async () => {
+    const { settings, resources } = await createSigner(esp);
+    const verifier = adapter.verifier(settings);
+    fc.assert(
+      fc.property(anyRequest, (request) => {
+        const verdict = verifier.verify(request, resources);
+        expect(verdict.outcome).toBe('refused');
+        if (verdict.outcome === 'refused') expect(REFUSAL_CODES).toContain(verdict.code);
+        expect(inspectRequest({ adapter, verifier, request }).events).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  it('reads any body or refuses it with a code', () => {
+    fc.assert(
+      fc.property(anyRequest, (request) => checkNormalize(adapter, request)),
+      RUNS,
+    );
+  });
+
+  // One field of a real item after the other is replaced by something else.
+  it('reads real items with a strange field or refuses them, and what it reads fits the schemas', () => {
+    const bodies = loadFixtures(esp)
+      .map(({ fixture }) => requestOf(fixture))
+      .filter((request) => request.body.toString().trimStart().match(/^[[{]/));
+    const values = bodies.flatMap((request) => {
+      try {
+        const parsed: unknown = JSON.parse(request.body.toString());
+        return pathsOf(unwrap(parsed)).map((path) => ({ request, parsed, path }));
+      } catch {
+        return [];
+      }
+    });
+    fc.assert(
+      fc.property(fc.constantFrom(...values), anyValue, ({ request, parsed, path }, value) => {
+        const changed = rewrap(parsed, replaced(unwrap(parsed), path, value));
+        checkNormalize(adapter, { ...request, body: Buffer.from(JSON.stringify(changed)) });
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+function checkNormalize(adapter: EspAdapter, request: EspRequest): void {
+  let results: ReturnType<typeof normalizeRequest>['results'];
+  try {
+    ({ results } = normalizeRequest(adapter, request));
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    expect(error.code).toBe('NORMALIZE_BODY_UNREADABLE');
+    return;
+  }
+  for (const result of results) {
+    if ('code' in result) {
+      expect(NORMALIZE_CODES).toContain(result.code);
+      expect(result.code, result.message).not.toBe('NORMALIZE_UNEXPECTED');
+      continue;
+    }
+    for (const event of result.events) {
+      const made = toEmailEvent(event, { ...ORIGIN, esp: adapter.name, item_index: result.index });
+      expect(avroType(made.type).isValid(made), JSON.stringify(made)).toBe(true);
+    }
+  }
+}
+const ORIGIN = { source: 's', request_id: 'r', received_at: 1, raw_partition: 0, raw_offset: 0 };
+
+/** SNS carries JSON in JSON: the fields are in there. */
+function unwrap(parsed: unknown): unknown {
+  const message = (parsed as { Message?: string } | null)?.Message;
+  if (typeof message !== 'string' || !message.startsWith('{')) return parsed;
+  return JSON.parse(message);
+}
+
+function rewrap(parsed: unknown, changed: unknown): unknown {
+  const isEnvelope = unwrap(parsed) !== parsed;
+  return isEnvelope ? { ...(parsed as object), Message: JSON.stringify(changed) } : changed;
+}
+
+function pathsOf(value: unknown, path: readonly string[] = []): (readonly string[])[] {
+  if (typeof value !== 'object' || value === null) return [path];
+  return [path, ...Object.entries(value).flatMap(([key, inner]) => pathsOf(inner, [...path, key]))];
+}
+
+function replaced(value: unknown, path: readonly string[], by: unknown): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return by;
+  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as { [key: string]: unknown };
+  copy[key] = replaced(copy[key], rest, by);
+  return copy;
+}
