@@ -1,8 +1,12 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { codeOf } from './errors.ts';
 
-/** A dependency's state: undefined when it is fine, else why not (a code, no details of the outside). */
+/**
+ * A dependency's state: undefined when it is fine, else why not (a code, no details of the outside).
+ * One that throws counts as not fine with the error's code, one that takes too long as `TIMEOUT`.
+ */
 export type ReadinessCheck = () => Promise<string | undefined> | string | undefined;
 
 export interface AdminServer {
@@ -18,13 +22,17 @@ export interface AdminOptions {
   readonly metrics: Registry;
   /** By dependency name. */
   readonly readiness: { readonly [dependency: string]: ReadinessCheck };
+  /** Time for each readiness check. Milliseconds. */
+  readonly checkTimeoutMs?: number;
 }
+
+const CHECK_TIMEOUT_MS = 5_000;
 
 /** /healthz: the process answers. /readyz: so do its dependencies (503 with their names if not). /metrics: Prometheus text. */
 export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
   let draining = false;
   const server = createServer(async (request, response) => {
-    const { status, type, body } = await answer(request.url ?? '/', options, draining);
+    const { status, type, body } = await answer(request, options, draining);
     response.writeHead(status, { 'content-type': type }).end(body);
   });
   await listen(server, options);
@@ -53,12 +61,25 @@ const json = (status: number, value: unknown): Answer => ({
   body: `${JSON.stringify(value)}\n`,
 });
 
-async function answer(url: string, { metrics, readiness }: AdminOptions, draining: boolean): Promise<Answer> {
-  switch (url.split('?')[0]) {
+/** Never throws: whatever goes wrong, the process goes on and says so. */
+async function answer(request: IncomingMessage, options: AdminOptions, draining: boolean): Promise<Answer> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return json(405, { status: 'method not allowed' });
+  }
+  try {
+    return await answerOf(request.url?.split('?')[0], options, draining);
+  } catch (error) {
+    return json(500, { status: codeOf(error) });
+  }
+}
+
+async function answerOf(path: string | undefined, options: AdminOptions, draining: boolean): Promise<Answer> {
+  const { metrics } = options;
+  switch (path) {
     case '/healthz':
       return json(200, { status: 'ok' });
     case '/readyz':
-      return readyAnswer(readiness, draining);
+      return readyAnswer(options, draining);
     case '/metrics':
       return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
     default:
@@ -66,18 +87,29 @@ async function answer(url: string, { metrics, readiness }: AdminOptions, drainin
   }
 }
 
-async function readyAnswer(readiness: AdminOptions['readiness'], draining: boolean): Promise<Answer> {
-  const dependencies: { [name: string]: string } = {};
-  let ready = !draining;
-  for (const [name, check] of Object.entries(readiness)) {
-    const problem = await check();
-    dependencies[name] = problem ?? 'ok';
-    ready &&= problem === undefined;
-  }
+async function readyAnswer(options: AdminOptions, draining: boolean): Promise<Answer> {
+  const { readiness, checkTimeoutMs = CHECK_TIMEOUT_MS } = options;
+  const checks = Object.entries(readiness).map(
+    async ([name, check]) => [name, (await problemOf(check, checkTimeoutMs)) ?? 'ok'] as const,
+  );
+  const dependencies = Object.fromEntries(await Promise.all(checks));
+  const ready = !draining && Object.values(dependencies).every((state) => state === 'ok');
   return json(ready ? 200 : 503, {
     status: draining ? 'stopping' : ready ? 'ok' : 'not ready',
     dependencies,
   });
+}
+
+async function problemOf(check: ReadinessCheck, timeoutMs: number): Promise<string | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => resolve('TIMEOUT'), timeoutMs);
+  try {
+    return await Promise.race([check(), late]);
+  } catch (error) {
+    return codeOf(error);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function listen(server: Server, { host, port }: AdminOptions): Promise<void> {

@@ -48,20 +48,20 @@ export function withDeadline<T>(promise: Promise<T>, deadlineMs: number, what: s
 /**
  * The main function of a service process: SIGTERM and SIGINT stop it, a parent that goes away stops it
  * (IPC channel), and the exit code says whether it stopped as asked (0) or by itself (1).
+ * Asked while it starts, it ends at once: nothing is acknowledged or committed by then that a crash could not end too.
  */
 export async function runAsProcess(start: () => Promise<RunningService>, log: Logger): Promise<void> {
-  const service = await start().catch((error) => {
-    log.fatal({ code: codeOf(error), err: error }, 'cannot start');
-    process.exit(1);
-  });
-  let stopping: Promise<void> | undefined;
-  const stop = () => {
-    stopping ??= service.stop();
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
-  process.on('disconnect', stop);
-  if (process.send) process.send({ ready: true, ports: service.ports });
+  let stop: () => void = () => process.exit(0);
+  const asked = () => stop();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, asked);
+  process.on('disconnect', asked);
   try {
+    const service = await start();
+    let stopping: Promise<void> | undefined;
+    stop = () => {
+      stopping ??= service.stop();
+    };
+    tellParent(service, stop);
     await service.done;
     await stopping;
   } catch (error) {
@@ -69,4 +69,11 @@ export async function runAsProcess(start: () => Promise<RunningService>, log: Lo
     process.exit(1);
   }
   process.exit(0);
+}
+
+/** A parent that has gone already says nothing more: neither is there anyone to tell. */
+function tellParent({ ports }: RunningService, stop: () => void): void {
+  if (!process.send) return;
+  if (!process.connected) stop();
+  else process.send({ ready: true, ports }, (error: Error | null) => error && stop());
 }

@@ -26,25 +26,31 @@ export async function serviceMain(
   start: StartService,
   check: (config: PipelineConfig) => void = () => {},
 ): Promise<void> {
-  const { values } = parseArgs({
-    options: { config: { type: 'string' }, 'check-config': { type: 'boolean' } },
-  });
   const bootLog = createLogger(name, 'info');
-  const load = () => {
-    const loaded = loadConfig(values.config ?? process.env.EMAIL_EVENTS_CONFIG);
-    check(loaded);
-    return loaded;
-  };
-  let config: PipelineConfig;
+  let prepared: ReturnType<typeof prepare>;
   try {
-    config = load();
+    prepared = prepare(check);
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [{ path: '', message: String(error) }];
     bootLog.fatal({ code: codeOf(error), problems }, 'the configuration cannot be used');
     process.exit(1);
   }
-  if (values['check-config']) process.exit(0);
+  const { config, checkOnly, reload } = prepared;
+  if (checkOnly) process.exit(0);
   const log = createLogger(name, config.log.level);
   log.debug({ config }, 'effective configuration');
-  await runAsProcess(() => start({ config, log, metrics: createMetrics(name), reload: load }), log);
+  await runAsProcess(() => start({ config, log, metrics: createMetrics(name), reload }), log);
+}
+
+/** Throws what is wrong with the command line or the configuration. */
+function prepare(check: (config: PipelineConfig) => void) {
+  const { values } = parseArgs({
+    options: { config: { type: 'string' }, 'check-config': { type: 'boolean' } },
+  });
+  const reload = () => {
+    const loaded = loadConfig(values.config ?? process.env.EMAIL_EVENTS_CONFIG);
+    check(loaded);
+    return loaded;
+  };
+  return { config: reload(), checkOnly: values['check-config'] === true, reload };
 }

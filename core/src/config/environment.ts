@@ -56,5 +56,10 @@ function settingOf(text: string, { type }: JsonSchema): unknown {
       .map((part) => part.trim())
       .filter((part) => part !== '');
   }
-  return parse(text);
+  try {
+    return parse(text);
+  } catch {
+    // Left as text, which the schema then refuses with the path of the key.
+    return text;
+  }
 }

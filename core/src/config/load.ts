@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { parse, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
-import { PipelineError } from '../errors.ts';
+import { codeOf, PipelineError } from '../errors.ts';
 import { applyEnvironment } from './environment.ts';
 import { configJsonSchema, type JsonSchema } from './json-schema.ts';
 import { pipelineSchema, SECRET } from './schema.ts';
@@ -55,9 +55,16 @@ export function parseConfig(data: unknown, env: Env = {}): PipelineConfig {
 function readYaml(file: string): unknown {
   try {
     return parse(readFileSync(file, 'utf8'));
-  } catch (cause) {
-    throw new PipelineError('CONFIG_UNREADABLE', 'fatal', `${file}: ${(cause as Error).message}`, { cause });
+  } catch (error) {
+    throw new PipelineError('CONFIG_UNREADABLE', 'fatal', `${file}: ${reasonOf(error)}`);
   }
+}
+
+/** The parser's own message quotes the lines around the error, which may hold a secret. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof YAMLParseError)) return codeOf(error);
+  const [at] = error.linePos ?? [];
+  return `${error.code} at line ${at?.line ?? '?'}, column ${at?.col ?? '?'}`;
 }
 
 function problemsOf(issue: z.core.$ZodIssue): ConfigProblem[] {

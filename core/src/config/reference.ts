@@ -10,31 +10,33 @@ export function referenceYaml(): string {
     '# Secrets are env:NAME or file:/path.',
     '',
   ];
-  return `${[...head, ...section(configJsonSchema, '', false)].join('\n')}\n`;
+  return `${[...head, ...section(configJsonSchema)].join('\n')}\n`;
 }
 
-function section(schema: JsonSchema, indent: string, commented: boolean): string[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([key, child]) =>
-    entry(key, child, indent, commented),
-  );
+const section = (schema: JsonSchema): string[] =>
+  Object.entries(schema.properties ?? {}).flatMap(([key, child]) => entry(key, child));
+
+/** Settings without a default are in a comment: without its `# ` each line is YAML again. */
+function entry(key: string, schema: JsonSchema): string[] {
+  const doc = schema.description ? [`# ${schema.description}`] : [];
+  const lines = setting(key, schema);
+  return [...doc, ...('default' in schema ? lines : lines.map(comment))];
 }
 
-function entry(key: string, schema: JsonSchema, indent: string, inComment: boolean): string[] {
-  const mark = (off: boolean) => (off ? '# ' : '');
-  const doc = schema.description ? [`${indent}# ${schema.description}`] : [];
-  if (schema.properties) {
-    const off = inComment || !('default' in schema);
-    return [...doc, `${indent}${mark(off)}${key}:`, ...section(schema, `${indent}  `, off)];
-  }
-  const off = inComment || !('default' in schema);
-  const lines = [...doc, `${indent}${mark(off)}${key}: ${valueText(schema)}`];
-  return typeof schema.additionalProperties === 'object' && schema.additionalProperties.properties
-    ? [...lines, `${indent}#  <name>:`, ...section(schema.additionalProperties, `${indent}#   `, false)]
-    : lines;
+function setting(key: string, schema: JsonSchema): string[] {
+  if (schema.properties) return [`${key}:`, ...section(schema).map(indent)];
+  const { additionalProperties } = schema;
+  const line = `${key}: ${valueText(schema)}`;
+  if (typeof additionalProperties !== 'object' || !additionalProperties.properties) return [line];
+  return [line, ...['<name>:', ...section(additionalProperties).map(indent)].map(indent).map(comment)];
 }
+
+const indent = (line: string) => `  ${line}`;
+const comment = (line: string) => `# ${line}`;
 
 function valueText(schema: JsonSchema): string {
-  if ('default' in schema) return stringify(schema.default, { collectionStyle: 'flow' }).trim();
+  if ('default' in schema)
+    return stringify(schema.default, { collectionStyle: 'flow', flowCollectionPadding: false }).trim();
   if (schema.enum) return schema.enum.join(' | ');
   return schema.const === undefined ? `<${schema.type ?? 'any'}>` : String(schema.const);
 }

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { configJsonSchema, type JsonSchema } from './json-schema.ts';
+import { loadConfig, parseConfig } from './load.ts';
+import { referenceYaml } from './reference.ts';
+import { SECRET } from './schema.ts';
+
+const fileOf = (name: string) => new URL(`../../../deploy/config/${name}`, import.meta.url).pathname;
+const text = readFileSync(fileOf('pipeline.reference.yaml'), 'utf8');
+
+test('the reference file is what is generated', () => {
+  expect(text).toBe(referenceYaml());
+});
+
+test('the reference file means the defaults', () => {
+  expect(parseConfig(parse(text))).toEqual(parseConfig({}));
+});
+
+test('every key is in the reference file, with its description', () => {
+  const lines = text.split('\n').map((line) => line.replace(/^[\s#]+/, ''));
+  const missing = keysOf(configJsonSchema).filter(({ key, description }) => {
+    const at = lines.findIndex(
+      (line, index) => line.startsWith(`${key}:`) && lines[index - 1] === description,
+    );
+    return at === -1;
+  });
+  expect(missing).toEqual([]);
+  expect(keysOf(configJsonSchema).length).toBeGreaterThan(70);
+});
+
+test('every key of the schema that has a default has it in the reference file', () => {
+  const written = parse(text) as { [key: string]: unknown };
+  for (const [path, value] of defaultsOf(configJsonSchema, [])) {
+    const found = path.reduce<unknown>((tree, key) => (tree as { [key: string]: unknown })?.[key], written);
+    expect(found, path.join('.')).toEqual(value);
+  }
+});
+
+test('with the comment marks of its settings taken away the reference file is still YAML', () => {
+  let settings = text.replace('sources: {}', 'sources:');
+  for (let before = ''; before !== settings; ) {
+    before = settings;
+    settings = settings.replace(/^( *)# ( *(?:# )*(?:[A-Za-z]+|<name>):(?: .*)?)$/gm, '$1$2');
+  }
+  const { kafka, sources } = parse(settings);
+  expect(Object.keys(kafka.sasl)).toEqual(['mechanism', 'username', 'password']);
+  expect(kafka.tls.enabled).toBe(false);
+  expect(Object.keys(kafka.tls)).toContain('caFile');
+  expect(sources['<name>']).toMatchObject({ esp: '<string>', secrets: [], maxBodyBytes: 1_048_576 });
+});
+
+test('what the schema marks as a secret is what is wrapped', () => {
+  const wrapped = keysOf(configJsonSchema).filter(({ schema }) => (schema.items ?? schema).format === SECRET);
+  // The type of the configuration tells secrets by these two names.
+  expect([...new Set(wrapped.map(({ key }) => key))].sort()).toEqual(['password', 'secrets']);
+  const named = keysOf(configJsonSchema).filter(({ key }) => key === 'password' || key === 'secrets');
+  expect(named).toEqual(wrapped);
+});
+
+test('the minimal file is complete, and without its secrets says which are missing', () => {
+  const env = {
+    SENDGRID_PUBLIC_KEY: 'a',
+    MAILGUN_SIGNING_KEY: 'b',
+    POSTMARK_BASIC_AUTH: 'c:d',
+    STANDARD_WEBHOOKS_SECRET: 'e',
+    CRM_SIGNING_SECRET: 'f',
+  };
+  const config = loadConfig(fileOf('pipeline.yaml'), env);
+  expect(Object.entries(config.sources).map(([name, { esp }]) => [name, esp])).toEqual(
+    ['sendgrid', 'mailgun', 'postmark', 'ses', 'standard-webhooks'].map((name) => [name, name]),
+  );
+  const unsigned = Object.entries(config.sources).filter(([, { secrets }]) => secrets.length === 0);
+  expect(unsigned.map(([name]) => name)).toEqual(['ses']);
+  const check = () => loadConfig(fileOf('pipeline.yaml'), {});
+  for (const name of Object.keys(env)) expect(check).toThrow(name);
+});
+
+test('the minimal file holds no literal secret', () => {
+  const data = parse(readFileSync(fileOf('pipeline.yaml'), 'utf8'));
+  const secrets = [...Object.values(data.sources), data.sinks.crm].flatMap(
+    (entry) => (entry as { secrets?: string[] }).secrets ?? [],
+  );
+  expect(secrets).toHaveLength(5);
+  for (const secret of secrets) expect(secret).toMatch(/^env:[A-Z_]+$/);
+});
+
+interface Key {
+  readonly key: string;
+  readonly description: string | undefined;
+  readonly schema: JsonSchema;
+}
+
+function keysOf(schema: JsonSchema): Key[] {
+  const { properties = {}, additionalProperties } = schema;
+  const below = typeof additionalProperties === 'object' ? keysOf(additionalProperties) : [];
+  const own = Object.entries(properties).flatMap(([key, child]) => [
+    { key, description: child.description, schema: child },
+    ...keysOf(child),
+  ]);
+  return [...own, ...below];
+}
+
+function defaultsOf(schema: JsonSchema, path: string[]): [string[], unknown][] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, child]): [string[], unknown][] => {
+    const at = [...path, key];
+    if (child.properties) return 'default' in child ? defaultsOf(child, at) : [];
+    return 'default' in child ? [[at, child.default]] : [];
+  });
+}

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { codeOf, ERROR_CODES, PipelineError } from './errors.ts';
+
+test('an error of the pipeline says what to do and why', () => {
+  const cause = new Error('below');
+  const error = new PipelineError('KAFKA_UNREACHABLE', 'retry', 'no broker', { cause });
+  expect(error).toMatchObject({
+    name: 'PipelineError',
+    code: 'KAFKA_UNREACHABLE',
+    disposition: 'retry',
+    cause,
+  });
+});
+
+test('the code of any error can be told', () => {
+  expect(codeOf(new PipelineError('KAFKA_FENCED', 'fatal', ''))).toBe('KAFKA_FENCED');
+  expect(codeOf(Object.assign(new Error(), { code: 'ECONNRESET', type: 'x' }))).toBe('ECONNRESET');
+  expect(codeOf(Object.assign(new Error(), { code: 47, type: 'INVALID_PRODUCER_EPOCH' }))).toBe(
+    'INVALID_PRODUCER_EPOCH',
+  );
+  expect(codeOf(new RangeError())).toBe('RangeError');
+  for (const nothing of [undefined, null, 'text', 7, {}, { code: '' }])
+    expect(codeOf(nothing)).toBe('UNKNOWN');
+});
+
+test('every code begins with its stage and is explained in a sentence', () => {
+  for (const [code, meaning] of Object.entries(ERROR_CODES)) {
+    expect(code).toMatch(/^[A-Z]+(_[A-Z]+)+$/);
+    expect(meaning).toMatch(/^[A-Z“"].*\.$/s);
+  }
+});
