@@ -25,6 +25,12 @@ export const ERROR_CODES = {
   EVENTS_RECORD_UNREADABLE: 'A record of the internal topic cannot be decoded.',
   SINK_RECORD_UNREADABLE: 'A record cannot be decoded by the sink.',
   SINK_UNAVAILABLE: 'The sink cannot work now; its partitions wait.',
+  SINK_CLICKHOUSE_UNAVAILABLE:
+    'ClickHouse does not answer or cannot take rows now; the same rows are sent again.',
+  SINK_CLICKHOUSE_SCHEMA:
+    'A table or column is missing in ClickHouse: run `clickhouse migrate`. The rows wait.',
+  SINK_CLICKHOUSE_ROW_REFUSED: 'ClickHouse cannot read this row; the others of its batch were written.',
+  SINK_CLICKHOUSE_MIGRATION_EDITED: 'A migration that was applied is not the file of this version.',
   SINK_CRM_THROTTLED: 'The CRM asks for fewer calls; they go on when it says.',
   SINK_CRM_UNAVAILABLE: 'The CRM answered that it cannot work now.',
   SINK_CRM_TIMEOUT: 'The CRM did not answer in time.',

@@ -1,0 +1,105 @@
+import { Readable } from 'node:stream';
+import {
+  type ClickHouseClient,
+  type ClickHouseSettings,
+  createClient,
+  drainStream,
+} from '@clickhouse/client';
+import type { PipelineConfig } from '@email-events/core';
+
+/** Where ClickHouse is: `sinks.clickhouse` of the configuration, or the part of it that addresses. */
+export type ClickHouseAddress = Pick<PipelineConfig['sinks']['clickhouse'], 'url' | 'database' | 'username'> &
+  Partial<Pick<PipelineConfig['sinks']['clickhouse'], 'password' | 'cluster' | 'concurrency'>>;
+
+/** Values for placeholders such as {campaign:String} in a query. */
+export type QueryParameters = Readonly<Record<string, unknown>>;
+
+/** Quotes a name for a statement. */
+export const quoted = (name: string) => `\`${name.replaceAll('`', '\\`')}\``;
+
+/** The one way to ClickHouse. Errors of the server are ClickHouseError with its numeric code, as text. */
+export interface ClickHouse {
+  /** Rows of a SELECT. 64-bit integers come as text: a JavaScript number cannot hold them. */
+  query<Row>(sql: string, parameters?: QueryParameters): Promise<Row[]>;
+  /** A statement without rows, such as DDL. */
+  command(sql: string, signal?: AbortSignal): Promise<void>;
+  /** An INSERT statement that ends with its format, and the bytes in that format. Resolves when the server has them. */
+  insert(
+    sql: string,
+    data: Iterable<Buffer>,
+    settings: ClickHouseSettings,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Whether it answers at all. */
+  ping(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+const REQUEST_MS = 60_000;
+
+/** Connects when it is first used. Names without a database are of the configured one. */
+export function connect(address: ClickHouseAddress): ClickHouse {
+  const { url, database, username, password, concurrency = 2 } = address;
+  const client = createClient({
+    url,
+    database,
+    username,
+    ...(password ? { password: password.reveal() } : {}),
+    application: 'email-events',
+    // What fails reaches the caller, who logs it in our form.
+    log: { level: ClickHouseLogLevel.OFF },
+    request_timeout: REQUEST_MS,
+    // Inserts, a migration or report beside them, and the check of readiness.
+    max_open_connections: concurrency + 3,
+    // The server closes idle connections after its own time-out: let go of them before it does.
+    keep_alive: { enabled: true, idle_socket_ttl: 2_500 },
+    compression: { request: false, response: false },
+    clickhouse_settings: { output_format_json_quote_64bit_integers: 1 },
+  });
+  return new HttpClickHouse(client);
+}
+
+class HttpClickHouse implements ClickHouse {
+  private readonly client: ClickHouseClient;
+
+  constructor(client: ClickHouseClient) {
+    this.client = client;
+  }
+
+  async query<Row>(sql: string, parameters: QueryParameters = {}): Promise<Row[]> {
+    const result = await this.client.query({
+      query: sql,
+      format: 'JSONEachRow',
+      query_params: { ...parameters },
+    });
+    return result.json<Row>();
+  }
+
+  async command(sql: string, signal?: AbortSignal): Promise<void> {
+    await this.client.command({ query: sql, ...(signal ? { abort_signal: signal } : {}) });
+  }
+
+  async insert(
+    sql: string,
+    data: Iterable<Buffer>,
+    settings: ClickHouseSettings,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { stream } = await this.client.exec({
+      query: sql,
+      values: Readable.from(data, { objectMode: false }),
+      clickhouse_settings: settings,
+      abort_signal: signal,
+    });
+    await drainStream(stream);
+  }
+
+  async ping(): Promise<boolean> {
+    const { success } = await this.client.ping();
+    return success;
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+}

@@ -1,0 +1,4 @@
+import { serviceMain } from '@email-events/core';
+import { SERVICE, startClickHouseSink } from './start.ts';
+
+await serviceMain(SERVICE, startClickHouseSink);

@@ -1,0 +1,63 @@
+import {
+  type AdminServer,
+  avroReader,
+  type RunningService,
+  runSink,
+  type ServiceContext,
+  startAdminServer,
+} from '@email-events/core';
+import { Codec, EVENT_TYPES, eventTypeOf, type SchemaKey, topics } from '@email-events/schemas';
+import { connect } from './connection.ts';
+import type { ClickHouseValue } from './rows.ts';
+import { createClickHouseSink } from './sink.ts';
+
+export const SERVICE = 'sink-clickhouse';
+
+const SCHEMAS: ReadonlyMap<string, SchemaKey> = new Map<string, SchemaKey>([
+  ...EVENT_TYPES.map((type) => [topics.events(type), type] as const),
+  [topics.suppressions, 'suppression'],
+  [topics.deadLetters, 'deadLetter'],
+]);
+
+/** Partition p of all event topics is one lane, so one insert; the other topics have lanes of their own. */
+export function laneOf(topic: string, partition: number): string {
+  return `${eventTypeOf(topic) ? 'events' : topic}-${partition}`;
+}
+
+/** Moves events, suppressions and dead letters into ClickHouse. The tables must be there: `clickhouse migrate`. */
+export async function startClickHouseSink({ config, log, metrics }: ServiceContext): Promise<RunningService> {
+  const settings = config.sinks.clickhouse;
+  const { url, username, password } = config.registry;
+  const codec = new Codec({ url, username, password: password?.reveal() });
+  const running = await runSink<ClickHouseValue>({
+    kafka: config.kafka,
+    deadLetterPartitions: config.topics.deadLetterPartitions,
+    codec,
+    name: SERVICE,
+    topics: [...SCHEMAS.keys()],
+    laneOf,
+    reader: avroReader(codec, SCHEMAS),
+    sink: createClickHouseSink(connect(settings), log),
+    concurrency: settings.concurrency,
+    batchRows: settings.batchRows,
+    batchBytes: settings.batchBytes,
+    flushMs: settings.flushMs,
+    metrics,
+    log,
+  });
+  const admin: AdminServer = await startAdminServer({
+    host: config.adminHost,
+    port: settings.adminPort,
+    metrics,
+    readiness: { kafka: running.readiness.kafka, clickhouse: running.readiness.sink },
+  });
+  return {
+    ports: { admin: admin.port },
+    done: running.done,
+    stop: async () => {
+      admin.drain();
+      await running.stop();
+      await admin.close();
+    },
+  };
+}
