@@ -41,19 +41,10 @@ function saslOf({ mechanism, username, password }: NonNullable<KafkaSettings['sa
   return { mechanism, username, password: password.reveal() } as SASLOptions;
 }
 
+/** What kafkajs calls an error it mostly retries by itself; what it does not reaches us as a rejection and is logged there. */
 function logEntry(log: Logger) {
-  const levels = { [logLevel.ERROR]: 'warn', [logLevel.WARN]: 'warn' } as { [level: number]: 'warn' };
-  return ({
-    level,
-    namespace,
-    log: entry,
-  }: {
-    level: logLevel;
-    namespace: string;
-    log: { message: string };
-  }) => {
-    // What kafkajs calls an error it mostly retries by itself; what it does not reaches us as a rejection.
-    log[levels[level] ?? 'debug']({ component: `kafkajs ${namespace}`.trim() }, entry.message);
+  return ({ namespace, log: entry }: { namespace: string; log: { message: string } }) => {
+    log.debug({ component: `kafkajs ${namespace}`.trim() }, entry.message);
   };
 }
 

@@ -92,6 +92,7 @@ class Loop implements TransactionalLoop {
     });
     this.consumer.on(CRASH, ({ payload }) => {
       this.problem = codeOf(payload.error);
+      this.options.log.warn({ code: this.problem, restart: payload.restart }, 'the consumer crashed');
       if (!payload.restart && !this.stopping) this.finished.reject(payload.error);
     });
     await this.admin.connect();
