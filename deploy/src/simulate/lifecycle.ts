@@ -18,6 +18,8 @@ export interface Message {
 
 export interface Addressee {
   readonly recipient: Recipient;
+  /** How many messages the recipient has been sent with this one. */
+  readonly messages: number;
   /** As the sender wrote it. */
   readonly address: string;
 }
@@ -125,15 +127,16 @@ const AT_ONCE = [0, 0] as const;
 
 function live(message: Message, happen: Happen, vocabulary: Vocabulary, random: Random): void {
   const single = message.addressees.length === 1;
-  const first = message.addressees[0]?.recipient;
-  if (!first) return;
+  const [addressee] = message.addressees;
+  if (!addressee) return;
+  const { recipient: first } = addressee;
   if (single && first.habit === 'ordinary' && random.chance(0.012)) {
     happen('dropped', AT_ONCE, { dropReason: random.pick(['bounced', 'unsubscribed', 'complained']) });
     return;
   }
   happen('queued', AT_ONCE);
   if (random.chance(0.004)) happen('other', [2, 4]);
-  const failure = fateOf(first, random);
+  const failure = fateOf(addressee, random);
   const attempts = random.chance(failure ? 0.4 : first.domain.deferred) ? random.int(1, 3) : 0;
   for (let attempt = 1; attempt <= attempts; attempt++) {
     happen('deferred', [20, 400], { attempt, failure: DEFERRAL });
@@ -146,9 +149,9 @@ function live(message: Message, happen: Happen, vocabulary: Vocabulary, random: 
   if (single) engage(message, first.domain, happen, vocabulary, random);
 }
 
-function fateOf(recipient: Recipient, random: Random): Failure | undefined {
+function fateOf({ recipient, messages }: Addressee, random: Random): Failure | undefined {
   if (recipient.habit === 'flaky') {
-    const recovers = recipient.index % 2 === 0 && recipient.messages > FLAKY_STREAK;
+    const recovers = recipient.index % 2 === 0 && messages > FLAKY_STREAK;
     return recovers ? undefined : random.pick(SOFT);
   }
   if (random.chance(recipient.domain.hardBounce)) return random.pick(HARD);

@@ -1,5 +1,5 @@
 import type { SimulatedEsp } from './credentials.ts';
-import { lifeOf, type Message, type Step } from './lifecycle.ts';
+import { type Addressee, lifeOf, type Message, type Step } from './lifecycle.ts';
 import {
   createRecipient,
   ESP_USE,
@@ -50,7 +50,7 @@ export function createMailing(options: MailingOptions, random: Random): Mailing 
 
   const progress = () => Math.min(1, messages / expected) * SENDING_TIME;
   const sentAt = () => Math.floor(startTime - spanMs * (1 - progress()));
-  const write = (esp: SimulatedEsp, at: number, recipients: readonly Recipient[]): Message => {
+  const write = (esp: SimulatedEsp, at: number, chosen: readonly Chosen[]): Message => {
     const programme = programmeOf(esp, progress(), random);
     return {
       index: messages,
@@ -58,7 +58,7 @@ export function createMailing(options: MailingOptions, random: Random): Mailing 
       programme,
       variant: random.pick(programme.variants),
       id: `${runId}-${messages}-${random.hex(12)}`,
-      addressees: recipients.map((recipient) => ({ recipient, address: spellingOf(recipient, random) })),
+      addressees: chosen.map((one) => ({ ...one, address: spellingOf(one.recipient, random) })),
       sentAt: at - (at % 1000) + (esp === 'sendgrid' ? 0 : random.int(0, 999)),
     };
   };
@@ -81,7 +81,9 @@ export function createMailing(options: MailingOptions, random: Random): Mailing 
       return life;
     },
     forged(esp) {
-      const message = write(esp, startTime, [createRecipient(0, 'ordinary', `${runId}-forged`, random)]);
+      const message = write(esp, startTime, [
+        { recipient: createRecipient(0, 'ordinary', `${runId}-forged`, random), messages: 1 },
+      ]);
       return { id: -1, message, type: 'delivered', at: message.sentAt, detail: {} };
     },
   };
@@ -95,22 +97,29 @@ function programmeOf(esp: SimulatedEsp, time: number, random: Random): Programme
   return random.weighted(active, ({ share }) => share);
 }
 
+type Chosen = Pick<Addressee, 'recipient' | 'messages'>;
+
 /** Ordinary recipients, some of whom get far more mail than others, and a few whose mailboxes never work. */
 function createPeople(messages: number, runId: string, random: Random) {
   const ordinary = Math.max(20, Math.ceil(messages / MESSAGES_PER_RECIPIENT));
   const flaky = Math.max(2, Math.ceil((messages * FLAKY_SHARE) / FLAKY_MESSAGES));
-  const known = new Map<number, Recipient>();
-  const recipient = (index: number, habit: Recipient['habit']) => {
-    const found = known.get(index) ?? createRecipient(index, habit, runId, random.fork(index + 2));
-    known.set(index, found);
-    found.messages++;
-    return found;
+  const known = new Map<number, Chosen>();
+  const choose = (index: number, habit: Recipient['habit']): Chosen => {
+    const before = known.get(index);
+    const recipient = before?.recipient ?? createRecipient(index, habit, runId, random.fork(index + 2));
+    const chosen = { recipient, messages: (before?.messages ?? 0) + 1 };
+    known.set(index, chosen);
+    return chosen;
   };
-  const anyone = () =>
-    recipient(Math.min(random.int(0, ordinary - 1), random.int(0, ordinary - 1)), 'ordinary');
+  const anyone = () => Math.min(random.int(0, ordinary - 1), random.int(0, ordinary - 1));
   return {
     one: () =>
-      random.chance(FLAKY_SHARE) ? recipient(ordinary + random.int(0, flaky - 1), 'flaky') : anyone(),
-    several: () => [...new Set(Array.from({ length: random.int(2, 4) }, anyone))],
+      random.chance(FLAKY_SHARE)
+        ? choose(ordinary + random.int(0, flaky - 1), 'flaky')
+        : choose(anyone(), 'ordinary'),
+    several: () =>
+      [...new Set(Array.from({ length: random.int(2, 4) }, anyone))].map((index) =>
+        choose(index, 'ordinary'),
+      ),
   };
 }

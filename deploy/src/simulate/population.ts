@@ -126,8 +126,6 @@ export interface Recipient {
   readonly domain: Domain;
   /** flaky: every message bounces softly for a long while. */
   readonly habit: 'ordinary' | 'flaky';
-  /** Messages so far, for habits that depend on history. */
-  messages: number;
 }
 
 const FIRST = [
@@ -168,7 +166,7 @@ export function createRecipient(
   const home = random.weighted(DOMAINS, ({ share }) => share);
   const name = `${random.pick(FIRST)}.${random.pick(LAST)}${index}`;
   const local = random.chance(0.06) ? `${name}+${runId}` : `${name}.${runId}`;
-  return { index, key: recipientKey(`${local}@${home.name}`), domain: home, habit, messages: 0 };
+  return { index, key: recipientKey(`${local}@${home.name}`), domain: home, habit };
 }
 
 /** The address as one sender or another has it in its list: other cases, the domain in either form. */

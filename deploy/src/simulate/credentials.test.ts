@@ -1,0 +1,44 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findAdapter } from '@email-events/esps';
+import { afterEach, describe, expect, it } from 'vitest';
+import { generateCredentials, loadCredentials, SIMULATED_ESPS, secretFiles } from './credentials.ts';
+
+const folders: string[] = [];
+const folder = () => {
+  const made = mkdtempSync(join(tmpdir(), 'credentials-'));
+  folders.push(made);
+  return join(made, 'keys');
+};
+afterEach(() => {
+  for (const made of folders.splice(0)) rmSync(made, { recursive: true });
+});
+
+describe('credentials', () => {
+  it('are made once and read back after that', async () => {
+    const dir = folder();
+    const made = await generateCredentials(dir);
+    expect(await generateCredentials(dir)).toEqual(made);
+    expect(loadCredentials(dir)).toEqual(made);
+    expect((await generateCredentials(folder())).sender.sendgrid).not.toEqual(made.sender.sendgrid);
+  });
+
+  it('are for their owner only', async () => {
+    const dir = folder();
+    const { sender } = await generateCredentials(dir);
+    for (const name of ['sender.json', ...Object.keys(secretFiles(sender))]) {
+      expect(statSync(join(dir, name)).mode & 0o777).toBe(0o600);
+    }
+    expect(statSync(dir).mode & 0o777).toBe(0o700);
+  });
+
+  it('are accepted by every adapter once the references are read', async () => {
+    const { sources } = await generateCredentials(folder());
+    expect(Object.keys(sources).sort()).toEqual([...SIMULATED_ESPS].sort());
+    for (const { esp, secrets, options } of Object.values(sources)) {
+      const read = secrets.map((reference) => readFileSync(reference.replace(/^file:/, ''), 'utf8'));
+      expect(() => findAdapter(esp)?.verifier({ secrets: read, options })).not.toThrow();
+    }
+  });
+});

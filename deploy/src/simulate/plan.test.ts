@@ -1,0 +1,141 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { makeCredentials, type SenderCredentials, SIMULATED_ESPS } from './credentials.ts';
+import { createPlan, MISHAPS } from './plan.ts';
+import { eventsIn } from './tally.ts';
+import { signedRequests } from './wire.ts';
+
+const NOON = Date.UTC(2026, 5, 1, 12);
+const OPTIONS = { seed: 7, events: 3_000, startTime: NOON, runId: 'run1' };
+
+let credentials: SenderCredentials;
+beforeAll(async () => {
+  credentials = await makeCredentials();
+});
+
+const wired = (options: Partial<Parameters<typeof createPlan>[0]> = {}, now = NOON, keys = credentials) => [
+  ...signedRequests(createPlan({ ...OPTIONS, ...options }), { credentials: keys, now: () => now }),
+];
+
+const planned = (options: Partial<Parameters<typeof createPlan>[0]> = {}) => [
+  ...createPlan({ ...OPTIONS, ...options }).requests(),
+];
+
+describe('a plan', () => {
+  it('is the same byte for byte for the same seed, clock and keys', () => {
+    const once = wired();
+    const twice = wired();
+    expect(once.length).toBeGreaterThan(1_000);
+    for (const [i, { planned, wire }] of once.entries()) {
+      const other = twice[i]?.wire;
+      const signature = 'x-twilio-email-event-webhook-signature';
+      expect(other?.body.equals(wire.body)).toBe(true);
+      expect({ ...other?.headers, [signature]: '' }).toEqual({ ...wire.headers, [signature]: '' });
+      expect([planned.index, wire.path]).toEqual([i, other?.path]);
+    }
+    expect(twice.length).toBe(once.length);
+  });
+
+  it('does not depend on how often or how far it was read', () => {
+    const plan = createPlan(OPTIONS);
+    const first = plan.requests()[Symbol.iterator]().next().value;
+    const all = [...plan.requests()];
+    expect(all[0]).toEqual(first);
+    expect(all).toEqual([...plan.requests()]);
+  });
+
+  it('differs by seed, and by run id in nothing but names', () => {
+    const bodies = (options: object) => planned(options).map(({ draft }) => draft.body.toString());
+    expect(bodies({ seed: 8 })).not.toEqual(bodies({}));
+    const shape = (options: object) =>
+      planned(options).map((request) => [request.kind, request.esp, eventsIn(request)]);
+    expect(shape({ runId: 'another' })).toEqual(shape({}));
+  });
+
+  it('holds the events asked for, and the shares of duplicates and invalid requests', () => {
+    const requests = planned({ events: 20_000 });
+    const distinct = new Set(requests.flatMap(({ steps }) => steps));
+    const events = [...distinct].reduce((sum, { message }) => sum + message.addressees.length, 0);
+    expect(events).toBeGreaterThanOrEqual(20_000);
+    expect(events).toBeLessThan(20_004);
+    const told = requests.reduce(
+      (sum, request) => sum + eventsIn(request) - request.expected.deadLetters.length,
+      0,
+    );
+    expect((told - events) / events).toBeGreaterThan(0.04);
+    expect((told - events) / events).toBeLessThan(0.06);
+    const invalid = requests.filter(({ kind }) => kind !== 'events' && kind !== 'redelivery');
+    expect(invalid.length / requests.length).toBeGreaterThan(0.009);
+    expect(invalid.length / requests.length).toBeLessThan(0.011);
+    expect(new Set(invalid.map(({ kind }) => kind))).toEqual(new Set(MISHAPS));
+  });
+
+  it('can do without duplicates, invalid requests and most ESPs', () => {
+    const requests = planned({ duplicates: 0, invalid: 0, esps: ['mailgun'] });
+    expect(new Set(requests.map(({ esp, kind }) => `${esp} ${kind}`))).toEqual(new Set(['mailgun events']));
+    const steps = requests.flatMap(({ steps }) => steps);
+    expect(new Set(steps.map(({ id }) => id)).size).toBe(steps.length);
+  });
+
+  it('lies in the hours before its start, and arrives out of order', () => {
+    const steps = planned().flatMap(({ steps }) => steps);
+    const times = steps.map(({ at }) => at);
+    expect(Math.max(...times)).toBeLessThanOrEqual(NOON);
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(NOON - 6 * 3_600_000 - 1_000);
+    expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(5 * 3_600_000);
+    const latest = new Map<number, number>();
+    let late = 0;
+    for (const { message, at } of steps) {
+      if (at < (latest.get(message.index) ?? 0)) late++;
+      latest.set(message.index, Math.max(at, latest.get(message.index) ?? 0));
+    }
+    expect(late).toBeGreaterThan(20);
+  });
+
+  it('marks every message and recipient with the run', () => {
+    for (const { steps } of planned({ invalid: 0 })) {
+      for (const { message } of steps) {
+        expect(message.id).toMatch(/^run1-/);
+        for (const { recipient } of message.addressees) expect(recipient.key).toContain('run1');
+      }
+    }
+  });
+
+  it('repeats a request as its ESP would: the same bytes, Standard Webhooks signed anew', () => {
+    let now = NOON;
+    const requests = [];
+    const plan = createPlan({ ...OPTIONS, duplicates: 0.4 });
+    for (const request of signedRequests(plan, { credentials, now: () => now })) {
+      requests.push(request);
+      now += 1_000;
+    }
+    const repeats = requests.filter(({ planned }) => planned.kind === 'redelivery');
+    expect(new Set(repeats.map(({ planned }) => planned.esp))).toEqual(new Set(SIMULATED_ESPS));
+    for (const { planned, wire } of repeats) {
+      const original = requests[planned.repeats ?? -1]?.wire;
+      expect(original?.body.equals(wire.body)).toBe(true);
+      if (planned.esp !== 'standard-webhooks') {
+        expect(wire.headers).toEqual(original?.headers);
+        continue;
+      }
+      expect(wire.headers['webhook-id']).toBe(original?.headers['webhook-id']);
+      expect(wire.headers['webhook-timestamp']).not.toBe(original?.headers['webhook-timestamp']);
+      expect(wire.headers['webhook-signature']).not.toBe(original?.headers['webhook-signature']);
+    }
+  });
+
+  it('refuses a run id that could not start a message id', () => {
+    expect(() => createPlan({ ...OPTIONS, runId: 'Run 1' })).toThrow(RangeError);
+    expect(() => createPlan({ ...OPTIONS, esps: [] })).toThrow(RangeError);
+  });
+
+  it('signs with the keys it is given', () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const other = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+    const sign = (keys: SenderCredentials) =>
+      wired({ events: 50, esps: ['ses'] }, NOON, keys)[0]?.wire.body.toString();
+    expect(sign({ ...credentials, ses: { ...credentials.ses, privateKey: other } })).not.toBe(
+      sign(credentials),
+    );
+  });
+});
