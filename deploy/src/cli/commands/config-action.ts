@@ -31,7 +31,7 @@ async function serviceChecks(): Promise<Check[]> {
     import('@email-events/ingress'),
     import('@email-events/sink-crm'),
   ]);
-  return [checkIngressConfig, (config) => checkCrmSettings(config.sinks.crm)];
+  return [checkIngressConfig, checkCrmSettings];
 }
 
 function problemsFrom(check: () => void): readonly ConfigProblem[] {

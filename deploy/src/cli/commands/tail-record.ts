@@ -27,7 +27,7 @@ export async function decodeRecord(
     partition,
     offset,
     timestamp: new Date(record.timestamp).toISOString(),
-    key: key && key.toString(),
+    key: key?.toString() ?? null,
   };
   if (record.value === null) return { ...place, value: null };
   if (!decoder) return { ...place, value: rawValue(record, record.value) };

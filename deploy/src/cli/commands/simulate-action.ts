@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import { PipelineError } from '@email-events/core/errors';
+import { homeFolder, pathsOf } from '../../run/home.ts';
+import { readState } from '../../run/state-file.ts';
+import {
+  createProgressBar,
+  loadCredentials,
+  renderSummary,
+  runSimulation,
+  SIMULATED_ESPS,
+  type SimulatedEsp,
+} from '../../simulate/index.ts';
+import type { Action } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { print, printJson } from '../output.ts';
+import type { SimulateOptions } from './simulate.ts';
+
+export const simulateAction: Action<SimulateOptions> = async (options) => {
+  const paths = pathsOf(homeFolder());
+  const baseUrl = options.url ?? readState(paths)?.urls?.ingress;
+  if (baseUrl === undefined) {
+    throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}; or say --url`);
+  }
+  const abort = new AbortController();
+  process.once('SIGINT', () => abort.abort()).once('SIGTERM', () => abort.abort());
+  const bar = options.json ? undefined : createProgressBar(options.events);
+  const result = await runSimulation({
+    baseUrl,
+    credentials: loadCredentials(join(paths.secrets, 'sources')).sender,
+    events: options.events,
+    seed: options.seed,
+    rate: options.rate,
+    duplicates: options.duplicates,
+    invalid: options.invalid,
+    concurrency: options.concurrency,
+    ...(options.esp ? { esps: espsOf(options.esp) } : {}),
+    signal: abort.signal,
+    onProgress: (progress) => bar?.update(progress),
+  }).finally(() => bar?.stop());
+  if (options.json) printJson(result);
+  else print(renderSummary(result));
+  if (result.aborted) return EXIT.interrupted;
+  return result.unexpected > 0 ? EXIT.failed : EXIT.ok;
+};
+
+function espsOf(names: readonly string[]): SimulatedEsp[] {
+  return names.map((name) => {
+    const esp = SIMULATED_ESPS.find((known) => known === name);
+    if (esp) return esp;
+    throw new PipelineError('CLI_USAGE', 'reject', `--esp ${name}: there are ${SIMULATED_ESPS.join(', ')}`);
+  });
+}

@@ -1,0 +1,67 @@
+import { renderBanner } from '../../run/banner.ts';
+import { type DemoResult, runDemo } from '../../run/demo/demo.ts';
+import { renderReport, reportJson } from '../../run/demo/report.ts';
+import { homeFolder } from '../../run/home.ts';
+import type { RunningPipeline } from '../../run/pipeline.ts';
+import { createReporter } from '../../run/reporter.ts';
+import { type Session, withPipeline } from '../../run/session.ts';
+import type { Action, CommonOptions } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { note, print, printJson } from '../output.ts';
+import type { StartOptions } from './start.ts';
+
+type Options = Partial<StartOptions> & Pick<StartOptions, 'anyPorts'> & CommonOptions;
+
+export const startAction: Action<StartOptions> = (options) => runForeground(options);
+
+/** start and up: runs until it is asked to stop, or until the demo is over. */
+export async function runForeground(
+  options: Options,
+  onReady: (pipeline: RunningPipeline) => void = () => {},
+): Promise<ExitCode> {
+  const begin = performance.now();
+  const elapsed = () => `${((performance.now() - begin) / 1000).toFixed(1)} s`;
+  try {
+    return await withPipeline(
+      {
+        home: homeFolder(),
+        baseConfig: options.config,
+        anyPorts: options.anyPorts,
+        reporter: createReporter(note),
+      },
+      async (pipeline, session) => {
+        note(`everything runs after ${elapsed()}\n`);
+        onReady(pipeline);
+        const result = options.demo ? await demo(pipeline, session, options) : undefined;
+        if (result && options.exit) return result.agrees ? EXIT.ok : EXIT.failed;
+        if (options.json && !result) printJson({ urls: pipeline.urls, admin: pipeline.admin });
+        else if (!options.json) print(`${renderBanner(pipeline)}\n\nCtrl-C stops everything; data is kept.`);
+        await session.asked;
+        return EXIT.ok;
+      },
+    );
+  } catch (error) {
+    if (isAbort(error)) return EXIT.interrupted;
+    throw error;
+  } finally {
+    note(`stopped after ${elapsed()}`);
+  }
+}
+
+async function demo(pipeline: RunningPipeline, { signal }: Session, options: Options): Promise<DemoResult> {
+  const result = await runDemo(pipeline, {
+    events: options.events ?? 20_000,
+    seed: options.seed ?? 1,
+    signal,
+    quiet: options.json,
+    note,
+  });
+  if (options.json) printJson(reportJson(result));
+  else print(`\n${await renderReport(result)}\n`);
+  return result;
+}
+
+function isAbort(error: unknown): boolean {
+  const { name, code } = error as { name?: unknown; code?: unknown };
+  return name === 'AbortError' || code === 'STACK_ABORTED';
+}

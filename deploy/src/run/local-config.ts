@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PipelineError } from '@email-events/core/errors';
+import { parse, stringify } from 'yaml';
+import type { SimulatorCredentials } from '../simulate/credentials.ts';
+import type { StackAddresses } from '../stack/index.ts';
+import type { HomePaths } from './home.ts';
+import type { LocalPorts, PortName } from './ports.ts';
+
+/** A configuration as read, before it is checked. */
+export type ConfigTree = { [key: string]: unknown };
+
+export function readBaseConfig(file: string): ConfigTree {
+  try {
+    return (parse(readFileSync(file, 'utf8')) ?? {}) as ConfigTree;
+  } catch (cause) {
+    throw new PipelineError('CONFIG_UNREADABLE', 'fatal', `${file}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Where each port is configured. Those of the stack are not part of the pipeline's configuration. */
+const PORT_PATHS: { readonly [name in PortName]?: readonly string[] } = {
+  ingress: ['ingress', 'port'],
+  ingressAdmin: ['ingress', 'adminPort'],
+  normalizeAdmin: ['normalize', 'adminPort'],
+  eventsAdmin: ['events', 'adminPort'],
+  sinkClickhouseAdmin: ['sinks', 'clickhouse', 'adminPort'],
+  sinkCrmAdmin: ['sinks', 'crm', 'adminPort'],
+};
+
+export function configuredPorts(base: ConfigTree): { [name in PortName]?: number } {
+  const found = Object.entries(PORT_PATHS).flatMap(([name, path]) => {
+    const port = path.reduce<unknown>((at, key) => (at as ConfigTree | undefined)?.[key], base);
+    return typeof port === 'number' && port > 0 ? [[name, port] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+export interface LocalConfigInput {
+  readonly base: ConfigTree;
+  readonly paths: HomePaths;
+  readonly addresses: StackAddresses;
+  readonly ports: LocalPorts;
+  readonly sources: SimulatorCredentials['sources'];
+  readonly crmSecretFile: string;
+}
+
+/** The whole configuration of a local pipeline: what the base says, and for the rest what this start has chosen. */
+export function localConfig({
+  base,
+  paths,
+  addresses,
+  ports,
+  sources,
+  crmSecretFile,
+}: LocalConfigInput): ConfigTree {
+  const { kafka, registry, clickhouse } = addresses;
+  const chosen: ConfigTree = {
+    kafka: { brokers: kafka.brokers },
+    registry,
+    sources,
+    events: { stateDir: paths.state },
+    sinks: {
+      clickhouse,
+      crm: {
+        url: `http://127.0.0.1:${ports.receiver}/suppressions`,
+        secrets: [`file:${crmSecretFile}`],
+      },
+    },
+  };
+  for (const [name, path] of Object.entries(PORT_PATHS)) put(chosen, path, ports[name as PortName]);
+  return merge(chosen, base);
+}
+
+function put(tree: ConfigTree, path: readonly string[], value: unknown): void {
+  const [key, ...rest] = path;
+  if (key === undefined) return;
+  if (rest.length === 0) tree[key] = value;
+  else {
+    tree[key] ??= {};
+    put(tree[key] as ConfigTree, rest, value);
+  }
+}
+
+/** `over` wins, section by section. */
+function merge(under: ConfigTree, over: ConfigTree): ConfigTree {
+  const merged = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    const before = merged[key];
+    merged[key] = isSection(before) && isSection(value) ? merge(before, value) : value;
+  }
+  return merged;
+}
+
+const isSection = (value: unknown): value is ConfigTree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const HEADER =
+  '# Made at each start of the local pipeline; what is changed here is lost. Change deploy/config/local.yaml.\n';
+
+export function writeLocalConfig(file: string, config: ConfigTree): void {
+  mkdirSync(dirname(file), { recursive: true });
+  // Holds no secrets, but says where they are.
+  writeFileSync(file, HEADER + stringify(config), { mode: 0o600 });
+}
+
+/** The secret that the CRM sink signs with and the local receiver checks, made once. Returns its file. */
+export function crmSecret(secretsDir: string): { file: string; secret: string } {
+  const file = join(secretsDir, 'crm.secret');
+  if (!existsSync(file)) {
+    mkdirSync(secretsDir, { recursive: true, mode: 0o700 });
+    writeFileSync(file, `whsec_${randomBytes(32).toString('base64')}`, { mode: 0o600 });
+    chmodSync(file, 0o600);
+  }
+  return { file, secret: readFileSync(file, 'utf8') };
+}

@@ -1,0 +1,95 @@
+import { createServer } from 'node:net';
+import { StackError } from '../stack/index.ts';
+
+/** The usual port of everything that listens. */
+export const USUAL_PORTS = {
+  ingress: 8080,
+  registry: 8081,
+  registryManagement: 8082,
+  receiver: 8090,
+  clickhouse: 8123,
+  ingressAdmin: 9080,
+  normalizeAdmin: 9081,
+  eventsAdmin: 9082,
+  sinkClickhouseAdmin: 9083,
+  sinkCrmAdmin: 9084,
+  kafka: 9092,
+  kafkaController: 9093,
+} as const;
+
+export type PortName = keyof typeof USUAL_PORTS;
+export type LocalPorts = { readonly [name in PortName]: number };
+
+export interface PortWishes {
+  /** Configured: this one or an error. */
+  readonly fixed?: { readonly [name in PortName]?: number | undefined };
+  /** Any free ones in place of the usual ones: for several pipelines on one machine. */
+  readonly any?: boolean;
+}
+
+const TRIES = 100;
+const ANY_FIRST = 20_000;
+const ANY_RANGE = 12_000;
+
+/**
+ * One port for each name, all different: the configured one, else the usual one, else the next free one above it.
+ * @throws StackError STACK_PORT_TAKEN
+ */
+export async function chooseLocalPorts(
+  { fixed = {}, any = false }: PortWishes,
+  isFree: (port: number) => Promise<boolean> = canListen,
+  random: () => number = Math.random,
+): Promise<LocalPorts> {
+  const names = Object.keys(USUAL_PORTS) as PortName[];
+  const taken = new Set(Object.values(fixed).filter((port) => port !== undefined));
+  const chosen = new Map<PortName, number>();
+  for (const name of names) {
+    const configured = fixed[name];
+    if (configured !== undefined) {
+      if (!(await isFree(configured))) throw portTaken(name, configured);
+      chosen.set(name, configured);
+      continue;
+    }
+    const from = any ? ANY_FIRST + Math.floor(random() * ANY_RANGE) : USUAL_PORTS[name];
+    const port = await nextFree(name, from, taken, isFree);
+    taken.add(port);
+    chosen.set(name, port);
+  }
+  return Object.fromEntries(chosen) as LocalPorts;
+}
+
+/** Names of the ports that are neither configured nor usual, for telling people. */
+export function movedPorts(ports: LocalPorts, { fixed = {} }: PortWishes): PortName[] {
+  const names = Object.keys(USUAL_PORTS) as PortName[];
+  return names.filter((name) => fixed[name] === undefined && ports[name] !== USUAL_PORTS[name]);
+}
+
+async function nextFree(
+  name: PortName,
+  from: number,
+  taken: ReadonlySet<number>,
+  isFree: (port: number) => Promise<boolean>,
+): Promise<number> {
+  const usual: readonly number[] = Object.values(USUAL_PORTS);
+  for (let port = from; port < from + TRIES; port++) {
+    // The usual port of something else is left to it.
+    const othersOwn = port !== USUAL_PORTS[name] && usual.includes(port);
+    if (!othersOwn && !taken.has(port) && (await isFree(port))) return port;
+  }
+  throw portTaken(name, from);
+}
+
+function portTaken(name: PortName, port: number): StackError {
+  return new StackError(
+    'STACK_PORT_TAKEN',
+    `port ${port} for ${name} is in use: stop the other program or configure another port`,
+  );
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,25 @@
+import { applyTopics, type PipelineConfig, PipelineError } from '@email-events/core';
+import { registerSchemas, topicCatalogue } from '@email-events/schemas';
+import { migrate } from '@email-events/sink-clickhouse';
+import type { Reporter } from './reporter.ts';
+
+/** What `topics apply`, `schemas register` and `clickhouse migrate` do, side by side. Changes nothing the second time. */
+export async function prepareComponents(config: PipelineConfig, reporter: Reporter): Promise<void> {
+  const { registry, kafka, topics, sinks } = config;
+  const credentials = {
+    url: registry.url,
+    username: registry.username,
+    password: registry.password?.reveal(),
+  };
+  await Promise.all([
+    reporter.step('topics', 'start', async () => {
+      const { actions, problems } = await applyTopics(kafka, topicCatalogue(topics));
+      if (problems === 0) return;
+      const first = actions.find(({ kind }) => kind === 'problem');
+      const message = first?.kind === 'problem' ? `${first.topic} ${first.message}` : '';
+      throw new PipelineError('KAFKA_TOPIC_CONFLICT', 'fatal', message);
+    }),
+    reporter.step('schemas', 'start', () => registerSchemas(credentials)),
+    reporter.step('tables', 'start', () => migrate(sinks.clickhouse)),
+  ]);
+}

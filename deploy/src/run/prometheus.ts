@@ -1,0 +1,44 @@
+/** One sample of Prometheus's text format. */
+export interface Sample {
+  readonly name: string;
+  readonly labels: { readonly [name: string]: string };
+  readonly value: number;
+}
+
+const LINE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)/;
+const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g;
+
+/** Comments and what is no sample are left out. */
+export function parseMetrics(text: string): Sample[] {
+  return text.split('\n').flatMap((line) => {
+    const match = LINE.exec(line);
+    if (!match || line.startsWith('#')) return [];
+    const labels = [...(match[2] ?? '').matchAll(LABEL)].map(([, name, value]) => [
+      name,
+      unescaped(value ?? ''),
+    ]);
+    return [{ name: match[1] ?? '', labels: Object.fromEntries(labels), value: Number(match[3]) }];
+  });
+}
+
+const unescaped = (text: string) => text.replace(/\\(["\\n])/g, (_, c: string) => (c === 'n' ? '\n' : c));
+
+/** Sum of a metric's samples by the value of one label. */
+export function sumBy(samples: readonly Sample[], name: string, label: string): { [value: string]: number } {
+  const sums: { [value: string]: number } = {};
+  for (const sample of samples) {
+    const key = sample.labels[label];
+    if (sample.name !== name || key === undefined) continue;
+    sums[key] = (sums[key] ?? 0) + sample.value;
+  }
+  return sums;
+}
+
+const TIMEOUT_MS = 5_000;
+
+/** Reads the metrics of a service's admin port. Throws if it does not answer. */
+export async function scrape(adminUrl: string): Promise<Sample[]> {
+  const response = await fetch(`${adminUrl}/metrics`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (!response.ok) throw new Error(`${adminUrl}/metrics answered ${response.status}`);
+  return parseMetrics(await response.text());
+}
