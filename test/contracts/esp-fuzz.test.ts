@@ -107,6 +107,23 @@ describe.each(names)('%s', (esp) => {
     );
   });
 
+  it.each([
+    ['lists', '['.repeat(200_000)],
+    ['closed lists', `${'['.repeat(200_000)}${']'.repeat(200_000)}`],
+    ['lists with a long integer', `${'['.repeat(200_000)}1234567890123456789${']'.repeat(200_000)}`],
+    ['objects', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
+    ['an event', `[{"event":"x","timestamp":1793610930,"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}]`],
+  ])('survives deeply nested %s', async (_what, text) => {
+    const { settings } = await createSigner(esp);
+    const request = { method: 'POST', url: '/', headers: {}, body: Buffer.from(text), receivedAt: 1 };
+    expect(adapter.verifier(settings).verify(request).outcome).toBe('refused');
+    try {
+      for (const result of normalizeRequest(adapter, request).results) expect(result).toHaveProperty('code');
+    } catch (error) {
+      expect(error).toBeInstanceOf(Refusal);
+    }
+  });
+
   // One field of a real item after the other is replaced by something else.
   it('reads real items with a strange field or refuses them, and what it reads fits the schemas', () => {
     const bodies = loadFixtures(esp)

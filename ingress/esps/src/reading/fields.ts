@@ -57,26 +57,46 @@ export function metadataValue(value: unknown): string {
   return typeof value === 'string' ? value : stringifyJson(value);
 }
 
+// "ada@example.com (Ada)", the older way to write a name.
+const COMMENT = /\s\([^()]*\)\s*$/;
+
 /** Address without display name and angle brackets, trimmed, case as given. Empty if there is none. */
 export function bareAddress(value: unknown): string {
   if (typeof value !== 'string') return '';
   const open = value.lastIndexOf('<');
-  if (open === -1) return value.trim();
+  if (open === -1) return value.replace(COMMENT, '').trim();
   const close = value.indexOf('>', open);
   return value.slice(open + 1, close === -1 ? undefined : close).trim();
 }
 
-// Commas inside quotes, comments and angle brackets do not separate.
-const ADDRESS = /(?:"(?:\\.|[^"\\])*"|<[^>]*>|\([^)]*\)|[^",<(]|["<(])+/g;
-
-/** Addresses of a header such as To. */
+/** Addresses of a header such as To, or of a list of such. */
 export function addressList(value: unknown): string[] {
-  const entries = Array.isArray(value)
-    ? value
-    : typeof value === 'string'
-      ? (value.match(ADDRESS) ?? [])
-      : [];
+  const entries = Array.isArray(value) ? value : typeof value === 'string' ? splitAddresses(value) : [];
   return entries.map(bareAddress).filter((address) => address !== '');
+}
+
+// Commas inside quotes, comments and angle brackets do not separate. One pass: headers come from anybody.
+const CLOSING: ReadonlyMap<string, string> = new Map([
+  ['"', '"'],
+  ['<', '>'],
+  ['(', ')'],
+]);
+
+function splitAddresses(header: string): string[] {
+  const entries: string[] = [];
+  let start = 0;
+  let closing: string | undefined;
+  for (let i = 0; i < header.length; i++) {
+    const character = header.charAt(i);
+    if (character === '\\') i++;
+    else if (closing !== undefined) closing = character === closing ? undefined : closing;
+    else if (character === ',') {
+      entries.push(header.slice(start, i));
+      start = i + 1;
+    } else closing = CLOSING.get(character);
+  }
+  entries.push(header.slice(start));
+  return entries;
 }
 
 /** The recipient of an event. Throws Refusal if there is none. */
