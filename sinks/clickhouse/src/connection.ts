@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import {
   type ClickHouseClient,
+  ClickHouseLogLevel,
   type ClickHouseSettings,
   createClient,
   drainStream,

@@ -1,0 +1,125 @@
+import { createKafka, createLogger, type PipelineConfig } from '@email-events/core';
+import {
+  Codec,
+  type EmailEvent,
+  type Encoder,
+  type EventType,
+  partitionOf,
+  recipientKey,
+  topics,
+} from '@email-events/schemas';
+
+/** What a message's life leaves behind, in the shares that mailings have. */
+const LIFE: readonly EventType[] = [
+  ...(Array(8).fill('queued') as EventType[]),
+  ...(Array(7).fill('delivered') as EventType[]),
+  ...(Array(3).fill('opened') as EventType[]),
+  'clicked',
+  'bounced',
+];
+const PER_SEND = 2_000;
+const START_AT = Date.UTC(2026, 8, 1);
+const SPREAD_MS = 30 * 86_400_000;
+
+/** Writes that many typed events, in transactions as `events` does. Resolves when they are committed. */
+export async function produceTypedEvents(config: PipelineConfig, count: number, seed = 0): Promise<void> {
+  const { url } = config.registry;
+  const codec = new Codec({ url });
+  const kafka = createKafka(config.kafka, 'typed-events', createLogger('typed-events', 'error'));
+  const producer = kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    transactionalId: `typed-events-${crypto.randomUUID()}`,
+  });
+  await producer.connect();
+  const encoders = new Map<EventType, Encoder<EmailEvent>>();
+  for (const type of new Set(LIFE)) encoders.set(type, await codec.encoder(topics.events(type), type));
+  for (let from = 0; from < count; from += PER_SEND) {
+    const byTopic = new Map<string, { key: string; value: Buffer; partition: number }[]>();
+    for (let n = from; n < Math.min(count, from + PER_SEND); n++) {
+      const event = eventOf(seed + n);
+      const topic = topics.events(event.type);
+      const key = recipientKey(event.recipient);
+      const value = encoders.get(event.type)?.encode(event) ?? Buffer.alloc(0);
+      const messages = byTopic.get(topic) ?? [];
+      messages.push({ key, value, partition: partitionOf(key, config.topics.partitions) });
+      byTopic.set(topic, messages);
+    }
+    const transaction = await producer.transaction();
+    await transaction.sendBatch({
+      topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })),
+    });
+    await transaction.commit();
+  }
+  await producer.disconnect();
+}
+
+export function eventOf(n: number): EmailEvent {
+  const type = LIFE[n % LIFE.length] ?? 'queued';
+  const message = Math.floor(n / 4);
+  const at = START_AT + ((n * 7_919) % SPREAD_MS);
+  const domain = ['gmail.com', 'outlook.com', 'yahoo.com', 'shop.example', 'uni.example'][message % 5] ?? '';
+  const absent = Object.fromEntries(ADDED.map((name) => [name, null]));
+  return {
+    ...(absent as unknown as EmailEvent),
+    type,
+    event_id: n.toString(16).padStart(32, '0'),
+    occurred_at: at,
+    received_at: at + 850,
+    esp: ['sendgrid', 'mailgun', 'ses', 'postmark'][message % 4] ?? 'sendgrid',
+    source: 'main',
+    esp_event_type: type,
+    esp_event_id: `c2VuZGdyaWRfaW50ZXJuYWxfZXZlbnRf${n}`,
+    esp_message_id: `14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.${message}`,
+    message_id: `${message}@mail.shop.example`,
+    recipient: `recipient${message % 200_000}@${domain}`,
+    recipient_domain: domain,
+    sender: 'news@shop.example',
+    subject: `Offers of week ${message % 40}`,
+    campaign: `week-${message % 40}`,
+    variant: message % 2 === 0 ? 'A' : 'B',
+    stream: 'newsletter',
+    tags: ['newsletter', 'autumn'],
+    metadata: { order: `A-${message}`, segment: 'returning' },
+    request_id: '0199b7a0-1111-7222-8333-444455556666',
+    raw_partition: n % 6,
+    raw_offset: n,
+    item_index: n % 100,
+    ...addedOf(type, message),
+  };
+}
+
+const ADDED = [
+  ...['smtp_response', 'remote_mta', 'attempt', 'smtp_code', 'enhanced_status', 'diagnostic', 'bounce_class'],
+  ...['bounce_category', 'drop_reason', 'user_agent', 'ip', 'is_machine', 'url', 'feedback_type', 'scope'],
+  ...['method', 'payload'],
+];
+
+function addedOf(type: EventType, message: number): Partial<EmailEvent> {
+  const client = {
+    user_agent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36',
+    ip: `203.0.113.${message % 250}`,
+    is_machine: message % 6 === 0,
+  };
+  switch (type) {
+    case 'delivered':
+      return {
+        smtp_response: '250 2.0.0 OK 1760000000 x12-20020a1709027c0c00b0',
+        remote_mta: 'mx.example.com',
+      };
+    case 'opened':
+      return client;
+    case 'clicked':
+      return { ...client, url: `https://shop.example/offer/${message % 500}?utm_source=mail` };
+    case 'bounced':
+      return {
+        bounce_class: message % 3 === 0 ? 'soft' : 'hard',
+        bounce_category: 'invalid_mailbox',
+        smtp_code: 550,
+        enhanced_status: '5.1.1',
+        diagnostic: '550 5.1.1 The email account that you tried to reach does not exist.',
+      };
+    default:
+      return {};
+  }
+}
