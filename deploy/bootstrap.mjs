@@ -1,6 +1,6 @@
 // First thing that `npm start` and `npm test` run: on any Node from 18, before anything is installed.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -53,7 +53,7 @@ function isInstalled() {
   const wanted = readLock(join(ROOT, 'package-lock.json'));
   // npm writes this one last, so an installation that was broken off has none.
   const present = readLock(join(ROOT, 'node_modules', '.package-lock.json'));
-  if (!wanted || !present || !statSync(NODE, { throwIfNoEntry: false })) return false;
+  if (!wanted || !present || !existsSync(NODE)) return false;
   return missingPackages(wanted, present).length === 0;
 }
 
@@ -83,11 +83,14 @@ function readLock(path) {
 
 async function install() {
   const begin = Date.now();
-  const total = Object.keys(readLock(join(ROOT, 'package-lock.json'))?.packages ?? {}).length;
+  const expected = expectedPackages();
+  const total = expected.length;
   const seconds = () => `${Math.round((Date.now() - begin) / 1000)} s`;
   process.stderr.write(`installing ${total} npm packages: about a minute, only the first time\n`);
   const timer = setInterval(() => {
-    process.stderr.write(`  still installing: ${countPackages()} of ${total} unpacked, ${seconds()}\n`);
+    process.stderr.write(
+      `  still installing: ${expected.filter(isUnpacked).length} of ${total}, ${seconds()}\n`,
+    );
   }, PROGRESS_MS);
   const code = await npmCi();
   clearInterval(timer);
@@ -118,21 +121,18 @@ function npmCi() {
   });
 }
 
-function countPackages() {
-  const modules = join(ROOT, 'node_modules');
-  const names = list(modules).filter((name) => !name.startsWith('.'));
-  const inScopes = names
-    .filter((name) => name.startsWith('@'))
-    .flatMap((scope) => list(join(modules, scope)));
-  return names.length + inScopes.length;
+/** Packages that this machine gets: those for other platforms stay away. */
+function expectedPackages() {
+  const fits = (list, own) => !list || list.includes(own);
+  return Object.entries(readLock(join(ROOT, 'package-lock.json'))?.packages ?? {})
+    .filter(([path, { link }]) => path.includes('node_modules/') && !link)
+    .filter(([, { os, cpu }]) => fits(os, process.platform) && fits(cpu, process.arch))
+    .map(([path]) => path);
 }
 
-function list(folder) {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+/** npm makes all folders at once and fills them one by one. */
+function isUnpacked(path) {
+  return existsSync(join(ROOT, path, 'package.json'));
 }
 
 /** Two installations at once would delete each other's files. */
