@@ -63,7 +63,7 @@ export const ses = {
     contentTypes: ['text/plain', 'application/json'],
     keepHeaders: [],
     // SNS gives up on every 4xx and comes again on 5xx.
-    answers: { later: 503, unauthorized: 401 },
+    answers: { later: 503, overRate: 503, unauthorized: 401 },
     // A message has at most 256 kB; JSON within JSON can double that.
     maxBodyBytes: 1_048_576,
   },
