@@ -12,13 +12,23 @@ type IngressSettings = PipelineConfig['ingress'];
 
 export interface HttpServer {
   readonly port: number;
-  /** Why the connection of this request was given up, if this server did it. */
-  endOf(request: IncomingMessage): IngressCode | undefined;
+  /**
+   * How this server gave up the connection of this request, if it did. Whoever asks reports it, under the id that
+   * the sender was told; what nobody asks for is reported here.
+   */
+  endOf(request: IncomingMessage): ConnectionEnd | undefined;
   connections(): Promise<number>;
   /** Takes no more connections; resolves when those under way have their answers. */
   close(): Promise<void>;
   /** Cuts what is left. */
   destroy(): void;
+}
+
+/** An answer that was given without, or in the middle of, a request. */
+export interface ConnectionEnd {
+  readonly code: IngressCode;
+  readonly status: number;
+  readonly requestId: string;
 }
 
 export interface ClientErrors {
@@ -54,7 +64,7 @@ export async function listen(
     : createServer(options, handler);
   server.maxHeadersCount = MAX_HEADERS;
   server.maxConnections = settings.maxConnections;
-  const ends = new WeakMap<Duplex, IngressCode>();
+  const ends = new WeakMap<Duplex, ConnectionEnd>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     answerClientError(error, socket, ends, errors),
   );
@@ -65,7 +75,11 @@ export async function listen(
   });
   return {
     port: (server.address() as AddressInfo).port,
-    endOf: (request) => ends.get(request.socket),
+    endOf: (request) => {
+      const end = ends.get(request.socket);
+      ends.delete(request.socket);
+      return end;
+    },
     connections: () =>
       new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count))),
     close: () =>
@@ -77,6 +91,9 @@ export async function listen(
   };
 }
 
+/** Nobody is left to answer. A request that was under way is reported by its handler. */
+const GONE: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE'];
+
 const CLIENT_ERRORS: { readonly [code: string]: IngressCode } = {
   HPE_HEADER_OVERFLOW: 'INGRESS_HEADERS_TOO_LARGE',
   ERR_HTTP_REQUEST_TIMEOUT: 'INGRESS_REQUEST_TIMEOUT',
@@ -86,17 +103,17 @@ const CLIENT_ERRORS: { readonly [code: string]: IngressCode } = {
 function answerClientError(
   error: NodeJS.ErrnoException,
   socket: Duplex,
-  ends: WeakMap<Duplex, IngressCode>,
+  ends: WeakMap<Duplex, ConnectionEnd>,
   { log, counted }: ClientErrors,
 ): void {
-  if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !socket.writable) {
+  if (GONE.includes(error.code) || !socket.writable) {
     socket.destroy();
     return;
   }
   const code = CLIENT_ERRORS[error.code ?? ''] ?? 'INGRESS_HTTP_MALFORMED';
-  ends.set(socket, code);
   const requestId = uuidv7();
   const { status, error: word } = answerFor(answerKind(code), undefined);
+  ends.set(socket, { code, status, requestId });
   const body = errorBody(word, requestId);
   socket.end(
     [
@@ -109,9 +126,15 @@ function answerClientError(
       body,
     ].join('\r\n'),
   );
+  socket.once('close', () =>
+    // After the handler of a request on this connection, if there is one, has heard of it.
+    setImmediate(() => {
+      if (!ends.delete(socket)) return;
+      counted(status, code);
+      log.warn({ code, status, requestId }, 'not accepted');
+    }),
+  );
   (socket as Socket).destroySoon();
-  counted(status, code);
-  log.warn({ code, status, requestId }, 'not accepted');
 }
 
 const REASONS: { readonly [status: number]: string } = {

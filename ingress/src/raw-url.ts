@@ -18,7 +18,7 @@ function scrub(parameter: string, secretParameter: string | undefined, secrets: 
   const name = equals < 0 ? parameter : parameter.slice(0, equals);
   const value = decoded(equals < 0 ? parameter : parameter.slice(equals + 1));
   const secret = decoded(name) === secretParameter || secrets.some((text) => value.includes(text));
-  return secret ? `${equals < 0 ? '' : name}=***` : parameter;
+  return secret ? `${equals < 0 ? '' : `${name}=`}***` : parameter;
 }
 
 function decoded(text: string): string {

@@ -13,6 +13,7 @@ import { accept, answerFor, refuse } from './answers.ts';
 import { checkBodyHeaders, readBody } from './body.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { answerKind, type LogCode, Refused } from './codes.ts';
+import type { ConnectionEnd } from './http-server.ts';
 import type { IngressMetrics } from './ingress-metrics.ts';
 import { rawUrl } from './raw-url.ts';
 import type { Source, Sources } from './sources.ts';
@@ -33,8 +34,8 @@ export interface WebhookContext {
   readonly log: Logger;
   /** Epoch milliseconds. */
   readonly clock: () => number;
-  /** Why a connection was given up, if the server knows. */
-  readonly endOf: (request: IncomingMessage) => LogCode | undefined;
+  /** How the server gave up the connection of a request, if it did (see HttpServer). */
+  readonly endOf: (request: IncomingMessage) => ConnectionEnd | undefined;
 }
 
 /** One request on its way through. */
@@ -188,32 +189,38 @@ function succeed(context: WebhookContext, exchange: Exchange, code: 'OK' | 'HAND
 
 /** The one place that turns a failure into an answer, a count and a log line. */
 function refuseExchange(context: WebhookContext, exchange: Exchange, error: unknown, name?: string): void {
-  const { request, response, requestId, source } = exchange;
-  const code = refusalCode(context, error, request);
-  const kind = answerKind(code);
-  const answer = answerFor(
-    kind,
-    source?.adapter.http,
-    error instanceof Refused ? error.retryAfterSeconds : undefined,
-  );
-  const nobodyThere = response.destroyed || response.headersSent || kind === 'none' || kind === 'timeout';
-  const status = nobodyThere ? 0 : answer.status;
-  if (nobodyThere) request.destroy();
-  else refuse(response, answer, requestId, context.draining || !request.complete);
+  const { source } = exchange;
+  const end = context.endOf(exchange.request);
+  const code = end?.code ?? codeOfRefusal(error);
+  const status = end?.status ?? answerRefusal(context, exchange, code, error);
   context.metrics.answered(source?.name, status, code);
-  const unknownName = name !== undefined && SOURCE_NAME.test(name) ? name : undefined;
-  const line = { code, status, source: source?.name ?? unknownName, esp: source?.adapter.name, requestId };
-  if (code === 'INGRESS_UNEXPECTED')
-    context.log.error({ ...line, cause: codeOf(error), stack: framesOf(error) }, 'failed');
-  else context.log.warn(line, 'not accepted');
+  const line = {
+    code,
+    status,
+    source: source?.name ?? (name !== undefined && SOURCE_NAME.test(name) ? name : undefined),
+    esp: source?.adapter.name,
+    requestId: end?.requestId ?? exchange.requestId,
+  };
+  if (code !== 'INGRESS_UNEXPECTED') context.log.warn(line, 'not accepted');
+  else context.log.error({ ...line, cause: codeOf(error), stack: framesOf(error) }, 'not accepted');
 }
 
-function refusalCode(context: WebhookContext, error: unknown, request: IncomingMessage): LogCode {
-  if (error instanceof Refused) {
-    return error.code === 'INGRESS_BODY_TRUNCATED' ? (context.endOf(request) ?? error.code) : error.code;
+/** Returns the status that was sent; 0 if nobody is there any more. */
+function answerRefusal(context: WebhookContext, exchange: Exchange, code: LogCode, error: unknown): number {
+  const { request, response, requestId, source } = exchange;
+  const kind = answerKind(code);
+  if (kind === 'none' || response.headersSent || response.destroyed) {
+    request.destroy();
+    return 0;
   }
-  if (error instanceof PipelineError) return error.code;
-  return 'INGRESS_UNEXPECTED';
+  const wait = error instanceof Refused ? error.retryAfterSeconds : undefined;
+  const answer = answerFor(kind, source?.adapter.http, wait);
+  refuse(response, answer, requestId, context.draining || !request.complete);
+  return answer.status;
+}
+
+function codeOfRefusal(error: unknown): LogCode {
+  return error instanceof Refused || error instanceof PipelineError ? error.code : 'INGRESS_UNEXPECTED';
 }
 
 /** Where it happened, without the message: that could quote a payload. */

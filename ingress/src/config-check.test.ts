@@ -1,0 +1,68 @@
+import { ConfigError, parseConfig } from '@email-events/core';
+import { sendgridSigner } from '@email-events/esps/testing';
+import { expect, test } from 'vitest';
+import { checkIngressConfig } from './config-check.ts';
+
+const { secrets } = sendgridSigner().settings;
+const sound = { sendgrid: { esp: 'sendgrid', secrets } };
+
+function problemsOf(data: object): string[] {
+  try {
+    checkIngressConfig(parseConfig(data));
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ path }) => path);
+  }
+}
+
+test.each([
+  ['nothing configured', {}],
+  ['a sound source', { sources: sound }],
+  ['unverified on loopback, spelled out', { sources: { local: { esp: 'sendgrid', verification: 'none' } } }],
+  [
+    'off loopback behind a proxy',
+    { sources: sound, ingress: { host: '0.0.0.0', trustedProxies: ['10.0.0.0/8'] } },
+  ],
+  [
+    'off loopback with TLS of its own',
+    { sources: sound, ingress: { host: '0.0.0.0', tls: { certFile: 'c', keyFile: 'k' } } },
+  ],
+])('%s', (_, data) => {
+  expect(problemsOf(data)).toEqual([]);
+});
+
+test('every problem at once', () => {
+  const data = {
+    ingress: { host: '0.0.0.0', trustedProxies: ['nowhere'] },
+    sources: {
+      unknown: { esp: 'carrier-pigeon' },
+      silent: { esp: 'sendgrid' },
+      garbled: { esp: 'sendgrid', secrets: ['no key'] },
+      open: { esp: 'sendgrid', verification: 'none' },
+      both: { esp: 'sendgrid', verification: 'none', secrets },
+      far: { esp: 'sendgrid', secrets, allow: ['everywhere'], maxBodyBytes: 5_000_000 },
+    },
+  };
+  expect(problemsOf(data).sort()).toEqual(
+    [
+      'sources.unknown.esp',
+      'sources.silent.secrets',
+      'sources.garbled.secrets',
+      'sources.both.verification',
+      'sources.both.verification',
+      'sources.open.verification',
+      'sources.far.allow',
+      'sources.far.maxBodyBytes',
+      'ingress.trustedProxies',
+    ].sort(),
+  );
+  expect(problemsOf({ ingress: { host: '0.0.0.0' } })).toEqual(['ingress.host']);
+});
+
+test('no message shows a secret', () => {
+  const data = { sources: { garbled: { esp: 'sendgrid', secrets: ['topsecret'] } } };
+  expect(() => checkIngressConfig(parseConfig(data))).toThrow(
+    expect.objectContaining({ message: expect.not.stringContaining('topsecret') }),
+  );
+});

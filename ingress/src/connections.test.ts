@@ -1,0 +1,137 @@
+import { connect, type Socket } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { fakeAdapter } from './testing/fake-adapter.ts';
+import { type Harness, type HarnessOptions, sendRaw, startHarness } from './testing/harness.ts';
+
+const HEAD = 'POST /webhooks/email-events/shop HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+
+async function harness(ingress: object = {}, options: Partial<HarnessOptions> = {}): Promise<Harness> {
+  const started = await startHarness({
+    adapters: [fakeAdapter('fake')],
+    sources: { shop: { esp: 'fake', secrets: ['s3cret'] } },
+    ingress,
+    ...options,
+  });
+  onTestFinished(() => started.close());
+  return started;
+}
+
+/** One line in the log with this code, and the process still serves. */
+async function expectOneLine(ingress: Harness, code: string, status: number, answer?: string): Promise<void> {
+  await expect.poll(() => ingress.logs.length).toBe(1);
+  expect(ingress.logs[0]).toMatchObject({ code, status });
+  if (answer !== undefined) expect(answer).toContain(`x-request-id: ${ingress.logs[0]?.requestId}`);
+  expect(ingress.published).toHaveLength(0);
+  expect(ingress.context.budget.used).toBe(0);
+  const next = await sendRaw(ingress.port, [`${HEAD}connection: close\r\ncontent-length: 2\r\n\r\n[]`]);
+  expect(next).toMatch(/^HTTP\/1\.1 200 /);
+}
+
+test('what is no HTTP', async () => {
+  const ingress = await harness();
+  const answer = await sendRaw(ingress.port, ['\x16\x03\x01 hello\r\n\r\n']);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  await expectOneLine(ingress, 'INGRESS_HTTP_MALFORMED', 400, answer);
+});
+
+test.each([
+  ['two lengths', 'content-length: 2\r\ncontent-length: 3\r\n\r\n[]'],
+  ['length and chunks', 'content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
+  ['a negative length', 'content-length: -1\r\n\r\n'],
+])('%s: nobody may smuggle', async (_, rest) => {
+  const ingress = await harness();
+  const answer = await sendRaw(ingress.port, [`${HEAD}${rest}`]);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  await expectOneLine(ingress, 'INGRESS_HTTP_MALFORMED', 400, answer);
+});
+
+test('headers that are too large', async () => {
+  const ingress = await harness();
+  const answer = await sendRaw(ingress.port, [`${HEAD}x-large: ${'x'.repeat(20_000)}\r\n\r\n`]);
+  expect(answer).toMatch(/^HTTP\/1\.1 431 /);
+  await expectOneLine(ingress, 'INGRESS_HEADERS_TOO_LARGE', 431, answer);
+});
+
+test('headers that never end', async () => {
+  const ingress = await harness({ headersTimeoutMs: 50 });
+  const answer = await sendRaw(ingress.port, ['POST /webhooks/email-events/shop HTTP/1.1\r\nx-slow: ']);
+  expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  await expectOneLine(ingress, 'INGRESS_REQUEST_TIMEOUT', 408, answer);
+});
+
+test('a body that never ends: one line, and it names the source', async () => {
+  const ingress = await harness({ headersTimeoutMs: 50, requestTimeoutMs: 100 });
+  const answer = await sendRaw(ingress.port, [`${HEAD}content-length: 100\r\n\r\n`, '[1']);
+  expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+  expect(ingress.logs).toMatchObject([{ source: 'shop' }]);
+  await expectOneLine(ingress, 'INGRESS_REQUEST_TIMEOUT', 408, answer);
+});
+
+test('a body that is cut off', async () => {
+  const ingress = await harness();
+  const socket = await opened(ingress.port);
+  socket.write(`${HEAD}content-length: 100\r\n\r\n[1,2`);
+  await expect.poll(() => ingress.context.budget.used).toBeGreaterThan(0);
+  socket.destroy();
+  await expectOneLine(ingress, 'INGRESS_BODY_TRUNCATED', 0);
+});
+
+test('connections beyond the limit are not taken, and free places are', async () => {
+  const ingress = await harness({ maxConnections: 2 });
+  const held = [await opened(ingress.port), await opened(ingress.port)];
+  await expect.poll(() => ingress.server.connections()).toBe(2);
+  expect(await sendRaw(ingress.port, [`${HEAD}content-length: 2\r\n\r\n[]`])).toBe('');
+  for (const socket of held) socket.destroy();
+  await expect.poll(() => ingress.server.connections()).toBe(0);
+  const request = `${HEAD}connection: close\r\ncontent-length: 2\r\n\r\n[]`;
+  expect(await sendRaw(ingress.port, [request])).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test('announcing a large body takes nothing from others', async () => {
+  const ingress = await harness({ maxInFlightBytes: 10_000 });
+  const announcers = await Promise.all(Array.from({ length: 4 }, () => opened(ingress.port)));
+  for (const socket of announcers) socket.write(`${HEAD}content-length: 1000000\r\n\r\n`);
+  await expect.poll(() => ingress.context.budget.used).toBe(4 * 2_048);
+  announcers[0]?.destroy();
+  await expect.poll(() => ingress.context.budget.used).toBe(3 * 2_048);
+  const request = `${HEAD}connection: close\r\ncontent-length: 2\r\n\r\n[]`;
+  expect(await sendRaw(ingress.port, [request])).toMatch(/^HTTP\/1\.1 200 /);
+  for (const socket of announcers) socket.destroy();
+});
+
+test('a connection is kept between requests, and given up while the service stops', async () => {
+  const ingress = await harness();
+  const request = `${HEAD}content-length: 2\r\n\r\n[]`;
+  const kept = await sendRaw(
+    ingress.port,
+    [request, request],
+    (answer) => answer.split('200 OK').length === 3,
+  );
+  expect(kept).not.toMatch(/connection: close/i);
+  ingress.context.draining = true;
+  expect(await sendRaw(ingress.port, [request])).toMatch(/^HTTP\/1\.1 200 .*connection: close/is);
+});
+
+test('a stop waits for the request under way and takes no other', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const ingress = await harness({}, { publish: () => promise.then(() => ({ partition: 0, offset: 0 })) });
+  const answer = sendRaw(ingress.port, [`${HEAD}content-length: 2\r\n\r\n[]`]);
+  await expect.poll(() => ingress.context.budget.used).toBeGreaterThan(0);
+  ingress.context.draining = true;
+  let closed = false;
+  const closing = ingress.server.close().then(() => {
+    closed = true;
+  });
+  await expect(opened(ingress.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  expect(closed).toBe(false);
+  resolve();
+  expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
+  await closing;
+});
+
+function opened(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(socket));
+    socket.on('error', reject);
+  });
+}

@@ -1,0 +1,139 @@
+import { connect } from 'node:net';
+import { decodeRawHeaders, type Logger, type PublishRecord, parseConfig, Registry } from '@email-events/core';
+import { type EspAdapter, findAdapter } from '@email-events/esps';
+import { AddressList } from '../addresses.ts';
+import { createApp } from '../app.ts';
+import { ByteBudget } from '../byte-budget.ts';
+import { type HttpServer, listen } from '../http-server.ts';
+import { IngressMetrics } from '../ingress-metrics.ts';
+import { buildSources } from '../sources.ts';
+import { TlsFiles } from '../tls-files.ts';
+import { type Outside, Verification } from '../verification.ts';
+import type { WebhookContext } from '../webhook.ts';
+
+export interface LogLine {
+  readonly level: string;
+  readonly code?: string;
+  readonly status?: number;
+  readonly source?: string;
+  readonly requestId?: string;
+  readonly [field: string]: unknown;
+}
+
+export interface HarnessOptions {
+  readonly sources: { readonly [name: string]: object };
+  readonly adapters?: readonly EspAdapter[];
+  readonly ingress?: object;
+  readonly publish?: (record: PublishRecord) => Promise<{ partition: number; offset: number }>;
+  readonly outside?: Partial<Outside>;
+  readonly tlsPollMs?: number;
+}
+
+export interface Harness {
+  readonly port: number;
+  readonly server: HttpServer;
+  readonly context: WebhookContext;
+  readonly logs: LogLine[];
+  readonly published: PublishRecord[];
+  readonly registry: Registry;
+  close(): Promise<void>;
+}
+
+/** The real HTTP server and application with a publisher in memory. */
+export async function startHarness(options: HarnessOptions): Promise<Harness> {
+  const config = parseConfig({ ingress: { port: 0, ...options.ingress }, sources: options.sources });
+  const { ingress } = config;
+  const logs: LogLine[] = [];
+  const published: PublishRecord[] = [];
+  const log = logInto(logs);
+  const registry = new Registry();
+  const budget = new ByteBudget(ingress.maxInFlightBytes);
+  const metrics = new IngressMetrics(registry, {
+    inFlightBytes: () => budget.used,
+    connections: async () => 0,
+    kafkaUp: () => true,
+  });
+  let server: HttpServer | undefined;
+  const context: WebhookContext = {
+    sources: buildSources(config.sources, finder(options.adapters)),
+    draining: false,
+    publisher: {
+      publish: async (record) => {
+        const place = (await options.publish?.(record)) ?? { partition: 0, offset: published.length };
+        published.push(record);
+        return place;
+      },
+    },
+    verification: new Verification({ document: nothingThere, visit: nothingThere, ...options.outside }),
+    budget,
+    metrics,
+    trustedProxies: new AddressList(ingress.trustedProxies),
+    behindProxy: !ingress.tls && ingress.trustedProxies.length > 0,
+    log,
+    clock: Date.now,
+    endOf: (request) => server?.endOf(request),
+  };
+  const tls = ingress.tls && new TlsFiles(ingress.tls, log, options.tlsPollMs);
+  server = await listen(ingress, tls, createApp(context), {
+    log,
+    counted: (status, code) => metrics.answered(undefined, status, code),
+  });
+  const running = server;
+  return {
+    port: server.port,
+    server,
+    context,
+    logs,
+    published,
+    registry,
+    close: () => {
+      const closed = running.close();
+      running.destroy();
+      return closed;
+    },
+  };
+}
+
+/** What the raw record says of a published request. */
+export function rawOf(record: PublishRecord | undefined) {
+  if (!record) throw new Error('nothing was published');
+  const raw = decodeRawHeaders(record.headers);
+  if (!raw) throw new Error('the headers cannot be decoded');
+  return raw;
+}
+
+/** Sends bytes as they are and returns all that comes back until the connection ends (or `until` says it is enough). */
+export function sendRaw(
+  port: number,
+  pieces: readonly string[],
+  until?: (answer: string) => boolean,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('latin1');
+      if (until?.(answer)) socket.destroy();
+    });
+    socket.on('close', () => resolve(answer));
+    // A server that has said what it has to say may cut us off while we still talk.
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') reject(error);
+    });
+    for (const piece of pieces) socket.write(piece, 'latin1');
+  });
+}
+
+export function logInto(lines: LogLine[]): Logger {
+  const write = (level: string) => (fields: object | string) => {
+    lines.push({ level, ...(typeof fields === 'string' ? { msg: fields } : fields) });
+  };
+  const levels = ['debug', 'info', 'warn', 'error', 'fatal'].map((level) => [level, write(level)]);
+  return Object.fromEntries(levels) as unknown as Logger;
+}
+
+const nothingThere = () => Promise.reject(new Error('there is no outside in this test'));
+
+function finder(adapters: readonly EspAdapter[] = []) {
+  return (name: string) => adapters.find((adapter) => adapter.name === name) ?? findAdapter(name);
+}
