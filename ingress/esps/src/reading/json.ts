@@ -21,7 +21,7 @@ export function parseBody(body: Buffer): unknown {
 }
 
 // An integer of 16 or more digits after a structural character. Inside a string it only costs the slow path.
-const MAYBE_LONG_INTEGER = /(?:^|[:[,\s])-?\d{16}/;
+const MAYBE_LONG_INTEGER = /[:[,\s]-?\d{16}/;
 const INTEGER = /^-?\d+$/;
 
 /** JSON.parse that keeps long integers as bigint. Throws SyntaxError. */

@@ -22,7 +22,6 @@ describe('JSON', () => {
     '{"a":-12345678901234567890,"b":[1.5,"12345678901234567890"]}',
     '{"deep":{"id":4323372036854775807}}',
     '[ 12345678901234567890 ]',
-    '12345678901234567890',
   ])('keeps every digit of %s', (json) => {
     expect(stringifyJson(parseJson(json))).toBe(json.replaceAll(' ', ''));
   });
