@@ -17,11 +17,18 @@ async function start({ config, log }: ServiceContext): Promise<RunningService> {
     async stop() {
       log.info({ stops: ++stops }, 'stopping');
       clearInterval(alive);
-      await new Promise(setImmediate);
+      // Goes on until it was asked once more: that must not begin another stop.
+      if (clientId === 'is-asked-twice') await askedAgain();
       resolve();
     },
     done,
   };
+}
+
+function askedAgain(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => setImmediate(resolve));
+  });
 }
 
 await serviceMain('fixture', start, ({ kafka: { clientId } }) => {

@@ -72,6 +72,6 @@ test('a secret shows only to who asks', () => {
     inspect(structuredClone({ ...secret })),
     logged,
   ].join('\n');
-  expect(shown).toContain('***');
+  expect([JSON.stringify(secret), `${secret}`, inspect(secret)]).toEqual(['"***"', '***', '***']);
   expect(shown).not.toContain('hunter2');
 });
