@@ -1,6 +1,7 @@
 import { applyTopics, type PipelineConfig, PipelineError } from '@email-events/core';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { migrate } from '@email-events/sink-clickhouse';
+import { serviceLag } from './groups.ts';
 import type { Reporter } from './reporter.ts';
 
 /** What `topics apply`, `schemas register` and `clickhouse migrate` do, side by side. Changes nothing the second time. */
@@ -14,7 +15,8 @@ export async function prepareComponents(config: PipelineConfig, reporter: Report
   await Promise.all([
     reporter.step('topics', 'start', async () => {
       const { actions, problems } = await applyTopics(kafka, topicCatalogue(topics));
-      if (problems === 0) return;
+      // A new broker makes its coordinators when the first group is asked for; services had better not be that first.
+      if (problems === 0) return void (await serviceLag(config));
       const first = actions.find(({ kind }) => kind === 'problem');
       const message = first?.kind === 'problem' ? `${first.topic} ${first.message}` : '';
       throw new PipelineError('KAFKA_TOPIC_CONFLICT', 'fatal', message);

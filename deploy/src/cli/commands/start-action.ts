@@ -21,6 +21,7 @@ export async function runForeground(
 ): Promise<ExitCode> {
   const begin = performance.now();
   const elapsed = () => `${((performance.now() - begin) / 1000).toFixed(1)} s`;
+  let started = false;
   try {
     return await withPipeline(
       {
@@ -31,6 +32,7 @@ export async function runForeground(
       },
       async (pipeline, session) => {
         note(`everything runs after ${elapsed()}\n`);
+        started = true;
         onReady(pipeline);
         const result = options.demo ? await demo(pipeline, session, options) : undefined;
         if (result && options.exit) return result.agrees ? EXIT.ok : EXIT.failed;
@@ -44,7 +46,7 @@ export async function runForeground(
     if (isAbort(error)) return EXIT.interrupted;
     throw error;
   } finally {
-    note(`stopped after ${elapsed()}`);
+    if (started) note(`stopped; it ran for ${elapsed()}`);
   }
 }
 

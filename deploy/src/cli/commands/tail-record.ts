@@ -99,7 +99,7 @@ export function renderRecord(record: DecodedRecord, topicWidth: number): string 
   const { topic, value, timestamp, key, partition, offset, problem } = record;
   const start = `${pc.dim(timestamp.slice(11, 23))} ${pc.cyan(topic.padEnd(topicWidth))}`;
   if (problem) return `${start} ${pc.red(problem)} ${pc.dim(`${partition}/${offset}`)}`;
-  if (eventTypeOf(topic) === undefined) return `${start} ${key ?? ''} ${JSON.stringify(value)}`;
+  if (eventTypeOf(topic) === undefined) return `${start} ${key ?? ''} ${shortened(JSON.stringify(value))}`;
   const event = value as { [field: string]: unknown };
   const details = DETAILS.flatMap((name) => {
     const detail = event[name];
@@ -107,6 +107,10 @@ export function renderRecord(record: DecodedRecord, topicWidth: number): string 
   });
   return `${start} ${String(event.esp).padEnd(10)} ${event.recipient} ${details.join(' ')}`;
 }
+
+/** Whole bodies and base64 are for --json. */
+const shortened = (text: string) => (text.length > MAX_CHARS ? `${text.slice(0, MAX_CHARS)} …` : text);
+const MAX_CHARS = 500;
 
 const DETAILS = [
   'campaign',

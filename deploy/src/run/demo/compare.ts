@@ -27,6 +27,7 @@ export function compare(expected: Expectation, totals: Totals, found: Found): Ch
     figure('emitted', expected.emitted, totals.emitted),
     figure('duplicates', expected.duplicates, totals.duplicates),
     figure('dead letters', expected.deadLettered, deadLetters),
+    figure('dead letters of sinks', 0, totals.sinkDeadLetters),
     figure('ClickHouse: rows', totals.emitted, totals.rows),
     figure('ClickHouse: rollup', totals.emitted, totals.rollup),
     figure('ClickHouse: rows that share an event id', 0, found.repeated),

@@ -11,10 +11,12 @@ export interface Totals {
   readonly emitted: number;
   readonly duplicates: number;
   readonly eventsDeadLetters: number;
-  /** ClickHouse: rows of the base table, sum of the rollup, dead letters of any stage. */
+  /** ClickHouse: rows of the base table, sum of the rollup. */
   readonly rows: number;
   readonly rollup: number;
+  /** Dead letters of the processors; those of sinks are events that were emitted. */
   readonly deadLetters: number;
+  readonly sinkDeadLetters: number;
 }
 
 export async function readTotals(
@@ -39,12 +41,23 @@ export async function readTotals(
 }
 
 async function readTables(clickhouse: ClickHouse) {
-  const [row] = await clickhouse.query<{ rows: string; rollup: string; dead_letters: string }>(
+  const [row] = await clickhouse.query<{
+    rows: string;
+    rollup: string;
+    dead_letters: string;
+    of_sinks: string;
+  }>(
     `SELECT (SELECT count() FROM email_events) AS rows,
             (SELECT sum(events) FROM email_events_hourly) AS rollup,
-            (SELECT count() FROM dead_letters FINAL) AS dead_letters`,
+            (SELECT countIf(stage IN ('normalize', 'events')) FROM dead_letters FINAL) AS dead_letters,
+            (SELECT countIf(stage NOT IN ('normalize', 'events')) FROM dead_letters FINAL) AS of_sinks`,
   );
-  return { rows: Number(row?.rows), rollup: Number(row?.rollup), deadLetters: Number(row?.dead_letters) };
+  return {
+    rows: Number(row?.rows),
+    rollup: Number(row?.rollup),
+    deadLetters: Number(row?.dead_letters),
+    sinkDeadLetters: Number(row?.of_sinks),
+  };
 }
 
 export function difference(now: Totals, before: Totals): Totals {

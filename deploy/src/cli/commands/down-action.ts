@@ -1,0 +1,41 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { PipelineError } from '@email-events/core/errors';
+import pc from 'picocolors';
+import { type HomePaths, homeFolder, pathsOf } from '../../run/home.ts';
+import { readState } from '../../run/state-file.ts';
+import type { Action } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { note, print, printJson } from '../output.ts';
+
+const ORDERLY_MS = 90_000;
+const AT_ONCE_MS = 20_000;
+const POLL_MS = 100;
+
+export const downAction: Action<object> = async ({ json }) => {
+  const paths = pathsOf(homeFolder());
+  const state = readState(paths);
+  if (!state) throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}`);
+  const begin = performance.now();
+  // The run lock is held, so the pid in the file is the holder's and no one else's.
+  process.kill(state.pid, 'SIGTERM');
+  if (!(await isGone(paths, ORDERLY_MS))) {
+    note(pc.yellow(`not stopped after ${ORDERLY_MS / 1000} s: ending what is left at once`));
+    process.kill(state.pid, 'SIGTERM');
+    if (!(await isGone(paths, AT_ONCE_MS))) {
+      throw new PipelineError('RUN_STOP_FAILED', 'fatal', `process ${state.pid} does not end`);
+    }
+  }
+  const seconds = (performance.now() - begin) / 1000;
+  if (json) printJson({ stopped: true, seconds });
+  else print(`stopped in ${seconds.toFixed(1)} s; data is kept in ${paths.home}`);
+  return EXIT.ok;
+};
+
+async function isGone(paths: HomePaths, deadlineMs: number): Promise<boolean> {
+  const begin = performance.now();
+  while (readState(paths) !== null) {
+    if (performance.now() - begin > deadlineMs) return false;
+    await delay(POLL_MS);
+  }
+  return true;
+}

@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { PipelineError } from '@email-events/core/errors';
+import { homeFolder, pathsOf } from '../../run/home.ts';
+import { type RunState, readState } from '../../run/state-file.ts';
+import type { Action, CommonOptions } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { note, print, printJson } from '../output.ts';
+import { runForeground } from './start-action.ts';
+import type { UpOptions } from './up.ts';
+
+export const upAction: Action<UpOptions> = (options) =>
+  options.detach ? runDetached(options) : runForeground(options);
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+const POLL_MS = 200;
+
+/** The same command without --detach in a session of its own; what it says until it is ready is shown here. */
+async function runDetached({ anyPorts, config, json }: UpOptions & CommonOptions): Promise<ExitCode> {
+  const paths = pathsOf(homeFolder());
+  if (readState(paths)) {
+    throw new PipelineError('RUN_ALREADY_RUNNING', 'fatal', `a pipeline runs on ${paths.home} already`);
+  }
+  const logFile = join(paths.logs, 'pipeline.log');
+  mkdirSync(paths.logs, { recursive: true });
+  if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`);
+  const log = openSync(logFile, 'a', 0o600);
+  const args = [MAIN, 'up', ...(anyPorts ? ['--any-ports'] : []), ...(config ? ['--config', config] : [])];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', log, log], detached: true });
+  closeSync(log);
+  const echo = echoFrom(logFile, json ? () => {} : (text) => process.stderr.write(text));
+  for (;;) {
+    await delay(POLL_MS);
+    if (child.exitCode !== null || child.signalCode !== null) {
+      echo();
+      throw new PipelineError('RUN_SERVICE_FAILED', 'fatal', `it did not start; its log is ${logFile}`);
+    }
+    const state = readState(paths);
+    if (state?.phase !== 'running') {
+      echo();
+      continue;
+    }
+    echo();
+    child.unref();
+    show(state, json);
+    return EXIT.ok;
+  }
+}
+
+/** Writes what was added to the file since the last call. */
+function echoFrom(file: string, write: (text: string) => void): () => void {
+  let shown = 0;
+  return () => {
+    const text = readFileSync(file, 'utf8');
+    write(text.slice(shown));
+    shown = text.length;
+  };
+}
+
+function show(state: RunState, json: boolean): void {
+  if (json) printJson(state);
+  else {
+    const webhooks = Object.values(state.urls?.webhooks ?? {}).map((url) => `  ${url}`);
+    print(['running in the background:', ...webhooks].join('\n'));
+    note('`npx email-events status` shows all of it, `npx email-events down` stops it');
+  }
+}
