@@ -22,7 +22,7 @@ const domain = (name: string, share: number, rates: Partial<Domain> = {}): Domai
   deferred: 0.03,
   hardBounce: 0.01,
   softBounce: 0.01,
-  complaint: 0.001,
+  complaint: 0.002,
   machineOpen: 0.02,
   mx: `mx1.${name}`,
   ...rates,
@@ -30,14 +30,14 @@ const domain = (name: string, share: number, rates: Partial<Domain> = {}): Domai
 
 /** Reserved names (RFC 2606) that behave like the kinds of receivers there are; one is internationalized. */
 export const DOMAINS: readonly Domain[] = [
-  domain('gmail.example', 0.38, { machineOpen: 0.12, complaint: 0.0008, mx: 'gmail-smtp-in.gmail.example' }),
-  domain('outlook.example', 0.18, { deferred: 0.1, softBounce: 0.03, complaint: 0.003 }),
+  domain('gmail.example', 0.38, { machineOpen: 0.12, complaint: 0.0015, mx: 'gmail-smtp-in.gmail.example' }),
+  domain('outlook.example', 0.18, { deferred: 0.1, softBounce: 0.03, complaint: 0.006 }),
   domain('icloud.example', 0.14, { machineOpen: 0.6 }),
-  domain('yahoo.example', 0.12, { deferred: 0.12, complaint: 0.006, softBounce: 0.02 }),
+  domain('yahoo.example', 0.12, { deferred: 0.12, complaint: 0.012, softBounce: 0.02 }),
   domain('acme.example', 0.08, { hardBounce: 0.03, machineOpen: 0.15 }),
   domain('bücher.example', 0.05),
   domain('university.example', 0.03, { hardBounce: 0.08, softBounce: 0.06, deferred: 0.2 }),
-  domain('old-isp.example', 0.02, { hardBounce: 0.15, softBounce: 0.1, deferred: 0.25, complaint: 0.01 }),
+  domain('old-isp.example', 0.02, { hardBounce: 0.15, softBounce: 0.1, deferred: 0.25, complaint: 0.03 }),
 ];
 
 /** A mail programme: one campaign (perhaps with A/B variants) or one stream of transactional mail. */

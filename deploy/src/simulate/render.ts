@@ -44,8 +44,7 @@ function head(result: SimulationResult): string {
 function answers({ byKind }: SimulationResult): string {
   const table = new Table({
     head: ['Request', 'sent', 'answered as expected'],
-    style: PLAIN,
-    colAligns: RIGHT,
+    ...LOOK,
   });
   for (const [kind, { requests, asExpected }] of Object.entries(byKind)) {
     table.push([kind, count(requests), count(asExpected)]);
@@ -55,7 +54,7 @@ function answers({ byKind }: SimulationResult): string {
 
 function events({ expected }: SimulationResult): string {
   const esps = Object.keys(expected.events).sort();
-  const table = new Table({ head: ['Events', ...esps, 'all'], style: PLAIN, colAligns: RIGHT });
+  const table = new Table({ head: ['Events', ...esps, 'all'], ...LOOK });
   for (const type of EVENT_TYPES) {
     const counts = esps.map((esp) => expected.events[esp]?.[type] ?? 0);
     const sum = counts.reduce((a, b) => a + b, 0);
@@ -84,5 +83,9 @@ function surprises({ unexpected, surprises: first }: SimulationResult): string {
   return [`${count(unexpected)} requests were answered otherwise than expected:`, ...lines].join('\n');
 }
 
-const PLAIN = { head: [], border: [] };
-const RIGHT = ['left' as const, ...Array.from({ length: 8 }, () => 'right' as const)];
+/** One line a row; figures to the right. */
+const LOOK = {
+  style: { head: [], border: [] },
+  chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+  colAligns: ['left' as const, ...Array.from({ length: 8 }, () => 'right' as const)],
+};
