@@ -86,7 +86,7 @@ async function install() {
   const expected = expectedPackages();
   const total = expected.length;
   const seconds = () => `${Math.round((Date.now() - begin) / 1000)} s`;
-  process.stderr.write(`installing ${total} npm packages: about a minute, only the first time\n`);
+  process.stderr.write(`installing ${total} npm packages: a minute or two, only the first time\n`);
   const timer = setInterval(() => {
     process.stderr.write(
       `  still installing: ${expected.filter(isUnpacked).length} of ${total}, ${seconds()}\n`,
