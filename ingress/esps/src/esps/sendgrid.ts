@@ -2,6 +2,7 @@ import type { EmailDropped, EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
 import { Refusal } from '../adapter.ts';
 import {
+  bareAddress,
   firstText,
   flag,
   integer,
@@ -164,7 +165,7 @@ function normalize(item: Item): readonly EspEvent[] {
       type,
       esp_event_type: vendorType,
       occurred_at: epochTime(event.timestamp),
-      recipient: type === 'other' ? (text(event.email)?.trim() ?? '') : recipientOf(event.email),
+      recipient: type === 'other' ? bareAddress(event.email) : recipientOf(event.email),
       // Ids are base64 whose padding came and went. An absent id says nothing, so then all there is identifies it.
       identity: id === null ? ['item', item.text] : ['id', withoutPadding(id)],
       esp_event_id: id,
