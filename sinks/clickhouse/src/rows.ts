@@ -191,15 +191,10 @@ function keyOf(key: string | null, recipient: string): string {
 }
 
 function encodeSuppression(value: Suppression): string {
-  const reasons = value.reasons.map((r) => [
-    r.reason,
-    r.scope,
-    r.since,
-    r.esp,
-    r.source,
-    r.event_id,
-    r.detail,
-  ]);
+  // A named tuple is an object in every JSON format, even in the compact ones.
+  const reasons = value.reasons.map(({ reason, scope, since, esp, source, event_id, detail }) => {
+    return { reason, scope, since, esp, source, event_id, detail };
+  });
   return line([value.recipient, value.suppressed, reasons, value.changed_at, value.event_id, false]);
 }
 
