@@ -1,4 +1,4 @@
-import type { EmailDropped, EventType } from '@email-events/schemas';
+import type { EventType } from '@email-events/schemas';
 import {
   type EspAdapter,
   type EspEvent,
@@ -23,44 +23,26 @@ import {
 } from '../reading/fields.ts';
 import { bodyKind, lastField, parseForm } from '../reading/form.ts';
 import { isObject, JsonItem, type JsonObject, listOf, objectOf, parseBody } from '../reading/json.ts';
-import { type BounceClass, bounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { fromHex } from '../schemes/encoding.ts';
 import { staleness, TOLERANCE_OPTION, type Window, windowOf } from '../schemes/freshness.ts';
 import { hmacMatches } from '../schemes/hmac.ts';
 import { checkSettings } from '../schemes/settings.ts';
 import { LEGACY_EVENT_TYPES, legacyEvent } from './mailgun-legacy.ts';
+import {
+  bounce,
+  dropReason,
+  EVENT_TYPES,
+  failure,
+  type Status,
+  statusOf,
+  typeOf,
+} from './mailgun-outcome.ts';
 
 // Seen 2026-11: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks
 
 // Retries run for 8 h and it is not documented whether they are signed anew.
 const WINDOW_SECONDS = 25 * 3600;
-
-const EVENT_TYPES = {
-  accepted: 'queued',
-  delivered: 'delivered',
-  failed: 'bounced',
-  rejected: 'dropped',
-  opened: 'opened',
-  clicked: 'clicked',
-  unsubscribed: 'unsubscribed',
-  complained: 'complained',
-  stored: 'other',
-} as const satisfies { [vendor: string]: EventType };
-const TYPES: ReadonlyMap<string, EventType> = new Map(
-  Object.entries({ ...EVENT_TYPES, ...LEGACY_EVENT_TYPES }),
-);
-
-/** Never attempted, because of what Mailgun remembers of the address. */
-const SUPPRESSED: ReadonlyMap<string, EmailDropped['drop_reason']> = new Map([
-  ['suppress-bounce', 'bounced'],
-  ['suppress-complaint', 'complained'],
-  ['suppress-unsubscribe', 'unsubscribed'],
-  ['605', 'bounced'],
-  ['606', 'unsubscribed'],
-  ['607', 'complained'],
-  ['625', 'complained'],
-]);
 
 const credentials = { secret: 'HTTP webhook signing key', options: [TOLERANCE_OPTION] } as const;
 
@@ -230,35 +212,6 @@ function normalize(item: Item): readonly EspEvent[] {
   return recipientsOf(type, event, headers).map((recipient) => ({ ...shared, recipient }));
 }
 
-/** What became of the attempt. Code and text come in several spellings. */
-interface Status {
-  readonly reason: string | null;
-  readonly diagnostic: string | null;
-  readonly detail: JsonObject;
-}
-
-function statusOf(event: JsonObject): Status {
-  const detail = objectOf(event['delivery-status']);
-  return {
-    reason: text(event.reason),
-    diagnostic: firstText(detail.message, detail.description, objectOf(event.reject).reason),
-    detail,
-  };
-}
-
-function typeOf(event: JsonObject, status: Status): EventType {
-  const vendorType = text(event.event)?.toLowerCase() ?? '';
-  // The forms say "dropped" also of what Mailgun tried for hours; the JSON, and we, call that a failure.
-  if (vendorType === 'dropped' && status.reason === 'old') return 'bounced';
-  if (vendorType !== 'failed') return TYPES.get(vendorType) ?? 'other';
-  if (text(event.severity)?.toLowerCase() === 'temporary') return 'deferred';
-  return suppressionOf(status) ? 'dropped' : 'bounced';
-}
-
-function suppressionOf({ reason, detail }: Status): EmailDropped['drop_reason'] | undefined {
-  return SUPPRESSED.get(reason ?? '') ?? SUPPRESSED.get(text(detail.code) ?? '');
-}
-
 function details(type: EventType, event: JsonObject, status: Status, item: Item): Partial<EspEvent> {
   switch (type) {
     case 'delivered':
@@ -269,7 +222,7 @@ function details(type: EventType, event: JsonObject, status: Status, item: Item)
       return { ...bounce(status), ...failure(status), remote_mta: text(status.detail['mx-host']) };
     case 'dropped':
       return {
-        drop_reason: suppressionOf(status) ?? dropReason(status),
+        drop_reason: dropReason(status),
         diagnostic: status.diagnostic ?? status.reason,
       };
     case 'opened':
@@ -283,41 +236,6 @@ function details(type: EventType, event: JsonObject, status: Status, item: Item)
     default:
       return {};
   }
-}
-
-function failure({ detail, diagnostic, reason }: Status): Partial<EspEvent> {
-  const smtp = smtpFacts(diagnostic, ownCode(detail) ? null : detail.code, detail['enhanced-code']);
-  return {
-    smtp_code: smtp.code,
-    enhanced_status: smtp.enhanced,
-    diagnostic: diagnostic ?? reason,
-  };
-}
-
-function bounce(status: Status): Pick<EspEvent, 'bounce_class' | 'bounce_category'> {
-  const { detail, diagnostic, reason } = status;
-  const smtp = smtpFacts(diagnostic, detail.code, detail['enhanced-code']);
-  const category = bounceCategory(smtp, diagnostic);
-  if (reason === 'old' || ownCode(detail)) {
-    return { bounce_class: 'undetermined', bounce_category: category === 'other' ? 'timeout' : category };
-  }
-  if (reason === 'espblock')
-    return { bounce_class: 'soft', bounce_category: category === 'other' ? 'policy' : category };
-  const verdict = text(detail['bounce-type'])?.toLowerCase();
-  const bounceClass: BounceClass = verdict === 'soft' ? 'soft' : 'hard';
-  return { bounce_class: bounceClass, bounce_category: category };
-}
-
-/** 498 and 499 are Mailgun's own: it gave up after too many attempts. */
-function ownCode(detail: JsonObject): boolean {
-  const code = integer(detail.code);
-  return code === 498 || code === 499;
-}
-
-function dropReason({ diagnostic, reason }: Status): EmailDropped['drop_reason'] {
-  const words = `${reason ?? ''} ${diagnostic ?? ''}`;
-  if (/spam/i.test(words)) return 'spam';
-  return /content|virus|attachment/i.test(words) ? 'content' : 'other';
 }
 
 function client(event: JsonObject): Partial<EspEvent> {
