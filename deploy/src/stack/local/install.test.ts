@@ -2,9 +2,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { readVersions } from '../versions.ts';
-import { installOnce } from './install.ts';
+import { installKafka, installOnce, installRegistry } from './install.ts';
+import { installJava } from './java.ts';
 
 function context() {
   const toolsDir = mkdtempSync(join(tmpdir(), 'install-test-'));
@@ -47,4 +48,19 @@ test('an installation that fails leaves nothing, and the next one starts afresh'
     fill: async (folder) => writeFileSync(join(folder, 'bin'), 'complete'),
   });
   expect(existsSync(result)).toBe(true);
+});
+
+test.each([
+  ['Kafka', installKafka, 'apt-get install maven'],
+  ['the registry', installRegistry, 'apt-get install maven'],
+  ['Java', installJava, 'openjdk-21-jre-headless'],
+])('a machine that lacks what installs %s is told what to install', async (_name, install, advice) => {
+  const at = context();
+  vi.stubEnv('PATH', at.toolsDir);
+  vi.stubEnv('JAVA_HOME', '');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(install(at)).rejects.toMatchObject({
+    code: 'STACK_TOOL_MISSING',
+    message: expect.stringContaining(advice),
+  });
 });
