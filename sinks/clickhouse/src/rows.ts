@@ -132,58 +132,56 @@ export function writerOf(topic: string): TableWriter {
   };
 }
 
-const text = (value: string) => JSON.stringify(value);
-const optional = (value: string | null | undefined) => (value == null ? 'null' : JSON.stringify(value));
-const plain = (value: number | boolean | null | undefined) => (value == null ? 'null' : String(value));
-
 /**
- * Spelled out, since it runs for every row: twice as fast as a loop over the columns. A time is its milliseconds:
- * for an unquoted number ClickHouse takes a DateTime64's own ticks. What a type does not have is undefined, so null.
+ * Spelled out in the order of the columns, since it runs for every row: one call that serializes the whole row costs half
+ * of one a column. A time is its milliseconds: for an unquoted number ClickHouse takes a DateTime64's own ticks.
+ * What a type does not have is undefined, which becomes null.
  */
 function encodeEvent(type: EventType, key: string | null, e: EmailEvent): string {
-  const common =
-    `["${e.event_id}","${type}",${e.occurred_at},${e.received_at},${text(e.esp)},${text(e.source)},` +
-    `${text(e.esp_event_type)},${optional(e.esp_event_id)},${optional(e.esp_message_id)},${optional(e.message_id)},` +
-    `${text(e.recipient)},${text(keyOf(key, e.recipient))},${text(e.recipient_domain)},${optional(e.sender)},` +
-    `${optional(e.subject)},${optional(e.campaign)},${optional(e.variant)},${optional(e.stream)},` +
-    `${e.tags.length === 0 ? '[]' : JSON.stringify(e.tags)},${JSON.stringify(e.metadata)},${text(e.request_id)},` +
-    `${e.raw_partition},${e.raw_offset},${e.item_index},`;
-  return `${common}${encodeAdded(type, e)}]\n`;
+  return line([
+    e.event_id,
+    type,
+    e.occurred_at,
+    e.received_at,
+    e.esp,
+    e.source,
+    e.esp_event_type,
+    e.esp_event_id,
+    e.esp_message_id,
+    e.message_id,
+    e.recipient,
+    keyOf(key, e.recipient),
+    e.recipient_domain,
+    e.sender,
+    e.subject,
+    e.campaign,
+    e.variant,
+    e.stream,
+    e.tags,
+    e.metadata,
+    e.request_id,
+    e.raw_partition,
+    e.raw_offset,
+    e.item_index,
+    e.smtp_response,
+    e.remote_mta,
+    e.attempt,
+    e.smtp_code,
+    e.enhanced_status,
+    e.diagnostic,
+    e.bounce_class,
+    e.bounce_category,
+    e.drop_reason,
+    e.user_agent,
+    e.ip,
+    e.is_machine,
+    e.url,
+    e.feedback_type,
+    e.scope,
+    e.method,
+    e.payload,
+  ]);
 }
-
-/** The columns after item_index. */
-function encodeAdded(type: EventType, e: EmailEvent): string {
-  switch (type) {
-    case 'queued':
-      return `${nulls(17)}`;
-    case 'delivered':
-      return `${optional(e.smtp_response)},${optional(e.remote_mta)},${nulls(15)}`;
-    case 'deferred':
-      return `null,null,${failure(e)},${nulls(11)}`;
-    case 'bounced':
-      return `null,${optional(e.remote_mta)},${failure(e)},${optional(e.bounce_class)},${optional(e.bounce_category)},${nulls(9)}`;
-    case 'dropped':
-      return `${nulls(5)},${optional(e.diagnostic)},null,null,${optional(e.drop_reason)},${nulls(8)}`;
-    case 'opened':
-    case 'clicked':
-      return `${nulls(9)},${client(e)},${plain(e.is_machine)},${optional(e.url)},${nulls(4)}`;
-    case 'complained':
-      return `${nulls(13)},${optional(e.feedback_type)},${nulls(3)}`;
-    case 'unsubscribed':
-    case 'subscribed':
-      return `${nulls(9)},${client(e)},${nulls(3)},${optional(e.scope)},${optional(e.method)},null`;
-    case 'other':
-      return `${nulls(16)},${optional(e.payload)}`;
-    default:
-      return type satisfies never;
-  }
-}
-
-const NULLS = Array.from({ length: 18 }, (_, count) => Array(count).fill('null').join(','));
-const nulls = (count: number) => NULLS[count] ?? '';
-const failure = (e: EmailEvent) =>
-  `${plain(e.attempt)},${plain(e.smtp_code)},${optional(e.enhanced_status)},${optional(e.diagnostic)}`;
-const client = (e: EmailEvent) => `${optional(e.user_agent)},${optional(e.ip)}`;
 
 /** Records are keyed by recipient; an event without one is keyed by something else. */
 function keyOf(key: string | null, recipient: string): string {

@@ -4,28 +4,18 @@ import {
   type Logger,
   type Sink,
   type SinkBatch,
-  type SinkRecord,
   type SinkVerdict,
 } from '@email-events/core';
 import type { ClickHouse } from './connection.ts';
+import { type EncodedTable, encodeBatch, linesOf } from './encode.ts';
 import { detailOf, failureKindOf } from './errors.ts';
-import { type ClickHouseValue, TABLES, type TableWriter, writerOf } from './rows.ts';
-
-/** Rows of a table and the records they came from. */
-interface Insert {
-  readonly table: string;
-  readonly columns: readonly string[];
-  readonly lines: string[];
-  /** Index in the batch, by line. */
-  readonly indexes: number[];
-}
+import { type ClickHouseValue, TABLES } from './rows.ts';
 
 const EMPTY: SinkVerdict = {
   outcome: 'dead-letter',
   code: 'SINK_RECORD_UNREADABLE',
   message: 'the record has no value',
 };
-const BYTES_A_CHUNK = 65_536;
 
 /** Rows into tables. The same batch inserted again leaves nothing behind: neither in the tables nor in the rollups. */
 export function createClickHouseSink(clickhouse: ClickHouse, log: Logger): Sink<ClickHouseValue> {
@@ -52,10 +42,9 @@ async function writeBatch(
   log: Logger,
 ): Promise<SinkVerdict[]> {
   const verdicts: SinkVerdict[] = Array(batch.records.length).fill(DELIVERED);
-  const inserts = insertsOf(batch.records, (index) => {
-    verdicts[index] = EMPTY;
-  });
-  for (const insert of inserts) {
+  const { tables, empty } = await encodeBatch(batch.records);
+  for (const index of empty) verdicts[index] = EMPTY;
+  for (const insert of tables) {
     try {
       for (const index of await insertRows(clickhouse, insert, batch.id, signal, log)) {
         verdicts[index] = {
@@ -75,62 +64,35 @@ async function writeBatch(
   return verdicts;
 }
 
-function insertsOf(
-  records: readonly SinkRecord<ClickHouseValue>[],
-  onEmpty: (index: number) => void,
-): Insert[] {
-  const writers = new Map<string, TableWriter>();
-  const inserts = new Map<string, Insert>();
-  for (const [index, record] of records.entries()) {
-    let writer = writers.get(record.topic);
-    if (!writer) {
-      writer = writerOf(record.topic);
-      writers.set(record.topic, writer);
-    }
-    const row = writer.encode(record);
-    if (row === undefined) {
-      onEmpty(index);
-      continue;
-    }
-    let insert = inserts.get(writer.table);
-    if (!insert) {
-      insert = { table: writer.table, columns: writer.columns, lines: [], indexes: [] };
-      inserts.set(writer.table, insert);
-    }
-    insert.lines.push(row);
-    insert.indexes.push(index);
-  }
-  return [...inserts.values()];
-}
-
 /** Inserts the rows; returns the batch indexes of those that the server cannot read. */
 async function insertRows(
   clickhouse: ClickHouse,
-  insert: Insert,
+  insert: EncodedTable,
   batchId: string,
   signal: AbortSignal,
   log: Logger,
 ): Promise<number[]> {
-  const { lines, indexes, table } = insert;
+  const { chunks, table } = insert;
   const token = `${batchId}/${table}`;
   try {
-    await insertLines(clickhouse, insert, lines, token, signal);
+    await insertChunks(clickhouse, insert, chunks, token, signal);
     return [];
   } catch (error) {
     if (failureKindOf(error) !== 'rows') throw error;
     log.error({ code: codeOf(error), detail: detailOf(error), table }, 'rows are refused; looking for them');
   }
   // Searched without writing anything, so that the good rows still go in as one insert under the batch's own token.
-  const bad = new Set(await unreadable(clickhouse, insert, 0, lines.length, signal));
-  const good = lines.filter((_, at) => !bad.has(at));
-  if (good.length > 0) await insertLines(clickhouse, insert, good, token, signal);
-  return [...bad].flatMap((at) => indexes[at] ?? []);
+  const lines = linesOf(insert);
+  const bad = new Set(await unreadableRows(clickhouse, insert, lines, signal));
+  const good = lines.filter((_, row) => !bad.has(row));
+  if (good.length > 0) await insertChunks(clickhouse, insert, good, token, signal);
+  return [...bad].flatMap((row) => insert.indexes[row] ?? []);
 }
 
-async function insertLines(
+async function insertChunks(
   clickhouse: ClickHouse,
-  { table, columns }: Insert,
-  lines: readonly string[],
+  { table, columns }: EncodedTable,
+  chunks: Iterable<Buffer>,
   token: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -149,25 +111,24 @@ async function insertLines(
     // Wrong clocks of senders must not stop the pipeline.
     max_partitions_per_insert_block: '0',
   } as const;
-  await clickhouse.insert(sql, chunksOf(lines), settings, signal);
+  await clickhouse.insert(sql, chunks, settings, signal);
 }
 
-/** Positions among lines[from, to) that the server cannot read, by halves, read into a table that keeps nothing. */
-async function unreadable(
+/** Positions of the lines that the server cannot read, found by halves, read into a table that keeps nothing. */
+async function unreadableRows(
   clickhouse: ClickHouse,
-  insert: Insert,
-  from: number,
-  to: number,
+  { table, columns }: EncodedTable,
+  lines: readonly Buffer[],
   signal: AbortSignal,
 ): Promise<number[]> {
-  const { table, columns, lines } = insert;
-  const source = `(SELECT ${columns.join(', ')} FROM ${table} LIMIT 0)`;
-  const structure = await clickhouse.query<{ name: string; type: string }>(`DESCRIBE TABLE ${source}`);
+  const structure = await clickhouse.query<{ name: string; type: string }>(
+    `DESCRIBE TABLE (SELECT ${columns.join(', ')} FROM ${table} LIMIT 0)`,
+  );
   const declared = structure.map(({ name, type }) => `${name} ${type}`).join(', ');
   const sql = `INSERT INTO FUNCTION null('${declared.replaceAll("'", "\\'")}') FORMAT JSONCompactEachRow`;
   const search = async (start: number, end: number): Promise<number[]> => {
     try {
-      await clickhouse.insert(sql, chunksOf(lines.slice(start, end)), {}, signal);
+      await clickhouse.insert(sql, lines.slice(start, end), {}, signal);
       return [];
     } catch (error) {
       if (failureKindOf(error) !== 'rows') throw error;
@@ -176,17 +137,5 @@ async function unreadable(
       return [...(await search(start, middle)), ...(await search(middle, end))];
     }
   };
-  return search(from, to);
-}
-
-/** Lazily, so that encoding to bytes alternates with sending. */
-function* chunksOf(lines: readonly string[]): Generator<Buffer> {
-  let chunk = '';
-  for (const row of lines) {
-    chunk += row;
-    if (chunk.length < BYTES_A_CHUNK) continue;
-    yield Buffer.from(chunk);
-    chunk = '';
-  }
-  if (chunk !== '') yield Buffer.from(chunk);
+  return search(0, lines.length);
 }

@@ -1,9 +1,10 @@
+import { CodecError } from '@email-events/schemas';
 import { codeOf, PipelineError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Sink, SinkVerdict } from '../../sink.ts';
 import type { DeadLetters, Refusal } from './dead-letters.ts';
 import { backoffMs, LaneLost, pauseFor, persist, type Slots } from './delivery.ts';
-import type { Entry } from './entry.ts';
+import { type Entry, readable } from './entry.ts';
 import { encodeIntent, type OffsetRange } from './intent.ts';
 import type { LaneBuffer, Plan } from './lane-buffer.ts';
 import type { SinkMeasures } from './measures.ts';
@@ -103,18 +104,17 @@ export class BatchLane<R> {
   private async writeNext(): Promise<void> {
     const { slots, now } = this.context;
     const startedAt = now();
-    // The batch is taken when its turn has come: until then it may grow, and it is in memory once.
-    const { plan, good, verdicts } = await slots.run(async () => {
+    // The batch is taken when its turn has come: until then it may grow.
+    const { plan, first } = await slots.run(async () => {
       const plan = this.buffer.take(now());
-      const good = plan?.entries.filter(({ read }) => read !== undefined) ?? [];
-      if (!plan || good.length === 0) return { plan, good, verdicts: [] };
+      if (!plan || plan.entries.length === 0) return { plan, first: { entries: [], verdicts: [] } };
       await this.announce(plan);
-      return { plan, good, verdicts: await this.attempt(plan.id, good) };
+      return { plan, first: await this.attempt(plan.id, plan.entries) };
     });
     if (!plan) return;
     this.context.drained(this.id);
-    const final = verdicts ?? (await this.retry(plan.id, good));
-    const refusals = refusalsOf(plan.entries, good, final, startedAt);
+    const written = first ?? (await this.retry(plan));
+    const refusals = refusalsOf(plan.entries, written, startedAt);
     await this.refuse(refusals);
     await this.finish(plan.intent.ranges);
     this.measure(plan.entries, refusals);
@@ -150,20 +150,15 @@ export class BatchLane<R> {
   }
 
   /** Undefined: it must be tried again, as a whole. */
-  private async attempt(
-    id: string,
-    entries: readonly Entry<R>[],
-  ): Promise<readonly SinkVerdict[] | undefined> {
-    const { sink, abort, measures, report } = this.context;
-    const stopTimer = measures.writeSeconds.startTimer();
+  private async attempt(id: string, entries: readonly Entry<R>[]): Promise<Written<R> | undefined> {
+    const stopTimer = this.context.measures.writeSeconds.startTimer();
     let code: string;
     try {
-      const verdicts = await sink.write({ id, records: entries }, abort);
-      requireOneEach(verdicts, entries, sink.name);
-      const retry = verdicts.find(({ outcome }) => outcome === 'retry');
+      const written = await this.write(id, entries);
+      const retry = written.verdicts.find(({ outcome }) => outcome === 'retry');
       if (retry?.outcome !== 'retry') {
-        report(this.id, undefined);
-        return verdicts;
+        this.context.report(this.id, undefined);
+        return written;
       }
       code = retry.code;
     } catch (error) {
@@ -173,22 +168,35 @@ export class BatchLane<R> {
       stopTimer();
     }
     for (const entry of entries) entry.attempts += 1;
-    measures.retries.inc({ code });
-    report(this.id, code);
-    this.log.warn(
-      { code, records: entries.length, attempts: entries[0]?.attempts },
-      'a write has to be retried',
-    );
+    this.context.measures.retries.inc({ code });
+    this.context.report(this.id, code);
+    const attempts = entries[0]?.attempts;
+    this.log.warn({ code, records: entries.length, attempts }, 'a write has to be retried');
     return undefined;
   }
 
-  private async retry(id: string, entries: readonly Entry<R>[]): Promise<readonly SinkVerdict[]> {
+  /** A sink that meets a record that cannot be read has written nothing: it gets the others. */
+  private async write(id: string, entries: readonly Entry<R>[]): Promise<Written<R>> {
+    const { sink, abort } = this.context;
+    try {
+      const verdicts = await sink.write({ id, records: entries }, abort);
+      requireOneEach(verdicts, entries, sink.name);
+      return { entries, verdicts };
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      const rest = readable(entries);
+      if (rest.length === entries.length) throw error;
+      return rest.length === 0 ? { entries: [], verdicts: [] } : this.write(id, rest);
+    }
+  }
+
+  private async retry({ id, entries }: Plan<R>): Promise<Written<R>> {
     const { lost, halted, slots } = this.context;
     const gone = AbortSignal.any([lost, halted]);
     for (;;) {
       await pauseFor(backoffMs(entries[0]?.attempts ?? 1), gone);
-      const verdicts = await slots.run(() => this.attempt(id, entries));
-      if (verdicts) return verdicts;
+      const written = await slots.run(() => this.attempt(id, entries));
+      if (written) return written;
     }
   }
 
@@ -217,14 +225,19 @@ export class BatchLane<R> {
   }
 }
 
+/** What the sink was given, and its verdicts. */
+interface Written<R> {
+  readonly entries: readonly Entry<R>[];
+  readonly verdicts: readonly SinkVerdict[];
+}
+
 function refusalsOf<R>(
-  entries: readonly Entry<R>[],
-  good: readonly Entry<R>[],
-  verdicts: readonly SinkVerdict[],
+  all: readonly Entry<R>[],
+  { entries, verdicts }: Written<R>,
   firstAt: number,
 ): Refusal[] {
-  const refusals: Refusal[] = entries
-    .filter(({ read }) => read === undefined)
+  const refusals: Refusal[] = all
+    .filter(({ unreadable }) => unreadable)
     .map((entry) => ({
       entry,
       code: 'SINK_RECORD_UNREADABLE',
@@ -232,7 +245,7 @@ function refusalsOf<R>(
       firstAt,
     }));
   for (const [index, verdict] of verdicts.entries()) {
-    const entry = good[index];
+    const entry = entries[index];
     if (entry && verdict.outcome === 'dead-letter') {
       refusals.push({ entry, code: verdict.code, message: verdict.message, firstAt });
     }

@@ -28,26 +28,38 @@ export function avroReader<R>(
   };
 }
 
-/** A record on its way to the sink, with what a dead letter of it would need. */
+/**
+ * A record on its way to the sink, with what a dead letter of it would need. It keeps the bytes and reads them each time
+ * the sink asks: thousands of records wait in memory, and their bytes are a fraction of their objects.
+ */
 export class Entry<R> implements SinkRecord<R> {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
   readonly message: KafkaMessage;
-  /** Undefined: it could not be read. */
-  readonly read: R | null | undefined;
   attempts = 0;
+  /** Set once it is known that the value cannot be read. */
+  unreadable = false;
+  private readonly reader: RecordReader<R>;
 
-  constructor(topic: string, partition: number, message: KafkaMessage, read: R | null | undefined) {
+  constructor(topic: string, partition: number, message: KafkaMessage, reader: RecordReader<R>) {
     this.topic = topic;
     this.partition = partition;
     this.offset = Number(message.offset);
     this.message = message;
-    this.read = read;
+    this.reader = reader;
   }
 
+  /** Throws CodecError if it cannot be read; the sink lets it pass, and is called again without this record. */
   get value(): R | null {
-    return this.read ?? null;
+    const { value } = this.message;
+    if (value === null) return null;
+    try {
+      return this.reader.read(this.topic, value);
+    } catch (error) {
+      if (error instanceof CodecError) this.unreadable = true;
+      throw error;
+    }
   }
 
   get key(): string | null {
@@ -63,19 +75,14 @@ export class Entry<R> implements SinkRecord<R> {
   }
 }
 
-/** Reads one message; one that cannot be read is an entry all the same. */
-export function entryOf<R>(
-  reader: RecordReader<R>,
-  topic: string,
-  partition: number,
-  message: KafkaMessage,
-): Entry<R> {
-  const { value } = message;
-  if (value === null) return new Entry<R>(topic, partition, message, null);
-  try {
-    return new Entry<R>(topic, partition, message, reader.read(topic, value));
-  } catch (error) {
-    if (error instanceof CodecError) return new Entry<R>(topic, partition, message, undefined);
-    throw error;
-  }
+/** Those that can be read; the others are marked. */
+export function readable<R>(entries: readonly Entry<R>[]): Entry<R>[] {
+  return entries.filter((entry) => {
+    try {
+      return entry.value !== undefined;
+    } catch (error) {
+      if (error instanceof CodecError) return false;
+      throw error;
+    }
+  });
 }

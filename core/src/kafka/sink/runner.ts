@@ -12,7 +12,7 @@ import { Assignment, type TopicPartition } from './assignment.ts';
 import type { BatchLane, LaneContext } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { backoffMs, LaneLost, pauseFor, persist, Slots } from './delivery.ts';
-import { entryOf, type RecordReader } from './entry.ts';
+import { Entry, type RecordReader } from './entry.ts';
 import { SinkHealth } from './health.ts';
 import { type LaneOf, laneAssigner } from './lane-assigner.ts';
 import type { BufferLimits } from './lane-buffer.ts';
@@ -266,7 +266,7 @@ class Runner<R> implements RunningSink {
     await this.load(payload);
     if (generation.lost.signal.aborted) return;
     const { topic, partition, messages } = batch;
-    const entries = messages.map((message) => entryOf(this.options.reader, topic, partition, message));
+    const entries = messages.map((message) => new Entry<R>(topic, partition, message, this.options.reader));
     assignment.take(batch, entries);
     const last = messages.at(-1);
     if (last) resolveOffset(last.offset);
