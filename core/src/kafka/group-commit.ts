@@ -50,6 +50,7 @@ export class GroupCommitProducer {
   #state: 'opening' | 'open' | 'down' | 'closed' = 'opening';
   #problem: ErrorCode | undefined;
   #failures = 0;
+  #closing = false;
   #endPause: () => void = () => {};
 
   constructor(options: GroupCommitOptions) {
@@ -92,7 +93,8 @@ export class GroupCommitProducer {
 
   /** Takes nothing more, waits for what is under way (until its time-out), disconnects. */
   async close(): Promise<void> {
-    if (this.#state === 'closed') return;
+    if (this.#closing) return;
+    this.#closing = true;
     while (this.#state === 'open' && (this.#waiting.length > 0 || this.#sends.size > 0)) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -104,8 +106,7 @@ export class GroupCommitProducer {
   }
 
   #refusal(bytes: number): PipelineError | undefined {
-    if (this.#state === 'down' || this.#state === 'closed')
-      return failure(this.#problem ?? 'KAFKA_UNREACHABLE');
+    if (this.#closing || this.#state === 'down') return failure(this.#problem ?? 'KAFKA_UNREACHABLE');
     if (bytes > this.#options.maxRecordBytes) {
       return new PipelineError('KAFKA_RECORD_TOO_LARGE', 'reject', `a record of ${bytes} bytes`);
     }

@@ -1,0 +1,39 @@
+import { type PipelineConfig, parseConfig } from '@email-events/core';
+import { sendgridSigner } from '@email-events/esps/testing';
+import { expect, onTestFinished, test } from 'vitest';
+import { reloadOnHangup } from './reload.ts';
+import type { Sources } from './sources.ts';
+import { type LogLine, logInto } from './testing/harness.ts';
+
+test('SIGHUP takes over the sources, all or none', async () => {
+  const { secrets } = sendgridSigner().settings;
+  const sound = parseConfig({ sources: { shop: { esp: 'sendgrid', secrets } } });
+  let next: () => PipelineConfig = () => sound;
+  let current: Sources | undefined;
+  const logs: LogLine[] = [];
+  const stop = reloadOnHangup(
+    () => next(),
+    (sources) => {
+      current = sources;
+    },
+    logInto(logs),
+  );
+  onTestFinished(() => void stop());
+
+  process.emit('SIGHUP');
+  expect([...(current?.keys() ?? [])]).toEqual(['shop']);
+  const before = current;
+
+  next = () => parseConfig({ sources: { shop: { esp: 'sendgrid', secrets }, broken: { esp: 'sendgrid' } } });
+  process.emit('SIGHUP');
+  expect(current).toBe(before);
+  expect(logs.at(-1)).toMatchObject({
+    code: 'INGRESS_RELOAD_REFUSED',
+    problems: [{ path: 'sources.broken.secrets' }],
+  });
+
+  stop();
+  next = () => sound;
+  process.emit('SIGHUP');
+  expect(current).toBe(before);
+});

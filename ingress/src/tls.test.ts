@@ -1,0 +1,66 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import { expect, onTestFinished, test } from 'vitest';
+import { serverCertificate } from './testing/certificate.ts';
+import { fakeAdapter } from './testing/fake-adapter.ts';
+import { startHarness } from './testing/harness.ts';
+
+test('serves HTTPS and takes over a renewed certificate without a restart; one that is unusable changes nothing', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'ingress-tls-'));
+  const files = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
+  await install(files, await serverCertificate('01'));
+  const ingress = await startHarness({
+    adapters: [fakeAdapter('fake')],
+    sources: { shop: { esp: 'fake' } },
+    ingress: { tls: files },
+    tlsPollMs: 20,
+  });
+  onTestFinished(async () => {
+    await ingress.close();
+    await rm(dir, { recursive: true });
+  });
+  expect(await post(ingress.port)).toEqual({ status: 200, serial: '01' });
+
+  await replace(files.certFile, 'no certificate');
+  await expect.poll(() => ingress.logs.map(({ code }) => code)).toContain('INGRESS_RELOAD_REFUSED');
+  expect(await post(ingress.port)).toEqual({ status: 200, serial: '01' });
+
+  await install(files, await serverCertificate('02'));
+  await expect.poll(() => post(ingress.port), { timeout: 10_000 }).toEqual({ status: 200, serial: '02' });
+});
+
+async function install(files: { certFile: string; keyFile: string }, pair: { cert: string; key: string }) {
+  await replace(files.keyFile, pair.key);
+  await replace(files.certFile, pair.cert);
+}
+
+/** As whoever renews does: a new file under the old name. */
+async function replace(file: string, content: string): Promise<void> {
+  await writeFile(`${file}.new`, content);
+  await rename(`${file}.new`, file);
+}
+
+function post(port: number): Promise<{ status: number | undefined; serial: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        host: '127.0.0.1',
+        port,
+        path: '/webhooks/email-events/shop',
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        agent: false,
+        rejectUnauthorized: false,
+      },
+      (response) => {
+        const serial = (response.socket as TLSSocket).getPeerCertificate().serialNumber;
+        response.resume().on('end', () => resolve({ status: response.statusCode, serial }));
+      },
+    );
+    sent.on('error', reject);
+    sent.end('[]');
+  });
+}
