@@ -1,57 +1,75 @@
 import { writeSync } from 'node:fs';
-import { parseCLI, startVitest, type Vitest } from 'vitest/node';
-import { failsRun, formatTotals, type Totals, TotalsReporter } from './src/totals.ts';
+import { parseCLI, type Reporter, startVitest, type Vitest } from 'vitest/node';
+import { failsRun, formatTotals, TotalsReporter } from './src/totals.ts';
 
 /**
  * Runs every vitest project, or what the arguments select, and ends with one line of true totals:
  * `N passed, N failed`, with `, N skipped` if there are any. Exits 1 if anything failed, and in CI if anything was
  * skipped, since a test that was skipped proves nothing.
  */
-const CLOSE_DEADLINE_MS = 120_000;
+const CLOSE_DEADLINE_MS = 60_000;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
-const reporter = new TotalsReporter();
-let vitest: Vitest | undefined;
-let interrupted = false;
+const totals = new TotalsReporter();
+let closing: Promise<void> | undefined;
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    interrupted = true;
-    // Ends the running tests; the set-ups' teardowns, which stop the stack, follow in close.
-    void vitest?.cancelCurrentRun('keyboard-input');
-  });
-}
+/**
+ * vitest exits at once on a signal, without its set-ups' teardowns. Here the tests are given up, the teardowns stop
+ * the stack, and what was counted so far is said. Called before the set-ups, which may add listeners of their own.
+ */
+const takeOverSignals: Reporter = {
+  onInit(vitest) {
+    for (const signal of SIGNALS) {
+      process.removeAllListeners(signal);
+      process.on(signal, () => void interrupt(vitest));
+    }
+  },
+};
 
 await run();
-const totals: Totals = interrupted
-  ? { ...reporter.totals, failed: reporter.totals.failed + 1 }
-  : reporter.totals;
-const failed = failsRun(totals, process.env) || Boolean(process.exitCode);
-writeSync(process.stdout.fd, `${formatTotals(totals)}\n`);
-// Not by itself: a handle that some test left open would keep the process here for ever.
-process.exit(failed ? 1 : 0);
+end();
 
 async function run(): Promise<void> {
   const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
   try {
-    vitest = await startVitest('test', filter, {
+    const reporters = [...listOf(options.reporters), totals, takeOverSignals];
+    const vitest = await startVitest('test', filter, {
       ...options,
       watch: false,
-      reporters: [...listOf(options.reporters), reporter] as NonNullable<typeof options.reporters>,
+      reporters: reporters as NonNullable<typeof options.reporters>,
     });
-    await closeInTime(vitest);
+    await close(vitest);
   } catch (error) {
     process.stderr.write(`the tests cannot be run: ${error instanceof Error ? error.stack : error}\n`);
-    reporter.addFailure();
+    totals.addFailure();
   }
 }
 
-async function closeInTime(running: Vitest): Promise<void> {
+async function interrupt(vitest: Vitest): Promise<void> {
+  if (closing) return;
+  process.stderr.write('interrupted: stopping the tests and the stack\n');
+  totals.addFailure();
+  void vitest.cancelCurrentRun('keyboard-input');
+  await close(vitest);
+  end();
+}
+
+/** Once, whether the run has ended or was interrupted. */
+function close(vitest: Vitest): Promise<void> {
   const timer = setTimeout(() => {
     process.stderr.write(`the tests' teardown did not end within ${CLOSE_DEADLINE_MS} ms\n`);
-    process.exit(1);
+    totals.addFailure();
+    end();
   }, CLOSE_DEADLINE_MS);
-  await running.close();
-  clearTimeout(timer);
+  closing ??= vitest.close().finally(() => clearTimeout(timer));
+  return closing;
+}
+
+/** Not by itself: a handle that some test left open would keep the process here for ever. */
+function end(): never {
+  const failed = failsRun(totals.totals, process.env) || Boolean(process.exitCode);
+  writeSync(process.stdout.fd, `${formatTotals(totals.totals)}\n`);
+  process.exit(failed ? 1 : 0);
 }
 
 function listOf<T>(reporters: T | T[] | undefined): (T | string)[] {
