@@ -31,7 +31,7 @@ export function suppressionLog(
       topic: 'email.suppressions',
       key: recipient,
       value: { recipient, suppressed, reasons, changed_at, event_id },
-      timestamp: 1_800_000_000_000 + offset,
+      timestamp: 1_750_000_000_000 + offset,
       attempts: 0,
     };
   });
