@@ -102,10 +102,11 @@ export class BatchLane<R> {
   }
 
   private async writeNext(): Promise<void> {
-    const { slots, now } = this.context;
+    const { slots, now, lost, halted } = this.context;
     const startedAt = now();
     // The batch is taken when its turn has come: until then it may grow.
     const { plan, first } = await slots.run(async () => {
+      if (lost.aborted || halted.aborted) throw new LaneLost();
       const plan = this.buffer.take(now());
       if (!plan || plan.entries.length === 0) return { plan, first: { entries: [], verdicts: [] } };
       await this.announce(plan);
@@ -113,7 +114,7 @@ export class BatchLane<R> {
     });
     if (!plan) return;
     this.context.drained(this.id);
-    const written = first ?? (await this.retry(plan));
+    const written = 'afterMs' in first ? await this.retry(plan, first) : first;
     const refusals = refusalsOf(plan.entries, written, startedAt);
     await this.refuse(refusals);
     await this.finish(plan.intent.ranges);
@@ -149,30 +150,37 @@ export class BatchLane<R> {
     return persist('a commit', () => commit(offsets), lost, this.log);
   }
 
-  /** Undefined: it must be tried again, as a whole. */
-  private async attempt(id: string, entries: readonly Entry<R>[]): Promise<Written<R> | undefined> {
+  private async attempt(id: string, entries: readonly Entry<R>[]): Promise<Written<R> | Delayed> {
     const stopTimer = this.context.measures.writeSeconds.startTimer();
-    let code: string;
+    let delayed: { code: string; afterMs: number | undefined };
     try {
       const written = await this.write(id, entries);
-      const retry = written.verdicts.find(({ outcome }) => outcome === 'retry');
-      if (retry?.outcome !== 'retry') {
+      const retries = written.verdicts.flatMap((verdict) => (verdict.outcome === 'retry' ? [verdict] : []));
+      const [retry] = retries;
+      if (!retry) {
         this.context.report(this.id, undefined);
         return written;
       }
-      code = retry.code;
+      delayed = { code: retry.code, afterMs: longest(retries) };
     } catch (error) {
       if (error instanceof PipelineError && error.disposition === 'fatal') throw error;
-      code = codeOf(error);
+      delayed = { code: codeOf(error), afterMs: undefined };
     } finally {
       stopTimer();
     }
+    return this.delay(entries, delayed);
+  }
+
+  private delay(
+    entries: readonly Entry<R>[],
+    { code, afterMs }: { code: string; afterMs: number | undefined },
+  ): Delayed {
     for (const entry of entries) entry.attempts += 1;
+    const attempts = entries[0]?.attempts ?? 1;
     this.context.measures.retries.inc({ code });
     this.context.report(this.id, code);
-    const attempts = entries[0]?.attempts;
     this.log.warn({ code, records: entries.length, attempts }, 'a write has to be retried');
-    return undefined;
+    return { afterMs: afterMs ?? backoffMs(attempts) };
   }
 
   /** A sink that meets a record that cannot be read has written nothing: it gets the others. */
@@ -190,13 +198,14 @@ export class BatchLane<R> {
     }
   }
 
-  private async retry({ id, entries }: Plan<R>): Promise<Written<R>> {
+  private async retry({ id, entries }: Plan<R>, first: Delayed): Promise<Written<R>> {
     const { lost, halted, slots } = this.context;
     const gone = AbortSignal.any([lost, halted]);
-    for (;;) {
-      await pauseFor(backoffMs(entries[0]?.attempts ?? 1), gone);
-      const written = await slots.run(() => this.attempt(id, entries));
-      if (written) return written;
+    for (let { afterMs } = first; ; ) {
+      await pauseFor(afterMs, gone);
+      const next = await slots.run(() => this.attempt(id, entries));
+      if (!('afterMs' in next)) return next;
+      afterMs = next.afterMs;
     }
   }
 
@@ -225,10 +234,21 @@ export class BatchLane<R> {
   }
 }
 
+/** The batch must be written again, as a whole, after so many milliseconds. */
+interface Delayed {
+  readonly afterMs: number;
+}
+
 /** What the sink was given, and its verdicts. */
 interface Written<R> {
   readonly entries: readonly Entry<R>[];
   readonly verdicts: readonly SinkVerdict[];
+}
+
+/** The longest wait that a verdict asks for; undefined if none does. */
+function longest(retries: readonly Extract<SinkVerdict, { outcome: 'retry' }>[]): number | undefined {
+  const waits = retries.flatMap(({ afterMs }) => (afterMs === undefined ? [] : [afterMs]));
+  return waits.length === 0 ? undefined : Math.max(...waits);
 }
 
 function refusalsOf<R>(

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { batchId, type CommittedOffset, encodeIntent, intentOf } from './intent.ts';
+
+const at = (topic: string, offset: number | null, metadata: string | null = null): CommittedOffset => ({
+  topic,
+  partition: 2,
+  offset,
+  metadata,
+});
+
+test('an announced batch is read back with its ranges in one order', () => {
+  const committed = [
+    at('b', 10, encodeIntent('n1', 15, 2)),
+    at('c', 7),
+    at('a', 0, encodeIntent('n1', 3, 2)),
+    at('d', null),
+  ];
+  expect(intentOf(committed)).toEqual({
+    nonce: 'n1',
+    ranges: [
+      { topic: 'a', partition: 2, start: 0, end: 3 },
+      { topic: 'b', partition: 2, start: 10, end: 15 },
+    ],
+  });
+});
+
+test('what someone else wrote into the metadata announces nothing', () => {
+  expect(
+    intentOf([at('a', 1, 'hello'), at('b', 1, ''), at('c', 1, null), at('d', 1, 'i2 n 5 1')]),
+  ).toBeUndefined();
+});
+
+test('an announcement of which a range was reset by hand is void', () => {
+  expect(intentOf([at('a', 0, encodeIntent('n1', 3, 2)), at('b', 10)])).toBeUndefined();
+});
+
+test('the id is the same for the same announcement and differs with each part of it', () => {
+  const intent = { nonce: 'n', ranges: [{ topic: 'a', partition: 0, start: 1, end: 9 }] };
+  const id = batchId('group', 'lane', intent);
+  expect(batchId('group', 'lane', structuredClone(intent))).toBe(id);
+  const others = [
+    batchId('other', 'lane', intent),
+    batchId('group', 'other', intent),
+    batchId('group', 'lane', { ...intent, nonce: 'm' }),
+    batchId('group', 'lane', { ...intent, ranges: [{ topic: 'a', partition: 0, start: 1, end: 8 }] }),
+  ];
+  expect(new Set([id, ...others]).size).toBe(5);
+});
