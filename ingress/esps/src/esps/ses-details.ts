@@ -29,9 +29,6 @@ const BOUNCE_CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
   ['ContentRejected', 'content'],
   ['AttachmentRejected', 'content'],
 ]);
-/** Not attempted: the address is on a list of SES or of the account. */
-const SUPPRESSED = new Set(['Suppressed', 'OnAccountSuppressionList']);
-
 export function readDetail(vendorType: string, message: JsonObject, item: Item): Reading[] {
   const mail = objectOf(message.mail);
   const toAll = (fragment: Fragment) => addressedTo(mail).map((recipient) => ({ ...fragment, recipient }));
@@ -110,9 +107,12 @@ function delays(delay: JsonObject): Reading[] {
   }));
 }
 
+/**
+ * Sub-types Suppressed and OnAccountSuppressionList were not attempted, yet SES calls them permanent bounces, and
+ * its verdict stands: the address bounced before, and whoever keeps a list clean must hear of it.
+ */
 function bounces(bounce: JsonObject): Reading[] {
   const subType = text(bounce.bounceSubType) ?? '';
-  const suppressed = SUPPRESSED.has(subType);
   const id = text(bounce.feedbackId);
   return recipientObjects(bounce.bouncedRecipients).map(({ recipient, detail }) => {
     const reported = failure(detail, subType || null);
@@ -121,9 +121,6 @@ function bounces(bounce: JsonObject): Reading[] {
       time: bounce.timestamp,
       ...(id === null ? {} : { identity: ['feedback', id] }),
     };
-    if (suppressed) {
-      return { ...shared, type: 'dropped', drop_reason: 'bounced', diagnostic: reported.diagnostic };
-    }
     const answer = text(detail.diagnosticCode);
     return {
       ...shared,
@@ -148,21 +145,12 @@ function failure(
 function complaints(complaint: JsonObject, item: Item): Reading[] {
   const id = text(complaint.feedbackId);
   const feedback = text(complaint.complaintFeedbackType);
-  const suppressed = SUPPRESSED.has(text(complaint.complaintSubType) ?? '');
   return recipientObjects(complaint.complainedRecipients).map(({ recipient }) => {
     const shared = {
       recipient,
       time: complaint.timestamp,
       ...(id === null ? {} : { identity: ['feedback', id] }),
     };
-    if (suppressed) {
-      return {
-        ...shared,
-        type: 'dropped',
-        drop_reason: 'complained',
-        diagnostic: text(complaint.complaintSubType),
-      };
-    }
     // The recipient took the message out of the spam folder: the reverse of a complaint, which must suppress nobody.
     if (feedback === 'not-spam') return { ...shared, type: 'other', payload: item.text };
     return { ...shared, type: 'complained', feedback_type: feedback };

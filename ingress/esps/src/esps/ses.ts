@@ -74,8 +74,6 @@ export const ses = {
   facts: {
     eventTypes: {
       ...EVENT_TYPES,
-      'Bounce (Suppressed, OnAccountSuppressionList)': 'dropped',
-      'Complaint (OnAccountSuppressionList)': 'dropped',
       'Complaint (not-spam)': 'other',
       'Subscription (opt-in)': 'subscribed',
     },
@@ -93,6 +91,7 @@ export const ses = {
       'Message.mail.sourceArn',
       'Message.mail.sourceIp',
       'Message.mail.callerIdentity',
+      'Message.complaint.complaintSubType',
       'Message.mail.sendingAccountId',
       'Message.mail.headersTruncated',
       'Message.mail.headers[].*',
