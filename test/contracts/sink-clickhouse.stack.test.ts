@@ -1,0 +1,115 @@
+import type { SinkRecord } from '@email-events/core';
+import { createLogger } from '@email-events/core';
+import { type EmailEvent, topics } from '@email-events/schemas';
+import {
+  type ClickHouseAddress,
+  type ClickHouseValue,
+  connect,
+  createClickHouseSink,
+  migrate,
+} from '@email-events/sink-clickhouse';
+import { expect, onTestFinished, test } from 'vitest';
+import { eventOf } from '../bench/typed-events.ts';
+import { useStack } from '../stack/stack.ts';
+import { sinkContract } from './sink.ts';
+import { startTcpProxy } from './tcp-proxy.ts';
+
+const log = createLogger('clickhouse-contract', 'silent');
+const { signal } = new AbortController();
+
+function record(text: string): SinkRecord<ClickHouseValue> {
+  const value: EmailEvent = { ...eventOf(1), type: 'delivered', event_id: text };
+  return {
+    topic: topics.events('delivered'),
+    key: value.recipient,
+    value: value as ClickHouseValue,
+    timestamp: 0,
+    attempts: 0,
+  };
+}
+
+async function database(): Promise<ClickHouseAddress> {
+  const { clickhouse, uniqueDatabase } = useStack();
+  const address = {
+    url: clickhouse.url,
+    username: clickhouse.username ?? 'default',
+    database: uniqueDatabase('contract'),
+  };
+  await migrate(address);
+  return address;
+}
+
+async function openSink() {
+  const address = await database();
+  const proxy = await startTcpProxy(address.url);
+  const direct = connect(address);
+  return {
+    sink: createClickHouseSink(connect({ ...address, url: proxy.url }), log),
+    rows: async () => {
+      const rows = await direct.query<{ event_id: string }>('SELECT event_id FROM email_events');
+      const [rollup] = await direct.query<{ events: string }>(
+        'SELECT sum(events) AS events FROM email_events_hourly',
+      );
+      expect(Number(rollup?.events)).toBe(rows.length);
+      return rows.map(({ event_id }) => event_id);
+    },
+    breakDown: () => proxy.stop(),
+    mend: () => proxy.start(),
+    dispose: async () => {
+      await direct.command(`DROP DATABASE ${address.database}`);
+      await direct.close();
+      await proxy.stop();
+    },
+  };
+}
+
+sinkContract<ClickHouseValue>('clickhouse', {
+  open: openSink,
+  good: record,
+  bad: () => ({ ...record('x'), value: null }),
+});
+
+test('rows that the server cannot read are found and refused, the others are written once', async () => {
+  const { sink, rows, dispose } = await openSink();
+  onTestFinished(dispose);
+  const broken = (text: string) => {
+    const good = record(text);
+    return {
+      ...good,
+      value: { ...(good.value as EmailEvent), raw_offset: 'no number' as never } as ClickHouseValue,
+    };
+  };
+  const records = Array.from({ length: 40 }, (_, n) => (n % 13 === 5 ? broken(`${n}`) : record(`${n}`)));
+  for (let n = 0; n < 2; n++) {
+    const verdicts = await sink.write({ id: 'refused', records }, signal);
+    const refused = verdicts.flatMap((verdict, index) => (verdict.outcome === 'dead-letter' ? [index] : []));
+    expect(refused).toEqual([5, 18, 31]);
+  }
+  expect(await rows()).toHaveLength(37);
+  await sink.close();
+});
+
+test('a batch over several months is one row an event, however often it is written', async () => {
+  const { sink, rows, dispose } = await openSink();
+  onTestFinished(dispose);
+  const records = Array.from({ length: 150 }, (_, n) => {
+    const good = record(`${n}`);
+    const occurred_at = Date.UTC(2010 + (n % 15), n % 12, 1 + (n % 28));
+    return { ...good, value: { ...(good.value as EmailEvent), occurred_at } as ClickHouseValue };
+  });
+  for (let n = 0; n < 3; n++) await sink.write({ id: 'months', records }, signal);
+  expect(await rows()).toHaveLength(150);
+  await sink.close();
+});
+
+test('without tables its rows wait and the code says what to run', async () => {
+  const { clickhouse, uniqueDatabase } = useStack();
+  const sink = createClickHouseSink(
+    connect({ url: clickhouse.url, username: 'default', database: uniqueDatabase('missing') }),
+    log,
+  );
+  const verdicts = await sink.write({ id: 'x', records: [record('a')] }, signal);
+  expect(verdicts).toEqual([{ outcome: 'retry', code: 'SINK_CLICKHOUSE_SCHEMA' }]);
+  await expect(sink.check(signal)).rejects.toThrow();
+  await sink.close();
+});
