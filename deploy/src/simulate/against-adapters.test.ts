@@ -115,7 +115,7 @@ describe('what the simulator sends', () => {
     for (const esp of SIMULATED_ESPS) {
       const plan = createPlan({
         seed: 4,
-        events: 1_200,
+        events: EVENTS_FOR_REFUSALS[esp],
         startTime: NOON,
         runId: RUN,
         invalid: 0.5,
@@ -173,6 +173,24 @@ describe('the expectation', () => {
       const ofEsp = distinct.filter((event) => event.esp === esp);
       expect(countBy(ofEsp, ({ type }) => type)).toEqual(expected.events[esp]);
     }
+  });
+
+  it('counts an event once that is told in two formats', () => {
+    const kinds = new Map<string, Set<string>>();
+    for (const { esp, event_id: id, esp_event_type: name } of readAll().events) {
+      kinds.set(id, (kinds.get(id) ?? new Set()).add(`${esp} ${name}`));
+    }
+    const twofold = [...kinds.values()]
+      .filter((forms) => forms.size > 1)
+      .map((forms) => [...forms].sort().join(' + '));
+    expect(new Set(twofold)).toContain('postmark Bounce HardBounce + postmark SubscriptionChange');
+    const ses = requests.filter(({ planned }) => planned.esp === 'ses' && planned.kind === 'events');
+    const formats = new Map<number, Set<string>>();
+    for (const { planned } of ses) {
+      const format = planned.draft.body.includes('notificationType') ? 'older' : 'newer';
+      for (const { id } of planned.steps) formats.set(id, (formats.get(id) ?? new Set()).add(format));
+    }
+    expect([...formats.values()].some((both) => both.size === 2)).toBe(true);
   });
 
   it('agrees on campaigns and variants, whichever copy of an event comes first', () => {
@@ -294,6 +312,15 @@ function naiveSuppressions(events: readonly EmailEvent[]) {
   }
   return found;
 }
+
+// Enough for every way of being refused; batches need more of them.
+const EVENTS_FOR_REFUSALS = {
+  sendgrid: 1_200,
+  'standard-webhooks': 400,
+  mailgun: 150,
+  ses: 150,
+  postmark: 150,
+};
 
 const REFUSALS = [
   ...['mailgun', 'sendgrid', 'ses', 'standard-webhooks'].map(

@@ -1,5 +1,5 @@
 import type { Step } from './lifecycle.ts';
-import type { PlannedRequest } from './plan.ts';
+import type { PlannedRequest } from './planned-request.ts';
 import { senders } from './senders/index.ts';
 import { type SuppressionExpectation, SuppressionLedger } from './suppressions.ts';
 

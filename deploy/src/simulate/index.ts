@@ -1,13 +1,7 @@
 export * from './credentials.ts';
 export type { CampaignExpectation, Expectation } from './expectation.ts';
-export {
-  createPlan,
-  MISHAPS,
-  type Mishap,
-  type Plan,
-  type PlannedRequest,
-  type PlanOptions,
-} from './plan.ts';
+export { createPlan, type Plan, type PlanOptions } from './plan.ts';
+export { MISHAPS, type Mishap, type PlannedRequest } from './planned-request.ts';
 export { createProgressBar, renderSummary } from './render.ts';
 export { runSimulation, type SimulationOptions } from './run.ts';
 export { type Answer, type SendOptions, sendPlan, sendRequests } from './send.ts';
@@ -16,7 +10,6 @@ export type { EspTally, KindTally, Progress, SimulationResult, Surprise } from '
 export {
   type OutgoingRequest,
   signedRequests,
-  WEBHOOK_PATH,
   type WireOptions,
   type WireRequest,
 } from './wire.ts';

@@ -1,11 +1,11 @@
-import { findAdapter, type NormalizeCode } from '@email-events/esps';
 import TinyQueue from 'tinyqueue';
 import { SIMULATED_ESPS, type SimulatedEsp } from './credentials.ts';
 import type { Step } from './lifecycle.ts';
-import { createMailing, type Mailing } from './mailing.ts';
+import { createMailing } from './mailing.ts';
+import type { PlannedRequest } from './planned-request.ts';
 import { createRandom, type Random } from './random.ts';
-import { senders } from './senders/index.ts';
-import { DATED, type Draft, type Entry, type Flaw, type WriteContext } from './senders/sender.ts';
+import { type Arrival, RequestWriter } from './request-writer.ts';
+import type { Entry } from './senders/sender.ts';
 
 export interface PlanOptions {
   readonly seed: number;
@@ -30,38 +30,6 @@ export interface Plan {
   requests(): Iterable<PlannedRequest>;
 }
 
-/** Ways in which a request is bad. The first six are refused; the others are accepted and lead to dead letters. */
-export const MISHAPS = [
-  'wrong-signature',
-  'missing-signature',
-  'stale',
-  'unknown-source',
-  'wrong-content-type',
-  'too-large',
-  'garbage',
-  'bad-item',
-] as const;
-export type Mishap = (typeof MISHAPS)[number];
-
-export interface PlannedRequest {
-  /** Position in the plan. */
-  readonly index: number;
-  readonly esp: SimulatedEsp;
-  readonly kind: 'events' | 'redelivery' | Mishap;
-  readonly draft: Draft;
-  readonly flaw?: Flaw | undefined;
-  /** What the pipeline must read in it; empty if it must be refused. */
-  readonly steps: readonly Step[];
-  readonly expected: {
-    readonly status: number;
-    readonly deadLetters: readonly NormalizeCode[];
-  };
-  /** A later request repeats this one's bytes. */
-  readonly repeatedLater: boolean;
-  /** Index of the request that this one repeats. */
-  readonly repeats?: number;
-}
-
 const DEFAULTS = { esps: SIMULATED_ESPS, duplicates: 0.05, invalid: 0.01, hours: 6 };
 
 /** Pure: the same options give the same requests. Throws RangeError for a run id that could not start a message id. */
@@ -79,12 +47,6 @@ export function createPlan(options: PlanOptions): Plan {
   if (complete.esps.length === 0) throw new RangeError('a plan needs an ESP');
   return { options: complete, requests: () => planRequests(complete) };
 }
-
-/** What reaches the pipeline next, by the time at which it does. */
-type Arrival = { readonly at: number; readonly order: number } & (
-  | { readonly entry: Entry }
-  | { readonly repeat: PlannedRequest }
-);
 
 function* planRequests(options: Plan['options']): Generator<PlannedRequest> {
   const random = createRandom(options.seed);
@@ -110,137 +72,28 @@ function* planRequests(options: Plan['options']): Generator<PlannedRequest> {
       yield request;
       if (request.repeatedLater) arrive(writer.now + chaos.int(20, 900) * 1000, { repeat: request });
     }
-    if (arrival && 'entry' in arrival && !arrival.entry.again && chaos.chance(options.duplicates / 2)) {
+    if (
+      arrival &&
+      'entry' in arrival &&
+      !arrival.entry.again &&
+      chaos.chance(retold(arrival.entry.step, options))
+    ) {
       arrive(arrival.at + chaos.int(5, 900) * 1000, { entry: { ...arrival.entry, again: true } });
     }
   }
 }
 
+/**
+ * Share of the steps that come again in another request. SES and Postmark are often set up to tell of bounces and
+ * complaints twice, in two formats: too rare among all events to be met by chance.
+ */
+function retold({ type, message }: Step, { duplicates }: Plan['options']): number {
+  const inTwoFormats = message.esp === 'ses' || message.esp === 'postmark';
+  const failed = type === 'bounced' || type === 'complained';
+  return duplicates > 0 && inTwoFormats && failed ? Math.max(0.4, duplicates / 2) : duplicates / 2;
+}
+
 /** ESPs report within seconds, but now and then half an hour late: after what happened later. */
 function delay(random: Random): number {
   return random.chance(0.05) ? random.int(30, 1800) * 1000 : random.int(1, 20) * 1000;
-}
-
-/** Collects entries into requests, as each ESP batches them, and spoils some. */
-class RequestWriter {
-  now = 0;
-  readonly #options: Plan['options'];
-  readonly #mailing: Mailing;
-  readonly #random: Random;
-  readonly #open = new Map<SimulatedEsp, { readonly size: number; readonly entries: Entry[] }>();
-  readonly #mishaps: Mishap[] = [];
-  #index = 0;
-  /** So far: distinct events written, events in requests that will be repeated, requests spoiled. */
-  readonly #so = { told: 0, repeated: 0, spoiled: 0 };
-
-  constructor(options: Plan['options'], mailing: Mailing, random: Random) {
-    this.#options = options;
-    this.#mailing = mailing;
-    this.#random = random;
-  }
-
-  take(arrival: Arrival): PlannedRequest[] {
-    this.now = arrival.at;
-    if ('repeat' in arrival) {
-      const { index, ...same } = arrival.repeat;
-      return [{ ...same, index: this.#index++, kind: 'redelivery', repeats: index, repeatedLater: false }];
-    }
-    const { esp } = arrival.entry.step.message;
-    const open = this.#open.get(esp) ?? { size: senders[esp].batchSize(this.#random), entries: [] };
-    this.#open.set(esp, open);
-    open.entries.push(arrival.entry);
-    return open.entries.length >= open.size ? this.#close(esp, open.entries) : [];
-  }
-
-  /** What is left in unfinished batches. */
-  flush(): PlannedRequest[] {
-    return [...this.#open].flatMap(([esp, { entries }]) => this.#close(esp, entries));
-  }
-
-  #close(esp: SimulatedEsp, entries: readonly Entry[]): PlannedRequest[] {
-    this.#open.delete(esp);
-    const { duplicates, invalid } = this.#options;
-    const so = this.#so;
-    const events = entries.map(({ step, again }) => (again ? 0 : step.message.addressees.length));
-    so.told += events.reduce((sum, count) => sum + count, 0);
-    const mishap = due(this.#random, invalid, this.#index, so.spoiled, 1) ? this.#nextMishap(esp) : undefined;
-    if (mishap !== undefined) so.spoiled++;
-    if (mishap === 'bad-item' && BATCHING.includes(esp)) return [this.#spoiled(esp, mishap, entries)];
-    const repeatedLater = due(this.#random, duplicates / 2, so.told, so.repeated, REPEAT_SLACK);
-    if (repeatedLater) so.repeated += events.length;
-    const good = this.#request(esp, {
-      kind: 'events',
-      draft: senders[esp].write(entries, this.#context()),
-      steps: entries.map(({ step }) => step),
-      repeatedLater,
-    });
-    return mishap === undefined ? [good] : [good, this.#spoiled(esp, mishap, [])];
-  }
-
-  #spoiled(esp: SimulatedEsp, kind: Mishap, entries: readonly Entry[]): PlannedRequest {
-    if (kind === 'garbage' || kind === 'bad-item') {
-      const { draft, code } =
-        kind === 'garbage'
-          ? senders[esp].garbage(this.#context())
-          : senders[esp].badItem(entries, this.#context());
-      const expected = { status: 200, deadLetters: [code] };
-      return this.#request(esp, { kind, draft, expected, steps: entries.map(({ step }) => step) });
-    }
-    // Were it accepted, an event would turn up that nobody expects.
-    const forged: Entry = { step: this.#mailing.forged(esp), again: false };
-    return this.#request(esp, {
-      kind,
-      draft: senders[esp].write([forged], this.#context()),
-      flaw: FLAWS[kind],
-      expected: { status: refusalOf(esp, kind), deadLetters: [] },
-    });
-  }
-
-  #request(
-    esp: SimulatedEsp,
-    rest: Partial<PlannedRequest> & Pick<PlannedRequest, 'kind' | 'draft'>,
-  ): PlannedRequest {
-    const usual = { steps: [], expected: { status: 200, deadLetters: [] }, repeatedLater: false };
-    return { index: this.#index++, esp, ...usual, ...rest };
-  }
-
-  #context(): WriteContext {
-    const { runId, startTime } = this.#options;
-    return { runId, requestIndex: this.#index, at: Math.min(this.now, startTime), random: this.#random };
-  }
-
-  /** Every kind comes up before any comes up again; one that this ESP cannot have waits for another ESP. */
-  #nextMishap(esp: SimulatedEsp): Mishap {
-    if (this.#mishaps.length === 0) this.#mishaps.push(...MISHAPS);
-    const possible = this.#mishaps.filter((mishap) => mishap !== 'stale' || DATED.includes(esp));
-    const next = possible.length === 0 ? 'wrong-signature' : this.#random.pick(possible);
-    const place = this.#mishaps.indexOf(next);
-    if (place >= 0) this.#mishaps.splice(place, 1);
-    return next;
-  }
-}
-
-/** Batches differ in size, so shares of events are met only by and by; this many events may be missing or too many. */
-const REPEAT_SLACK = 50;
-
-/** By chance, but never far from the share wanted. */
-function due(random: Random, share: number, total: number, done: number, slack: number): boolean {
-  const behind = share * total - done;
-  const chosen = random.chance(share);
-  if (behind > slack) return true;
-  return behind < -slack ? false : chosen;
-}
-
-const BATCHING: readonly SimulatedEsp[] = ['sendgrid', 'standard-webhooks'];
-const FLAWS: { readonly [mishap in Mishap]?: Flaw } = {
-  'wrong-signature': 'wrong',
-  'missing-signature': 'missing',
-  stale: 'stale',
-};
-
-function refusalOf(esp: SimulatedEsp, kind: Mishap): number {
-  if (kind === 'unknown-source') return 404;
-  if (kind === 'wrong-content-type') return 415;
-  if (kind === 'too-large') return 413;
-  return findAdapter(esp)?.http.answers.unauthorized ?? 401;
 }

@@ -2,7 +2,8 @@ import { findAdapter } from '@email-events/esps';
 import { Pool } from 'undici';
 import type { SimulatedEsp } from './credentials.ts';
 import { Pace, pause } from './pace.ts';
-import type { Plan, PlannedRequest } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { PlannedRequest } from './planned-request.ts';
 import { eventsIn, type Progress, type SimulationResult, Tally } from './tally.ts';
 import { type OutgoingRequest, signedRequests, type WireOptions, type WireRequest } from './wire.ts';
 

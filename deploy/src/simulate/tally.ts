@@ -1,6 +1,7 @@
 import type { SimulatedEsp } from './credentials.ts';
 import { type Expectation, Ledger } from './expectation.ts';
-import type { Plan, PlannedRequest } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { PlannedRequest } from './planned-request.ts';
 
 /** What came of a simulation; plain JSON. */
 export interface SimulationResult {

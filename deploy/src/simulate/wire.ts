@@ -1,5 +1,6 @@
 import type { SenderCredentials, SimulatedEsp } from './credentials.ts';
-import type { Plan, PlannedRequest } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { PlannedRequest } from './planned-request.ts';
 import { senders } from './senders/index.ts';
 import type { Signed, Signer } from './senders/sender.ts';
 
@@ -25,7 +26,7 @@ export interface WireOptions {
   readonly now: () => number;
 }
 
-export const WEBHOOK_PATH = '/webhooks/email-events/';
+const WEBHOOK_PATH = '/webhooks/email-events/';
 const NO_SOURCE = 'nobody-configured-this';
 /** Larger than the ingress takes by default (1 MiB). */
 const TOO_LARGE_BYTES = 1_100_000;
