@@ -43,10 +43,10 @@ function parseObject(text: string): { [key: string]: unknown } {
 
 /** Lower-case names; a list and a name that comes in several spellings are joined as HTTP does. */
 function readHeaders(headers: unknown): EspRequest['headers'] {
-  if (headers === undefined || headers === null) return {};
-  if (!isObject(headers)) throw invalid('headers', 'an object');
   // Without a prototype: a header may be named like one of Object's own members.
   const read: { [name: string]: string } = Object.create(null);
+  if (headers === undefined || headers === null) return read;
+  if (!isObject(headers)) throw invalid('headers', 'an object');
   for (const [name, value] of Object.entries(headers)) {
     if (value === null || value === undefined) continue;
     const values = Array.isArray(value) ? value : [value];

@@ -1,0 +1,140 @@
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { runBin } from './testing.ts';
+
+// Through the real entry: what scripts and other people's checks see.
+
+const folder = mkdtempSync(join(tmpdir(), 'inspect-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const SECRET = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')}`;
+const RECEIVED = '2026-01-02T03:04:05.000Z';
+
+/** A request of our own canonical form, signed as Standard Webhooks says. */
+function signed(recipient: string, overrides: object = {}) {
+  const body = JSON.stringify({ type: 'delivered', recipient, occurred_at: RECEIVED, event_id: recipient });
+  const timestamp = String(Date.parse(RECEIVED) / 1000);
+  const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64');
+  const signature = createHmac('sha256', key).update(`msg_1.${timestamp}.${body}`).digest('base64');
+  const headers = {
+    'Content-Type': 'application/json',
+    'Webhook-Id': 'msg_1',
+    'Webhook-Timestamp': timestamp,
+    'Webhook-Signature': `v1,${signature}`,
+  };
+  return { method: 'POST', url: '/', headers, body, receivedAt: RECEIVED, ...overrides };
+}
+
+function file(name: string, content: unknown): string {
+  const path = join(folder, name);
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+
+const ESP = ['--esp', 'standard-webhooks', '--secret', SECRET];
+
+describe('inspect FILE', () => {
+  test('verified: 0 and the events with ISO times', async () => {
+    const { code, out } = await runBin(['inspect', file('good.json', signed('a@b.example')), ...ESP]);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      verified: true,
+      reason: null,
+      handshake: false,
+      events: [{ type: 'delivered', recipient: 'a@b.example', received_at: RECEIVED }],
+      deadLetters: [],
+    });
+  });
+
+  test('not verified: 3 and the reason', async () => {
+    const request = signed('a@b.example', { body: '{}' });
+    const { code, out } = await runBin(['inspect', '-', ...ESP], { input: JSON.stringify(request) });
+    expect(code).toBe(3);
+    expect(JSON.parse(out)).toEqual({
+      verified: false,
+      reason: 'SIGNATURE_WRONG',
+      handshake: false,
+      events: [],
+      deadLetters: [],
+    });
+  });
+
+  test('a source of a configuration says how to verify, and names the events', async () => {
+    const config = file('pipeline.yaml', {
+      sources: { shop: { esp: 'standard-webhooks', secrets: ['env:SHOP_SECRET'] } },
+    });
+    const args = [
+      'inspect',
+      file('shop.json', signed('a@b.example')),
+      '--source',
+      'shop',
+      '--config',
+      config,
+    ];
+    const { code, out } = await runBin(args, { env: { SHOP_SECRET: SECRET } });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ verified: true, events: [{ source: 'shop' }] });
+  });
+
+  test.each([
+    ['a file that is not there', ['inspect', join(folder, 'none.json'), ...ESP], 'CLI_USAGE'],
+    ['an unknown ESP', ['inspect', '-', '--esp', 'nope'], 'INSPECT_ESP_UNKNOWN'],
+    ['no way to verify', ['inspect', '-'], 'CLI_USAGE'],
+    ['a secret that is none', ['inspect', '-', '--esp', 'standard-webhooks'], 'INSPECT_CREDENTIALS_UNUSABLE'],
+  ])('%s: a coded error without a stack', async (_what, args, expected) => {
+    const { code, out, err } = await runBin(args, { input: JSON.stringify(signed('a@b.example')) });
+    expect([code === 0 || code === 3, out]).toEqual([false, '']);
+    expect(err).toContain(expected);
+    expect(err).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe('inspect --ndjson', () => {
+  const line = (recipient: string, more: object = {}) =>
+    JSON.stringify({
+      ...signed(recipient),
+      esp: 'standard-webhooks',
+      secrets: [SECRET],
+      options: {},
+      ...more,
+    });
+
+  test('thousands of lines, one result each, in order', async () => {
+    const recipients = Array.from({ length: 3_000 }, (_, i) => `r${i}@b.example`);
+    const input = recipients.map((recipient) => line(recipient)).join('\n');
+    const { code, out } = await runBin(['inspect', '--ndjson', '-'], { input });
+    expect(code).toBe(0);
+    const results = out
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+    expect(results.map(({ events }) => events[0].recipient)).toEqual(recipients);
+  });
+
+  test('a malformed line yields an error in its place and the others go on', async () => {
+    const wrong = line('c@b.example', { secrets: [`whsec_${Buffer.alloc(32, 7).toString('base64')}`] });
+    const lines = [
+      line('a@b.example'),
+      '{broken',
+      wrong,
+      line('d@b.example', { esp: 'nope' }),
+      line('e@b.example'),
+    ];
+    const { code, out } = await runBin(['inspect', '--ndjson', '-'], { input: `${lines.join('\n')}\n` });
+    expect(code).toBe(3);
+    const results = out
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+    expect(results.map(({ verified, error }) => error?.code ?? verified)).toEqual([
+      true,
+      'INSPECT_REQUEST_INVALID',
+      false,
+      'INSPECT_ESP_UNKNOWN',
+      true,
+    ]);
+  });
+});

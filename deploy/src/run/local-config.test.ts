@@ -1,0 +1,75 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadConfig } from '@email-events/core/config';
+import { afterAll, expect, test } from 'vitest';
+import { generateCredentials } from '../simulate/credentials.ts';
+import { pathsOf, REPOSITORY } from './home.ts';
+import { configuredPorts, crmSecret, localConfig, readBaseConfig, writeLocalConfig } from './local-config.ts';
+import { USUAL_PORTS } from './ports.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'local-config-'));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+const paths = pathsOf(home);
+
+async function written(base: { [key: string]: unknown }) {
+  const { sources } = await generateCredentials(paths.secrets);
+  const crm = crmSecret(paths.secrets);
+  const addresses = {
+    kafka: { brokers: ['127.0.0.1:1'] },
+    registry: { url: 'http://127.0.0.1:2/apis/ccompat/v7' },
+    clickhouse: { url: 'http://127.0.0.1:3' },
+  };
+  const config = localConfig({
+    base,
+    paths,
+    addresses,
+    ports: USUAL_PORTS,
+    sources,
+    crmSecretFile: crm.file,
+  });
+  writeLocalConfig(paths.configFile, config);
+  return { config: loadConfig(paths.configFile, {}), crm };
+}
+
+test('the generated file is a complete, valid configuration of this start', async () => {
+  const base = readBaseConfig(join(REPOSITORY, 'deploy/config/local.yaml'));
+  const { config, crm } = await written(base);
+  expect(config.kafka.brokers).toEqual(['127.0.0.1:1']);
+  expect(config.registry.url).toBe('http://127.0.0.1:2/apis/ccompat/v7');
+  expect(config.sinks.clickhouse.url).toBe('http://127.0.0.1:3');
+  expect(config.ingress.adminPort).toBe(USUAL_PORTS.ingressAdmin);
+  expect(config.sinks.crm.url).toBe(`http://127.0.0.1:${USUAL_PORTS.receiver}/suppressions`);
+  expect(config.sinks.crm.secrets.map((secret) => secret.reveal())).toEqual([crm.secret]);
+  expect(Object.keys(config.sources)).toContain('sendgrid');
+  expect(config.topics.partitions).toBe(config.topics.rawPartitions);
+});
+
+test('what the base says goes before what was chosen; its own sources are added', async () => {
+  const { config } = await written({
+    ingress: { port: 7000, maxConnections: 9 },
+    sources: { mine: { esp: 'postmark', secrets: ['u:p'] } },
+  });
+  expect(config.ingress).toMatchObject({
+    port: 7000,
+    maxConnections: 9,
+    adminPort: USUAL_PORTS.ingressAdmin,
+  });
+  expect(Object.keys(config.sources)).toEqual(expect.arrayContaining(['mine', 'sendgrid', 'ses']));
+});
+
+test('configured ports are found; 0 means any', () => {
+  expect(
+    configuredPorts({ ingress: { port: 7000, adminPort: 0 }, sinks: { crm: { adminPort: 7001 } } }),
+  ).toEqual({
+    ingress: 7000,
+    sinkCrmAdmin: 7001,
+  });
+});
+
+test('the secret of the CRM is made once, for the owner only', () => {
+  const first = crmSecret(paths.secrets);
+  expect(crmSecret(paths.secrets)).toEqual(first);
+  expect(first.secret).toMatch(/^whsec_/);
+  expect(statSync(first.file).mode & 0o077).toBe(0);
+});
