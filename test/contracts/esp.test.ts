@@ -95,6 +95,8 @@ interface Scheme {
   readonly proof: RegExp;
   readonly missing: string;
   readonly replayToken: boolean;
+  /** Any text can be its key, so only an empty one is certainly wrong. */
+  readonly anyKey?: true;
 }
 
 const SCHEMES: { readonly [esp: string]: Scheme } = {
@@ -115,6 +117,7 @@ const SCHEMES: { readonly [esp: string]: Scheme } = {
     proof: /"signature":\{[^}]*\},/,
     missing: 'SIGNATURE_MISSING',
     replayToken: true,
+    anyKey: true,
   },
   postmark: {
     body: '{"RecordType":"Open","Recipient":"a@example.com","ReceivedAt":"2026-11-02T09:15:29Z","MessageID":"m"}',
@@ -187,7 +190,8 @@ describe.each(names)('%s verification', (esp) => {
   });
 
   it('refuses a body with one byte more or less, where the body is signed', () => {
-    if (esp === 'mailgun' || esp === 'postmark' || esp === 'ses') return;
+    // SES signs what its JSON says, not how it is written.
+    if (scheme.tampered === 'unnoticed' || esp === 'ses') return;
     const request = signed();
     expect(code({ ...request, body: Buffer.concat([request.body, Buffer.from(' ')]) })).toBe(
       'SIGNATURE_WRONG',
@@ -244,8 +248,7 @@ describe.each(names)('%s verification', (esp) => {
   });
 
   it('does not start without a usable secret, nor with options it does not know', () => {
-    // Any text can be Mailgun's key, so only an empty one is certainly wrong.
-    const unusable = esp === 'mailgun' ? [] : [['§']];
+    const unusable = scheme.anyKey ? [] : [['§']];
     const broken = adapter.credentials.secret === null ? [['x']] : [[], [''], [' '], ...unusable];
     for (const secrets of broken) {
       expect(() => adapter.verifier({ ...ours.settings, secrets }), JSON.stringify(secrets)).toThrow(
