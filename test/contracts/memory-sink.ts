@@ -1,10 +1,16 @@
 import { DELIVERED, PipelineError, type Sink, type SinkBatch, type SinkVerdict } from '@email-events/core';
 
+/** What is behind memory sinks: several members of a group write to one. */
+export class MemoryStore {
+  /** Values in the order they were written. */
+  readonly rows: string[] = [];
+  readonly batches = new Set<string>();
+}
+
 /** A sink that keeps rows in memory and deduplicates by batch id, as every sink must. Tests break and observe it. */
 export class MemorySink implements Sink<string> {
   readonly name = 'memory';
-  /** Values in the order they were written. */
-  readonly rows: string[] = [];
+  readonly store: MemoryStore;
   /** Ids of all write calls, in order. */
   readonly attempts: string[] = [];
   largestBatch = 0;
@@ -17,7 +23,14 @@ export class MemorySink implements Sink<string> {
     batch: SinkBatch<string>,
     signal: AbortSignal,
   ) => Promise<SinkVerdict[]> = async (write) => write();
-  private readonly known = new Set<string>();
+
+  constructor(store = new MemoryStore()) {
+    this.store = store;
+  }
+
+  get rows(): readonly string[] {
+    return this.store.rows;
+  }
 
   async check(): Promise<void> {
     this.failIfDown();
@@ -25,14 +38,14 @@ export class MemorySink implements Sink<string> {
 
   async write(batch: SinkBatch<string>, signal: AbortSignal): Promise<SinkVerdict[]> {
     this.attempts.push(batch.id);
-    return this.around(() => this.store(batch), batch, signal);
+    return this.around(() => this.put(batch), batch, signal);
   }
 
   async close(): Promise<void> {
     this.closed = true;
   }
 
-  private store(batch: SinkBatch<string>): SinkVerdict[] {
+  private put(batch: SinkBatch<string>): SinkVerdict[] {
     this.failIfDown();
     const values = batch.records.map(({ value }) => value);
     this.largestBatch = Math.max(this.largestBatch, values.length);
@@ -42,10 +55,10 @@ export class MemorySink implements Sink<string> {
           ? { outcome: 'dead-letter', code: 'MEMORY_REFUSED', message: 'not wanted' }
           : DELIVERED,
     );
-    if (this.known.has(batch.id)) return verdicts;
-    this.known.add(batch.id);
+    if (this.store.batches.has(batch.id)) return verdicts;
+    this.store.batches.add(batch.id);
     for (const [index, value] of values.entries()) {
-      if (value !== null && verdicts[index] === DELIVERED) this.rows.push(value);
+      if (value !== null && verdicts[index] === DELIVERED) this.store.rows.push(value);
     }
     return verdicts;
   }

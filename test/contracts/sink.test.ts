@@ -8,7 +8,7 @@ sinkContract('memory', {
     const sink = new MemorySink();
     return {
       sink,
-      rows: async () => sink.rows,
+      rows: async () => [...sink.rows],
       breakDown: async () => {
         sink.down = true;
       },

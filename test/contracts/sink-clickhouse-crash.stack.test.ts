@@ -1,0 +1,152 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { applyTopics, type PipelineConfig, parseConfig } from '@email-events/core';
+import type { Stack } from '@email-events/deploy/stack';
+import { registerSchemas, topicCatalogue } from '@email-events/schemas';
+import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
+import { expect, type TestContext, test } from 'vitest';
+import { produceTypedEvents } from '../bench/typed-events.ts';
+import { startOwnStack, waitFor } from '../stack/stack.ts';
+
+const ROUNDS = 6;
+const MAIN = new URL('../../sinks/clickhouse/src/main.ts', import.meta.url).pathname;
+
+interface World {
+  readonly stack: Stack;
+  readonly config: PipelineConfig;
+  readonly clickhouse: ClickHouse;
+  start(): Promise<Service>;
+  count(): Promise<number>;
+}
+
+interface Service {
+  readonly process: ChildProcess;
+  readonly port: number;
+}
+
+test('killed again and again, by itself and in pairs, it leaves every event in table and rollup once', async (scope) => {
+  const { config, count, start, clickhouse } = await makeWorld(scope);
+  const perRound = 3_000;
+  let produced = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const services = [await start(), ...(round % 2 === 1 ? [await start()] : [])];
+    const before = await count();
+    const producing = produceTypedEvents(config, perRound, produced);
+    produced += perRound;
+    await waitFor('some rows of the round', async () => (await count()) > before, 60_000);
+    for (const { process } of services) {
+      process.kill('SIGKILL');
+      await once(process, 'exit');
+    }
+    await producing;
+  }
+  await start();
+  await waitFor('all rows', async () => (await count()) >= produced, 90_000);
+  // Later events prove that nothing of the earlier ones is still on its way.
+  await produceTypedEvents(config, 100, produced);
+  await waitFor('the proof', async () => (await count()) >= produced + 100, 60_000);
+  await expectEachOnce(clickhouse, produced + 100);
+}, 400_000);
+
+test('ClickHouse killed and started again: readiness says so, rows wait, each arrives once', async (scope) => {
+  const { config, count, start, clickhouse, stack } = await makeWorld(scope);
+  const service = await start();
+  await produceTypedEvents(config, 2_000);
+  await waitFor('the first rows', async () => (await count()) >= 2_000, 60_000);
+  await waitFor('ready', async () => (await readinessOf(service)).status === 200);
+  await stack.component('clickhouse').kill();
+  await produceTypedEvents(config, 2_000, 2_000);
+  await waitFor('not ready', async () => (await readinessOf(service)).status === 503);
+  expect((await readinessOf(service)).body.dependencies).toMatchObject({ kafka: 'ok' });
+  await waitFor(
+    'retries',
+    async () => (await metricOf(service, 'email_events_sink_retries_total')) > 3,
+    60_000,
+  );
+  await stack.component('clickhouse').start();
+  await waitFor('all rows', async () => (await count()) >= 4_000, 60_000);
+  await waitFor('ready again', async () => (await readinessOf(service)).status === 200);
+  await produceTypedEvents(config, 100, 4_000);
+  await waitFor('the proof', async () => (await count()) >= 4_100, 60_000);
+  await expectEachOnce(clickhouse, 4_100);
+  const [letters] = await clickhouse.query<{ n: string }>('SELECT count() AS n FROM dead_letters');
+  expect(letters?.n).toBe('0');
+}, 300_000);
+
+async function makeWorld(scope: TestContext): Promise<World> {
+  const stack = await startOwnStack(scope);
+  const dir = await mkdtemp(join(tmpdir(), 'sink-clickhouse-'));
+  scope.onTestFinished(() => rm(dir, { recursive: true }));
+  const settings = {
+    kafka: { brokers: stack.kafka.brokers, sessionTimeoutMs: 6_000 },
+    registry: { url: stack.registry.url },
+    topics: { partitions: 3 },
+    sinks: {
+      clickhouse: { url: stack.clickhouse.url, database: 'crash', adminPort: 0, batchRows: 150, flushMs: 50 },
+    },
+    log: { level: 'error' },
+  };
+  const config = parseConfig(settings);
+  const file = join(dir, 'pipeline.yaml');
+  await writeFile(file, JSON.stringify(settings));
+  await applyTopics(config.kafka, topicCatalogue(config.topics));
+  await registerSchemas({ url: config.registry.url });
+  await migrate(config.sinks.clickhouse);
+  const clickhouse = connect(config.sinks.clickhouse);
+  scope.onTestFinished(() => clickhouse.close());
+  return {
+    stack,
+    config,
+    clickhouse,
+    start: () => startService(file, scope),
+    count: async () => {
+      const [found] = await clickhouse.query<{ n: string }>('SELECT count() AS n FROM email_events');
+      return Number(found?.n);
+    },
+  };
+}
+
+async function startService(configFile: string, scope: TestContext): Promise<Service> {
+  const child = fork(MAIN, ['--config', configFile], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  scope.onTestFinished(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
+  const [message] = (await once(child, 'message')) as [{ ports: { admin: number } }];
+  return { process: child, port: message.ports.admin };
+}
+
+async function expectEachOnce(clickhouse: ClickHouse, events: number): Promise<void> {
+  // A view gets its rows right after the table.
+  await waitFor('the rollup', async () => {
+    const [rollup] = await clickhouse.query<{ n: string }>(
+      'SELECT sum(events) AS n FROM email_events_hourly',
+    );
+    return Number(rollup?.n) >= events;
+  });
+  const [table] = await clickhouse.query<{ n: string; ids: string }>(
+    'SELECT count() AS n, uniqExact(event_id) AS ids FROM email_events',
+  );
+  expect(table).toEqual({ n: String(events), ids: String(events) });
+  const byType = (from: string, what: string) =>
+    clickhouse.query(`SELECT type, ${what} AS n FROM ${from} GROUP BY type ORDER BY type`);
+  expect(await byType('email_events_hourly', 'sum(events)')).toEqual(await byType('email_events', 'count()'));
+}
+
+async function readinessOf({ port }: Service) {
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+  return { status: response.status, body: (await response.json()) as { dependencies: object } };
+}
+
+async function metricOf({ port }: Service, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  let sum = 0;
+  for (const line of text.split('\n')) {
+    if (line.startsWith(`${name}{`)) sum += Number(line.slice(line.lastIndexOf(' ')));
+  }
+  return sum;
+}
