@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type TopicSpec, topics } from '@email-events/schemas';
-import kafkajs, { type Admin } from 'kafkajs';
+import type { Admin, ConfigResourceTypes } from 'kafkajs';
 import { PipelineError } from '../errors.ts';
 import { type KafkaSettings, withAdmin } from './admin.ts';
 
-// Node finds only the first few named exports of this CommonJS module.
-const { ConfigResourceTypes } = kafkajs;
+// The protocol's number. kafkajs has a name for it, which Node cannot see in a CommonJS module.
+const TOPIC_RESOURCE: ConfigResourceTypes = 2;
 
 /** What `topics apply` would do about one topic, and why. */
 export type TopicAction = { readonly topic: string } & (
@@ -118,7 +118,7 @@ async function describeTopics(
     admin.fetchTopicMetadata({ topics: names }),
     admin.describeConfigs({
       includeSynonyms: false,
-      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+      resources: names.map((name) => ({ type: TOPIC_RESOURCE, name })),
     }),
   ]);
   return new Map(
@@ -168,7 +168,7 @@ async function execute(
 
   // kafkajs has only AlterConfigs, which drops every override that it is not given: so it is given all of them.
   const altered = of('alter-config').map(({ topic, changes }) => ({
-    type: ConfigResourceTypes.TOPIC,
+    type: TOPIC_RESOURCE,
     name: topic,
     configEntries: entriesOf(
       new Map([

@@ -1,5 +1,3 @@
-import type { CellValue } from 'cli-table3';
-
 /** The only places that write to standard output and standard error. */
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
 export const note = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -12,10 +10,12 @@ function jsonSafe(_key: string, value: unknown): unknown {
   return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
 }
 
+type Cell = string | number;
+
 /** A table without lines: columns that fit their content. Numbers are set to the right. */
 export async function renderTable(
   head: readonly string[],
-  rows: readonly (readonly CellValue[])[],
+  rows: readonly (readonly Cell[])[],
 ): Promise<string> {
   const { default: Table } = await import('cli-table3');
   const { default: pc } = await import('picocolors');

@@ -28,6 +28,8 @@ export interface RunningPipeline {
   readonly paths: HomePaths;
   readonly config: PipelineConfig;
   readonly urls: PipelineUrls;
+  /** The components, for whoever wants to break one. */
+  readonly stack: Stack;
   /** Keys of the simulated ESPs. */
   readonly sender: SenderCredentials;
   /** Base URLs of the admin ports. */
@@ -52,6 +54,8 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     return await starting.start();
   } catch (error) {
     await starting.stop();
+    // Whatever failed then failed because everything was being stopped.
+    options.signal.throwIfAborted();
     throw error;
   }
 }
@@ -105,6 +109,7 @@ class Pipeline {
       paths,
       config,
       urls,
+      stack,
       sender,
       admin: this.#admin(),
       stop: () => this.stop(),
@@ -144,7 +149,11 @@ class Pipeline {
 
   /** All at once: each waits by itself for what it needs. */
   async #startServices(settings: Parameters<typeof serviceSpec>[1]): Promise<void> {
-    const { reporter } = this.#options;
+    const { reporter, signal } = this.#options;
+    const callOff = () => {
+      for (const service of this.#services.values()) if (service.state === 'starting') service.kill();
+    };
+    signal.addEventListener('abort', callOff);
     const starts = SERVICE_NAMES.map(async (name) => {
       const service = new ServiceProcess(serviceSpec(name, settings), (news) => {
         reporter.service(news);
@@ -155,6 +164,7 @@ class Pipeline {
       this.#save();
     });
     const failed = (await Promise.allSettled(starts)).find((result) => result.status === 'rejected');
+    signal.removeEventListener('abort', callOff);
     if (failed) throw failed.reason;
   }
 

@@ -3,7 +3,10 @@ import pc from 'picocolors';
 import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { print, printJson } from '../output.ts';
-import type { MigrateOptions } from './clickhouse.ts';
+
+export interface MigrateOptions {
+  readonly dryRun: boolean;
+}
 
 export const migrateAction: Action<MigrateOptions> = async (options) => {
   const { sinks } = await loadPipelineConfig(options);

@@ -1,9 +1,6 @@
 import { Command } from 'commander';
 import { act, examples } from '../command.ts';
-
-export interface MigrateOptions {
-  readonly dryRun: boolean;
-}
+import type { MigrateOptions } from './clickhouse-action.ts';
 
 export function clickhouseCommand(): Command {
   const command = new Command('clickhouse').description('Manage the analytics database');

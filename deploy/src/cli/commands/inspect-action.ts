@@ -5,10 +5,17 @@ import { codeOf, PipelineError } from '@email-events/core/errors';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { print } from '../output.ts';
-import type { InspectOptions } from './inspect.ts';
 import { type Credentials, createJudge, type Judge } from './inspect-judge.ts';
 import { parseOptions, parseRequest } from './inspect-request.ts';
 import { linesOf } from './lines.ts';
+
+export interface InspectOptions {
+  readonly source?: string;
+  readonly esp?: string;
+  readonly secret?: readonly string[];
+  readonly option?: readonly string[];
+  readonly ndjson: boolean;
+}
 
 export const inspectAction: Action<InspectOptions> = async (options, files) => {
   const credentials = await credentialsFrom(options);

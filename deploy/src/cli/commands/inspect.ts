@@ -1,16 +1,9 @@
 import { Command } from 'commander';
 import { act, examples } from '../command.ts';
+import type { InspectOptions } from './inspect-action.ts';
 
 /** `--name value` that may be given several times. */
 const collect = (value: string, values: readonly string[] = []): string[] => [...values, value];
-
-export interface InspectOptions {
-  readonly source?: string;
-  readonly esp?: string;
-  readonly secret?: readonly string[];
-  readonly option?: readonly string[];
-  readonly ndjson: boolean;
-}
 
 export function inspectCommand(): Command {
   const command = new Command('inspect')

@@ -13,7 +13,17 @@ import {
 import type { Action } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { print, printJson } from '../output.ts';
-import type { SimulateOptions } from './simulate.ts';
+
+export interface SimulateOptions {
+  readonly url?: string;
+  readonly events: number;
+  readonly seed?: number;
+  readonly rate?: number;
+  readonly duplicates: number;
+  readonly invalid: number;
+  readonly esp?: readonly string[];
+  readonly concurrency?: number;
+}
 
 export const simulateAction: Action<SimulateOptions> = async (options) => {
   const paths = pathsOf(homeFolder());

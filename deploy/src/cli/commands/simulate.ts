@@ -1,16 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { act, examples } from '../command.ts';
-
-export interface SimulateOptions {
-  readonly url?: string;
-  readonly events: number;
-  readonly seed?: number;
-  readonly rate?: number;
-  readonly duplicates: number;
-  readonly invalid: number;
-  readonly esp?: readonly string[];
-  readonly concurrency?: number;
-}
+import type { SimulateOptions } from './simulate-action.ts';
 
 const collect = (value: string, values: readonly string[] = []): string[] => [...values, value];
 

@@ -8,7 +8,14 @@ import { type Session, withPipeline } from '../../run/session.ts';
 import type { Action, CommonOptions } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { note, print, printJson } from '../output.ts';
-import type { StartOptions } from './start.ts';
+
+export interface StartOptions {
+  readonly demo: boolean;
+  readonly exit: boolean;
+  readonly events: number;
+  readonly seed?: number;
+  readonly anyPorts: boolean;
+}
 
 type Options = Partial<StartOptions> & Pick<StartOptions, 'anyPorts'> & CommonOptions;
 
@@ -63,7 +70,4 @@ async function demo(pipeline: RunningPipeline, { signal }: Session, options: Opt
   return result;
 }
 
-function isAbort(error: unknown): boolean {
-  const { name, code } = error as { name?: unknown; code?: unknown };
-  return name === 'AbortError' || code === 'STACK_ABORTED';
-}
+const isAbort = (error: unknown) => error instanceof Error && error.name === 'AbortError';

@@ -1,14 +1,7 @@
 import { Command } from 'commander';
 import { act, examples } from '../command.ts';
 import { whole } from './simulate.ts';
-
-export interface StartOptions {
-  readonly demo: boolean;
-  readonly exit: boolean;
-  readonly events: number;
-  readonly seed?: number;
-  readonly anyPorts: boolean;
-}
+import type { StartOptions } from './start-action.ts';
 
 export function startCommand(): Command {
   const command = new Command('start')

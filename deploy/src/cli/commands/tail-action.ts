@@ -4,8 +4,13 @@ import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { note, print, printJsonLine } from '../output.ts';
 import { registrySettings } from './schemas-action.ts';
-import type { TailOptions } from './tail.ts';
 import { type DecodedRecord, decodeRecord, matches, parseFilters, renderRecord } from './tail-record.ts';
+
+export interface TailOptions {
+  readonly fromBeginning: boolean;
+  readonly max?: number;
+  readonly filter?: readonly string[];
+}
 
 export const tailAction: Action<TailOptions> = async (options, patterns) => {
   const config = await loadPipelineConfig(options);

@@ -1,11 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { act, examples } from '../command.ts';
-
-export interface TailOptions {
-  readonly fromBeginning: boolean;
-  readonly max?: number;
-  readonly filter?: readonly string[];
-}
+import type { TailOptions } from './tail-action.ts';
 
 const collect = (value: string, values: readonly string[] = []): string[] => [...values, value];
 

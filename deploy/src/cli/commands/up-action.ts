@@ -10,7 +10,11 @@ import type { Action, CommonOptions } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { note, print, printJson } from '../output.ts';
 import { runForeground } from './start-action.ts';
-import type { UpOptions } from './up.ts';
+
+export interface UpOptions {
+  readonly detach: boolean;
+  readonly anyPorts: boolean;
+}
 
 export const upAction: Action<UpOptions> = (options) =>
   options.detach ? runDetached(options) : runForeground(options);

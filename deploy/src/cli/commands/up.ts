@@ -1,10 +1,6 @@
 import { Command } from 'commander';
 import { act, examples } from '../command.ts';
-
-export interface UpOptions {
-  readonly detach: boolean;
-  readonly anyPorts: boolean;
-}
+import type { UpOptions } from './up-action.ts';
 
 export function upCommand(): Command {
   const command = new Command('up')
