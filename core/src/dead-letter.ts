@@ -30,8 +30,15 @@ export interface Failure {
   readonly carriesValue?: boolean;
 }
 
+/** What its topic takes (4 MiB), less what the rest of a letter needs. */
+const MAX_BYTES = 3_900_000;
+
 /** The dead letter of a record: everything needed to understand it and to send it back where it came from. */
 export function deadLetterOf(record: InputRecord, failure: Failure): DeadLetter {
+  const value = (failure.carriesValue ?? true) ? record.value : null;
+  const item = failure.item?.bytes ?? null;
+  // A large item that is nearly the whole value is in there: a letter that its topic refuses would stop the partition.
+  const fits = (value?.length ?? 0) + (item?.length ?? 0) <= MAX_BYTES;
   return {
     stage: failure.stage,
     code: failure.code,
@@ -43,12 +50,12 @@ export function deadLetterOf(record: InputRecord, failure: Failure): DeadLetter 
     origin_partition: record.partition,
     origin_offset: record.offset,
     item_index: failure.item?.index ?? null,
-    item: failure.item?.bytes ?? null,
+    item: fits ? item : null,
     esp: failure.esp ?? null,
     source: failure.source ?? null,
     request_id: failure.requestId ?? null,
     key: record.key,
-    value: (failure.carriesValue ?? true) ? record.value : null,
+    value,
     headers: { ...record.headers },
   };
 }

@@ -22,6 +22,12 @@ export const ERROR_CODES = {
   KAFKA_PUBLISH_FAILED: 'The broker did not acknowledge in time.',
   STATE_RESTORE_FAILED: 'The changelog could not be read to its end.',
   STATE_UNUSABLE: 'The local store is corrupt or foreign; it is rebuilt from the changelog.',
+  NORMALIZE_HEADERS_UNREADABLE: 'A record of email.raw lacks the headers of a request.',
+  NORMALIZE_ESP_UNKNOWN: 'A record of email.raw names an ESP that has no adapter in this version.',
+  NORMALIZE_EVENT_INVALID: 'An event does not fit the schema of the internal topic.',
+  NORMALIZE_EVENT_TOO_LARGE: 'An event is larger than a record may be.',
+  EVENTS_EVENT_INVALID:
+    'An event has no usable id or recipient, or does not fit the schema of its type; the message says which.',
   EVENTS_RECORD_UNREADABLE: 'A record of the internal topic cannot be decoded.',
   SINK_RECORD_UNREADABLE: 'A record cannot be decoded by the sink.',
   SINK_UNAVAILABLE: 'The sink cannot work now; its partitions wait.',

@@ -9,6 +9,7 @@ export { type GroupCommitOptions, GroupCommitProducer } from './kafka/group-comm
 export * from './kafka/group-commit-transport.ts';
 export * from './kafka/group-lag.ts';
 export * from './kafka/reader.ts';
+export { requireTopics } from './kafka/require-topics.ts';
 export * from './kafka/sink/index.ts';
 export * from './kafka/topics-admin.ts';
 export {
@@ -23,3 +24,4 @@ export * from './metrics.ts';
 export * from './raw-record.ts';
 export * from './service-main.ts';
 export * from './sink.ts';
+export { type StartUpWait, whenThere } from './start-up.ts';

@@ -154,7 +154,12 @@ const events = section(
       .describe('Folder of the local stores. Losing it costs a restore, nothing else.'),
     softBounces: section(
       {
-        threshold: count(5, 'Consecutive soft bounces that suppress a recipient.'),
+        threshold: z
+          .int()
+          .min(1)
+          .max(32)
+          .default(5)
+          .describe('Consecutive soft bounces that suppress a recipient.'),
         windowDays: count(30, 'Days within which they must fall.'),
       },
       'When soft bounces suppress.',

@@ -20,7 +20,7 @@ export async function describeCluster(
     const { clusterId } = await admin.describeCluster();
     return { clusterId };
   } catch (cause) {
-    throw new PipelineError('KAFKA_UNREACHABLE', 'fatal', 'no broker answers', { cause });
+    throw new PipelineError('KAFKA_UNREACHABLE', 'retry', 'no broker answers', { cause });
   } finally {
     await admin.disconnect();
   }

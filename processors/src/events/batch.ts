@@ -9,8 +9,14 @@ import {
   type Suppression,
   topics,
 } from '@email-events/schemas';
-import { ID_BYTES, type Totals } from '../state/partition-store.ts';
-import { isTelling, learn, NO_STATE, type SoftBounceRule, suppressionChange } from './suppress.ts';
+import type { Totals } from '../state/partition-store.ts';
+import { isTelling, learn, NO_STATE, type SoftBounceRule, sizeOf, suppressionChange } from './suppress.ts';
+
+const EVENT_ID = /^[0-9a-f]{32}$/;
+/** Far beyond any address that mail can reach (320 octets); a key of any length would not fit every topic. */
+const MAX_KEY_LENGTH = 1_000;
+/** The topics of a recipient's state take 1 MiB: one record beyond that would stop the partition for good. */
+const MAX_STATE_BYTES = 900_000;
 
 /** What a batch asks of the state that was committed before it. */
 export interface KnownState {
@@ -59,21 +65,28 @@ export class Batch {
 
   add(record: InputRecord, event: EmailEvent): void {
     this.received++;
-    const id = Buffer.from(event.event_id, 'hex');
-    if (id.length !== ID_BYTES) {
+    if (!EVENT_ID.test(event.event_id)) {
       this.fail(record, event, 'the event id is not 32 hex digits');
       return;
     }
+    const id = Buffer.from(event.event_id, 'hex');
     if (this.newIds.has(event.event_id) || this.known.has(id)) {
       this.duplicates++;
       return;
     }
     const key = recipientKey(event.recipient);
+    if (key.length > MAX_KEY_LENGTH) {
+      this.fail(record, event, 'the recipient is longer than any address');
+      return;
+    }
     const value = this.encode(record, event);
     if (value === undefined) return;
+    if (key !== '' && isTelling(event) && !this.suppress(key, event)) {
+      this.fail(record, event, 'the recipient has more subscriptions than a record holds');
+      return;
+    }
     this.newIds.add(event.event_id);
     this.idBytes.push(id);
-    if (isTelling(event)) this.suppress(key, event);
     // An event without a recipient has no order to keep.
     this.typed.push({
       topic: topics.events(event.type),
@@ -123,15 +136,17 @@ export class Batch {
     }
   }
 
-  private suppress(key: string, event: EmailEvent): void {
-    if (key === '') return;
+  /** False if the state would grow too large to be kept. */
+  private suppress(key: string, event: EmailEvent): boolean {
     const before = this.recipients.get(key) ?? this.known.recipient(key) ?? NO_STATE;
     const after = learn(before, event);
-    if (after === before) return;
+    if (after === before) return true;
+    if (sizeOf(after) > MAX_STATE_BYTES) return false;
     this.recipients.set(key, after);
     const change = suppressionChange(key, before, after, event, this.settings.softBounces);
     // Only the newest state of a recipient matters to anyone; one record a transaction is enough.
     if (change) this.suppressions.set(key, change);
+    return true;
   }
 
   private fail(record: InputRecord, event: EmailEvent, message: string): void {

@@ -21,14 +21,16 @@ import {
   type Suppression,
   topics,
 } from '@email-events/schemas';
+import type { DeadLetterCounter } from '../dead-letters.ts';
 import {
-  discardStore,
   PartitionStore,
   type StateCodec,
   type StoreIdentity,
+  type StoreSize,
   type Totals,
 } from '../state/partition-store.ts';
 import { type ChangelogCodec, restore } from '../state/restore.ts';
+import { discardStore } from '../state/store-file.ts';
 import { Batch, type BatchFailure } from './batch.ts';
 import type { SoftBounceRule } from './suppress.ts';
 
@@ -46,14 +48,23 @@ export interface EventsContext {
   readonly changelogs: ChangelogCodec;
   readonly stateCodec: StateCodec;
   readonly clock: () => number;
-  /** Told the partition's totals whenever they change. */
-  readonly onTotals: (partition: number, totals: Totals) => void;
+  readonly deadLetters: DeadLetterCounter;
+  /** The stages that are open now, for whoever measures them. */
+  readonly openStages: Set<MeasuredStage>;
+  readonly onRestored: (restored: { partition: number; records: number; seconds: number }) => void;
+}
+
+/** What is told about a partition while this instance has it. */
+export interface MeasuredStage {
+  readonly partition: number;
+  readonly totals: Totals;
+  readonly size: StoreSize;
 }
 
 /** One partition of `events`: drop duplicates → update suppression → route, in memory; then all of it in one transaction. */
-export class EventsStage implements Stage {
+export class EventsStage implements Stage, MeasuredStage {
+  partition = 0;
   private readonly context: EventsContext;
-  private partition = 0;
   private store: PartitionStore | undefined;
 
   constructor(context: EventsContext) {
@@ -62,20 +73,23 @@ export class EventsStage implements Stage {
 
   async open(owned: OwnedPartition): Promise<void> {
     this.partition = owned.partition;
-    const path = `${this.context.stateDir}/${owned.partition}`;
-    try {
-      await this.openStore(path, owned);
-    } catch (error) {
-      if (!(error instanceof PipelineError) || error.code !== 'STATE_UNUSABLE') throw error;
-      await this.close();
-      discardStore(path);
-      await this.openStore(path, owned);
-    }
+    const started = performance.now();
+    const records = await this.openTrusted(owned);
+    const seconds = (performance.now() - started) / 1_000;
+    this.context.onRestored({ partition: owned.partition, records, seconds });
+    this.context.openStages.add(this);
+  }
+
+  get totals(): Totals {
+    return this.opened.totals;
+  }
+
+  get size(): StoreSize {
+    return this.opened.size;
   }
 
   async process(records: readonly InputRecord[]): Promise<Step> {
-    const { store, context } = this;
-    if (!store) throw new PipelineError('SERVICE_UNEXPECTED', 'fatal', 'the stage was not opened');
+    const { opened: store, context } = this;
     const { decoder, clock } = context;
     await decoder.load(records.flatMap(({ value }) => value ?? []));
     const now = clock();
@@ -95,16 +109,39 @@ export class EventsStage implements Stage {
   }
 
   async close(): Promise<void> {
-    await this.store?.close();
+    const { store } = this;
+    this.context.openStages.delete(this);
     this.store = undefined;
+    await store?.close();
+    if (store?.isDamaged) discardStore(this.path);
   }
 
-  private async openStore(path: string, owned: OwnedPartition): Promise<void> {
-    const { identity, windowMs, stateCodec, changelogs, onTotals } = this.context;
-    const store = new PartitionStore(path, { ...identity, partition: owned.partition }, windowMs, stateCodec);
-    this.store = store;
-    await restore(store, owned, changelogs);
-    onTotals(owned.partition, store.totals);
+  private get opened(): PartitionStore {
+    if (!this.store) throw new PipelineError('SERVICE_UNEXPECTED', 'fatal', 'the stage is not open');
+    return this.store;
+  }
+
+  private get path(): string {
+    return `${this.context.stateDir}/${this.partition}`;
+  }
+
+  /** A store that is of no use is made anew, from the changelog. Returns how many records were read from that. */
+  private async openTrusted(owned: OwnedPartition): Promise<number> {
+    try {
+      return await this.openStore(owned);
+    } catch (error) {
+      if (!(error instanceof PipelineError) || error.code !== 'STATE_UNUSABLE') throw error;
+      await this.close();
+      discardStore(this.path);
+      return this.openStore(owned);
+    }
+  }
+
+  private openStore(owned: OwnedPartition): Promise<number> {
+    const { identity, windowMs, stateCodec, changelogs, clock } = this.context;
+    const { partition } = owned;
+    this.store = new PartitionStore(this.path, { ...identity, partition }, windowMs, stateCodec);
+    return restore(this.store, owned, changelogs, clock());
   }
 
   private changelog(batch: Batch, store: PartitionStore, now: number): OutputRecord[] {
@@ -142,7 +179,7 @@ export class EventsStage implements Stage {
       ids: [{ seenAt, bytes: batch.ids }],
       recipients: batch.recipients,
     });
-    this.context.onTotals(this.partition, totals);
+    for (const { code } of batch.failures) this.context.deadLetters.inc({ stage: 'events', code });
   }
 
   private deadLetters(failures: readonly BatchFailure[], now: number): OutputRecord[] {

@@ -1,12 +1,12 @@
 import {
   describeCluster,
-  Gauge,
-  type Registry,
   type RunningService,
+  requireTopics,
   runStopSteps,
   type ServiceContext,
   startAdminServer,
   startTransactionalLoop,
+  whenThere,
 } from '@email-events/core';
 import {
   avroType,
@@ -15,36 +15,32 @@ import {
   type Encoder,
   EVENT_TYPES,
   type EventType,
+  eventTopics,
+  topicCatalogue,
   topics,
 } from '@email-events/schemas';
 import { registryOf } from '../registry.ts';
-import type { StateCodec, Totals } from '../state/partition-store.ts';
+import type { StateCodec } from '../state/partition-store.ts';
 import type { ChangelogCodec } from '../state/restore.ts';
 import { type EventsContext, EventsStage } from './events-stage.ts';
+import { measureEvents } from './measures.ts';
 
 const DAY_MS = 86_400_000;
 
+const TOPICS = [
+  topics.normalized,
+  topics.seen,
+  topics.recipientState,
+  ...eventTopics,
+  topics.suppressions,
+  topics.deadLetters,
+];
+
 /** `email.internal.normalized` → dedupe, suppress, route → `email.events.<type>` and `email.suppressions`. */
-export async function startEvents({ config, log, metrics }: ServiceContext): Promise<RunningService> {
-  const codec = new Codec(registryOf(config));
-  const { clusterId } = await describeCluster(config.kafka, 'events', log);
-  const { softBounces, stateDir } = config.events;
+export async function startEvents(service: ServiceContext): Promise<RunningService> {
+  const { config, log, metrics } = service;
   const groupId = `${config.kafka.groupPrefix}.events`;
-  const context: EventsContext = {
-    stateDir: `${stateDir}/${groupId}`,
-    identity: { clusterId, application: groupId },
-    windowMs: config.topics.retention.seenDays * DAY_MS,
-    softBounces: { threshold: softBounces.threshold, windowMs: softBounces.windowDays * DAY_MS },
-    deadLetterPartitions: config.topics.deadLetterPartitions,
-    decoder: codec.decoder('normalized'),
-    encoders: await typedEncoders(codec),
-    suppressionEncoder: await codec.encoder(topics.suppressions, 'suppression'),
-    deadLetterEncoder: await codec.encoder(topics.deadLetters, 'deadLetter'),
-    changelogs: await changelogCodec(codec),
-    stateCodec: recipientStateCodec(),
-    clock: Date.now,
-    onTotals: totalsGauge(metrics),
-  };
+  const context = await prepare(service, groupId);
   const loop = await startTransactionalLoop({
     kafka: config.kafka,
     name: 'events',
@@ -75,6 +71,35 @@ export async function startEvents({ config, log, metrics }: ServiceContext): Pro
   };
 }
 
+/** Everything a stage needs that has to be asked of others. */
+async function prepare({ config, log, metrics }: ServiceContext, groupId: string): Promise<EventsContext> {
+  const { softBounces, stateDir } = config.events;
+  const clusterId = await whenThere(
+    async () => {
+      await requireTopics(config.kafka, topicCatalogue(config.topics), TOPICS);
+      return (await describeCluster(config.kafka, 'events', log)).clusterId;
+    },
+    { log, what: 'kafka' },
+  );
+  const codec = new Codec(registryOf(config));
+  const encoders = await whenThere(() => typedEncoders(codec), { log, what: 'registry' });
+  return {
+    stateDir: `${stateDir}/${groupId}`,
+    identity: { clusterId, application: groupId },
+    windowMs: config.topics.retention.seenDays * DAY_MS,
+    softBounces: { threshold: softBounces.threshold, windowMs: softBounces.windowDays * DAY_MS },
+    deadLetterPartitions: config.topics.deadLetterPartitions,
+    decoder: codec.decoder('normalized'),
+    encoders,
+    suppressionEncoder: await codec.encoder(topics.suppressions, 'suppression'),
+    deadLetterEncoder: await codec.encoder(topics.deadLetters, 'deadLetter'),
+    changelogs: await changelogCodec(codec),
+    stateCodec: recipientStateCodec(),
+    clock: Date.now,
+    ...measureEvents(metrics),
+  };
+}
+
 async function typedEncoders(codec: Codec): Promise<EventsContext['encoders']> {
   const entries = await Promise.all(
     EVENT_TYPES.map(
@@ -98,20 +123,4 @@ async function changelogCodec(codec: Codec): Promise<ChangelogCodec> {
 function recipientStateCodec(): StateCodec {
   const type = avroType('recipientState');
   return { encode: (state) => type.toBuffer(state), decode: (bytes) => type.fromBuffer(bytes) };
-}
-
-/** Durable totals: they survive restarts with the state, so received = emitted + duplicate + dead_letter can be checked any time. */
-function totalsGauge(metrics: Registry): EventsContext['onTotals'] {
-  const gauge = new Gauge({
-    name: 'email_events_events_total',
-    help: 'Events by partition and result since the beginning of the partition.',
-    labelNames: ['partition', 'result'],
-    registers: [metrics],
-  });
-  return (partition: number, { received, emitted, duplicates, deadLettered }: Totals) => {
-    gauge.set({ partition, result: 'received' }, received);
-    gauge.set({ partition, result: 'emitted' }, emitted);
-    gauge.set({ partition, result: 'duplicate' }, duplicates);
-    gauge.set({ partition, result: 'dead_letter' }, deadLettered);
-  };
 }

@@ -13,8 +13,13 @@ export interface SoftBounceRule {
   readonly windowMs: number;
 }
 
-/** Soft bounces remembered per recipient: enough to see any run of the threshold, bounded for a mailbox that never recovers. */
-const SOFT_BOUNCES_KEPT = 32;
+/**
+ * Soft bounces remembered per recipient, so that a mailbox that never recovers stays bounded. That many without a
+ * delivery suppress whatever the rule: otherwise the run that suppressed could be forgotten, which would re-enable.
+ */
+export const SOFT_BOUNCES_KEPT = 32;
+/** Of what an ESP says about a bounce; all of it is in the typed event. */
+const MAX_DETAIL = 500;
 
 export const NO_STATE: RecipientState = {
   hard_bounce: null,
@@ -60,7 +65,11 @@ function learnBounce(state: RecipientState, event: EmailEvent): RecipientState {
     return hard_bounce === state.hard_bounce ? state : { ...state, hard_bounce };
   }
   if (event.bounce_class !== 'soft' || evidence.at <= (state.delivered_at ?? -Infinity)) return state;
+  // The dedupe window ends some day: an event that is replayed later must not count again.
+  if (state.soft_bounces.some(({ event_id }) => event_id === evidence.event_id)) return state;
   const soft_bounces = [...state.soft_bounces, evidence].sort(byTime).slice(-SOFT_BOUNCES_KEPT);
+  if (soft_bounces.length === state.soft_bounces.length && soft_bounces[0] === state.soft_bounces[0])
+    return state;
   return { ...state, soft_bounces };
 }
 
@@ -92,6 +101,13 @@ function learnSubscription(state: RecipientState, event: EmailEvent): RecipientS
   return { ...state, subscriptions };
 }
 
+/** Upper bound of what the state takes in a record, bytes. */
+export function sizeOf({ subscriptions, soft_bounces }: RecipientState): number {
+  const scopes = subscriptions.reduce((sum, { scope }) => sum + 3 * scope.length + MAX_EVIDENCE_BYTES, 0);
+  return scopes + (soft_bounces.length + 2) * MAX_EVIDENCE_BYTES;
+}
+const MAX_EVIDENCE_BYTES = 3 * MAX_DETAIL + 500;
+
 /** What the state means: the reasons that are active, in a fixed order. */
 export function reasonsOf(state: RecipientState, rule: SoftBounceRule): SuppressionReason[] {
   const reasons: SuppressionReason[] = [];
@@ -111,7 +127,7 @@ export function reasonsOf(state: RecipientState, rule: SoftBounceRule): Suppress
   return reasons;
 }
 
-/** The bounce that completes the first run of `threshold` within the window. */
+/** The bounce that completes the first run of `threshold` within the window; else the last of as many as are kept. */
 function suppressingSoftBounce(
   bounces: readonly Evidence[],
   { threshold, windowMs }: SoftBounceRule,
@@ -120,7 +136,7 @@ function suppressingSoftBounce(
     const [first, completing] = [bounces[last - threshold + 1], bounces[last]];
     if (first && completing && completing.at - first.at <= windowMs) return completing;
   }
-  return null;
+  return bounces[SOFT_BOUNCES_KEPT - 1] ?? null;
 }
 
 /** The record for email.suppressions if the event changed what is suppressed, else undefined. */
@@ -154,10 +170,18 @@ function sameReasons(a: readonly SuppressionReason[], b: readonly SuppressionRea
 }
 
 function evidenceOf({ occurred_at, esp, source, event_id }: EmailEvent, detail: string | null): Evidence {
-  return { at: occurred_at, esp, source, event_id, detail };
+  return { at: occurred_at, esp, source, event_id, detail: detail && shortened(detail) };
 }
 
-const byTime = (a: Evidence, b: Evidence) => a.at - b.at || (a.event_id < b.event_id ? -1 : 1);
+/** A character that is cut in two becomes a replacement character, since half of one is no text. */
+const shortened = (text: string) =>
+  text.length > MAX_DETAIL ? `${text.slice(0, MAX_DETAIL).toWellFormed()}…` : text;
+
+function byTime(a: Evidence, b: Evidence): number {
+  if (a.at !== b.at) return a.at - b.at;
+  if (a.event_id === b.event_id) return 0;
+  return a.event_id < b.event_id ? -1 : 1;
+}
 
 function earlier(known: Evidence | null, found: Evidence): Evidence {
   return known === null || byTime(found, known) < 0 ? found : known;

@@ -18,6 +18,7 @@ import {
   recipientKey,
   topics,
 } from '@email-events/schemas';
+import type { DeadLetterCounter } from '../dead-letters.ts';
 import { type NormalizeFailure, normalizeRecord } from './normalize-record.ts';
 
 /** What all partitions share. */
@@ -28,6 +29,7 @@ export interface NormalizeContext {
   readonly encoder: Encoder<NormalizedBatch>;
   readonly deadLetterEncoder: Encoder<DeadLetter>;
   readonly items: Counter<'result'>;
+  readonly deadLetters: DeadLetterCounter;
   readonly clock: () => number;
 }
 
@@ -48,13 +50,12 @@ export class NormalizeStage implements Stage {
 
   async process(records: readonly InputRecord[]): Promise<Step> {
     const byPartition = new Map<number, { event: EmailEvent; record: InputRecord }[]>();
-    const letters: DeadLetter[] = [];
+    const letters = new Letters(this.context.clock());
     let items = 0;
     for (const record of records) {
       const { events, failures, request } = normalizeRecord(record);
       for (const event of events) this.place(byPartition, event, record);
-      for (const [i, failure] of failures.entries())
-        letters.push(this.letter(record, failure, request, i === 0));
+      for (const failure of failures) letters.add(record, failure, request);
       items += events.length + failures.length;
     }
     const outputs: OutputRecord[] = [];
@@ -63,8 +64,8 @@ export class NormalizeStage implements Stage {
         outputs.push({ topic: topics.normalized, partition, key: null, value });
       }
     }
-    outputs.push(...letters.map((letter) => this.deadLetter(letter)));
-    return { outputs, committed: () => this.count(items - letters.length, letters.length) };
+    outputs.push(...letters.all.map((letter) => this.deadLetter(letter)));
+    return { outputs, committed: () => this.count(items, letters.all) };
   }
 
   async close(): Promise<void> {}
@@ -81,10 +82,7 @@ export class NormalizeStage implements Stage {
   }
 
   /** One value, or several where one would be too large. An event that cannot be encoded becomes a dead letter. */
-  private encode(
-    placed: readonly { event: EmailEvent; record: InputRecord }[],
-    letters: DeadLetter[],
-  ): Buffer[] {
+  private encode(placed: readonly { event: EmailEvent; record: InputRecord }[], letters: Letters): Buffer[] {
     const value = this.tryEncode(placed);
     const [first] = placed;
     if (
@@ -101,15 +99,8 @@ export class NormalizeStage implements Stage {
         ? ['NORMALIZE_EVENT_TOO_LARGE', 'the event exceeds what a record may hold']
         : ['NORMALIZE_EVENT_INVALID', 'the event does not fit the schema'];
       const { event, record } = first;
-      const failure = { code, message, item: { index: event.item_index, bytes: null } };
-      letters.push(
-        this.letter(
-          record,
-          failure,
-          { esp: event.esp, source: event.source, requestId: event.request_id },
-          true,
-        ),
-      );
+      const { esp, source, request_id: requestId, item_index: index } = event;
+      letters.add(record, { code, message, item: { index, bytes: null } }, { esp, source, requestId });
     }
     return [];
   }
@@ -123,21 +114,6 @@ export class NormalizeStage implements Stage {
     }
   }
 
-  private letter(
-    record: InputRecord,
-    failure: NormalizeFailure,
-    request: { esp: string; source: string; requestId: string } | undefined,
-    carriesValue: boolean,
-  ): DeadLetter {
-    return deadLetterOf(record, {
-      stage: 'normalize',
-      firstAt: this.context.clock(),
-      carriesValue,
-      ...failure,
-      ...request,
-    });
-  }
-
   private deadLetter(letter: DeadLetter): OutputRecord {
     const { deadLetterEncoder, deadLetterPartitions } = this.context;
     return {
@@ -148,8 +124,32 @@ export class NormalizeStage implements Stage {
     };
   }
 
-  private count(normalized: number, deadLetters: number): void {
-    this.context.items.inc({ result: 'normalized' }, normalized);
-    this.context.items.inc({ result: 'dead_letter' }, deadLetters);
+  private count(items: number, letters: readonly DeadLetter[]): void {
+    const { items: counter, deadLetters } = this.context;
+    counter.inc({ result: 'normalized' }, items - letters.length);
+    counter.inc({ result: 'dead_letter' }, letters.length);
+    for (const { stage, code } of letters) deadLetters.inc({ stage, code });
+  }
+}
+
+/** The dead letters of one transaction. The first of a record carries its value, the others only their item. */
+class Letters {
+  readonly all: DeadLetter[] = [];
+  private readonly records = new Set<InputRecord>();
+  private readonly now: number;
+
+  constructor(now: number) {
+    this.now = now;
+  }
+
+  add(
+    record: InputRecord,
+    failure: NormalizeFailure,
+    request: { esp: string; source: string; requestId: string } | undefined,
+  ): void {
+    const carriesValue = !this.records.has(record);
+    this.records.add(record);
+    const letter = { stage: 'normalize', firstAt: this.now, carriesValue, ...failure, ...request };
+    this.all.push(deadLetterOf(record, letter));
   }
 }

@@ -1,18 +1,31 @@
 import {
   Counter,
   type RunningService,
+  requireTopics,
   runStopSteps,
   type ServiceContext,
   startAdminServer,
   startTransactionalLoop,
+  whenThere,
 } from '@email-events/core';
-import { Codec, topics } from '@email-events/schemas';
+import { Codec, type NormalizedBatch, topicCatalogue, topics } from '@email-events/schemas';
+import { deadLetterCounter } from '../dead-letters.ts';
 import { registryOf } from '../registry.ts';
 import { NormalizeStage } from './normalize-stage.ts';
 
+const TOPICS = [topics.raw, topics.normalized, topics.deadLetters];
+
 /** `email.raw` → `email.internal.normalized`. */
 export async function startNormalize({ config, log, metrics }: ServiceContext): Promise<RunningService> {
+  await whenThere(() => requireTopics(config.kafka, topicCatalogue(config.topics), TOPICS), {
+    log,
+    what: 'kafka',
+  });
   const codec = new Codec(registryOf(config));
+  const encoder = await whenThere(() => codec.encoder<NormalizedBatch>(topics.normalized, 'normalized'), {
+    log,
+    what: 'registry',
+  });
   const items = new Counter({
     name: 'email_events_normalize_items_total',
     help: 'Events normalized and items dead-lettered.',
@@ -22,9 +35,10 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
   const context = {
     partitions: config.topics.partitions,
     deadLetterPartitions: config.topics.deadLetterPartitions,
-    encoder: await codec.encoder(topics.normalized, 'normalized'),
+    encoder,
     deadLetterEncoder: await codec.encoder(topics.deadLetters, 'deadLetter'),
     items,
+    deadLetters: deadLetterCounter(metrics),
     clock: Date.now,
   } as const;
   const loop = await startTransactionalLoop({

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { PipelineError } from '@email-events/core';
+import { mkdirSync, statSync } from 'node:fs';
 import type { RecipientState } from '@email-events/schemas';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { checkStoreFile, isStoreError, unusable } from './store-file.ts';
 
 /** Counts of events of a partition since its beginning. received = emitted + duplicates + deadLettered. */
 export interface Totals {
@@ -40,8 +40,15 @@ export interface StateCodec {
   decode(bytes: Buffer): RecipientState;
 }
 
+export interface StoreSize {
+  readonly ids: number;
+  readonly recipients: number;
+  /** Of the file, which LMDB reuses but never shrinks. */
+  readonly bytes: number;
+}
+
 export const ID_BYTES = 16;
-const FORMAT = 1;
+const FORMAT = 2;
 const NOTHING = Buffer.alloc(0);
 const NO_TOTALS: Totals = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0 };
 const NO_POSITIONS: Positions = { seen: -1, recipientState: -1 };
@@ -49,6 +56,8 @@ const NO_POSITIONS: Positions = { seen: -1, recipientState: -1 };
 interface Meta extends Positions {
   format: number;
   identity: StoreIdentity;
+  /** Buckets are numbered by it. */
+  windowMs: number;
   totals: Totals;
 }
 
@@ -57,6 +66,7 @@ interface Meta extends Positions {
  * Ids lie in one database per half window, so expiry drops a database and a look-up asks at most three.
  */
 export class PartitionStore {
+  private readonly file: string;
   private readonly root: RootDatabase;
   private readonly meta: Database<Meta, string>;
   private readonly recipients: Database<Buffer, string>;
@@ -67,24 +77,28 @@ export class PartitionStore {
   private readonly windowMs: number;
   private readonly codec: StateCodec;
   private state: Meta;
+  private damaged = false;
 
-  /** Throws STATE_UNUSABLE if the files are corrupt, of another format or of another pipeline. */
+  /** Throws STATE_UNUSABLE if the file is damaged, of another format, window or pipeline. */
   constructor(path: string, identity: StoreIdentity, windowMs: number, codec: StateCodec) {
     this.windowMs = windowMs;
     this.bucketMs = Math.ceil(windowMs / 2);
     this.codec = codec;
+    this.file = `${path}/store.mdb`;
     mkdirSync(path, { recursive: true });
-    this.root = open({ path: `${path}/store.mdb`, maxDbs: 32, noSubdir: true });
-    this.meta = this.root.openDB({ name: 'meta', encoding: 'json' });
-    this.recipients = this.root.openDB({ name: 'recipients', encoding: 'binary' });
-    this.state = this.meta.get('meta') ?? { format: FORMAT, identity, totals: NO_TOTALS, ...NO_POSITIONS };
-    if (this.state.format !== FORMAT || !sameIdentity(this.state.identity, identity)) {
+    checkStoreFile(this.file);
+    this.root = this.guarded(() => open({ path: this.file, maxDbs: 32, noSubdir: true }));
+    try {
+      this.meta = this.openDatabase('meta', 'json');
+      this.recipients = this.openDatabase('recipients', 'binary');
+      this.state = this.readMeta(identity);
+      for (const name of this.guarded(() => [...this.root.getKeys()])) {
+        const bucket = /^seen-(\d+)$/.exec(String(name))?.[1];
+        if (bucket !== undefined) this.bucket(Number(bucket));
+      }
+    } catch (error) {
       void this.root.close();
-      throw new PipelineError('STATE_UNUSABLE', 'retry', 'the store belongs to another pipeline or version');
-    }
-    for (const name of this.root.getKeys()) {
-      const bucket = /^seen-(\d+)$/.exec(String(name))?.[1];
-      if (bucket !== undefined) this.bucket(Number(bucket));
+      throw error;
     }
   }
 
@@ -97,13 +111,28 @@ export class PartitionStore {
     return this.state.totals;
   }
 
+  /** LMDB found damage: the files must go. Closing the stage that uses it discards them. */
+  get isDamaged(): boolean {
+    return this.damaged;
+  }
+
+  get size(): StoreSize {
+    return this.guarded(() => ({
+      ids: this.newestFirst.reduce((sum, bucket) => sum + entriesOf(bucket), 0),
+      recipients: entriesOf(this.recipients),
+      bytes: statSync(this.file).size,
+    }));
+  }
+
   has(id: Buffer): boolean {
-    for (const bucket of this.newestFirst) if (bucket.getBinaryFast(id) !== undefined) return true;
-    return false;
+    return this.guarded(() => {
+      for (const bucket of this.newestFirst) if (bucket.getBinaryFast(id) !== undefined) return true;
+      return false;
+    });
   }
 
   recipient(key: string): RecipientState | undefined {
-    const bytes = this.recipients.getBinary(storeKey(key));
+    const bytes = this.guarded(() => this.recipients.getBinary(storeKey(key)));
     return bytes && this.codec.decode(bytes);
   }
 
@@ -112,31 +141,79 @@ export class PartitionStore {
     const next: Meta = { ...this.state, ...change.to, totals: change.totals };
     // A database cannot be opened inside a transaction.
     for (const { seenAt } of change.ids) this.bucket(this.bucketOf(seenAt));
-    this.root.transactionSync(() => {
-      const stored = this.meta.get('meta') ?? NO_POSITIONS;
-      if (stored.seen !== change.from.seen || stored.recipientState !== change.from.recipientState) {
-        throw new PipelineError('STATE_UNUSABLE', 'retry', 'another process has written to the store');
-      }
-      for (const { seenAt, bytes } of change.ids) this.putIds(seenAt, bytes);
-      for (const [key, state] of change.recipients)
-        this.recipients.putSync(storeKey(key), this.codec.encode(state));
-      this.meta.putSync('meta', next);
-    });
+    this.guarded(() =>
+      this.root.transactionSync(() => {
+        const stored = this.meta.get('meta') ?? NO_POSITIONS;
+        if (stored.seen !== change.from.seen || stored.recipientState !== change.from.recipientState) {
+          throw unusable('another process has written to the store');
+        }
+        for (const { seenAt, bytes } of change.ids) this.putIds(seenAt, bytes);
+        for (const [key, state] of change.recipients)
+          this.recipients.putSync(storeKey(key), this.codec.encode(state));
+        this.meta.putSync('meta', next);
+      }),
+    );
     this.state = next;
   }
 
   /** Forgets ids whose window has passed. */
   expire(now: number): void {
     for (const [number, bucket] of this.buckets) {
-      if ((number + 1) * this.bucketMs + this.windowMs > now) continue;
-      bucket.dropSync();
+      if (!this.hasExpired(number, now)) continue;
+      this.guarded(() => bucket.dropSync());
       this.buckets.delete(number);
+      this.sortBuckets();
     }
-    this.sortBuckets();
+  }
+
+  /** Whether ids seen then would be forgotten by now. */
+  isExpired(seenAt: number, now: number): boolean {
+    return this.hasExpired(this.bucketOf(seenAt), now);
   }
 
   async close(): Promise<void> {
     await this.root.close();
+  }
+
+  private readMeta(identity: StoreIdentity): Meta {
+    const { windowMs } = this;
+    let found: Meta | undefined;
+    try {
+      found = this.guarded(() => this.meta.get('meta'));
+    } catch (error) {
+      if (error instanceof SyntaxError) throw unusable('the store does not say what it is', error);
+      throw error;
+    }
+    if (!found) return { format: FORMAT, identity, windowMs, totals: NO_TOTALS, ...NO_POSITIONS };
+    if (found.format !== FORMAT || !sameIdentity(found.identity, identity)) {
+      throw unusable('the store belongs to another pipeline or version');
+    }
+    if (found.windowMs !== windowMs) throw unusable('the store was made for another dedupe window');
+    return found;
+  }
+
+  private openDatabase<V, K extends string | Buffer>(
+    name: string,
+    encoding: 'json' | 'binary',
+    keyEncoding?: 'binary',
+  ): Database<V, K> {
+    return this.guarded(() =>
+      this.root.openDB<V, K>({ name, encoding, ...(keyEncoding ? { keyEncoding } : {}) }),
+    );
+  }
+
+  private guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      this.damaged = true;
+      throw unusable('the store cannot be read or written', error);
+    }
+  }
+
+  private hasExpired(bucket: number, now: number): boolean {
+    return (bucket + 1) * this.bucketMs + this.windowMs <= now;
   }
 
   private putIds(seenAt: number, bytes: Buffer): void {
@@ -153,11 +230,7 @@ export class PartitionStore {
   private bucket(number: number): Database<Buffer, Buffer> {
     const known = this.buckets.get(number);
     if (known) return known;
-    const bucket: Database<Buffer, Buffer> = this.root.openDB({
-      name: `seen-${number}`,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-    });
+    const bucket = this.openDatabase<Buffer, Buffer>(`seen-${number}`, 'binary', 'binary');
     this.buckets.set(number, bucket);
     this.sortBuckets();
     return bucket;
@@ -168,13 +241,11 @@ export class PartitionStore {
   }
 }
 
-/** Deletes a store that cannot be trusted; the changelog rebuilds it. */
-export function discardStore(path: string): void {
-  if (existsSync(path)) rmSync(path, { recursive: true, force: true });
-}
+const entriesOf = (database: { getStats(): object }): number =>
+  (database.getStats() as { entryCount?: number }).entryCount ?? 0;
 
 const sameIdentity = (a: StoreIdentity, b: StoreIdentity) =>
-  a.clusterId === b.clusterId && a.application === b.application && a.partition === b.partition;
+  a?.clusterId === b.clusterId && a.application === b.application && a.partition === b.partition;
 
 /** LMDB keys are limited to 1978 bytes; what claims to be an address may be longer. */
 const storeKey = (key: string) => (key.length > 480 ? `sha256 ${hash('sha256', key)}` : key);

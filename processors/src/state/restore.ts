@@ -19,19 +19,22 @@ export interface ChangelogCodec {
   };
 }
 
-const BARRIER_KEY = '__barrier';
+/** Recipient keys are lower case, so compaction cannot take this for one. */
+const BARRIER_KEY = '__BARRIER';
 /** Records applied to the store at a time while it is restored. */
 const CHUNK_RECORDS = 500;
 
 /**
  * Brings the store up to the end of its changelogs. The end is marked by a barrier record of our own, written after
  * earlier owners were fenced: nothing can come before it any more, and reading up to it leaves nothing out.
+ * Returns the number of records read.
  */
 export async function restore(
   store: PartitionStore,
   owned: OwnedPartition,
   codec: ChangelogCodec,
-): Promise<void> {
+  now: number,
+): Promise<number> {
   const barrier = randomUUID();
   const lastOffset = await owned.write(barrierRecords(barrier, owned.partition, codec));
   const ends = {
@@ -45,11 +48,14 @@ export async function restore(
       'the store is ahead of its changelog: it mirrors another topic',
     );
   }
-  if (!isUpToDate(store.positions.seen, ends.seen)) await restoreSeen(store, owned, codec, barrier);
+  let read = 0;
+  if (!isUpToDate(store.positions.seen, ends.seen))
+    read += await restoreSeen(store, owned, codec, barrier, now);
   if (!isUpToDate(store.positions.recipientState, ends.recipientState)) {
-    await restoreRecipients(store, owned, codec, barrier);
+    read += await restoreRecipients(store, owned, codec, barrier);
   }
   store.apply({ ...unchanged(store), to: ends });
+  return read;
 }
 
 /**
@@ -85,17 +91,20 @@ async function restoreSeen(
   owned: OwnedPartition,
   { seen: { decoder } }: ChangelogCodec,
   barrier: string,
-): Promise<void> {
+  now: number,
+): Promise<number> {
   let ids: { seenAt: number; bytes: Buffer }[] = [];
   let totals: Totals = store.totals;
   const flush = (position: number) => {
     store.apply({ ...unchanged(store), to: { ...store.positions, seen: position }, totals, ids });
     ids = [];
   };
-  await readDecoded(owned, topics.seen, store.positions.seen + 1, decoder, (record, batch) => {
+  return readDecoded(owned, topics.seen, store.positions.seen + 1, decoder, (record, batch) => {
     if (batch.barrier === null) {
       totals = totalsOf(batch);
-      if (batch.ids.length > 0) ids.push({ seenAt: batch.seen_at, bytes: batch.ids });
+      // Retention deletes whole segments, so the topic may hold ids from long before the window.
+      if (batch.ids.length > 0 && !store.isExpired(batch.seen_at, now))
+        ids.push({ seenAt: batch.seen_at, bytes: batch.ids });
     }
     const last = batch.barrier === barrier;
     if (last || ids.length >= CHUNK_RECORDS) flush(record.offset);
@@ -108,10 +117,10 @@ async function restoreRecipients(
   owned: OwnedPartition,
   { recipientState: { decoder } }: ChangelogCodec,
   barrier: string,
-): Promise<void> {
+): Promise<number> {
   let recipients = new Map<string, RecipientState>();
   const from = store.positions.recipientState + 1;
-  await readDecoded(owned, topics.recipientState, from, decoder, (record, state) => {
+  return readDecoded(owned, topics.recipientState, from, decoder, (record, state) => {
     if (state.barrier === null && record.key) recipients.set(record.key.toString(), state);
     const last = state.barrier === barrier;
     if (last || recipients.size >= CHUNK_RECORDS) {
@@ -132,11 +141,14 @@ async function readDecoded<T>(
   fromOffset: number,
   decoder: Decoder<T>,
   onValue: (record: InputRecord, value: T) => boolean,
-): Promise<void> {
+): Promise<number> {
+  let read = 0;
   await owned.read(topic, owned.partition, fromOffset, async (records) => {
     await decoder.load(records.flatMap(({ value }) => value ?? []));
+    read += records.length;
     return records.some((record) => record.value !== null && onValue(record, decoder.decode(record.value)));
   });
+  return read;
 }
 
 export function totalsOf(batch: SeenBatch): Totals {

@@ -1,5 +1,6 @@
 import type { Admin, Kafka, Producer, RecordMetadata, Transaction } from 'kafkajs';
 import type { InputRecord } from '../../dead-letter.ts';
+import { PipelineError } from '../../errors.ts';
 import { readPartition } from './partition-reader.ts';
 import { roundsOf } from './rounds.ts';
 import type { LastOffset, OutputRecord, Stage } from './stage.ts';
@@ -24,6 +25,8 @@ export class Lane {
   private readonly options: LaneOptions;
   private readonly producer: Producer;
   private position = 0;
+  private turn: Promise<unknown> = Promise.resolve();
+  private usable = true;
 
   constructor(options: LaneOptions) {
     this.options = options;
@@ -53,9 +56,31 @@ export class Lane {
 
   /**
    * Records that an earlier owner already committed are left out: the consumer may have been told its position
-   * before that owner's last transaction ended. `nextOffset` is where the next batch begins.
+   * before that owner's last transaction ended. `nextOffset` is where the next batch begins; without fresh records
+   * only that is committed.
    */
-  async process(records: readonly InputRecord[], nextOffset: number): Promise<void> {
+  process(records: readonly InputRecord[], nextOffset: number): Promise<void> {
+    return this.inTurn(async () => {
+      if (!this.usable) throw new PipelineError('KAFKA_FENCED', 'retry', 'the lane was let go of');
+      try {
+        await this.commit(records, nextOffset);
+      } catch (error) {
+        this.usable = false;
+        throw error;
+      }
+    });
+  }
+
+  /** Lets a batch under way end first, since it works on the stage's files. */
+  async close(): Promise<void> {
+    await this.inTurn(async () => {
+      this.usable = false;
+      await this.options.stage.close();
+      await this.producer.disconnect();
+    });
+  }
+
+  private async commit(records: readonly InputRecord[], nextOffset: number): Promise<void> {
     const fresh = records.filter(({ offset }) => offset >= this.position);
     if (nextOffset <= this.position) return;
     const { stage, groupId, topic, partition } = this.options;
@@ -72,9 +97,14 @@ export class Lane {
     await step.committed?.(lastOffset);
   }
 
-  async close(): Promise<void> {
-    await this.options.stage.close();
-    await this.producer.disconnect();
+  /**
+   * One thing at a time. kafkajs joins the group again without waiting for every batch, so one may still be under way
+   * when its partition is taken away or its records are handed over a second time.
+   */
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const mine = this.turn.then(work);
+    this.turn = mine.catch(() => {});
+    return mine;
   }
 
   /** kafkajs asks for the producer id, which fences, when the first transaction begins; an empty one costs nothing more. */

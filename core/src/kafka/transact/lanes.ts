@@ -37,6 +37,11 @@ export class Lanes {
     return opened;
   }
 
+  /** The partition's lane if there is one: unlike `get` it opens none, which would fence whoever has the partition. */
+  existing(partition: number): Promise<Lane> | undefined {
+    return this.open.get(partition);
+  }
+
   drop(partition: number): Promise<void> {
     const lane = this.open.get(partition);
     if (!lane) return this.closing.get(partition) ?? Promise.resolve();
@@ -49,8 +54,10 @@ export class Lanes {
     return closed;
   }
 
+  /** Also waits for lanes that are closing already. */
   async closeAll(): Promise<void> {
-    await Promise.all([...this.open.keys()].map((partition) => this.drop(partition)));
+    const closing = [...this.closing.values()];
+    await Promise.all([...closing, ...[...this.open.keys()].map((partition) => this.drop(partition))]);
   }
 
   private async openAfter(partition: number, closed: Promise<void> | undefined): Promise<Lane> {

@@ -4,11 +4,13 @@ import type { PipelineConfig } from '../../config/index.ts';
 import type { InputRecord } from '../../dead-letter.ts';
 import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { Counter, Gauge, Histogram, type Registry } from '../../metrics.ts';
+import type { Registry } from '../../metrics.ts';
 import { createKafka } from '../client.ts';
 import { inputRecordOf } from '../input-record.ts';
+import { IdleCommits } from './idle-commits.ts';
 import { Lane } from './lane.ts';
 import { isFatal, isFenced, Lanes } from './lanes.ts';
+import { LoopMeasures } from './measures.ts';
 import type { Stage } from './stage.ts';
 
 export interface TransactionalLoopOptions {
@@ -56,10 +58,14 @@ class Loop implements TransactionalLoop {
   private readonly admin: Admin;
   private readonly consumer: Consumer;
   private readonly lanes: Lanes;
-  private readonly measures: ReturnType<typeof createMeasures>;
+  private readonly measures: LoopMeasures;
+  private readonly idle = new IdleCommits((partition, nextOffset) => this.commitIdle(partition, nextOffset));
   private readonly finished = Promise.withResolvers<void>();
   private stopping = false;
+  /** What keeps the consumer, or one of its partitions, from working. */
   private problem: string | undefined = 'KAFKA_NOT_JOINED';
+  private readonly problems = new Map<number, string>();
+  private assigned: readonly number[] = [];
 
   constructor(options: TransactionalLoopOptions) {
     this.options = options;
@@ -75,7 +81,7 @@ class Loop implements TransactionalLoop {
       retry: { restartOnFailure: async () => !this.stopping },
     });
     this.lanes = new Lanes((partition) => this.makeLane(partition), log);
-    this.measures = createMeasures(options.metrics);
+    this.measures = new LoopMeasures(options.metrics, options.topic);
     this.finished.promise.catch(() => {});
   }
 
@@ -85,15 +91,16 @@ class Loop implements TransactionalLoop {
 
   async start(): Promise<void> {
     const { topic, concurrency } = this.options;
-    const { GROUP_JOIN, CRASH } = this.consumer.events;
-    this.consumer.on(GROUP_JOIN, ({ payload }) => {
-      this.problem = undefined;
-      this.lanes.assign(payload.memberAssignment[topic] ?? []);
-    });
+    const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = this.consumer.events;
+    this.consumer.on(GROUP_JOIN, ({ payload }) => this.assign(payload.memberAssignment[topic] ?? []));
     this.consumer.on(CRASH, ({ payload }) => {
       this.problem = codeOf(payload.error);
       this.options.log.warn({ code: this.problem, restart: payload.restart }, 'the consumer crashed');
       if (!payload.restart && !this.stopping) this.finished.reject(payload.error);
+    });
+    // Fetches that hold nothing but transaction markers never get to eachBatch.
+    this.consumer.on(END_BATCH_PROCESS, ({ payload: { batchSize, partition, lastOffset } }) => {
+      if (batchSize === 0) this.idle.passed(partition, Number(lastOffset) + 1);
     });
     await this.admin.connect();
     await this.consumer.connect();
@@ -107,16 +114,29 @@ class Loop implements TransactionalLoop {
   }
 
   readiness(): string | undefined {
-    return this.problem;
+    return this.problem ?? this.problems.values().next().value;
   }
 
   async stop(): Promise<void> {
     if (this.stopping) return this.finished.promise.catch(() => {});
     this.stopping = true;
+    this.idle.forgetAll();
     await this.consumer.stop();
     await this.lanes.closeAll();
     await Promise.all([this.consumer.disconnect(), this.admin.disconnect()]);
     this.finished.resolve();
+  }
+
+  private assign(partitions: readonly number[]): void {
+    this.problem = undefined;
+    for (const partition of this.assigned) {
+      if (partitions.includes(partition)) continue;
+      this.problems.delete(partition);
+      this.idle.forget(partition);
+      this.measures.forget(partition);
+    }
+    this.assigned = partitions;
+    this.lanes.assign(partitions);
   }
 
   private makeLane(partition: number): Lane {
@@ -138,18 +158,14 @@ class Loop implements TransactionalLoop {
     const records = batch.messages.map((message) => inputRecordOf(batch, message));
     const nextOffset = Number(batch.lastOffset()) + 1;
     const started = performance.now();
+    this.idle.forget(batch.partition);
+    const owned = () => isRunning() && !isStale() && this.assigned.includes(batch.partition);
     // Not resolved unless done: the next owner reads it again, and leaves out what was committed after all.
-    const done = await this.tryUntilDone(payload, records, nextOffset, () => isRunning() && !isStale());
-    if (!done) return;
-    this.problem = undefined;
+    if (!(await this.tryUntilDone(payload, records, nextOffset, owned))) return;
+    this.problems.delete(batch.partition);
     resolveOffset(batch.messages.at(-1)?.offset ?? batch.lastOffset());
-    this.measures.observe(
-      this.options.topic,
-      batch.partition,
-      records.length,
-      Number(batch.highWatermark) - nextOffset,
-      started,
-    );
+    this.measures.committed(records.length, started);
+    this.measures.behind(batch.partition, Number(batch.highWatermark) - nextOffset);
     await heartbeat();
   }
 
@@ -182,13 +198,12 @@ class Loop implements TransactionalLoop {
     const { log, topic } = this.options;
     const code = codeOf(error);
     this.measures.failures.inc({ code });
+    this.problems.set(partition, code);
     await this.lanes.drop(partition);
     if (isFatal(error)) {
-      this.problem = code;
       this.finished.reject(error);
       throw error;
     }
-    this.problem = code;
     log.warn({ code, topic, partition, attempt, err: error }, 'a transaction failed and is tried again');
     // Who was fenced may have lost the partition without knowing: only a heartbeat that the group accepts says it has not.
     const waitMs = isFenced(error)
@@ -197,9 +212,27 @@ class Loop implements TransactionalLoop {
     await keepAlive(heartbeat, () => pause(waitMs));
     await heartbeat();
   }
+
+  /** Best effort: the next batch, or the next marker, commits it as well. */
+  private async commitIdle(partition: number, nextOffset: number): Promise<void> {
+    try {
+      const lane = await this.lanes.existing(partition);
+      if (!lane || this.stopping) return;
+      await lane.process([], nextOffset);
+      this.measures.behind(partition, 0);
+    } catch (error) {
+      const code = codeOf(error);
+      this.measures.failures.inc({ code });
+      this.options.log.debug({ code, topic: this.options.topic, partition }, 'an idle commit failed');
+      await this.lanes.drop(partition);
+    }
+  }
 }
 
-/** Heartbeats while the work goes on. A rebalance that shows up meanwhile is thrown after the work is done. */
+/**
+ * Heartbeats while the work goes on. A heartbeat that the group refuses does not end work that succeeds, since a commit
+ * is a commit: the next heartbeat is refused as well.
+ */
 async function keepAlive<T>(heartbeat: () => Promise<void>, work: () => Promise<T>): Promise<T> {
   let refused: unknown;
   const timer = setInterval(() => {
@@ -214,39 +247,4 @@ async function keepAlive<T>(heartbeat: () => Promise<void>, work: () => Promise<
   } finally {
     clearInterval(timer);
   }
-}
-
-function createMeasures(registry: Registry) {
-  const registers = [registry];
-  const lag = new Gauge({
-    name: 'email_events_consumer_lag',
-    help: 'Offsets between the last committed batch and the end of the partition.',
-    labelNames: ['topic', 'partition'],
-    registers,
-  });
-  const duration = new Histogram({
-    name: 'email_events_transaction_seconds',
-    help: 'Time from a batch of records to its committed transaction.',
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
-    registers,
-  });
-  const records = new Counter({
-    name: 'email_events_consumed_records_total',
-    help: 'Records consumed and committed.',
-    registers,
-  });
-  const failures = new Counter({
-    name: 'email_events_transaction_failures_total',
-    help: 'Transactions that failed and were tried again, by code.',
-    labelNames: ['code'],
-    registers,
-  });
-  return {
-    failures,
-    observe(topic: string, partition: number, count: number, behind: number, startedMs: number): void {
-      lag.set({ topic, partition }, Math.max(0, behind));
-      duration.observe((performance.now() - startedMs) / 1_000);
-      records.inc(count);
-    },
-  };
 }

@@ -1,0 +1,188 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { InputRecord } from '../../dead-letter.ts';
+import { Lane } from './lane.ts';
+import { isFenced } from './lanes.ts';
+import type { OwnedPartition, Stage, Step } from './stage.ts';
+import { MemoryClient } from './testing/memory-client.ts';
+import { MemoryKafka } from './testing/memory-kafka.ts';
+
+const GROUP = 'group';
+let kafka: MemoryKafka;
+beforeEach(() => {
+  kafka = new MemoryKafka();
+});
+
+/** Copies its input and remembers what was committed. */
+class CopyStage implements Stage {
+  readonly committed: (number | undefined)[] = [];
+  closed = false;
+  onOpen: (owned: OwnedPartition) => Promise<void> = async () => {};
+  during: () => Promise<void> = async () => {};
+
+  open(owned: OwnedPartition): Promise<void> {
+    return this.onOpen(owned);
+  }
+
+  async process(records: readonly InputRecord[]): Promise<Step> {
+    await this.during();
+    if (this.closed) throw new Error('closed while it was at work');
+    return {
+      outputs: records.map(({ value }) => ({ topic: 'out', partition: 0, key: null, value })),
+      committed: (lastOffset) => {
+        this.committed.push(lastOffset('out', 0));
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+async function openLane({ stage = new CopyStage(), client = new MemoryClient(kafka) } = {}) {
+  const lane = new Lane({
+    kafka: client.asKafka(),
+    admin: client.asKafka().admin(),
+    groupId: GROUP,
+    topic: 'in',
+    partition: 0,
+    stage,
+    transactionTimeoutMs: 1_000,
+    restoreIdleMs: 1_000,
+  });
+  await lane.open();
+  return { lane, stage, client };
+}
+
+const produce = (...texts: string[]) => {
+  for (const text of texts) kafka.produce('in', 0, { value: Buffer.from(text) });
+};
+const input = (from = 0) => kafka.committed('in', 0, from);
+const output = () => kafka.committed('out', 0).map(({ value }) => String(value));
+const committed = () => kafka.committedOffset(GROUP, 'in', 0);
+
+test('outputs and offset are committed together, then the stage is told where its records are', async () => {
+  produce('a', 'b');
+  const { lane, stage } = await openLane();
+  await lane.process(input(), 2);
+  expect(output()).toEqual(['a', 'b']);
+  expect(committed()).toBe(2);
+  expect(stage.committed).toEqual([1]);
+  produce('c');
+  await lane.process(input(2), 3);
+  // Behind the marker of the first transaction.
+  expect(stage.committed).toEqual([1, 3]);
+});
+
+test.each(['send', 'offsets', 'commit'] as const)('a failure at %s leaves nothing behind', async (moment) => {
+  produce('a');
+  const { lane, stage, client } = await openLane();
+  client.interfere = (at) => {
+    if (at === moment) throw new Error('broken');
+  };
+  await expect(lane.process(input(), 1)).rejects.toThrow('broken');
+  expect(output()).toEqual([]);
+  expect(committed()).toBe(-1);
+  expect(stage.committed).toEqual([]);
+  // It may not know what became of its transaction, so it is not used again.
+  client.interfere = () => {};
+  await expect(lane.process(input(), 1)).rejects.toMatchObject({ code: 'KAFKA_FENCED' });
+
+  const next = await openLane();
+  await next.lane.process(input(), 1);
+  expect(output()).toEqual(['a']);
+});
+
+test('a commit whose answer is lost is not repeated', async () => {
+  produce('a', 'b');
+  const first = await openLane();
+  first.client.interfere = (at) => {
+    if (at === 'committed') throw new Error('no answer');
+  };
+  await expect(first.lane.process(input().slice(0, 1), 1)).rejects.toThrow('no answer');
+  const { lane } = await openLane();
+  await lane.process(input(), 2);
+  expect(output()).toEqual(['a', 'b']);
+});
+
+test('a new lane fences the old one, whatever that one does afterwards', async () => {
+  produce('a', 'b');
+  const zombie = await openLane();
+  await zombie.lane.process(input().slice(0, 1), 1);
+  const owner = await openLane();
+  const late = zombie.lane.process(input(1), 2);
+  await owner.lane.process(input(), 2);
+  await expect(late).rejects.toSatisfy(isFenced);
+  expect(output()).toEqual(['a', 'b']);
+});
+
+test('a process that dies inside a transaction does not hold up its successor', async () => {
+  produce('a');
+  const dead = await openLane();
+  dead.client.interfere = (at) => {
+    if (at === 'commit') dead.client.kill();
+  };
+  void dead.lane.process(input(), 1);
+  dead.client.interfere('commit');
+  const { lane } = await openLane();
+  await lane.process(input(), 1);
+  expect(output()).toEqual(['a']);
+});
+
+test('a batch without fresh records commits its end only', async () => {
+  produce('a');
+  const { lane, stage } = await openLane();
+  await lane.process(input(), 1);
+  await lane.process([], 5);
+  expect(committed()).toBe(5);
+  await lane.process(input(), 3);
+  expect(committed()).toBe(5);
+  expect(stage.committed).toEqual([0]);
+});
+
+test('batches are processed one at a time, and the one that comes twice once', async () => {
+  produce('a', 'b');
+  const { lane, stage } = await openLane();
+  let atWork = 0;
+  stage.during = async () => {
+    atWork++;
+    await new Promise(setImmediate);
+    expect(atWork).toBe(1);
+    atWork--;
+  };
+  await Promise.all([lane.process(input(), 2), lane.process(input(), 2)]);
+  expect(output()).toEqual(['a', 'b']);
+});
+
+test('closing waits for the batch under way, and nothing is processed after it', async () => {
+  produce('a', 'b');
+  const { lane, stage } = await openLane();
+  stage.during = () => new Promise(setImmediate);
+  const underWay = lane.process(input().slice(0, 1), 1);
+  const closing = lane.close();
+  await expect(lane.process(input(), 2)).rejects.toMatchObject({ code: 'KAFKA_FENCED' });
+  await underWay;
+  await closing;
+  expect(stage.closed).toBe(true);
+  expect(output()).toEqual(['a']);
+});
+
+test('while it opens a stage writes and reads back what it wrote, after everything earlier', async () => {
+  const first = await openLane();
+  await first.stage.onOpen({} as OwnedPartition);
+  kafka.produce('log', 0, { value: Buffer.from('old') });
+  const stage = new CopyStage();
+  const seen: string[] = [];
+  stage.onOpen = async (owned) => {
+    const value = Buffer.from('barrier');
+    const lastOffset = await owned.write([{ topic: 'log', partition: 0, key: null, value }]);
+    expect(lastOffset('log', 0)).toBe(1);
+    expect(lastOffset('log', 1)).toBeUndefined();
+    await owned.read('log', 0, 0, (records) => {
+      seen.push(...records.map((record) => String(record.value)));
+      return seen.includes('barrier');
+    });
+  };
+  await openLane({ stage });
+  expect(seen).toEqual(['old', 'barrier']);
+});

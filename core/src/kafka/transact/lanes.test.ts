@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import { PipelineError } from '../../errors.ts';
+import { createLogger } from '../../log.ts';
+import type { Lane } from './lane.ts';
+import { isFatal, isFenced, Lanes } from './lanes.ts';
+
+class FakeLane {
+  readonly partition: number;
+  readonly id: number;
+  private readonly events: string[];
+  private readonly gate: { open?: Promise<void>; close?: Promise<void> };
+
+  constructor(partition: number, id: number, events: string[], gate: FakeLane['gate']) {
+    this.partition = partition;
+    this.id = id;
+    this.events = events;
+    this.gate = gate;
+  }
+
+  async open(): Promise<void> {
+    await this.gate.open;
+    this.events.push(`open ${this.partition}#${this.id}`);
+  }
+
+  async close(): Promise<void> {
+    await this.gate.close;
+    this.events.push(`close ${this.partition}#${this.id}`);
+  }
+}
+
+function lanes(gates: { open?: Promise<void>; close?: Promise<void> }[] = []) {
+  const events: string[] = [];
+  let made = 0;
+  const all = new Lanes(
+    (partition) => {
+      const gate = gates[made] ?? {};
+      return new FakeLane(partition, made++, events, gate) as unknown as Lane;
+    },
+    createLogger('test', 'silent'),
+  );
+  return { all, events };
+}
+
+test('an assignment opens what is new, keeps what stays and closes what is gone', async () => {
+  const { all, events } = lanes();
+  all.assign([0, 1]);
+  const [first, second] = await Promise.all([all.get(0), all.get(1)]);
+  all.assign([1, 2]);
+  expect(await all.get(1)).toBe(second);
+  await all.get(2);
+  await all.closeAll();
+  expect(events).toContain('close 0#0');
+  expect(events.filter((event) => event.startsWith('open'))).toEqual(['open 0#0', 'open 1#1', 'open 2#2']);
+  expect(first).not.toBe(second);
+});
+
+test('a partition that comes back waits until its old lane let go', async () => {
+  const closing = Promise.withResolvers<void>();
+  const { all, events } = lanes([{ close: closing.promise }]);
+  await all.get(0);
+  all.assign([]);
+  all.assign([0]);
+  const reopened = all.get(0);
+  await new Promise(setImmediate);
+  expect(events).toEqual(['open 0#0']);
+  closing.resolve();
+  await reopened;
+  expect(events).toEqual(['open 0#0', 'close 0#0', 'open 0#1']);
+});
+
+test('a lane that does not open is closed, and the next one is asked', async () => {
+  const { all, events } = lanes([{ open: Promise.reject(new Error('no')) }]);
+  all.assign([0]);
+  await expect(all.get(0)).rejects.toThrow('no');
+  await all.drop(0);
+  expect(await all.get(0)).toMatchObject({ id: 1 });
+  expect(events).toEqual(['close 0#0', 'open 0#1']);
+});
+
+test('the end waits for lanes that were let go of before', async () => {
+  const closing = Promise.withResolvers<void>();
+  const { all } = lanes([{ close: closing.promise }]);
+  await all.get(0);
+  all.assign([]);
+  let ended = false;
+  const end = all.closeAll().then(() => {
+    ended = true;
+  });
+  await new Promise(setImmediate);
+  expect(ended).toBe(false);
+  closing.resolve();
+  await end;
+});
+
+test('asking for an existing lane opens none', async () => {
+  const { all, events } = lanes();
+  expect(all.existing(0)).toBeUndefined();
+  const lane = await all.get(0);
+  expect(await all.existing(0)).toBe(lane);
+  await all.drop(0);
+  expect(all.existing(0)).toBeUndefined();
+  expect(events).toEqual(['open 0#0', 'close 0#0']);
+});
+
+test('errors are told apart by code', () => {
+  expect(isFenced(Object.assign(new Error(), { type: 'INVALID_PRODUCER_EPOCH', code: 47 }))).toBe(true);
+  expect(isFenced(new PipelineError('KAFKA_FENCED', 'retry', ''))).toBe(true);
+  expect(isFenced(new Error('INVALID_PRODUCER_EPOCH'))).toBe(false);
+  expect(isFatal(new PipelineError('SERVICE_UNEXPECTED', 'fatal', ''))).toBe(true);
+  expect(isFatal(new PipelineError('STATE_UNUSABLE', 'retry', ''))).toBe(false);
+  expect(isFatal(new Error())).toBe(false);
+});

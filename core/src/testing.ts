@@ -1,0 +1,3 @@
+export { Lane, type LaneOptions } from './kafka/transact/lane.ts';
+export { MemoryClient, type Moment } from './kafka/transact/testing/memory-client.ts';
+export { MemoryKafka, type MemoryMessage } from './kafka/transact/testing/memory-kafka.ts';

@@ -1,0 +1,82 @@
+import { Counter, Gauge, Histogram, type Registry } from '@email-events/core';
+import { deadLetterCounter } from '../dead-letters.ts';
+import type { EventsContext, MeasuredStage } from './events-stage.ts';
+
+/**
+ * What `events` tells about the partitions it has. Read off the stages when somebody asks, so that a partition is
+ * reported by the instance that has it and by no other: sums over instances are right.
+ */
+export function measureEvents(
+  metrics: Registry,
+): Pick<EventsContext, 'openStages' | 'onRestored' | 'deadLetters'> {
+  const openStages = new Set<MeasuredStage>();
+  gaugeOf(metrics, openStages, {
+    name: 'email_events_events_total',
+    help: 'Events by partition and result since the beginning of the partition: received = emitted + duplicate + dead_letter.',
+    labels: ['result'],
+    read: ({ totals: { received, emitted, duplicates, deadLettered } }) => [
+      [{ result: 'received' }, received],
+      [{ result: 'emitted' }, emitted],
+      [{ result: 'duplicate' }, duplicates],
+      [{ result: 'dead_letter' }, deadLettered],
+    ],
+  });
+  gaugeOf(metrics, openStages, {
+    name: 'email_events_state_entries',
+    help: 'Entries of the local store by partition: event ids in the dedupe window, recipients with a state.',
+    labels: ['kind'],
+    read: ({ size: { ids, recipients } }) => [
+      [{ kind: 'id' }, ids],
+      [{ kind: 'recipient' }, recipients],
+    ],
+  });
+  gaugeOf(metrics, openStages, {
+    name: 'email_events_state_bytes',
+    help: 'Size of the local store by partition.',
+    labels: [],
+    read: ({ size: { bytes } }) => [[{}, bytes]],
+  });
+  return { openStages, onRestored: restoreMeasures(metrics), deadLetters: deadLetterCounter(metrics) };
+}
+
+function restoreMeasures(metrics: Registry): EventsContext['onRestored'] {
+  const seconds = new Histogram({
+    name: 'email_events_restore_seconds',
+    help: 'Time to open the store of a partition and to read its changelogs to their end.',
+    buckets: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800],
+    registers: [metrics],
+  });
+  const records = new Counter({
+    name: 'email_events_restored_records_total',
+    help: 'Changelog records read to restore stores.',
+    registers: [metrics],
+  });
+  return (restored) => {
+    seconds.observe(restored.seconds);
+    records.inc(restored.records);
+  };
+}
+
+interface StageGauge {
+  readonly name: string;
+  readonly help: string;
+  /** Besides the partition. */
+  readonly labels: readonly string[];
+  read(stage: MeasuredStage): readonly (readonly [{ readonly [label: string]: string }, number])[];
+}
+
+function gaugeOf(metrics: Registry, stages: ReadonlySet<MeasuredStage>, gauge: StageGauge): void {
+  const { name, help, labels, read } = gauge;
+  new Gauge({
+    name,
+    help,
+    labelNames: ['partition', ...labels],
+    registers: [metrics],
+    collect() {
+      this.reset();
+      for (const stage of stages) {
+        for (const [of, value] of read(stage)) this.set({ partition: stage.partition, ...of }, value);
+      }
+    },
+  });
+}
