@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DemoResult, runDemo } from '@email-events/deploy/run/demo/demo';
+import { type RunningPipeline, startPipeline } from '@email-events/deploy/run/pipeline';
+import { createReporter } from '@email-events/deploy/run/reporter';
+import { readState } from '@email-events/deploy/run/state-file';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../stack/stack.ts';
+
+// The whole system as `npm start` runs it: every service a process of its own, on real components of its own.
+let home: string;
+let pipeline: RunningPipeline;
+const stop = new AbortController();
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'email-events-e2e-'));
+  pipeline = await startPipeline({
+    home,
+    anyPorts: true,
+    reporter: createReporter(() => {}),
+    signal: stop.signal,
+  });
+}, 180_000);
+
+afterAll(async () => {
+  await pipeline?.stop();
+  await rm(home, { recursive: true, force: true });
+}, 120_000);
+
+function demo(events: number, seed: number): Promise<DemoResult> {
+  return runDemo(pipeline, { events, seed, signal: stop.signal, quiet: true, note: () => {} });
+}
+
+/** The checks that do not hold: an empty list says more in a failure than `false`. */
+function disagreements({ checks, sent }: DemoResult) {
+  const failed = checks.filter((check) => !check.agrees);
+  return sent.unexpected === 0 ? failed : [...failed, { unexpectedAnswers: sent.unexpected }];
+}
+
+describe('the pipeline, from signed webhooks to ClickHouse and the CRM', () => {
+  it('agrees with what was sent, to the event', async () => {
+    const result = await demo(3_000, 1);
+    expect(disagreements(result)).toEqual([]);
+    expect(result.totals.emitted).toBeGreaterThan(2_500);
+    expect(result.totals.duplicates).toBeGreaterThan(0);
+    expect(result.totals.deadLetters).toBeGreaterThan(0);
+    expect(result.sent.expected.suppressions.suppressed).toBeGreaterThan(0);
+  });
+
+  it('judges a second run on the same data by itself', async () => {
+    expect(disagreements(await demo(1_000, 2))).toEqual([]);
+  });
+
+  it('loses and repeats nothing when every service is killed in the middle of traffic', async () => {
+    const running = demo(4_000, 3);
+    const services = ['ingress', 'normalize', 'events', 'sink-clickhouse', 'sink-crm'];
+    for (const name of services) {
+      const pid = await pidOf(name);
+      process.kill(pid, 'SIGKILL');
+      await waitFor(`${name} runs again`, async () => (await pidOf(name)) !== pid, 60_000);
+    }
+    expect(disagreements(await running)).toEqual([]);
+  }, 240_000);
+
+  it('answers "later" while Kafka is away, recovers by itself and misses nothing it acknowledged', async () => {
+    const kafka = pipeline.stack.component('kafka');
+    const running = demo(4_000, 4);
+    await kafka.stop();
+    await waitFor('the ingress is not ready', async () => (await readiness('ingress')) === 503, 60_000);
+    await kafka.start();
+    const result = await running;
+    expect(disagreements(result)).toEqual([]);
+    await waitFor('the ingress is ready', async () => (await readiness('ingress')) === 200, 60_000);
+  }, 240_000);
+});
+
+async function pidOf(service: string): Promise<number> {
+  const found = readState(pipeline.paths)?.services.find(({ name }) => name === service);
+  if (!found?.pid || found.state !== 'running') throw new Error(`${service} is not running`);
+  return found.pid;
+}
+
+async function readiness(service: 'ingress'): Promise<number> {
+  return (await fetch(`${pipeline.admin[service]}/readyz`)).status;
+}
