@@ -76,6 +76,18 @@ test('ClickHouse killed and started again: readiness says so, rows wait, each ar
   expect(letters?.n).toBe('0');
 }, 300_000);
 
+test('the broker killed and started again: it goes on by itself, each event once', async (scope) => {
+  const { config, count, start, clickhouse, stack } = await makeWorld(scope);
+  await start();
+  await produceTypedEvents(config, 2_000);
+  await waitFor('some rows', async () => (await count()) > 0, 60_000);
+  await stack.component('kafka').kill();
+  await stack.component('kafka').start();
+  await produceTypedEvents(config, 2_000, 2_000);
+  await waitFor('all rows', async () => (await count()) >= 4_000, 90_000);
+  await expectEachOnce(clickhouse, 4_000);
+}, 300_000);
+
 async function makeWorld(scope: TestContext): Promise<World> {
   const stack = await startOwnStack(scope);
   const dir = await mkdtemp(join(tmpdir(), 'sink-clickhouse-'));

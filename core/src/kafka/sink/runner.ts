@@ -54,6 +54,13 @@ export interface RunningSink {
 const HEARTBEAT_MS = 3_000;
 const FETCH_WAIT_MS = 200;
 const STOP_MS = 15_000;
+const REJOIN_MS = 1_000;
+const PASSING = new Set([
+  'KafkaJSGroupCoordinatorNotFound',
+  'KafkaJSNoBrokerAvailableError',
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+]);
 
 /**
  * Moves records from topics to a sink, batch by batch and exactly once if the sink deduplicates by batch id: each batch
@@ -133,16 +140,37 @@ class Runner<R> implements RunningSink {
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.beginGeneration(payload.memberAssignment));
     this.consumer.on(CRASH, ({ payload }) => {
       this.endGeneration();
-      if (!payload.restart) this.fail(payload.error);
+      if (!payload.restart) this.crashed(payload.error);
     });
     this.consumer.on(END_BATCH_PROCESS, ({ payload }) => {
       if (payload.batchSize > 0) return;
       this.generation?.assignment?.pass(payload, Number(payload.firstOffset), Number(payload.lastOffset));
     });
-    await this.consumer.run({
+    await this.consume();
+  }
+
+  private consume(): Promise<void> {
+    return this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: (payload) => this.accept(payload),
+    });
+  }
+
+  /** kafkajs gives up on some of what passes by itself, such as a group whose coordinator is still starting. */
+  private crashed(error: Error): void {
+    if (!PASSING.has(error.name)) {
+      this.fail(error);
+      return;
+    }
+    this.log.warn({ code: error.name }, 'the group cannot be joined now');
+    const again = async () => {
+      await pauseFor(REJOIN_MS, this.halt.signal);
+      await this.consumer.connect();
+      await this.consume();
+    };
+    persist('joining the group', again, this.halt.signal, this.log).catch((reason) => {
+      if (!(reason instanceof LaneLost)) this.fail(reason);
     });
   }
 

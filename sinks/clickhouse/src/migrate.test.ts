@@ -1,0 +1,62 @@
+import { EVENT_TYPES, schemas } from '@email-events/schemas';
+import { expect, test } from 'vitest';
+import { readMigrations, statementsOf } from './migrate.ts';
+import { TABLES } from './rows.ts';
+
+const single = { url: 'http://127.0.0.1:8123', database: 'email', username: 'default' };
+const allSql = () => readMigrations().map(({ sql }) => sql);
+
+test('files are numbered without a gap and know their checksum', () => {
+  const migrations = readMigrations();
+  expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1));
+  for (const { checksum } of migrations) expect(checksum).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test('on one server engines are plain and nothing is left to fill in', () => {
+  for (const sql of allSql()) {
+    for (const statement of statementsOf(sql, single)) {
+      expect(statement).toMatch(/^(--.*\n)*CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS `email`\./);
+      expect(statement).not.toMatch(/\{\{|\}\}|ON CLUSTER|Replicated|;$/);
+    }
+  }
+});
+
+test('on a cluster every statement runs everywhere and every table is replicated', () => {
+  const statements = allSql().flatMap((sql) => statementsOf(sql, { ...single, cluster: 'main' }));
+  for (const statement of statements) {
+    expect(statement).toContain('ON CLUSTER `main`');
+    if (/^CREATE TABLE/m.test(statement)) {
+      expect(statement).toMatch(/ENGINE = Replicated\w*MergeTree/);
+      expect(statement).toContain('replicated_deduplication_window');
+    }
+  }
+});
+
+test('every table remembers its inserts: a rollup that does not would count a repeated one again', () => {
+  const tables = allSql()
+    .flatMap((sql) => statementsOf(sql, single))
+    .filter((s) => /^CREATE TABLE/m.test(s));
+  expect(tables).toHaveLength(4);
+  for (const statement of tables) expect(statement).toContain('non_replicated_deduplication_window');
+});
+
+test('every field of an event is a column under the same name', () => {
+  const columns = TABLES.find(({ table }) => table === 'email_events')?.columns ?? [];
+  const known = new Set<string>(columns);
+  for (const key of EVENT_TYPES) {
+    const schema = schemas[key] as unknown as { fields: readonly { name: string }[] };
+    for (const { name } of schema.fields) expect(known, `${key}.${name}`).toContain(name);
+  }
+});
+
+test('what is written is what the files create', () => {
+  const sql = allSql().join('\n');
+  for (const { table, columns } of TABLES) {
+    const [, body = ''] =
+      new RegExp(`CREATE TABLE IF NOT EXISTS \\{\\{database\\}\\}\\.${table} .*?\\n\\((.*?)\\n\\)`, 's').exec(
+        sql,
+      ) ?? [];
+    for (const column of columns)
+      expect(body, `${table}.${column}`).toMatch(new RegExp(`^  ${column} `, 'm'));
+  }
+});

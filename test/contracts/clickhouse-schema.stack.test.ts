@@ -1,0 +1,220 @@
+import { createLogger } from '@email-events/core';
+import { type EmailEvent, recipientKey, topics } from '@email-events/schemas';
+import {
+  type ClickHouse,
+  type ClickHouseAddress,
+  type ClickHouseValue,
+  connect,
+  createClickHouseSink,
+  migrate,
+  planMigrations,
+  readMigrations,
+} from '@email-events/sink-clickhouse';
+import { expect, onTestFinished, test } from 'vitest';
+import { eventOf } from '../bench/typed-events.ts';
+import { useStack } from '../stack/stack.ts';
+
+const log = createLogger('clickhouse-schema', 'silent');
+const { signal } = new AbortController();
+
+test('migrations are planned, applied once, and applying them again changes nothing', async () => {
+  const { address, clickhouse } = await makeDatabase();
+  const all = readMigrations().map(({ version }) => version);
+  const plan = await planMigrations(address);
+  expect(plan.applied).toEqual([]);
+  expect(plan.pending.map(({ version }) => version)).toEqual(all);
+  expect((await migrate(address)).pending.map(({ version }) => version)).toEqual(all);
+  expect((await migrate(address)).pending).toEqual([]);
+  expect((await planMigrations(address)).applied.map(({ version }) => version)).toEqual(all);
+  const ledger = await clickhouse.query(`SELECT version FROM ${address.database}.schema_migrations`);
+  expect(ledger).toHaveLength(all.length);
+});
+
+test('a file that was edited after it was applied is refused and nothing is changed', async () => {
+  const { address } = await makeDatabase();
+  const [first, ...later] = readMigrations();
+  if (!first) throw new Error('no migrations');
+  await migrate(address, [first]);
+  const edited = [{ ...first, checksum: 'other' }, ...later];
+  await expect(migrate(address, edited)).rejects.toMatchObject({ code: 'SINK_CLICKHOUSE_MIGRATION_EDITED' });
+  await expect(migrate(address, [])).rejects.toMatchObject({ code: 'SINK_CLICKHOUSE_MIGRATION_EDITED' });
+  expect((await planMigrations(address)).applied).toHaveLength(1);
+});
+
+test('a file that failed half way is finished the next time', async () => {
+  const { address } = await makeDatabase();
+  const files = readMigrations();
+  const broken = files.map((file) =>
+    file.version === 3 ? { ...file, sql: `${file.sql}\nNONSENSE;` } : file,
+  );
+  await expect(migrate(address, broken)).rejects.toThrow();
+  expect((await planMigrations(address)).applied).toHaveLength(2);
+  await migrate(address);
+  expect((await planMigrations(address)).pending).toEqual([]);
+});
+
+test('every column of every table and view says what it means', async () => {
+  const { clickhouse, address } = await makeDatabase({ migrated: true });
+  const silent = await clickhouse.query(
+    `SELECT table, name FROM system.columns
+     WHERE database = {database:String} AND comment = '' AND table NOT LIKE '%\\_mv'`,
+    { database: address.database },
+  );
+  expect(silent).toEqual([]);
+});
+
+test('reports count people once, keep machines apart and tell variants apart', async () => {
+  const { clickhouse, address } = await makeDatabase({ migrated: true });
+  await insert(address, [
+    ...people('A', 100, 'delivered'),
+    ...people('A', 30, 'opened'),
+    ...people('A', 30, 'opened', { event: 'again' }),
+    ...people('A', 50, 'opened', { event: 'machine', is_machine: true }),
+    ...people('A', 5, 'clicked'),
+    ...people('B', 100, 'delivered'),
+    ...people('B', 60, 'opened'),
+    ...people('B', 10, 'bounced', { event: 'b', bounce_class: 'hard' }),
+  ]);
+  const [a, b] = await clickhouse.query<Record<string, unknown>>(
+    'SELECT * FROM campaign_performance WHERE campaign = {campaign:String} ORDER BY variant',
+    { campaign: 'autumn' },
+  );
+  expect(a).toMatchObject({
+    delivered: '100',
+    opened: '30',
+    opens: '60',
+    machine_opens: '50',
+    clicked: '5',
+    open_rate: 0.3,
+  });
+  expect(b).toMatchObject({ delivered: '100', opened: '60', bounced_hard: '10', open_rate: 0.6 });
+  const comparison = await clickhouse.query<{
+    variant: string;
+    open_p_value: number;
+    open_rate_of_others: number;
+  }>('SELECT * FROM ab_comparison ORDER BY variant');
+  expect(comparison.map(({ variant }) => variant)).toEqual(['A', 'B']);
+  // By hand: z = 0.3 / sqrt(0.45 * 0.55 * 0.02) = 4.264, so p = 0.0000201.
+  expect(comparison[0]?.open_p_value).toBeCloseTo(0.0000201, 7);
+  expect(comparison[0]?.open_rate_of_others).toBe(0.6);
+  const [domain] = await clickhouse.query<Record<string, unknown>>('SELECT * FROM deliverability_by_domain');
+  expect(domain).toMatchObject({ attempted: '210', delivered: '200', bounced_hard: '10' });
+  const timeline = await clickhouse.query<{ type: string; detail: string }>(
+    'SELECT type, detail FROM recipient_timeline WHERE recipient_key = {key:String} ORDER BY event_id',
+    { key: 'b1@example.com' },
+  );
+  expect(timeline.map(({ type }) => type).sort()).toEqual(['bounced', 'delivered', 'opened']);
+  const byType = await clickhouse.query<{ type: string; events: string }>(
+    'SELECT type, events FROM events_by_esp_and_type',
+  );
+  expect(Object.fromEntries(byType.map(({ type, events }) => [type, Number(events)]))).toEqual({
+    bounced: 10,
+    clicked: 5,
+    delivered: 200,
+    opened: 170,
+  });
+});
+
+test('of a recipient the state that was written last counts, and an erased one is gone', async () => {
+  const { clickhouse, address } = await makeDatabase({ migrated: true });
+  const state = (recipient: string, suppressed: boolean) => ({
+    topic: topics.suppressions,
+    key: recipient,
+    value: {
+      recipient,
+      suppressed,
+      reasons: [],
+      changed_at: 1_790_000_000_000,
+      event_id: 'e',
+    } as ClickHouseValue,
+    timestamp: 0,
+    attempts: 0,
+  });
+  const sink = createClickHouseSink(connect(address), log);
+  await sink.write({ id: '1', records: [state('a', true), state('b', true), state('c', true)] }, signal);
+  await sink.write({ id: '2', records: [state('a', false), { ...state('b', true), value: null }] }, signal);
+  await sink.close();
+  const states = await clickhouse.query(
+    'SELECT recipient, suppressed FROM suppressions_current ORDER BY recipient',
+  );
+  expect(states).toEqual([
+    { recipient: 'a', suppressed: false },
+    { recipient: 'c', suppressed: true },
+  ]);
+});
+
+test('bytes of dead letters come out as they went in', async () => {
+  const { clickhouse, address } = await makeDatabase({ migrated: true });
+  const letter = {
+    ...{
+      stage: 'normalize',
+      code: 'X',
+      message: 'm',
+      attempts: 1,
+      first_at: 1,
+      last_at: 2,
+      origin_topic: 't',
+    },
+    ...{
+      origin_partition: 0,
+      origin_offset: 7,
+      item_index: null,
+      esp: null,
+      source: null,
+      request_id: null,
+      item: null,
+    },
+    ...{ key: Buffer.from('key'), value: Buffer.from([0, 255, 10]), headers: { h: Buffer.from('v') } },
+  };
+  const records = [
+    { topic: topics.deadLetters, key: 'k', value: letter as ClickHouseValue, timestamp: 0, attempts: 0 },
+  ];
+  const sink = createClickHouseSink(connect(address), log);
+  await sink.write({ id: '1', records }, signal);
+  await sink.close();
+  const [row] = await clickhouse.query('SELECT key, hex(value) AS value, item, headers FROM dead_letters');
+  expect(row).toEqual({ key: 'key', value: '00FF0A', item: null, headers: { h: 'v' } });
+});
+
+async function makeDatabase({
+  migrated = false,
+} = {}): Promise<{ address: ClickHouseAddress; clickhouse: ClickHouse }> {
+  const stack = useStack();
+  const database = stack.uniqueDatabase('schema');
+  const address = { url: stack.clickhouse.url, username: stack.clickhouse.username ?? 'default', database };
+  if (migrated) await migrate(address);
+  const clickhouse = connect(migrated ? address : { ...address, database: 'default' });
+  onTestFinished(async () => {
+    await clickhouse.command(`DROP DATABASE IF EXISTS ${database}`);
+    await clickhouse.close();
+  });
+  return { address, clickhouse };
+}
+
+function people(
+  variant: string,
+  count: number,
+  type: EmailEvent['type'],
+  { event = '', ...rest }: Partial<EmailEvent> & { event?: string } = {},
+): EmailEvent[] {
+  return Array.from({ length: count }, (_, n) => ({
+    ...eventOf(0),
+    ...{ type, variant, campaign: 'autumn', recipient_domain: 'example.com', is_machine: null },
+    event_id: `${variant}${type}${event}${n}`,
+    recipient: `${variant}${n}@Example.com`,
+    ...rest,
+  }));
+}
+
+async function insert(address: ClickHouseAddress, events: readonly EmailEvent[]): Promise<void> {
+  const sink = createClickHouseSink(connect(address), log);
+  const records = events.map((event) => ({
+    topic: topics.events(event.type),
+    key: recipientKey(event.recipient),
+    value: event as ClickHouseValue,
+    timestamp: 0,
+    attempts: 0,
+  }));
+  await sink.write({ id: 'reports', records }, signal);
+  await sink.close();
+}
