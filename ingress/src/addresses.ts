@@ -35,7 +35,7 @@ export function clientAddress(
   forwardedFor: string | undefined,
   trusted: AddressList,
 ): string | undefined {
-  if (trusted.size === 0 || forwardedFor === undefined || !trusted.contains(peer)) return plain(peer);
+  if (trusted.size === 0 || forwardedFor === undefined || !trusted.contains(peer)) return plainPeer(peer);
   const chain = forwardedFor.split(',');
   for (let entry = chain.pop(); entry !== undefined; entry = chain.pop()) {
     const hop = plain(withoutPort(entry.trim()));
@@ -47,6 +47,11 @@ export function clientAddress(
 /** Listening on (or coming from) it stays on this machine. */
 export function isLoopback(host: string | undefined): boolean {
   return host === 'localhost' || parseAddress(host)?.range() === 'loopback';
+}
+
+/** A socket's own address is well-formed; only a mapped one has another usual form. */
+function plainPeer(peer: string | undefined): string | undefined {
+  return peer?.startsWith('::ffff:') ? plain(peer) : peer;
 }
 
 /** The address in its usual form. */
