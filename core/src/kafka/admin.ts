@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { pino } from 'pino';
 import type { PipelineConfig } from '../config/index.ts';
@@ -22,6 +23,28 @@ export async function withAdmin<T>(settings: KafkaSettings, work: (admin: Admin)
   } finally {
     await admin.disconnect();
   }
+}
+
+const SETTLE_MS = 10_000;
+const RETRY_MS = 100;
+
+/**
+ * The same for work that only reads, so that it can be done again: right after a topic was created or a broker came
+ * back, some answers are errors that pass (no leader yet, a coordinator that loads).
+ */
+export function readWithAdmin<T>(settings: KafkaSettings, work: (admin: Admin) => Promise<T>): Promise<T> {
+  return withAdmin(settings, async (admin) => {
+    const deadline = performance.now() + SETTLE_MS;
+    for (;;) {
+      try {
+        return await work(admin);
+      } catch (error) {
+        if ((error as { retriable?: unknown }).retriable !== true || performance.now() > deadline)
+          throw error;
+        await delay(RETRY_MS);
+      }
+    }
+  });
 }
 
 /** kafkajs's own names of the errors that mean: there is nobody to talk to. */

@@ -1,5 +1,5 @@
 import type { Admin } from 'kafkajs';
-import { type KafkaSettings, withAdmin } from './admin.ts';
+import { type KafkaSettings, readWithAdmin } from './admin.ts';
 import { readTopic, type TopicPosition } from './reader.ts';
 
 /** How far a consumer group is on one partition. */
@@ -29,7 +29,7 @@ export async function groupLag(
   settings: KafkaSettings,
   groups: readonly { readonly group: string; readonly topics: readonly string[] }[],
 ): Promise<PartitionLag[]> {
-  const gaps = await withAdmin(settings, (admin) => gapsOf(admin, groups));
+  const gaps = await readWithAdmin(settings, (admin) => gapsOf(admin, groups));
   const small = gaps.filter(({ lag }) => lag > 0 && BigInt(lag) <= COUNTED_GAP);
   const counted = await countRecords(settings, small);
   return gaps.map((gap) => {

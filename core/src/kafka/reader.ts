@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer, IHeaders, KafkaMessage } from 'kafkajs';
 import { PipelineError } from '../errors.ts';
-import { type KafkaSettings, silentLog, unreachable, withAdmin } from './admin.ts';
+import { type KafkaSettings, readWithAdmin, silentLog, unreachable, withAdmin } from './admin.ts';
 import { createKafka } from './client.ts';
 import { keyOf, type PositionMap, type ReadFrom, resolveRange, type TopicPosition } from './reader-range.ts';
 
@@ -44,7 +44,7 @@ const RETRY_MS = 200;
 export async function readTopic(settings: KafkaSettings, options: ReadOptions): Promise<void> {
   const { follow = false, signal, stallMs = STALL_MS } = options;
   if (signal?.aborted) return;
-  const { starts, ends } = await withAdmin(settings, (admin) =>
+  const { starts, ends } = await readWithAdmin(settings, (admin) =>
     resolveRange(admin, options.topics, options.from),
   );
   const unread = new Map([...ends].filter(([key, end]) => (starts.get(key) ?? end) < end));

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type TopicSpec, topics } from '@email-events/schemas';
 import type { Admin, ConfigResourceTypes } from 'kafkajs';
 import { PipelineError } from '../errors.ts';
-import { type KafkaSettings, withAdmin } from './admin.ts';
+import { type KafkaSettings, readWithAdmin, withAdmin } from './admin.ts';
 
 // The protocol's number. kafkajs has a name for it, which Node cannot see in a CommonJS module.
 const TOPIC_RESOURCE: ConfigResourceTypes = 2;
@@ -44,7 +44,9 @@ export interface TopicState {
 
 /** Compares the cluster with the catalogue. Changes nothing. Throws KAFKA_UNREACHABLE. */
 export function planTopics(settings: KafkaSettings, catalogue: readonly TopicSpec[]): Promise<TopicPlan> {
-  return withAdmin(settings, async (admin) => planFrom(catalogue, await describeTopics(admin, catalogue)));
+  return readWithAdmin(settings, async (admin) =>
+    planFrom(catalogue, await describeTopics(admin, catalogue)),
+  );
 }
 
 /**

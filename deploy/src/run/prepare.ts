@@ -12,7 +12,8 @@ export async function prepareComponents(config: PipelineConfig, reporter: Report
     username: registry.username,
     password: registry.password?.reveal(),
   };
-  await Promise.all([
+  // All of them to their end, so that none is still at work when a failed start stops the components.
+  const steps = await Promise.allSettled([
     reporter.step('topics', 'start', async () => {
       const { actions, problems } = await applyTopics(kafka, topicCatalogue(topics));
       // A new broker makes its coordinators when the first group is asked for; services had better not be that first.
@@ -24,4 +25,6 @@ export async function prepareComponents(config: PipelineConfig, reporter: Report
     reporter.step('schemas', 'start', () => registerSchemas(credentials)),
     reporter.step('tables', 'start', () => migrate(sinks.clickhouse)),
   ]);
+  const failed = steps.find((step) => step.status === 'rejected');
+  if (failed) throw failed.reason;
 }
