@@ -28,8 +28,9 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true });
 }, 120_000);
 
+// Patient as ESPs are: they come again for hours.
 function demo(events: number, seed: number): Promise<DemoResult> {
-  return runDemo(pipeline, { events, seed, signal: stop.signal, quiet: true, note: () => {} });
+  return runDemo(pipeline, { events, seed, attempts: 100, signal: stop.signal, quiet: true, note: () => {} });
 }
 
 /** The checks that do not hold: an empty list says more in a failure than `false`. */

@@ -71,6 +71,25 @@ describe('compare', () => {
     expect(isComplete(expected, { ...totals, ...change })).toBe(names.includes('dead letters of sinks'));
   });
 
+  test('copies of requests add to what is received and to duplicates, never to what comes out', () => {
+    const copied = { items: 15, duplicates: 5, deadLetters: 2 };
+    const deadLetters = { NORMALIZE_ITEM_INVALID: 2 };
+    const names = (t: Partial<Totals>, f: Partial<Found> = { deadLetters }) =>
+      compare(expected, { ...totals, ...copied, ...t }, { ...found, ...f }, true)
+        .filter(({ agrees }) => !agrees)
+        .map(({ name }) => name);
+    expect(names({})).toEqual([]);
+    expect(isComplete(expected, { ...totals, ...copied }, true)).toBe(true);
+    expect(isComplete(expected, { ...totals, ...copied })).toBe(false);
+    expect(names({ emitted: 9, duplicates: 4 })).toEqual([
+      'emitted',
+      'ClickHouse: rows',
+      'ClickHouse: rollup',
+    ]);
+    expect(names({ duplicates: 2, items: 12 })).toEqual(['duplicates (at least)']);
+    expect(names({}, { deadLetters: {} })).toEqual(['ClickHouse: dead letters by code (at least)']);
+  });
+
   test('one cell too many and one too few are found although the sum is right', () => {
     const events = { ses: { delivered: 4, bounced: 1 }, sendgrid: { delivered: 2, bounced: 1 } };
     expect(differing({}, { events })).toEqual(['ClickHouse: rows by ESP and type']);

@@ -10,6 +10,8 @@ import { waitForNoLag, waitUntilThrough } from './wait.ts';
 export interface DemoOptions {
   readonly events: number;
   readonly seed: number;
+  /** How often a request is tried while the answer is "later"; default: a few seconds' worth. */
+  readonly attempts?: number;
   readonly signal: AbortSignal;
   /** No progress on the terminal. */
   readonly quiet: boolean;
@@ -46,8 +48,10 @@ export async function runDemo(pipeline: RunningPipeline, options: DemoOptions): 
 
     const begin = performance.now();
     const show = progressLine(sent.expected.emitted, options);
+    const copies = sent.uncertain > 0;
     const totals = await waitUntilThrough({
       expected: sent.expected,
+      copies,
       read: async () => difference(await readTotals(pipeline, clickhouse), before),
       lag,
       onProgress: show,
@@ -55,7 +59,7 @@ export async function runDemo(pipeline: RunningPipeline, options: DemoOptions): 
     });
     const drainSeconds = (performance.now() - begin) / 1000;
     const found = await readFound(clickhouse, pipeline.urls.receiver, sent.runId, since);
-    const checks = compare(sent.expected, totals, found);
+    const checks = compare(sent.expected, totals, found, copies);
     const agrees = sent.unexpected === 0 && checks.every((check) => check.agrees);
     return { sent, totals, found, checks, agrees, drainSeconds };
   } finally {
@@ -73,6 +77,7 @@ async function send(pipeline: RunningPipeline, options: DemoOptions): Promise<Si
       seed: options.seed,
       duplicates: 0.05,
       invalid: 0.01,
+      ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
       signal: options.signal,
       onProgress: (progress) => bar?.update(progress),
     });

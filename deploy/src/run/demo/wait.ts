@@ -5,6 +5,8 @@ import { sameTotals, type Totals } from './figures.ts';
 
 export interface WaitOptions {
   readonly expected: Expectation;
+  /** Requests may have been received more than once (see compare). */
+  readonly copies?: boolean;
   /** What the pipeline has counted since the run began. */
   read(): Promise<Totals>;
   /** Records that some service has still to deal with. */
@@ -33,7 +35,7 @@ export async function waitUntilThrough(options: WaitOptions): Promise<Totals> {
   for (;;) {
     signal.throwIfAborted();
     options.onProgress?.(last);
-    if (isComplete(expected, last) && (await options.lag()) === 0) {
+    if (isComplete(expected, last, options.copies) && (await options.lag()) === 0) {
       const again = await options.read();
       if (sameTotals(again, last)) return again;
       last = again;
