@@ -137,6 +137,15 @@ const SCHEMES: { readonly [esp: string]: Scheme } = {
     missing: 'SIGNATURE_MISSING',
     replayToken: false,
   },
+  resend: {
+    body: '{"type":"email.opened","created_at":"2026-11-02T09:15:29.000Z","data":{"email_id":"m","to":["a@example.com"]}}',
+    tampered: 'SIGNATURE_WRONG',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: { past: 300_000, future: 300_000 },
+    proof: /signature$/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: false,
+  },
   'standard-webhooks': {
     body: '{"id":"e1","type":"queued","occurred_at":1793610930000,"recipient":"a@example.com"}',
     tampered: 'SIGNATURE_WRONG',

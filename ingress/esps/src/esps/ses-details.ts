@@ -18,17 +18,20 @@ export type Reading = Partial<Omit<EspEvent, 'type' | 'recipient' | 'occurred_at
 
 type Fragment = Omit<Reading, 'recipient'>;
 
-const BOUNCE_CLASSES: ReadonlyMap<string, BounceClass> = new Map([
+/** By bounceType; Resend, which sends by way of SES, quotes it. */
+export const BOUNCE_CLASSES: ReadonlyMap<string, BounceClass> = new Map([
   ['Permanent', 'hard'],
   ['Transient', 'soft'],
 ]);
-const BOUNCE_CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
+/** By bounceSubType. */
+export const BOUNCE_CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
   ['NoEmail', 'invalid_mailbox'],
   ['MailboxFull', 'mailbox_full'],
   ['MessageTooLarge', 'too_large'],
   ['ContentRejected', 'content'],
   ['AttachmentRejected', 'content'],
 ]);
+
 export function readDetail(vendorType: string, message: JsonObject, item: Item): Reading[] {
   const mail = objectOf(message.mail);
   const toAll = (fragment: Fragment) => addressedTo(mail).map((recipient) => ({ ...fragment, recipient }));

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type Item, Refusal } from '../adapter.ts';
+import { type EspRequest, type Item, Refusal } from '../adapter.ts';
 
 export type JsonObject = { readonly [key: string]: unknown };
 
@@ -68,6 +68,13 @@ export class JsonItem implements Item {
   get text(): string {
     return stringifyJson(this.value);
   }
+}
+
+/** The items of a body that is one JSON object. Throws Refusal if it is none. */
+export function oneObject({ body }: EspRequest): readonly Item[] {
+  const parsed = parseBody(body);
+  if (!isObject(parsed)) throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is not an object');
+  return [new JsonItem(0, parsed)];
 }
 
 // The language library of ES2024 does not declare these two yet; Node has both.

@@ -58,7 +58,7 @@ const BY_STATUS: readonly (readonly [RegExp, BounceCategory])[] = [
 
 /** Wording of large receivers; the first match decides. */
 const BY_WORDING: readonly (readonly [RegExp, BounceCategory])[] = [
-  [/over ?quota|quota exceeded|mailbox (?:is )?full|insufficient storage/i, 'mailbox_full'],
+  [/over ?quota|quota exceeded|(?:mail|in)box (?:is |was )?full|insufficient storage/i, 'mailbox_full'],
   [/too (?:large|big)|size limit|message size exceeds/i, 'too_large'],
   [/relay/i, 'relay'],
   [NO_DOMAIN, 'domain_not_found'],

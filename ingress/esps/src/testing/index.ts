@@ -12,6 +12,7 @@ const SIGNERS: ReadonlyMap<string, () => Signer | Promise<Signer>> = new Map<
   ['sendgrid', sendgridSigner],
   ['mailgun', () => mailgunSigner()],
   ['postmark', () => basicSigner('postmark')],
+  ['resend', () => standardWebhooksSigner('resend', undefined, 'svix')],
   ['ses', sesSigner],
   ['standard-webhooks', () => standardWebhooksSigner('standard-webhooks')],
 ]);

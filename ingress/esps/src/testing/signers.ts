@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
 import { hmac } from '../schemes/hmac.ts';
-import { signingKey, standardSignature } from '../schemes/standard-webhooks.ts';
+import { type HeaderPrefix, signingKey, standardSignature } from '../schemes/standard-webhooks.ts';
 import { NO_RESOURCES, post, type Signer, type SignInput, seconds } from './signer.ts';
 
 export function sendgridSigner(): Signer {
@@ -67,6 +67,7 @@ export function basicSigner(esp: string, secret = `${esp}:${randomBytes(12).toSt
 export function standardWebhooksSigner(
   esp: string,
   secret = `whsec_${randomBytes(24).toString('base64')}`,
+  prefix: HeaderPrefix = 'webhook',
 ): Signer {
   const key = signingKey(esp, secret);
   return {
@@ -78,9 +79,9 @@ export function standardWebhooksSigner(
       const id = input.id ?? `msg_${randomUUID()}`;
       const timestamp = seconds(input);
       return post(input, body, {
-        'webhook-id': id,
-        'webhook-timestamp': timestamp,
-        'webhook-signature': `v1,${standardSignature(key, id, timestamp, body).toString('base64')}`,
+        [`${prefix}-id`]: id,
+        [`${prefix}-timestamp`]: timestamp,
+        [`${prefix}-signature`]: `v1,${standardSignature(key, id, timestamp, body).toString('base64')}`,
       });
     },
   };

@@ -1,0 +1,255 @@
+import type { EmailDropped, EventType } from '@email-events/schemas';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  Refusal,
+  type VerifierSettings,
+} from '../adapter.ts';
+import {
+  addressList,
+  bareAddress,
+  firstText,
+  itemObject,
+  messageId,
+  metadataOf,
+  metadataValue,
+  required,
+  tagsOf,
+  text,
+} from '../reading/fields.ts';
+import { isObject, type JsonObject, listOf, objectOf, oneObject, parseJson } from '../reading/json.ts';
+import { type BounceClass, bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { isoTime } from '../reading/time.ts';
+import {
+  STANDARD_WEBHOOKS_CREDENTIALS,
+  standardWebhooksVerifier,
+  WEBHOOK_ID_HEADERS,
+  webhookId,
+} from '../schemes/standard-webhooks.ts';
+import { BOUNCE_CATEGORIES, BOUNCE_CLASSES } from './ses-details.ts';
+
+// Seen 2026-11: https://resend.com/docs/webhooks/event-types and the types of resend-node.
+
+const EVENT_TYPES = {
+  'email.sent': 'queued',
+  'email.scheduled': 'queued',
+  'email.delivered': 'delivered',
+  'email.delivery_delayed': 'deferred',
+  'email.bounced': 'bounced',
+  'email.complained': 'complained',
+  'email.opened': 'opened',
+  'email.clicked': 'clicked',
+  'email.failed': 'dropped',
+  'email.suppressed': 'dropped',
+  'email.received': 'other',
+} as const satisfies { [vendor: string]: EventType };
+const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+
+/** Happens to a message and a recipient once; the others may come again. */
+const ONCE: ReadonlySet<string> = new Set([
+  'email.sent',
+  'email.scheduled',
+  'email.delivered',
+  'email.bounced',
+  'email.complained',
+  'email.failed',
+  'email.suppressed',
+]);
+
+/** Before `bounce.type` there was only prose. */
+const BOUNCE_PROSE: readonly (readonly [RegExp, BounceClass])[] = [
+  [/hard bounce|suppressed sending|suppression list/i, 'hard'],
+  [/(?:inbox|mailbox) (?:was|is) full/i, 'soft'],
+];
+
+const DROP_REASONS: readonly (readonly [RegExp, EmailDropped['drop_reason']])[] = [
+  [/complain|spam report/i, 'complained'],
+  [/unsubscrib/i, 'unsubscribed'],
+  [/bounce|suppress/i, 'bounced'],
+  [/invalid/i, 'invalid'],
+];
+
+export const resend = {
+  name: 'resend',
+  title: 'Resend',
+  documentation: [
+    'https://resend.com/docs/webhooks/event-types',
+    'https://resend.com/docs/webhooks/verify-webhooks-requests',
+    'https://resend.com/docs/webhooks/retries-and-replays',
+  ],
+  http: {
+    methods: ['POST'],
+    probes: [],
+    contentTypes: ['application/json'],
+    keepHeaders: WEBHOOK_ID_HEADERS,
+    answers: { later: 503, unauthorized: 401 },
+    addresses: {
+      asOf: '2026-11-23',
+      cidrs: [
+        '44.228.126.217/32',
+        '50.112.21.217/32',
+        '52.24.126.164/32',
+        '54.148.139.208/32',
+        '2600:1f24:64:8000::/52',
+      ],
+    },
+  },
+  credentials: STANDARD_WEBHOOKS_CREDENTIALS,
+  verifier: (settings: VerifierSettings) => standardWebhooksVerifier('resend', settings),
+  split: oneObject,
+  normalize,
+  facts: {
+    eventTypes: EVENT_TYPES,
+    retries:
+      'after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h, signed anew, unless the answer is 2xx within 15 s',
+    identity:
+      'the svix-id header; with several addressees the message, for what happens to it once; without either, the item',
+    limitations: [
+      'Does not say whom of several addressees an event is about: unless the text of a failure names one, each is given it, and a bounce is then undetermined, so that nobody is suppressed by guess.',
+      'Opens have no client; machine opens are not told.',
+    ],
+    ignored: [
+      'data.created_at',
+      'data.template_id',
+      'data.cc[]',
+      'data.bcc[]',
+      'data.reply_to[]',
+      'data.headers[].*',
+      'data.click.timestamp',
+      'data.open.timestamp',
+    ],
+  },
+} as const satisfies EspAdapter;
+
+function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
+  const event = itemObject(item.value);
+  const vendorType = required(event.type, 'type');
+  const type = TYPES.get(vendorType) ?? 'other';
+  const data = objectOf(event.data);
+  const recipients = type === 'other' ? [bareAddress(data.email)] : recipientsOf(data);
+  const shared = {
+    type,
+    esp_event_type: vendorType,
+    occurred_at: isoTime(event.created_at),
+    identity: identityOf(vendorType, recipients, data, item, request),
+    esp_event_id: webhookId(request),
+    esp_message_id: text(data.email_id),
+    message_id: messageId(data.message_id),
+    sender: bareAddress(data.from) || null,
+    subject: text(data.subject),
+    campaign: text(data.broadcast_id),
+    tags: tagsOf(headerJson(data, 'x-tags')),
+    metadata: metadataIn(data),
+    ...details(type, data, recipients.length > 1, item),
+  };
+  return recipients.map((recipient) => ({ ...shared, recipient }));
+}
+
+function details(type: EventType, data: JsonObject, shared: boolean, item: Item): Partial<EspEvent> {
+  switch (type) {
+    case 'bounced':
+      return bounce(objectOf(data.bounce), shared);
+    case 'dropped': {
+      const { failed, suppressed, bounce: refused } = data;
+      const diagnostic = firstText(
+        objectOf(failed).reason,
+        objectOf(suppressed).message,
+        objectOf(refused).message,
+        objectOf(suppressed).type,
+      );
+      const reason = DROP_REASONS.find(([pattern]) => pattern.test(diagnostic ?? ''));
+      return { drop_reason: reason?.[1] ?? 'other', diagnostic };
+    }
+    case 'opened':
+      return client(objectOf(data.open));
+    case 'clicked': {
+      const click = objectOf(data.click);
+      return { ...client(click), url: text(click.link) };
+    }
+    case 'other':
+      return { payload: item.text };
+    default:
+      return {};
+  }
+}
+
+function bounce(refused: JsonObject, shared: boolean): Partial<EspEvent> {
+  const message = text(refused.message);
+  const answer = answerOf(refused);
+  const smtp = smtpFacts(answer);
+  const own = BOUNCE_CLASSES.get(text(refused.type) ?? '');
+  const prose = refused.type ? undefined : BOUNCE_PROSE.find(([pattern]) => pattern.test(message ?? ''))?.[1];
+  const verdict = own ?? prose ?? (refused.type ? 'undetermined' : bounceClass(smtp, answer));
+  return {
+    bounce_class: shared ? 'undetermined' : verdict,
+    bounce_category:
+      BOUNCE_CATEGORIES.get(text(refused.subType) ?? '') ?? bounceCategory(smtp, answer ?? message),
+    smtp_code: smtp.code,
+    enhanced_status: smtp.enhanced,
+    diagnostic: answer ?? message,
+  };
+}
+
+/** What the receiving servers said, one answer a line. */
+function answerOf(refused: JsonObject): string | null {
+  return text(tagsOf(refused.diagnosticCode).join('\n'));
+}
+
+function client(detail: JsonObject): Pick<EspEvent, 'user_agent' | 'ip'> {
+  return { user_agent: text(detail.userAgent), ip: text(detail.ipAddress) };
+}
+
+/** Those the event may be about: the one whom the text of a failure names, else all addressees. */
+function recipientsOf(data: JsonObject): string[] {
+  const addressed = [...new Set(addressList(data.to))];
+  if (addressed.length === 0) {
+    throw new Refusal('NORMALIZE_RECIPIENT_MISSING', 'the event names no recipient');
+  }
+  if (addressed.length === 1) return addressed;
+  const refused = objectOf(data.bounce);
+  const told = `${answerOf(refused) ?? ''} ${text(refused.message) ?? ''}`.toLowerCase();
+  const named = addressed.filter((address) => told.includes(address.toLowerCase()));
+  return named.length === 1 ? named : addressed;
+}
+
+function identityOf(
+  vendorType: string,
+  recipients: readonly string[],
+  data: JsonObject,
+  item: Item,
+  request: EspRequest,
+): EspEvent['identity'] {
+  const message = text(data.email_id);
+  // Each addressee causes an event, and each of these is given to all: without this, n people would be delivered n² times.
+  if (recipients.length > 1 && message !== null && ONCE.has(vendorType)) {
+    return ['message', vendorType, message];
+  }
+  const webhook = webhookId(request);
+  return webhook === null ? ['item', item.text] : ['webhook', webhook];
+}
+
+/** Tags have keys, so they are metadata: an object, or a list of names and values in older events. */
+function metadataIn(data: JsonObject): { [key: string]: string } {
+  const metadata = { ...metadataOf(headerJson(data, 'x-metadata')), ...metadataOf(data.tags) };
+  for (const tag of listOf(data.tags)) {
+    const name = isObject(tag) ? text(tag.name) : null;
+    if (isObject(tag) && name !== null) metadata[name] = metadataValue(tag.value);
+  }
+  return metadata;
+}
+
+/** Mail libraries put plain tags and further metadata as JSON into headers. */
+function headerJson(data: JsonObject, name: string): unknown {
+  for (const header of listOf(data.headers)) {
+    const { name: found, value } = objectOf(header);
+    if (text(found)?.toLowerCase() !== name || typeof value !== 'string') continue;
+    try {
+      return parseJson(value);
+    } catch {
+      return value;
+    }
+  }
+  return undefined;
+}
