@@ -1,0 +1,183 @@
+import type { EmailEvent, RecipientState, Suppression } from '@email-events/schemas';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeAll, encoderOf, typedEncoders } from '../testing/codecs.ts';
+import { eventOf, recordOf, START } from '../testing/events.ts';
+import { Batch, type KnownState } from './batch.ts';
+
+const RULE = { threshold: 5, windowMs: 30 * 86_400_000 };
+const NONE: KnownState = { has: () => false, recipient: () => undefined };
+const TOTALS = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0 };
+const settings = {
+  softBounces: RULE,
+  encoders: typedEncoders(),
+  suppressionEncoder: encoderOf<Suppression>('suppression'),
+};
+const record = recordOf(Buffer.from('bytes'), { offset: 7 });
+
+function batchOf(events: readonly EmailEvent[], known: KnownState = NONE): Batch {
+  const batch = new Batch(known, settings, 4);
+  for (const event of events) batch.add(record, event);
+  return batch;
+}
+
+const knowing = (...ids: string[]): KnownState => ({
+  has: (id) => ids.includes(id.toString('hex')),
+  recipient: () => undefined,
+});
+
+const suppressionsOf = (batch: Batch) =>
+  decodeAll<Suppression>(
+    'suppression',
+    batch.outputs.filter(({ topic }) => topic === 'email.suppressions').map(({ value }) => value),
+  );
+
+test('an event goes to the topic of its type, on the partition it came from, under its recipient', async () => {
+  const event = eventOf('clicked', { recipient: ' Ann@EXAMPLE.com ', url: 'https://shop.example/' });
+  const [output, ...rest] = batchOf([event]).outputs;
+  expect(output).toMatchObject({ topic: 'email.events.clicked', partition: 4, key: 'ann@example.com' });
+  expect(rest).toEqual([]);
+  const [decoded] = await decodeAll<EmailEvent>('clicked', [output?.value ?? null]);
+  expect(decoded).toMatchObject({ event_id: event.event_id, url: 'https://shop.example/' });
+});
+
+test('an event without a recipient has no key and no suppression', () => {
+  const batch = batchOf([eventOf('other', { recipient: '' }), eventOf('bounced', { recipient: '' })]);
+  expect(batch.outputs.map(({ key }) => key)).toEqual([null, null]);
+  expect(batch.recipients.size).toBe(0);
+});
+
+test('an event counts once, within the batch and against what was seen before', () => {
+  const [first, second, old] = [eventOf('opened'), eventOf('opened'), eventOf('opened')];
+  const batch = batchOf(
+    [first, second, first, old, { ...second, request_id: 'another' }],
+    knowing(old.event_id),
+  );
+  expect(batch.outputs).toHaveLength(2);
+  expect(batch.totals(TOTALS)).toEqual({ received: 5, emitted: 2, duplicates: 3, deadLettered: 0 });
+  expect(batch.ids.toString('hex')).toBe(first.event_id + second.event_id);
+});
+
+test('a duplicate says nothing about suppression again', () => {
+  const bounce = eventOf('bounced');
+  expect(batchOf([bounce], knowing(bounce.event_id)).recipients.size).toBe(0);
+});
+
+test.each([
+  ['missing', ''],
+  ['short', '0123'],
+  ['no hexadecimal', 'z'.repeat(32)],
+  ['with something behind it', `${'0'.repeat(32)}zz`],
+  ['odd', '0'.repeat(33)],
+  ['in capitals', 'A'.repeat(32)],
+])('an event id that is %s is a dead letter each time, never a duplicate', (_, event_id) => {
+  const good = eventOf('opened', { event_id: '0'.repeat(32) });
+  const bad = () => eventOf('opened', { event_id, item_index: 3 });
+  const batch = batchOf([bad(), good, bad()], {
+    ...NONE,
+    has: (id) => id.toString('hex') === 'a'.repeat(32),
+  });
+  expect(batch.outputs).toHaveLength(1);
+  expect(batch.totals(TOTALS)).toEqual({ received: 3, emitted: 1, duplicates: 0, deadLettered: 2 });
+  expect(batch.failures).toMatchObject([
+    { code: 'EVENTS_EVENT_INVALID', item: { index: 3 }, carriesValue: true },
+    { code: 'EVENTS_EVENT_INVALID', item: { index: 3 }, carriesValue: false },
+  ]);
+});
+
+test('an event that its schema cannot hold is a dead letter alone', () => {
+  const bad = eventOf('other', { payload: null });
+  const batch = batchOf([eventOf('opened'), bad, eventOf('opened')]);
+  expect(batch.outputs.map(({ topic }) => topic)).toEqual(['email.events.opened', 'email.events.opened']);
+  expect(batch.failures).toMatchObject([{ record, item: { event: bad }, carriesValue: true }]);
+  // Its id is not remembered: mended and sent again, it is no duplicate.
+  expect(batch.ids.includes(Buffer.from(bad.event_id, 'hex'))).toBe(false);
+});
+
+test('what could never be written is a dead letter, since it would stop the partition', () => {
+  const endless = eventOf('bounced', { recipient: `a@${'x'.repeat(700_000)}` });
+  const lists = Array.from({ length: 500 }, (_, i) =>
+    eventOf('unsubscribed', { scope: `${i} ${'x'.repeat(2_000)}` }),
+  );
+  const batch = batchOf([endless, ...lists]);
+  expect(batch.failures[0]?.item?.event).toBe(endless);
+  expect(batch.failures.length).toBeGreaterThan(100);
+  for (const { topic, key, value } of batch.outputs) {
+    if (topic === 'email.suppressions')
+      expect((key?.length ?? 0) + (value?.length ?? 0)).toBeLessThan(1_000_000);
+  }
+});
+
+test('a record that cannot be read counts as one and carries its value', () => {
+  const batch = batchOf([]);
+  batch.refuse(record, { code: 'EVENTS_RECORD_UNREADABLE', message: 'no' });
+  expect(batch.failures).toEqual([
+    { record, code: 'EVENTS_RECORD_UNREADABLE', message: 'no', carriesValue: true },
+  ]);
+  expect(batch.totals(TOTALS)).toMatchObject({ received: 1, deadLettered: 1 });
+});
+
+test('each record carries its value once', () => {
+  const other = recordOf(Buffer.from('other'), { offset: 8 });
+  const batch = new Batch(NONE, settings, 4);
+  for (const from of [record, other, record]) batch.add(from, eventOf('opened', { event_id: 'bad' }));
+  expect(batch.failures.map(({ carriesValue }) => carriesValue)).toEqual([true, true, false]);
+});
+
+test('a recipient has one suppression record a transaction, with the newest state', async () => {
+  const batch = batchOf([
+    eventOf('unsubscribed', { occurred_at: START + 1 }),
+    eventOf('complained', { occurred_at: START + 2 }),
+    eventOf('bounced', { occurred_at: START + 3, recipient: 'bob@example.com' }),
+    eventOf('subscribed', { occurred_at: START + 4, recipient: 'Ann@example.com' }),
+  ]);
+  const suppressions = await suppressionsOf(batch);
+  expect(suppressions.map(({ recipient }) => recipient)).toEqual(['ann@example.com', 'bob@example.com']);
+  expect(suppressions[0]).toMatchObject({ suppressed: true, reasons: [{ reason: 'complaint' }] });
+  expect([...batch.recipients.keys()]).toEqual(['ann@example.com', 'bob@example.com']);
+});
+
+test('it goes on from the state that was committed', async () => {
+  const before = batchOf([eventOf('unsubscribed', { occurred_at: START })]).recipients.get('ann@example.com');
+  const known: KnownState = { has: () => false, recipient: () => before as RecipientState };
+  const [suppression] = await suppressionsOf(
+    batchOf([eventOf('subscribed', { occurred_at: START + 1 })], known),
+  );
+  expect(suppression).toMatchObject({ suppressed: false, reasons: [] });
+  const unchanged = batchOf([eventOf('subscribed', { occurred_at: START - 1 })], known);
+  expect(await suppressionsOf(unchanged)).toEqual([]);
+});
+
+test('whatever comes, totals add up and a recipient’s events keep their order', () => {
+  const event = fc
+    .record({
+      id: fc.integer({ min: 0, max: 30 }),
+      kind: fc.constantFrom('opened', 'bounced', 'delivered', 'broken', 'nameless'),
+      recipient: fc.constantFrom('a@x.example', 'b@x.example', 'c@x.example'),
+    })
+    .map(({ id, kind, recipient }) => {
+      if (kind === 'broken') return eventOf('other', { recipient, payload: null });
+      if (kind === 'nameless') return eventOf('opened', { recipient, event_id: '' });
+      return eventOf(kind as 'opened', { recipient, event_id: id.toString(16).padStart(32, '0') });
+    });
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+      const batch = batchOf(events, knowing('1'.padStart(32, '0'), '2'.padStart(32, '0')));
+      const totals = batch.totals({ received: 5, emitted: 3, duplicates: 1, deadLettered: 1 });
+      expect(totals.received).toBe(5 + events.length);
+      expect(totals.received).toBe(totals.emitted + totals.duplicates + totals.deadLettered);
+      const typed = batch.outputs.filter(({ topic }) => topic.startsWith('email.events.'));
+      expect(typed).toHaveLength(totals.emitted - 3);
+      expect(batch.ids.length).toBe(16 * typed.length);
+      const emitted = events.filter(
+        (each, i) =>
+          /^[0-9a-f]{32}$/.test(each.event_id) &&
+          each.type !== 'other' &&
+          !['1', '2'].includes(each.event_id.replace(/^0+/, '')) &&
+          events.findIndex(({ event_id }) => event_id === each.event_id) === i,
+      );
+      expect(typed.map(({ key }) => key)).toEqual(emitted.map(({ recipient }) => recipient));
+      expect(typed.map(({ topic }) => topic)).toEqual(emitted.map(({ type }) => `email.events.${type}`));
+    }),
+  );
+});

@@ -1,0 +1,96 @@
+import { encodeRawHeaders, type InputRecord } from '@email-events/core';
+import { adapters } from '@email-events/esps';
+import { expect, test } from 'vitest';
+import { rawRecord, sendgridItem } from '../testing/requests.ts';
+import { normalizeRecord } from './normalize-record.ts';
+
+test('every event leads back to its request', () => {
+  const items = [sendgridItem('delivered'), sendgridItem('open')];
+  const { events, failures, request } = normalizeRecord(rawRecord(items, { partition: 3, offset: 41 }));
+  expect(failures).toEqual([]);
+  expect(request?.source).toBe('main');
+  expect(events.map(({ type }) => type)).toEqual(['delivered', 'opened']);
+  expect(events[1]).toMatchObject({
+    esp: 'sendgrid',
+    source: 'main',
+    request_id: '0199b7a0-1111-7222-8333-444455556666',
+    raw_partition: 3,
+    raw_offset: 41,
+    item_index: 1,
+    recipient: 'ann@example.com',
+  });
+});
+
+test('one bad item of a thousand is refused alone, with its text', () => {
+  const items: unknown[] = Array.from({ length: 1_000 }, () => sendgridItem('open'));
+  items[700] = { event: 'open', note: 'no recipient, no time' };
+  const { events, failures } = normalizeRecord(rawRecord(items));
+  expect(events).toHaveLength(999);
+  expect(events.map(({ item_index }) => item_index)).not.toContain(700);
+  expect(failures).toHaveLength(1);
+  expect(failures[0]?.code).toMatch(/^NORMALIZE_/);
+  expect(failures[0]?.item?.index).toBe(700);
+  expect(JSON.parse(String(failures[0]?.item?.bytes))).toEqual(items[700]);
+});
+
+test.each([
+  ['garbage', Buffer.from([0xff, 0xfe, 0x00, 0x80])],
+  ['cut off', Buffer.from('[{"event":"open"')],
+  ['empty', Buffer.alloc(0)],
+  ['not there', null],
+])('a body that is %s is one failure', (_, value) => {
+  const { events, failures, request } = normalizeRecord({ ...rawRecord([]), value });
+  expect(events).toEqual([]);
+  expect(failures).toMatchObject([{ code: 'NORMALIZE_BODY_UNREADABLE' }]);
+  expect(failures[0]).not.toHaveProperty('item');
+  expect(request?.esp).toBe('sendgrid');
+});
+
+test('an ESP without an adapter is one failure', () => {
+  const { failures, request } = normalizeRecord(rawRecord([], {}, { esp: 'pigeon' }));
+  expect(failures).toMatchObject([{ code: 'NORMALIZE_ESP_UNKNOWN' }]);
+  expect(request?.esp).toBe('pigeon');
+});
+
+test.each(['request-id', 'source', 'request'])('without the header %s nothing is known', (missing) => {
+  const { [missing]: _, ...headers } = rawRecord([]).headers;
+  const normalized = normalizeRecord({ ...rawRecord([]), headers });
+  expect(normalized).toMatchObject({
+    request: undefined,
+    failures: [{ code: 'NORMALIZE_HEADERS_UNREADABLE' }],
+  });
+});
+
+test.each(['null', '[]', '"text"', '{"esp":1}', '{'])('headers that say %s are unreadable', (text) => {
+  const headers = { ...rawRecord([]).headers, request: Buffer.from(text) };
+  expect(normalizeRecord({ ...rawRecord([]), headers }).failures).toMatchObject([
+    { code: 'NORMALIZE_HEADERS_UNREADABLE' },
+  ]);
+});
+
+test('the content type that the request had decides how it is read', () => {
+  const headers = encodeRawHeaders({
+    requestId: 'r',
+    source: 'main',
+    esp: 'sendgrid',
+    receivedAt: Date.UTC(2026, 0, 1),
+    method: 'POST',
+    url: '/',
+    contentType: null,
+    remoteAddress: null,
+    headers: {},
+  });
+  expect(normalizeRecord({ ...rawRecord([sendgridItem('open')]), headers }).events).toHaveLength(1);
+});
+
+test('no adapter makes it throw, whatever the body', () => {
+  const bodies = ['', '0', 'null', '[null]', '[[]]', '{}', '{"Type":"Notification"}', '[{}]', '\u0000'];
+  for (const { name } of adapters) {
+    for (const body of bodies) {
+      const record: InputRecord = { ...rawRecord([], {}, { esp: name }), value: Buffer.from(body) };
+      const { events, failures } = normalizeRecord(record);
+      expect(events.length + failures.length, `${name} ${body}`).toBeGreaterThanOrEqual(0);
+      for (const { code } of failures) expect(code).not.toBe('NORMALIZE_UNEXPECTED');
+    }
+  }
+});
