@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger, PipelineConfig } from '@email-events/core';
 import { v7 as uuidv7 } from 'uuid';
@@ -40,6 +40,7 @@ const MAX_HEADER_BYTES = 16_384;
 const MAX_HEADERS = 100;
 /** How often overdue connections are looked for: the granularity of the time-outs. */
 const CHECK_MS = 1_000;
+const IDLE_GRACE_MS = 500;
 
 /** HTTP or HTTPS with every limit set: nobody can hold what is scarce for long. */
 export async function listen(
@@ -82,13 +83,26 @@ export async function listen(
     },
     connections: () =>
       new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count))),
-    close: () =>
-      new Promise((resolve) => {
-        tls?.unwatch();
-        server.close(() => resolve());
-      }),
+    close: () => {
+      tls?.unwatch();
+      return closeGently(server);
+    },
     destroy: () => server.closeAllConnections(),
   };
+}
+
+/**
+ * Node's own close cuts idle connections at once, also those on which the next request is already on its way. Here they
+ * get a moment in which that request is answered, with `Connection: close`.
+ */
+function closeGently(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.close(), IDLE_GRACE_MS);
+    NetServer.prototype.close.call(server, () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 /** Nobody is left to answer. A request that was under way is reported by its handler. */
