@@ -67,7 +67,7 @@ async function readCounts(state: RunState, config: PipelineConfig): Promise<{ [n
   );
   const clickhouse = connect(config.sinks.clickhouse);
   try {
-    const totals = await readTotals({ admin }, clickhouse);
+    const totals = await readTotals({ admin, config }, clickhouse);
     return {
       received: totals.received,
       emitted: totals.emitted,

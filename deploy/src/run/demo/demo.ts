@@ -5,7 +5,7 @@ import type { RunningPipeline } from '../pipeline.ts';
 import { type Check, compare } from './compare.ts';
 import { difference, readTotals, type Totals } from './figures.ts';
 import { type Found, readFound } from './found.ts';
-import { waitForNoLag, waitUntilThrough } from './wait.ts';
+import { patiently, waitForNoLag, waitUntilThrough } from './wait.ts';
 
 export interface DemoOptions {
   readonly events: number;
@@ -41,7 +41,8 @@ export async function runDemo(pipeline: RunningPipeline, options: DemoOptions): 
       return lags.reduce((sum, { records }) => sum + records, 0);
     };
     await waitForNoLag(lag, options.signal);
-    const before = await readTotals(pipeline, clickhouse);
+    const read = () => patiently(() => readTotals(pipeline, clickhouse), options.signal);
+    const before = await read();
     const since = Date.now();
     const sent = await send(pipeline, options);
     options.signal.throwIfAborted();
@@ -52,7 +53,7 @@ export async function runDemo(pipeline: RunningPipeline, options: DemoOptions): 
     const totals = await waitUntilThrough({
       expected: sent.expected,
       copies,
-      read: async () => difference(await readTotals(pipeline, clickhouse), before),
+      read: async () => difference(await read(), before),
       lag,
       onProgress: show,
       signal: options.signal,

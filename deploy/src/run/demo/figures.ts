@@ -1,6 +1,7 @@
+import { PipelineError } from '@email-events/core/errors';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 import type { RunningPipeline } from '../pipeline.ts';
-import { scrape, sumBy } from '../prometheus.ts';
+import { type Sample, scrape, sumBy } from '../prometheus.ts';
 
 /** Counts of the whole pipeline since its data began. A run is judged by the difference of two of these. */
 export interface Totals {
@@ -19,8 +20,12 @@ export interface Totals {
   readonly sinkDeadLetters: number;
 }
 
+/**
+ * Throws CLI_UNAVAILABLE while events does not report every partition: it is starting, or partitions are moving, and
+ * the sums would be too small.
+ */
 export async function readTotals(
-  { admin }: Pick<RunningPipeline, 'admin'>,
+  { admin, config }: Pick<RunningPipeline, 'admin' | 'config'>,
   clickhouse: ClickHouse,
 ): Promise<Totals> {
   const [normalize, events, tables] = await Promise.all([
@@ -28,8 +33,9 @@ export async function readTotals(
     scrape(admin.events ?? ''),
     readTables(clickhouse),
   ]);
+  requirePartitions(events, config.topics.partitions);
   const items = sumBy(normalize, 'email_events_normalize_items_total', 'result');
-  const totals = sumBy(events, 'email_events_events_total', 'result');
+  const totals = sumBy(events, EVENTS_TOTAL, 'result');
   return {
     items: Object.values(items).reduce((sum, count) => sum + count, 0),
     received: totals.received ?? 0,
@@ -38,6 +44,14 @@ export async function readTotals(
     eventsDeadLetters: totals.dead_letter ?? 0,
     ...tables,
   };
+}
+
+const EVENTS_TOTAL = 'email_events_events_total';
+
+function requirePartitions(samples: readonly Sample[], wanted: number): void {
+  const reported = Object.keys(sumBy(samples, EVENTS_TOTAL, 'partition')).length;
+  if (reported >= wanted) return;
+  throw new PipelineError('CLI_UNAVAILABLE', 'retry', `events reports ${reported} of ${wanted} partitions`);
 }
 
 async function readTables(clickhouse: ClickHouse) {

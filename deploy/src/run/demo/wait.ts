@@ -61,3 +61,21 @@ export async function waitForNoLag(
     await delay(POLL_MS);
   }
 }
+
+/** What cannot be read now may be in a moment: a service that restarts, a partition that moves. Throws the last error. */
+export async function patiently<T>(
+  read: () => Promise<T>,
+  signal: AbortSignal,
+  deadlineMs = 60_000,
+): Promise<T> {
+  const begin = performance.now();
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (performance.now() - begin > deadlineMs) throw error;
+      await delay(POLL_MS);
+    }
+  }
+}
