@@ -1,0 +1,214 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type LastOffset, Registry } from '@email-events/core';
+import { MemoryKafka } from '@email-events/core/testing';
+import { type DeadLetter, type EmailEvent, type NormalizedBatch, SchemaError } from '@email-events/schemas';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import {
+  changelogCodec,
+  decodeAll,
+  decoderOf,
+  encoderOf,
+  stateCodec,
+  typedEncoders,
+} from '../testing/codecs.ts';
+import { eventOf, recordOf, START } from '../testing/events.ts';
+import { ownedPartition } from '../testing/memory-owned.ts';
+import { type EventsContext, EventsStage } from './events-stage.ts';
+import { measureEvents } from './measures.ts';
+
+const HOUR = 3_600_000;
+let kafka: MemoryKafka;
+let metrics: Registry;
+let context: EventsContext;
+let now: number;
+beforeEach(() => {
+  kafka = new MemoryKafka();
+  metrics = new Registry();
+  now = START;
+  const stateDir = mkdtempSync(join(tmpdir(), 'events-test-'));
+  onTestFinished(() => rmSync(stateDir, { recursive: true, force: true }));
+  context = {
+    stateDir,
+    identity: { clusterId: 'c', application: 'a' },
+    windowMs: 8 * HOUR,
+    softBounces: { threshold: 5, windowMs: 30 * 24 * HOUR },
+    deadLetterPartitions: 2,
+    decoder: decoderOf('normalized'),
+    encoders: typedEncoders(),
+    suppressionEncoder: encoderOf('suppression'),
+    deadLetterEncoder: encoderOf('deadLetter'),
+    changelogs: changelogCodec(),
+    stateCodec: stateCodec(),
+    clock: () => now,
+    ...measureEvents(metrics),
+  };
+});
+
+async function openStage(): Promise<EventsStage> {
+  const stage = new EventsStage(context);
+  onTestFinished(() => stage.close());
+  await stage.open(await ownedPartition(kafka, 1));
+  return stage;
+}
+
+const encoder = encoderOf<NormalizedBatch>('normalized');
+const recordWith = (...events: EmailEvent[]) => recordOf(encoder.encode({ events }), { partition: 1 });
+
+/** Processes and commits as a lane does; returns the topics written to. */
+async function run(stage: EventsStage, ...records: Parameters<EventsStage['process']>[0]) {
+  const { outputs, committed } = await stage.process(records);
+  const lastOffset: LastOffset = await (await ownedPartition(kafka, 1)).write(outputs);
+  await committed?.(lastOffset);
+  return outputs.map(({ topic }) => topic).filter((topic) => !topic.startsWith('email.internal.'));
+}
+
+const totalsText = async () =>
+  (await metrics.metrics()).split('\n').filter((line) => line.startsWith('email_events_events_total{'));
+
+test('a batch leaves its events, its suppressions and what to remember, and is remembered', async () => {
+  const stage = await openStage();
+  const [opened, bounced] = [eventOf('opened'), eventOf('bounced')];
+  const { outputs } = await stage.process([recordWith(opened), recordWith(bounced, opened)]);
+  expect(outputs.map(({ topic, partition }) => `${topic} ${partition}`)).toEqual([
+    'email.events.opened 1',
+    'email.events.bounced 1',
+    'email.suppressions 1',
+    'email.internal.seen 1',
+    'email.internal.recipient-state 1',
+  ]);
+  // Not committed, so it never was.
+  expect(await run(stage, recordWith(opened, bounced))).toEqual([
+    'email.events.opened',
+    'email.events.bounced',
+    'email.suppressions',
+  ]);
+  expect(await run(stage, recordWith(opened, bounced))).toEqual([]);
+  expect(stage.totals).toEqual({ received: 4, emitted: 2, duplicates: 2, deadLettered: 0 });
+});
+
+test('a duplicate is known after a restart, and after the disk was lost', async () => {
+  const event = eventOf('opened');
+  const first = await openStage();
+  await run(first, recordWith(event));
+  await first.close();
+
+  const second = await openStage();
+  expect(await run(second, recordWith(event))).toEqual([]);
+  await second.close();
+  rmSync(context.stateDir, { recursive: true });
+
+  const third = await openStage();
+  expect(await run(third, recordWith(event))).toEqual([]);
+  expect(third.totals).toEqual({ received: 3, emitted: 1, duplicates: 2, deadLettered: 0 });
+});
+
+test('a duplicate is forgotten after the window', async () => {
+  const event = eventOf('opened');
+  const stage = await openStage();
+  await run(stage, recordWith(event));
+  now += 8 * HOUR;
+  expect(await run(stage, recordWith(event))).toEqual([]);
+  now += 13 * HOUR;
+  expect(await run(stage, recordWith(event))).toEqual(['email.events.opened']);
+});
+
+test('what cannot be read is a dead letter with its bytes and stops nothing', async () => {
+  const stage = await openStage();
+  const poison = Buffer.from([0, 0, 0, 0, 99, 1, 2, 3]);
+  const records = [
+    recordOf(poison, { partition: 1, offset: 5 }),
+    recordWith(eventOf('opened')),
+    recordOf(null, { partition: 1, offset: 7 }),
+    recordOf(Buffer.from('x'), { partition: 1, offset: 8 }),
+  ];
+  const { outputs } = await stage.process(records);
+  const letters = await decodeAll<DeadLetter>(
+    'deadLetter',
+    outputs.filter(({ topic }) => topic === 'email.dead-letters').map(({ value }) => value),
+  );
+  expect(letters).toMatchObject([
+    { stage: 'events', code: 'EVENTS_RECORD_UNREADABLE', origin_offset: 5, origin_partition: 1 },
+    { code: 'EVENTS_RECORD_UNREADABLE', origin_offset: 7, value: null },
+    { code: 'EVENTS_RECORD_UNREADABLE', origin_offset: 8 },
+  ]);
+  expect(letters[0]?.value?.equals(poison)).toBe(true);
+  expect(await run(stage, ...records)).toContain('email.events.opened');
+  expect(stage.totals).toEqual({ received: 4, emitted: 1, duplicates: 0, deadLettered: 3 });
+  expect(await metrics.metrics()).toContain(
+    'email_events_dead_letters_total{stage="events",code="EVENTS_RECORD_UNREADABLE"} 3',
+  );
+});
+
+test('a registry that does not answer is no reason to give a record up', async () => {
+  const stage = await openStage();
+  const failure = new SchemaError('REGISTRY_UNREACHABLE', 'no');
+  context = { ...context, decoder: { ...context.decoder, load: () => Promise.reject(failure) } };
+  await stage.close();
+  const cut = await openStage();
+  await expect(cut.process([recordWith(eventOf('opened'))])).rejects.toBe(failure);
+});
+
+test('a damaged store is made anew while it opens', async () => {
+  const event = eventOf('opened');
+  const first = await openStage();
+  await run(first, recordWith(event));
+  await first.close();
+  writeFileSync(join(context.stateDir, '1', 'store.mdb'), 'nonsense');
+  const second = await openStage();
+  expect(await run(second, recordWith(event))).toEqual([]);
+});
+
+test('a store that turns out to be damaged is discarded, so that the next stage does not meet it again', async () => {
+  const events = Array.from({ length: 3_000 }, () => eventOf('opened'));
+  const first = await openStage();
+  await run(first, recordWith(...events));
+  await first.close();
+  const file = join(context.stateDir, '1', 'store.mdb');
+  const bytes = readFileSync(file);
+  bytes.fill('noise', 2 * 4_096);
+  writeFileSync(file, bytes);
+  let attempts = 0;
+  const outcome = async (): Promise<string[]> => {
+    attempts++;
+    const stage = new EventsStage(context);
+    try {
+      await stage.open(await ownedPartition(kafka, 1));
+      return await run(stage, recordWith(...events));
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'STATE_UNUSABLE' });
+      await stage.close();
+      return outcome();
+    } finally {
+      await stage.close();
+    }
+  };
+  expect(await outcome()).toEqual([]);
+  expect(attempts).toBeLessThanOrEqual(2);
+});
+
+test('a partition is measured while it is open here, and by nobody afterwards', async () => {
+  expect(await totalsText()).toEqual([]);
+  const stage = await openStage();
+  await run(stage, recordWith(eventOf('opened'), eventOf('bounced')));
+  expect(await totalsText()).toEqual([
+    'email_events_events_total{partition="1",result="received"} 2',
+    'email_events_events_total{partition="1",result="emitted"} 2',
+    'email_events_events_total{partition="1",result="duplicate"} 0',
+    'email_events_events_total{partition="1",result="dead_letter"} 0',
+  ]);
+  const text = await metrics.metrics();
+  expect(text).toContain('email_events_state_entries{partition="1",kind="id"} 2');
+  expect(text).toContain('email_events_state_entries{partition="1",kind="recipient"} 1');
+  expect(text).toMatch(/email_events_state_bytes\{partition="1"\} [1-9]/);
+  expect(text).toContain('email_events_restore_seconds_count 1');
+  await stage.close();
+  expect(await totalsText()).toEqual([]);
+  await openStage();
+  expect(await metrics.metrics()).toMatch(/email_events_restored_records_total \d/);
+});
+
+test('a stage that is not open refuses work', async () => {
+  await expect(new EventsStage(context).process([])).rejects.toMatchObject({ code: 'SERVICE_UNEXPECTED' });
+});

@@ -1,0 +1,179 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { OwnedPartition } from '@email-events/core';
+import { MemoryKafka } from '@email-events/core/testing';
+import type { RecipientState } from '@email-events/schemas';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { learn, NO_STATE } from '../events/suppress.ts';
+import { changelogCodec, stateCodec } from '../testing/codecs.ts';
+import { eventOf, START } from '../testing/events.ts';
+import { ownedPartition } from '../testing/memory-owned.ts';
+import { PartitionStore } from './partition-store.ts';
+import { restore } from './restore.ts';
+
+const SEEN = 'email.internal.seen';
+const STATES = 'email.internal.recipient-state';
+const HOUR = 3_600_000;
+const WINDOW = 8 * HOUR;
+const PARTITION = 2;
+const codec = changelogCodec();
+
+let kafka: MemoryKafka;
+let owned: OwnedPartition;
+beforeEach(async () => {
+  kafka = new MemoryKafka();
+  owned = await ownedPartition(kafka, PARTITION);
+});
+
+function newStore(path = mkdtempSync(join(tmpdir(), 'restore-test-'))): PartitionStore {
+  const identity = { clusterId: 'c', application: 'a', partition: PARTITION };
+  const store = new PartitionStore(path, identity, WINDOW, stateCodec());
+  onTestFinished(async () => {
+    await store.close();
+    rmSync(path, { recursive: true, force: true });
+  });
+  return store;
+}
+
+const restored = (store: PartitionStore, now = START) => restore(store, owned, codec, now);
+const idOf = (n: number) => Buffer.from(n.toString(16).padStart(32, '0'), 'hex');
+
+/** What one transaction of `events` leaves in the changelogs. */
+function transaction(ids: number[], states: { [key: string]: RecipientState } = {}, seenAt = START) {
+  received += ids.length;
+  const seen = {
+    ids: Buffer.concat(ids.map(idOf)),
+    seen_at: seenAt,
+    received,
+    emitted: received,
+    duplicates: 0,
+    dead_lettered: 0,
+    barrier: null,
+  };
+  return owned.write([
+    { topic: SEEN, partition: PARTITION, key: null, value: codec.seen.encoder.encode(seen) },
+    ...Object.entries(states).map(([key, state]) => ({
+      topic: STATES,
+      partition: PARTITION,
+      key,
+      value: codec.recipientState.encoder.encode(state),
+    })),
+  ]);
+}
+let received = 0;
+beforeEach(() => {
+  received = 0;
+});
+
+const bounced = learn(NO_STATE, eventOf('bounced'));
+const complained = learn(bounced, eventOf('complained'));
+
+test('with nothing behind it, nothing is read', async () => {
+  const store = newStore();
+  expect(await restored(store)).toBe(0);
+  expect(store.positions).toEqual({ seen: 0, recipientState: 0 });
+});
+
+test('a lost store is made whole from the changelogs', async () => {
+  await transaction([1, 2], { 'ann@example.com': bounced });
+  await transaction([3], { 'ann@example.com': complained, 'bob@example.com': bounced });
+  await transaction([]);
+  const store = newStore();
+  expect(await restored(store)).toBeGreaterThan(0);
+  for (const n of [1, 2, 3]) expect(store.has(idOf(n))).toBe(true);
+  expect(store.has(idOf(4))).toBe(false);
+  expect(store.recipient('ann@example.com')).toEqual(complained);
+  expect(store.recipient('bob@example.com')).toEqual(bounced);
+  expect(store.totals).toMatchObject({ received: 3, emitted: 3 });
+  expect(store.recipient('__BARRIER')).toBeUndefined();
+});
+
+test('a store that is up to date reads nothing, however often it is opened', async () => {
+  const store = newStore();
+  await restored(store);
+  expect(await restored(store)).toBe(0);
+  expect(await restored(store)).toBe(0);
+});
+
+test('a store that fell behind reads what it lacks and nothing else', async () => {
+  const store = newStore();
+  await transaction([1], { 'ann@example.com': bounced });
+  await restored(store);
+  await transaction([2], { 'ann@example.com': complained });
+  await transaction([3]);
+  const all = kafka.committed(SEEN, PARTITION).length + kafka.committed(STATES, PARTITION).length;
+  const read = await restored(store);
+  expect(read).toBeGreaterThan(0);
+  expect(read).toBeLessThan(all);
+  for (const n of [1, 2, 3]) expect(store.has(idOf(n))).toBe(true);
+  expect(store.recipient('ann@example.com')).toEqual(complained);
+  expect(store.totals.received).toBe(3);
+});
+
+test('an aborted transaction leaves no trace', async () => {
+  const store = newStore();
+  await restored(store);
+  const aborted = { status: 'aborted' } as const;
+  const value = codec.seen.encoder.encode({
+    ids: idOf(9),
+    seen_at: START,
+    received: 1,
+    emitted: 1,
+    duplicates: 0,
+    dead_lettered: 0,
+    barrier: null,
+  });
+  kafka.append(SEEN, PARTITION, { value }, aborted);
+  kafka.marker(SEEN, PARTITION, aborted);
+  await transaction([1]);
+  await restored(store);
+  expect(store.has(idOf(9))).toBe(false);
+  expect(store.has(idOf(1))).toBe(true);
+});
+
+test('more than one piece is restored, and all of it', async () => {
+  for (let i = 0; i < 1_200; i++)
+    await transaction([i], { [`user${i}@x.example`]: { ...NO_STATE, delivered_at: i } });
+  const store = newStore();
+  await restored(store);
+  expect(store.size).toMatchObject({ ids: 1_200, recipients: 1_200 });
+  expect(store.recipient('user700@x.example')).toMatchObject({ delivered_at: 700 });
+});
+
+test('what is older than the window is not taken back', async () => {
+  for (let i = 0; i < 100; i++) await transaction([i], {}, START + i * 4 * HOUR);
+  const store = newStore();
+  await restored(store, START + 99 * 4 * HOUR);
+  expect(store.has(idOf(99))).toBe(true);
+  expect(store.has(idOf(0))).toBe(false);
+  expect(store.size.ids).toBeLessThanOrEqual(4);
+  expect(store.totals.received).toBe(100);
+});
+
+test('a store that is ahead of its changelog mirrors another one', async () => {
+  const store = newStore();
+  await restored(store);
+  for (let i = 0; i < 5; i++) await transaction([i]);
+  await restored(store);
+  kafka = new MemoryKafka();
+  owned = await ownedPartition(kafka, PARTITION);
+  await expect(restored(store)).rejects.toMatchObject({ code: 'STATE_UNUSABLE' });
+});
+
+test('a store that somebody else writes to meanwhile is given up', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'restore-test-'));
+  const [store, other] = [newStore(path), newStore(path)];
+  await transaction([1]);
+  const { read } = owned;
+  owned = {
+    ...owned,
+    read: async (...args) => {
+      const { positions, totals } = other;
+      const to = { ...positions, seen: 77 };
+      other.apply({ from: positions, to, totals, ids: [], recipients: new Map() });
+      return read(...args);
+    },
+  };
+  await expect(restored(store)).rejects.toMatchObject({ code: 'STATE_UNUSABLE' });
+});
