@@ -13,6 +13,9 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGWINCH'];
 // Ctrl-C arrives from the terminal and, under npm, from npm once more: the same key press.
 const SAME_PRESS_MS = 300;
 
+/** Compiled code of earlier runs: halves the time that a process takes to start. */
+export const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(ROOT, '.email-events', 'cache');
+
 /**
  * Runs a script of the project under its own Node and resolves with the exit code to leave with.
  *
@@ -24,7 +27,11 @@ export function runUnderProjectNode(args) {
   const child = spawn(NODE, ['--import', stopWithParent, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     detached: true,
-    env: { ...process.env, PATH: `${BIN}${delimiter}${process.env.PATH ?? ''}` },
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      PATH: `${BIN}${delimiter}${process.env.PATH ?? ''}`,
+    },
   });
   let lastSignal = '';
   let lastAt = 0;

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PipelineError } from '@email-events/core/errors';
-import { REPOSITORY } from './home.ts';
+import { homeFolder, REPOSITORY } from './home.ts';
 
 export interface ServiceSpec {
   readonly name: string;
@@ -121,7 +121,13 @@ export class ServiceProcess {
       cwd: REPOSITORY,
       stdio: ['ignore', log, log, 'ipc'],
       detached: true,
-      env: { ...process.env, NODE_ENV: 'production', ...env },
+      // With the compiled code of earlier starts a service takes half the time to start.
+      env: {
+        NODE_COMPILE_CACHE: join(homeFolder(), 'cache'),
+        ...process.env,
+        NODE_ENV: 'production',
+        ...env,
+      },
     });
     closeSync(log);
     this.#child = child;
