@@ -12,6 +12,7 @@ import {
   saveFixture,
   verifierOf,
 } from './esp-fixtures.ts';
+import { HOUR, SCHEMES } from './esp-schemes.ts';
 
 const update = process.env.UPDATE_GOLDEN === '1';
 if (update && process.env.CI) throw new Error('UPDATE_GOLDEN rewrites expectations: not in CI');
@@ -70,6 +71,7 @@ describe('one event reported twice', () => {
     ['ses', 'delivery', 'delivery-notification'],
     ['postmark', 'bounce-hard', 'subscription-hard-bounce'],
     ['postmark', 'spam-complaint', 'subscription-complaint'],
+    ['mailersend', 'flat-opened', 'flat-opened-unique'],
   ])('%s: %s and %s', (esp, one, other) => {
     const ids = [one, other].map((name) =>
       loadFixtures(esp)
@@ -82,81 +84,6 @@ describe('one event reported twice', () => {
 });
 
 const AT = Date.parse('2026-11-02T09:15:30.500Z');
-const HOUR = 3_600_000;
-
-interface Scheme {
-  readonly body: string;
-  /** What a changed body comes to; the event of Mailgun and the body of Postmark are not signed. */
-  readonly tampered: 'SIGNATURE_WRONG' | 'unnoticed';
-  readonly wrongKey: string;
-  /** How old and how new a signed time may be; null: none is signed, or it does not matter. */
-  readonly window: { readonly past: number; readonly future: number } | null;
-  /** Header or body field without which nothing is proven. */
-  readonly proof: RegExp;
-  readonly missing: string;
-  readonly replayToken: boolean;
-  /** Any text can be its key, so only an empty one is certainly wrong. */
-  readonly anyKey?: true;
-}
-
-const SCHEMES: { readonly [esp: string]: Scheme } = {
-  sendgrid: {
-    body: '[{"email":"a@example.com","event":"open","timestamp":1793610930,"sg_event_id":"e1"}]\r\n',
-    tampered: 'SIGNATURE_WRONG',
-    wrongKey: 'SIGNATURE_WRONG',
-    window: { past: 25 * HOUR, future: 300_000 },
-    proof: /signature$/,
-    missing: 'SIGNATURE_MISSING',
-    replayToken: false,
-  },
-  mailgun: {
-    body: '{"event-data":{"event":"opened","id":"e1","timestamp":1793610930,"recipient":"a@example.com"}}',
-    tampered: 'unnoticed',
-    wrongKey: 'SIGNATURE_WRONG',
-    window: { past: 25 * HOUR, future: 300_000 },
-    proof: /"signature":\{[^}]*\},/,
-    missing: 'SIGNATURE_MISSING',
-    replayToken: true,
-    anyKey: true,
-  },
-  postmark: {
-    body: '{"RecordType":"Open","Recipient":"a@example.com","ReceivedAt":"2026-11-02T09:15:29Z","MessageID":"m"}',
-    tampered: 'unnoticed',
-    wrongKey: 'CREDENTIALS_WRONG',
-    window: null,
-    proof: /^authorization$/,
-    missing: 'CREDENTIALS_MISSING',
-    replayToken: false,
-  },
-  ses: {
-    body: '{"eventType":"Send","mail":{"timestamp":"2026-11-02T09:15:29.000Z","messageId":"m","destination":["a@example.com"]}}',
-    tampered: 'SIGNATURE_WRONG',
-    wrongKey: 'SIGNATURE_WRONG',
-    window: null,
-    proof: /"Signature":"[^"]*"/,
-    missing: 'SIGNATURE_MISSING',
-    replayToken: false,
-  },
-  resend: {
-    body: '{"type":"email.opened","created_at":"2026-11-02T09:15:29.000Z","data":{"email_id":"m","to":["a@example.com"]}}',
-    tampered: 'SIGNATURE_WRONG',
-    wrongKey: 'SIGNATURE_WRONG',
-    window: { past: 300_000, future: 300_000 },
-    proof: /signature$/,
-    missing: 'SIGNATURE_MISSING',
-    replayToken: false,
-  },
-  'standard-webhooks': {
-    body: '{"id":"e1","type":"queued","occurred_at":1793610930000,"recipient":"a@example.com"}',
-    tampered: 'SIGNATURE_WRONG',
-    wrongKey: 'SIGNATURE_WRONG',
-    window: { past: 300_000, future: 300_000 },
-    proof: /signature$/,
-    missing: 'SIGNATURE_MISSING',
-    replayToken: false,
-  },
-};
-
 describe.each(names)('%s verification', (esp) => {
   const scheme = SCHEMES[esp]!;
   const adapter = adapterOf(esp);
@@ -193,9 +120,9 @@ describe.each(names)('%s verification', (esp) => {
 
   it('refuses a changed body, where the body is signed', () => {
     const request = signed();
-    const body = Buffer.from(request.body.toString().replaceAll('a@example.com', 'b@example.com'));
-    expect(body.equals(request.body)).toBe(false);
-    expect(code({ ...request, body })).toBe(scheme.tampered === 'unnoticed' ? 'verified' : scheme.tampered);
+    const forged = changed(request, /a(@|%40)example\.com/g, 'b$1example.com');
+    expect(forged).not.toEqual(request);
+    expect(code(forged)).toBe(scheme.tampered === 'unnoticed' ? 'verified' : scheme.tampered);
   });
 
   it('refuses a body with one byte more or less, where the body is signed', () => {
@@ -205,7 +132,9 @@ describe.each(names)('%s verification', (esp) => {
     expect(code({ ...request, body: Buffer.concat([request.body, Buffer.from(' ')]) })).toBe(
       'SIGNATURE_WRONG',
     );
-    expect(code({ ...request, body: request.body.subarray(0, -1) })).toBe('SIGNATURE_WRONG');
+    expect(code({ ...request, body: request.body.subarray(0, -1) })).toBe(
+      scheme.truncated ?? 'SIGNATURE_WRONG',
+    );
   });
 
   it('refuses another key', () => {
@@ -218,17 +147,15 @@ describe.each(names)('%s verification', (esp) => {
     const headers = Object.fromEntries(
       Object.entries(request.headers).filter(([name]) => !scheme.proof.test(name)),
     );
-    const body = Buffer.from(
-      request.body.toString().replace(scheme.proof, (match) => (match.endsWith(',') ? '' : '"x":1')),
-    );
-    expect(code({ ...request, headers, body })).toBe(scheme.missing);
+    const bare = changed(request, scheme.proof, (match) => (/^"[^,]*$/.test(match) ? '"x":1' : ''));
+    expect(code({ ...bare, headers })).toBe(scheme.missing);
   });
 
   it('accepts old and new secret while keys rotate, in any order', () => {
     if (adapter.credentials.secret === null) return;
     const secrets = [...theirs.settings.secrets, ...ours.settings.secrets];
     for (const list of [secrets, secrets.toReversed()]) {
-      const verifier = adapter.verifier({ secrets: list, options: {} });
+      const verifier = adapter.verifier({ ...ours.settings, secrets: list });
       expect(verifier.verify(signed()).outcome).toBe('verified');
       expect(verifier.verify(theirs.sign({ body: scheme.body, at: AT })).outcome).toBe('verified');
     }
@@ -269,6 +196,12 @@ describe.each(names)('%s verification', (esp) => {
     ).toThrow(/tpyo/);
   });
 });
+
+/** The request with something else in its body and its query. */
+function changed(request: EspRequest, pattern: RegExp, by: string | ((match: string) => string)): EspRequest {
+  const change = (text: string) => text.replace(pattern, by as string);
+  return { ...request, url: change(request.url), body: Buffer.from(change(request.body.toString())) };
+}
 
 function normalized(loaded: LoadedFixture, request: EspRequest): unknown {
   try {

@@ -1,13 +1,30 @@
 import type { EspAdapter } from './adapter.ts';
+import { customerio } from './esps/customerio.ts';
+import { loops } from './esps/loops.ts';
+import { mailersend } from './esps/mailersend.ts';
 import { mailgun } from './esps/mailgun.ts';
+import { mailtrap } from './esps/mailtrap.ts';
 import { postmark } from './esps/postmark.ts';
 import { resend } from './esps/resend.ts';
 import { sendgrid } from './esps/sendgrid.ts';
 import { ses } from './esps/ses.ts';
+import { sparkpost } from './esps/sparkpost.ts';
 import { standardWebhooks } from './esps/standard-webhooks.ts';
 
 /** Every ESP, one line each. Static: nothing a request says decides what is loaded. */
-export const adapters: readonly EspAdapter[] = [mailgun, postmark, resend, sendgrid, ses, standardWebhooks];
+export const adapters: readonly EspAdapter[] = [
+  customerio,
+  loops,
+  mailersend,
+  mailgun,
+  mailtrap,
+  postmark,
+  resend,
+  sendgrid,
+  ses,
+  sparkpost,
+  standardWebhooks,
+];
 
 const BY_NAME: ReadonlyMap<string, EspAdapter> = new Map(adapters.map((adapter) => [adapter.name, adapter]));
 

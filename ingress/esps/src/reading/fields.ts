@@ -1,5 +1,5 @@
 import { Refusal } from '../adapter.ts';
-import { isObject, type JsonObject, stringifyJson } from './json.ts';
+import { isObject, type JsonObject, parseJson, stringifyJson } from './json.ts';
 
 const INT32_MAX = 2 ** 31 - 1;
 
@@ -55,6 +55,31 @@ export function metadataOf(value: unknown): { [key: string]: string } {
 
 export function metadataValue(value: unknown): string {
   return typeof value === 'string' ? value : stringifyJson(value);
+}
+
+/** Tags out of a list, one text, or a text that is a list in JSON. */
+export function tagsOfText(value: unknown): string[] {
+  const parsed = jsonInText(value);
+  return tagsOf(Array.isArray(parsed) ? parsed : value);
+}
+
+/** Key-value data out of an object, or of text that is one in JSON; other text stands under this name. */
+export function metadataOfText(value: unknown, name: string): { [key: string]: string } {
+  const parsed = jsonInText(value) ?? value;
+  // An empty list is PHP's empty object.
+  if (isObject(parsed) || Array.isArray(parsed)) return metadataOf(parsed);
+  const one = text(value);
+  return one === null ? {} : { [name]: one };
+}
+
+/** The list or object that a text is in JSON; null for any other. */
+function jsonInText(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return null;
+  try {
+    return parseJson(value);
+  } catch {
+    return null;
+  }
 }
 
 // "ada@example.com (Ada)", the older way to write a name.

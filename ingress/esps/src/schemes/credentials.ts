@@ -41,15 +41,24 @@ export function credentialVerifier(
   if (header && parameter)
     throw new EspConfigError(`${esp}: choose one of the options header and tokenParameter`);
   const { secrets } = settings;
-  if (header) {
-    return { verify: ({ headers }) => judge(headers[header] ?? null, secrets) };
-  }
+  if (header) return headerVerifier(header, secrets);
   if (parameter || usual === 'token') {
     const name = parameter ?? DEFAULT_TOKEN_PARAMETER;
     return { verify: ({ url }) => judge(queryParameter(url, name), secrets), secretParameters: [name] };
   }
   for (const secret of secrets) checkBasicSecret(esp, secret);
   return { verify: (request) => verifyBasic(request, secrets) };
+}
+
+function headerVerifier(header: string, secrets: readonly string[]): Verifier {
+  if (header !== 'authorization') return { verify: ({ headers }) => judge(headers[header] ?? null, secrets) };
+  // ESPs ask for the token and write "Bearer" before it, so the secret may be given either way.
+  const tokens = secrets.map(withoutBearer);
+  return { verify: ({ headers }) => judge(withoutBearer(headers[header] ?? ''), tokens) };
+}
+
+function withoutBearer(credential: string): string {
+  return credential.trim().replace(/^bearer +/i, '');
 }
 
 function checkBasicSecret(esp: string, secret: string): void {

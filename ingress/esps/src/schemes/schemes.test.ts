@@ -73,6 +73,18 @@ describe('credentials', () => {
     expect(codeOf(verifier, {})).toBe('CREDENTIALS_MISSING');
   });
 
+  it.each(['t0ken', 'Bearer t0ken'])('takes the bearer token %s with and without its scheme', (secret) => {
+    const verifier = credentialVerifier('x', facts, {
+      secrets: [secret],
+      options: { header: 'Authorization' },
+    });
+    expect(codeOf(verifier, { headers: { authorization: 'Bearer t0ken' } })).toBe('verified');
+    expect(codeOf(verifier, { headers: { authorization: 'bearer t0ken' } })).toBe('verified');
+    expect(codeOf(verifier, { headers: { authorization: 'Bearer token' } })).toBe('CREDENTIALS_WRONG');
+    expect(codeOf(verifier, { headers: { authorization: 'Bearer ' } })).toBe('CREDENTIALS_WRONG');
+    expect(codeOf(verifier, {})).toBe('CREDENTIALS_MISSING');
+  });
+
   it.each(['user', 'user:', ':password'])('does not start with %s', (secret) => {
     expect(() => credentialVerifier('x', facts, { secrets: [secret], options: {} })).toThrow('user:password');
   });

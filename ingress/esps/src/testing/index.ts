@@ -1,9 +1,24 @@
 import { sesSigner } from './ses-signer.ts';
 import type { Signer } from './signer.ts';
-import { basicSigner, mailgunSigner, sendgridSigner, standardWebhooksSigner } from './signers.ts';
+import {
+  basicSigner,
+  bodyHmacSigner,
+  customerioSigner,
+  mailgunSigner,
+  sendgridSigner,
+  standardWebhooksSigner,
+} from './signers.ts';
 
 export type { Signer, SignInput, SnsInput } from './signer.ts';
-export { basicSigner, mailgunSigner, sendgridSigner, sesSigner, standardWebhooksSigner };
+export {
+  basicSigner,
+  bodyHmacSigner,
+  customerioSigner,
+  mailgunSigner,
+  sendgridSigner,
+  sesSigner,
+  standardWebhooksSigner,
+};
 
 const SIGNERS: ReadonlyMap<string, () => Signer | Promise<Signer>> = new Map<
   string,
@@ -12,8 +27,13 @@ const SIGNERS: ReadonlyMap<string, () => Signer | Promise<Signer>> = new Map<
   ['sendgrid', sendgridSigner],
   ['mailgun', () => mailgunSigner()],
   ['postmark', () => basicSigner('postmark')],
+  ['customerio', () => customerioSigner()],
+  ['loops', () => standardWebhooksSigner('loops')],
+  ['mailersend', () => bodyHmacSigner('mailersend', 'signature')],
+  ['mailtrap', () => bodyHmacSigner('mailtrap', 'mailtrap-signature')],
   ['resend', () => standardWebhooksSigner('resend', undefined, 'svix')],
   ['ses', sesSigner],
+  ['sparkpost', () => basicSigner('sparkpost')],
   ['standard-webhooks', () => standardWebhooksSigner('standard-webhooks')],
 ]);
 

@@ -1,0 +1,111 @@
+// What the contract suite needs to know of the way each ESP proves that a request is its own.
+export const HOUR = 3_600_000;
+
+export interface Scheme {
+  readonly body: string;
+  /** What a changed body comes to; the event of Mailgun and the body of Postmark are not signed. */
+  readonly tampered: 'SIGNATURE_WRONG' | 'unnoticed';
+  /** What a body without its last byte comes to, if not SIGNATURE_WRONG. */
+  readonly truncated?: string;
+  readonly wrongKey: string;
+  /** How old and how new a signed time may be; null: none is signed, or it does not matter. */
+  readonly window: { readonly past: number; readonly future: number } | null;
+  /** Header, body field or query parameter without which nothing is proven. */
+  readonly proof: RegExp;
+  readonly missing: string;
+  readonly replayToken: boolean;
+  /** Any text can be its key, so only an empty one is certainly wrong. */
+  readonly anyKey?: true;
+}
+
+/** ESPs that sign nothing and are told a user name and a password. */
+const BASIC = {
+  tampered: 'unnoticed',
+  wrongKey: 'CREDENTIALS_WRONG',
+  window: null,
+  proof: /^authorization$/,
+  missing: 'CREDENTIALS_MISSING',
+  replayToken: false,
+} as const;
+
+/** By ESP. */
+export const SCHEMES: { readonly [esp: string]: Scheme } = {
+  sendgrid: {
+    body: '[{"email":"a@example.com","event":"open","timestamp":1793610930,"sg_event_id":"e1"}]\r\n',
+    tampered: 'SIGNATURE_WRONG',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: { past: 25 * HOUR, future: 300_000 },
+    proof: /signature$/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: false,
+  },
+  mailgun: {
+    body: '{"event-data":{"event":"opened","id":"e1","timestamp":1793610930,"recipient":"a@example.com"}}',
+    tampered: 'unnoticed',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: { past: 25 * HOUR, future: 300_000 },
+    proof: /"signature":\{[^}]*\},/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: true,
+    anyKey: true,
+  },
+  postmark: {
+    body: '{"RecordType":"Open","Recipient":"a@example.com","ReceivedAt":"2026-11-02T09:15:29Z","MessageID":"m"}',
+    tampered: 'unnoticed',
+    wrongKey: 'CREDENTIALS_WRONG',
+    window: null,
+    proof: /^authorization$/,
+    missing: 'CREDENTIALS_MISSING',
+    replayToken: false,
+  },
+  ses: {
+    body: '{"eventType":"Send","mail":{"timestamp":"2026-11-02T09:15:29.000Z","messageId":"m","destination":["a@example.com"]}}',
+    tampered: 'SIGNATURE_WRONG',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: null,
+    proof: /"Signature":"[^"]*"/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: false,
+  },
+  loops: {
+    body: '{"eventName":"email.opened","eventTime":1793610929,"contactIdentity":{"email":"a@example.com"},"email":{"id":"m"}}',
+    tampered: 'SIGNATURE_WRONG',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: { past: 300_000, future: 300_000 },
+    proof: /signature$/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: false,
+  },
+  mailersend: {
+    body: '{"type":"activity.opened","data":{"id":"e1","created_at":"2026-11-02T09:15:29Z","email":"a@example.com"}}',
+    tampered: 'SIGNATURE_WRONG',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: null,
+    proof: /^signature$/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: false,
+    anyKey: true,
+  },
+  resend: {
+    body: '{"type":"email.opened","created_at":"2026-11-02T09:15:29.000Z","data":{"email_id":"m","to":["a@example.com"]}}',
+    tampered: 'SIGNATURE_WRONG',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: { past: 300_000, future: 300_000 },
+    proof: /signature$/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: false,
+  },
+  'standard-webhooks': {
+    body: '{"id":"e1","type":"queued","occurred_at":1793610930000,"recipient":"a@example.com"}',
+    tampered: 'SIGNATURE_WRONG',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: { past: 300_000, future: 300_000 },
+    proof: /signature$/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: false,
+  },
+  sparkpost: {
+    ...BASIC,
+    body: '[{"msys":{"track_event":{"type":"open","raw_rcpt_to":"a@example.com","timestamp":"1793610929","event_id":"1"}}}]',
+  },
+};
