@@ -1,0 +1,241 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { Counter, encodeRawHeaders, Registry, type Stage } from '@email-events/core';
+import { Lane, MemoryClient, MemoryKafka } from '@email-events/core/testing';
+import {
+  changelogCodec,
+  deadLetterCounter,
+  decoderOf,
+  EventsStage,
+  encoderOf,
+  measureEvents,
+  NormalizeStage,
+  stateCodec,
+  typedEncoders,
+} from '@email-events/processors/testing';
+import { topics } from '@email-events/schemas';
+import { waitFor } from '../../stack/stack.ts';
+import { type Member, PARTITIONS, RAW_PARTITIONS, type TopologyDriver } from './driver.ts';
+import { decodeOutputs, OUTPUT_TOPICS } from './outputs.ts';
+
+const GROUPS = [
+  { group: 'normalize', topic: topics.raw, partitions: RAW_PARTITIONS },
+  { group: 'events', topic: topics.normalized, partitions: PARTITIONS },
+] as const;
+type Group = (typeof GROUPS)[number];
+
+/** The stages and lanes as they are, on a cluster in memory whose groups give every live member its share. */
+export function memoryDriver(): TopologyDriver {
+  const kafka = new MemoryKafka();
+  const disks = mkdtempSync(join(tmpdir(), 'topology-'));
+  const members: MemoryMember[] = [];
+  const start = async (group: Group, createStage: () => Stage): Promise<Member> => {
+    const member = new MemoryMember(kafka, group, members, createStage);
+    members.push(member);
+    void member.run();
+    return member;
+  };
+  const positions = async () =>
+    GROUPS.flatMap(({ group, topic, partitions }) =>
+      Array.from({ length: partitions }, (_, partition) => {
+        const committed = kafka.committedOffset(group, topic, partition);
+        const end = BigInt(kafka.stableEnd(topic, partition));
+        return { group, topic, partition, committed: committed < 0 ? null : BigInt(committed), end };
+      }),
+    );
+  return {
+    receive: async (requests) => {
+      for (const { partition, body, webhookId, esp = 'standard-webhooks' } of requests) {
+        const headers = encodeRawHeaders(rawRequest(esp, webhookId));
+        kafka.produce(topics.raw, partition, { value: Buffer.from(body), headers });
+      }
+    },
+    writeInternal: async (partition, value) => ({
+      offset: kafka.produce(topics.normalized, partition, { value }),
+    }),
+    startNormalize: () => start(GROUPS[0], normalizeStages()),
+    startEvents: (disk) => start(GROUPS[1], eventsStages(join(disks, disk))),
+    loseDisk: async (disk) => rmSync(join(disks, disk), { recursive: true }),
+    positions,
+    idle: () =>
+      waitFor('everything is committed', async () =>
+        (await positions()).every(({ committed, end }) => (committed ?? 0n) === end),
+      ),
+    outputs: async () => {
+      const all = OUTPUT_TOPICS.flatMap((topic) =>
+        kafka.partitionsOf(topic).flatMap((partition) => kafka.committed(topic, partition)),
+      );
+      return decodeOutputs(
+        all.map((record) => ({ ...record, offset: BigInt(record.offset) })),
+        (key) => decoderOf(key),
+      );
+    },
+    close: async () => {
+      await Promise.all(members.map((member) => member.kill()));
+      rmSync(disks, { recursive: true, force: true });
+    },
+  };
+}
+
+export function rawRequest(esp: string, webhookId: string) {
+  return {
+    requestId: crypto.randomUUID(),
+    source: 'main',
+    esp,
+    receivedAt: Date.UTC(2026, 0, 2),
+    method: 'POST',
+    url: '/webhooks/email-events/main',
+    contentType: 'application/json',
+    remoteAddress: null,
+    headers: { 'webhook-id': webhookId },
+  };
+}
+
+function normalizeStages(): () => Stage {
+  const metrics = new Registry();
+  const context = {
+    partitions: PARTITIONS,
+    deadLetterPartitions: 1,
+    encoder: encoderOf('normalized'),
+    deadLetterEncoder: encoderOf('deadLetter'),
+    items: new Counter({ name: 'items', help: 'items', labelNames: ['result'], registers: [metrics] }),
+    deadLetters: deadLetterCounter(metrics),
+    clock: Date.now,
+  } as const;
+  return () => new NormalizeStage(context as ConstructorParameters<typeof NormalizeStage>[0]);
+}
+
+function eventsStages(stateDir: string): () => Stage {
+  const context = {
+    stateDir,
+    identity: { clusterId: 'memory', application: 'topology' },
+    windowMs: 7 * 86_400_000,
+    softBounces: { threshold: 5, windowMs: 30 * 86_400_000 },
+    deadLetterPartitions: 1,
+    decoder: decoderOf('normalized'),
+    encoders: typedEncoders(),
+    suppressionEncoder: encoderOf('suppression'),
+    deadLetterEncoder: encoderOf('deadLetter'),
+    changelogs: changelogCodec(),
+    stateCodec: stateCodec(),
+    clock: Date.now,
+    ...measureEvents(new Registry()),
+  } as const;
+  return () => new EventsStage(context as ConstructorParameters<typeof EventsStage>[0]);
+}
+
+const BATCH_RECORDS = 4;
+
+class MemoryMember implements Member {
+  readonly group: Group;
+  private readonly kafka: MemoryKafka;
+  private readonly members: readonly MemoryMember[];
+  private readonly createStage: () => Stage;
+  private readonly client: MemoryClient;
+  private readonly lanes = new Map<number, { lane: Lane; stage: Stage; next: number }>();
+  private readonly ended = Promise.withResolvers<void>();
+  private thawed: PromiseWithResolvers<void> | undefined;
+  private state: 'live' | 'frozen' | 'stopping' | 'gone' = 'live';
+
+  constructor(kafka: MemoryKafka, group: Group, members: readonly MemoryMember[], createStage: () => Stage) {
+    this.kafka = kafka;
+    this.group = group;
+    this.members = members;
+    this.createStage = createStage;
+    this.client = new MemoryClient(kafka);
+  }
+
+  async run(): Promise<void> {
+    while (!this.isEnding()) {
+      const mine = this.assignment();
+      await this.thawed?.promise;
+      for (const partition of this.lanes.keys()) if (!mine.includes(partition)) await this.drop(partition);
+      for (const partition of mine) {
+        await this.thawed?.promise;
+        // Whatever failed, a new lane begins where the last commit ended.
+        await this.step(partition).catch(() => this.drop(partition));
+        if (this.isEnding()) break;
+      }
+      await yieldToOthers();
+    }
+    for (const partition of [...this.lanes.keys()]) await this.drop(partition);
+    this.state = 'gone';
+    this.ended.resolve();
+  }
+
+  stop(): Promise<void> {
+    if (this.state !== 'gone') this.state = 'stopping';
+    return this.ended.promise;
+  }
+
+  async kill(): Promise<void> {
+    this.state = 'gone';
+    this.client.kill();
+    // What ends with the process: its open files.
+    await Promise.all([...this.lanes.values()].map(({ stage }) => stage.close()));
+  }
+
+  freeze(): void {
+    this.state = 'frozen';
+    this.thawed = Promise.withResolvers<void>();
+    this.client.pause();
+  }
+
+  thaw(): void {
+    this.state = 'live';
+    this.client.resume();
+    this.thawed?.resolve();
+  }
+
+  private isEnding(): boolean {
+    return this.state === 'stopping' || this.state === 'gone';
+  }
+
+  /** The group counts on live members only; a frozen one goes on with what it had. */
+  private assignment(): number[] {
+    const live = this.members.filter(({ group, state }) => group === this.group && state === 'live');
+    const index = live.indexOf(this);
+    const all = Array.from({ length: this.group.partitions }, (_, partition) => partition);
+    return index === -1 ? [] : all.filter((partition) => partition % live.length === index);
+  }
+
+  private async step(partition: number): Promise<void> {
+    const { topic } = this.group;
+    const open = this.lanes.get(partition) ?? (await this.open(partition));
+    const records = this.kafka.committed(topic, partition, open.next).slice(0, BATCH_RECORDS);
+    const last = records.length === BATCH_RECORDS ? records.at(-1) : undefined;
+    const next = last ? last.offset + 1 : this.kafka.stableEnd(topic, partition);
+    if (next <= open.next) return;
+    await open.lane.process(records, next);
+    open.next = next;
+  }
+
+  private async open(partition: number) {
+    const { group: groupId, topic } = this.group;
+    const stage = this.createStage();
+    const kafka = this.client.asKafka();
+    const lane = new Lane({
+      kafka,
+      admin: kafka.admin(),
+      groupId,
+      topic,
+      partition,
+      stage,
+      transactionTimeoutMs: 60_000,
+      restoreIdleMs: 10_000,
+    });
+    const next = Math.max(0, this.kafka.committedOffset(groupId, topic, partition));
+    const opened = { lane, stage, next };
+    this.lanes.set(partition, opened);
+    await lane.open();
+    return opened;
+  }
+
+  private async drop(partition: number): Promise<void> {
+    const open = this.lanes.get(partition);
+    this.lanes.delete(partition);
+    await open?.lane.close();
+  }
+}

@@ -1,0 +1,71 @@
+import {
+  type DeadLetter,
+  type Decoder,
+  type EmailEvent,
+  eventTopics,
+  eventTypeOf,
+  type SchemaKey,
+  type SeenBatch,
+  type Suppression,
+  topics,
+} from '@email-events/schemas';
+import type { EventTotals } from '@email-events/test/invariants';
+import type { Outputs, TypedEvent } from './driver.ts';
+
+/** What a driver has to read to know what came out. */
+export const OUTPUT_TOPICS = [...eventTopics, topics.suppressions, topics.deadLetters, topics.seen];
+
+export interface OutputRecordRead {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
+
+export async function decodeOutputs(
+  records: readonly OutputRecordRead[],
+  decoderOf: (key: SchemaKey) => Decoder<unknown>,
+): Promise<Outputs> {
+  const decoded = async <T>(key: SchemaKey, topic: string) => {
+    const decoder = decoderOf(key) as Decoder<T>;
+    const found = records.filter((record) => record.topic === topic);
+    await decoder.load(found.flatMap(({ value }) => value ?? []));
+    return found.map((record) => ({ record, value: decoder.decode(record.value ?? Buffer.alloc(0)) }));
+  };
+  const valuesOf = async <T>(key: SchemaKey, topic: string) =>
+    (await decoded<T>(key, topic)).map(({ value }) => value);
+  const events: TypedEvent[] = [];
+  for (const topic of eventTopics) {
+    const type = eventTypeOf(topic);
+    if (!type) continue;
+    for (const { record, value } of await decoded<EmailEvent>(type, topic)) {
+      const { partition, offset, key } = record;
+      const { recipient, event_id: eventId, metadata } = value;
+      const name = metadata.name ?? eventId;
+      events.push({ name, recipient, topic, partition, offset, type, key: key?.toString() ?? null, eventId });
+    }
+  }
+  return {
+    events,
+    suppressions: await valuesOf<Suppression>('suppression', topics.suppressions),
+    deadLetters: await valuesOf<DeadLetter>('deadLetter', topics.deadLetters),
+    totals: totalsIn(await decoded<SeenBatch>('seen', topics.seen)),
+  };
+}
+
+/** Every record of the changelog says the totals of its partition so far; barriers say nothing. */
+function totalsIn(
+  changelog: readonly { readonly record: OutputRecordRead; readonly value: SeenBatch }[],
+): EventTotals {
+  const newest = new Map<number, SeenBatch>();
+  for (const { record, value } of changelog) if (value.barrier === null) newest.set(record.partition, value);
+  const sum = (of: (batch: SeenBatch) => number) =>
+    [...newest.values()].reduce((total, batch) => total + of(batch), 0);
+  return {
+    received: sum(({ received }) => received),
+    emitted: sum(({ emitted }) => emitted),
+    duplicates: sum(({ duplicates }) => duplicates),
+    deadLettered: sum(({ dead_lettered }) => dead_lettered),
+  };
+}
