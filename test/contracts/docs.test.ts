@@ -1,0 +1,137 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ERROR_CODES } from '@email-events/core/errors';
+import { STACK_ERROR_CODES } from '@email-events/deploy/stack';
+import { NORMALIZE_CODES, REFUSAL_CODES } from '@email-events/esps';
+import { schemaErrorCodes } from '@email-events/schemas';
+import { expect, test } from 'vitest';
+import { createProgram } from '../../deploy/src/cli/program.ts';
+import { INGRESS_CODES } from '../../ingress/src/codes.ts';
+import { codeMentions, commandsIn, headingAnchors, linksIn, tabledCodes } from './markdown.ts';
+
+/** What the documentation names must exist: files, headings, commands with their options, error codes. */
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const documents = execFileSync(
+  'git',
+  ['ls-files', '--cached', '--others', '--exclude-standard', '-z', '*.md'],
+  { cwd: root, encoding: 'utf8' },
+)
+  .split('\0')
+  .filter((path) => path !== '' && existsSync(join(root, path)))
+  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
+
+const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object }).scripts;
+
+const CODES: { readonly [document: string]: readonly string[] } = {
+  'core/ERRORS.md': Object.keys(ERROR_CODES),
+  'deploy/src/stack/README.md': Object.keys(STACK_ERROR_CODES),
+  'ingress/README.md': Object.keys(INGRESS_CODES),
+  'ingress/esps/README.md': NORMALIZE_CODES,
+  'schemas/README.md': schemaErrorCodes,
+};
+const ALL_CODES = new Set([...Object.values(CODES).flat(), ...REFUSAL_CODES]);
+
+test('there is documentation', () => {
+  expect(documents.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'test/README.md']),
+  );
+});
+
+test.for(documents)('$path: links lead somewhere', ({ path, text }) => {
+  expect(linksIn(text).filter((link) => !leadsSomewhere(path, link))).toEqual([]);
+});
+
+test.for(documents)('$path: commands exist', ({ path, text }) => {
+  const problems = commandsIn(text).map((words) => problemOf(words, dirname(path)));
+  expect(problems.filter((problem) => problem !== null)).toEqual([]);
+});
+
+test.for(Object.entries(CODES))('%s lists every error code and no other', ([path, codes]) => {
+  const text = documents.find((document) => document.path === path)?.text ?? '';
+  expect(tabledCodes(text).sort()).toEqual([...codes].sort());
+});
+
+test.for(documents)('$path: error codes exist', ({ text }) => {
+  const prefixes = new Set([...ALL_CODES].map((code) => code.split('_')[0]));
+  const unknown = codeMentions(text).filter(
+    (code) => prefixes.has(code.split('_')[0]) && !ALL_CODES.has(code) && !isEnvironment(code),
+  );
+  expect(unknown).toEqual([]);
+});
+
+test('the command line says what it can', () => {
+  const help = execFileSync(process.execPath, [join(root, 'deploy/bin/email-events.mjs'), '--help'], {
+    encoding: 'utf8',
+  });
+  for (const { name } of commands()) expect(help).toContain(`\n  ${name}`);
+});
+
+function leadsSomewhere(from: string, link: string): boolean {
+  const [file = '', anchor] = link.split('#');
+  const target = file === '' ? from : normalize(join(dirname(from), file));
+  if (!existsSync(join(root, target))) return false;
+  if (anchor === undefined) return true;
+  return headingAnchors(readFileSync(join(root, target), 'utf8')).includes(anchor);
+}
+
+/** What is wrong with a command, or null. Programs that are not the project's own are left alone. */
+function problemOf(words: readonly string[], folder: string): string | null {
+  const line = words.join(' ');
+  const [program, first = '', ...rest] = words;
+  if (program === 'npm') {
+    const script = first === 'run' ? rest[0] : first;
+    if (first !== 'run' && !['start', 'test'].includes(first)) return null;
+    if (!Object.hasOwn(scripts, script ?? '')) return `no such script: ${line}`;
+    return first === 'start' && rest[0] === '--' ? commandProblem(['start', ...rest.slice(1)], line) : null;
+  }
+  if (program === 'npx' && first === 'email-events') return commandProblem(rest, line);
+  if (program === 'node') {
+    // `<package>` and the like stand for any.
+    const script = words.find((word) => /^[^<]+\.(ts|mjs)$/.test(word));
+    const there = !script || [root, join(root, folder)].some((base) => isFile(join(base, script)));
+    return there ? null : `no such file: ${line}`;
+  }
+  return null;
+}
+
+function commandProblem(args: readonly string[], line: string): string | null {
+  const [first = '--help', ...rest] = args;
+  // `<command>`, COMMAND and the like stand for any.
+  if (first === '--help' || /^[<A-Z]/.test(first)) return null;
+  if (first === 'help') return rest[0] ? commandProblem(rest, line) : null;
+  const command = commands().find(({ name }) => name === first);
+  if (!command) return `no such command: ${line}`;
+  const child = command.children.find(({ name }) => name === rest[0]);
+  if (command.children.length > 0 && !child) return `no such command: ${line}`;
+  const options = [...GLOBAL_OPTIONS, ...(child ?? command).options];
+  const unknown = rest.filter((word) => word.startsWith('--') && !options.includes(word.split('=')[0] ?? ''));
+  return unknown.length > 0 ? `no such option ${unknown.join(' ')}: ${line}` : null;
+}
+
+const GLOBAL_OPTIONS = ['--help', '--json', '--verbose', '--config'];
+
+interface KnownCommand {
+  readonly name: string;
+  readonly options: readonly string[];
+  readonly children: readonly KnownCommand[];
+}
+
+function commands(): KnownCommand[] {
+  const known = (command: ReturnType<typeof createProgram>): KnownCommand => ({
+    name: command.name(),
+    options: command.options.map(({ long }) => long ?? ''),
+    children: command.commands.map(known),
+  });
+  return createProgram().commands.map(known);
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}
+
+/** Names of environment variables look like codes. */
+function isEnvironment(name: string): boolean {
+  return name.endsWith('_VERSION') || name.endsWith('_SECRET') || name.endsWith('_KEY');
+}
