@@ -80,13 +80,16 @@ async function measure(configFile: string, clickhouse: ClickHouse, rows: number)
   }
 }
 
+/** Until table and rollup have them all. */
 async function secondsUntil(clickhouse: ClickHouse, rows: number, startedAt: number): Promise<number> {
   for (;;) {
-    const [found] = await clickhouse.query<{ rows: string }>('SELECT count() AS rows FROM email_events');
+    const [found] = await clickhouse.query<{ rows: string; rollup: string }>(
+      'SELECT (SELECT count() FROM email_events) AS rows, (SELECT sum(events) FROM email_events_hourly) AS rollup',
+    );
     const elapsed = performance.now() - startedAt;
-    if (Number(found?.rows) >= rows) return elapsed / 1_000;
+    if (Number(found?.rows) >= rows && Number(found?.rollup) >= rows) return elapsed / 1_000;
     if (elapsed > DEADLINE_MS) throw new Error(`only ${found?.rows} of ${rows} rows after ${elapsed} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 

@@ -4,12 +4,12 @@ CREATE TABLE IF NOT EXISTS {{database}}.email_events_hourly {{on_cluster}}
   hour DateTime('UTC') COMMENT 'Hour in which the events happened',
   type LowCardinality(String) COMMENT 'Event type',
   esp LowCardinality(String) COMMENT 'Email service provider',
-  source LowCardinality(String) COMMENT 'Configured webhook',
-  stream LowCardinality(String) COMMENT 'List, group or message stream; empty if none',
-  campaign LowCardinality(String) COMMENT 'Campaign; empty if none',
-  variant LowCardinality(String) COMMENT 'A/B variant; empty if none',
+  source String COMMENT 'Configured webhook',
+  stream String COMMENT 'List, group or message stream; empty if none',
+  campaign String COMMENT 'Campaign; empty if none',
+  variant String COMMENT 'A/B variant; empty if none',
   recipient_domain LowCardinality(String) COMMENT 'Domain of the recipient',
-  bounce_class LowCardinality(String) COMMENT 'bounced: hard, soft or undetermined; else empty',
+  bounce_class String COMMENT 'bounced: hard, soft or undetermined; else empty',
   is_machine Bool COMMENT 'opened, clicked: a machine did it; else false',
   events UInt64 COMMENT 'Number of events'
 )
