@@ -72,7 +72,7 @@ async function measure(variant: string, brokers: string[], load: LoadSettings, s
   const request = requestOf(signer, events);
   const ingress = await startIngressProcess(signer, brokers, load.dir);
   try {
-    await generateLoad(ingress.http, { ...load, request, seconds: 3 });
+    await generateLoad(ingress.http, { ...load, request, seconds: 5 });
     const before = await usageOf(ingress.admin);
     const peak = watchMemory(ingress.admin);
     const result = await generateLoad(ingress.http, { ...load, request });
@@ -175,7 +175,7 @@ function stopped(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Looks every quarter of a second; the function it returns stops and says the most it saw. */
+/** Looks every second; the function it returns stops and says the most it saw. */
 function watchMemory(port: number): () => Promise<number> {
   let peak = 0;
   const look = async () => {
