@@ -1,16 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { ROOT, workspaces } from './workspaces.ts';
 
 /**
  * Who may import whom. A package may import what its own package.json declares, and nothing else: the linter sees to
  * that. So the direction of imports, and the one seam to each outside system, are a matter of the manifests.
  */
-const root = fileURLToPath(new URL('../../', import.meta.url));
-
 const MAY_IMPORT: { readonly [folder: string]: readonly string[] } = {
   schemas: [],
   core: ['schemas'],
@@ -29,17 +27,7 @@ const ONLY_IN: { readonly [library: string]: readonly string[] } = {
   lmdb: ['processors'],
 };
 
-const workspaces = readJson('package.json').workspaces as string[];
-const manifests = globSync(
-  workspaces.map((folder) => `${folder}/package.json`),
-  { cwd: root },
-).map((path) => {
-  const { dependencies, devDependencies } = readJson(path);
-  return {
-    folder: dirname(path),
-    declared: Object.keys({ ...Object(dependencies), ...Object(devDependencies) }),
-  };
-});
+const manifests = workspaces();
 
 test('there are packages', () => {
   expect(manifests.length).toBeGreaterThanOrEqual(8);
@@ -105,7 +93,7 @@ afterAll(() => rmSync(copy, { recursive: true, force: true }));
 test('the linter refuses each kind of forbidden import, and only those', () => {
   const manifestPaths = manifests.map(({ folder }) => join(folder, 'package.json'));
   for (const path of ['biome.json', 'package.json', ...manifestPaths])
-    cpSync(join(root, path), join(copy, path));
+    cpSync(join(ROOT, path), join(copy, path));
   for (const [path, line] of [...VIOLATIONS, ...ALLOWED]) {
     mkdirSync(dirname(join(copy, path)), { recursive: true });
     writeFileSync(join(copy, path), `${line}\n`);
@@ -118,7 +106,7 @@ test('the linter refuses each kind of forbidden import, and only those', () => {
 /** Findings of the rules that this file is about, in the copy, which has no .gitignore. */
 function lint(): { path: string; rule: string }[] {
   const args = ['lint', '--vcs-enabled=false', '--reporter=json', '--max-diagnostics=none', '.'];
-  const { stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/biome'), args, {
+  const { stdout, stderr } = spawnSync(join(ROOT, 'node_modules/.bin/biome'), args, {
     cwd: copy,
     encoding: 'utf8',
   });
@@ -130,8 +118,4 @@ function lint(): { path: string; rule: string }[] {
   return diagnostics
     .map(({ category, location }) => ({ path: location.path, rule: category.split('/').at(-1) ?? '' }))
     .filter(({ rule }) => rules.has(rule));
-}
-
-function readJson(path: string): Record<string, unknown> {
-  return JSON.parse(readFileSync(join(root, path), 'utf8'));
 }

@@ -1,0 +1,33 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The repository's folder. */
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface Workspace {
+  /** From the root. */
+  readonly folder: string;
+  readonly scripts: readonly string[];
+  /** Names of dependencies of every kind. */
+  readonly declared: readonly string[];
+}
+
+/** Every package of the repository, as its manifest says. */
+export function workspaces(): Workspace[] {
+  const patterns = (readJson('package.json').workspaces as string[]).map(
+    (folder) => `${folder}/package.json`,
+  );
+  return globSync(patterns, { cwd: ROOT }).map((path) => {
+    const { scripts, dependencies, devDependencies } = readJson(path);
+    return {
+      folder: dirname(path),
+      scripts: Object.keys(Object(scripts)),
+      declared: Object.keys({ ...Object(dependencies), ...Object(devDependencies) }),
+    };
+  });
+}
+
+export function readJson(path: string): { [key: string]: unknown } {
+  return JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
+}
