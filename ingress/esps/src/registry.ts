@@ -4,12 +4,15 @@ import { loops } from './esps/loops.ts';
 import { mailersend } from './esps/mailersend.ts';
 import { mailgun } from './esps/mailgun.ts';
 import { mailtrap } from './esps/mailtrap.ts';
+import { mandrill } from './esps/mandrill.ts';
+import { postal } from './esps/postal.ts';
 import { postmark } from './esps/postmark.ts';
 import { resend } from './esps/resend.ts';
 import { sendgrid } from './esps/sendgrid.ts';
 import { ses } from './esps/ses.ts';
 import { sparkpost } from './esps/sparkpost.ts';
 import { standardWebhooks } from './esps/standard-webhooks.ts';
+import { zeptomail } from './esps/zeptomail.ts';
 
 /** Every ESP, one line each. Static: nothing a request says decides what is loaded. */
 export const adapters: readonly EspAdapter[] = [
@@ -18,12 +21,15 @@ export const adapters: readonly EspAdapter[] = [
   mailersend,
   mailgun,
   mailtrap,
+  mandrill,
+  postal,
   postmark,
   resend,
   sendgrid,
   ses,
   sparkpost,
   standardWebhooks,
+  zeptomail,
 ];
 
 const BY_NAME: ReadonlyMap<string, EspAdapter> = new Map(adapters.map((adapter) => [adapter.name, adapter]));

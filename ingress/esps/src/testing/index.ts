@@ -1,20 +1,26 @@
+import { mandrillSigner } from './mandrill-signer.ts';
 import { sesSigner } from './ses-signer.ts';
 import type { Signer } from './signer.ts';
 import {
+  authorizationSigner,
   basicSigner,
   bodyHmacSigner,
   customerioSigner,
   mailgunSigner,
+  postalSigner,
   sendgridSigner,
   standardWebhooksSigner,
 } from './signers.ts';
 
 export type { Signer, SignInput, SnsInput } from './signer.ts';
 export {
+  authorizationSigner,
   basicSigner,
   bodyHmacSigner,
   customerioSigner,
   mailgunSigner,
+  mandrillSigner,
+  postalSigner,
   sendgridSigner,
   sesSigner,
   standardWebhooksSigner,
@@ -31,9 +37,12 @@ const SIGNERS: ReadonlyMap<string, () => Signer | Promise<Signer>> = new Map<
   ['loops', () => standardWebhooksSigner('loops')],
   ['mailersend', () => bodyHmacSigner('mailersend', 'signature')],
   ['mailtrap', () => bodyHmacSigner('mailtrap', 'mailtrap-signature')],
+  ['postal', () => postalSigner()],
   ['resend', () => standardWebhooksSigner('resend', undefined, 'svix')],
   ['ses', sesSigner],
+  ['mandrill', () => mandrillSigner()],
   ['sparkpost', () => basicSigner('sparkpost')],
+  ['zeptomail', () => authorizationSigner('zeptomail')],
   ['standard-webhooks', () => standardWebhooksSigner('standard-webhooks')],
 ]);
 

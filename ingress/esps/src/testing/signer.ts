@@ -16,7 +16,8 @@ export interface Signer {
 export interface SignInput {
   /**
    * What the ESP reports, before it is signed: SendGrid, Postmark and standard-webhooks: the body ·
-   * Mailgun: the body without its signature (JSON, or a form if contentType says so) · SES: the SNS message.
+   * Mailgun: the body without its signature (JSON, or a form if contentType says so) · SES: the SNS message ·
+   * Mandrill: the JSON list of events.
    */
   readonly body: string | Buffer;
   /** Time of sending, epoch milliseconds; also the time of receipt unless receivedAt is given. */
