@@ -1,4 +1,4 @@
-import type { EmailDropped, EventType } from '@email-events/schemas';
+import type { EventType } from '@email-events/schemas';
 import {
   type EspAdapter,
   type EspEvent,
@@ -7,6 +7,7 @@ import {
   Refusal,
   type VerifierSettings,
 } from '../adapter.ts';
+import { dropReason } from '../reading/drop.ts';
 import {
   addressList,
   bareAddress,
@@ -62,13 +63,6 @@ const ONCE: ReadonlySet<string> = new Set([
 const BOUNCE_PROSE: readonly (readonly [RegExp, BounceClass])[] = [
   [/hard bounce|suppressed sending|suppression list/i, 'hard'],
   [/(?:inbox|mailbox) (?:was|is) full/i, 'soft'],
-];
-
-const DROP_REASONS: readonly (readonly [RegExp, EmailDropped['drop_reason']])[] = [
-  [/complain|spam report/i, 'complained'],
-  [/unsubscrib/i, 'unsubscribed'],
-  [/bounce|suppress/i, 'bounced'],
-  [/invalid/i, 'invalid'],
 ];
 
 export const resend = {
@@ -159,8 +153,7 @@ function details(type: EventType, data: JsonObject, shared: boolean, item: Item)
         objectOf(refused).message,
         objectOf(suppressed).type,
       );
-      const reason = DROP_REASONS.find(([pattern]) => pattern.test(diagnostic ?? ''));
-      return { drop_reason: reason?.[1] ?? 'other', diagnostic };
+      return { drop_reason: dropReason(diagnostic), diagnostic };
     }
     case 'opened':
       return client(objectOf(data.open));

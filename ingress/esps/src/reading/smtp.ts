@@ -44,7 +44,7 @@ export function bounceClass({ code, enhanced }: SmtpFacts, answer: string | null
 }
 
 const NO_DOMAIN =
-  /nxdomain|no mx|domain (?:not found|does not exist)|host (?:not found|unknown)|unknown (?:host|domain)|dns error/i;
+  /nxdomain|no mx|domain (?:name )?(?:not found|does not exist)|host (?:not found|unknown)|unknown (?:host|domain)|dns error/i;
 
 /** Subject and detail of enhanced status codes that name a cause (RFC 3463, and 5.7.x of RFC 7372). */
 const BY_STATUS: readonly (readonly [RegExp, BounceCategory])[] = [

@@ -1,12 +1,11 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
 import { EspConfigError } from '../adapter.ts';
-import { fromBase64 } from './encoding.ts';
+import { spkiKey } from './public-key.ts';
 
-/** Public keys out of base64 SPKI (PEM armour is tolerated). Throws EspConfigError, which never shows the key. */
+/** Public keys out of base64 SPKI. Throws EspConfigError, which never shows the key. */
 export function ecPublicKeys(esp: string, secrets: readonly string[]): KeyObject[] {
   return secrets.map((secret) => {
-    const base64 = secret.replace(/-----(?:BEGIN|END) PUBLIC KEY-----|\s/g, '');
-    const key = importKey(fromBase64(base64));
+    const key = spkiKey(secret);
     if (key?.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
       throw new EspConfigError(`a secret of ${esp} is not a P-256 public key in base64 SPKI form`);
     }
@@ -23,13 +22,4 @@ export function ecdsaMatches(keys: readonly KeyObject[], signed: Buffer, signatu
       return false;
     }
   });
-}
-
-function importKey(der: Buffer | null): KeyObject | null {
-  if (!der) return null;
-  try {
-    return createPublicKey({ key: der, format: 'der', type: 'spki' });
-  } catch {
-    return null;
-  }
 }

@@ -1,4 +1,11 @@
-import { generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
+import {
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  randomUUID,
+  sign,
+} from 'node:crypto';
 import { hmac } from '../schemes/hmac.ts';
 import { type HeaderPrefix, signingKey, standardSignature } from '../schemes/standard-webhooks.ts';
 import { NO_RESOURCES, post, type Signer, type SignInput, seconds } from './signer.ts';
@@ -61,6 +68,66 @@ export function basicSigner(esp: string, secret = `${esp}:${randomBytes(12).toSt
     settings: { secrets: [secret], options: {} },
     resources: NO_RESOURCES,
     sign: (input) => post(input, Buffer.from(input.body), { authorization }),
+  };
+}
+
+/** ESPs that send an authorization header of the operator's choice. */
+export function authorizationSigner(esp: string, secret = `Key ${randomBytes(16).toString('hex')}`): Signer {
+  return {
+    esp,
+    settings: { secrets: [secret], options: {} },
+    resources: NO_RESOURCES,
+    sign: (input) => post(input, Buffer.from(input.body), { authorization: secret }),
+  };
+}
+
+/** ESPs that put the HMAC-SHA256 of the body in hex into a header. */
+export function bodyHmacSigner(
+  esp: string,
+  header: string,
+  secret = randomBytes(16).toString('hex'),
+): Signer {
+  return {
+    esp,
+    settings: { secrets: [secret], options: {} },
+    resources: NO_RESOURCES,
+    sign(input) {
+      const body = Buffer.from(input.body);
+      return post(input, body, { [header]: hmac('sha256', secret, [body]).toString('hex') });
+    },
+  };
+}
+
+export function customerioSigner(secret = randomBytes(32).toString('hex')): Signer {
+  return {
+    esp: 'customerio',
+    settings: { secrets: [secret], options: {} },
+    resources: NO_RESOURCES,
+    sign(input) {
+      const body = Buffer.from(input.body);
+      const timestamp = seconds(input);
+      const signature = hmac('sha256', secret, ['v0:', timestamp, ':', body]).toString('hex');
+      return post(input, body, { 'x-cio-timestamp': timestamp, 'x-cio-signature': signature });
+    },
+  };
+}
+
+/** Signs twice, as newer installations do. */
+export function postalSigner(
+  privateKey: KeyObject = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
+): Signer {
+  const secret = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).toString('base64');
+  return {
+    esp: 'postal',
+    settings: { secrets: [secret], options: {} },
+    resources: NO_RESOURCES,
+    sign(input) {
+      const body = Buffer.from(input.body);
+      return post(input, body, {
+        'x-postal-signature': sign('sha1', body, privateKey).toString('base64'),
+        'x-postal-signature-256': sign('sha256', body, privateKey).toString('base64'),
+      });
+    },
   };
 }
 
