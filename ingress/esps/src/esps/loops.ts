@@ -1,0 +1,121 @@
+import type { EventType } from '@email-events/schemas';
+import type { EspAdapter, EspEvent, EspRequest, Item, VerifierSettings } from '../adapter.ts';
+import { bareAddress, firstText, itemObject, recipientOf, required, text } from '../reading/fields.ts';
+import { type JsonObject, listOf, objectOf, oneObject } from '../reading/json.ts';
+import { epochTime } from '../reading/time.ts';
+import {
+  STANDARD_WEBHOOKS_CREDENTIALS,
+  standardWebhooksVerifier,
+  WEBHOOK_ID_HEADERS,
+  webhookId,
+} from '../schemes/standard-webhooks.ts';
+
+// Seen 2026-11: https://loops.so/docs/webhooks and the webhooks of https://app.loops.so/openapi.json (1.21).
+
+const EVENT_TYPES = {
+  'campaign.email.sent': 'queued',
+  'loop.email.sent': 'queued',
+  'transactional.email.sent': 'queued',
+  'email.delivered': 'delivered',
+  'email.softBounced': 'bounced',
+  'email.hardBounced': 'bounced',
+  'email.opened': 'opened',
+  'email.clicked': 'clicked',
+  'email.unsubscribed': 'unsubscribed',
+  'email.resubscribed': 'subscribed',
+  'email.spamReported': 'complained',
+  // Also sent when a contact is deleted or has bounced: not what a recipient asked for.
+  'contact.unsubscribed': 'other',
+  'contact.mailingList.subscribed': 'other',
+  'contact.mailingList.unsubscribed': 'other',
+  'testing.testEvent': 'other',
+} as const satisfies { [vendor: string]: EventType };
+const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+
+export const loops = {
+  name: 'loops',
+  title: 'Loops',
+  documentation: ['https://loops.so/docs/webhooks'],
+  http: {
+    methods: ['POST'],
+    probes: [],
+    contentTypes: ['application/json'],
+    keepHeaders: WEBHOOK_ID_HEADERS,
+    answers: { later: 503, unauthorized: 401 },
+  },
+  credentials: STANDARD_WEBHOOKS_CREDENTIALS,
+  verifier: (settings: VerifierSettings) => standardWebhooksVerifier('loops', settings),
+  split: oneObject,
+  normalize,
+  facts: {
+    eventTypes: EVENT_TYPES,
+    retries: 'not documented; each repetition keeps webhook-id and is signed anew, unless the answer is 2xx',
+    identity: 'the webhook-id header; without one, the item',
+    limitations: [
+      'Tells neither the link of a click nor the client of an open or a click.',
+      'Tells no reason of a bounce, only whether it is hard or soft.',
+      'Opens and clicks of transactional mail are not tracked.',
+      'At most 10 requests a second, so events of a large campaign come late.',
+    ],
+    ignored: [
+      'webhookSchemaVersion',
+      'sourceType',
+      // Names come with the sending only; what follows has the id alone.
+      'campaignName',
+      'loopName',
+      'transactionalName',
+      'contactIdentity.id',
+      'contactIdentity.userId',
+      'email.emailMessageId',
+      'mailingLists[].*',
+    ],
+  },
+} as const satisfies EspAdapter;
+
+function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
+  const event = itemObject(item.value);
+  const vendorType = required(event.eventName, 'eventName');
+  const type = TYPES.get(vendorType) ?? 'other';
+  const email = objectOf(event.email);
+  const contact = objectOf(event.contactIdentity);
+  const id = webhookId(request);
+  return [
+    {
+      type,
+      esp_event_type: vendorType,
+      occurred_at: epochTime(event.eventTime),
+      recipient: type === 'other' ? bareAddress(contact.email) : recipientOf(contact.email),
+      identity: id === null ? ['item', item.text] : ['webhook', id],
+      esp_event_id: id,
+      esp_message_id: text(email.id),
+      subject: text(email.subject),
+      campaign: firstText(event.campaignId, event.loopId, event.transactionalId),
+      stream: mailingList(event),
+      ...details(type, vendorType, item),
+    },
+  ];
+}
+
+function details(type: EventType, vendorType: string, item: Item): Partial<EspEvent> {
+  switch (type) {
+    case 'bounced':
+      return {
+        bounce_class: vendorType === 'email.hardBounced' ? 'hard' : 'soft',
+        bounce_category: 'other',
+      };
+    case 'unsubscribed':
+    case 'subscribed':
+      // Of all marketing mail: a list has an event of its own.
+      return { scope: 'all' };
+    case 'other':
+      return { payload: item.text };
+    default:
+      return {};
+  }
+}
+
+/** The list a campaign went to. Several are possible, and then none of them is its stream. */
+function mailingList(event: JsonObject): string | null {
+  const lists = listOf(event.mailingLists);
+  return lists.length === 1 ? firstText(objectOf(lists[0]).name, objectOf(lists[0]).id) : null;
+}
