@@ -1,0 +1,201 @@
+import type { EventType } from '@email-events/schemas';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  Refusal,
+  type Verdict,
+  type VerifierSettings,
+} from '../adapter.ts';
+import { dropReason } from '../reading/drop.ts';
+import {
+  bareAddress,
+  itemObject,
+  metadataOf,
+  recipientOf,
+  required,
+  tagsOf,
+  text,
+} from '../reading/fields.ts';
+import { decodeText, isObject, JsonItem, type JsonObject, parseJson } from '../reading/json.ts';
+import { type BounceCategory, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { epochTime } from '../reading/time.ts';
+import { judgeHexHmac } from '../schemes/hmac.ts';
+import { checkSettings } from '../schemes/settings.ts';
+
+// Seen 2026-11: https://docs.mailtrap.io/email-api-smtp/webhooks and bounce-categorization beside it.
+
+const SIGNATURE = 'mailtrap-signature';
+
+const EVENT_TYPES = {
+  delivery: 'delivered',
+  'soft bounce': 'bounced',
+  bounce: 'bounced',
+  open: 'opened',
+  click: 'clicked',
+  unsubscribe: 'unsubscribed',
+  spam: 'complained',
+  // A limit of the account: Mailtrap sends it when the limit is lifted.
+  suspension: 'deferred',
+  reject: 'dropped',
+} as const satisfies { [vendor: string]: EventType };
+const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+
+/** Categories that name a cause (lower case); of the others the answer tells more. */
+const CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
+  ['badrecipient', 'invalid_mailbox'],
+  ['overquota', 'mailbox_full'],
+  ['dnsfail', 'domain_not_found'],
+  ['timeout', 'timeout'],
+  ['relayfail', 'relay'],
+  ['content', 'content'],
+  ['spam', 'spam'],
+  ['spam_gmail', 'spam'],
+  ['badsender', 'policy'],
+  ['block', 'policy'],
+  ['greylisting', 'policy'],
+  ['serverpolicy', 'policy'],
+  ['verifyfail', 'policy'],
+]);
+
+const credentials = { secret: 'signature key of the webhook', options: [] } as const;
+
+export const mailtrap = {
+  name: 'mailtrap',
+  title: 'Mailtrap',
+  documentation: [
+    'https://docs.mailtrap.io/email-api-smtp/webhooks',
+    'https://docs.mailtrap.io/email-api-smtp/bounce-categorization',
+  ],
+  http: {
+    methods: ['POST'],
+    probes: [],
+    // The media type of JSON Lines is not documented, and several are about.
+    contentTypes: [],
+    keepHeaders: [],
+    answers: { later: 503, unauthorized: 401 },
+    addresses: { asOf: '2026-11-23', cidrs: ['45.158.83.0/24', '5.181.200.0/24'] },
+  },
+  credentials,
+  verifier,
+  split,
+  normalize,
+  facts: {
+    eventTypes: EVENT_TYPES,
+    retries: '40 times, 5 min apart, unless the answer is 200 within 30 s; then the webhook is paused',
+    identity: 'event_id; without one, the item',
+    limitations: [
+      'No time is signed: a replay is caught by deduplication only.',
+      'Names neither sender nor subject; machine opens are not told.',
+      'A new key ends the old one at once: configure the new one beside it first.',
+    ],
+    ignored: ['sending_domain_name'],
+  },
+} as const satisfies EspAdapter;
+
+function verifier(settings: VerifierSettings) {
+  checkSettings('mailtrap', credentials, settings);
+  return {
+    // The key looks like hex, but its text is the key.
+    verify: ({ headers, body }: EspRequest): Verdict =>
+      judgeHexHmac(settings.secrets, [body], headers[SIGNATURE]),
+  };
+}
+
+/** An object with `events`, or JSON Lines, as the webhook is set; which one, the body shows. */
+function split({ body }: EspRequest): readonly Item[] {
+  const whole = decodeText(body);
+  const parsed = parsedOrNothing(whole);
+  if (Array.isArray(parsed)) return parsed.map((value, index) => new JsonItem(index, value));
+  if (isObject(parsed)) {
+    if (parsed.events === undefined) return [new JsonItem(0, parsed)];
+    if (!Array.isArray(parsed.events)) throw unreadable('events is not a list');
+    return parsed.events.map((value, index) => new JsonItem(index, value));
+  }
+  const items = whole
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line, index) => ({ index, value: parsedOrNothing(line), text: line }));
+  // One broken line is refused alone, but a body with no event at all is something else.
+  if (!items.some(({ value }) => isObject(value)))
+    throw unreadable('the body is neither JSON nor JSON Lines');
+  return items;
+}
+
+function parsedOrNothing(json: string): unknown {
+  try {
+    return parseJson(json);
+  } catch {
+    return undefined;
+  }
+}
+
+function unreadable(message: string): Refusal {
+  return new Refusal('NORMALIZE_BODY_UNREADABLE', message);
+}
+
+function normalize(item: Item): readonly EspEvent[] {
+  const event = itemObject(item.value);
+  const vendorType = required(event.event, 'event');
+  const name = vendorType.toLowerCase();
+  const type = TYPES.get(name) ?? 'other';
+  const id = text(event.event_id);
+  return [
+    {
+      type,
+      esp_event_type: vendorType,
+      occurred_at: epochTime(event.timestamp),
+      recipient: type === 'other' ? bareAddress(event.email) : recipientOf(event.email),
+      identity: id === null ? ['item', item.text] : ['id', id],
+      esp_event_id: id,
+      esp_message_id: text(event.message_id),
+      stream: text(event.sending_stream),
+      tags: tagsOf(event.category),
+      metadata: metadataOf(event.custom_variables),
+      ...details(type, name, event, item),
+    },
+  ];
+}
+
+function details(type: EventType, name: string, event: JsonObject, item: Item): Partial<EspEvent> {
+  switch (type) {
+    case 'delivered':
+      return { smtp_response: text(event.response) };
+    case 'deferred':
+      return { diagnostic: text(event.reason) };
+    case 'bounced':
+      // The name of the event is Mailtrap's verdict; categories do not follow it.
+      return { bounce_class: name === 'bounce' ? 'hard' : 'soft', ...failure(event) };
+    case 'dropped': {
+      const reason = text(event.reason);
+      return { drop_reason: dropReason(reason), diagnostic: reason };
+    }
+    case 'opened':
+      return client(event);
+    case 'clicked':
+      return { ...client(event), url: text(event.url) };
+    case 'unsubscribed':
+      return { ...client(event), scope: 'all' };
+    case 'other':
+      return { payload: item.text };
+    default:
+      return {};
+  }
+}
+
+function failure(event: JsonObject): Partial<EspEvent> {
+  const response = text(event.response);
+  const category = text(event.bounce_category);
+  const smtp = smtpFacts(response, event.response_code);
+  return {
+    bounce_category: CATEGORIES.get(category?.toLowerCase() ?? '') ?? bounceCategory(smtp, response),
+    smtp_code: smtp.code,
+    enhanced_status: smtp.enhanced,
+    diagnostic: response ?? category,
+  };
+}
+
+function client(event: JsonObject): Pick<EspEvent, 'user_agent' | 'ip'> {
+  return { user_agent: text(event.user_agent), ip: text(event.ip) };
+}
