@@ -1,0 +1,187 @@
+import type { EventType } from '@email-events/schemas';
+import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
+import { dropReason } from '../reading/drop.ts';
+import { bareAddress, firstText, flag, itemObject, recipientOf, required, text } from '../reading/fields.ts';
+import { type JsonObject, objectOf, oneObject } from '../reading/json.ts';
+import { bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { epochTime } from '../reading/time.ts';
+import { staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
+import { judgeHexHmac } from '../schemes/hmac.ts';
+import { checkSettings } from '../schemes/settings.ts';
+
+// Seen 2026-11: https://docs.customer.io/api/webhooks and https://docs.customer.io/journeys/webhooks
+// No test vector is published. The text of the timestamp header is signed as it stands, by the documentation's example.
+
+const TIMESTAMP = 'x-cio-timestamp';
+const SIGNATURE = 'x-cio-signature';
+const VERSION = 'v0';
+
+// Retries go on for 7 days, and it is not documented whether they are signed anew.
+const WINDOW_SECONDS = (7 * 24 + 1) * 3600;
+
+/** By object and metric: the same metrics exist for push messages, SMS and others, which are no email. */
+const EVENT_TYPES = {
+  email_drafted: 'other',
+  // "Couldn't be sent, will be retried."
+  email_attempted: 'deferred',
+  email_sent: 'queued',
+  email_delivered: 'delivered',
+  email_deferred: 'deferred',
+  email_bounced: 'bounced',
+  email_dropped: 'dropped',
+  email_failed: 'dropped',
+  email_undeliverable: 'dropped',
+  email_opened: 'opened',
+  email_human_opened: 'opened',
+  email_clicked: 'clicked',
+  email_human_clicked: 'clicked',
+  email_converted: 'other',
+  email_spammed: 'complained',
+  email_unsubscribed: 'unsubscribed',
+  email_subscribed: 'subscribed',
+  customer_unsubscribed: 'unsubscribed',
+  customer_subscribed: 'subscribed',
+} as const satisfies { [vendor: string]: EventType };
+const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+
+const credentials = { secret: 'webhook signing key', options: [TOLERANCE_OPTION] } as const;
+
+export const customerio = {
+  name: 'customerio',
+  title: 'Customer.io',
+  documentation: ['https://docs.customer.io/api/webhooks', 'https://docs.customer.io/journeys/webhooks'],
+  http: {
+    methods: ['POST'],
+    probes: [],
+    contentTypes: ['application/json'],
+    keepHeaders: [],
+    answers: { later: 503, unauthorized: 401 },
+    addresses: {
+      asOf: '2026-11-23',
+      // United States, Europe, and two whose region the documentation does not say.
+      cidrs: `35.188.196.183 104.198.177.219 104.154.232.87 130.211.229.195 104.198.221.24 104.197.27.15
+        35.194.9.154 104.154.144.51 104.197.210.12 35.225.6.73
+        34.76.143.229 34.78.91.47 34.77.94.252 35.187.188.242 34.78.122.90 35.195.137.235 130.211.108.156
+        104.199.50.18 34.78.44.80 35.205.31.154
+        136.111.237.157 34.10.127.179`
+        .split(/\s+/)
+        .map((address) => `${address}/32`),
+    },
+  },
+  credentials,
+  verifier,
+  split: oneObject,
+  normalize,
+  facts: {
+    eventTypes: EVENT_TYPES,
+    retries: 'for 7 days at growing intervals, unless the answer is 2xx within 4 s; later events wait for it',
+    identity: 'event_id; without one, the item',
+    limitations: [
+      'Does not say whether a bounce is hard: its text decides, and without an SMTP answer it is undetermined.',
+      'Opens and human opens are two events with two ids: subscribe to one of them.',
+      'Campaigns, broadcasts and newsletters have numbers, not names.',
+      'Says nothing of the client of an open or a click.',
+    ],
+    ignored: [
+      'object_type',
+      'data.customer_id',
+      'data.identifiers.*',
+      'data.action_id',
+      'data.parent_action_id',
+      'data.trigger_id',
+      'data.trigger_event_id',
+      'data.transactional_message_id',
+      'data.link_id',
+      'data.headers',
+      'data.headers.*',
+      'data.body',
+      'data.body_amp',
+      'data.channels[]',
+    ],
+  },
+} as const satisfies EspAdapter;
+
+function verifier(settings: VerifierSettings) {
+  checkSettings('customerio', credentials, settings);
+  const window = windowOf(settings, WINDOW_SECONDS);
+  return {
+    verify({ headers, body, receivedAt }: EspRequest): Verdict {
+      const timestamp = headers[TIMESTAMP];
+      const signature = headers[SIGNATURE];
+      if (!timestamp || !signature) return { outcome: 'refused', code: 'SIGNATURE_MISSING' };
+      const stale = staleness(timestamp, receivedAt, window);
+      if (stale) return { outcome: 'refused', code: stale };
+      return judgeHexHmac(settings.secrets, [`${VERSION}:${timestamp}:`, body], signature);
+    },
+  };
+}
+
+function normalize(item: Item): readonly EspEvent[] {
+  const event = itemObject(item.value);
+  const metric = required(event.metric, 'metric');
+  // As the documentation names them.
+  const vendorType = `${required(event.object_type, 'object_type')}_${metric}`;
+  const type = TYPES.get(vendorType.toLowerCase()) ?? 'other';
+  const data = objectOf(event.data);
+  const recipient = addressIn(data);
+  const id = text(event.event_id);
+  return [
+    {
+      type,
+      esp_event_type: vendorType,
+      occurred_at: epochTime(event.timestamp),
+      recipient: type === 'other' ? recipient : recipientOf(recipient),
+      identity: id === null ? ['item', item.text] : ['id', id],
+      esp_event_id: id,
+      esp_message_id: text(data.delivery_id),
+      sender: bareAddress(data.from) || null,
+      subject: text(data.subject),
+      campaign: firstText(data.campaign_id, data.broadcast_id, data.newsletter_id),
+      variant: text(data.content_id),
+      ...details(type, metric, data, item),
+    },
+  ];
+}
+
+/** A push message's recipient is a device, that of an SMS a number. */
+function addressIn(data: JsonObject): string {
+  const candidates = [data.recipient, objectOf(data.identifiers).email, data.email_address];
+  return candidates.map(bareAddress).find((address) => address.includes('@')) ?? '';
+}
+
+function details(type: EventType, metric: string, data: JsonObject, item: Item): Partial<EspEvent> {
+  const reason = firstText(data.failure_message, data.reason);
+  switch (type) {
+    case 'deferred': {
+      const smtp = smtpFacts(reason);
+      return { smtp_code: smtp.code, enhanced_status: smtp.enhanced, diagnostic: reason };
+    }
+    case 'bounced': {
+      const smtp = smtpFacts(reason);
+      return {
+        bounce_class: bounceClass(smtp, reason),
+        bounce_category: bounceCategory(smtp, reason),
+        smtp_code: smtp.code,
+        enhanced_status: smtp.enhanced,
+        diagnostic: reason,
+      };
+    }
+    case 'dropped':
+      return { drop_reason: dropReason(reason), diagnostic: reason };
+    case 'opened':
+      return { is_machine: isMachine(metric, data) };
+    case 'clicked':
+      return { url: text(data.href), is_machine: isMachine(metric, data) };
+    case 'unsubscribed':
+    case 'subscribed':
+      return { scope: 'all' };
+    case 'other':
+      return { payload: item.text };
+    default:
+      return {};
+  }
+}
+
+function isMachine(metric: string, data: JsonObject): boolean | null {
+  return metric.toLowerCase().startsWith('human_') ? false : flag(data.machine);
+}
