@@ -1,0 +1,199 @@
+import type { EventType } from '@email-events/schemas';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  Refusal,
+  type Verifier,
+  type VerifierSettings,
+} from '../adapter.ts';
+import { bareAddress, firstText, itemObject, tagsOf, text } from '../reading/fields.ts';
+import { bodyKind, parseForm } from '../reading/form.ts';
+import {
+  isObject,
+  JsonItem,
+  type JsonObject,
+  listOf,
+  objectOf,
+  parseBody,
+  parseJson,
+  stringifyJson,
+} from '../reading/json.ts';
+import { bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { firstTime } from '../reading/time.ts';
+import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
+
+// Seen 2026-11: https://www.zoho.com/zeptomail/help/webhooks.html and the sample of
+// https://www.zoho.com/zeptomail/webhooks-instant-notification.html
+// It also has a header "producer-signature", but published implementations contradict each other in what it signs, and
+// no test vector is published: a guess would accept forgeries or refuse what is genuine. Webhooks can be given an
+// authorization header of one's own, and that is the proof here.
+
+const EVENT_TYPES = {
+  delivered: 'delivered',
+  softbounce: 'bounced',
+  hardbounce: 'bounced',
+  email_open: 'opened',
+  email_link_click: 'clicked',
+} as const satisfies { [vendor: string]: EventType };
+const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+
+const credentials = {
+  secret: 'value of the authorization header of the webhook',
+  options: CREDENTIAL_OPTIONS,
+} as const;
+
+export const zeptomail = {
+  name: 'zeptomail',
+  title: 'Zoho ZeptoMail',
+  documentation: ['https://www.zoho.com/zeptomail/help/webhooks.html'],
+  http: {
+    methods: ['POST'],
+    probes: [],
+    contentTypes: ['application/json', 'application/x-www-form-urlencoded'],
+    keepHeaders: [],
+    answers: { later: 503, unauthorized: 401 },
+  },
+  credentials,
+  verifier,
+  split,
+  normalize,
+  facts: {
+    eventTypes: EVENT_TYPES,
+    retries: 'not documented; 200 is success',
+    identity: 'event, message, recipient, time, link and client; without message or time, the item',
+    limitations: [
+      'Its own signature is not verified: published descriptions contradict each other. Give the webhook an authorization header.',
+      'Only the first opening of a message is reported.',
+      'Does not say who of several recipients opened or clicked: each is given the event.',
+      'No sending, complaint or unsubscription is reported.',
+    ],
+    ignored: [
+      'event_name[]',
+      'mailagent_key',
+      'event_message.email_info.object',
+      'event_message.email_info.bounce_address',
+      'event_message.email_info.is_smtp_trigger',
+      'event_message.email_info.email_reference',
+      'event_message.email_info.from.name',
+      'event_message.email_info.to[].email_address.*',
+      'event_message.email_info.cc[].*',
+      'event_message.email_info.bcc[].*',
+      'event_message.email_info.reply_to[].*',
+      'event_message.email_info.processed_time',
+      'event_message.event_data[].details[].*',
+    ],
+  },
+} as const satisfies EspAdapter;
+
+function verifier(settings: VerifierSettings): Verifier {
+  const { header, tokenParameter } = settings.options;
+  if (header !== undefined || tokenParameter !== undefined) {
+    return credentialVerifier('zeptomail', credentials, settings);
+  }
+  return credentialVerifier('zeptomail', credentials, {
+    ...settings,
+    options: { ...settings.options, header: 'authorization' },
+  });
+}
+
+/** An item for each message, with what it shares with the others. */
+function split(request: EspRequest): readonly Item[] {
+  const body = bodyKind(request) === 'json' ? parseBody(request.body) : jsonInForm(request);
+  if (!isObject(body)) throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is not an object');
+  const messages = isObject(body.event_message) ? [body.event_message] : listOf(body.event_message);
+  return messages.map((message, index) => new JsonItem(index, { ...body, event_message: message }));
+}
+
+/** Some webhooks send the JSON as a value of a form, or as its only name. */
+function jsonInForm(request: EspRequest): unknown {
+  for (const candidate of parseForm(request).flatMap(([name, value]) => [value, name])) {
+    if (!candidate.startsWith('{')) continue;
+    try {
+      return parseJson(candidate);
+    } catch {
+      // The next field, then.
+    }
+  }
+  throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the form has no JSON in it');
+}
+
+function normalize(item: Item): readonly EspEvent[] {
+  const body = itemObject(item.value);
+  const message = itemObject(body.event_message);
+  const data = listOf(message.event_data).map(objectOf);
+  // A test of the webhook has no data.
+  const happened = data.length > 0 ? data : [objectOf(undefined)];
+  return happened.flatMap((event) => {
+    const vendorType = firstText(event.object, listOf(body.event_name)[0], body.event_name);
+    if (vendorType === null) throw new Refusal('NORMALIZE_ITEM_INVALID', 'event_name is missing');
+    const details = listOf(event.details).map(objectOf);
+    return (details.length > 0 ? details : [objectOf(undefined)]).flatMap((detail) =>
+      eventsOf(vendorType, detail, message, item, body),
+    );
+  });
+}
+
+function eventsOf(
+  vendorType: string,
+  detail: JsonObject,
+  message: JsonObject,
+  item: Item,
+  body: JsonObject,
+): EspEvent[] {
+  const type = TYPES.get(vendorType.toLowerCase()) ?? 'other';
+  const email = objectOf(message.email_info);
+  const id = firstText(message.request_id, email.email_reference);
+  const url = firstText(detail.clicked_link, detail.link, detail.url);
+  const occurredAt = firstTime(detail.time, email.processed_time);
+  const client = { user_agent: text(detail.user_agent), ip: firstText(detail.ip_address, detail.ip) };
+  const reference = text(email.client_reference);
+  const shared = {
+    type,
+    esp_event_type: vendorType,
+    occurred_at: occurredAt,
+    // webhook_request_id is that of the request: nobody says that a repetition keeps it.
+    identity:
+      id === null || text(detail.time) === null
+        ? ['item', item.text, stringifyJson(detail)]
+        : ['event', vendorType, id, occurredAt, url, client.user_agent, client.ip],
+    esp_event_id: text(body.webhook_request_id),
+    esp_message_id: id,
+    sender: bareAddress(objectOf(email.from).address) || null,
+    subject: text(email.subject),
+    tags: tagsOf(email.tag),
+    metadata: reference === null ? {} : { client_reference: reference },
+    ...details(type, vendorType, detail, item),
+    ...(type === 'opened' || type === 'clicked' ? client : {}),
+    ...(type === 'clicked' ? { url } : {}),
+  };
+  return recipientsOf(type, detail, email).map((recipient) => ({ ...shared, recipient }));
+}
+
+function details(type: EventType, vendorType: string, detail: JsonObject, item: Item): Partial<EspEvent> {
+  if (type === 'other') return { payload: item.text };
+  const answer = firstText(detail.diagnostic_message, detail.reason);
+  if (type === 'delivered') return { smtp_response: answer };
+  if (type !== 'bounced') return {};
+  const smtp = smtpFacts(answer);
+  return {
+    bounce_class: vendorType.toLowerCase() === 'hardbounce' ? 'hard' : 'soft',
+    bounce_category: bounceCategory(smtp, `${answer ?? ''} ${text(detail.reason) ?? ''}`),
+    smtp_code: smtp.code,
+    enhanced_status: smtp.enhanced,
+    diagnostic: answer,
+  };
+}
+
+/** The one that bounced, else those in To. */
+function recipientsOf(type: EventType, detail: JsonObject, email: JsonObject): string[] {
+  const named = bareAddress(firstText(detail.bounced_recipient, detail.recipient));
+  if (named !== '') return [named];
+  const addressed = listOf(email.to)
+    .map((entry) => bareAddress(objectOf(objectOf(entry).email_address).address))
+    .filter((address) => address !== '');
+  if (addressed.length > 0) return [...new Set(addressed)];
+  if (type === 'other') return [''];
+  throw new Refusal('NORMALIZE_RECIPIENT_MISSING', 'the event names no recipient');
+}
