@@ -46,7 +46,7 @@ export async function run(args: string[]): Promise<void> {
     };
     const config = parseConfig(settings);
     await applyTopics(config.kafka, topicCatalogue(config.topics));
-    await registerSchemas(config.registry);
+    await registerSchemas({ url: config.registry.url });
     await fill(config, load);
     await measure(settings, dataDir, load);
   } finally {
