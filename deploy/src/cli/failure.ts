@@ -11,6 +11,8 @@ const HINTS: { readonly [code: string]: string } = {
   KAFKA_TOPIC_MISSING: 'create the topics with `npx email-events topics apply`',
   REGISTRY_UNREACHABLE: 'start the pipeline with `npx email-events up`, or set registry.url to yours',
   SCHEMA_NOT_REGISTERED: 'register the schemas with `npx email-events schemas register`',
+  SINK_CLICKHOUSE_MIGRATION_EDITED:
+    'the database was made by another version: go back to that one, or remove the database (a local one: .email-events/data)',
   RUN_ALREADY_RUNNING: '`npx email-events status` shows it, `npx email-events down` stops it',
   RUN_NOT_RUNNING: 'start it with `npx email-events up`',
 };

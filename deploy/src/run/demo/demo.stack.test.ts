@@ -1,0 +1,80 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { waitFor } from '../../../../test/stack/stack.ts';
+import { runBin, startBin } from '../../cli/testing.ts';
+import { pathsOf } from '../home.ts';
+import type { RunState } from '../state-file.ts';
+
+// The whole pipeline as `npm start` runs it: real components and services, on a home of its own.
+
+const home = mkdtempSync(join(tmpdir(), 'email-events-home-'));
+const env = { EMAIL_EVENTS_HOME: home };
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+const readRunning = () => JSON.parse(readFileSync(pathsOf(home).stateFile, 'utf8')) as RunState;
+const lives = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+const pidsOf = ({ pid, services, components }: RunState) =>
+  [pid, ...[...services, ...components].map((part) => part.pid)].filter((id) => id !== null);
+
+describe('the local pipeline', { timeout: 400_000 }, () => {
+  test('a demo agrees at both ends; so does a second one on the data of the first', async () => {
+    for (const seed of ['1', '2']) {
+      const args = ['start', '--demo', '--exit', '--any-ports', '--events', '1500', '--seed', seed, '--json'];
+      const { code, out, err } = await runBin(args, { env });
+      expect(code, err).toBe(0);
+      const report = JSON.parse(out);
+      expect(report.checks.filter(({ agrees }: { agrees: boolean }) => !agrees)).toEqual([]);
+      expect(report.totals.rows).toBe(1_500);
+      expect(report.sent.expected.duplicates).toBeGreaterThan(0);
+    }
+    expect((await runBin(['status'], { env })).code).toBe(4);
+  });
+
+  test('up --detach, status, a service that is killed, down: nothing is left', async () => {
+    const up = await runBin(['up', '--detach', '--any-ports', '--json'], { env });
+    expect(up.code, up.err).toBe(0);
+    const started = readRunning();
+    expect((await runBin(['up'], { env })).err).toContain('RUN_ALREADY_RUNNING');
+
+    const normalize = started.services.find(({ name }) => name === 'normalize');
+    process.kill(normalize?.pid as number, 'SIGKILL');
+    await waitFor('normalize is started again', () => {
+      const now = readRunning().services.find(({ name }) => name === 'normalize');
+      return now?.state === 'running' && now.restarts === 1 && now.pid !== normalize?.pid;
+    });
+    await waitFor('all is ready again', async () => (await runBin(['status'], { env })).code === 0, 60_000);
+    const status = JSON.parse((await runBin(['status', '--json'], { env })).out);
+    expect(status.counts['rows in ClickHouse']).toBe(3_000);
+    expect(status.services.every(({ lag }: { lag: { records: number } | null }) => !lag?.records)).toBe(true);
+
+    const pids = pidsOf(readRunning());
+    expect((await runBin(['down'], { env })).code).toBe(0);
+    await waitFor('all processes are gone', () => !pids.some(lives));
+  });
+
+  test('Ctrl-C stops everything; so does the death of the supervisor', async () => {
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      const running = startBin(['start', '--any-ports'], { env });
+      const ready = waitFor(
+        'it is ready',
+        () => running.output().out.includes('Where everything is'),
+        120_000,
+      );
+      const early = await Promise.race([ready, running.finished]);
+      expect(early, running.output().err).toBeUndefined();
+      const pids = pidsOf(readRunning());
+      process.kill(readRunning().pid, signal);
+      const { code } = await running.finished;
+      expect(code).toBe(signal === 'SIGINT' ? 0 : null);
+      await waitFor('all processes are gone', () => !pids.some(lives), 60_000);
+    }
+  });
+});
