@@ -127,6 +127,16 @@ export function topologyContract(name: string, createDriver: () => Promise<Topol
       }
     });
 
+    test('what an aborted transaction leaves behind is passed over, also when nothing follows', async () => {
+      const { received } = outputs.totals;
+      for (let partition = 0; partition < PARTITIONS; partition++) {
+        await driver.abortInternal(partition, Buffer.from('aborted'));
+      }
+      // Waits for offsets that are committed up to the end.
+      await settle();
+      expect(outputs.totals.received).toBe(received);
+    });
+
     test('what suppresses is told with the newest state of the recipient', async () => {
       const bounce = traffic.event('bounced', 'Gone@Example.com', { bounce_class: 'hard' });
       const leave = traffic.event('unsubscribed', 'leaver@example.com', { scope: 'news' });

@@ -37,8 +37,14 @@ export async function brokerDriver(stack: StackAddresses): Promise<TopologyDrive
   await applyTopics(config.kafka, topicCatalogue(config.topics));
   await registerSchemas(config.registry as { url: string });
   const codec = new Codec({ url: config.registry.url });
-  const producer = createKafka(config.kafka, 'topology-test', silentLog).producer();
-  await producer.connect();
+  const kafka = createKafka(config.kafka, 'topology-test', silentLog);
+  const producer = kafka.producer();
+  const aborting = kafka.producer({
+    transactionalId: 'topology-test',
+    maxInFlightRequests: 1,
+    idempotent: true,
+  });
+  await Promise.all([producer.connect(), aborting.connect()]);
   const members: ServiceProcess[] = [];
 
   const start = async (service: string, disk: string): Promise<Member> => {
@@ -84,6 +90,11 @@ export async function brokerDriver(stack: StackAddresses): Promise<TopologyDrive
       const [place] = await producer.send({ topic: topics.normalized, messages: [{ partition, value }] });
       return { offset: Number(place?.baseOffset) };
     },
+    abortInternal: async (partition, value) => {
+      const transaction = await aborting.transaction();
+      await transaction.send({ topic: topics.normalized, messages: [{ partition, value }] });
+      await transaction.abort();
+    },
     startNormalize: () => start('normalize', `n${members.length}`),
     startEvents: (disk) => start('events', disk),
     loseDisk: async (disk) => rmSync(join(folder, disk), { recursive: true }),
@@ -105,7 +116,7 @@ export async function brokerDriver(stack: StackAddresses): Promise<TopologyDrive
     },
     close: async () => {
       await Promise.all(members.map((member) => member.kill()));
-      await producer.disconnect();
+      await Promise.all([producer.disconnect(), aborting.disconnect()]);
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -7,7 +7,7 @@ export interface Member {
   stop(): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
-  /** SIGSTOP; resolves when its group has given its partitions to others. Needs another member. */
+  /** SIGSTOP. */
   freeze(): void;
   /** SIGCONT. */
   thaw(): void;
@@ -42,11 +42,12 @@ export interface TopologyDriver {
   receive(requests: readonly TestRequest[]): Promise<void>;
   /** Writes to the internal topic behind the back of `normalize`. */
   writeInternal(partition: number, value: Buffer): Promise<{ offset: number }>;
+  /** The same in a transaction that is then aborted: no consumer may ever be handed it. */
+  abortInternal(partition: number, value: Buffer): Promise<void>;
   startNormalize(): Promise<Member>;
   /** Instances with the same disk share the local state, one after the other. */
   startEvents(disk: string): Promise<Member>;
   loseDisk(disk: string): Promise<void>;
-  /** Resolves when a group has members other than these frozen ones at work on every partition. */
   positions(): Promise<readonly GroupPosition[]>;
   /** Resolves when everything received has been dealt with and committed. */
   idle(): Promise<void>;

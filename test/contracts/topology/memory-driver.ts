@@ -55,6 +55,11 @@ export function memoryDriver(): TopologyDriver {
     writeInternal: async (partition, value) => ({
       offset: kafka.produce(topics.normalized, partition, { value }),
     }),
+    abortInternal: async (partition, value) => {
+      const transaction = { status: 'aborted' } as const;
+      kafka.append(topics.normalized, partition, { value }, transaction);
+      kafka.marker(topics.normalized, partition, transaction);
+    },
     startNormalize: () => start(GROUPS[0], normalizeStages()),
     startEvents: (disk) => start(GROUPS[1], eventsStages(join(disks, disk))),
     loseDisk: async (disk) => rmSync(join(disks, disk), { recursive: true }),
