@@ -33,7 +33,8 @@ describe('waitUntilThrough', () => {
 
   test('figures that move on after they were right are not taken for the end', async () => {
     const tooMany = { ...complete, rows: 3 };
-    // Read: complete, then once more to make sure: it has moved, and stays wrong.
+    // Right, and on being read once more not; only what is right twice in a row is the end.
+    expect(await wait(series(complete, tooMany, complete, complete), series(0))).toEqual(complete);
     expect(await wait(series(complete, tooMany), series(0), 20)).toEqual(tooMany);
   });
 
