@@ -87,6 +87,8 @@ export const mailersend = {
       'url',
       'created_at',
       'data.object',
+      'data.domain_id',
+      'data.account_id',
       'data.type',
       'data.template_id',
       'data.email_id',
