@@ -88,6 +88,7 @@ export const mailtrap = {
     limitations: [
       'No time is signed: a replay is caught by deduplication only.',
       'Names neither sender nor subject; machine opens are not told.',
+      'A batch has up to 500 events: with long custom variables raise maxBodyBytes of the source.',
       'A new key ends the old one at once: configure the new one beside it first.',
     ],
     ignored: ['sending_domain_name'],

@@ -26,6 +26,10 @@ describe('authorization header', () => {
   it('must be one of the secrets', () => {
     expect(verdict('Key s3cret', 'Key s3cret').outcome).toBe('verified');
     expect(verdict('s3cret', 'Bearer s3cret').outcome).toBe('verified');
+    expect(verdict('user:pass', `Basic ${Buffer.from('user:pass').toString('base64')}`).outcome).toBe(
+      'verified',
+    );
+    expect(verdict('user:pass', 'Basic dXNlcjpwYXN')).toMatchObject({ code: 'CREDENTIALS_WRONG' });
     expect(verdict('s3cret', 's3cre')).toMatchObject({ code: 'CREDENTIALS_WRONG' });
     expect(verdict('s3cret', undefined)).toMatchObject({ code: 'CREDENTIALS_MISSING' });
     expect(verdict('s3cret', '')).toMatchObject({ code: 'CREDENTIALS_MISSING' });

@@ -40,7 +40,7 @@ const EVENT_TYPES = {
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
 
 const credentials = {
-  secret: 'value of the authorization header of the webhook',
+  secret: 'value of the authorization header of the webhook, or user:password',
   options: CREDENTIAL_OPTIONS,
 } as const;
 
@@ -88,15 +88,27 @@ export const zeptomail = {
 } as const satisfies EspAdapter;
 
 function verifier(settings: VerifierSettings): Verifier {
-  const { header, tokenParameter } = settings.options;
-  if (header !== undefined || tokenParameter !== undefined) {
+  const { secrets, options } = settings;
+  if (options.header !== undefined || options.tokenParameter !== undefined) {
     return credentialVerifier('zeptomail', credentials, settings);
   }
-  return credentialVerifier('zeptomail', credentials, {
-    ...settings,
-    options: { ...settings.options, header: 'authorization' },
+  const byValue = credentialVerifier('zeptomail', credentials, {
+    secrets,
+    options: { ...options, header: 'authorization' },
   });
+  const pairs = secrets.filter((secret) => USER_AND_PASSWORD.test(secret));
+  if (pairs.length === 0) return byValue;
+  const basic = credentialVerifier('zeptomail', credentials, { secrets: pairs, options });
+  return {
+    verify(request) {
+      const verdict = byValue.verify(request);
+      return verdict.outcome === 'verified' ? verdict : basic.verify(request);
+    },
+  };
 }
+
+// Whoever enters these into ZeptoMail has them sent as Basic authentication.
+const USER_AND_PASSWORD = /^[^\s:]+:./;
 
 /** An item for each message, with what it shares with the others. */
 function split(request: EspRequest): readonly Item[] {
