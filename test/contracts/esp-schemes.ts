@@ -133,6 +133,14 @@ export const SCHEMES: { readonly [esp: string]: Scheme } = {
     missing: 'SIGNATURE_MISSING',
     replayToken: false,
   },
+  brevo: {
+    ...BASIC,
+    body: '{"event":"opened","email":"a@example.com","ts_epoch":1793610929000,"message-id":"<m@smtp-relay.mailin.fr>"}',
+  },
+  mailjet: {
+    ...BASIC,
+    body: '{"event":"open","time":1793610929,"MessageID":19421777835146490,"email":"a@example.com"}',
+  },
   mandrill: {
     body: '[{"event":"open","ts":1793610929,"_id":"m","msg":{"_id":"m","email":"a@example.com"}}]',
     tampered: 'SIGNATURE_WRONG',

@@ -1,8 +1,10 @@
 import type { EspAdapter } from './adapter.ts';
+import { brevo } from './esps/brevo.ts';
 import { customerio } from './esps/customerio.ts';
 import { loops } from './esps/loops.ts';
 import { mailersend } from './esps/mailersend.ts';
 import { mailgun } from './esps/mailgun.ts';
+import { mailjet } from './esps/mailjet.ts';
 import { mailtrap } from './esps/mailtrap.ts';
 import { mandrill } from './esps/mandrill.ts';
 import { postal } from './esps/postal.ts';
@@ -16,10 +18,12 @@ import { zeptomail } from './esps/zeptomail.ts';
 
 /** Every ESP, one line each. Static: nothing a request says decides what is loaded. */
 export const adapters: readonly EspAdapter[] = [
+  brevo,
   customerio,
   loops,
   mailersend,
   mailgun,
+  mailjet,
   mailtrap,
   mandrill,
   postal,

@@ -40,6 +40,8 @@ const SIGNERS: ReadonlyMap<string, () => Signer | Promise<Signer>> = new Map<
   ['postal', () => postalSigner()],
   ['resend', () => standardWebhooksSigner('resend', undefined, 'svix')],
   ['ses', sesSigner],
+  ['mailjet', () => basicSigner('mailjet')],
+  ['brevo', () => basicSigner('brevo')],
   ['mandrill', () => mandrillSigner()],
   ['sparkpost', () => basicSigner('sparkpost')],
   ['zeptomail', () => authorizationSigner('zeptomail')],

@@ -1,0 +1,228 @@
+import type { EmailDropped, EventType } from '@email-events/schemas';
+import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
+import {
+  addressList,
+  bareAddress,
+  firstText,
+  itemObject,
+  messageId,
+  metadataOfText,
+  recipientOf,
+  required,
+  tagsOf,
+  tagsOfText,
+  text,
+} from '../reading/fields.ts';
+import { isObject, JsonItem, type JsonObject, parseBody } from '../reading/json.ts';
+import { bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { firstTime } from '../reading/time.ts';
+import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
+
+// Seen 2026-11: https://developers.brevo.com/docs/transactional-webhooks and /docs/marketing-webhooks
+
+const EVENT_TYPES = {
+  request: 'queued',
+  delivered: 'delivered',
+  deferred: 'deferred',
+  soft_bounce: 'bounced',
+  hard_bounce: 'bounced',
+  invalid_email: 'bounced',
+  blocked: 'dropped',
+  error: 'dropped',
+  unique_opened: 'opened',
+  opened: 'opened',
+  unique_proxy_open: 'opened',
+  proxy_open: 'opened',
+  click: 'clicked',
+  spam: 'complained',
+  complaint: 'complained',
+  unsubscribed: 'unsubscribed',
+  unsubscribe: 'unsubscribed',
+  list_addition: 'subscribed',
+} as const satisfies { [vendor: string]: EventType };
+const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+const BY_PROXY: ReadonlySet<string> = new Set(['proxy_open', 'unique_proxy_open']);
+
+const DROP_REASONS: readonly (readonly [RegExp, EmailDropped['drop_reason']])[] = [
+  [/unsubscri/i, 'unsubscribed'],
+  [/spam|complain/i, 'complained'],
+  [/bounce/i, 'bounced'],
+  [/invalid/i, 'invalid'],
+];
+
+const credentials = { secret: 'user:password of Basic authentication', options: CREDENTIAL_OPTIONS } as const;
+
+export const brevo = {
+  name: 'brevo',
+  title: 'Brevo (Sendinblue)',
+  documentation: [
+    'https://developers.brevo.com/docs/transactional-webhooks',
+    'https://developers.brevo.com/docs/marketing-webhooks',
+    'https://developers.brevo.com/docs/how-to-use-webhooks',
+  ],
+  http: {
+    methods: ['POST'],
+    probes: [],
+    contentTypes: ['application/json'],
+    keepHeaders: [],
+    // Any 5xx, and any 4xx but this one, throws the event away.
+    answers: { later: 429, overRate: 429, unauthorized: 401 },
+    addresses: { asOf: '2026-11-23', cidrs: ['185.107.232.0/24', '1.179.112.0/20'] },
+  },
+  credentials,
+  verifier: (settings) => credentialVerifier('brevo', credentials, settings),
+  split,
+  normalize,
+  facts: {
+    eventTypes: EVENT_TYPES,
+    retries:
+      '4 times, after 10 min, 1 h, 2 h and 8 h, for time-outs and 429 only; other 4xx and any 5xx discard the event',
+    identity:
+      'type, message-id, recipient, time, link and client: there is no event id (id is the webhook’s)',
+    limitations: [
+      'Signs nothing: Basic authentication, a token or a header of one’s own is the only proof.',
+      'A request that is refused, for a wrong password too, is lost: Brevo does not send it again.',
+      'An event that tells its time as local text alone is read as UTC.',
+    ],
+    ignored: [
+      'id',
+      'key',
+      'date',
+      'date_sent',
+      'date_event',
+      'ts',
+      'ts_sent',
+      'ts_event',
+      's_epoch',
+      'contact_id',
+      'device_used',
+      'mirror_link',
+      'sending_ip',
+      'template_id',
+      'camp_id',
+      'tag',
+      'reason',
+      'user_agent',
+      'ip',
+    ],
+  },
+} as const satisfies EspAdapter;
+
+/** One event, or (batched) a list of them. */
+function split({ body }: EspRequest): readonly Item[] {
+  const parsed = parseBody(body);
+  if (Array.isArray(parsed)) return parsed.map((event, index) => new JsonItem(index, event));
+  if (isObject(parsed)) return [new JsonItem(0, parsed)];
+  throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is neither an object nor a list');
+}
+
+function normalize(item: Item): readonly EspEvent[] {
+  const event = itemObject(item.value);
+  const vendorType = required(event.event, 'event');
+  const type = TYPES.get(vendorType) ?? 'other';
+  // ts_epoch is UTC and to the millisecond; the others are seconds, and were seen in the account's zone.
+  const occurredAt = firstTime(event.ts_epoch, event.s_epoch, event.ts_event, event.ts, event.date);
+  const message = messageId(event['message-id']);
+  const url = firstText(event.link, event.URL);
+  const shared: Omit<EspEvent, 'recipient'> = {
+    type,
+    esp_event_type: vendorType,
+    occurred_at: occurredAt,
+    identity:
+      message === null
+        ? ['item', item.text]
+        : // Not the name of the type: the first open was reported as "opened" and "unique_opened".
+          [
+            'event',
+            BY_PROXY.has(vendorType) ? 'proxy' : null,
+            message,
+            occurredAt,
+            url,
+            text(event.user_agent),
+          ],
+    esp_message_id: message,
+    message_id: message,
+    sender: bareAddress(firstText(event.sender_email, event.from)) || null,
+    subject: text(event.subject),
+    campaign: firstText(event['campaign name'], event.camp_id),
+    tags: tags(event),
+    metadata: metadataOfText(event['X-Mailin-custom'], 'X-Mailin-custom'),
+    ...details(type, vendorType, event, item),
+  };
+  return recipientsOf(type, event).flatMap((recipient) => {
+    if (type !== 'unsubscribed' && type !== 'subscribed') return [{ ...shared, recipient }];
+    return scopesOf(type, event).map((scope) => ({
+      ...shared,
+      recipient,
+      scope,
+      stream: scope === 'all' ? null : scope,
+      identity: [...shared.identity, scope],
+    }));
+  });
+}
+
+function details(type: EventType, vendorType: string, event: JsonObject, item: Item): Partial<EspEvent> {
+  switch (type) {
+    case 'deferred':
+      return failure(event);
+    case 'bounced':
+      return {
+        bounce_class: vendorType === 'soft_bounce' ? 'soft' : 'hard',
+        bounce_category:
+          vendorType === 'invalid_email'
+            ? 'invalid_mailbox'
+            : bounceCategory(smtpFacts(text(event.reason)), text(event.reason)),
+        ...failure(event),
+      };
+    case 'dropped': {
+      const { diagnostic } = failure(event);
+      const known = DROP_REASONS.find(([pattern]) => pattern.test(diagnostic ?? ''));
+      return { drop_reason: known?.[1] ?? 'other', diagnostic };
+    }
+    case 'opened':
+      return { ...client(event), is_machine: BY_PROXY.has(vendorType) ? true : null };
+    case 'clicked':
+      return { ...client(event), url: firstText(event.link, event.URL) };
+    case 'unsubscribed':
+    case 'subscribed':
+      return client(event);
+    case 'other':
+      return { payload: item.text };
+    default:
+      return {};
+  }
+}
+
+function failure(event: JsonObject) {
+  // Some reasons begin with a space.
+  const diagnostic = text(event.reason)?.trim() || null;
+  const { code, enhanced } = smtpFacts(diagnostic);
+  return { smtp_code: code, enhanced_status: enhanced, diagnostic };
+}
+
+function client(event: JsonObject) {
+  return { user_agent: text(event.user_agent), ip: text(event.ip) };
+}
+
+/** `tags` is a list; `tag`, from older ways of sending, is one tag or a list written as text. */
+function tags(event: JsonObject): string[] {
+  const list = tagsOf(event.tags);
+  return list.length > 0 ? list : tagsOfText(event.tag);
+}
+
+/** Events of contacts name several at a time. */
+function recipientsOf(type: EventType, event: JsonObject): string[] {
+  if (Array.isArray(event.email)) {
+    const addresses = addressList(event.email);
+    if (addresses.length > 0) return addresses;
+  }
+  return [type === 'other' ? bareAddress(event.email) : recipientOf(event.email)];
+}
+
+/** The lists of a marketing event; an unsubscribe of transactional mail is one of all of it. */
+function scopesOf(type: EventType, event: JsonObject): string[] {
+  const lists = tagsOf(event.list_id);
+  if (lists.length > 0) return lists;
+  if (type === 'unsubscribed') return ['all'];
+  throw new Refusal('NORMALIZE_ITEM_INVALID', 'list_id is missing');
+}
