@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import type { EspRequest } from '../adapter.ts';
+import { toEmailEvent } from '../event.ts';
+import { normalizeRequest } from '../normalize.ts';
+import { elasticemail } from './elasticemail.ts';
+
+const opened = { status: 'Opened', to: 'a@example.com', date: '11/2/2026 9:15:29 AM', messageid: 'm' };
+const get = (url: string): EspRequest => ({
+  method: 'GET',
+  url,
+  headers: {},
+  body: Buffer.alloc(0),
+  receivedAt: 1,
+});
+
+function read(parameters: { [name: string]: string }) {
+  const request = get(`/in?${new URLSearchParams(parameters)}`);
+  const origin = { source: 's', request_id: 'r', received_at: 1, raw_partition: 0, raw_offset: 0 };
+  return normalizeRequest(elasticemail, request).results.flatMap((result) => {
+    if (!('events' in result)) return [result.code];
+    return result.events.map((event) =>
+      toEmailEvent(event, { ...origin, esp: 'elasticemail', item_index: 0 }),
+    );
+  });
+}
+const id = (parameters: { [name: string]: string }) => {
+  const [event] = read(parameters);
+  return typeof event === 'object' ? event.event_id : event;
+};
+
+describe('identity', () => {
+  it('is other for another status, message, recipient, time, link or category', () => {
+    const others = [
+      opened,
+      { ...opened, status: 'Sent' },
+      { ...opened, messageid: 'n' },
+      { ...opened, to: 'b@example.com' },
+      { ...opened, date: '11/2/2026 9:15:30 AM' },
+      { ...opened, status: 'Clicked', target: 'https://x.example/1' },
+      { ...opened, status: 'Clicked', target: 'https://x.example/2' },
+      { ...opened, status: 'Error', category: 'Spam' },
+      { ...opened, status: 'Error', category: 'Timeout' },
+    ];
+    expect(new Set(others.map(id)).size).toBe(others.length);
+    expect(id({ ...opened, category: 'Ignore', subject: 'x' })).toBe(id(opened));
+  });
+
+  it.each([{ messageid: '' }, {}])('is never a message id that is missing: %j', (more) => {
+    const { messageid: _, ...rest } = opened;
+    const nameless = { ...rest, ...more };
+    expect(id(nameless)).toBe(id(nameless));
+    expect(id({ ...nameless, subject: 'x' })).not.toBe(id(nameless));
+  });
+
+  it('has nothing of the token in it, nor has the payload', () => {
+    const plain = { ...opened, status: 'New' };
+    for (const more of [{ token: 's3cret' }, { token: '***' }, { key: '***' }]) {
+      expect(read({ ...more, ...plain })).toEqual(read(plain));
+    }
+  });
+});
+
+describe('dates', () => {
+  it.each([
+    ['11/2/2026 9:15:29 AM', '2026-11-02T09:15:29.000Z'],
+    ['11/2/2026 12:15:29 PM', '2026-11-02T12:15:29.000Z'],
+    ['1/15/2026 12:05:09 AM', '2026-01-15T00:05:09.000Z'],
+    ['11/02/2026 09:15 pm', '2026-11-02T21:15:00.000Z'],
+    ['2026-11-02 09:15:29', '2026-11-02T09:15:29.000Z'],
+    ['1793610929', '2026-11-02T09:15:29.000Z'],
+  ])('reads %s', (date, expected) => {
+    expect(read({ ...opened, date })[0]).toMatchObject({ occurred_at: Date.parse(expected) });
+  });
+
+  it.each(['', 'soon', '2/30/2026', '13/13/2026 9:15:29 AM', '1/1/2026 9:61:00 AM'])('refuses %s', (date) => {
+    expect(read({ ...opened, date })).toEqual(['NORMALIZE_TIME_INVALID']);
+  });
+});
+
+it('takes a request without parameters for a test of the URL, if the token is right', () => {
+  const verifier = elasticemail.verifier({ secrets: ['t'], options: { tokenParameter: 'key' } });
+  expect(verifier.verify(get('/in?key=t'))).toMatchObject({ handshake: { kind: 'acknowledge' } });
+  expect(verifier.verify(get('/in?key=t&status=Sent'))).toEqual({ outcome: 'verified' });
+  expect(verifier.verify(get('/in'))).toMatchObject({ code: 'CREDENTIALS_MISSING' });
+  expect(verifier.verify(get('/in?key=x'))).toMatchObject({ code: 'CREDENTIALS_WRONG' });
+  expect(verifier.secretParameters).toEqual(['key']);
+});
