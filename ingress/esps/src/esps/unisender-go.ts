@@ -1,0 +1,243 @@
+import { hash } from 'node:crypto';
+import type { EventType } from '@email-events/schemas';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  Refusal,
+  type RefusalCode,
+  type Verdict,
+  type Verifier,
+  type VerifierSettings,
+} from '../adapter.ts';
+import {
+  bareAddress,
+  firstText,
+  itemObject,
+  metadataOf,
+  recipientOf,
+  required,
+  text,
+} from '../reading/fields.ts';
+import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
+import { type BounceCategory, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { firstTime } from '../reading/time.ts';
+import { fromHex, sameBytes } from '../schemes/encoding.ts';
+import { checkSettings } from '../schemes/settings.ts';
+
+// Seen 2026-11: https://godocs.unisender.ru/web-api-ref#callback-format (its twin UniOne has it in English:
+// https://docs.unione.io/en/web-api-ref#callback-format)
+
+const EVENT_TYPES = {
+  accepted: 'queued',
+  sent: 'queued',
+  delivered: 'delivered',
+  opened: 'opened',
+  clicked: 'clicked',
+  unsubscribed: 'unsubscribed',
+  subscribed: 'subscribed',
+  soft_bounced: 'bounced',
+  hard_bounced: 'bounced',
+  spam: 'complained',
+} as const satisfies { [vendor: string]: EventType };
+const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+/** The event of a message; others tell of blocked senders. */
+const STATUS_EVENT = 'transactional_email_status';
+
+/** By delivery_status; the status itself says whether it is final. */
+const CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
+  ['err_user_unknown', 'invalid_mailbox'],
+  ['err_user_inactive', 'invalid_mailbox'],
+  ['err_mailbox_discarded', 'invalid_mailbox'],
+  ['err_unreachable', 'invalid_mailbox'],
+  ['err_dest_invalid', 'invalid_mailbox'],
+  ['err_mailbox_full', 'mailbox_full'],
+  ['skip_dup_mailbox_full', 'mailbox_full'],
+  ['err_domain_inactive', 'domain_not_found'],
+  ['err_no_dns', 'domain_not_found'],
+  ['err_no_smtp', 'domain_not_found'],
+  ['err_spam_rejected', 'spam'],
+  ['err_spam_skipped', 'spam'],
+  ['err_spam_removed', 'spam'],
+  ['err_blacklisted', 'policy'],
+  ['err_unsubscribed', 'policy'],
+  ['err_too_large', 'too_large'],
+  ['err_giveup', 'timeout'],
+]);
+
+const credentials = { secret: 'API key of the account or the project', options: [] } as const;
+
+export const unisenderGo = {
+  name: 'unisender-go',
+  title: 'Unisender Go',
+  documentation: [
+    'https://godocs.unisender.ru/web-api-ref#callback-format',
+    'https://docs.unione.io/en/web-api-ref#callback-format',
+  ],
+  http: {
+    methods: ['POST'],
+    // The URL is tried by GET when it is configured.
+    probes: ['GET'],
+    contentTypes: ['application/json'],
+    keepHeaders: [],
+    answers: { later: 503, unauthorized: 401 },
+  },
+  credentials,
+  verifier,
+  split,
+  normalize,
+  facts: {
+    eventTypes: { ...EVENT_TYPES, transactional_spam_block: 'other' },
+    retries:
+      'every 10 min for 24 h, unless the answer is 200 within 3 s; 10 events and no success in 24 h stop the webhook',
+    identity:
+      'status, job_id, recipient, event_time, link and client: there is no event id (the header ID is new in each attempt)',
+    limitations: [
+      'The digest is a plain MD5 with the API key inside the body, and covers no time.',
+      'Choose event_format json_post: compressed bodies (json_post_gzip) are refused.',
+      'Tells neither tags nor machine opens nor the list of an unsubscribe; times are whole seconds.',
+      'A soft bounce is tried again for a day or two by the ESP itself.',
+    ],
+    ignored: [...statusPaths('event_data.'), ...statusPaths('')],
+  },
+} as const satisfies EspAdapter;
+
+function statusPaths(prefix: string): string[] {
+  return ['comment', 'user_id', 'project_id', 'project_name', 'url', 'delivery_info.*'].map(
+    (name) => prefix + name,
+  );
+}
+
+function verifier(settings: VerifierSettings): Verifier {
+  checkSettings('unisender-go', credentials, settings);
+  const keys = settings.secrets.map((secret) => Buffer.from(secret.trim()));
+  return { verify: ({ body }) => verify(body, keys) };
+}
+
+// Nothing but 32 hex digits may be looked for in the body: replacing ":" or "" would put the key anywhere.
+const MD5 = /^[0-9a-f]{32}$/i;
+
+/** `auth` is the MD5 of the body that has the key in the place of `auth`. */
+function verify(body: Buffer, keys: readonly Buffer[]): Verdict {
+  let auth: unknown;
+  try {
+    ({ auth } = objectOf(parseBody(body)));
+  } catch {
+    return refused('BODY_UNREADABLE');
+  }
+  if (auth === undefined || auth === null || auth === '') return refused('SIGNATURE_MISSING');
+  if (typeof auth !== 'string' || !MD5.test(auth)) return refused('SIGNATURE_MALFORMED');
+  const digest = fromHex(auth);
+  const start = body.indexOf(auth);
+  // Written twice, or with escapes: then it is not certain which place is meant.
+  if (!digest || start === -1 || start !== body.lastIndexOf(auth)) return refused('SIGNATURE_MALFORMED');
+  const before = body.subarray(0, start);
+  const after = body.subarray(start + auth.length);
+  let found = false;
+  for (const key of keys) {
+    const expected = Buffer.from(hash('md5', Buffer.concat([before, key, after])), 'hex');
+    found = sameBytes(expected, digest) || found;
+  }
+  return found ? { outcome: 'verified' } : refused('SIGNATURE_WRONG');
+}
+
+function refused(code: RefusalCode): Verdict {
+  return { outcome: 'refused', code };
+}
+
+/** Grouped by user, or (single event) one event with all of it at the top. */
+function split({ body }: EspRequest): readonly Item[] {
+  const parsed = parseBody(body);
+  if (!isObject(parsed)) throw unreadable('the body is not an object');
+  if (parsed.events_by_user === undefined) {
+    // These two are of the request; the second grows with each attempt.
+    const { auth: _, retry_count: __, ...event } = parsed;
+    return [new JsonItem(0, event)];
+  }
+  if (!Array.isArray(parsed.events_by_user)) throw unreadable('events_by_user is not a list');
+  return parsed.events_by_user.flatMap(eventsOf).map((event, index) => new JsonItem(index, event));
+}
+
+function eventsOf(user: unknown): unknown[] {
+  const { events } = objectOf(user);
+  if (!Array.isArray(events)) throw unreadable('events is not a list');
+  return events;
+}
+
+function unreadable(message: string): Refusal {
+  return new Refusal('NORMALIZE_BODY_UNREADABLE', message);
+}
+
+function normalize(item: Item, { receivedAt }: EspRequest): readonly EspEvent[] {
+  const event = itemObject(item.value);
+  const name = required(event.event_name, 'event_name');
+  const data = event.event_data === undefined ? event : itemObject(event.event_data);
+  const vendorType = name === STATUS_EVENT ? required(data.status, 'status') : name;
+  const type = name === STATUS_EVENT ? (TYPES.get(vendorType) ?? 'other') : 'other';
+  const time = firstText(data.event_time, data.block_time);
+  const occurredAt = type === 'other' && time === null ? receivedAt : firstTime(time);
+  const job = text(data.job_id);
+  return [
+    {
+      type,
+      esp_event_type: vendorType,
+      occurred_at: occurredAt,
+      recipient: type === 'other' ? bareAddress(data.email) : recipientOf(data.email),
+      identity: job === null ? ['item', item.text] : identityOf(vendorType, job, occurredAt, data),
+      esp_message_id: job,
+      metadata: metadataOf(data.metadata),
+      ...details(type, vendorType, data, item),
+    },
+  ];
+}
+
+function identityOf(
+  vendorType: string,
+  job: string,
+  occurredAt: number,
+  data: JsonObject,
+): EspEvent['identity'] {
+  const { user_agent, ip } = client(data);
+  const { delivery_status: detail } = objectOf(data.delivery_info);
+  return ['event', vendorType, job, occurredAt, text(data.url), user_agent, ip, text(detail)];
+}
+
+function details(type: EventType, vendorType: string, data: JsonObject, item: Item): Partial<EspEvent> {
+  const info = objectOf(data.delivery_info);
+  switch (type) {
+    case 'delivered':
+      return { smtp_response: text(info.destination_response) };
+    case 'bounced':
+      return bounce(vendorType, data);
+    case 'opened':
+      return client(data);
+    case 'clicked':
+      return { ...client(data), url: text(data.url) };
+    case 'unsubscribed':
+    case 'subscribed':
+      return { ...client(data), scope: 'all' };
+    case 'other':
+      return { payload: item.text };
+    default:
+      return {};
+  }
+}
+
+function bounce(vendorType: string, data: JsonObject): Partial<EspEvent> {
+  const info = objectOf(data.delivery_info);
+  const answer = text(info.destination_response);
+  const smtp = smtpFacts(answer);
+  return {
+    bounce_class: vendorType === 'hard_bounced' ? 'hard' : 'soft',
+    bounce_category: CATEGORIES.get(text(info.delivery_status) ?? '') ?? bounceCategory(smtp, answer),
+    smtp_code: smtp.code,
+    enhanced_status: smtp.enhanced,
+    diagnostic: firstText(answer, info.delivery_status, data.comment),
+  };
+}
+
+function client(data: JsonObject) {
+  const info = objectOf(data.delivery_info);
+  return { user_agent: text(info.user_agent), ip: text(info.ip) };
+}
