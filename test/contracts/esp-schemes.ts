@@ -151,6 +151,27 @@ export const SCHEMES: { readonly [esp: string]: Scheme } = {
     replayToken: false,
     anyKey: true,
   },
+  elasticemail: {
+    ...BASIC,
+    body: 'to=a%40example.com&status=Opened&date=11%2F2%2F2026+9%3A15%3A29+AM&messageid=m',
+    proof: /&?token=[^&]*/,
+    anyKey: true,
+  },
+  smtp2go: {
+    ...BASIC,
+    body: '{"event":"open","time":"2026-11-02T09:15:29Z","rcpt":"a@example.com","email_id":"m"}',
+  },
+  'unisender-go': {
+    body: '{"events_by_user":[{"user_id":1,"events":[{"event_name":"transactional_email_status","event_data":{"job_id":"m","email":"a@example.com","status":"opened","event_time":"2026-11-02 09:15:29"}}]}]}',
+    tampered: 'SIGNATURE_WRONG',
+    truncated: 'BODY_UNREADABLE',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: null,
+    proof: /"auth":"[0-9a-f]*"/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: false,
+    anyKey: true,
+  },
   sparkpost: {
     ...BASIC,
     body: '[{"msys":{"track_event":{"type":"open","raw_rcpt_to":"a@example.com","timestamp":"1793610929","event_id":"1"}}}]',

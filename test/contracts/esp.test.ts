@@ -71,6 +71,7 @@ describe('one event reported twice', () => {
     ['ses', 'delivery', 'delivery-notification'],
     ['postmark', 'bounce-hard', 'subscription-hard-bounce'],
     ['postmark', 'spam-complaint', 'subscription-complaint'],
+    ['unisender-go', 'single-event', 'single-event-retried'],
     ['mailersend', 'flat-opened', 'flat-opened-unique'],
   ])('%s: %s and %s', (esp, one, other) => {
     const ids = [one, other].map((name) =>

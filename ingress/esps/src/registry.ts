@@ -1,6 +1,7 @@
 import type { EspAdapter } from './adapter.ts';
 import { brevo } from './esps/brevo.ts';
 import { customerio } from './esps/customerio.ts';
+import { elasticemail } from './esps/elasticemail.ts';
 import { loops } from './esps/loops.ts';
 import { mailersend } from './esps/mailersend.ts';
 import { mailgun } from './esps/mailgun.ts';
@@ -12,14 +13,17 @@ import { postmark } from './esps/postmark.ts';
 import { resend } from './esps/resend.ts';
 import { sendgrid } from './esps/sendgrid.ts';
 import { ses } from './esps/ses.ts';
+import { smtp2go } from './esps/smtp2go.ts';
 import { sparkpost } from './esps/sparkpost.ts';
 import { standardWebhooks } from './esps/standard-webhooks.ts';
+import { unisenderGo } from './esps/unisender-go.ts';
 import { zeptomail } from './esps/zeptomail.ts';
 
 /** Every ESP, one line each. Static: nothing a request says decides what is loaded. */
 export const adapters: readonly EspAdapter[] = [
   brevo,
   customerio,
+  elasticemail,
   loops,
   mailersend,
   mailgun,
@@ -31,8 +35,10 @@ export const adapters: readonly EspAdapter[] = [
   resend,
   sendgrid,
   ses,
+  smtp2go,
   sparkpost,
   standardWebhooks,
+  unisenderGo,
   zeptomail,
 ];
 

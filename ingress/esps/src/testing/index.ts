@@ -1,3 +1,4 @@
+import { elasticemailSigner } from './elasticemail-signer.ts';
 import { mandrillSigner } from './mandrill-signer.ts';
 import { sesSigner } from './ses-signer.ts';
 import type { Signer } from './signer.ts';
@@ -11,6 +12,7 @@ import {
   sendgridSigner,
   standardWebhooksSigner,
 } from './signers.ts';
+import { unisenderGoSigner } from './unisender-go-signer.ts';
 
 export type { Signer, SignInput, SnsInput } from './signer.ts';
 export {
@@ -18,12 +20,14 @@ export {
   basicSigner,
   bodyHmacSigner,
   customerioSigner,
+  elasticemailSigner,
   mailgunSigner,
   mandrillSigner,
   postalSigner,
   sendgridSigner,
   sesSigner,
   standardWebhooksSigner,
+  unisenderGoSigner,
 };
 
 const SIGNERS: ReadonlyMap<string, () => Signer | Promise<Signer>> = new Map<
@@ -42,6 +46,9 @@ const SIGNERS: ReadonlyMap<string, () => Signer | Promise<Signer>> = new Map<
   ['ses', sesSigner],
   ['mailjet', () => basicSigner('mailjet')],
   ['brevo', () => basicSigner('brevo')],
+  ['elasticemail', () => elasticemailSigner()],
+  ['smtp2go', () => basicSigner('smtp2go')],
+  ['unisender-go', () => unisenderGoSigner()],
   ['mandrill', () => mandrillSigner()],
   ['sparkpost', () => basicSigner('sparkpost')],
   ['zeptomail', () => authorizationSigner('zeptomail')],
