@@ -200,6 +200,7 @@ class MemoryMember implements Member {
 
   /** The group counts on live members only; a frozen one goes on with what it had. */
   private assignment(): number[] {
+    if (this.state === 'frozen') return [...this.lanes.keys()];
     const live = this.members.filter(({ group, state }) => group === this.group && state === 'live');
     const index = live.indexOf(this);
     const all = Array.from({ length: this.group.partitions }, (_, partition) => partition);
