@@ -18,7 +18,9 @@ export interface Random {
 }
 
 export function createRandom(seed: number): Random {
-  const generator = xoroshiro128plus(seed);
+  const generator = xoroshiro128plus(mix(seed));
+  // Seeds that differ in few bits give similar first values: those are not used.
+  for (let i = 0; i < WARM_UP; i++) uniformInt(generator, 0, 1);
   const int = (from: number, to: number) => uniformInt(generator, from, to);
   const fraction = () => int(0, 0x7fff_ffff) / 0x8000_0000;
   const hex = (length: number) => {
@@ -42,6 +44,16 @@ export function createRandom(seed: number): Random {
     uuid: () => uuidOf(hex(32)),
     fork: (salt) => createRandom(Math.imul(seed + 1, 0x9e37_79b1) ^ salt),
   };
+}
+
+const WARM_UP = 20;
+
+/** Spreads every bit of a 32-bit integer over all of them (the last step of MurmurHash3). */
+function mix(value: number): number {
+  let h = value | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85eb_ca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2_ae35);
+  return h ^ (h >>> 16);
 }
 
 function uuidOf(digits: string): string {
