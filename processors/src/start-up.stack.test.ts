@@ -1,0 +1,61 @@
+import {
+  createLogger,
+  type PipelineConfig,
+  parseConfig,
+  Registry,
+  requireTopics,
+  type StartService,
+  withAdmin,
+} from '@email-events/core';
+import { topicCatalogue } from '@email-events/schemas';
+import { expect, test } from 'vitest';
+import { useStack } from '../../test/stack/stack.ts';
+import { startEvents } from './events/service.ts';
+import { startNormalize } from './normalize/service.ts';
+
+const stack = useStack();
+
+function configOf(topics: object): PipelineConfig {
+  return parseConfig({
+    kafka: { brokers: stack.kafka.brokers, groupPrefix: stack.unique('start-up') },
+    registry: { url: stack.registry.url },
+    topics,
+    normalize: { adminPort: 0 },
+    events: { adminPort: 0 },
+  });
+}
+
+const start = (service: StartService, config: PipelineConfig) =>
+  service({ config, log: createLogger('test', 'silent'), metrics: new Registry() });
+
+// Whatever the shared stack holds, no topic of it has as many partitions.
+const WRONG = { partitions: 97, rawPartitions: 97 };
+
+test.each([
+  ['normalize', startNormalize, ['email.raw', 'email.internal.normalized']],
+  ['events', startEvents, ['email.internal.normalized', 'email.internal.seen', 'email.events.opened']],
+] as const)(
+  '%s does not start on topics that are not as configured, and names them all',
+  async (_, service, names) => {
+    const started = start(service, configOf(WRONG));
+    await expect(started).rejects.toMatchObject({ code: 'KAFKA_TOPIC_MISSING', disposition: 'fatal' });
+    const message = await started.then(String, (error: Error) => error.message);
+    for (const name of names) expect(message).toContain(name);
+  },
+);
+
+test('a topic is accepted with the configured number of partitions only', async () => {
+  const { kafka, topics } = configOf({});
+  const topic = stack.unique('counted');
+  await withAdmin(kafka, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true }),
+  );
+  const [spec] = topicCatalogue(topics);
+  if (!spec) throw new Error('the catalogue is empty');
+  await requireTopics(kafka, [{ ...spec, name: topic, partitions: 2 }], [topic]);
+  await expect(
+    requireTopics(kafka, [{ ...spec, name: topic, partitions: 3 }], [topic]),
+  ).rejects.toMatchObject({
+    code: 'KAFKA_TOPIC_MISSING',
+  });
+});
