@@ -201,7 +201,7 @@ function openForm(form: string, close: (form: string) => EspRequest): Opened | n
   return {
     value,
     close(changed) {
-      const pairs = Object.entries(Object(changed)).map(([name, inner]) => [
+      const pairs = Object.entries(Object(changed)).map(([name, inner]): [string, string] => [
         name,
         typeof inner === 'string' ? inner : (JSON.stringify(inner) ?? ''),
       ]);

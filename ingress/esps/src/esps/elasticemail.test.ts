@@ -1,3 +1,4 @@
+import type { EmailEvent } from '@email-events/schemas';
 import { describe, expect, it } from 'vitest';
 import type { EspRequest } from '../adapter.ts';
 import { toEmailEvent } from '../event.ts';
@@ -13,10 +14,10 @@ const get = (url: string): EspRequest => ({
   receivedAt: 1,
 });
 
-function read(parameters: { [name: string]: string }) {
+function read(parameters: { [name: string]: string }): (EmailEvent | string)[] {
   const request = get(`/in?${new URLSearchParams(parameters)}`);
   const origin = { source: 's', request_id: 'r', received_at: 1, raw_partition: 0, raw_offset: 0 };
-  return normalizeRequest(elasticemail, request).results.flatMap((result) => {
+  return normalizeRequest(elasticemail, request).results.flatMap((result): (EmailEvent | string)[] => {
     if (!('events' in result)) return [result.code];
     return result.events.map((event) =>
       toEmailEvent(event, { ...origin, esp: 'elasticemail', item_index: 0 }),

@@ -11,6 +11,7 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
+import { BOUNCE_CODES } from '../reading/bounce-codes.ts';
 import {
   bareAddress,
   firstText,
@@ -27,7 +28,6 @@ import { firstTime } from '../reading/time.ts';
 import { fromBase64 } from '../schemes/encoding.ts';
 import { hmacMatches } from '../schemes/hmac.ts';
 import { checkSettings, textOption } from '../schemes/settings.ts';
-import { BOUNCE_CODES } from './sparkpost.ts';
 
 // Seen 2026-11: https://mailchimp.com/developer/transactional/docs/webhooks/
 
@@ -65,6 +65,11 @@ const DROP_REASONS: ReadonlyMap<string, EmailDropped['drop_reason']> = new Map([
 const TEST_KEY = Buffer.from('test-webhook');
 const SIGNATURE = 'x-mandrill-signature';
 const EVENTS = 'mandrill_events';
+
+const IGNORED =
+  `location location.* user_agent_parsed user_agent_parsed.* ts ip user_agent _id msg._id msg._version
+   msg.ts msg.state msg.opens[].* msg.clicks[].* msg.resends[].* msg.smtp_events[].* msg.subaccount
+   msg.template msg.bgtools_code msg.bounce_description msg.diag msg.reject.*`.split(/\s+/);
 
 const credentials = {
   secret: 'webhook key (auth_key)',
@@ -107,30 +112,7 @@ export const mandrill = {
       'A batch has up to 1000 events; one that is larger than the source’s maxBodyBytes is refused.',
       'Does not tell the list of an unsubscribe, nor why a message was rejected, unless msg.reject is there.',
     ],
-    ignored: [
-      'location',
-      'location.*',
-      'user_agent_parsed',
-      'user_agent_parsed.*',
-      'ts',
-      'ip',
-      'user_agent',
-      '_id',
-      'msg._id',
-      'msg._version',
-      'msg.ts',
-      'msg.state',
-      'msg.opens[].*',
-      'msg.clicks[].*',
-      'msg.resends[].*',
-      'msg.smtp_events[].*',
-      'msg.subaccount',
-      'msg.template',
-      'msg.bgtools_code',
-      'msg.bounce_description',
-      'msg.diag',
-      'msg.reject.*',
-    ],
+    ignored: IGNORED,
   },
 } as const satisfies EspAdapter;
 

@@ -8,6 +8,7 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
+import { BOUNCE_CODES, type BounceMeaning } from '../reading/bounce-codes.ts';
 import { dropReason } from '../reading/drop.ts';
 import {
   bareAddress,
@@ -21,7 +22,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
-import { type BounceCategory, type BounceClass, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { bounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
@@ -56,39 +57,6 @@ const CLASSES: ReadonlySet<string> = new Set([
   'unsubscribe_event',
 ]);
 
-interface BounceMeaning {
-  readonly type: EventType;
-  readonly bounceClass?: BounceClass;
-  readonly category?: BounceCategory;
-}
-
-/**
- * By bounce_class; seen 2026-11: https://support.sparkpost.com/docs/deliverability/bounce-classification-codes
- * Mandrill numbers its bounces (bgtools_code) in the same way.
- */
-export const BOUNCE_CODES: ReadonlyMap<string, BounceMeaning> = new Map<string, BounceMeaning>([
-  ['1', { type: 'bounced', bounceClass: 'undetermined' }],
-  ['10', { type: 'bounced', bounceClass: 'hard', category: 'invalid_mailbox' }],
-  ['20', { type: 'bounced', bounceClass: 'soft' }],
-  ['21', { type: 'bounced', bounceClass: 'soft', category: 'domain_not_found' }],
-  ['22', { type: 'bounced', bounceClass: 'soft', category: 'mailbox_full' }],
-  ['23', { type: 'bounced', bounceClass: 'soft', category: 'too_large' }],
-  ['24', { type: 'bounced', bounceClass: 'soft', category: 'timeout' }],
-  ['25', { type: 'bounced', bounceClass: 'undetermined', category: 'policy' }],
-  ['30', { type: 'bounced', bounceClass: 'hard', category: 'invalid_mailbox' }],
-  ['40', { type: 'bounced', bounceClass: 'soft' }],
-  ['50', { type: 'bounced', bounceClass: 'soft', category: 'policy' }],
-  ['51', { type: 'bounced', bounceClass: 'soft', category: 'spam' }],
-  ['52', { type: 'bounced', bounceClass: 'soft', category: 'spam' }],
-  ['53', { type: 'bounced', bounceClass: 'soft', category: 'content' }],
-  ['54', { type: 'bounced', bounceClass: 'soft', category: 'relay' }],
-  // An answering machine, a request to be put on a list or a challenge: the mail has arrived.
-  ['60', { type: 'other' }],
-  ['70', { type: 'bounced', bounceClass: 'soft' }],
-  ['80', { type: 'other' }],
-  ['90', { type: 'unsubscribed' }],
-  ['100', { type: 'other' }],
-]);
 const UNKNOWN_BOUNCE: BounceMeaning = { type: 'bounced', bounceClass: 'undetermined' };
 
 const IGNORED =
