@@ -121,15 +121,19 @@ async function makeWorld(scope: TestContext): Promise<World> {
   };
 }
 
-async function startService(configFile: string, scope: TestContext): Promise<Service> {
+function startService(configFile: string, scope: TestContext): Promise<Service> {
   const child = fork(MAIN, ['--config', configFile], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   scope.onTestFinished(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');
     await once(child, 'exit');
   });
-  const [message] = (await once(child, 'message')) as [{ ports: { admin: number } }];
-  return { process: child, port: message.ports.admin };
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the sink ended with ${code}`)));
+    child.once('message', (message: { ports: { admin: number } }) =>
+      resolve({ process: child, port: message.ports.admin }),
+    );
+  });
 }
 
 async function expectEachOnce(clickhouse: ClickHouse, events: number): Promise<void> {
