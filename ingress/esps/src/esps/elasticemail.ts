@@ -189,14 +189,14 @@ function errorOf(event: JsonObject): ErrorMeaning {
   return ERRORS.get(text(event.category)?.toLowerCase() ?? '') ?? UNKNOWN_ERROR;
 }
 
-const AMERICAN = /^(\d{1,2})\/(\d{1,2})\/(\d{4}),? (\d{1,2}):(\d\d)(?::(\d\d))? ?([AP]M)$/i;
+const AMERICAN = /^(\d{1,2})\/(\d{1,2})\/(\d{4}),? (\d{1,2}):(\d\d)(?::(\d\d))? ?([AP]M)?$/i;
 
 /** UTC. The format is not documented; "11/2/2026 9:15:29 AM" was seen. */
 function timeOf(value: unknown): number {
   const match = typeof value === 'string' ? AMERICAN.exec(value.trim()) : null;
   if (!match) return anyTime(value);
   const [, month = '', day = '', year = '', hour = '', minute = '', second = '00', half = ''] = match;
-  const hours = (Number(hour) % 12) + (half.toUpperCase() === 'PM' ? 12 : 0);
+  const hours = half === '' ? Number(hour) : (Number(hour) % 12) + (half.toUpperCase() === 'PM' ? 12 : 0);
   const two = (part: string | number) => String(part).padStart(2, '0');
   return anyTime(`${year}-${two(month)}-${two(day)}T${two(hours)}:${minute}:${second}Z`);
 }
