@@ -8,6 +8,7 @@ export type Disposition = 'reject' | 'retry' | 'deadletter' | 'fatal';
 export const ERROR_CODES = {
   CONFIG_INVALID: 'The configuration has problems; all are listed with their paths.',
   CONFIG_UNREADABLE: 'The configuration file cannot be read or is no YAML.',
+  KAFKA_NOT_JOINED: 'The consumer has not joined its group yet.',
   KAFKA_UNREACHABLE: 'No broker answers.',
   KAFKA_TOPIC_MISSING:
     'A topic is missing or has another partition count than configured: run `topics apply`.',

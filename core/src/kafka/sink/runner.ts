@@ -8,6 +8,7 @@ import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
 import type { Sink } from '../../sink.ts';
 import { createKafka } from '../client.ts';
+import { passesByItself, REJOIN_MS } from '../crash.ts';
 import { Assignment, type TopicPartition } from './assignment.ts';
 import type { BatchLane, LaneContext } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -54,13 +55,6 @@ export interface RunningSink {
 const HEARTBEAT_MS = 3_000;
 const FETCH_WAIT_MS = 200;
 const STOP_MS = 15_000;
-const REJOIN_MS = 1_000;
-const PASSING = new Set([
-  'KafkaJSGroupCoordinatorNotFound',
-  'KafkaJSNoBrokerAvailableError',
-  'KafkaJSConnectionError',
-  'KafkaJSConnectionClosedError',
-]);
 
 /**
  * Moves records from topics to a sink, batch by batch and exactly once if the sink deduplicates by batch id: each batch
@@ -159,7 +153,7 @@ class Runner<R> implements RunningSink {
 
   /** kafkajs gives up on some of what passes by itself, such as a group whose coordinator is still starting. */
   private crashed(error: Error): void {
-    if (!PASSING.has(error.name)) {
+    if (!passesByItself(error)) {
       this.fail(error);
       return;
     }

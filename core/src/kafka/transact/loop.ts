@@ -6,6 +6,7 @@ import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
 import { createKafka } from '../client.ts';
+import { passesByItself, REJOIN_MS } from '../crash.ts';
 import { inputRecordOf } from '../input-record.ts';
 import { IdleCommits } from './idle-commits.ts';
 import { Lane } from './lane.ts';
@@ -90,13 +91,13 @@ class Loop implements TransactionalLoop {
   }
 
   async start(): Promise<void> {
-    const { topic, concurrency } = this.options;
+    const { topic } = this.options;
     const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = this.consumer.events;
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.assign(payload.memberAssignment[topic] ?? []));
     this.consumer.on(CRASH, ({ payload }) => {
       this.problem = codeOf(payload.error);
       this.options.log.warn({ code: this.problem, restart: payload.restart }, 'the consumer crashed');
-      if (!payload.restart && !this.stopping) this.finished.reject(payload.error);
+      if (!payload.restart && !this.stopping) void this.startAgain(payload.error);
     });
     // Fetches that hold nothing but transaction markers never get to eachBatch.
     this.consumer.on(END_BATCH_PROCESS, ({ payload: { batchSize, partition, lastOffset } }) => {
@@ -105,12 +106,33 @@ class Loop implements TransactionalLoop {
     await this.admin.connect();
     await this.consumer.connect();
     await this.consumer.subscribe({ topic, fromBeginning: true });
-    await this.consumer.run({
+    await this.consume();
+  }
+
+  private consume(): Promise<void> {
+    return this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: concurrency,
+      partitionsConsumedConcurrently: this.options.concurrency,
       eachBatch: (payload) => this.handle(payload),
     });
+  }
+
+  /** kafkajs gives up on some of what passes by itself, such as a group whose coordinator is still starting. */
+  private async startAgain(error: Error): Promise<void> {
+    let failure: Error = error;
+    while (passesByItself(failure)) {
+      await pause(REJOIN_MS);
+      if (this.stopping) return;
+      try {
+        await this.consumer.connect();
+        await this.consume();
+        return;
+      } catch (again) {
+        failure = again as Error;
+      }
+    }
+    this.finished.reject(failure);
   }
 
   readiness(): string | undefined {
