@@ -4,6 +4,7 @@ const BENCHMARKS: { readonly [name: string]: string } = {
   processors: './processors.ts',
   clickhouse: './clickhouse.ts',
   'end-to-end': './end-to-end.ts',
+  adapters: './adapters.ts',
 };
 
 const [name = '', ...args] = process.argv.slice(2);
