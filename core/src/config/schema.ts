@@ -49,7 +49,7 @@ const kafka = section(
       .describe('Prefix of consumer groups and transactional ids: one per pipeline on a cluster.'),
     connectionTimeoutMs: ms(3_000, 'Time to open a connection.'),
     requestTimeoutMs: ms(15_000, 'Time for a broker to answer.'),
-    sessionTimeoutMs: ms(30_000, 'Silence after which a group member counts as dead.'),
+    sessionTimeoutMs: ms(10_000, 'Silence after which a group member counts as dead.'),
   },
   'The Kafka cluster.',
 );

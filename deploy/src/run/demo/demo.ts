@@ -10,8 +10,12 @@ import { patiently, waitForNoLag, waitUntilThrough } from './wait.ts';
 export interface DemoOptions {
   readonly events: number;
   readonly seed: number;
+  /** Events a second; default: as fast as they are answered. */
+  readonly rate?: number;
   /** How often a request is tried while the answer is "later"; default: a few seconds' worth. */
   readonly attempts?: number;
+  /** Give up when nothing has moved for this long; longer where services are killed meanwhile. */
+  readonly quietMs?: number;
   readonly signal: AbortSignal;
   /** No progress on the terminal. */
   readonly quiet: boolean;
@@ -57,6 +61,7 @@ export async function runDemo(pipeline: RunningPipeline, options: DemoOptions): 
       lag,
       onProgress: show,
       signal: options.signal,
+      ...(options.quietMs === undefined ? {} : { quietMs: options.quietMs }),
     });
     const drainSeconds = (performance.now() - begin) / 1000;
     const found = await readFound(clickhouse, pipeline.urls.receiver, sent.runId, since);
@@ -78,6 +83,7 @@ async function send(pipeline: RunningPipeline, options: DemoOptions): Promise<Si
       seed: options.seed,
       duplicates: 0.05,
       invalid: 0.01,
+      ...(options.rate === undefined ? {} : { rate: options.rate }),
       ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
       signal: options.signal,
       onProgress: (progress) => bar?.update(progress),
