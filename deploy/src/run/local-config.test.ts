@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '@email-events/core/config';
 import { afterAll, expect, test } from 'vitest';
-import { generateCredentials } from '../simulate/credentials.ts';
+import { EVERY_ESP, generateCredentials } from '../simulate/credentials.ts';
 import { pathsOf, REPOSITORY } from './home.ts';
 import { configuredPorts, crmSecret, localConfig, readBaseConfig, writeLocalConfig } from './local-config.ts';
 import { USUAL_PORTS } from './ports.ts';
@@ -41,7 +41,7 @@ test('the generated file is a complete, valid configuration of this start', asyn
   expect(config.ingress.adminPort).toBe(USUAL_PORTS.ingressAdmin);
   expect(config.sinks.crm.url).toBe(`http://127.0.0.1:${USUAL_PORTS.receiver}/suppressions`);
   expect(config.sinks.crm.secrets.map((secret) => secret.reveal())).toEqual([crm.secret]);
-  expect(Object.keys(config.sources)).toContain('sendgrid');
+  expect(Object.keys(config.sources)).toEqual(expect.arrayContaining([...EVERY_ESP]));
   expect(config.topics.partitions).toBe(config.topics.rawPartitions);
 });
 

@@ -37,6 +37,12 @@ export interface TransactionalLoop {
 }
 
 const HEARTBEAT_MS = 3_000;
+/**
+ * A transaction costs some milliseconds however little it carries. Waiting this long for this much to come together
+ * keeps a trickle of records from becoming a flood of transactions.
+ */
+const FETCH_WAIT_MS = 100;
+const FETCH_BYTES = 65_536;
 const MAX_PAUSE_MS = 5_000;
 const TRANSACTION_TIMEOUT_MS = 60_000;
 const RESTORE_IDLE_MS = 30_000;
@@ -78,7 +84,8 @@ class Loop implements TransactionalLoop {
       groupId: this.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
       heartbeatInterval: HEARTBEAT_MS,
-      maxWaitTimeInMs: 1_000,
+      minBytes: FETCH_BYTES,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
       retry: { restartOnFailure: async () => !this.stopping },
     });
     this.lanes = new Lanes((partition) => this.makeLane(partition), log);

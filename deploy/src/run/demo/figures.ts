@@ -5,7 +5,7 @@ import { type Sample, scrape, sumBy } from '../prometheus.ts';
 
 /** Counts of the whole pipeline since its data began. A run is judged by the difference of two of these. */
 export interface Totals {
-  /** Items that normalize took out of requests, since its process started. */
+  /** Items that came out of requests: what events received and what normalize dead-lettered. Survives restarts. */
   readonly items: number;
   /** The durable totals of events, over all partitions. */
   readonly received: number;
@@ -28,16 +28,14 @@ export async function readTotals(
   { admin, config }: Pick<RunningPipeline, 'admin' | 'config'>,
   clickhouse: ClickHouse,
 ): Promise<Totals> {
-  const [normalize, events, tables] = await Promise.all([
-    scrape(admin.normalize ?? ''),
+  const [events, { ofNormalize, ...tables }] = await Promise.all([
     scrape(admin.events ?? ''),
     readTables(clickhouse),
   ]);
   requirePartitions(events, config.topics.partitions);
-  const items = sumBy(normalize, 'email_events_normalize_items_total', 'result');
   const totals = sumBy(events, EVENTS_TOTAL, 'result');
   return {
-    items: Object.values(items).reduce((sum, count) => sum + count, 0),
+    items: (totals.received ?? 0) + ofNormalize,
     received: totals.received ?? 0,
     emitted: totals.emitted ?? 0,
     duplicates: totals.duplicate ?? 0,
@@ -59,17 +57,20 @@ async function readTables(clickhouse: ClickHouse) {
     rows: string;
     rollup: string;
     dead_letters: string;
+    of_normalize: string;
     of_sinks: string;
   }>(
     `SELECT (SELECT count() FROM email_events) AS rows,
             (SELECT sum(events) FROM email_events_hourly) AS rollup,
             (SELECT countIf(stage IN ('normalize', 'events')) FROM dead_letters FINAL) AS dead_letters,
+            (SELECT countIf(stage = 'normalize') FROM dead_letters FINAL) AS of_normalize,
             (SELECT countIf(stage NOT IN ('normalize', 'events')) FROM dead_letters FINAL) AS of_sinks`,
   );
   return {
     rows: Number(row?.rows),
     rollup: Number(row?.rollup),
     deadLetters: Number(row?.dead_letters),
+    ofNormalize: Number(row?.of_normalize),
     sinkDeadLetters: Number(row?.of_sinks),
   };
 }
