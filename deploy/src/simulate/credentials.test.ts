@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findAdapter } from '@email-events/esps';
 import { afterEach, describe, expect, it } from 'vitest';
-import { generateCredentials, loadCredentials, SIMULATED_ESPS, secretFiles } from './credentials.ts';
+import { EVERY_ESP, generateCredentials, loadCredentials, secretFiles } from './credentials.ts';
 
 const folders: string[] = [];
 const folder = () => {
@@ -24,6 +24,22 @@ describe('credentials', () => {
     expect((await generateCredentials(folder())).sender.sendgrid).not.toEqual(made.sender.sendgrid);
   });
 
+  it('keep what an earlier version made, and get what it lacks', async () => {
+    const dir = folder();
+    const { sender } = await generateCredentials(dir);
+    const { further, ...earlier } = sender;
+    writeFileSync(
+      join(dir, 'sender.json'),
+      JSON.stringify({ ...earlier, further: { brevo: further.brevo } }),
+    );
+    rmSync(join(dir, 'resend.secret'));
+    expect(() => loadCredentials(dir)).toThrow('lacks credentials');
+    const completed = (await generateCredentials(dir)).sender;
+    expect(completed).toMatchObject({ ...earlier, further: { brevo: further.brevo } });
+    expect(completed.further.resend).not.toBe(further.resend);
+    expect(readFileSync(join(dir, 'resend.secret'), 'utf8')).toBe(completed.further.resend);
+  });
+
   it('are for their owner only', async () => {
     const dir = folder();
     const { sender } = await generateCredentials(dir);
@@ -35,7 +51,7 @@ describe('credentials', () => {
 
   it('are accepted by every adapter once the references are read', async () => {
     const { sources } = await generateCredentials(folder());
-    expect(Object.keys(sources).sort()).toEqual([...SIMULATED_ESPS].sort());
+    expect(Object.keys(sources).sort()).toEqual([...EVERY_ESP].sort());
     for (const { esp, secrets, options } of Object.values(sources)) {
       const read = secrets.map((reference) => readFileSync(reference.replace(/^file:/, ''), 'utf8'));
       expect(() => findAdapter(esp)?.verifier({ secrets: read, options })).not.toThrow();

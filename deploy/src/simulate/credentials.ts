@@ -3,9 +3,28 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { join, resolve } from 'node:path';
 import { selfSignedCertificate } from './certificate.ts';
 
-/** ESPs that the simulator can play, in the order of their shares of the traffic. */
+/** ESPs that the simulator plays if no others are asked for, in the order of their shares of the traffic. */
 export const SIMULATED_ESPS = ['sendgrid', 'mailgun', 'ses', 'postmark', 'standard-webhooks'] as const;
-export type SimulatedEsp = (typeof SIMULATED_ESPS)[number];
+/** ESPs that it plays when it is asked to. */
+export const FURTHER_ESPS = [
+  'resend',
+  'loops',
+  'mailersend',
+  'mailtrap',
+  'customerio',
+  'postal',
+  'zeptomail',
+  'sparkpost',
+  'mandrill',
+  'mailjet',
+  'brevo',
+  'elasticemail',
+  'unisender-go',
+  'smtp2go',
+] as const;
+export const EVERY_ESP = [...SIMULATED_ESPS, ...FURTHER_ESPS] as const;
+export type FurtherEsp = (typeof FURTHER_ESPS)[number];
+export type SimulatedEsp = (typeof EVERY_ESP)[number];
 
 /** What each ESP signs with. Private: belongs to the sending side only. */
 export interface SenderCredentials {
@@ -26,6 +45,8 @@ export interface SenderCredentials {
     /** `whsec_` and base64. */
     readonly secret: string;
   };
+  /** What the others sign with or present; Postal's is a private key (PEM, PKCS#8, RSA 2048). */
+  readonly further: { readonly [esp in FurtherEsp]: string };
 }
 
 /** One entry of `sources` in pipeline.yaml, as core/src/config/schema.ts has it. */
@@ -50,9 +71,14 @@ const SENDER_FILE = 'sender.json';
  */
 export async function generateCredentials(dir: string): Promise<SimulatorCredentials> {
   const folder = resolve(dir);
-  if (!existsSync(join(folder, SENDER_FILE))) {
+  const earlier = existsSync(join(folder, SENDER_FILE)) ? readSender(folder) : undefined;
+  if (earlier === undefined || !isComplete(earlier)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const made = await makeCredentials();
+    // What an earlier version made stays as it is.
+    const made: SenderCredentials = {
+      ...(earlier ?? (await makeSigningKeys())),
+      further: { ...makeFurther(), ...earlier?.further },
+    };
     for (const [name, text] of Object.entries(secretFiles(made))) writePrivate(join(folder, name), text);
     writePrivate(join(folder, SENDER_FILE), `${JSON.stringify(made, null, 2)}\n`);
   }
@@ -62,12 +88,30 @@ export async function generateCredentials(dir: string): Promise<SimulatorCredent
 /** Reads what generateCredentials made. Throws if the folder has none. */
 export function loadCredentials(dir: string): SimulatorCredentials {
   const folder = resolve(dir);
-  const sender = JSON.parse(readFileSync(join(folder, SENDER_FILE), 'utf8')) as SenderCredentials;
+  const sender = readSender(folder);
+  if (!isComplete(sender)) throw new Error(`${folder} lacks credentials: start the pipeline once more`);
   return { sender, sources: sourcesFor(sender, (name) => `file:${join(folder, name)}`) };
 }
 
 /** The same with secrets in place of references, for tests that need no folder. */
 export async function makeCredentials(): Promise<SenderCredentials> {
+  return { ...(await makeSigningKeys()), further: makeFurther() };
+}
+
+/** As a version for fewer ESPs may have written it. */
+type EarlierCredentials = Omit<SenderCredentials, 'further'> & {
+  readonly further?: Partial<SenderCredentials['further']>;
+};
+
+function readSender(folder: string): EarlierCredentials {
+  return JSON.parse(readFileSync(join(folder, SENDER_FILE), 'utf8')) as EarlierCredentials;
+}
+
+function isComplete(sender: EarlierCredentials): sender is SenderCredentials {
+  return FURTHER_ESPS.every((esp) => sender.further?.[esp] !== undefined);
+}
+
+async function makeSigningKeys(): Promise<Omit<SenderCredentials, 'further'>> {
   const sendgrid = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ses = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const pem = { format: 'pem', type: 'pkcs8' } as const;
@@ -85,6 +129,20 @@ export async function makeCredentials(): Promise<SenderCredentials> {
   };
 }
 
+function makeFurther(): SenderCredentials['further'] {
+  const webhook = () => `whsec_${randomBytes(24).toString('base64')}`;
+  const key = () => randomBytes(24).toString('hex');
+  const basic = (esp: string) => `${esp}:${randomBytes(18).toString('base64url')}`;
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return {
+    ...{ resend: webhook(), loops: webhook(), mailersend: key(), mailtrap: key(), customerio: key() },
+    postal: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    ...{ zeptomail: `Key ${key()}`, sparkpost: basic('sparkpost'), mandrill: key() },
+    ...{ mailjet: basic('mailjet'), brevo: basic('brevo'), elasticemail: key() },
+    ...{ 'unisender-go': key(), smtp2go: basic('smtp2go') },
+  };
+}
+
 /** Source entries whose secrets are what `secretOf` says for the name of a secret's file. */
 export function sourcesFor(
   sender: SenderCredentials,
@@ -98,6 +156,18 @@ export function sourcesFor(
     postmark: source('postmark', [secretOf('postmark.basic')]),
     ses: source('ses', [], { topicArns: [topicArn], certificates: { [certificateUrl]: certificate } }),
     'standard-webhooks': source('standard-webhooks', [secretOf('standard-webhooks.secret')]),
+    ...furtherSources((esp) => source(esp, [secretOf(`${esp}.secret`)], OPTIONS[esp])),
+  };
+}
+
+/** It signs the URL that is configured at Mandrill, not the one at which a proxy or a test reaches the ingress. */
+const OPTIONS: { readonly [esp in FurtherEsp]?: SourceEntry['options'] } = {
+  mandrill: { url: 'https://hooks.example.com/webhooks/email-events/mandrill' },
+};
+
+function furtherSources(entryOf: (esp: FurtherEsp) => SourceEntry) {
+  return Object.fromEntries(FURTHER_ESPS.map((esp) => [esp, entryOf(esp)])) as {
+    [esp in FurtherEsp]: SourceEntry;
   };
 }
 
@@ -108,6 +178,14 @@ export function secretFiles(sender: SenderCredentials) {
     'mailgun.key': sender.mailgun.signingKey,
     'postmark.basic': `${sender.postmark.user}:${sender.postmark.password}`,
     'standard-webhooks.secret': sender['standard-webhooks'].secret,
+    ...furtherSecrets(sender.further),
+  };
+}
+
+function furtherSecrets(further: SenderCredentials['further']) {
+  const known = { ...further, postal: publicKeyOf(further.postal) };
+  return Object.fromEntries(FURTHER_ESPS.map((esp) => [`${esp}.secret`, known[esp]])) as {
+    [file in `${FurtherEsp}.secret`]: string;
   };
 }
 

@@ -64,7 +64,15 @@ interface Vocabulary {
   readonly silentOn: readonly EventType[];
   readonly leaves: readonly ('all' | 'stream')[];
   readonly returns: readonly ('all' | 'stream')[];
+  /** Reports a failure for good as a hard bounce only: it says nothing of the others. */
+  readonly hardBouncesOnly?: boolean;
 }
+
+const silentOn = (types: readonly EventType[], returns: Vocabulary['returns'] = []): Vocabulary => ({
+  silentOn: [...types, 'other', ...(returns.length === 0 ? (['subscribed'] as const) : [])],
+  leaves: ['all'],
+  returns,
+});
 
 const VOCABULARY: { readonly [esp in SimulatedEsp]: Vocabulary } = {
   sendgrid: { silentOn: ['other'], leaves: ['all', 'stream', 'stream'], returns: ['stream'] },
@@ -72,6 +80,20 @@ const VOCABULARY: { readonly [esp in SimulatedEsp]: Vocabulary } = {
   postmark: { silentOn: ['queued', 'other'], leaves: ['stream'], returns: ['stream'] },
   ses: { silentOn: ['other'], leaves: ['all', 'stream'], returns: ['all', 'stream'] },
   'standard-webhooks': { silentOn: [], leaves: ['all', 'stream'], returns: ['all', 'stream'] },
+  resend: silentOn(['unsubscribed']),
+  loops: silentOn(['deferred', 'dropped'], ['all']),
+  mailersend: silentOn([]),
+  mailtrap: silentOn(['queued', 'deferred']),
+  customerio: silentOn([], ['all']),
+  postal: { ...silentOn(['queued', 'dropped', 'complained', 'unsubscribed']), hardBouncesOnly: true },
+  zeptomail: silentOn(['queued', 'deferred', 'dropped', 'complained', 'unsubscribed']),
+  sparkpost: silentOn([]),
+  mandrill: silentOn([]),
+  mailjet: { ...silentOn(['queued']), leaves: ['all', 'stream'] },
+  brevo: { ...silentOn([], ['stream']), leaves: ['all', 'stream', 'stream'] },
+  elasticemail: silentOn(['queued', 'deferred', 'dropped']),
+  'unisender-go': silentOn(['deferred', 'dropped'], ['all']),
+  smtp2go: silentOn(['deferred'], ['all']),
 };
 
 const DEFERRAL: Failure = {
@@ -142,6 +164,7 @@ function live(message: Message, happen: Happen, vocabulary: Vocabulary, random: 
     happen('deferred', [20, 400], { attempt, failure: DEFERRAL });
   }
   if (failure) {
+    if (vocabulary.hardBouncesOnly && failure.bounceClass !== 'hard') return;
     happen('bounced', [3, 60], { failure });
     return;
   }
@@ -193,6 +216,12 @@ function leave(happen: Happen, client: Client, vocabulary: Vocabulary, random: R
   if (back) happen('subscribed', [60, 900], { scope: back, client });
 }
 
+/** ESPs whose times are whole seconds. */
+export const WHOLE_SECONDS: ReadonlySet<SimulatedEsp> = new Set<SimulatedEsp>([
+  ...(['sendgrid', 'loops', 'mailtrap', 'customerio', 'zeptomail', 'sparkpost', 'mandrill'] as const),
+  ...(['mailjet', 'elasticemail', 'unisender-go', 'smtp2go'] as const),
+]);
+
 /**
  * Times of what undoes each other never coincide, whichever ESPs report it: deliveries and resubscribes fall on even
  * seconds, soft bounces and unsubscribes on odd ones. So "which was later" has one answer.
@@ -209,7 +238,7 @@ function timeOf(
   const odd = type === 'unsubscribed' || detail.failure?.bounceClass === 'soft';
   const even = type === 'delivered' || type === 'subscribed';
   const shift = (odd && second % 2 === 0) || (even && second % 2 === 1) ? 1 : 0;
-  return (second + shift) * 1000 + (esp === 'sendgrid' ? 0 : random.int(0, 999));
+  return (second + shift) * 1000 + (WHOLE_SECONDS.has(esp) ? 0 : random.int(0, 999));
 }
 
 function urlOf(programme: Programme, random: Random): string {

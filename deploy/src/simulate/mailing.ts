@@ -1,5 +1,5 @@
 import type { SimulatedEsp } from './credentials.ts';
-import { type Addressee, lifeOf, type Message, type Step } from './lifecycle.ts';
+import { type Addressee, lifeOf, type Message, type Step, WHOLE_SECONDS } from './lifecycle.ts';
 import {
   createRecipient,
   ESP_USE,
@@ -59,7 +59,7 @@ export function createMailing(options: MailingOptions, random: Random): Mailing 
       variant: random.pick(programme.variants),
       id: `${runId}-${messages}-${random.hex(12)}`,
       addressees: chosen.map((one) => ({ ...one, address: spellingOf(one.recipient, random) })),
-      sentAt: at - (at % 1000) + (esp === 'sendgrid' ? 0 : random.int(0, 999)),
+      sentAt: at - (at % 1000) + (WHOLE_SECONDS.has(esp) ? 0 : random.int(0, 999)),
     };
   };
 

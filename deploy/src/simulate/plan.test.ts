@@ -1,8 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { makeCredentials, type SenderCredentials, SIMULATED_ESPS } from './credentials.ts';
+import { EVERY_ESP, makeCredentials, type SenderCredentials, SIMULATED_ESPS } from './credentials.ts';
 import { createPlan } from './plan.ts';
 import { MISHAPS } from './planned-request.ts';
+import { SIGNING_ANEW } from './senders/sender.ts';
 import { eventsIn } from './tally.ts';
 import { signedRequests } from './wire.ts';
 
@@ -24,8 +25,8 @@ const planned = (options: Partial<Parameters<typeof createPlan>[0]> = {}) => [
 
 describe('a plan', () => {
   it('is the same byte for byte for the same seed, clock and keys', () => {
-    const once = wired();
-    const twice = wired();
+    const once = wired({ esps: EVERY_ESP });
+    const twice = wired({ esps: EVERY_ESP });
     expect(once.length).toBeGreaterThan(500);
     for (const [i, { planned, wire }] of once.entries()) {
       const other = twice[i]?.wire;
@@ -69,6 +70,15 @@ describe('a plan', () => {
     expect(invalid.length / requests.length).toBeGreaterThan(0.009);
     expect(invalid.length / requests.length).toBeLessThan(0.011);
     expect(new Set(invalid.map(({ kind }) => kind))).toEqual(new Set(MISHAPS));
+  });
+
+  it('is of five ESPs unless others are asked for, and of each for itself', () => {
+    expect(new Set(planned().map(({ esp }) => esp))).toEqual(new Set(SIMULATED_ESPS));
+    for (const esp of EVERY_ESP) {
+      const requests = planned({ esps: [esp], events: 300, duplicates: 0 });
+      expect(new Set(requests.map((request) => request.esp))).toEqual(new Set([esp]));
+      expect(new Set(requests.flatMap(({ steps }) => steps)).size).toBeGreaterThan(250);
+    }
   });
 
   it('can do without duplicates, invalid requests and most ESPs', () => {
@@ -115,26 +125,27 @@ describe('a plan', () => {
     }
   });
 
-  it('repeats a request as its ESP would: the same bytes, Standard Webhooks signed anew', () => {
+  it('repeats a request as its ESP would: the same bytes, signed anew where it does so', () => {
     let now = NOON;
     const requests = [];
-    const plan = createPlan({ ...OPTIONS, duplicates: 0.4 });
+    const plan = createPlan({ ...OPTIONS, events: 10_000, esps: EVERY_ESP, duplicates: 0.4 });
     for (const request of signedRequests(plan, { credentials, now: () => now })) {
       requests.push(request);
       now += 1_000;
     }
     const repeats = requests.filter(({ planned }) => planned.kind === 'redelivery');
-    expect(new Set(repeats.map(({ planned }) => planned.esp))).toEqual(new Set(SIMULATED_ESPS));
+    expect(new Set(repeats.map(({ planned }) => planned.esp))).toEqual(new Set(EVERY_ESP));
     for (const { planned, wire } of repeats) {
       const original = requests[planned.repeats ?? -1]?.wire;
       expect(original?.body.equals(wire.body)).toBe(true);
-      if (planned.esp !== 'standard-webhooks') {
-        expect(wire.headers).toEqual(original?.headers);
+      if (!SIGNING_ANEW.includes(planned.esp)) {
+        expect(wire).toEqual(original);
         continue;
       }
-      expect(wire.headers['webhook-id']).toBe(original?.headers['webhook-id']);
-      expect(wire.headers['webhook-timestamp']).not.toBe(original?.headers['webhook-timestamp']);
-      expect(wire.headers['webhook-signature']).not.toBe(original?.headers['webhook-signature']);
+      const prefix = planned.esp === 'resend' ? 'svix' : 'webhook';
+      expect(wire.headers[`${prefix}-id`]).toBe(original?.headers[`${prefix}-id`]);
+      expect(wire.headers[`${prefix}-timestamp`]).not.toBe(original?.headers[`${prefix}-timestamp`]);
+      expect(wire.headers[`${prefix}-signature`]).not.toBe(original?.headers[`${prefix}-signature`]);
     }
   });
 

@@ -108,6 +108,8 @@ export const PROGRAMMES: readonly Programme[] = [
   },
 ];
 
+const usual = (campaigns: number) => ({ share: 0.1, campaigns });
+
 /** Share of the mail that each ESP sends, and what it is mostly used for. */
 export const ESP_USE: {
   readonly [esp in SimulatedEsp]: { readonly share: number; readonly campaigns: number };
@@ -117,6 +119,13 @@ export const ESP_USE: {
   ses: { share: 0.17, campaigns: 0.6 },
   postmark: { share: 0.14, campaigns: 0.25 },
   'standard-webhooks': { share: 0.12, campaigns: 0.7 },
+  // Among themselves, if they are asked for.
+  ...{ resend: usual(0.3), mailersend: usual(0.5), mailtrap: usual(0.4), customerio: usual(0.9) },
+  // Opens and clicks of its transactional mail are not tracked.
+  loops: usual(1),
+  ...{ postal: usual(0.3), zeptomail: usual(0), sparkpost: usual(0.7), mandrill: usual(0.3) },
+  ...{ mailjet: usual(0.8), brevo: usual(0.8), elasticemail: usual(0.9) },
+  ...{ 'unisender-go': usual(0.5), smtp2go: usual(0.3) },
 };
 
 export interface Recipient {

@@ -4,7 +4,7 @@ import type { Mailing } from './mailing.ts';
 import { MISHAPS, type Mishap, type PlannedRequest } from './planned-request.ts';
 import type { Random } from './random.ts';
 import { senders } from './senders/index.ts';
-import { DATED, type Entry, type Flaw, type WriteContext } from './senders/sender.ts';
+import { BATCHING, DATED, type Entry, type Flaw, type WriteContext } from './senders/sender.ts';
 
 export interface WriterOptions {
   readonly runId: string;
@@ -125,7 +125,7 @@ export class RequestWriter {
   /** Every kind comes up before any comes up again; one that this ESP cannot have waits for another ESP. */
   #nextMishap(esp: SimulatedEsp): Mishap {
     if (this.#mishaps.length === 0) this.#mishaps.push(...MISHAPS);
-    const possible = this.#mishaps.filter((mishap) => mishap !== 'stale' || DATED.includes(esp));
+    const possible = this.#mishaps.filter((mishap) => isPossible(esp, mishap));
     const next = possible.length === 0 ? 'wrong-signature' : this.#random.pick(possible);
     const place = this.#mishaps.indexOf(next);
     if (place >= 0) this.#mishaps.splice(place, 1);
@@ -133,12 +133,20 @@ export class RequestWriter {
   }
 }
 
-const BATCHING: readonly SimulatedEsp[] = ['sendgrid', 'standard-webhooks'];
 const FLAWS: { readonly [mishap in Mishap]?: Flaw } = {
   'wrong-signature': 'wrong',
   'missing-signature': 'missing',
   stale: 'stale',
 };
+
+function isPossible(esp: SimulatedEsp, mishap: Mishap): boolean {
+  const http = findAdapter(esp)?.http;
+  if (mishap === 'stale') return DATED.includes(esp);
+  if (mishap === 'wrong-content-type') return http?.contentTypes.length !== 0;
+  // Events that are a query have no body.
+  if (mishap === 'too-large') return http?.methods.includes('POST') ?? true;
+  return true;
+}
 
 function refusalOf(esp: SimulatedEsp, kind: Mishap): number {
   if (kind === 'unknown-source') return 404;

@@ -112,7 +112,7 @@ async function post(
   { method, path, headers, body }: WireRequest,
 ): Promise<{ status: number; requestId: string | null; retryAfterMs: number }> {
   try {
-    const answer = await pool.request({ method, path, headers, body });
+    const answer = await pool.request({ method, path, headers, body: method === 'GET' ? null : body });
     await answer.body.dump();
     const { 'x-request-id': requestId, 'retry-after': retryAfter } = answer.headers;
     return {

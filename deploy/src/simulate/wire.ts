@@ -2,11 +2,11 @@ import type { SenderCredentials, SimulatedEsp } from './credentials.ts';
 import type { Plan } from './plan.ts';
 import type { PlannedRequest } from './planned-request.ts';
 import { senders } from './senders/index.ts';
-import type { Signed, Signer } from './senders/sender.ts';
+import { SIGNING_ANEW, type Signed, type Signer } from './senders/sender.ts';
 
 /** A signed request, ready to be sent. */
 export interface WireRequest {
-  readonly method: 'POST';
+  readonly method: 'POST' | 'GET';
   readonly path: string;
   /** Lower-case names. */
   readonly headers: { readonly [name: string]: string };
@@ -44,8 +44,7 @@ export function* signedRequests(plan: Plan, options: WireOptions): Generator<Out
     const signer = signers.get(esp) ?? senders[esp].signer(options.credentials);
     signers.set(esp, signer);
     const earlier = repeats === undefined ? undefined : sent.get(repeats);
-    // Standard Webhooks says to sign each repetition anew; the others send what they have.
-    const wire = earlier && esp !== 'standard-webhooks' ? earlier : wireOf(planned, signer, options);
+    const wire = earlier && !SIGNING_ANEW.includes(esp) ? earlier : wireOf(planned, signer, options);
     if (repeats !== undefined) sent.delete(repeats);
     if (planned.repeatedLater) sent.set(planned.index, wire);
     yield { planned, wire };
@@ -56,10 +55,14 @@ function wireOf(planned: PlannedRequest, signer: Signer, { sources, now }: WireO
   const { esp, kind } = planned;
   const signed = signer(planned.draft, now(), planned.flaw);
   const source = kind === 'unknown-source' ? NO_SOURCE : (sources?.[esp] ?? esp);
-  return { method: 'POST', path: WEBHOOK_PATH + source, ...spoiled(kind, signed) };
+  const { method = 'POST', query = '' } = signed;
+  return { method, path: WEBHOOK_PATH + source + query, ...spoiled(kind, signed) };
 }
 
-function spoiled(kind: PlannedRequest['kind'], { headers, body }: Signed): Signed {
+function spoiled(
+  kind: PlannedRequest['kind'],
+  { headers, body }: Signed,
+): Pick<WireRequest, 'headers' | 'body'> {
   if (kind === 'wrong-content-type') return { headers: { ...headers, 'content-type': 'image/png' }, body };
   if (kind !== 'too-large') return { headers, body };
   return { headers, body: Buffer.concat([body, Buffer.alloc(TOO_LARGE_BYTES, ' ')]) };

@@ -4,10 +4,10 @@ import { homeFolder, pathsOf } from '../../run/home.ts';
 import { readState } from '../../run/state-file.ts';
 import {
   createProgressBar,
+  EVERY_ESP,
   loadCredentials,
   renderSummary,
   runSimulation,
-  SIMULATED_ESPS,
   type SimulatedEsp,
 } from '../../simulate/index.ts';
 import type { Action } from '../command.ts';
@@ -54,9 +54,11 @@ export const simulateAction: Action<SimulateOptions> = async (options) => {
 };
 
 function espsOf(names: readonly string[]): SimulatedEsp[] {
-  return names.map((name) => {
-    const esp = SIMULATED_ESPS.find((known) => known === name);
-    if (esp) return esp;
-    throw new PipelineError('CLI_USAGE', 'reject', `--esp ${name}: there are ${SIMULATED_ESPS.join(', ')}`);
-  });
+  return names
+    .flatMap((list) => list.split(','))
+    .map((name) => {
+      const esp = EVERY_ESP.find((known) => known === name);
+      if (esp) return esp;
+      throw new PipelineError('CLI_USAGE', 'reject', `--esp ${name}: there are ${EVERY_ESP.join(', ')}`);
+    });
 }

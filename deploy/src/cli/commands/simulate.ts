@@ -12,7 +12,7 @@ export function simulateCommand(): Command {
     .option('--seed <n>', 'the same seed makes the same traffic', whole)
     .option('--duplicates <share>', 'share of events that are sent again', share, 0.05)
     .option('--invalid <share>', 'share of requests that must be refused or dead-lettered', share, 0.01)
-    .option('--esp <name>', 'only this ESP; may be repeated', collect)
+    .option('--esp <name>', 'only these ESPs (all of them can be named): with commas, or repeated', collect)
     .option('--concurrency <n>', 'requests at a time', whole)
     .option('--url <url>', 'base URL of the ingress (default: of the local pipeline)');
   act<SimulateOptions>(command, async () => (await import('./simulate-action.ts')).simulateAction);

@@ -66,10 +66,34 @@ export interface Signed {
   /** Lower-case names. */
   readonly headers: { readonly [name: string]: string };
   readonly body: Buffer;
+  /** Absent: POST. */
+  readonly method?: 'GET' | undefined;
+  /** With its question mark. */
+  readonly query?: string | undefined;
 }
 
 /** ESPs that put a time under the signature, so that a request can be too old. */
-export const DATED: readonly SimulatedEsp[] = ['sendgrid', 'mailgun', 'standard-webhooks'];
+export const DATED: readonly SimulatedEsp[] = [
+  'sendgrid',
+  'mailgun',
+  'standard-webhooks',
+  'resend',
+  'loops',
+  'customerio',
+];
+/** ESPs that put several events into a request. */
+export const BATCHING: readonly SimulatedEsp[] = [
+  'sendgrid',
+  'standard-webhooks',
+  'mailtrap',
+  'sparkpost',
+  'mandrill',
+  'mailjet',
+  'brevo',
+  'unisender-go',
+];
+/** ESPs that sign each repetition anew; the others send what they have. */
+export const SIGNING_ANEW: readonly SimulatedEsp[] = ['standard-webhooks', 'resend', 'loops'];
 export const STALE_MS = 48 * 3_600_000;
 
 /** The sender's own data, as every ESP with metadata carries it. */
