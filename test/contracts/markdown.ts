@@ -33,6 +33,13 @@ export function commandsIn(text: string): string[][] {
     .map((line) => line.split(/\s+/).filter((word) => !/^[A-Z_]+=/.test(word)));
 }
 
+/** What is in the sh blocks, in order. */
+export function shellBlocks(text: string): string[] {
+  return [...text.matchAll(FENCE)]
+    .filter(([, language]) => language === 'sh')
+    .map(([, , body = '']) => body.trim());
+}
+
 /** Codes in the first column of tables. */
 export function tabledCodes(text: string): string[] {
   return [...text.matchAll(/^\| `([A-Z]+_[A-Z_]+)` +\|/gm)].map(([, code = '']) => code);

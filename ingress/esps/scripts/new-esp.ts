@@ -1,0 +1,148 @@
+// `npm run new:esp NAME`: an adapter that works, with all that the contract suite needs, to be changed into the ESP's.
+// ingress/ADDING_AN_ESP.md says what to change.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Script } from 'node:vm';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const REGISTRY = 'ingress/esps/src/registry.ts';
+const SIGNERS = 'ingress/esps/src/testing/index.ts';
+const SCHEMES = 'test/contracts/esp-schemes.ts';
+const TEMPLATE = 'ingress/esps/scripts/esp.template.ts';
+const EVENTS = 'ingress/esps/scripts/esp.template.json';
+
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+/** So that no generated line is too long for the formatter. */
+const LONGEST = 20;
+
+const [name = '', ...rest] = process.argv.slice(2);
+const problem = rest.length > 0 ? 'one name, please' : problemWith(name);
+if (problem !== null) {
+  process.stderr.write(`${problem}\nusage: npm run new:esp NAME\n`);
+  process.exit(2);
+}
+create(name);
+
+function problemWith(esp: string): string | null {
+  if (!NAME.test(esp) || esp.length > LONGEST) {
+    return `a name is at most ${LONGEST} characters: small letters and digits in words joined by "-", a letter first`;
+  }
+  if (existsSync(root + adapterPath(esp)) || existsSync(root + fixturePath(esp))) {
+    return `${esp} exists already`;
+  }
+  const identifier = identifierOf(esp);
+  if (!isIdentifier(identifier)) return `${identifier} is a word of the language: choose another name`;
+  const taken = new RegExp(`\\b${identifier}\\b`);
+  if (taken.test(read(TEMPLATE)) || taken.test(read(REGISTRY))) {
+    return `${identifier} has a meaning in the adapter or the registry: choose another name`;
+  }
+  return null;
+}
+
+function create(esp: string): void {
+  // All texts are made before the first is written: an anchor that is gone leaves nothing half done.
+  const files = {
+    [adapterPath(esp)]: adapterText(esp),
+    [REGISTRY]: registered(read(REGISTRY), esp),
+    [SIGNERS]: beforeEnd(
+      read(SIGNERS),
+      /^\]\);$/m,
+      `  ['${esp}', () => bodyHmacSigner('${esp}', 'x-${esp}-signature')],\n`,
+    ),
+    [SCHEMES]: beforeEnd(read(SCHEMES), /^\};\n(?![\s\S])/m, schemeText(esp)),
+  };
+  for (const [path, text] of Object.entries(files)) writeFileSync(root + path, text);
+  // In a process of its own: this one has not loaded the new registry.
+  const fixture = spawnSync(
+    process.execPath,
+    ['test/contracts/new-esp-fixture.ts', esp, 'batch', 'an event of every type'],
+    { cwd: root, input: read(EVENTS), stdio: ['pipe', 'inherit', 'inherit'] },
+  );
+  if (fixture.status !== 0) process.exit(1);
+  process.stdout.write(`${[...Object.keys(files), fixturePath(esp)].join('\n')}\n\n${nextSteps(esp)}\n`);
+}
+
+function adapterText(esp: string): string {
+  return read(TEMPLATE)
+    .replaceAll("'../src/", "'../")
+    .replaceAll('exampleEsp', identifierOf(esp))
+    .replaceAll('Example Esp', titleOf(esp))
+    .replaceAll('example-esp', esp);
+}
+
+/** The registry with its import and its line, both in the order of file names. */
+function registered(registry: string, esp: string): string {
+  const identifier = identifierOf(esp);
+  const imports = [...registry.matchAll(/^import \{ (\w+) \} from '\.\/esps\/(.+)';\n/gm)];
+  const following = imports.find(([, , file = '']) => file > `${esp}.ts`);
+  const line = `import { ${identifier} } from './esps/${esp}.ts';\n`;
+  if (following) {
+    const [next, nextIdentifier] = following;
+    return registry.replace(next, line + next).replace(`\n  ${nextIdentifier},\n`, `\n  ${identifier},$&`);
+  }
+  const last = imports.at(-1)?.[0] ?? '';
+  return beforeEnd(registry.replace(last, last + line), /^\];$/m, `  ${identifier},\n`);
+}
+
+function schemeText(esp: string): string {
+  const key = esp.includes('-') ? `'${esp}'` : esp;
+  return `  ${key}: {
+    body: '{"id":"e1","event":"open","timestamp":1793610929,"email":"a@example.com"}',
+    tampered: 'SIGNATURE_WRONG',
+    wrongKey: 'SIGNATURE_WRONG',
+    window: null,
+    proof: /signature$/,
+    missing: 'SIGNATURE_MISSING',
+    replayToken: false,
+    anyKey: true,
+  },
+`;
+}
+
+/** @throws Error if the end is not there. */
+function beforeEnd(text: string, end: RegExp, addition: string): string {
+  if (!end.test(text)) throw new Error(`no ${end} to add to`);
+  return text.replace(end, (found) => addition + found);
+}
+
+function nextSteps(esp: string): string {
+  return `It works already, for an ESP that does not exist. Next (ingress/ADDING_AN_ESP.md):
+1. ${adapterPath(esp)}: make it what the vendor documents
+2. ${SIGNERS}, ${SCHEMES}: sign as the vendor does
+3. ${fixturePath(esp)}: requests of the vendor's in place of the invented one
+4. npx vitest run --project contracts test/contracts/esp.test.ts
+5. npm run gen`;
+}
+
+function adapterPath(esp: string): string {
+  return `ingress/esps/src/esps/${esp}.ts`;
+}
+
+function fixturePath(esp: string): string {
+  return `test/fixtures/esps/${esp}`;
+}
+
+function identifierOf(esp: string): string {
+  return esp.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
+}
+
+function titleOf(esp: string): string {
+  return esp.replace(
+    /(^|-)(.)/g,
+    (_word, dash: string, letter: string) => (dash && ' ') + letter.toUpperCase(),
+  );
+}
+
+function isIdentifier(word: string): boolean {
+  try {
+    new Script(`'use strict'; async () => { const ${word} = 0; }`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function read(path: string): string {
+  return readFileSync(root + path, 'utf8');
+}

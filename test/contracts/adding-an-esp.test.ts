@@ -1,0 +1,117 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Fixture } from './esp-fixtures.ts';
+import { shellBlocks } from './markdown.ts';
+import { copyRepository, type RepositoryCopy } from './repository-copy.ts';
+
+/** ingress/ADDING_AN_ESP.md does what it says, and `new:esp` writes what works. In a copy of the repository. */
+const SLOW = 240_000;
+const GUIDE = 'ingress/ADDING_AN_ESP.md';
+const ADAPTER = 'ingress/esps/src/esps/acmemail.ts';
+const CONTRACT = 'npx vitest run --project contracts test/contracts/esp.test.ts';
+
+let copy: RepositoryCopy;
+beforeAll(() => {
+  copy = copyRepository();
+});
+afterAll(() => copy.remove());
+
+const read = (path: string) => readFileSync(join(copy.root, path), 'utf8');
+const changes = async () => (await copy.shell('git status --porcelain')).trim();
+
+test('every step succeeds, and taking it back leaves nothing', { timeout: SLOW }, async () => {
+  const blocks = shellBlocks(read(GUIDE));
+  expect(blocks.map((block) => block.split(/\s/, 3).join(' '))).toEqual(
+    [
+      'npm run new:esp',
+      'npx tsc --noEmit',
+      `echo '{"id":"e9","event":"open","timestamp":1793610929.25,"email":"Ada <ada@example.com>"}'`,
+      'npx vitest run',
+      'npm run gen',
+      'git restore README.md',
+    ].map((start) => expect.stringContaining(start)),
+  );
+  const [scaffold = '', check = '', fixture = '', contract = '', generate = '', takeBack = ''] = blocks;
+
+  expect(await copy.shell(scaffold)).toContain(`\n${ADAPTER}\n`);
+  await copy.shell(check);
+  await copy.shell(fixture);
+  expect(fixtureOf('open-sparse')).toMatchObject({
+    expected: { verified: true, events: [{ type: 'opened', recipient: 'ada@example.com' }] },
+    unmapped: [],
+  });
+  const report = await copy.shell(contract);
+  // Two runs; the second is of the new ESP alone.
+  expect(report.match(/Test Files +1 passed \(1\)/g)).toHaveLength(2);
+  expect(report).toMatch(/Tests +\d+ passed \| \d+ skipped/);
+  await copy.shell(generate);
+  expect(read('README.md')).toContain('`acmemail` |');
+  await copy.shell(takeBack);
+  expect(await changes()).toBe('');
+});
+
+test('what the scaffold writes is read in full, and the contract notices a mistake in it', {
+  timeout: SLOW,
+}, async () => {
+  await copy.shell('npm run new:esp acmemail');
+  try {
+    const { expected, unmapped } = fixtureOf('batch');
+    expect(expected.events.map(({ type }) => type)).toEqual([
+      'delivered',
+      'opened',
+      'clicked',
+      'unsubscribed',
+      'complained',
+      'bounced',
+      'bounced',
+      'other',
+    ]);
+    expect(expected).toMatchObject({ verified: true, deadLetters: [] });
+    expect(unmapped).toEqual([]);
+
+    writeFileSync(join(copy.root, ADAPTER), read(ADAPTER).replace('text(event.url)', 'text(event.link)'));
+    await expect(copy.shell(`${CONTRACT} -t acmemail`)).rejects.toThrow('acmemail fixtures > batch');
+  } finally {
+    await copy.shell('git restore . && git clean -fdq ingress test/fixtures');
+  }
+});
+
+test.for([
+  ['Acme', 'a name is'],
+  ['2go', 'a name is'],
+  ['acme--mail', 'a name is'],
+  ['../acme', 'a name is'],
+  ['an-esp-with-a-long-name', 'a name is'],
+  ['', 'a name is'],
+  ['mailgun', 'exists already'],
+  ['ses-message', 'exists already'],
+  ['new', 'a word of the language'],
+  ['normalize', 'has a meaning'],
+  ['adapters', 'has a meaning'],
+])('refuses the name "%s" and writes nothing', { timeout: SLOW }, async ([name, reason]) => {
+  await expect(copy.shell(`npm run new:esp '${name}'`)).rejects.toThrow(reason);
+  expect(await changes()).toBe('');
+});
+
+test.for(['acme-mail', 'zz9'])(
+  'what it writes for "%s" is formatted and in order',
+  { timeout: SLOW },
+  async (name) => {
+    await copy.shell(`npm run new:esp ${name}`);
+    try {
+      await copy.shell('npx biome check --error-on-warnings ingress/esps test/contracts');
+      const imported = [
+        ...read('ingress/esps/src/registry.ts').matchAll(/^import \{ (\w+) \} from '\.\/esps/gm),
+      ];
+      const listed = [...read('ingress/esps/src/registry.ts').matchAll(/^ {2}(\w+),$/gm)];
+      expect(imported.map(([, word]) => word)).toEqual(listed.map(([, word]) => word));
+    } finally {
+      await copy.shell('git restore . && git clean -fdq ingress test/fixtures');
+    }
+  },
+);
+
+function fixtureOf(name: string): Fixture {
+  return JSON.parse(read(`test/fixtures/esps/acmemail/${name}.json`)) as Fixture;
+}
