@@ -3,9 +3,9 @@ import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger, PipelineConfig } from '@email-events/core';
-import { v7 as uuidv7 } from 'uuid';
 import { answerFor, errorBody, JSON_TYPE } from './answers.ts';
 import { answerKind, type IngressCode } from './codes.ts';
+import { newRequestId } from './request-id.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 type IngressSettings = PipelineConfig['ingress'];
@@ -125,7 +125,7 @@ function answerClientError(
     return;
   }
   const code = CLIENT_ERRORS[error.code ?? ''] ?? 'INGRESS_HTTP_MALFORMED';
-  const requestId = uuidv7();
+  const requestId = newRequestId();
   const { status, error: word } = answerFor(answerKind(code), undefined);
   ends.set(socket, { code, status, requestId });
   const body = errorBody(word, requestId);

@@ -7,7 +7,6 @@ import {
   PipelineError,
 } from '@email-events/core';
 import type { EspRequest } from '@email-events/esps';
-import { v7 as uuidv7 } from 'uuid';
 import { type AddressList, clientAddress, isLoopback } from './addresses.ts';
 import { accept, answerFor, refuse } from './answers.ts';
 import { checkBodyHeaders, readBody } from './body.ts';
@@ -16,6 +15,7 @@ import { answerKind, type LogCode, Refused } from './codes.ts';
 import type { ConnectionEnd } from './http-server.ts';
 import type { IngressMetrics } from './ingress-metrics.ts';
 import { rawUrl } from './raw-url.ts';
+import { newRequestId } from './request-id.ts';
 import type { Source, Sources } from './sources.ts';
 import type { Verification } from './verification.ts';
 
@@ -93,7 +93,7 @@ function begin(request: IncomingMessage, response: ServerResponse): Exchange {
   return {
     request,
     response,
-    requestId: uuidv7(),
+    requestId: newRequestId(),
     startedAt: performance.now(),
     source: undefined,
     bytes: 0,
