@@ -66,7 +66,8 @@ export async function deliver({ log, random, newSink, between }: Delivery): Prom
   let sink = newSink();
   while (position < log.length) {
     const end = Math.min(log.length, position + BATCH);
-    const crash = random() < CRASH_SHARE;
+    // Chance alone may spare a whole log, since retries draw from the same numbers; every log sees a crash.
+    const crash = random() < CRASH_SHARE || (crashes === 0 && position >= 2 * BATCH);
     const stop = new AbortController();
     const batch = { id: `${position}-${end}`, records: log.slice(position, end) };
     for (let done = false; !done; ) {
