@@ -2,7 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createProvider, type Stack, type StackAddresses } from '@email-events/deploy/stack';
+import {
+  createProvider,
+  type Stack,
+  type StackAddresses,
+  type StackOptions,
+} from '@email-events/deploy/stack';
 import { inject } from 'vitest';
 // For its declaration of what the set-up provides.
 import type {} from './global-setup.ts';
@@ -28,14 +33,17 @@ export interface TestScope {
  * A stack of the test's own on fresh data, for tests that kill brokers or need the pipeline's fixed topic names.
  * Stopped and removed when the test is finished. Always local, since others' components cannot be broken.
  */
-export async function startOwnStack(test: TestScope): Promise<Stack> {
+export async function startOwnStack(
+  test: TestScope,
+  options: Pick<StackOptions, 'advertise'> = {},
+): Promise<Stack> {
   const dataDir = await mkdtemp(join(tmpdir(), 'email-events-own-'));
   let stack: Stack | undefined;
   test.onTestFinished(async () => {
     await stack?.stop();
     await rm(dataDir, { recursive: true, force: true });
   });
-  stack = await createProvider('local', process.env).start({ dataDir });
+  stack = await createProvider('local', process.env).start({ ...options, dataDir });
   return stack;
 }
 

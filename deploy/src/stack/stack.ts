@@ -41,6 +41,8 @@ export interface Component {
 export interface Stack extends StackAddresses {
   /** Empty when the components are not ours to control. */
   readonly components: readonly Component[];
+  /** Port that a proxy forwards to, see `StackOptions.advertise`. */
+  readonly proxied?: { readonly kafka: number };
   component(name: ComponentName): Component;
   /** Stops every component in order. May be called twice. Data stays. */
   stop(): Promise<void>;
@@ -50,6 +52,8 @@ export interface Stack extends StackAddresses {
 export interface StackPorts {
   readonly kafka?: number;
   readonly kafkaController?: number;
+  /** Used with `advertise.kafka` only. */
+  readonly kafkaProxied?: number;
   readonly registry?: number;
   readonly registryManagement?: number;
   readonly clickhouse?: number;
@@ -59,6 +63,12 @@ export interface StackOptions {
   /** Data, logs and generated settings of the components. Made if missing; kept between runs. */
   readonly dataDir: string;
   readonly ports?: StackPorts;
+  /**
+   * For tests that put a proxy between clients and the broker. A client learns the broker's address from the broker, so
+   * there is one more listener, whose clients are told this port on 127.0.0.1: a proxy listens there and forwards to
+   * `Stack.proxied.kafka`. Whoever connects to `kafka.brokers` goes past the proxy. Local stacks only.
+   */
+  readonly advertise?: { readonly kafka: number };
   readonly onProgress?: ProgressListener;
   /** Calls off the installation or the start: whatever runs is stopped and start rejects with STACK_ABORTED. */
   readonly signal?: AbortSignal;

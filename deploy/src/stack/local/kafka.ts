@@ -13,6 +13,11 @@ const MIB = 1024 * 1024;
 const CLUSTER_ID = 'ZW1haWwtZXZlbnRzLWxvYw';
 const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
+export interface ProxiedListener {
+  readonly port: number;
+  readonly advertised: number;
+}
+
 export interface KafkaOptions {
   readonly java: string;
   readonly archive: ClassArchive;
@@ -22,6 +27,8 @@ export interface KafkaOptions {
   readonly logFile: string;
   readonly port: number;
   readonly controllerPort: number;
+  /** One more listener, on `port`, whose clients are told to come to `advertised`. */
+  readonly proxied?: ProxiedListener | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -60,16 +67,29 @@ export async function prepareKafka(options: KafkaOptions): Promise<ProcessSpec> 
  * Broker and controller in one process. A fixed voter list, not a dynamic quorum: that would keep the controller's
  * port in its log, and the port may be another one at the next start.
  */
-export function serverProperties(options: { port: number; controllerPort: number; logDir: string }): string {
-  const { port, controllerPort, logDir } = options;
+export function serverProperties(options: {
+  port: number;
+  controllerPort: number;
+  logDir: string;
+  proxied?: ProxiedListener | undefined;
+}): string {
+  const { port, controllerPort, logDir, proxied } = options;
+  const listeners = (proxiedPort: number | undefined) =>
+    [
+      `PLAINTEXT://127.0.0.1:${port}`,
+      `CONTROLLER://127.0.0.1:${controllerPort}`,
+      ...(proxiedPort === undefined ? [] : [`PROXIED://127.0.0.1:${proxiedPort}`]),
+    ].join(',');
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: listeners(proxied?.port),
+    'advertised.listeners': listeners(proxied?.advertised),
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT',
+    // What the broker says to itself (transaction markers) goes past the proxy, as between the brokers of a cluster.
+    'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': logDir,
     'auto.create.topics.enable': false,
     // One node holds every replica, and a few partitions of the internal topics are plenty and quick to load.

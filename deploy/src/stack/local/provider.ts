@@ -19,7 +19,14 @@ import { clearRunning, lockFile, writeRunning } from './running.ts';
 import { startWatchdog, type Watchdog } from './watch.ts';
 
 const TOOLS_DIR = fileURLToPath(new URL('../../../../.email-events/tools', import.meta.url));
-const PORT_NAMES = ['kafka', 'kafkaController', 'registry', 'registryManagement', 'clickhouse'] as const;
+const PORT_NAMES = [
+  'kafka',
+  'kafkaController',
+  'kafkaProxied',
+  'registry',
+  'registryManagement',
+  'clickhouse',
+] as const;
 type Ports = Record<(typeof PORT_NAMES)[number], number>;
 
 /** Components as processes of this machine. `toolsDir`: where their programs are kept, `.email-events/tools` by default. */
@@ -109,7 +116,9 @@ class LocalStart {
         const { kafka: port, kafkaController: controllerPort } = ports;
         const archive = archiveOf(jars, runtime);
         const common = { java: runtime.file, archive, ...place('kafka') };
-        return prepareKafka({ ...common, jars, port, controllerPort, signal });
+        const advertised = this.#options.advertise?.kafka;
+        const proxied = advertised === undefined ? undefined : { port: ports.kafkaProxied, advertised };
+        return prepareKafka({ ...common, jars, port, controllerPort, proxied, signal });
       }),
       this.#startOne('registry', watchdog, async () => {
         const [runtime, app] = await Promise.all([java, installRegistry(context)]);
@@ -176,6 +185,7 @@ class LocalStart {
     return {
       ...addresses,
       components,
+      ...(this.#options.advertise && { proxied: { kafka: ports.kafkaProxied } }),
       component: (name) => {
         const found = components.find((component) => component.name === name);
         if (!found) throw new StackError('STACK_COMPONENT_STATE', `there is no component ${name}`);
