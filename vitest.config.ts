@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'unit',
-          include: ['{schemas,core,ingress,processors,sinks,deploy,test/{src,checks}}/**/*.test.ts'],
+          include: ['{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,faults}}/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/*.stack.test.ts'],
         },
       },

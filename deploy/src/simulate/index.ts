@@ -2,6 +2,7 @@ export * from './credentials.ts';
 export type { CampaignExpectation, Expectation } from './expectation.ts';
 export { createPlan, type Plan, type PlanOptions } from './plan.ts';
 export { MISHAPS, type Mishap, type PlannedRequest } from './planned-request.ts';
+export { createRandom, type Random } from './random.ts';
 export { createProgressBar, renderSummary } from './render.ts';
 export { runSimulation, type SimulationOptions } from './run.ts';
 export { type Answer, type SendOptions, sendPlan, sendRequests } from './send.ts';
