@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AddressList, clientAddress, isLoopback } from './addresses.ts';
+import { AddressList, clientAddress, isLoopback, networkOf } from './addresses.ts';
 
 describe('AddressList', () => {
   const list = new AddressList(['192.0.2.0/24', '2001:db8::/32', '198.51.100.7', '::ffff:203.0.113.0/120']);
@@ -47,4 +47,12 @@ test.each([
   ['example.com', false],
 ])('isLoopback %s', (host, expected) => {
   expect(isLoopback(host)).toBe(expected);
+});
+
+test('a network of 64 bits shares a fate, an IPv4 address is alone', () => {
+  const same = ['2001:db8:0:1::1', '2001:db8:0:1:ffff::', '2001:db8:0:1:2:3:4:5'];
+  expect(new Set(same.map(networkOf)).size).toBe(1);
+  const all = ['2001:db8::1', '2001:db8:0:1::1', '192.0.2.1', '192.0.2.2', undefined];
+  expect(new Set(all.map(networkOf)).size).toBe(all.length);
+  expect(networkOf('::ffff:192.0.2.1')).toBe(networkOf('192.0.2.1'));
 });

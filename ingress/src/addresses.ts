@@ -49,6 +49,14 @@ export function isLoopback(host: string | undefined): boolean {
   return host === 'localhost' || parseAddress(host)?.range() === 'loopback';
 }
 
+/** Whoever has an IPv6 address usually has all 64 bits of its network; an IPv4 address stands for itself. */
+export function networkOf(peer: string | undefined): string {
+  const address = parseAddress(peer);
+  return address?.kind() === 'ipv6'
+    ? (address as ipaddr.IPv6).parts.slice(0, 4).join(':')
+    : String(address ?? '');
+}
+
 /** A socket's own address is well-formed; only a mapped one has another usual form. */
 function plainPeer(peer: string | undefined): string | undefined {
   return peer?.startsWith('::ffff:') ? plain(peer) : peer;

@@ -54,6 +54,10 @@ export const INGRESS_CODES = {
   },
   INGRESS_BODY_TOO_LARGE: { answer: 'too-large', doc: 'The body exceeds the source’s maxBodyBytes.' },
   INGRESS_BODY_TRUNCATED: { answer: 'none', doc: 'The connection ended before the body did.' },
+  INGRESS_CONNECTION_EVICTED: {
+    answer: 'none',
+    doc: 'All maxConnections were taken: the one that kept us waiting longest gave way to a new one.',
+  },
   INGRESS_OVERLOADED: { answer: 'later', doc: 'Bodies in flight exceed maxInFlightBytes.' },
   INGRESS_DOCUMENT_UNAVAILABLE: {
     answer: 'later',

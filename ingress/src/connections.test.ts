@@ -76,15 +76,39 @@ test('a body that is cut off', async () => {
   await expectOneLine(ingress, 'INGRESS_BODY_TRUNCATED', 0);
 });
 
-test('connections beyond the limit are not taken, and free places are', async () => {
+test('beyond the limit of connections the one that keeps us waiting longest gives way', async () => {
   const ingress = await harness({ maxConnections: 2 });
-  const held = [await opened(ingress.port), await opened(ingress.port)];
-  await expect.poll(() => ingress.server.connections()).toBe(2);
-  expect(await sendRaw(ingress.port, [`${HEAD}content-length: 2\r\n\r\n[]`])).toBe('');
-  for (const socket of held) socket.destroy();
-  await expect.poll(() => ingress.server.connections()).toBe(0);
+  const idle = await opened(ingress.port);
+  const gone = new Promise((resolve) => idle.once('close', resolve));
+  const slow = await opened(ingress.port);
+  slow.write(`${HEAD}content-length: 100\r\n\r\n[1`);
+  await expect.poll(() => ingress.context.budget.used).toBeGreaterThan(0);
   const request = `${HEAD}connection: close\r\ncontent-length: 2\r\n\r\n[]`;
   expect(await sendRaw(ingress.port, [request])).toMatch(/^HTTP\/1\.1 200 /);
+  await gone;
+  const places = [await opened(ingress.port), await opened(ingress.port)];
+  await expect.poll(() => ingress.logs.length).toBe(1);
+  expect(ingress.logs).toMatchObject([{ code: 'INGRESS_CONNECTION_EVICTED', status: 0, source: 'shop' }]);
+  expect(await ingress.registry.metrics()).toContain(
+    'source="-",status="0",code="INGRESS_CONNECTION_EVICTED"} 1',
+  );
+  expect(ingress.context.budget.used).toBe(0);
+  for (const socket of [...places, slow]) socket.destroy();
+  await expect.poll(() => ingress.server.connections()).toBe(0);
+});
+
+test('a body in many small pieces costs what it is long', async () => {
+  const ingress = await harness();
+  const body = JSON.stringify(Array.from({ length: 5_000 }, (_, i) => i));
+  const pieces = [...body].map((byte) => `1\r\n${byte}\r\n`).join('');
+  const head = `${HEAD}connection: close\r\ntransfer-encoding: chunked\r\n\r\n`;
+  const open = connect(ingress.port, '127.0.0.1');
+  open.write(`${head}${pieces}`);
+  await expect.poll(() => ingress.context.budget.used).toBeGreaterThan(body.length);
+  expect(ingress.context.budget.used).toBeLessThan(2 * body.length + 20_000);
+  open.end('0\r\n\r\n');
+  await expect.poll(() => ingress.published.length).toBe(1);
+  expect(String(ingress.published[0]?.value)).toBe(body);
 });
 
 test('announcing a large body takes nothing from others', async () => {

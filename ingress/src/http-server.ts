@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger, PipelineConfig } from '@email-events/core';
 import { answerFor, errorBody, JSON_TYPE } from './answers.ts';
 import { answerKind, type IngressCode } from './codes.ts';
+import { ConnectionGuard } from './connection-guard.ts';
 import { newRequestId } from './request-id.ts';
 import type { TlsFiles } from './tls-files.ts';
 
@@ -41,6 +42,8 @@ const MAX_HEADERS = 100;
 /** How often overdue connections are looked for: the granularity of the time-outs. */
 const CHECK_MS = 1_000;
 const IDLE_GRACE_MS = 500;
+/** No byte either way for as long as this, on top of what publishing may take: nobody reads the answer. */
+const STALLED_MS = 15_000;
 
 /** HTTP or HTTPS with every limit set: nobody can hold what is scarce for long. */
 export async function listen(
@@ -57,22 +60,34 @@ export async function listen(
     connectionsCheckingInterval: Math.min(CHECK_MS, settings.headersTimeoutMs),
     noDelay: true,
   };
+  const ends = new WeakMap<Duplex, ConnectionEnd>();
+  const guard = new ConnectionGuard(settings.maxConnections, (request) =>
+    reportEviction(request, ends, errors),
+  );
+  const guarded: RequestListener = (request, response) => {
+    guard.began(request, response);
+    handler(request, response);
+  };
   const server: Server = tls
     ? createSecureServer(
         { ...options, ...tls.read(), minVersion: 'TLSv1.2', handshakeTimeout: settings.headersTimeoutMs },
-        handler,
+        guarded,
       )
-    : createServer(options, handler);
+    : createServer(options, guarded);
   server.maxHeadersCount = MAX_HEADERS;
-  server.maxConnections = settings.maxConnections;
-  const ends = new WeakMap<Duplex, ConnectionEnd>();
+  server.timeout = Math.max(settings.requestTimeoutMs, settings.publishTimeoutMs + STALLED_MS);
+  server.on('connection', (socket: Socket) => guard.opened(socket));
+  server.on('secureConnection', (socket: Socket) => guard.secured(socket));
+  // Expectations are there to be met or ignored; Node would answer 417.
+  server.on('checkExpectation', guarded);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
     answerClientError(error, socket, ends, errors),
   );
   if (tls) tls.watch((pair) => (server as ReturnType<typeof createSecureServer>).setSecureContext(pair));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(settings.port, settings.host, resolve);
+    const { host, port, reusePort } = settings;
+    server.listen({ host, port, reusePort }, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,
@@ -103,6 +118,17 @@ function closeGently(server: Server): Promise<void> {
       resolve();
     });
   });
+}
+
+/** A request that was on its way is reported by its handler. */
+function reportEviction(
+  request: IncomingMessage | undefined,
+  ends: WeakMap<Duplex, ConnectionEnd>,
+  { counted }: ClientErrors,
+): void {
+  const code = 'INGRESS_CONNECTION_EVICTED';
+  if (!request) counted(0, code);
+  else ends.set(request.socket, { code, status: 0, requestId: newRequestId() });
 }
 
 /** Nobody is left to answer. A request that was under way is reported by its handler. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   GroupCommitProducer,
   kafkaTransport,
@@ -97,12 +98,14 @@ function running({ config, log }: ServiceContext, context: WebhookContext, parts
     context.draining = true;
   };
   // A request that waits for Kafka is answered within publishTimeoutMs, one way or the other.
-  const requestsMs = config.ingress.publishTimeoutMs + 2_000;
+  const { publishTimeoutMs, drainDelayMs } = config.ingress;
+  const requestsMs = publishTimeoutMs + 2_000;
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     await runStopSteps(
       [
         { name: 'readiness', deadlineMs: 100, run: refuseNew },
+        { name: 'drain', deadlineMs: drainDelayMs + 1_000, run: () => pause(drainDelayMs) },
         { name: 'requests', deadlineMs: requestsMs, run: () => server.close() },
         { name: 'connections', deadlineMs: 100, run: () => server.destroy() },
         { name: 'producer', deadlineMs: 5_000, run: () => producer.close() },

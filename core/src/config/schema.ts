@@ -123,7 +123,14 @@ const ingress = section(
       .array(z.string())
       .default([])
       .describe('Addresses (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed.'),
-    maxConnections: count(2_000, 'Open connections.'),
+    reusePort: z
+      .boolean()
+      .default(false)
+      .describe('Several processes of one host may listen on the port; the system spreads connections.'),
+    maxConnections: count(
+      2_000,
+      'Open connections; beyond it the one that keeps the server waiting longest gives way to the new one.',
+    ),
     maxInFlightBytes: count(
       67_108_864,
       'Bytes of bodies being received or waiting for the broker; beyond it the answer is "later".',
@@ -132,6 +139,13 @@ const ingress = section(
     requestTimeoutMs: ms(30_000, 'Time to receive a whole request.'),
     keepAliveTimeoutMs: ms(60_000, 'Idle time of a kept connection.'),
     publishTimeoutMs: ms(10_000, 'Time for the broker to acknowledge; beyond it the answer is "later".'),
+    drainDelayMs: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe(
+        'Time after SIGTERM in which it is not ready but still takes requests: what a balancer needs to notice. Milliseconds.',
+      ),
   },
   'The ingress.',
 );

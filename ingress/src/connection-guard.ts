@@ -1,0 +1,125 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { networkOf } from './addresses.ts';
+
+/** Of all connections: what one address may hold before its own are the first to go. */
+const FAIR_SHARE = 1 / 8;
+
+interface Entry {
+  readonly socket: Socket;
+  /** Whoever shares it shares a fate: an IPv4 address, or an IPv6 network of 64 bits. */
+  readonly owner: string;
+  /** Requests that arrived whole and have no answer yet. */
+  owed: number;
+}
+
+/**
+ * Keeps connections within their limit without turning senders away: whoever comes when all places are taken gets the
+ * place of the connection that has kept us waiting longest: idle, in its headers, in its body, or not reading its answer.
+ * An address with more than its share loses its own first. A request that has arrived whole is never given up.
+ */
+export class ConnectionGuard {
+  readonly #max: number;
+  readonly #evicted: (request: IncomingMessage | undefined) => void;
+  readonly #entries = new Map<Socket, Entry>();
+  /** In the order in which they began to keep us waiting. */
+  readonly #waiting = new Set<Entry>();
+  readonly #perOwner = new Map<string, number>();
+  /** A TLS connection and the TCP connection below it have the same peer. */
+  readonly #byPeer = new Map<string, Entry>();
+  /** The last request of a connection, while it has not arrived whole. */
+  readonly #arriving = new WeakMap<Entry, IncomingMessage>();
+  readonly #encrypted: WeakMap<Socket, Entry> = new WeakMap();
+
+  /** `evicted` is told before the socket is destroyed, with the request that was on its way, if there was one. */
+  constructor(max: number, evicted: (request: IncomingMessage | undefined) => void) {
+    this.#max = max;
+    this.#evicted = evicted;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** A TCP connection was accepted. */
+  opened(socket: Socket): void {
+    const entry: Entry = { socket, owner: networkOf(socket.remoteAddress), owed: 0 };
+    const peer = peerOf(socket);
+    if (this.#entries.size >= this.#max && !this.#makeRoom()) {
+      socket.destroy();
+      return;
+    }
+    this.#entries.set(socket, entry);
+    this.#waiting.add(entry);
+    this.#byPeer.set(peer, entry);
+    this.#perOwner.set(entry.owner, (this.#perOwner.get(entry.owner) ?? 0) + 1);
+    socket.once('close', () => this.#forget(entry, peer));
+  }
+
+  /** The TLS handshake on it is done. */
+  secured(socket: Socket): void {
+    const entry = this.#byPeer.get(peerOf(socket));
+    if (entry) this.#encrypted.set(socket, entry);
+  }
+
+  /** The headers of a request are there. */
+  began(request: IncomingMessage, response: ServerResponse): void {
+    const entry = this.#entries.get(request.socket) ?? this.#encrypted.get(request.socket);
+    if (!entry) return;
+    let arrived = false;
+    let answered = false;
+    this.#arriving.set(entry, request);
+    this.#waitFor(entry);
+    request.once('end', () => {
+      if (answered) return;
+      arrived = true;
+      if (this.#arriving.get(entry) === request) this.#arriving.delete(entry);
+      entry.owed += 1;
+      this.#waiting.delete(entry);
+    });
+    // Handed over to be sent: from now on the client is to read it, and to ask again.
+    response.once('prefinish', () => {
+      answered = true;
+      if (this.#arriving.get(entry) === request) this.#arriving.delete(entry);
+      if (arrived) entry.owed -= 1;
+      this.#waitFor(entry);
+    });
+  }
+
+  #waitFor(entry: Entry): void {
+    if (entry.owed > 0 || !this.#entries.has(entry.socket)) return;
+    this.#waiting.delete(entry);
+    this.#waiting.add(entry);
+  }
+
+  /** No if every connection has a request that is being dealt with. */
+  #makeRoom(): boolean {
+    const entry = this.#firstToGo();
+    if (!entry) return false;
+    this.#evicted(this.#arriving.get(entry));
+    this.#forget(entry, peerOf(entry.socket));
+    entry.socket.destroy();
+    return true;
+  }
+
+  #firstToGo(): Entry | undefined {
+    const share = this.#max * FAIR_SHARE;
+    let oldest: Entry | undefined;
+    for (const entry of this.#waiting) {
+      oldest ??= entry;
+      if ((this.#perOwner.get(entry.owner) ?? 0) > share) return entry;
+    }
+    return oldest;
+  }
+
+  #forget(entry: Entry, peer: string): void {
+    if (!this.#entries.delete(entry.socket)) return;
+    this.#waiting.delete(entry);
+    if (this.#byPeer.get(peer) === entry) this.#byPeer.delete(peer);
+    const left = (this.#perOwner.get(entry.owner) ?? 1) - 1;
+    if (left > 0) this.#perOwner.set(entry.owner, left);
+    else this.#perOwner.delete(entry.owner);
+  }
+}
+
+const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
