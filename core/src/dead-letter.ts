@@ -1,4 +1,5 @@
 import { type DeadLetter, partitionOf } from '@email-events/schemas';
+import { earlierLetter, originalHeaders, replayOf } from './replay.ts';
 
 /** A Kafka record as stages read it. */
 export interface InputRecord {
@@ -33,22 +34,28 @@ export interface Failure {
 /** What its topic takes (4 MiB), less what the rest of a letter needs. */
 const MAX_BYTES = 3_900_000;
 
-/** The dead letter of a record: everything needed to understand it and to send it back where it came from. */
+/**
+ * The dead letter of a record: everything needed to understand it and to send it back where it came from. A record that
+ * was replayed and fails again goes by its first place, so that its letter replaces the earlier one and counts on.
+ */
 export function deadLetterOf(record: InputRecord, failure: Failure): DeadLetter {
   const value = (failure.carriesValue ?? true) ? record.value : null;
   const item = failure.item?.bytes ?? null;
   // A large item that is nearly the whole value is in there: a letter that its topic refuses would stop the partition.
   const fits = (value?.length ?? 0) + (item?.length ?? 0) <= MAX_BYTES;
+  const replay = replayOf(record);
+  const origin = replay ?? record;
+  const earlier = earlierLetter(replay, failure.item?.index ?? null);
   return {
     stage: failure.stage,
     code: failure.code,
     message: failure.message,
-    attempts: failure.attempts ?? 1,
-    first_at: failure.firstAt,
+    attempts: (earlier?.attempts ?? 0) + (failure.attempts ?? 1),
+    first_at: earlier?.firstAt ?? failure.firstAt,
     last_at: failure.lastAt ?? failure.firstAt,
-    origin_topic: record.topic,
-    origin_partition: record.partition,
-    origin_offset: record.offset,
+    origin_topic: origin.topic,
+    origin_partition: origin.partition,
+    origin_offset: origin.offset,
     item_index: failure.item?.index ?? null,
     item: fits ? item : null,
     esp: failure.esp ?? null,
@@ -56,16 +63,27 @@ export function deadLetterOf(record: InputRecord, failure: Failure): DeadLetter 
     request_id: failure.requestId ?? null,
     key: record.key,
     value,
-    headers: { ...record.headers },
+    headers: originalHeaders(record),
+    recorded_at: replay ? replay.recordedAt : record.timestamp,
+    status: 'open',
+    status_at: null,
+    replays: earlier?.replays ?? 0,
+    note: null,
   };
 }
 
 /** Key of a dead letter: origin coordinates, so that all dead letters of a record stay together. */
 export function deadLetterKey(letter: DeadLetter): string {
-  const origin = `${letter.origin_topic}/${letter.origin_partition}/${letter.origin_offset}`;
-  return letter.item_index === null ? origin : `${origin}/${letter.item_index}`;
+  return letter.item_index === null ? originOf(letter) : `${originOf(letter)}/${letter.item_index}`;
 }
 
 export function deadLetterPartition(letter: DeadLetter, partitions: number): number {
-  return partitionOf(`${letter.origin_topic}/${letter.origin_partition}/${letter.origin_offset}`, partitions);
+  return partitionOf(originOf(letter), partitions);
+}
+
+/** The original record's coordinates as text. */
+export function originOf(
+  letter: Pick<DeadLetter, 'origin_topic' | 'origin_partition' | 'origin_offset'>,
+): string {
+  return `${letter.origin_topic}/${letter.origin_partition}/${letter.origin_offset}`;
 }

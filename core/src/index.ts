@@ -18,10 +18,12 @@ export {
   type TransactionalLoopOptions,
 } from './kafka/transact/loop.ts';
 export type { LastOffset, OutputRecord, OwnedPartition, Stage, Step } from './kafka/transact/stage.ts';
+export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';
 export * from './log.ts';
 export * from './metrics.ts';
 export * from './raw-record.ts';
+export * from './replay.ts';
 export * from './service-main.ts';
 export * from './sink.ts';
 export { type StartUpWait, whenThere } from './start-up.ts';

@@ -165,6 +165,7 @@ test('bytes of dead letters come out as they went in', async () => {
       item: null,
     },
     ...{ key: Buffer.from('key'), value: Buffer.from([0, 255, 10]), headers: { h: Buffer.from('v') } },
+    ...{ recorded_at: 3, status: 'open', status_at: null, replays: 0, note: null },
   };
   const records = [
     { topic: topics.deadLetters, key: 'k', value: letter as ClickHouseValue, timestamp: 0, attempts: 0 },

@@ -17,7 +17,7 @@ const record = recordOf(Buffer.from('bytes'), { offset: 7 });
 
 function batchOf(events: readonly EmailEvent[], known: KnownState = NONE): Batch {
   const batch = new Batch(known, settings, 4);
-  for (const event of events) batch.add(record, event);
+  for (const [index, event] of events.entries()) batch.add(record, event, index);
   return batch;
 }
 
@@ -80,8 +80,8 @@ test.each([
   expect(batch.outputs).toHaveLength(1);
   expect(batch.totals(TOTALS)).toEqual({ received: 3, emitted: 1, duplicates: 0, deadLettered: 2 });
   expect(batch.failures).toMatchObject([
-    { code: 'EVENTS_EVENT_INVALID', item: { index: 3 }, carriesValue: true },
-    { code: 'EVENTS_EVENT_INVALID', item: { index: 3 }, carriesValue: false },
+    { code: 'EVENTS_EVENT_INVALID', item: { index: 0 }, carriesValue: true },
+    { code: 'EVENTS_EVENT_INVALID', item: { index: 2 }, carriesValue: false },
   ]);
 });
 
@@ -120,7 +120,7 @@ test('a record that cannot be read counts as one and carries its value', () => {
 test('each record carries its value once', () => {
   const other = recordOf(Buffer.from('other'), { offset: 8 });
   const batch = new Batch(NONE, settings, 4);
-  for (const from of [record, other, record]) batch.add(from, eventOf('opened', { event_id: 'bad' }));
+  for (const from of [record, other, record]) batch.add(from, eventOf('opened', { event_id: 'bad' }), 0);
   expect(batch.failures.map(({ carriesValue }) => carriesValue)).toEqual([true, true, false]);
 });
 

@@ -63,10 +63,11 @@ export class Batch {
     this.partition = partition;
   }
 
-  add(record: InputRecord, event: EmailEvent): void {
+  /** `index`: the event's place in the record. */
+  add(record: InputRecord, event: EmailEvent, index: number): void {
     this.received++;
     if (!EVENT_ID.test(event.event_id)) {
-      this.fail(record, event, 'the event id is not 32 hex digits');
+      this.fail(record, event, index, 'the event id is not 32 hex digits');
       return;
     }
     const id = Buffer.from(event.event_id, 'hex');
@@ -76,13 +77,13 @@ export class Batch {
     }
     const key = recipientKey(event.recipient);
     if (key.length > MAX_KEY_LENGTH) {
-      this.fail(record, event, 'the recipient is longer than any address');
+      this.fail(record, event, index, 'the recipient is longer than any address');
       return;
     }
-    const value = this.encode(record, event);
+    const value = this.encode(record, event, index);
     if (value === undefined) return;
     if (key !== '' && isTelling(event) && !this.suppress(key, event)) {
-      this.fail(record, event, 'the recipient has more subscriptions than a record holds');
+      this.fail(record, event, index, 'the recipient has more subscriptions than a record holds');
       return;
     }
     this.newIds.add(event.event_id);
@@ -126,12 +127,12 @@ export class Batch {
     };
   }
 
-  private encode(record: InputRecord, event: EmailEvent): Buffer | undefined {
+  private encode(record: InputRecord, event: EmailEvent, index: number): Buffer | undefined {
     try {
       return this.settings.encoders[event.type].encode(event);
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
-      this.fail(record, event, 'the event does not fit the schema of its type');
+      this.fail(record, event, index, 'the event does not fit the schema of its type');
       return undefined;
     }
   }
@@ -149,13 +150,13 @@ export class Batch {
     return true;
   }
 
-  private fail(record: InputRecord, event: EmailEvent, message: string): void {
+  private fail(record: InputRecord, event: EmailEvent, index: number, message: string): void {
     const carriesValue = !this.failures.some((failure) => failure.record === record);
     this.failures.push({
       record,
       code: 'EVENTS_EVENT_INVALID',
       message,
-      item: { index: event.item_index, event },
+      item: { index, event },
       carriesValue,
     });
   }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type LastOffset, Registry } from '@email-events/core';
+import { encodeReplay, type LastOffset, Registry } from '@email-events/core';
 import { MemoryKafka } from '@email-events/core/testing';
 import { type DeadLetter, type EmailEvent, type NormalizedBatch, SchemaError } from '@email-events/schemas';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -112,6 +112,38 @@ test('a duplicate is forgotten after the window', async () => {
   expect(await run(stage, recordWith(event))).toEqual([]);
   now += 13 * HOUR;
   expect(await run(stage, recordWith(event))).toEqual(['email.events.opened']);
+});
+
+test('bad events of one batch have letters of their own, and come back alone', async () => {
+  const stage = await openStage();
+  // Both were the first item of their request.
+  const bad = () => eventOf('opened', { event_id: 'bad', item_index: 0 });
+  const record = { ...recordWith(bad(), eventOf('opened'), bad()), offset: 5 };
+  const lettersOf = async (...records: (typeof record)[]) => {
+    const { outputs } = await stage.process(records);
+    const letters = outputs.filter(({ topic }) => topic === 'email.dead-letters');
+    return {
+      keys: letters.map(({ key }) => key),
+      letters: await decodeAll<DeadLetter>(
+        'deadLetter',
+        letters.map(({ value }) => value),
+      ),
+      events: outputs.filter(({ topic }) => topic === 'email.events.opened').length,
+    };
+  };
+  const first = await lettersOf(record);
+  expect(first.keys).toEqual(['email.internal.normalized/1/5/0', 'email.internal.normalized/1/5/2']);
+  expect(first.events).toBe(1);
+  const replay = encodeReplay({
+    reason: 'dead-letter',
+    ...{ topic: 'email.internal.normalized', partition: 1, offset: 5, recordedAt: START, sink: null },
+    items: [2],
+    except: [],
+    letters: [{ item: 2, attempts: 1, firstAt: START - 9, replays: 1 }],
+  });
+  const again = await lettersOf({ ...record, offset: 77, headers: { replay } });
+  expect([again.keys, again.events]).toEqual([['email.internal.normalized/1/5/2'], 0]);
+  expect(again.letters).toMatchObject([{ attempts: 2, first_at: START - 9, replays: 1, status: 'open' }]);
 });
 
 test('what cannot be read is a dead letter with its bytes and stops nothing', async () => {

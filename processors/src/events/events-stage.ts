@@ -7,6 +7,7 @@ import {
   type OutputRecord,
   type OwnedPartition,
   PipelineError,
+  replayOf,
   type Stage,
   type Step,
 } from '@email-events/core';
@@ -98,7 +99,7 @@ export class EventsStage implements Stage, MeasuredStage {
     for (const record of records) {
       const normalized = decode(decoder, record);
       if (normalized === undefined) batch.refuse(record, UNREADABLE);
-      else for (const event of normalized.events) batch.add(record, event);
+      else addAll(batch, record, normalized);
     }
     const outputs = [
       ...batch.outputs,
@@ -205,6 +206,14 @@ export class EventsStage implements Stage, MeasuredStage {
 }
 
 const UNREADABLE = { code: 'EVENTS_RECORD_UNREADABLE', message: 'the record cannot be decoded' };
+
+/** Of a record that was put back, only the events that it was put back for. */
+function addAll(batch: Batch, record: InputRecord, { events }: NormalizedBatch): void {
+  const items = replayOf(record)?.items ?? null;
+  for (const [index, event] of events.entries()) {
+    if (items === null || items.includes(index)) batch.add(record, event, index);
+  }
+}
 
 /** Undefined if the record can never be read. */
 function decode(decoder: Decoder<NormalizedBatch>, { value }: InputRecord): NormalizedBatch | undefined {

@@ -1,4 +1,4 @@
-import { encodeRawHeaders, type InputRecord } from '@email-events/core';
+import { encodeRawHeaders, encodeReplay, type InputRecord, type Replay } from '@email-events/core';
 import { adapters } from '@email-events/esps';
 import { expect, test } from 'vitest';
 import { rawRecord, sendgridItem } from '../testing/requests.ts';
@@ -94,3 +94,42 @@ test('no adapter makes it throw, whatever the body', () => {
     }
   }
 });
+
+function putBack(record: InputRecord, more: Partial<Replay>): InputRecord {
+  const place = { topic: 'email.raw', partition: 0, offset: 41, recordedAt: 1, sink: null };
+  const replay = { reason: 'dead-letter', ...place, items: null, except: [], letters: [], ...more } as const;
+  return { ...record, offset: 99, headers: { ...record.headers, replay: encodeReplay(replay) } };
+}
+
+test('of a request that was put back, only the items that it was put back for count', () => {
+  const items = [sendgridItem('open'), { event: 'open' }, sendgridItem('open'), { event: 'open' }];
+  const { events, failures } = normalizeRecord(putBack(rawRecord(items), { items: [2, 3] }));
+  expect(events.map(({ item_index, raw_offset }) => [item_index, raw_offset])).toEqual([[2, 99]]);
+  expect(failures.map(({ item }) => item?.index)).toEqual([3]);
+  const whole = normalizeRecord(putBack(rawRecord(items), {}));
+  expect([whole.events.length, whole.failures.length]).toEqual([2, 2]);
+});
+
+test('an event that came out before is left out of its item', () => {
+  const record = rawRecord([sendgridItem('open')]);
+  const except = normalizeRecord(record).events.map(({ event_id }) => event_id);
+  expect(normalizeRecord(putBack(record, { items: [0], except })).events).toEqual([]);
+  expect(normalizeRecord(putBack(record, { items: [0], except: ['0'.repeat(32)] })).events).toHaveLength(1);
+});
+
+test('a request that cannot be read any more fails for the items that it was put back for, not as a whole', () => {
+  const record = { ...rawRecord([]), value: Buffer.from('{') };
+  expect(normalizeRecord(putBack(record, { items: [3, 5] })).failures).toMatchObject([
+    { code: 'NORMALIZE_BODY_UNREADABLE', item: { index: 3 } },
+    { code: 'NORMALIZE_BODY_UNREADABLE', item: { index: 5 } },
+  ]);
+});
+
+test.each(['{', 'null', '[]', '{"topic":"email.raw"}', '{"topic":1,"items":7}'])(
+  'a header of somebody else that says %s stops nothing',
+  (text) => {
+    const record = rawRecord([sendgridItem('open')]);
+    const headers = { ...record.headers, replay: Buffer.from(text) };
+    expect(normalizeRecord({ ...record, headers }).events).toHaveLength(1);
+  },
+);

@@ -1,4 +1,10 @@
-import { decodeRawHeaders, type InputRecord, type RawRequest } from '@email-events/core';
+import {
+  decodeRawHeaders,
+  type InputRecord,
+  type RawRequest,
+  type Replay,
+  replayOf,
+} from '@email-events/core';
 import { findAdapter, normalizeRequest, Refusal, toEmailEvent } from '@email-events/esps';
 import type { EmailEvent } from '@email-events/schemas';
 
@@ -17,8 +23,17 @@ export interface Normalized {
   readonly failures: readonly NormalizeFailure[];
 }
 
-/** Reads what an ESP reported. Never throws: what cannot be read is a failure with a code. */
+/**
+ * Reads what an ESP reported. Never throws: what cannot be read is a failure with a code. Of a record that was put back,
+ * only the items that it was put back for.
+ */
 export function normalizeRecord(record: InputRecord): Normalized {
+  const replay = replayOf(record);
+  const normalized = readRecord(record);
+  return replay?.items ? restrict(normalized, replay.items, replay.except) : normalized;
+}
+
+function readRecord(record: InputRecord): Normalized {
   const request = decodeRawHeaders(record.headers);
   if (!request)
     return refused(undefined, 'NORMALIZE_HEADERS_UNREADABLE', 'the record lacks the headers of a request');
@@ -53,6 +68,24 @@ export function normalizeRecord(record: InputRecord): Normalized {
     if (error instanceof Refusal) return refused(request, error.code, error.message);
     return refused(request, 'NORMALIZE_UNEXPECTED', 'the adapter failed in a way nobody foresaw');
   }
+}
+
+/** A failure of the whole stands for each of the items: the others were counted long ago. */
+function restrict(
+  { request, events, failures }: Normalized,
+  items: NonNullable<Replay['items']>,
+  except: Replay['except'],
+): Normalized {
+  const [wanted, known] = [new Set(items), new Set(except)];
+  return {
+    request,
+    events: events.filter(({ item_index, event_id }) => wanted.has(item_index) && !known.has(event_id)),
+    failures: failures.flatMap((failure) => {
+      const { item } = failure;
+      if (item) return wanted.has(item.index) ? [failure] : [];
+      return items.map((index) => ({ ...failure, item: { index, bytes: null } }));
+    }),
+  };
 }
 
 function refused(request: RawRequest | undefined, code: string, message: string): Normalized {

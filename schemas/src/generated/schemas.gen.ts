@@ -2685,6 +2685,51 @@ export const schemas = {
         },
         "default": {},
         "doc": "Headers of the original record."
+      },
+      {
+        "name": "recorded_at",
+        "type": [
+          "null",
+          {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          }
+        ],
+        "default": null,
+        "doc": "Time at which the original record was written to its topic."
+      },
+      {
+        "name": "status",
+        "type": "string",
+        "default": "open",
+        "doc": "open, replayed or discarded. The newest letter with the same key and stage counts."
+      },
+      {
+        "name": "status_at",
+        "type": [
+          "null",
+          {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          }
+        ],
+        "default": null,
+        "doc": "When an operator replayed or discarded it."
+      },
+      {
+        "name": "replays",
+        "type": "int",
+        "default": 0,
+        "doc": "How often it was replayed."
+      },
+      {
+        "name": "note",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Why an operator discarded it."
       }
     ]
   },

@@ -747,6 +747,16 @@ export interface DeadLetter {
   value: null | Buffer;
   /** Headers of the original record. */
   headers: { [key: string]: Buffer };
+  /** Time at which the original record was written to its topic. */
+  recorded_at: null | number;
+  /** open, replayed or discarded. The newest letter with the same key and stage counts. */
+  status: string;
+  /** When an operator replayed or discarded it. */
+  status_at: null | number;
+  /** How often it was replayed. */
+  replays: number;
+  /** Why an operator discarded it. */
+  note: null | string;
 }
 
 /** What one transaction of events added to the state of its partition. Changelog of the dedupe store. */

@@ -116,6 +116,7 @@ test('bytes of a dead letter survive', () => {
     source: null,
     request_id: null,
   };
+  const state = { recorded_at: 3, status: 'discarded', status_at: 4, replays: 1, note: 'test traffic' };
   const row = rowOf(topics.deadLetters, {
     ...letter,
     ...rest,
@@ -123,8 +124,15 @@ test('bytes of a dead letter survive', () => {
     key: bytes,
     value: bytes,
     headers: { h: bytes },
+    ...state,
   });
-  expect(row).toMatchObject({ ...letter, ...rest, item_base64: null, headers_base64: { h: 'AP8KIg==' } });
+  expect(row).toMatchObject({
+    ...letter,
+    ...rest,
+    ...state,
+    item_base64: null,
+    headers_base64: { h: 'AP8KIg==' },
+  });
   expect([row?.key_base64, row?.value_base64]).toEqual(['AP8KIg==', 'AP8KIg==']);
 });
 

@@ -94,6 +94,11 @@ const DEAD_LETTER_COLUMNS = [
   'key_base64',
   'value_base64',
   'headers_base64',
+  'recorded_at',
+  'status',
+  'status_at',
+  'replays',
+  'note',
 ] as const;
 
 const SUPPRESSIONS: TableWriter = {
@@ -216,6 +221,11 @@ function encodeDeadLetter(d: DeadLetter): string {
     base64(d.key),
     base64(d.value),
     Object.fromEntries(headers),
+    d.recorded_at,
+    d.status,
+    d.status_at,
+    d.replays,
+    d.note,
   ]);
 }
 

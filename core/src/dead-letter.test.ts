@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { deadLetterKey, deadLetterOf, deadLetterPartition, type InputRecord } from './dead-letter.ts';
+import { encodeReplay, type Replay } from './replay.ts';
+
+const record: InputRecord = {
+  topic: 'email.raw',
+  partition: 2,
+  offset: 7,
+  key: null,
+  value: Buffer.from([0xff, 0]),
+  headers: { source: Buffer.from('main'), odd: Buffer.from([0, 255]) },
+  timestamp: 1_000,
+};
+const failure = { stage: 'normalize', code: 'C', message: 'm', firstAt: 5_000 };
+const item = (index: number) => ({ ...failure, item: { index, bytes: null } });
+
+function putBack(letters: Replay['letters'], items: Replay['items'] = null): InputRecord {
+  const { topic, partition, offset, timestamp: recordedAt } = record;
+  const replay = { topic, partition, offset, recordedAt, sink: null, items, except: [], letters };
+  const headers = { ...record.headers, replay: encodeReplay({ reason: 'dead-letter', ...replay }) };
+  return { ...record, partition: 3, offset: 900, timestamp: 2_000, headers };
+}
+
+test('a letter keeps all that is known of its record', () => {
+  expect(deadLetterOf(record, failure)).toMatchObject({
+    origin_topic: 'email.raw',
+    origin_partition: 2,
+    origin_offset: 7,
+    recorded_at: 1_000,
+    value: record.value,
+    headers: record.headers,
+    attempts: 1,
+    first_at: 5_000,
+    status: 'open',
+    replays: 0,
+  });
+});
+
+test('what was put back and fails again is counted on the same letter', () => {
+  const first = deadLetterOf(record, item(4));
+  const again = deadLetterOf(putBack([{ item: 4, attempts: 2, firstAt: 3_000, replays: 2 }], [4]), item(4));
+  expect(again).toMatchObject({
+    attempts: 3,
+    first_at: 3_000,
+    last_at: 5_000,
+    replays: 2,
+    recorded_at: 1_000,
+  });
+  expect(again.headers).toEqual(record.headers);
+  expect(deadLetterKey(again)).toBe(deadLetterKey(first));
+  for (const partitions of [1, 3, 64]) {
+    expect(deadLetterPartition(again, partitions)).toBe(deadLetterPartition(first, partitions));
+  }
+});
+
+test('an item of a record that could not be read at all goes on from the letter of the whole', () => {
+  const letter = deadLetterOf(putBack([{ item: null, attempts: 1, firstAt: 3_000, replays: 1 }]), item(0));
+  expect(letter).toMatchObject({ item_index: 0, attempts: 2, first_at: 3_000 });
+});
