@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ByteBudget } from './byte-budget.ts';
+import type { Holding } from './byte-budget.ts';
 import { Refused } from './codes.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -15,6 +15,11 @@ export function checkBodyHeaders(
   if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') {
     throw new Refused('INGRESS_ENCODING_UNSUPPORTED');
   }
+  // "gzip, chunked" would be compressed as well.
+  const transfer = headers['transfer-encoding'];
+  if (transfer !== undefined && transfer.trim().toLowerCase() !== 'chunked') {
+    throw new Refused('INGRESS_ENCODING_UNSUPPORTED');
+  }
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw new Refused('INGRESS_BODY_TOO_LARGE');
   if (contentTypes.length > 0 && !contentTypes.includes(mediaType(headers['content-type']))) {
     throw new Refused('INGRESS_MEDIA_TYPE_UNSUPPORTED');
@@ -22,21 +27,12 @@ export function checkBodyHeaders(
 }
 
 /**
- * The body, byte for byte. What it takes from the budget is the caller's to give back: `taken` is told as it grows.
+ * The body, byte for byte. What it takes of the budget stays taken until the holding is released.
  * Throws Refused: INGRESS_BODY_TOO_LARGE, INGRESS_OVERLOADED, INGRESS_BODY_TRUNCATED.
  */
-export function readBody(
-  request: IncomingMessage,
-  maxBytes: number,
-  budget: ByteBudget,
-  taken: (bytes: number) => void,
-): Promise<Buffer> {
+export function readBody(request: IncomingMessage, maxBytes: number, holding: Holding): Promise<Buffer> {
   const declared = Number(request.headers['content-length'] ?? maxBytes);
-  const body = new GrowingBody(Math.min(maxBytes, declared), (bytes) => {
-    if (!budget.take(bytes)) return false;
-    taken(bytes);
-    return true;
-  });
+  const body = new GrowingBody(Math.min(maxBytes, declared), holding);
   return new Promise((resolve, reject) => {
     let done = false;
     const refuse = (code: 'INGRESS_BODY_TOO_LARGE' | 'INGRESS_OVERLOADED' | 'INGRESS_BODY_TRUNCATED') => {
@@ -45,6 +41,7 @@ export function readBody(
       body.drop();
       reject(new Refused(code));
     };
+    holding.onGivenUp = () => refuse('INGRESS_OVERLOADED');
     request.on('data', (chunk: Buffer) => {
       if (done) return;
       if (body.length + chunk.length > maxBytes) return refuse('INGRESS_BODY_TOO_LARGE');
@@ -53,6 +50,7 @@ export function readBody(
     request.on('end', () => {
       if (done) return;
       done = true;
+      holding.arrived();
       resolve(body.bytes());
     });
     request.on('error', () => refuse('INGRESS_BODY_TRUNCATED'));
@@ -67,13 +65,12 @@ export function readBody(
 class GrowingBody {
   length = 0;
   readonly #expected: number;
-  readonly #take: (bytes: number) => boolean;
+  readonly #holding: Holding;
   #buffer: Buffer = EMPTY;
 
-  /** `take` is asked before memory is taken. */
-  constructor(expected: number, take: (bytes: number) => boolean) {
+  constructor(expected: number, holding: Holding) {
     this.#expected = expected;
-    this.#take = take;
+    this.#holding = holding;
   }
 
   /** No if there is no memory for it. */
@@ -81,7 +78,7 @@ class GrowingBody {
     const needed = this.length + piece.length;
     if (this.length === 0) {
       // Most bodies come in one piece.
-      if (!this.#take(piece.length)) return false;
+      if (!this.#holding.take(piece.length)) return false;
       this.#buffer = piece;
     } else {
       if (needed > this.#buffer.length && !this.#grow(needed)) return false;
@@ -101,7 +98,7 @@ class GrowingBody {
 
   #grow(needed: number): boolean {
     const size = Math.max(needed, Math.min(this.#expected, Math.max(SMALLEST_GROWTH, 2 * needed)));
-    if (!this.#take(size - this.#buffer.length)) return false;
+    if (!this.#holding.take(size - this.#buffer.length)) return false;
     const larger = Buffer.allocUnsafeSlow(size);
     this.#buffer.copy(larger, 0, 0, this.length);
     this.#buffer = larger;

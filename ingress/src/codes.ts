@@ -27,7 +27,7 @@ interface CodeFacts {
 export const INGRESS_CODES = {
   INGRESS_HTTP_MALFORMED: { answer: 'bad-request', doc: 'What arrived is no HTTP request.' },
   INGRESS_URL_MALFORMED: { answer: 'bad-request', doc: 'The URL has a broken percent-encoding.' },
-  INGRESS_HEADERS_TOO_LARGE: { answer: 'headers-too-large', doc: 'The headers exceed 16 KiB.' },
+  INGRESS_HEADERS_TOO_LARGE: { answer: 'headers-too-large', doc: 'The headers exceed 16 KiB or 100 lines.' },
   INGRESS_REQUEST_TIMEOUT: {
     answer: 'timeout',
     doc: 'The request did not arrive whole within its time (headersTimeoutMs, requestTimeoutMs).',
@@ -58,7 +58,10 @@ export const INGRESS_CODES = {
     answer: 'none',
     doc: 'All maxConnections were taken: the one that kept us waiting longest gave way to a new one.',
   },
-  INGRESS_OVERLOADED: { answer: 'later', doc: 'Bodies in flight exceed maxInFlightBytes.' },
+  INGRESS_OVERLOADED: {
+    answer: 'later',
+    doc: 'Bodies in flight exceed maxInFlightBytes; of those that are arriving, the oldest gives way.',
+  },
   INGRESS_DOCUMENT_UNAVAILABLE: {
     answer: 'later',
     doc: 'A certificate that the verification needs could not be fetched.',

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { fakeAdapter } from './testing/fake-adapter.ts';
-import { type Harness, type HarnessOptions, sendRaw, startHarness } from './testing/harness.ts';
+import { type Harness, type HarnessOptions, rawOf, sendRaw, startHarness } from './testing/harness.ts';
 
 const HEAD = 'POST /webhooks/email-events/shop HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
 
@@ -95,6 +95,54 @@ test('beyond the limit of connections the one that keeps us waiting longest give
   expect(ingress.context.budget.used).toBe(0);
   for (const socket of [...places, slow]) socket.destroy();
   await expect.poll(() => ingress.server.connections()).toBe(0);
+});
+
+test('a slow body gives way when bytes run out, the one that needs them is served', async () => {
+  const ingress = await harness({ maxInFlightBytes: 20_000 });
+  const slow = sendRaw(ingress.port, [`${HEAD}content-length: 16000\r\n\r\n${'1'.repeat(15_000)}`]);
+  await expect.poll(() => ingress.context.budget.used).toBeGreaterThan(15_000);
+  const body = `[${'1'.repeat(15_000)}]`;
+  const whole = `${HEAD}connection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  expect(await sendRaw(ingress.port, [whole])).toMatch(/^HTTP\/1\.1 200 /);
+  expect(await slow).toMatch(/^HTTP\/1\.1 503 .*connection: close/is);
+  expect(ingress.logs).toMatchObject([{ code: 'INGRESS_OVERLOADED', status: 503 }]);
+  expect(ingress.context.budget.used).toBe(0);
+});
+
+test('a request that waits for Kafka never gives way', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const publish = () => promise.then(() => ({ partition: 0, offset: 0 }));
+  const ingress = await harness({ maxInFlightBytes: 20_000 }, { publish });
+  const body = `[${'1'.repeat(15_000)}]`;
+  const whole = `${HEAD}connection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  const first = sendRaw(ingress.port, [whole]);
+  await expect.poll(() => ingress.context.budget.used).toBeGreaterThan(15_000);
+  expect(await sendRaw(ingress.port, [whole])).toMatch(/^HTTP\/1\.1 503 /);
+  resolve();
+  expect(await first).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test.each([100, 101, 150, 1_000])('%i header lines: none is overlooked', async (lines) => {
+  const ingress = await harness();
+  const more = Array.from({ length: lines - 5 }, (_, i) => `x${i}: 1\r\n`).join('');
+  const request = `${HEAD}${more}x-kept: yes\r\nconnection: close\r\ncontent-length: 2\r\n\r\n[]`;
+  const answer = await sendRaw(ingress.port, [request]);
+  if (lines > 100) return expect(answer).toMatch(/^HTTP\/1\.1 431 /);
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  expect(rawOf(ingress.published[0]).headers).toEqual({ 'x-kept': 'yes' });
+});
+
+test('a transfer encoding other than chunked', async () => {
+  const ingress = await harness();
+  const head = `${HEAD}transfer-encoding: gzip, chunked\r\n\r\n`;
+  expect(await sendRaw(ingress.port, [`${head}0\r\n\r\n`])).toMatch(/^HTTP\/1\.1 415 /);
+  expect(ingress.logs).toMatchObject([{ code: 'INGRESS_ENCODING_UNSUPPORTED' }]);
+});
+
+test('expectations are ignored, the request is answered like any other', async () => {
+  const ingress = await harness();
+  const request = `${HEAD}connection: close\r\nexpect: a miracle\r\ncontent-length: 2\r\n\r\n[]`;
+  expect(await sendRaw(ingress.port, [request])).toMatch(/^HTTP\/1\.1 200 /);
 });
 
 test('a body in many small pieces costs what it is long', async () => {

@@ -38,7 +38,8 @@ export interface ClientErrors {
 }
 
 const MAX_HEADER_BYTES = 16_384;
-const MAX_HEADERS = 100;
+/** Lines; a request with more is refused. */
+export const MAX_HEADERS = 100;
 /** How often overdue connections are looked for: the granularity of the time-outs. */
 const CHECK_MS = 1_000;
 const IDLE_GRACE_MS = 500;
@@ -74,7 +75,8 @@ export async function listen(
         guarded,
       )
     : createServer(options, guarded);
-  server.maxHeadersCount = MAX_HEADERS;
+  // More than is allowed, so that it can be seen that there are more.
+  server.maxHeadersCount = 2 * MAX_HEADERS;
   server.timeout = Math.max(settings.requestTimeoutMs, settings.publishTimeoutMs + STALLED_MS);
   server.on('connection', (socket: Socket) => guard.opened(socket));
   server.on('secureConnection', (socket: Socket) => guard.secured(socket));

@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { serverCertificate } from './testing/certificate.ts';
 import { fakeAdapter } from './testing/fake-adapter.ts';
@@ -30,6 +30,29 @@ test('serves HTTPS and takes over a renewed certificate without a restart; one t
 
   await install(files, await serverCertificate('02'));
   await expect.poll(() => post(ingress.port), { timeout: 10_000 }).toEqual({ status: 200, serial: '02' });
+});
+
+test('by TLS too, a request on its way gives way when all places are taken', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'ingress-tls-'));
+  const files = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
+  await install(files, await serverCertificate('01'));
+  const ingress = await startHarness({
+    adapters: [fakeAdapter('fake')],
+    sources: { shop: { esp: 'fake' } },
+    ingress: { tls: files, maxConnections: 1 },
+  });
+  onTestFinished(async () => {
+    await ingress.close();
+    await rm(dir, { recursive: true });
+  });
+  const slow = connect({ port: ingress.port, host: '127.0.0.1', rejectUnauthorized: false });
+  const gone = new Promise((resolve) => slow.once('close', resolve));
+  slow.write(`POST /webhooks/email-events/shop HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`);
+  slow.write('content-length: 100\r\n\r\n[1');
+  await expect.poll(() => ingress.context.budget.used).toBeGreaterThan(0);
+  expect(await post(ingress.port)).toEqual({ status: 200, serial: '01' });
+  await gone;
+  expect(ingress.logs).toMatchObject([{ code: 'INGRESS_CONNECTION_EVICTED', source: 'shop' }]);
 });
 
 async function install(files: { certFile: string; keyFile: string }, pair: { cert: string; key: string }) {

@@ -10,9 +10,9 @@ import type { EspRequest } from '@email-events/esps';
 import { type AddressList, clientAddress, isLoopback } from './addresses.ts';
 import { accept, answerFor, refuse } from './answers.ts';
 import { checkBodyHeaders, readBody } from './body.ts';
-import type { ByteBudget } from './byte-budget.ts';
+import type { ByteBudget, Holding } from './byte-budget.ts';
 import { answerKind, type LogCode, Refused } from './codes.ts';
-import type { ConnectionEnd } from './http-server.ts';
+import { type ConnectionEnd, MAX_HEADERS } from './http-server.ts';
 import type { IngressMetrics } from './ingress-metrics.ts';
 import { rawUrl } from './raw-url.ts';
 import { newRequestId } from './request-id.ts';
@@ -45,8 +45,8 @@ interface Exchange {
   readonly requestId: string;
   readonly startedAt: number;
   source: Source | undefined;
-  /** Taken from the budget. */
-  bytes: number;
+  /** Its part of the budget. */
+  holding: Holding | undefined;
 }
 
 /** What a request costs besides its body. */
@@ -75,7 +75,7 @@ export async function handleWebhook(
   } catch (error) {
     refuseExchange(context, exchange, error, name);
   } finally {
-    context.budget.give(exchange.bytes);
+    exchange.holding?.release();
   }
 }
 
@@ -96,12 +96,14 @@ function begin(request: IncomingMessage, response: ServerResponse): Exchange {
     requestId: newRequestId(),
     startedAt: performance.now(),
     source: undefined,
-    bytes: 0,
+    holding: undefined,
   };
 }
 
 /** All that can be judged before a body is read. Returns the sender's address. */
 function admit(context: WebhookContext, source: Source, request: IncomingMessage): string | undefined {
+  // Node hands over no more of them than that: what a proxy added at the end could be missing.
+  if (request.rawHeaders.length > 2 * MAX_HEADERS) throw new Refused('INGRESS_HEADERS_TOO_LARGE');
   const { methods, probes } = source.adapter.http;
   const { method = '' } = request;
   const carries = (methods as readonly string[]).includes(method);
@@ -133,11 +135,10 @@ async function receive(
   sender: string | undefined,
 ): Promise<void> {
   const { request } = exchange;
-  if (!context.budget.take(REQUEST_BYTES)) throw new Refused('INGRESS_OVERLOADED');
-  exchange.bytes = REQUEST_BYTES;
-  const body = await readBody(request, source.maxBodyBytes, context.budget, (bytes) => {
-    exchange.bytes += bytes;
-  });
+  const holding = context.budget.hold();
+  exchange.holding = holding;
+  if (!holding.take(REQUEST_BYTES)) throw new Refused('INGRESS_OVERLOADED');
+  const body = await readBody(request, source.maxBodyBytes, holding);
   const espRequest: EspRequest = {
     method: request.method ?? 'POST',
     url: request.url ?? '/',
