@@ -1,0 +1,137 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Component } from '@email-events/deploy/stack';
+import type { Instance } from './instance.ts';
+import { COMPONENTS, type Fault, type FaultyComponent, type FaultyService, type Target } from './schedule.ts';
+import type { World } from './world.ts';
+
+/** A fault that was done, with the moment from which its target is its old self again. */
+export interface Inflicted {
+  readonly fault: Fault;
+  /** On the clock of performance.now(). */
+  readonly harmedAt: number;
+  readonly wellAt: number;
+  /** False: its target was not in a state to be harmed in this way. */
+  readonly done: boolean;
+}
+
+/** How long a process may take to be there again before that counts as a failure. */
+const BACK_MS = 120_000;
+const POLL_MS = 20;
+
+/**
+ * Does faults and undoes them. Those of one target are done one after the other, whatever the schedule says, since a
+ * process that is starting cannot be frozen; different targets are harmed at the same time.
+ */
+export class Inflictor {
+  readonly #world: World;
+  readonly #queues = new Map<Target, Promise<unknown>>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** `onHarm` is called when it happens. Rejects if the target does not come back. */
+  inflict(fault: Fault, onHarm: () => void): Promise<Inflicted> {
+    const before = this.#queues.get(fault.target) ?? Promise.resolve();
+    const inflicted = before.then(() => this.#inflict(fault, onHarm));
+    this.#queues.set(
+      fault.target,
+      inflicted.catch(() => {}),
+    );
+    return inflicted;
+  }
+
+  async #inflict(fault: Fault, onHarm: () => void): Promise<Inflicted> {
+    let harmedAt = performance.now();
+    const harmed = () => {
+      harmedAt = performance.now();
+      onHarm();
+    };
+    const done = await this.#do(fault, harmed);
+    return { fault, harmedAt, wellAt: performance.now(), done };
+  }
+
+  #do(fault: Fault, harmed: () => void): Promise<boolean> {
+    const { kind, target } = fault;
+    if (kind === 'cut' || kind === 'slow') return this.#disturb(fault, harmed);
+    if (kind === 'join') return this.#join(fault, harmed);
+    return isComponent(target)
+      ? harmComponent(this.#world.stack.component(target), fault, harmed)
+      : harmService(this.#instanceOf(target, fault.instance), fault, harmed);
+  }
+
+  async #disturb({ kind, target, lastsMs, delayMs }: Fault, harmed: () => void): Promise<boolean> {
+    const proxy = this.#world.proxies[target as keyof World['proxies']];
+    harmed();
+    if (kind === 'cut') {
+      proxy.cut();
+      return true;
+    }
+    proxy.delay(delayMs);
+    await delay(lastsMs);
+    proxy.delay(0);
+    return true;
+  }
+
+  async #join({ target, lastsMs }: Fault, harmed: () => void): Promise<boolean> {
+    harmed();
+    const instance = await this.#world.join(target as FaultyService);
+    await delay(lastsMs);
+    await instance.stop();
+    return true;
+  }
+
+  #instanceOf(service: FaultyService, number: number): Instance {
+    const instances = this.#world.instancesOf(service);
+    const instance = instances[number % instances.length];
+    if (!instance) throw new Error(`there is no ${service}`);
+    return instance;
+  }
+}
+
+async function harmService(
+  instance: Instance,
+  { kind, lastsMs }: Fault,
+  harmed: () => void,
+): Promise<boolean> {
+  await until(`${instance.name} runs`, () => instance.isRunning);
+  harmed();
+  if (kind === 'pause') {
+    instance.signal('SIGSTOP');
+    await delay(lastsMs);
+    instance.signal('SIGCONT');
+    return true;
+  }
+  const pid = instance.end(kind === 'kill' ? 'SIGKILL' : 'SIGTERM');
+  await until(`${instance.name} runs again`, () => instance.isRunning && instance.pid !== pid);
+  return pid !== undefined;
+}
+
+async function harmComponent(
+  component: Component,
+  { kind, lastsMs }: Fault,
+  harmed: () => void,
+): Promise<boolean> {
+  harmed();
+  if (kind === 'pause') {
+    component.pause();
+    await delay(lastsMs);
+    component.resume();
+    return true;
+  }
+  await component.kill();
+  await delay(lastsMs);
+  await component.start();
+  return true;
+}
+
+const isComponent = (target: Target): target is FaultyComponent =>
+  (COMPONENTS as readonly Target[]).includes(target);
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + BACK_MS;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not within ${BACK_MS} ms: ${what}`);
+    await delay(POLL_MS);
+  }
+}

@@ -1,0 +1,181 @@
+import { decodeRawHeaders, type PipelineConfig, type ReadRecord, readTopic } from '@email-events/core';
+import { findAdapter, normalizeRequest } from '@email-events/esps';
+import {
+  Codec,
+  type DeadLetter,
+  type EmailEvent,
+  eventTopics,
+  eventTypeOf,
+  type NormalizedBatch,
+  recipientKey,
+  type SchemaKey,
+  type SeenBatch,
+  type Suppression,
+  topics,
+} from '@email-events/schemas';
+import type { EmittedEvent, EventTotals, SentEvent } from '../src/invariants.ts';
+
+/** What the topics hold in the end, as a consumer that reads committed records sees it. */
+export interface TopicsEvidence {
+  /** X-Request-Id of every request in email.raw. */
+  readonly requestIds: ReadonlySet<string>;
+  /** What those requests come to, read here once more. Includes what was received twice. */
+  readonly raw: { readonly events: number; readonly failures: number };
+  /** Distinct events in the order in which they were normalized, which is the order of each recipient. */
+  readonly normalized: readonly SentEvent[];
+  /** Including duplicates. */
+  readonly normalizedCount: number;
+  readonly emitted: readonly EmittedEvent[];
+  /** Of events, out of its changelog. */
+  readonly totals: EventTotals;
+  /** Newest state by recipient key: `reason` or `reason:scope`, sorted; without reasons it is left out. */
+  readonly suppressions: ReadonlyMap<string, string>;
+  /** Dead letters by stage. */
+  readonly deadLetters: { readonly [stage: string]: number };
+}
+
+export async function readTopicsEvidence(config: PipelineConfig): Promise<TopicsEvidence> {
+  const codec = new Codec({ url: config.registry.url });
+  const raw = await readRaw(config);
+  const normalized = await readNormalized(config, codec);
+  const [emitted, totals, suppressions, deadLetters] = [
+    await readEmitted(config, codec),
+    await readSeenTotals(config, codec),
+    await readSuppressions(config, codec),
+    await readDeadLetters(config, codec),
+  ];
+  return { ...raw, ...normalized, emitted, totals, suppressions, deadLetters };
+}
+
+async function readRaw(config: PipelineConfig): Promise<Pick<TopicsEvidence, 'requestIds' | 'raw'>> {
+  const requestIds = new Set<string>();
+  const raw = { events: 0, failures: 0 };
+  await readTopic(config.kafka, {
+    topics: [topics.raw],
+    from: 'beginning',
+    onRecord: ({ headers, value }) => {
+      const request = decodeRawHeaders(headers);
+      const adapter = request && findAdapter(request.esp);
+      if (!request || !adapter) throw new Error('a record of email.raw is none');
+      requestIds.add(request.requestId);
+      const { method, url, receivedAt, contentType } = request;
+      const all =
+        contentType === null ? request.headers : { ...request.headers, 'content-type': contentType };
+      const body = value ?? Buffer.alloc(0);
+      try {
+        const { results } = normalizeRequest(adapter, { method, url, headers: all, body, receivedAt });
+        for (const result of results) {
+          if ('events' in result) raw.events += result.events.length;
+          else raw.failures++;
+        }
+      } catch {
+        // The body as a whole cannot be read: one failure.
+        raw.failures++;
+      }
+    },
+  });
+  return { requestIds, raw };
+}
+
+async function readNormalized(
+  config: PipelineConfig,
+  codec: Codec,
+): Promise<Pick<TopicsEvidence, 'normalized' | 'normalizedCount'>> {
+  const seen = new Set<string>();
+  const normalized: SentEvent[] = [];
+  let normalizedCount = 0;
+  await readValues<NormalizedBatch>(config, codec, topics.normalized, 'normalized', (_record, { events }) => {
+    for (const { event_id: name, recipient } of events) {
+      normalizedCount++;
+      if (seen.has(name)) continue;
+      seen.add(name);
+      normalized.push({ name, recipient: recipientKey(recipient) });
+    }
+  });
+  return { normalized, normalizedCount };
+}
+
+async function readEmitted(config: PipelineConfig, codec: Codec): Promise<EmittedEvent[]> {
+  const emitted: EmittedEvent[] = [];
+  for (const topic of eventTopics) {
+    const type = eventTypeOf(topic);
+    if (!type) continue;
+    await readValues<EmailEvent>(config, codec, topic, type, ({ partition, offset }, event) => {
+      const recipient = recipientKey(event.recipient);
+      emitted.push({ name: event.event_id, recipient, topic, partition, offset });
+    });
+  }
+  return emitted;
+}
+
+/** Every record of the changelog says the totals of its partition so far; barriers say nothing. */
+async function readSeenTotals(config: PipelineConfig, codec: Codec): Promise<EventTotals> {
+  const newest = new Map<number, SeenBatch>();
+  await readValues<SeenBatch>(config, codec, topics.seen, 'seen', ({ partition }, batch) => {
+    if (batch.barrier === null) newest.set(partition, batch);
+  });
+  const sum = (of: (batch: SeenBatch) => number) =>
+    [...newest.values()].reduce((total, batch) => total + of(batch), 0);
+  return {
+    received: sum(({ received }) => received),
+    emitted: sum(({ emitted }) => emitted),
+    duplicates: sum(({ duplicates }) => duplicates),
+    deadLettered: sum(({ dead_lettered }) => dead_lettered),
+  };
+}
+
+async function readSuppressions(config: PipelineConfig, codec: Codec): Promise<Map<string, string>> {
+  const states = new Map<string, string>();
+  await readValues<Suppression>(config, codec, topics.suppressions, 'suppression', (_record, state) => {
+    const text = reasonsText(state.reasons);
+    if (text === '') states.delete(state.recipient);
+    else states.set(state.recipient, text);
+  });
+  return states;
+}
+
+async function readDeadLetters(config: PipelineConfig, codec: Codec): Promise<{ [stage: string]: number }> {
+  const keys = new Map<string, string>();
+  await readValues<DeadLetter>(config, codec, topics.deadLetters, 'deadLetter', ({ key }, { stage }) => {
+    keys.set(`${stage} ${key}`, stage);
+  });
+  const counts: { [stage: string]: number } = {};
+  for (const stage of keys.values()) counts[stage] = (counts[stage] ?? 0) + 1;
+  return counts;
+}
+
+/** One spelling of a recipient's reasons for all who tell them. */
+export function reasonsText(reasons: readonly { readonly reason: string; readonly scope: string }[]): string {
+  return reasons
+    .map(({ reason, scope }) => (scope === 'all' ? reason : `${reason}:${scope}`))
+    .sort()
+    .join(' ');
+}
+
+const CHUNK = 1_000;
+
+/** Decoded committed records of a topic, each partition in order. */
+async function readValues<T>(
+  config: PipelineConfig,
+  codec: Codec,
+  topic: string,
+  schema: SchemaKey,
+  onValue: (record: ReadRecord, value: T) => void,
+): Promise<void> {
+  const decoder = codec.decoder<T>(schema);
+  let records: ReadRecord[] = [];
+  const flush = async () => {
+    await decoder.load(records.flatMap(({ value }) => value ?? []));
+    for (const record of records) if (record.value) onValue(record, decoder.decode(record.value));
+    records = [];
+  };
+  await readTopic(config.kafka, {
+    topics: [topic],
+    from: 'beginning',
+    onRecord: async (record) => {
+      records.push(record);
+      if (records.length >= CHUNK) await flush();
+    },
+  });
+  await flush();
+}
