@@ -74,7 +74,11 @@ export function judge({ sent, topics, store, positions, surprises }: Evidence): 
       topics.suppressions.size,
       differences(topics.suppressions, store.crmSuppressions),
     ),
-    finding('committed offsets = end offsets, no partition stuck', positions.length, backlogIn(positions)),
+    // Without positions the broker was not even there.
+    finding('committed offsets = end offsets, no partition stuck', positions.length, [
+      ...(positions.length === 0 ? ['the groups could not be read'] : []),
+      ...backlogIn(positions),
+    ]),
     finding('no process ended that nobody harmed', 0, surprises),
   ];
 }
