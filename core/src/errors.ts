@@ -22,6 +22,9 @@ export const ERROR_CODES = {
   KAFKA_BACKLOG_FULL: 'Too many bytes wait for the broker; nothing more is taken.',
   KAFKA_PUBLISH_FAILED: 'The broker did not acknowledge in time.',
   STATE_RESTORE_FAILED: 'The changelog could not be read to its end.',
+  STATE_RESTORING: 'A partition was assigned; its state is being brought up to date from the changelog.',
+  STATE_DISK_FULL:
+    'The disk under the state store takes no more: full, over its quota, or failing. Its partitions wait.',
   STATE_UNUSABLE: 'The local store is corrupt or foreign; it is rebuilt from the changelog.',
   NORMALIZE_HEADERS_UNREADABLE: 'A record of email.raw lacks the headers of a request.',
   NORMALIZE_ESP_UNKNOWN: 'A record of email.raw names an ESP that has no adapter in this version.',
@@ -58,6 +61,7 @@ export const ERROR_CODES = {
   INSPECT_ESP_UNKNOWN: 'There is no adapter of that name.',
   INSPECT_CREDENTIALS_UNUSABLE:
     'The secrets or options cannot verify anything; the message names the option.',
+  DLQ_NOT_FOUND: 'There is no dead letter of that id (any more).',
   CLI_UNAVAILABLE: 'Something that the command needs does not answer.',
   SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { clickhouseCommand } from './commands/clickhouse.ts';
 import { configCommand } from './commands/config.ts';
+import { dlqCommand } from './commands/dlq.ts';
 import { downCommand } from './commands/down.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { schemasCommand } from './commands/schemas.ts';
@@ -42,6 +43,7 @@ export function createProgram(): Command {
     inspectCommand(),
     simulateCommand(),
     tailCommand(),
+    dlqCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));
   return program;

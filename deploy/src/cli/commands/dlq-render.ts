@@ -1,0 +1,115 @@
+import pc from 'picocolors';
+import type { LetterStatus, LetterSummary } from '../../dead-letters/ledger.ts';
+import type { Shown, Story } from '../../dead-letters/story.ts';
+import { formatCount, renderTable } from '../output.ts';
+import type { LetterGroup } from './dlq-action.ts';
+
+const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString());
+
+/** A letter as --json shows it: times are ISO 8601. */
+export function jsonOf({ at: _, record: __, ...letter }: LetterSummary) {
+  const { firstAt, lastAt, statusAt } = letter;
+  return { ...letter, firstAt: iso(firstAt), lastAt: iso(lastAt), statusAt: iso(statusAt) };
+}
+
+const COLOURS: { readonly [S in LetterStatus]: (text: string) => string } = {
+  open: pc.yellow,
+  replayed: pc.green,
+  discarded: pc.dim,
+};
+
+export function renderLetters(letters: readonly LetterSummary[]): Promise<string> | string {
+  if (letters.length === 0) return pc.green('no dead letters');
+  return renderTable(
+    ['last failure', 'id', 'stage', 'code', 'esp', 'source', 'tries', 'status'],
+    letters.map(({ id, stage, code, esp, source, attempts, lastAt, status }) => [
+      (iso(lastAt) ?? '').slice(0, 19),
+      id,
+      stage,
+      code,
+      esp ?? '',
+      source ?? '',
+      attempts,
+      COLOURS[status](status),
+    ]),
+  );
+}
+
+export function renderGroups(groups: readonly LetterGroup[]): Promise<string> | string {
+  if (groups.length === 0) return pc.green('no dead letters');
+  return renderTable(
+    ['letters', 'stage', 'code', 'esp', 'status', 'first failure', 'last failure'],
+    groups.map(({ letters, stage, code, esp, status, firstAt, lastAt }) => [
+      letters,
+      stage,
+      code,
+      esp ?? '',
+      COLOURS[status](status),
+      firstAt.slice(0, 19),
+      lastAt.slice(0, 19),
+    ]),
+  );
+}
+
+export interface ChangeReport {
+  readonly dryRun: boolean;
+  readonly status: LetterStatus;
+  readonly records: number;
+  readonly letters: number;
+  readonly groups: readonly LetterGroup[];
+  readonly problems: readonly { readonly id: string; readonly stage: string; readonly problem: string }[];
+}
+
+const MAX_PROBLEMS = 20;
+
+export async function renderPlan({ dryRun, status, records, letters, groups, problems }: ChangeReport) {
+  const lines: string[] = [];
+  if (groups.length > 0) lines.push(await renderGroups(groups), '');
+  for (const { id, stage, problem } of problems.slice(0, MAX_PROBLEMS))
+    lines.push(`${pc.red('left alone')} ${stage} ${id}: ${problem}`);
+  if (problems.length > MAX_PROBLEMS) lines.push(`… and ${formatCount(problems.length - MAX_PROBLEMS)} more`);
+  const counted = `${formatCount(letters)} letter(s) of ${formatCount(records)} record(s)`;
+  lines.push(
+    dryRun ? `${counted} would be ${status}; nothing was changed` : pc.green(`${counted} ${status}`),
+  );
+  return lines.join('\n');
+}
+
+export async function renderStory(stories: readonly Story[]): Promise<string> {
+  return stories.map(renderOne).join(`\n\n${pc.dim('─'.repeat(60))}\n\n`);
+}
+
+function renderOne({ letter, recordedAt, item, key, value, headers, history }: Story): string {
+  const facts: [string, string | number | null][] = [
+    ['stage', letter.stage],
+    ['code', letter.code],
+    ['message', letter.message],
+    ['status', `${letter.status}${letter.note === null ? '' : `: ${letter.note}`}`],
+    ['attempts', `${letter.attempts}, replayed ${letter.replays} time(s)`],
+    ['first failure', iso(letter.firstAt)],
+    ['last failure', iso(letter.lastAt)],
+    ['recorded', iso(recordedAt)],
+    ['esp', letter.esp],
+    ['source', letter.source],
+    ['request id', letter.requestId],
+  ];
+  const lines = [pc.bold(letter.id)];
+  for (const [name, text] of facts) if (text !== null) lines.push(`${pc.dim(name.padEnd(14))} ${text}`);
+  if (history.length > 1) {
+    lines.push('', pc.dim('history'));
+    for (const { status, code, attempts, lastAt, statusAt, note } of history)
+      lines.push(
+        `  ${iso(statusAt ?? lastAt)} ${status} ${code}, attempt ${attempts}${note ? `: ${note}` : ''}`,
+      );
+  }
+  for (const [name, bytes] of Object.entries(headers)) lines.push(...block(`header ${name}`, bytes));
+  lines.push(...block('key', key), ...block('item', item), ...block('value', value));
+  return lines.join('\n');
+}
+
+function block(name: string, shown: Shown | null): string[] {
+  if (shown === null) return ['', pc.dim(`${name}: none`)];
+  const { bytes, encoding, content } = shown;
+  const text = typeof content === 'string' ? content : JSON.stringify(content, null, 2);
+  return ['', pc.dim(`${name} (${formatCount(bytes)} bytes, ${encoding})`), text];
+}

@@ -1,0 +1,212 @@
+import {
+  deadLetterKey,
+  deadLetterOf,
+  type InputRecord,
+  type Registry,
+  readTopic,
+  TransactionalWriter,
+} from '@email-events/core';
+import { type DeadLetter, type NormalizedBatch, topics } from '@email-events/schemas';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { waitFor } from '../stack/stack.ts';
+import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
+
+const cleanUps: (() => Promise<void>)[] = [];
+let world: World;
+let eventsMetrics: Registry;
+beforeAll(async () => {
+  world = await startWorld({ onTestFinished: (clean) => void cleanUps.push(clean) });
+}, 120_000);
+afterAll(async () => {
+  for (const clean of cleanUps.toReversed()) await clean();
+});
+
+interface Row {
+  readonly id: string;
+  readonly stage: string;
+  readonly code: string;
+  readonly attempts: number;
+  readonly replays: number;
+  readonly status: string;
+  readonly note: string | null;
+}
+
+const lettersInClickHouse = () =>
+  world.clickhouse.query<Row>(
+    `SELECT concat(origin_topic, '/', toString(origin_partition), '/', toString(origin_offset),
+            if(item_index IS NULL, '', concat('/', toString(item_index)))) AS id,
+       stage, code, attempts, replays, status, note
+     FROM dead_letters FINAL ORDER BY id`,
+  );
+
+async function emailsInClickHouse(): Promise<string[]> {
+  const rows = await world.clickhouse.query<{ recipient: string }>('SELECT recipient FROM email_events');
+  return rows.map(({ recipient }) => recipient).sort();
+}
+
+async function eventTotals(): Promise<{ [result: string]: number }> {
+  const totals: { [result: string]: number } = {};
+  const text = (await eventsMetrics.metrics()).matchAll(
+    /^email_events_events_total{.*result="(\w+)".*} (\d+)$/gm,
+  );
+  for (const [, result = '', count] of text) totals[result] = (totals[result] ?? 0) + Number(count);
+  return totals;
+}
+
+const good = (name: string) => sendgridItem('open', { email: `${name}@example.com` });
+const BAD = { event: 'open', note: 'neither recipient nor time' };
+const GARBAGE = Buffer.from([0xff, 0x00, 0xfe]);
+
+describe('dead letters, from failure to the operator and back', () => {
+  let ids: { bad: string[]; garbage: string; poison: string; event: string };
+
+  test('what cannot be processed is listed by its place, and holds up nothing', async () => {
+    const encoder = await world.codec.encoder<NormalizedBatch>(topics.normalized, 'normalized');
+    const [request, garbage] = await world.produce(topics.raw, [
+      rawMessage([good('one'), BAD, good('two'), BAD]),
+      rawMessage(GARBAGE),
+    ]);
+    const [poison] = await world.produce(topics.normalized, [{ value: Buffer.from('poison') }]);
+    const [normalize, events, sink] = SERVICES;
+    await world.start(normalize);
+    eventsMetrics = await world.start(events);
+    await world.start(sink);
+    await waitFor('the good items', async () => (await emailsInClickHouse()).length === 2, 60_000);
+    const event = await anEvent();
+    const batch = encoder.encode({ events: [{ ...event, event_id: 'no id', item_index: 0 }] });
+    const [refused] = await world.produce(topics.normalized, [{ value: batch }]);
+    ids = {
+      bad: [1, 3].map((item) => `email.raw/0/${request}/${item}`),
+      garbage: `email.raw/0/${garbage}`,
+      poison: `email.internal.normalized/0/${poison}`,
+      event: `email.internal.normalized/0/${refused}/0`,
+    };
+    await waitFor('the dead letters', async () => (await lettersInClickHouse()).length === 5);
+    const { code, out } = await world.command('dlq', 'list');
+    expect([code, out.total]).toEqual([0, 5]);
+    expect(out.letters.map(({ id }: Row) => id).sort()).toEqual(
+      [...ids.bad, ids.garbage, ids.poison, ids.event].sort(),
+    );
+    const groups = (await world.command('dlq', 'list', '--group', '--stage', 'normalize')).out;
+    expect(groups).toMatchObject([
+      { stage: 'normalize', esp: 'sendgrid', status: 'open', letters: 2 },
+      { stage: 'normalize', code: 'NORMALIZE_BODY_UNREADABLE', letters: 1 },
+    ]);
+  }, 90_000);
+
+  test('show hides nothing, also of an item whose bytes another letter carries', async () => {
+    const { out } = await world.command('dlq', 'show', ids.bad[1] ?? '');
+    expect(out).toHaveLength(1);
+    expect(out[0].letter).toMatchObject({ id: ids.bad[1], status: 'open', attempts: 1, source: 'main' });
+    expect(JSON.parse(out[0].item.content)).toEqual(BAD);
+    expect(JSON.parse(out[0].value.content)).toHaveLength(4);
+    expect(JSON.parse(out[0].headers.request.content)).toMatchObject({ esp: 'sendgrid' });
+    const garbage = (await world.command('dlq', 'show', ids.garbage)).out;
+    expect(garbage[0].value).toEqual({ bytes: 3, encoding: 'base64', content: GARBAGE.toString('base64') });
+    const missing = await world.command('dlq', 'show', 'email.raw/0/999999');
+    expect([missing.code, missing.err]).toEqual([1, expect.stringContaining('DLQ_NOT_FOUND')]);
+  });
+
+  test('a dry run says what it would do and does nothing; without a choice nothing is done either', async () => {
+    expect((await world.command('dlq', 'replay')).code).toBe(2);
+    const { code, out } = await world.command('dlq', 'replay', '--all', '--dry-run');
+    expect([code, out.letters, out.records, out.problems]).toEqual([0, 5, 4, []]);
+    expect((await world.command('dlq', 'list')).out.total).toBe(5);
+  });
+
+  test('replayed twice and failing twice: the same letters, counted; good items are not counted again', async () => {
+    const before = await eventTotals();
+    for (const attempts of [2, 3]) {
+      const { code, out } = await world.command('dlq', 'replay', '--all');
+      expect([code, out.letters, out.records]).toEqual([0, 5, 4]);
+      await waitFor(`all failed ${attempts} times`, async () =>
+        (await lettersInClickHouse()).every((row) => row.attempts === attempts && row.status === 'open'),
+      );
+    }
+    const rows = await lettersInClickHouse();
+    expect(rows.map(({ id }) => id)).toEqual([...ids.bad, ids.garbage, ids.poison, ids.event].sort());
+    expect(rows.map(({ replays }) => replays)).toEqual([2, 2, 2, 2, 2]);
+    // The letters of `events` came again, and nothing else did.
+    const after = await eventTotals();
+    expect(after).toEqual({
+      ...before,
+      received: (before.received ?? 0) + 4,
+      dead_letter: (before.dead_letter ?? 0) + 4,
+    });
+    const { out } = await world.command('dlq', 'show', ids.bad[0] ?? '');
+    expect(out[0].history.map(({ status }: Row) => status)).toEqual([
+      ...['open', 'replayed', 'open', 'replayed', 'open'],
+    ]);
+  });
+
+  test('what was mended comes out once, for the item that failed only, and is no longer open', async () => {
+    // As a version would have left it that could not read the second item.
+    const { value, headers = {} } = rawMessage([good('before'), good('mended')]);
+    const place = { topic: topics.raw, partition: 1, offset: 4_711, key: null, timestamp: Date.now() };
+    const record: InputRecord = { ...place, value, headers };
+    const failure = { stage: 'normalize', code: 'NORMALIZE_ITEM_INVALID', message: 'not known', firstAt: 1 };
+    const letter = deadLetterOf(record, { ...failure, esp: 'sendgrid', item: { index: 1, bytes: null } });
+    const encoder = await world.codec.encoder<DeadLetter>(topics.deadLetters, 'deadLetter');
+    await world.produce(topics.deadLetters, [{ key: deadLetterKey(letter), value: encoder.encode(letter) }]);
+    const id = 'email.raw/1/4711/1';
+    expect((await world.command('dlq', 'replay', id)).out.letters).toBe(1);
+    await waitFor('the event', async () => (await emailsInClickHouse()).includes('mended@example.com'));
+    await waitFor('the mark', async () =>
+      (await lettersInClickHouse()).some((row) => row.id === id && row.status === 'replayed'),
+    );
+    expect(await emailsInClickHouse()).toEqual(['mended', 'one', 'two'].map((name) => `${name}@example.com`));
+    const again = await world.command('dlq', 'replay', id);
+    expect([again.code, again.out.letters, again.out.problems.length]).toEqual([1, 0, 1]);
+    // Its row leads to bytes that are there.
+    const [row] = await world.clickhouse.query<{ p: number; o: string; i: number }>(
+      `SELECT raw_partition AS p, raw_offset AS o, item_index AS i FROM email_events WHERE recipient = 'mended@example.com'`,
+    );
+    expect(row).toMatchObject({ p: 1, i: 1 });
+    expect(Number(row?.o)).toBeLessThan(4_711);
+  });
+
+  test('discarded letters keep their reason and are not replayed with the others', async () => {
+    const { code, out } = await world.command('dlq', 'discard', ids.garbage, '--reason', 'a port scan');
+    expect([code, out.letters]).toEqual([0, 1]);
+    await waitFor('the mark', async () =>
+      (await lettersInClickHouse()).some(({ id, note }) => id === ids.garbage && note === 'a port scan'),
+    );
+    const { out: rest } = await world.command('dlq', 'replay', '--topic', 'email.raw', '--dry-run');
+    expect([rest.letters, rest.records]).toEqual([2, 1]);
+    expect((await world.command('dlq', 'list', '--status', 'discarded')).out.total).toBe(1);
+  });
+
+  test('a run that was overtaken by another writes nothing more', async () => {
+    const first = await TransactionalWriter.open(world.config.kafka, 'dlq');
+    const second = await TransactionalWriter.open(world.config.kafka, 'dlq');
+    const output = (key: string) => [{ topic: topics.deadLetters, partition: 0, key, value: null }];
+    await expect(first.write(output('late'))).rejects.toMatchObject({ code: 'KAFKA_FENCED' });
+    await second.write(output('in time'));
+    await Promise.all([first.close(), second.close()]);
+    const { out } = await world.command('dlq', 'list', '--status', 'all');
+    expect(out.total).toBe(6);
+  });
+});
+
+async function anEvent() {
+  const { events } = await firstBatch();
+  const [event] = events;
+  if (!event) throw new Error('no event was normalized');
+  return event;
+}
+
+async function firstBatch(): Promise<NormalizedBatch> {
+  const decoder = world.codec.decoder<NormalizedBatch>('normalized');
+  let batch: NormalizedBatch | undefined;
+  await readTopic(world.config.kafka, {
+    topics: [topics.normalized],
+    from: 'beginning',
+    onRecord: async ({ value, headers }) => {
+      if (value === null || value.toString() === 'poison' || headers.replay) return;
+      await decoder.load([value]);
+      batch ??= decoder.decode(value);
+    },
+  });
+  if (!batch) throw new Error('no batch was normalized');
+  return batch;
+}

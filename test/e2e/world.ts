@@ -1,0 +1,135 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  applyTopics,
+  createKafka,
+  createLogger,
+  encodeRawHeaders,
+  type PipelineConfig,
+  parseConfig,
+  type RawRequest,
+  Registry,
+  type RunningService,
+  type StartService,
+  silentLog,
+} from '@email-events/core';
+import { runBin } from '@email-events/deploy/cli/testing';
+import { startEvents, startNormalize } from '@email-events/processors';
+import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
+import { type ClickHouse, connect, migrate, startClickHouseSink } from '@email-events/sink-clickhouse';
+import { startOwnStack, type TestScope } from '../stack/stack.ts';
+
+export interface Message {
+  readonly key?: string | null;
+  readonly value: Buffer | null;
+  readonly headers?: { readonly [name: string]: Buffer };
+  readonly partition?: number;
+  readonly timestamp?: number;
+}
+
+/** The services behind the ingress, on components of their own, in this process; commands are real. */
+export interface World {
+  readonly config: PipelineConfig;
+  readonly codec: Codec;
+  readonly clickhouse: ClickHouse;
+  start(service: StartService): Promise<Registry>;
+  /** Offset of each message, which go to partition 0 unless they say otherwise. */
+  produce(topic: string, messages: readonly Message[]): Promise<number[]>;
+  /** A command with --json: its exit code and what it printed. */
+  // biome-ignore lint/suspicious/noExplicitAny: every command prints something else; the test says what it expects.
+  command(...args: readonly string[]): Promise<{ code: number | null; out: any; err: string }>;
+}
+
+export const SERVICES = [startNormalize, startEvents, startClickHouseSink] as const;
+
+export async function startWorld(scope: TestScope): Promise<World> {
+  const stack = await startOwnStack(scope);
+  const folder = await mkdtemp(join(tmpdir(), 'email-events-world-'));
+  const { kafka, registry, clickhouse: address } = stack;
+  const raw = {
+    kafka,
+    registry,
+    topics: { partitions: 2, rawPartitions: 2 },
+    normalize: { adminPort: 0 },
+    events: { adminPort: 0, stateDir: join(folder, 'state') },
+    sinks: { clickhouse: { ...address, adminPort: 0, flushMs: 50 } },
+  };
+  const file = join(folder, 'pipeline.yaml');
+  await writeFile(file, JSON.stringify(raw));
+  const config = parseConfig(raw);
+  await Promise.all([
+    applyTopics(config.kafka, topicCatalogue(config.topics)),
+    registerSchemas({ url: registry.url }),
+    migrate(config.sinks.clickhouse),
+  ]);
+  const clickhouse = connect(config.sinks.clickhouse);
+  const producer = createKafka(config.kafka, 'test', silentLog).producer({ idempotent: true });
+  await producer.connect();
+  const running: RunningService[] = [];
+  scope.onTestFinished(async () => {
+    await Promise.all(running.map((service) => service.stop()));
+    await Promise.all([producer.disconnect(), clickhouse.close()]);
+    await rm(folder, { recursive: true, force: true });
+  });
+  return {
+    config,
+    codec: new Codec({ url: registry.url }),
+    clickhouse,
+    async start(service) {
+      const metrics = new Registry();
+      running.push(await service({ config, log: createLogger('test', 'silent'), metrics }));
+      return metrics;
+    },
+    async produce(topic, messages) {
+      const offsets: number[] = [];
+      for (const { key = null, value, headers = {}, partition = 0, timestamp } of messages) {
+        const time = timestamp === undefined ? {} : { timestamp: String(timestamp) };
+        const message = { key, value, partition, headers: { ...headers }, ...time };
+        const [sent] = await producer.send({ topic, messages: [message] });
+        offsets.push(Number(sent?.baseOffset));
+      }
+      return offsets;
+    },
+    async command(...args) {
+      const { code, out, err } = await runBin([...args, '--json', '--config', file]);
+      return { code, out: out === '' ? undefined : JSON.parse(out), err };
+    },
+  };
+}
+
+let requests = 0;
+
+/** A request as the ingress leaves it in email.raw. */
+export function rawMessage(body: unknown, request: Partial<RawRequest> = {}): Message {
+  requests++;
+  const value = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
+  const headers = encodeRawHeaders({
+    requestId: `0199b7a0-1111-7222-8333-${String(requests).padStart(12, '0')}`,
+    source: 'main',
+    esp: 'sendgrid',
+    receivedAt: Date.now(),
+    method: 'POST',
+    url: '/webhooks/email-events/main',
+    contentType: 'application/json',
+    remoteAddress: null,
+    headers: {},
+    ...request,
+  });
+  return { value, headers };
+}
+
+let items = 0;
+
+/** An item as SendGrid sends it, with an id of its own. */
+export function sendgridItem(event: string, more: { readonly [name: string]: unknown } = {}) {
+  items++;
+  return {
+    email: `user${items}@example.com`,
+    timestamp: Math.floor(Date.now() / 1_000) - 600 + items,
+    event,
+    sg_event_id: `d29ybGQtZXZlbnQt${items}`,
+    sg_message_id: `message${items}.filter0001.16648.5515E0B88.0`,
+    ...more,
+  };
+}
