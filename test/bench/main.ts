@@ -5,6 +5,7 @@ const BENCHMARKS: { readonly [name: string]: string } = {
   clickhouse: './clickhouse.ts',
   'end-to-end': './end-to-end.ts',
   adapters: './adapters.ts',
+  restore: './restore.ts',
 };
 
 const [name = '', ...args] = process.argv.slice(2);

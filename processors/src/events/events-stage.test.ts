@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeReplay, type LastOffset, Registry } from '@email-events/core';
+import { encodeReplay, type LastOffset, Registry, silentLog } from '@email-events/core';
 import { MemoryKafka } from '@email-events/core/testing';
 import { type DeadLetter, type EmailEvent, type NormalizedBatch, SchemaError } from '@email-events/schemas';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -42,7 +42,8 @@ beforeEach(() => {
     changelogs: changelogCodec(),
     stateCodec: stateCodec(),
     clock: () => now,
-    ...measureEvents(metrics),
+    restoreInTurn: (work) => work(),
+    ...measureEvents(metrics, silentLog),
   };
 });
 

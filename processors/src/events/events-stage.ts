@@ -23,14 +23,15 @@ import {
   topics,
 } from '@email-events/schemas';
 import type { DeadLetterCounter } from '../dead-letters.ts';
-import {
+import type {
   PartitionStore,
-  type StateCodec,
-  type StoreIdentity,
-  type StoreSize,
-  type Totals,
+  StateCodec,
+  StoreIdentity,
+  StoreSize,
+  Totals,
 } from '../state/partition-store.ts';
-import { type ChangelogCodec, restore } from '../state/restore.ts';
+import { type ChangelogCodec, type RestoreProgress, restore } from '../state/restore.ts';
+import { closeStore, openStore } from '../state/seal.ts';
 import { discardStore } from '../state/store-file.ts';
 import { Batch, type BatchFailure } from './batch.ts';
 import type { SoftBounceRule } from './suppress.ts';
@@ -52,7 +53,16 @@ export interface EventsContext {
   readonly deadLetters: DeadLetterCounter;
   /** The stages that are open now, for whoever measures them. */
   readonly openStages: Set<MeasuredStage>;
-  readonly onRestored: (restored: { partition: number; records: number; seconds: number }) => void;
+  readonly restores: RestoreListener;
+  /** A restore takes memory, and a process has one thread for all of them: few at a time. */
+  readonly restoreInTurn: (work: () => Promise<void>) => Promise<void>;
+}
+
+/** Is told about restores while they run. */
+export interface RestoreListener {
+  progress(partition: number, progress: RestoreProgress): void;
+  /** It is over, well (so many seconds after it began) or not. */
+  ended(partition: number, seconds?: number): void;
 }
 
 /** What is told about a partition while this instance has it. */
@@ -60,6 +70,8 @@ export interface MeasuredStage {
   readonly partition: number;
   readonly totals: Totals;
   readonly size: StoreSize;
+  /** Forgets what has expired, also where nothing comes. */
+  expire(): void;
 }
 
 /** One partition of `events`: drop duplicates → update suppression → route, in memory; then all of it in one transaction. */
@@ -75,10 +87,15 @@ export class EventsStage implements Stage, MeasuredStage {
   async open(owned: OwnedPartition): Promise<void> {
     this.partition = owned.partition;
     const started = performance.now();
-    const records = await this.openTrusted(owned);
-    const seconds = (performance.now() - started) / 1_000;
-    this.context.onRestored({ partition: owned.partition, records, seconds });
-    this.context.openStages.add(this);
+    const { restores, openStages } = this.context;
+    try {
+      await this.openTrusted(owned);
+    } catch (error) {
+      restores.ended(owned.partition);
+      throw error;
+    }
+    restores.ended(owned.partition, (performance.now() - started) / 1_000);
+    openStages.add(this);
   }
 
   get totals(): Totals {
@@ -87,6 +104,10 @@ export class EventsStage implements Stage, MeasuredStage {
 
   get size(): StoreSize {
     return this.opened.size;
+  }
+
+  expire(): void {
+    this.opened.expire(this.context.clock());
   }
 
   async process(records: readonly InputRecord[]): Promise<Step> {
@@ -113,8 +134,7 @@ export class EventsStage implements Stage, MeasuredStage {
     const { store } = this;
     this.context.openStages.delete(this);
     this.store = undefined;
-    await store?.close();
-    if (store?.isDamaged) discardStore(this.path);
+    if (store) await closeStore(store, this.path);
   }
 
   private get opened(): PartitionStore {
@@ -126,23 +146,29 @@ export class EventsStage implements Stage, MeasuredStage {
     return `${this.context.stateDir}/${this.partition}`;
   }
 
-  /** A store that is of no use is made anew, from the changelog. Returns how many records were read from that. */
-  private async openTrusted(owned: OwnedPartition): Promise<number> {
+  /** A store that is of no use is made anew, from the changelog. */
+  private async openTrusted(owned: OwnedPartition): Promise<void> {
     try {
-      return await this.openStore(owned);
+      await this.openRestored(owned);
     } catch (error) {
       if (!(error instanceof PipelineError) || error.code !== 'STATE_UNUSABLE') throw error;
       await this.close();
       discardStore(this.path);
-      return this.openStore(owned);
+      await this.openRestored(owned);
     }
   }
 
-  private openStore(owned: OwnedPartition): Promise<number> {
-    const { identity, windowMs, stateCodec, changelogs, clock } = this.context;
+  private async openRestored(owned: OwnedPartition): Promise<void> {
+    const { identity, windowMs, stateCodec, changelogs, clock, restores, restoreInTurn } = this.context;
     const { partition } = owned;
-    this.store = new PartitionStore(this.path, { ...identity, partition }, windowMs, stateCodec);
-    return restore(this.store, owned, changelogs, clock());
+    this.store = await openStore(this.path, { ...identity, partition }, windowMs, stateCodec);
+    const now = clock();
+    this.store.expire(now);
+    await restore(this.store, owned, changelogs, {
+      now,
+      onProgress: (progress) => restores.progress(partition, progress),
+      inTurn: restoreInTurn,
+    });
   }
 
   private changelog(batch: Batch, store: PartitionStore, now: number): OutputRecord[] {

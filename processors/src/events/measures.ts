@@ -1,6 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from '@email-events/core';
+import { Counter, Gauge, Histogram, type Logger, type Registry } from '@email-events/core';
 import { deadLetterCounter } from '../dead-letters.ts';
-import type { EventsContext, MeasuredStage } from './events-stage.ts';
+import type { EventsContext, MeasuredStage, RestoreListener } from './events-stage.ts';
 
 /**
  * What `events` tells about the partitions it has. Read off the stages when somebody asks, so that a partition is
@@ -8,7 +8,8 @@ import type { EventsContext, MeasuredStage } from './events-stage.ts';
  */
 export function measureEvents(
   metrics: Registry,
-): Pick<EventsContext, 'openStages' | 'onRestored' | 'deadLetters'> {
+  log: Logger,
+): Pick<EventsContext, 'openStages' | 'restores' | 'deadLetters'> {
   const openStages = new Set<MeasuredStage>();
   gaugeOf(metrics, openStages, {
     name: 'email_events_events_total',
@@ -36,10 +37,13 @@ export function measureEvents(
     labels: [],
     read: ({ size: { bytes } }) => [[{}, bytes]],
   });
-  return { openStages, onRestored: restoreMeasures(metrics), deadLetters: deadLetterCounter(metrics) };
+  return { openStages, restores: restoreMeasures(metrics, log), deadLetters: deadLetterCounter(metrics) };
 }
 
-function restoreMeasures(metrics: Registry): EventsContext['onRestored'] {
+/** A restore that takes longer than this says how far it is, and so on from then. */
+const TELL_MS = 10_000;
+
+function restoreMeasures(metrics: Registry, log: Logger): RestoreListener {
   const seconds = new Histogram({
     name: 'email_events_restore_seconds',
     help: 'Time to open the store of a partition and to read its changelogs to their end.',
@@ -51,9 +55,28 @@ function restoreMeasures(metrics: Registry): EventsContext['onRestored'] {
     help: 'Changelog records read to restore stores.',
     registers: [metrics],
   });
-  return (restored) => {
-    seconds.observe(restored.seconds);
-    records.inc(restored.records);
+  const remaining = new Gauge({
+    name: 'email_events_restore_remaining_offsets',
+    help: 'Changelog offsets that a restore under way has still to read; absent when none is.',
+    labelNames: ['partition'],
+    registers: [metrics],
+  });
+  const running = new Map<number, { records: number; toldAt: number }>();
+  return {
+    progress: (partition, progress) => {
+      const before = running.get(partition) ?? { records: 0, toldAt: performance.now() };
+      records.inc(Math.max(0, progress.records - before.records));
+      remaining.set({ partition }, progress.remaining);
+      const tell = performance.now() - before.toldAt > TELL_MS;
+      if (tell) log.info({ partition, ...progress }, 'state is being restored');
+      const toldAt = tell ? performance.now() : before.toldAt;
+      running.set(partition, { records: progress.records, toldAt });
+    },
+    ended: (partition, tookSeconds) => {
+      running.delete(partition);
+      remaining.remove({ partition });
+      if (tookSeconds !== undefined) seconds.observe(tookSeconds);
+    },
   };
 }
 

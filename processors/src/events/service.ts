@@ -6,6 +6,7 @@ import {
   type ServiceContext,
   startAdminServer,
   startTransactionalLoop,
+  statefulReadinessOf,
   whenThere,
 } from '@email-events/core';
 import {
@@ -22,10 +23,14 @@ import {
 import { registryOf } from '../registry.ts';
 import type { StateCodec } from '../state/partition-store.ts';
 import type { ChangelogCodec } from '../state/restore.ts';
+import { turns } from '../state/turns.ts';
 import { type EventsContext, EventsStage } from './events-stage.ts';
 import { measureEvents } from './measures.ts';
 
 const DAY_MS = 86_400_000;
+const RESTORES_AT_A_TIME = 2;
+/** How often partitions forget what has expired although nothing comes for them. */
+const EXPIRE_MS = 60_000;
 
 const TOPICS = [
   topics.normalized,
@@ -50,11 +55,12 @@ export async function startEvents(service: ServiceContext): Promise<RunningServi
     log,
     metrics,
   });
+  const expiry = setInterval(() => expireIdle(context), EXPIRE_MS).unref();
   const admin = await startAdminServer({
     host: config.adminHost,
     port: config.events.adminPort,
     metrics,
-    readiness: { kafka: () => loop.readiness() },
+    readiness: statefulReadinessOf(loop),
   });
   return {
     ports: { admin: admin.port },
@@ -63,12 +69,22 @@ export async function startEvents(service: ServiceContext): Promise<RunningServi
       runStopSteps(
         [
           { name: 'readiness', deadlineMs: 100, run: () => admin.drain() },
+          { name: 'expiry', deadlineMs: 100, run: () => clearInterval(expiry) },
           { name: 'consumer', deadlineMs: 20_000, run: () => loop.stop() },
           { name: 'admin', deadlineMs: 1_000, run: () => admin.close() },
         ],
         log,
       ),
   };
+}
+
+/** What goes wrong here goes wrong again with the next batch, where it is dealt with. */
+function expireIdle({ openStages }: EventsContext): void {
+  for (const stage of openStages) {
+    try {
+      stage.expire();
+    } catch {}
+  }
 }
 
 /** Everything a stage needs that has to be asked of others. */
@@ -96,7 +112,8 @@ async function prepare({ config, log, metrics }: ServiceContext, groupId: string
     changelogs: await changelogCodec(codec),
     stateCodec: recipientStateCodec(),
     clock: Date.now,
-    ...measureEvents(metrics),
+    restoreInTurn: turns(RESTORES_AT_A_TIME),
+    ...measureEvents(metrics, log),
   };
 }
 

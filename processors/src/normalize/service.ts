@@ -1,6 +1,7 @@
 import {
   Counter,
   type RunningService,
+  readinessOf,
   requireTopics,
   runStopSteps,
   type ServiceContext,
@@ -54,7 +55,7 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
     host: config.adminHost,
     port: config.normalize.adminPort,
     metrics,
-    readiness: { kafka: () => loop.readiness() },
+    readiness: readinessOf(loop),
   });
   return {
     ports: { admin: admin.port },

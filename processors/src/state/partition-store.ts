@@ -1,8 +1,16 @@
 import { hash } from 'node:crypto';
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { RecipientState } from '@email-events/schemas';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import { checkStoreFile, isStoreError, unusable } from './store-file.ts';
+import {
+  checkStoreFile,
+  diskFull,
+  ID_BYTES,
+  isDiskError,
+  isStoreError,
+  STORE_FILE,
+  unusable,
+} from './store-file.ts';
 
 /** Counts of events of a partition since its beginning. received = emitted + duplicates + deadLettered. */
 export interface Totals {
@@ -47,7 +55,6 @@ export interface StoreSize {
   readonly bytes: number;
 }
 
-export const ID_BYTES = 16;
 const FORMAT = 2;
 const NOTHING = Buffer.alloc(0);
 const NO_TOTALS: Totals = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0 };
@@ -79,13 +86,12 @@ export class PartitionStore {
   private state: Meta;
   private damaged = false;
 
-  /** Throws STATE_UNUSABLE if the file is damaged, of another format, window or pipeline. */
+  /** In an existing folder. Throws STATE_UNUSABLE if the file is damaged, of another format, window or pipeline. */
   constructor(path: string, identity: StoreIdentity, windowMs: number, codec: StateCodec) {
     this.windowMs = windowMs;
     this.bucketMs = Math.ceil(windowMs / 2);
     this.codec = codec;
-    this.file = `${path}/store.mdb`;
-    mkdirSync(path, { recursive: true });
+    this.file = `${path}/${STORE_FILE}`;
     checkStoreFile(this.file);
     this.root = this.guarded(() => open({ path: this.file, maxDbs: 32, noSubdir: true }));
     try {
@@ -136,7 +142,7 @@ export class PartitionStore {
     return bytes && this.codec.decode(bytes);
   }
 
-  /** All of it or nothing. Throws STATE_UNUSABLE if somebody else has written meanwhile. */
+  /** All of it or nothing. Throws STATE_UNUSABLE if somebody else has written meanwhile, STATE_DISK_FULL. */
   apply(change: StoreChange): void {
     const next: Meta = { ...this.state, ...change.to, totals: change.totals };
     // A database cannot be opened inside a transaction.
@@ -169,6 +175,11 @@ export class PartitionStore {
   /** Whether ids seen then would be forgotten by now. */
   isExpired(seenAt: number, now: number): boolean {
     return this.hasExpired(this.bucketOf(seenAt), now);
+  }
+
+  /** Ids of the same bucket lie in the same database. */
+  bucketOf(seenAt: number): number {
+    return Math.floor(seenAt / this.bucketMs);
   }
 
   async close(): Promise<void> {
@@ -207,6 +218,7 @@ export class PartitionStore {
       return work();
     } catch (error) {
       if (!isStoreError(error)) throw error;
+      if (isDiskError(error)) throw diskFull(error);
       this.damaged = true;
       throw unusable('the store cannot be read or written', error);
     }
@@ -221,10 +233,6 @@ export class PartitionStore {
     for (let at = 0; at < bytes.length; at += ID_BYTES) {
       bucket.putSync(bytes.subarray(at, at + ID_BYTES), NOTHING);
     }
-  }
-
-  private bucketOf(seenAt: number): number {
-    return Math.floor(seenAt / this.bucketMs);
   }
 
   private bucket(number: number): Database<Buffer, Buffer> {

@@ -36,7 +36,7 @@ function newStore(path = mkdtempSync(join(tmpdir(), 'restore-test-'))): Partitio
   return store;
 }
 
-const restored = (store: PartitionStore, now = START) => restore(store, owned, codec, now);
+const restored = (store: PartitionStore, now = START) => restore(store, owned, codec, { now });
 const idOf = (n: number) => Buffer.from(n.toString(16).padStart(32, '0'), 'hex');
 
 /** What one transaction of `events` leaves in the changelogs. */

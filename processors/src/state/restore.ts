@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type InputRecord, type OutputRecord, type OwnedPartition, PipelineError } from '@email-events/core';
 import {
   type Decoder,
@@ -8,6 +9,7 @@ import {
   topics,
 } from '@email-events/schemas';
 import { NO_STATE } from '../events/suppress.ts';
+import { IdRun } from './id-run.ts';
 import type { PartitionStore, StoreChange, Totals } from './partition-store.ts';
 
 /** Reads and writes the two changelogs of the state of `events`. */
@@ -19,21 +21,39 @@ export interface ChangelogCodec {
   };
 }
 
+/** How far a restore is. */
+export interface RestoreProgress {
+  /** Records read so far. */
+  readonly records: number;
+  /** Offsets of both changelogs that are still to be read; markers and what compaction removed count too. */
+  readonly remaining: number;
+}
+
+export interface RestoreOptions {
+  /** Decides what has expired. Epoch milliseconds. */
+  readonly now: number;
+  readonly onProgress?: (progress: RestoreProgress) => void;
+  /** Runs the reading when it is its turn; at once if absent. */
+  readonly inTurn?: (work: () => Promise<void>) => Promise<void>;
+}
+
 /** Recipient keys are lower case, so compaction cannot take this for one. */
 const BARRIER_KEY = '__BARRIER';
-/** Records applied to the store at a time while it is restored. */
-const CHUNK_RECORDS = 500;
+/** Recipients applied at a time while the store is restored, and how many of them before others get a turn. */
+const RUN_RECIPIENTS = 50_000;
+const SLICE_RECIPIENTS = 2_000;
 
 /**
  * Brings the store up to the end of its changelogs. The end is marked by a barrier record of our own, written after
  * earlier owners were fenced: nothing can come before it any more, and reading up to it leaves nothing out.
- * Returns the number of records read.
+ * Returns the number of records read. Only once it has returned may the store be asked anything: on the way it holds
+ * parts of what lies behind its position, which is where a restore that was cut short goes on.
  */
 export async function restore(
   store: PartitionStore,
   owned: OwnedPartition,
   codec: ChangelogCodec,
-  now: number,
+  { now, onProgress = () => {}, inTurn = (work) => work() }: RestoreOptions,
 ): Promise<number> {
   const barrier = randomUUID();
   const lastOffset = await owned.write(barrierRecords(barrier, owned.partition, codec));
@@ -48,14 +68,19 @@ export async function restore(
       'the store is ahead of its changelog: it mirrors another topic',
     );
   }
-  let read = 0;
-  if (!isUpToDate(store.positions.seen, ends.seen))
-    read += await restoreSeen(store, owned, codec, barrier, now);
-  if (!isUpToDate(store.positions.recipientState, ends.recipientState)) {
-    read += await restoreRecipients(store, owned, codec, barrier);
+  const run = new Restore(store, owned, codec, { barrier, ends, now, onProgress });
+  const stale = {
+    seen: !isUpToDate(store.positions.seen, ends.seen),
+    recipients: !isUpToDate(store.positions.recipientState, ends.recipientState),
+  };
+  if (stale.seen || stale.recipients) {
+    await inTurn(async () => {
+      if (stale.seen) await run.seen();
+      if (stale.recipients) await run.recipients();
+    });
   }
   store.apply({ ...unchanged(store), to: ends });
-  return read;
+  return run.read;
 }
 
 /**
@@ -86,69 +111,109 @@ function barrierRecords(barrier: string, partition: number, codec: ChangelogCode
   ];
 }
 
-async function restoreSeen(
-  store: PartitionStore,
-  owned: OwnedPartition,
-  { seen: { decoder } }: ChangelogCodec,
-  barrier: string,
-  now: number,
-): Promise<number> {
-  let ids: { seenAt: number; bytes: Buffer }[] = [];
-  let totals: Totals = store.totals;
-  const flush = (position: number) => {
-    store.apply({ ...unchanged(store), to: { ...store.positions, seen: position }, totals, ids });
-    ids = [];
-  };
-  return readDecoded(owned, topics.seen, store.positions.seen + 1, decoder, (record, batch) => {
-    if (batch.barrier === null) {
-      totals = totalsOf(batch);
-      // Retention deletes whole segments, so the topic may hold ids from long before the window.
-      if (batch.ids.length > 0 && !store.isExpired(batch.seen_at, now))
-        ids.push({ seenAt: batch.seen_at, bytes: batch.ids });
-    }
-    const last = batch.barrier === barrier;
-    if (last || ids.length >= CHUNK_RECORDS) flush(record.offset);
-    return last;
-  });
+interface RestoreSettings {
+  readonly barrier: string;
+  readonly ends: { readonly seen: number; readonly recipientState: number };
+  readonly now: number;
+  readonly onProgress: (progress: RestoreProgress) => void;
 }
 
-async function restoreRecipients(
-  store: PartitionStore,
-  owned: OwnedPartition,
-  { recipientState: { decoder } }: ChangelogCodec,
-  barrier: string,
-): Promise<number> {
-  let recipients = new Map<string, RecipientState>();
-  const from = store.positions.recipientState + 1;
-  return readDecoded(owned, topics.recipientState, from, decoder, (record, state) => {
-    if (state.barrier === null && record.key) recipients.set(record.key.toString(), state);
-    const last = state.barrier === barrier;
-    if (last || recipients.size >= CHUNK_RECORDS) {
-      store.apply({
-        ...unchanged(store),
-        to: { ...store.positions, recipientState: record.offset },
-        recipients,
-      });
+/** One restore. What it reads comes together in runs, which are put in order of the store; the position moves last. */
+class Restore {
+  read = 0;
+  private readonly store: PartitionStore;
+  private readonly owned: OwnedPartition;
+  private readonly codec: ChangelogCodec;
+  private readonly settings: RestoreSettings;
+  /** Next offsets to be read. */
+  private readonly next: { seen: number; recipientState: number };
+
+  constructor(
+    store: PartitionStore,
+    owned: OwnedPartition,
+    codec: ChangelogCodec,
+    settings: RestoreSettings,
+  ) {
+    this.store = store;
+    this.owned = owned;
+    this.codec = codec;
+    this.settings = settings;
+    const { seen, recipientState } = store.positions;
+    this.next = { seen: seen + 1, recipientState: recipientState + 1 };
+  }
+
+  async seen(): Promise<void> {
+    const { store } = this;
+    const { now, barrier } = this.settings;
+    const run = new IdRun((seenAt) => store.bucketOf(seenAt));
+    let totals: Totals = store.totals;
+    await this.follow('seen', topics.seen, this.codec.seen.decoder, async ({ offset }, batch) => {
+      if (batch.barrier === null) {
+        totals = totalsOf(batch);
+        // Retention deletes whole segments, so the topic may hold ids from long before the window.
+        if (batch.ids.length > 0 && !store.isExpired(batch.seen_at, now)) run.add(batch.seen_at, batch.ids);
+      }
+      const last = batch.barrier === barrier;
+      if (!last && !run.isFull) return false;
+      for (const ids of run.slices()) {
+        store.apply({ ...unchanged(store), ids: [ids] });
+        await nextTurn();
+      }
+      store.apply({ ...unchanged(store), to: { ...store.positions, seen: offset }, totals });
+      return last;
+    });
+  }
+
+  async recipients(): Promise<void> {
+    const { store } = this;
+    const { barrier } = this.settings;
+    let recipients = new Map<string, RecipientState>();
+    const { decoder } = this.codec.recipientState;
+    await this.follow('recipientState', topics.recipientState, decoder, async ({ key, offset }, state) => {
+      if (state.barrier === null && key) recipients.set(key.toString(), state);
+      const last = state.barrier === barrier;
+      if (!last && recipients.size < RUN_RECIPIENTS) return false;
+      const sorted = [...recipients].sort(([a], [b]) => (a < b ? -1 : 1));
       recipients = new Map();
-    }
-    return last;
-  });
-}
+      for (let at = 0; at < sorted.length; at += SLICE_RECIPIENTS) {
+        const slice = new Map(sorted.slice(at, at + SLICE_RECIPIENTS));
+        store.apply({ ...unchanged(store), recipients: slice });
+        await nextTurn();
+      }
+      store.apply({ ...unchanged(store), to: { ...store.positions, recipientState: offset } });
+      return last;
+    });
+  }
 
-async function readDecoded<T>(
-  owned: OwnedPartition,
-  topic: string,
-  fromOffset: number,
-  decoder: Decoder<T>,
-  onValue: (record: InputRecord, value: T) => boolean,
-): Promise<number> {
-  let read = 0;
-  await owned.read(topic, owned.partition, fromOffset, async (records) => {
-    await decoder.load(records.flatMap(({ value }) => value ?? []));
-    read += records.length;
-    return records.some((record) => record.value !== null && onValue(record, decoder.decode(record.value)));
-  });
-  return read;
+  private async follow<T>(
+    changelog: 'seen' | 'recipientState',
+    topic: string,
+    decoder: Decoder<T>,
+    onValue: (record: InputRecord, value: T) => Promise<boolean>,
+  ): Promise<void> {
+    const { partition } = this.owned;
+    this.tell();
+    await this.owned.read(topic, partition, this.next[changelog], async (records) => {
+      await decoder.load(records.flatMap(({ value }) => value ?? []));
+      this.read += records.length;
+      for (const record of records) {
+        this.next[changelog] = record.offset + 1;
+        if (record.value !== null && (await onValue(record, decoder.decode(record.value)))) return true;
+      }
+      this.tell();
+      return false;
+    });
+  }
+
+  private tell(): void {
+    const { next } = this;
+    const { ends, onProgress } = this.settings;
+    const left = (from: number, end: number) => Math.max(0, end + 1 - from);
+    onProgress({
+      records: this.read,
+      remaining: left(next.seen, ends.seen) + left(next.recipientState, ends.recipientState),
+    });
+  }
 }
 
 export function totalsOf(batch: SeenBatch): Totals {

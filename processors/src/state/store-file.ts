@@ -1,5 +1,21 @@
-import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { PipelineError } from '@email-events/core';
+
+export const STORE_FILE = 'store.mdb';
+/** Of an event id. */
+export const ID_BYTES = 16;
+
+/** What opening a store and its lock file may take at once. */
+const PROBE_BYTES = 65_536;
 
 /** Bytes of a meta page that are looked at; a page is never smaller. */
 const HEADER_BYTES = 256;
@@ -28,9 +44,45 @@ export function discardStore(path: string): void {
   rmSync(path, { recursive: true, force: true });
 }
 
-/** LMDB's own errors: not found, corrupted, full … Node's and ours are texts. */
+/** LMDB's own errors and the system's, which it passes on: numbers. Node's and ours are texts. */
 export const isStoreError = (error: unknown): boolean =>
   error instanceof Error && typeof (error as { code?: unknown }).code === 'number';
+
+/** LMDB cannot map more, or refuses to go on after a write that failed. */
+const OUTGROWN = [-30_792, -30_795];
+
+/**
+ * The disk did not take what was written. The transaction never was, and what was there before is as good as ever:
+ * LMDB writes to pages that nobody uses yet. It reports a full disk as the system does, or as an I/O error.
+ */
+export const isDiskError = (error: unknown): boolean => {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'number' && (code > 0 || OUTGROWN.includes(code));
+};
+
+const DISK_CODES = new Set<unknown>(['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']);
+
+/**
+ * Makes the folder of a store and sees whether its disk takes anything. LMDB maps its lock file before it has written
+ * it, and a process that touches a mapped page for which there is no space is ended by a signal.
+ * Throws STATE_DISK_FULL.
+ */
+export function prepareFolder(path: string): void {
+  const probe = `${path}/probe`;
+  try {
+    mkdirSync(path, { recursive: true });
+    writeFileSync(probe, Buffer.alloc(PROBE_BYTES, 1));
+    rmSync(probe);
+  } catch (error) {
+    // A probe that was written in part holds the space that is missing.
+    rmSync(probe, { force: true });
+    throw DISK_CODES.has((error as { code?: unknown }).code) ? diskFull(error) : error;
+  }
+}
+
+export function diskFull(cause: unknown): PipelineError {
+  return new PipelineError('STATE_DISK_FULL', 'retry', 'the disk takes no more of the store', { cause });
+}
 
 export function unusable(message: string, cause?: unknown): PipelineError {
   return new PipelineError('STATE_UNUSABLE', 'retry', message, cause === undefined ? {} : { cause });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { Counter, encodeRawHeaders, Registry, type Stage } from '@email-events/core';
+import { Counter, encodeRawHeaders, Registry, type Stage, silentLog } from '@email-events/core';
 import { Lane, MemoryClient, MemoryKafka } from '@email-events/core/testing';
 import {
   changelogCodec,
@@ -126,7 +126,8 @@ function eventsStages(stateDir: string): () => Stage {
     changelogs: changelogCodec(),
     stateCodec: stateCodec(),
     clock: Date.now,
-    ...measureEvents(new Registry()),
+    restoreInTurn: (work: () => Promise<void>) => work(),
+    ...measureEvents(new Registry(), silentLog),
   } as const;
   return () => new EventsStage(context as ConstructorParameters<typeof EventsStage>[0]);
 }

@@ -7,6 +7,8 @@ import type { Lane } from './lane.ts';
  * not any more, and replaced after a failure.
  */
 export class Lanes {
+  /** Partitions whose lane is being opened now. */
+  readonly opening = new Set<number>();
   private readonly make: (partition: number) => Lane;
   private readonly log: Logger;
   private readonly open = new Map<number, Promise<Lane>>();
@@ -61,14 +63,19 @@ export class Lanes {
   }
 
   private async openAfter(partition: number, closed: Promise<void> | undefined): Promise<Lane> {
-    await closed;
-    const lane = this.make(partition);
+    this.opening.add(partition);
     try {
-      await lane.open();
-      return lane;
-    } catch (error) {
-      await this.close(lane);
-      throw error;
+      await closed;
+      const lane = this.make(partition);
+      try {
+        await lane.open();
+        return lane;
+      } catch (error) {
+        await this.close(lane);
+        throw error;
+      }
+    } finally {
+      this.opening.delete(partition);
     }
   }
 

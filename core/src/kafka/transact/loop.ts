@@ -6,7 +6,7 @@ import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
 import { createKafka } from '../client.ts';
-import { passesByItself, REJOIN_MS } from '../crash.ts';
+import { passesByItself, problemOf, REJOIN_MS } from '../crash.ts';
 import { inputRecordOf } from '../input-record.ts';
 import { IdleCommits } from './idle-commits.ts';
 import { Lane } from './lane.ts';
@@ -28,8 +28,10 @@ export interface TransactionalLoopOptions {
 
 export interface TransactionalLoop {
   readonly groupId: string;
-  /** Undefined when it works; else the code of what keeps it from working. */
-  readiness(): string | undefined;
+  /** Codes of what keeps it from working. */
+  problems(): readonly string[];
+  /** A partition was assigned and is being opened: its state is being restored. */
+  isOpening(): boolean;
   /** Finishes the batches under way and leaves the group. */
   stop(): Promise<void>;
   /** Resolves after stop; rejects when it cannot go on. */
@@ -71,7 +73,8 @@ class Loop implements TransactionalLoop {
   private stopping = false;
   /** What keeps the consumer, or one of its partitions, from working. */
   private problem: string | undefined = 'KAFKA_NOT_JOINED';
-  private readonly problems = new Map<number, string>();
+  private readonly troubled = new Map<number, string>();
+  private readonly openingAhead = new Set<number>();
   private assigned: readonly number[] = [];
 
   constructor(options: TransactionalLoopOptions) {
@@ -102,7 +105,7 @@ class Loop implements TransactionalLoop {
     const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = this.consumer.events;
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.assign(payload.memberAssignment[topic] ?? []));
     this.consumer.on(CRASH, ({ payload }) => {
-      this.problem = codeOf(payload.error);
+      this.problem = problemOf(payload.error);
       this.options.log.warn({ code: this.problem, restart: payload.restart }, 'the consumer crashed');
       if (!payload.restart && !this.stopping) void this.startAgain(payload.error);
     });
@@ -142,8 +145,12 @@ class Loop implements TransactionalLoop {
     this.finished.reject(failure);
   }
 
-  readiness(): string | undefined {
-    return this.problem ?? this.problems.values().next().value;
+  problems(): readonly string[] {
+    return [...(this.problem === undefined ? [] : [this.problem]), ...this.troubled.values()];
+  }
+
+  isOpening(): boolean {
+    return this.lanes.opening.size > 0;
   }
 
   async stop(): Promise<void> {
@@ -160,12 +167,44 @@ class Loop implements TransactionalLoop {
     this.problem = undefined;
     for (const partition of this.assigned) {
       if (partitions.includes(partition)) continue;
-      this.problems.delete(partition);
+      this.troubled.delete(partition);
       this.idle.forget(partition);
       this.measures.forget(partition);
     }
     this.assigned = partitions;
     this.lanes.assign(partitions);
+    for (const partition of partitions) void this.openAhead(partition);
+  }
+
+  /**
+   * A lane that cannot be opened is tried again although no batch asks for it: the partition counts as troubled until it
+   * is open. A batch that comes meanwhile takes over. So does the group where the lane was fenced.
+   */
+  private async openAhead(partition: number): Promise<void> {
+    if (this.openingAhead.has(partition)) return;
+    this.openingAhead.add(partition);
+    const { log, topic } = this.options;
+    for (let attempt = 0; this.assigned.includes(partition) && !this.stopping; attempt++) {
+      const opening = this.lanes.get(partition);
+      const error = await opening.then(
+        () => undefined,
+        (reason: unknown) => ({ reason }),
+      );
+      if (!error) this.troubled.delete(partition);
+      if (!error || isFenced(error.reason) || this.lanes.existing(partition) !== opening) break;
+      const code = problemOf(error.reason);
+      this.measures.failures.inc({ code });
+      this.troubled.set(partition, code);
+      log.warn({ code, topic, partition, attempt }, 'a partition cannot be opened now');
+      if (isFatal(error.reason)) {
+        this.finished.reject(error.reason);
+        break;
+      }
+      await pause(pauseMs(attempt), undefined, { ref: false });
+      if (this.lanes.existing(partition) !== opening) break;
+      await this.lanes.drop(partition);
+    }
+    this.openingAhead.delete(partition);
   }
 
   private makeLane(partition: number): Lane {
@@ -191,7 +230,7 @@ class Loop implements TransactionalLoop {
     const owned = () => isRunning() && !isStale() && this.assigned.includes(batch.partition);
     // Not resolved unless done: the next owner reads it again, and leaves out what was committed after all.
     if (!(await this.tryUntilDone(payload, records, nextOffset, owned))) return;
-    this.problems.delete(batch.partition);
+    this.troubled.delete(batch.partition);
     resolveOffset(batch.messages.at(-1)?.offset ?? batch.lastOffset());
     this.measures.committed(records.length, started);
     this.measures.behind(batch.partition, Number(batch.highWatermark) - nextOffset);
@@ -225,9 +264,9 @@ class Loop implements TransactionalLoop {
     heartbeat: () => Promise<void>,
   ): Promise<void> {
     const { log, topic } = this.options;
-    const code = codeOf(error);
+    const code = problemOf(error);
     this.measures.failures.inc({ code });
-    this.problems.set(partition, code);
+    this.troubled.set(partition, code);
     await this.lanes.drop(partition);
     if (isFatal(error)) {
       this.finished.reject(error);
@@ -235,9 +274,7 @@ class Loop implements TransactionalLoop {
     }
     log.warn({ code, topic, partition, attempt, err: error }, 'a transaction failed and is tried again');
     // Who was fenced may have lost the partition without knowing: only a heartbeat that the group accepts says it has not.
-    const waitMs = isFenced(error)
-      ? HEARTBEAT_MS + 100
-      : Math.min(MAX_PAUSE_MS, 50 * 2 ** attempt) * (0.5 + Math.random() / 2);
+    const waitMs = isFenced(error) ? HEARTBEAT_MS + 100 : pauseMs(attempt);
     await keepAlive(heartbeat, () => pause(waitMs));
     await heartbeat();
   }
@@ -257,6 +294,8 @@ class Loop implements TransactionalLoop {
     }
   }
 }
+
+const pauseMs = (attempt: number) => Math.min(MAX_PAUSE_MS, 50 * 2 ** attempt) * (0.5 + Math.random() / 2);
 
 /**
  * Heartbeats while the work goes on. A heartbeat that the group refuses does not end work that succeeds, since a commit

@@ -4,6 +4,8 @@ import { PipelineError } from '../../errors.ts';
 import { inputRecordOf } from '../input-record.ts';
 import type { OnRecords } from './stage.ts';
 
+const HEARTBEAT_MS = 3_000;
+
 export interface PartitionRead {
   readonly topic: string;
   readonly partition: number;
@@ -40,16 +42,21 @@ export async function readPartition(kafka: Kafka, read: PartitionRead): Promise<
     await consumer.subscribe({ topic: read.topic, fromBeginning: true });
     await consumer.run({
       autoCommit: false,
-      eachBatch: async ({ batch }) => {
-        expectMore();
+      eachBatch: async ({ batch, heartbeat }) => {
         if (position.done) return;
+        // What is done with the records may take longer than the group waits for a sign of life.
+        clearTimeout(timer);
+        const beat = setInterval(() => heartbeat().catch(() => {}), HEARTBEAT_MS);
         try {
           position.done = await deliver(batch, read, position);
         } catch (error) {
           position.done = true;
           end.reject(error);
+        } finally {
+          clearInterval(beat);
         }
         if (position.done) end.resolve();
+        else expectMore();
       },
     });
     consumer.seek({ topic: read.topic, partition: read.partition, offset: String(read.fromOffset) });

@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { applyTopics, createKafka, type PipelineConfig, parseConfig, silentLog } from '@email-events/core';
+import { createProvider, printProgress, selectProvider } from '@email-events/deploy/stack';
+import { Codec, registerSchemas, type SeenBatch, topicCatalogue, topics } from '@email-events/schemas';
+import { stringify } from 'yaml';
+import { publishResult } from './result.ts';
+
+/** As many ids as one busy transaction of `events` adds. */
+const IDS_A_RECORD = 5_000;
+const RECORDS_A_SEND = 10;
+
+/**
+ * Fills the changelog of the dedupe window, then times an `events` without a disk until it has all of it, and a second
+ * one that finds the store of the first.
+ */
+export async function run(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      ids: { type: 'string', default: '10000000' },
+      partitions: { type: 'string', default: '1' },
+    },
+  });
+  const load = { ids: Number(values.ids), partitions: Number(values.partitions) };
+  const dataDir = await mkdtemp(join(tmpdir(), 'email-events-bench-'));
+  const stack = await createProvider(selectProvider(process.env), process.env).start({
+    dataDir,
+    onProgress: printProgress,
+  });
+  try {
+    const settings = {
+      kafka: { brokers: stack.kafka.brokers },
+      registry: { url: stack.registry.url },
+      topics: { partitions: load.partitions },
+      events: { adminPort: 0, stateDir: join(dataDir, 'state') },
+    };
+    const config = parseConfig(settings);
+    await applyTopics(config.kafka, topicCatalogue(config.topics));
+    await registerSchemas({ url: config.registry.url });
+    await fill(config, load);
+    await measure(settings, dataDir, load);
+  } finally {
+    await stack.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+interface Load {
+  /** Of all partitions together. */
+  readonly ids: number;
+  readonly partitions: number;
+}
+
+async function fill(config: PipelineConfig, { ids, partitions }: Load): Promise<void> {
+  const encoder = await new Codec({ url: config.registry.url }).encoder<SeenBatch>(topics.seen, 'seen');
+  const producer = createKafka(config.kafka, 'bench-fill', silentLog).producer();
+  await producer.connect();
+  const hourMs = 3_600_000;
+  for (let written = 0; written < ids; ) {
+    const messages = [];
+    for (let r = 0; r < RECORDS_A_SEND && written < ids; r++) {
+      const count = Math.min(IDS_A_RECORD, ids - written);
+      const seen_at = Date.now() - Math.floor(((ids - written) / ids) * 144) * hourMs;
+      const received = written + count;
+      const value = encoder.encode({
+        ids: randomBytes(count * 16),
+        seen_at,
+        received,
+        emitted: received,
+        duplicates: 0,
+        dead_lettered: 0,
+        barrier: null,
+      });
+      messages.push({ partition: (written / IDS_A_RECORD) % partitions, value });
+      written += count;
+    }
+    await producer.send({ topic: topics.seen, acks: -1, messages });
+  }
+  await producer.disconnect();
+}
+
+async function measure(
+  settings: { events: { stateDir: string } },
+  dataDir: string,
+  { ids, partitions }: Load,
+) {
+  const file = join(dataDir, 'pipeline.yaml');
+  await writeFile(file, stringify(settings));
+  const empty = await restored(file, partitions);
+  if (empty.ids !== ids) throw new Error(`${empty.ids} of ${ids} ids were restored`);
+  const bytes = await storeBytes(settings.events.stateDir, partitions);
+  const closed = await restored(file, partitions);
+  if (closed.ids !== ids) throw new Error(`${closed.ids} of ${ids} ids were found again`);
+  await publishResult('restore', {
+    ids,
+    partitions,
+    seconds: round(empty.seconds),
+    ids_per_second: Math.round(ids / empty.seconds),
+    cpu_us_per_id: round((empty.cpuSeconds * 1e6) / ids),
+    peak_rss_mb: empty.peakRssMb,
+    store_mb: round(bytes / 1e6),
+    store_bytes_per_id: round(bytes / ids),
+    longest_pause_ms: empty.longestPauseMs,
+    well_closed_open_seconds: round(closed.partitionSeconds),
+    stop_seconds: round(empty.stopSeconds),
+  });
+}
+
+/** Starts `events`, waits until its partitions are open, stops it. */
+async function restored(configFile: string, partitions: number) {
+  const child = spawn(
+    process.execPath,
+    [new URL('../../processors/src/events/main.ts', import.meta.url).pathname, '--config', configFile],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  );
+  const port = await portOf(child);
+  const started = performance.now();
+  let peakRssMb = 0;
+  let metrics = '';
+  const done = () => sum(metrics, /^email_events_restore_seconds_count/) >= partitions;
+  for (const deadline = performance.now() + 1_800_000; !done(); ) {
+    if (performance.now() > deadline) throw new Error('the restore does not end');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    peakRssMb = Math.max(peakRssMb, Math.round(sum(metrics, /^process_resident_memory_bytes/) / 1e6));
+  }
+  const figures = {
+    ids: sum(metrics, /^email_events_state_entries\{.*kind="id"/),
+    seconds: (performance.now() - started) / 1_000,
+    partitionSeconds: sum(metrics, /^email_events_restore_seconds_sum/) / partitions,
+    cpuSeconds: sum(metrics, /^process_cpu_seconds_total/),
+    longestPauseMs: Math.round(sum(metrics, /^nodejs_eventloop_lag_max_seconds/) * 1_000),
+    peakRssMb,
+  };
+  const stopping = performance.now();
+  child.kill('SIGTERM');
+  await new Promise((resolve) => child.once('exit', resolve));
+  return { ...figures, stopSeconds: (performance.now() - stopping) / 1_000 };
+}
+
+function portOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`events ended with ${code}`)));
+    child.once('message', (message: { ports: { admin: number } }) => resolve(message.ports.admin));
+  });
+}
+
+async function storeBytes(stateDir: string, partitions: number): Promise<number> {
+  let bytes = 0;
+  for (let partition = 0; partition < partitions; partition++) {
+    const file = join(stateDir, 'email-events.events', String(partition), 'store.mdb');
+    if (!existsSync(file)) throw new Error(`there is no store at ${file}`);
+    bytes += (await stat(file)).size;
+  }
+  return bytes;
+}
+
+function sum(metrics: string, line: RegExp): number {
+  return metrics
+    .split('\n')
+    .filter((text) => line.test(text))
+    .reduce((total, text) => total + Number(text.slice(text.lastIndexOf(' '))), 0);
+}
+
+const round = (value: number) => Math.round(value * 100) / 100;
