@@ -37,6 +37,10 @@ export const ERROR_CODES = {
   SINK_UNAVAILABLE: 'The sink cannot work now; its partitions wait.',
   SINK_CLICKHOUSE_UNAVAILABLE:
     'ClickHouse does not answer or cannot take rows now; the same rows are sent again.',
+  SINK_CLICKHOUSE_REFUSED:
+    'ClickHouse refuses the user: wrong password, or no right to insert. The rows wait until that is put right.',
+  SINK_CLICKHOUSE_OVERLOADED:
+    'ClickHouse takes no more now: memory, parts, quota or disk; its log says which. The same rows are sent again.',
   SINK_CLICKHOUSE_SCHEMA:
     'A table or column is missing in ClickHouse: run `clickhouse migrate`. The rows wait.',
   SINK_CLICKHOUSE_ROW_REFUSED: 'ClickHouse cannot read this row; the others of its batch were written.',

@@ -1,11 +1,12 @@
 import { ClickHouseError } from '@clickhouse/client';
+import { type ErrorCode, PipelineError } from '@email-events/core';
 
 /**
  * What a failed insert means.
- * unavailable: nothing is wrong with the rows; try again. schema: the tables are not what this version needs; try again,
- * an operator has to run the migrations. rows: some row cannot be read by the server.
+ * unavailable, overloaded: nothing is wrong with the rows; try again. schema, refused: the tables are not what this version
+ * needs, or the user may not write to them; try again, an operator has to see to it. rows: the server cannot read some row.
  */
-export type FailureKind = 'unavailable' | 'schema' | 'rows';
+export type FailureKind = 'unavailable' | 'overloaded' | 'refused' | 'schema' | 'rows';
 
 /** Codes as in ClickHouse's src/Common/ErrorCodes.cpp. What is not listed is taken for an outage: nothing is given up for it. */
 const SCHEMA_CODES = new Set([
@@ -14,6 +15,25 @@ const SCHEMA_CODES = new Set([
   47, // UNKNOWN_IDENTIFIER
   60, // UNKNOWN_TABLE
   81, // UNKNOWN_DATABASE
+]);
+
+const REFUSED_CODES = new Set([
+  164, // READONLY
+  192, // UNKNOWN_USER
+  193, // WRONG_PASSWORD
+  194, // REQUIRED_PASSWORD
+  195, // IP_ADDRESS_NOT_ALLOWED
+  291, // DATABASE_ACCESS_DENIED
+  497, // ACCESS_DENIED
+  516, // AUTHENTICATION_FAILED
+]);
+
+const OVERLOADED_CODES = new Set([
+  201, // QUOTA_EXCEEDED
+  202, // TOO_MANY_SIMULTANEOUS_QUERIES
+  241, // MEMORY_LIMIT_EXCEEDED
+  243, // NOT_ENOUGH_SPACE
+  252, // TOO_MANY_PARTS
 ]);
 
 const ROW_CODES = new Set([
@@ -37,7 +57,26 @@ export function failureKindOf(error: unknown): FailureKind {
   if (!(error instanceof ClickHouseError)) return 'unavailable';
   const code = Number(error.code);
   if (SCHEMA_CODES.has(code)) return 'schema';
+  if (REFUSED_CODES.has(code)) return 'refused';
+  if (OVERLOADED_CODES.has(code)) return 'overloaded';
   return ROW_CODES.has(code) ? 'rows' : 'unavailable';
+}
+
+const CODES = {
+  unavailable: 'SINK_CLICKHOUSE_UNAVAILABLE',
+  overloaded: 'SINK_CLICKHOUSE_OVERLOADED',
+  refused: 'SINK_CLICKHOUSE_REFUSED',
+  schema: 'SINK_CLICKHOUSE_SCHEMA',
+  // Of a statement without rows, such as a check.
+  rows: 'SINK_CLICKHOUSE_UNAVAILABLE',
+} as const satisfies { readonly [K in FailureKind]: ErrorCode };
+
+/** The code under which an operator is told of it. */
+export const sinkCodeOf = (error: unknown): ErrorCode => CODES[failureKindOf(error)];
+
+/** The same as an error; the server's message stays out of it, since it may quote rows. */
+export function sinkErrorOf(error: unknown): PipelineError {
+  return new PipelineError(sinkCodeOf(error), 'retry', `ClickHouse says ${detailOf(error)}`);
 }
 
 /** ClickHouse's own name of the error, else the code of the network error. */

@@ -8,7 +8,7 @@ import {
 } from '@email-events/core';
 import type { ClickHouse } from './connection.ts';
 import { type EncodedTable, encodeBatch, linesOf } from './encode.ts';
-import { detailOf, failureKindOf } from './errors.ts';
+import { detailOf, failureKindOf, sinkCodeOf, sinkErrorOf } from './errors.ts';
 import { type ClickHouseValue, TABLES } from './rows.ts';
 
 const EMPTY: SinkVerdict = {
@@ -21,7 +21,13 @@ const EMPTY: SinkVerdict = {
 export function createClickHouseSink(clickhouse: ClickHouse, log: Logger): Sink<ClickHouseValue> {
   return {
     name: 'clickhouse',
-    check: (signal) => checkTables(clickhouse, signal),
+    check: async (signal) => {
+      try {
+        await checkTables(clickhouse, signal);
+      } catch (error) {
+        throw sinkErrorOf(error);
+      }
+    },
     write: (batch, signal) => writeBatch(clickhouse, batch, signal, log),
     close: () => clickhouse.close(),
   };
@@ -54,8 +60,7 @@ async function writeBatch(
         };
       }
     } catch (error) {
-      const code =
-        failureKindOf(error) === 'schema' ? 'SINK_CLICKHOUSE_SCHEMA' : 'SINK_CLICKHOUSE_UNAVAILABLE';
+      const code = sinkCodeOf(error);
       log.warn({ code, detail: detailOf(error), table: insert.table }, 'an insert failed');
       // Tables that were written already take it as a duplicate the next time.
       return batch.records.map(() => ({ outcome: 'retry', code }));

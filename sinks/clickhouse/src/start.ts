@@ -49,7 +49,11 @@ export async function startClickHouseSink({ config, log, metrics }: ServiceConte
     host: config.adminHost,
     port: settings.adminPort,
     metrics,
-    readiness: { kafka: running.readiness.kafka, clickhouse: running.readiness.sink },
+    readiness: {
+      kafka: running.readiness.kafka,
+      clickhouse: running.readiness.sink,
+      registry: running.readiness.registry,
+    },
   });
   return {
     ports: { admin: admin.port },

@@ -7,7 +7,9 @@ import { runStopSteps } from '../../lifecycle.ts';
 import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
 import type { Sink } from '../../sink.ts';
+import { whenThere } from '../../start-up.ts';
 import { createKafka } from '../client.ts';
+import { describeCluster } from '../cluster.ts';
 import { passesByItself, REJOIN_MS } from '../crash.ts';
 import { Assignment, type TopicPartition } from './assignment.ts';
 import type { BatchLane, LaneContext } from './batch-lane.ts';
@@ -15,6 +17,7 @@ import { DeadLetters } from './dead-letters.ts';
 import { backoffMs, LaneLost, pauseFor, persist, Slots } from './delivery.ts';
 import { Entry, type RecordReader } from './entry.ts';
 import { SinkHealth } from './health.ts';
+import { partitionKey } from './intent.ts';
 import { type LaneOf, laneAssigner } from './lane-assigner.ts';
 import type { BufferLimits } from './lane-buffer.ts';
 import { type SinkMeasures, sinkMeasures } from './measures.ts';
@@ -45,6 +48,8 @@ export interface RunningSink {
   readonly readiness: {
     readonly kafka: () => string | undefined;
     readonly sink: () => Promise<string | undefined>;
+    /** Schemas are asked for once each: this is wrong only while a record waits for one. */
+    readonly registry: () => string | undefined;
   };
   /** Ends the writes under way and leaves the group; what is not written is left to the next owner. */
   stop(): Promise<void>;
@@ -86,6 +91,8 @@ class Runner<R> implements RunningSink {
   private generation: Generation<R> | undefined;
   private readonly health: SinkHealth;
   private ownedLanes: string[] = [];
+  /** Why a partition's records cannot be read now. */
+  private readonly unreadable = new Map<string, string>();
   private stopping: Promise<void> | undefined;
 
   constructor(options: SinkRunnerOptions<R>) {
@@ -115,6 +122,7 @@ class Runner<R> implements RunningSink {
     this.readiness = {
       kafka: () => (this.generation ? undefined : 'KAFKA_UNREACHABLE'),
       sink: () => this.health.problem(),
+      registry: () => this.unreadable.values().next().value,
     };
     this.finished.promise.catch(() => {});
   }
@@ -125,6 +133,10 @@ class Runner<R> implements RunningSink {
 
   async start(): Promise<void> {
     const { topics } = this.options;
+    await whenThere(() => describeCluster(this.options.kafka, this.options.name, this.log), {
+      log: this.log,
+      what: 'kafka',
+    });
     const problem = await this.health.problem();
     if (problem) this.log.warn({ code: problem }, 'the sink does not work now; its records wait');
     await this.admin.connect();
@@ -311,15 +323,19 @@ class Runner<R> implements RunningSink {
   /** The registry may be away for a while: wait, and stay in the group meanwhile. */
   private async load({ batch, heartbeat, isRunning }: EachBatchPayload): Promise<void> {
     const values = batch.messages.flatMap(({ value }) => (value ? [value] : []));
+    const of = partitionKey(batch);
     for (let attempt = 0; isRunning(); attempt++) {
       try {
-        return await this.options.reader.load(batch.topic, values);
+        await this.options.reader.load(batch.topic, values);
+        break;
       } catch (error) {
+        this.unreadable.set(of, codeOf(error));
         this.log.warn({ code: codeOf(error), attempt }, 'schemas cannot be read now');
       }
       await heartbeat();
       await pauseFor(backoffMs(Math.min(attempt, 4)), this.halt.signal).catch(() => {});
     }
+    this.unreadable.delete(of);
   }
 
   private pauseIfFull(generation: Generation<R>, at: EachBatchPayload['batch']): void {
