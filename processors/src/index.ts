@@ -1,2 +1,3 @@
 export { startEvents } from './events/service.ts';
+export { type Normalized, normalizeRecord } from './normalize/normalize-record.ts';
 export { startNormalize } from './normalize/service.ts';

@@ -139,7 +139,7 @@ test('bad events of one batch have letters of their own, and come back alone', a
     reason: 'dead-letter',
     ...{ topic: 'email.internal.normalized', partition: 1, offset: 5, recordedAt: START, sink: null },
     items: [2],
-    except: [],
+    events: null,
     letters: [{ item: 2, attempts: 1, firstAt: START - 9, replays: 1 }],
   });
   const again = await lettersOf({ ...record, offset: 77, headers: { replay } });
@@ -244,4 +244,32 @@ test('a partition is measured while it is open here, and by nobody afterwards', 
 
 test('a stage that is not open refuses work', async () => {
   await expect(new EventsStage(context).process([])).rejects.toMatchObject({ code: 'SERVICE_UNEXPECTED' });
+});
+
+test('a closed store of which one bit is another is made anew, and nothing comes out twice', async () => {
+  const events = Array.from({ length: 500 }, () => eventOf('opened'));
+  const first = await openStage();
+  await run(first, recordWith(...events));
+  await first.close();
+  const file = join(context.stateDir, '1', 'store.mdb');
+  const bytes = readFileSync(file);
+  const middle = bytes.length >> 1;
+  bytes[middle] = (bytes[middle] ?? 0) ^ 4;
+  writeFileSync(file, bytes);
+  const second = await openStage();
+  expect(await run(second, recordWith(...events))).toEqual([]);
+  expect(second.totals).toEqual({ received: 1_000, emitted: 500, duplicates: 500, deadLettered: 0 });
+  expect(await metrics.metrics()).toMatch(/email_events_restored_records_total [1-9]/);
+});
+
+test('a partition for which nothing comes forgets what has expired too', async () => {
+  const stage = await openStage();
+  await run(stage, recordWith(eventOf('opened')));
+  now += 13 * HOUR;
+  for (const open of context.openStages) open.expire();
+  expect(stage.size.ids).toBe(0);
+  await run(stage, recordWith(eventOf('opened')));
+  await stage.close();
+  now += 13 * HOUR;
+  expect((await openStage()).size.ids).toBe(0);
 });

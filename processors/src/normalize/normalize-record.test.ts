@@ -97,7 +97,14 @@ test('no adapter makes it throw, whatever the body', () => {
 
 function putBack(record: InputRecord, more: Partial<Replay>): InputRecord {
   const place = { topic: 'email.raw', partition: 0, offset: 41, recordedAt: 1, sink: null };
-  const replay = { reason: 'dead-letter', ...place, items: null, except: [], letters: [], ...more } as const;
+  const replay = {
+    reason: 'dead-letter',
+    ...place,
+    items: null,
+    events: null,
+    letters: [],
+    ...more,
+  } as const;
   return { ...record, offset: 99, headers: { ...record.headers, replay: encodeReplay(replay) } };
 }
 
@@ -110,11 +117,12 @@ test('of a request that was put back, only the items that it was put back for co
   expect([whole.events.length, whole.failures.length]).toEqual([2, 2]);
 });
 
-test('an event that came out before is left out of its item', () => {
+test('of an item that was put back for some of its events, only these count', () => {
   const record = rawRecord([sendgridItem('open')]);
-  const except = normalizeRecord(record).events.map(({ event_id }) => event_id);
-  expect(normalizeRecord(putBack(record, { items: [0], except })).events).toEqual([]);
-  expect(normalizeRecord(putBack(record, { items: [0], except: ['0'.repeat(32)] })).events).toHaveLength(1);
+  const events = normalizeRecord(record).events.map(({ event_id }) => event_id);
+  expect(normalizeRecord(putBack(record, { items: [0], events })).events).toHaveLength(1);
+  // An older version of the mapping has another event for it, which came out long ago.
+  expect(normalizeRecord(putBack(record, { items: [0], events: ['0'.repeat(32)] })).events).toEqual([]);
 });
 
 test('a request that cannot be read any more fails for the items that it was put back for, not as a whole', () => {

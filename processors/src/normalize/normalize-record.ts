@@ -30,7 +30,7 @@ export interface Normalized {
 export function normalizeRecord(record: InputRecord): Normalized {
   const replay = replayOf(record);
   const normalized = readRecord(record);
-  return replay?.items ? restrict(normalized, replay.items, replay.except) : normalized;
+  return replay?.items ? restrict(normalized, replay.items, replay.events) : normalized;
 }
 
 function readRecord(record: InputRecord): Normalized {
@@ -74,12 +74,14 @@ function readRecord(record: InputRecord): Normalized {
 function restrict(
   { request, events, failures }: Normalized,
   items: NonNullable<Replay['items']>,
-  except: Replay['except'],
+  ids: Replay['events'],
 ): Normalized {
-  const [wanted, known] = [new Set(items), new Set(except)];
+  const [wanted, named] = [new Set(items), ids && new Set(ids)];
   return {
     request,
-    events: events.filter(({ item_index, event_id }) => wanted.has(item_index) && !known.has(event_id)),
+    events: events.filter(
+      ({ item_index, event_id }) => wanted.has(item_index) && (named?.has(event_id) ?? true),
+    ),
     failures: failures.flatMap((failure) => {
       const { item } = failure;
       if (item) return wanted.has(item.index) ? [failure] : [];

@@ -4,7 +4,7 @@ import { ID_BYTES } from './store-file.ts';
 const SLICE_IDS = 5_000;
 /** Index of an id in its run, below its first 32 bits in one number. */
 const INDEX_RANGE = 2 ** 21;
-export const MAX_RUN_IDS = 1_000_000;
+const MAX_IDS = 1_000_000;
 
 /** Ids that were seen in the same bucket. */
 interface BucketRun {
@@ -19,14 +19,16 @@ interface BucketRun {
 export class IdRun {
   ids = 0;
   private readonly bucketOf: (seenAt: number) => number;
+  private readonly maxIds: number;
   private readonly buckets = new Map<number, BucketRun>();
 
-  constructor(bucketOf: (seenAt: number) => number) {
+  constructor(bucketOf: (seenAt: number) => number, maxIds = MAX_IDS) {
     this.bucketOf = bucketOf;
+    this.maxIds = maxIds;
   }
 
   get isFull(): boolean {
-    return this.ids >= MAX_RUN_IDS;
+    return this.ids >= this.maxIds;
   }
 
   add(seenAt: number, bytes: Buffer): void {

@@ -177,3 +177,66 @@ test('a store that somebody else writes to meanwhile is given up', async () => {
   };
   await expect(restored(store)).rejects.toMatchObject({ code: 'STATE_UNUSABLE' });
 });
+
+test('a restore that is cut short is not taken for whole, and the next one goes on from where it was', async () => {
+  for (let i = 0; i < 60; i++) await transaction([10 * i, 10 * i + 1], { [`user${i}@x.example`]: bounced });
+  const store = newStore();
+  const { read } = owned;
+  let pieces = 0;
+  const cut = {
+    ...owned,
+    read: ((topic, partition, from, onRecords) =>
+      read(topic, partition, from, (records) => {
+        if (++pieces > 10) throw new Error('killed');
+        return onRecords(records);
+      })) satisfies OwnedPartition['read'],
+  };
+  await expect(restore(store, cut, codec, { now: START, runIds: 7 })).rejects.toThrow('killed');
+  const { positions, size } = store;
+  expect(size.ids).toBeGreaterThan(10);
+  expect(size.ids).toBeLessThan(120);
+  expect(positions.seen).toBeGreaterThan(0);
+  expect(positions.recipientState).toBe(-1);
+  const records = await restore(store, owned, codec, { now: START, runIds: 7 });
+  expect(records).toBeLessThan(
+    kafka.committed(SEEN, PARTITION).length + kafka.committed(STATES, PARTITION).length,
+  );
+  for (let i = 0; i < 60; i++) for (const n of [10 * i, 10 * i + 1]) expect(store.has(idOf(n))).toBe(true);
+  expect(store.size).toMatchObject({ ids: 120, recipients: 60 });
+  expect(store.totals.received).toBe(120);
+});
+
+test('ids that come in any order over several buckets are all put, a run at a time', async () => {
+  const numbers = Array.from({ length: 3_000 }, (_, i) => (i * 7_919) % 3_001);
+  for (let i = 0; i < 30; i++) {
+    await transaction(numbers.slice(100 * i, 100 * (i + 1)), {}, START + (i % 3) * 4 * HOUR);
+  }
+  const store = newStore();
+  await restore(store, owned, codec, { now: START + 8 * HOUR, runIds: 450 });
+  for (const n of numbers) expect(store.has(idOf(n)), `${n}`).toBe(true);
+  expect(store.size.ids).toBe(3_000);
+});
+
+test('a restore says how far it is, and waits for its turn only if it has something to read', async () => {
+  for (let i = 0; i < 20; i++) await transaction([i], { 'ann@example.com': bounced });
+  const store = newStore();
+  const told: { records: number; remaining: number }[] = [];
+  let turns = 0;
+  const options = {
+    now: START,
+    onProgress: (progress: (typeof told)[number]) => told.push(progress),
+    inTurn: (work: () => Promise<void>) => {
+      turns++;
+      return work();
+    },
+  };
+  await restore(store, owned, codec, options);
+  expect(told.length).toBeGreaterThan(5);
+  for (const [i, { records, remaining }] of told.entries()) {
+    expect(records).toBeGreaterThanOrEqual(told[i - 1]?.records ?? 0);
+    expect(remaining).toBeLessThanOrEqual(told[i - 1]?.remaining ?? 1_000);
+  }
+  expect(told.at(-1)?.remaining).toBeLessThan(10);
+  await restore(store, owned, codec, options);
+  expect(turns).toBe(1);
+});

@@ -35,6 +35,8 @@ export interface RestoreOptions {
   readonly onProgress?: (progress: RestoreProgress) => void;
   /** Runs the reading when it is its turn; at once if absent. */
   readonly inTurn?: (work: () => Promise<void>) => Promise<void>;
+  /** Ids that come together before they are put into the store. */
+  readonly runIds?: number;
 }
 
 /** Recipient keys are lower case, so compaction cannot take this for one. */
@@ -53,7 +55,7 @@ export async function restore(
   store: PartitionStore,
   owned: OwnedPartition,
   codec: ChangelogCodec,
-  { now, onProgress = () => {}, inTurn = (work) => work() }: RestoreOptions,
+  { now, onProgress = () => {}, inTurn = (work) => work(), runIds }: RestoreOptions,
 ): Promise<number> {
   const barrier = randomUUID();
   const lastOffset = await owned.write(barrierRecords(barrier, owned.partition, codec));
@@ -68,7 +70,7 @@ export async function restore(
       'the store is ahead of its changelog: it mirrors another topic',
     );
   }
-  const run = new Restore(store, owned, codec, { barrier, ends, now, onProgress });
+  const run = new Restore(store, owned, codec, { barrier, ends, now, onProgress, runIds });
   const stale = {
     seen: !isUpToDate(store.positions.seen, ends.seen),
     recipients: !isUpToDate(store.positions.recipientState, ends.recipientState),
@@ -116,6 +118,7 @@ interface RestoreSettings {
   readonly ends: { readonly seen: number; readonly recipientState: number };
   readonly now: number;
   readonly onProgress: (progress: RestoreProgress) => void;
+  readonly runIds: number | undefined;
 }
 
 /** One restore. What it reads comes together in runs, which are put in order of the store; the position moves last. */
@@ -144,8 +147,8 @@ class Restore {
 
   async seen(): Promise<void> {
     const { store } = this;
-    const { now, barrier } = this.settings;
-    const run = new IdRun((seenAt) => store.bucketOf(seenAt));
+    const { now, barrier, runIds } = this.settings;
+    const run = new IdRun((seenAt) => store.bucketOf(seenAt), runIds);
     let totals: Totals = store.totals;
     await this.follow('seen', topics.seen, this.codec.seen.decoder, async ({ offset }, batch) => {
       if (batch.barrier === null) {
