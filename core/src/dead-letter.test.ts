@@ -16,7 +16,7 @@ const item = (index: number) => ({ ...failure, item: { index, bytes: null } });
 
 function putBack(letters: Replay['letters'], items: Replay['items'] = null): InputRecord {
   const { topic, partition, offset, timestamp: recordedAt } = record;
-  const replay = { topic, partition, offset, recordedAt, sink: null, items, except: [], letters };
+  const replay = { topic, partition, offset, recordedAt, sink: null, items, events: null, letters };
   const headers = { ...record.headers, replay: encodeReplay({ reason: 'dead-letter', ...replay }) };
   return { ...record, partition: 3, offset: 900, timestamp: 2_000, headers };
 }

@@ -66,6 +66,8 @@ export const ERROR_CODES = {
   INSPECT_CREDENTIALS_UNUSABLE:
     'The secrets or options cannot verify anything; the message names the option.',
   DLQ_NOT_FOUND: 'There is no dead letter of that id (any more).',
+  BACKFILL_SINK_BEHIND:
+    'What came out is asked of ClickHouse, and its sink is too far behind to tell; it can be run when the sink has caught up.',
   CLI_UNAVAILABLE: 'Something that the command needs does not answer.',
   SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',

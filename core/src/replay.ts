@@ -16,8 +16,8 @@ export interface Replay {
   readonly sink: string | null;
   /** Only these items of it; null: the whole record. */
   readonly items: readonly number[] | null;
-  /** Ids of events of these items that came out before. */
-  readonly except: readonly string[];
+  /** Only events with these ids; null: all events of the items. */
+  readonly events: readonly string[] | null;
   /** Its dead letters so far. */
   readonly letters: readonly ReplayedLetter[];
 }
@@ -50,8 +50,8 @@ export function replayOf({ headers }: Pick<InputRecord, 'headers'>): Replay | un
   }
 }
 
-function isReplay({ topic, partition, offset, items, except, letters }: Replay): boolean {
-  const lists = [items ?? [], except, letters];
+function isReplay({ topic, partition, offset, items, events, letters }: Replay): boolean {
+  const lists = [items ?? [], events ?? [], letters];
   return (
     typeof topic === 'string' && [partition, offset].every(Number.isSafeInteger) && lists.every(Array.isArray)
   );

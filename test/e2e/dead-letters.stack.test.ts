@@ -69,7 +69,7 @@ describe('dead letters, from failure to the operator and back', () => {
     const [poison] = await world.produce(topics.normalized, [{ value: Buffer.from('poison') }]);
     const [normalize, events, sink] = SERVICES;
     await world.start(normalize);
-    eventsMetrics = await world.start(events);
+    eventsMetrics = (await world.start(events)).metrics;
     await world.start(sink);
     await waitFor('the good items', async () => (await emailsInClickHouse()).length === 2, 60_000);
     const event = await anEvent();

@@ -28,12 +28,17 @@ export interface Message {
   readonly timestamp?: number;
 }
 
+export interface Started {
+  readonly metrics: Registry;
+  stop(): Promise<void>;
+}
+
 /** The services behind the ingress, on components of their own, in this process; commands are real. */
 export interface World {
   readonly config: PipelineConfig;
   readonly codec: Codec;
   readonly clickhouse: ClickHouse;
-  start(service: StartService): Promise<Registry>;
+  start(service: StartService): Promise<Started>;
   /** Offset of each message, which go to partition 0 unless they say otherwise. */
   produce(topic: string, messages: readonly Message[]): Promise<number[]>;
   /** A command with --json: its exit code and what it printed. */
@@ -66,9 +71,9 @@ export async function startWorld(scope: TestScope): Promise<World> {
   const clickhouse = connect(config.sinks.clickhouse);
   const producer = createKafka(config.kafka, 'test', silentLog).producer({ idempotent: true });
   await producer.connect();
-  const running: RunningService[] = [];
+  const running = new Set<RunningService>();
   scope.onTestFinished(async () => {
-    await Promise.all(running.map((service) => service.stop()));
+    await Promise.all([...running].map((service) => service.stop()));
     await Promise.all([producer.disconnect(), clickhouse.close()]);
     await rm(folder, { recursive: true, force: true });
   });
@@ -78,8 +83,13 @@ export async function startWorld(scope: TestScope): Promise<World> {
     clickhouse,
     async start(service) {
       const metrics = new Registry();
-      running.push(await service({ config, log: createLogger('test', 'silent'), metrics }));
-      return metrics;
+      const started = await service({ config, log: createLogger('test', 'silent'), metrics });
+      running.add(started);
+      const stop = async () => {
+        running.delete(started);
+        await started.stop();
+      };
+      return { metrics, stop };
     },
     async produce(topic, messages) {
       const offsets: number[] = [];

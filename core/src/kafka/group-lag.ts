@@ -38,6 +38,26 @@ export async function groupLag(
   });
 }
 
+/** Partitions on which a group has not yet dealt with all records that were written before this time (epoch milliseconds). */
+export async function lagSince(
+  settings: KafkaSettings,
+  group: { readonly group: string; readonly topics: readonly string[] },
+  before: number,
+): Promise<PartitionLag[]> {
+  const behind = (await groupLag(settings, [group])).filter(({ lag }) => lag > 0);
+  const names = [...new Set(behind.map(({ topic }) => topic))];
+  const offsets = await readWithAdmin(settings, async (admin) =>
+    Promise.all(
+      names.map(async (topic) => [topic, await admin.fetchTopicOffsetsByTimestamp(topic, before)] as const),
+    ),
+  );
+  const reached = new Map(offsets);
+  return behind.filter(({ topic, partition, committed }) => {
+    const at = reached.get(topic)?.find((place) => place.partition === partition)?.offset ?? 0;
+    return (committed ?? 0n) < BigInt(at);
+  });
+}
+
 async function gapsOf(
   admin: Admin,
   groups: readonly { readonly group: string; readonly topics: readonly string[] }[],

@@ -22,11 +22,15 @@ export type PositionMap = ReadonlyMap<string, bigint>;
 
 export const keyOf = (topic: string, partition: number) => `${topic}/${partition}`;
 
-/** From where to where: `ends` are the ends now, of committed records and transaction markers alike. */
+/**
+ * From where to where: `ends` are the ends now, of committed records and transaction markers alike, or before the first
+ * record that was written at `until` or later.
+ */
 export async function resolveRange(
   admin: Admin,
   names: readonly string[],
   from: ReadFrom,
+  until?: number,
 ): Promise<{ starts: PositionMap; ends: PositionMap }> {
   const existing = new Set(await admin.listTopics());
   const missing = names.filter((name) => !existing.has(name));
@@ -43,13 +47,15 @@ export async function resolveRange(
         typeof from === 'object' && 'timestamp' in from
           ? await admin.fetchTopicOffsetsByTimestamp(topic, from.timestamp)
           : [];
+      const lasts = until === undefined ? [] : await admin.fetchTopicOffsetsByTimestamp(topic, until);
       for (const { partition, low, high } of bounds) {
         const key = keyOf(topic, partition);
         const wanted = asked?.find((p) => p.topic === topic && p.partition === partition)?.offset;
         if (asked && wanted === undefined) continue;
         const time = times.find((at) => at.partition === partition)?.offset;
         const start = wanted ?? (from === 'end' ? high : (time ?? low));
-        ends.set(key, BigInt(high));
+        const last = lasts.find((at) => at.partition === partition)?.offset;
+        ends.set(key, min(BigInt(high), BigInt(last ?? high)));
         starts.set(key, max(BigInt(start), BigInt(low)));
       }
     }),
@@ -58,3 +64,4 @@ export async function resolveRange(
 }
 
 const max = (a: bigint, b: bigint) => (a > b ? a : b);
+const min = (a: bigint, b: bigint) => (a < b ? a : b);

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer, IHeaders, KafkaMessage } from 'kafkajs';
+import type { InputRecord } from '../dead-letter.ts';
 import { PipelineError } from '../errors.ts';
 import { type KafkaSettings, readWithAdmin, silentLog, unreachable, withAdmin } from './admin.ts';
 import { createKafka } from './client.ts';
+import { inputRecordOf } from './input-record.ts';
 import { keyOf, type PositionMap, type ReadFrom, resolveRange, type TopicPosition } from './reader-range.ts';
 
 export type { ReadFrom, TopicPosition };
@@ -22,6 +24,8 @@ export interface ReadRecord {
 export interface ReadOptions {
   readonly topics: readonly string[];
   readonly from: ReadFrom;
+  /** Not what was written at this time or later (epoch milliseconds). Without follow only. */
+  readonly until?: number;
   /** Go on with what is written later, until the signal. Default: stop at the end as it was at the start. */
   readonly follow?: boolean;
   /** Called with each record of a partition in order; its rejection ends the reading with that error. */
@@ -45,7 +49,7 @@ export async function readTopic(settings: KafkaSettings, options: ReadOptions): 
   const { follow = false, signal, stallMs = STALL_MS } = options;
   if (signal?.aborted) return;
   const { starts, ends } = await readWithAdmin(settings, (admin) =>
-    resolveRange(admin, options.topics, options.from),
+    resolveRange(admin, options.topics, options.from, options.until),
   );
   const unread = new Map([...ends].filter(([key, end]) => (starts.get(key) ?? end) < end));
   if (unread.size === 0 && !follow) return options.onStart?.();
@@ -56,6 +60,7 @@ export async function readTopic(settings: KafkaSettings, options: ReadOptions): 
     ends: follow ? undefined : ends,
     stallMs,
     progressAt: performance.now(),
+    busy: false,
     started: false,
   };
   for (;;) {
@@ -80,6 +85,8 @@ interface Reading {
   readonly ends: PositionMap | undefined;
   readonly stallMs: number;
   progressAt: number;
+  /** A record is being handed over: however long that takes, the broker is not to blame. */
+  busy: boolean;
   started: boolean;
 }
 
@@ -121,7 +128,7 @@ function consume(consumer: Consumer, reading: Reading): Promise<void> {
     const stop = () => finish();
     options.signal?.addEventListener('abort', stop);
     const watch = setInterval(() => {
-      if (!unread || performance.now() - reading.progressAt <= stallMs) return;
+      if (!unread || reading.busy || performance.now() - reading.progressAt <= stallMs) return;
       finish(new PipelineError('KAFKA_READ_STALLED', 'retry', `no progress for ${stallMs} ms`));
     }, RETRY_MS);
 
@@ -157,7 +164,7 @@ async function run(
   await consumer.subscribe({ topics: [...options.topics], fromBeginning: false });
   await consumer.run({
     autoCommit: false,
-    eachBatch: async ({ batch: { topic, partition, messages } }) => {
+    eachBatch: async ({ batch: { topic, partition, messages }, heartbeat }) => {
       const key = keyOf(topic, partition);
       const end = ends?.get(key);
       for (const message of messages) {
@@ -166,11 +173,16 @@ async function run(
         if (record.offset < (positions.get(key) ?? record.offset + 1n)) continue;
         if (finished() || (end !== undefined && record.offset >= end)) return;
         try {
+          reading.busy = true;
           await options.onRecord(record);
         } catch (error) {
           return fail(error);
+        } finally {
+          reading.busy = false;
+          reading.progressAt = performance.now();
         }
         positions.set(key, record.offset + 1n);
+        await heartbeat();
       }
     },
   });
@@ -180,6 +192,12 @@ async function run(
   }
   if (!reading.started) options.onStart?.();
   reading.started = true;
+}
+
+/** A record as stages see it. */
+export function inputRecordOfRead({ offset, timestamp, ...record }: ReadRecord): InputRecord {
+  const message = { ...record, offset: String(offset), timestamp: String(timestamp), attributes: 0 };
+  return inputRecordOf(record, message);
 }
 
 function recordOf(topic: string, partition: number, message: KafkaMessage): ReadRecord {

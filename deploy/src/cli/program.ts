@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { backfillCommand } from './commands/backfill.ts';
 import { clickhouseCommand } from './commands/clickhouse.ts';
 import { configCommand } from './commands/config.ts';
 import { dlqCommand } from './commands/dlq.ts';
@@ -44,6 +45,7 @@ export function createProgram(): Command {
     simulateCommand(),
     tailCommand(),
     dlqCommand(),
+    backfillCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));
   return program;

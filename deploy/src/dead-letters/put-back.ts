@@ -34,7 +34,7 @@ export function putBack({ letters, value }: RecordLetters): OutputRecord[] {
     sink: null,
     // A letter of the whole record stands for all that is in it.
     items: items.length === letters.length ? items : null,
-    except: [],
+    events: null,
     letters: letters.map(({ item_index, attempts, first_at, replays }) => {
       return { item: item_index, attempts, firstAt: first_at, replays: replays + 1 };
     }),

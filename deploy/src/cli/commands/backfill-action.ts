@@ -1,0 +1,98 @@
+import { TransactionalWriter } from '@email-events/core';
+import { Codec } from '@email-events/schemas';
+import { connect } from '@email-events/sink-clickhouse';
+import pc from 'picocolors';
+import { type BackfillResult, backfill } from '../../backfill/backfill.ts';
+import { type Action, loadPipelineConfig } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { formatCount, note, print, printJson, renderTable } from '../output.ts';
+import { registrySettings } from './schemas-action.ts';
+
+export interface BackfillActionOptions {
+  readonly from: number;
+  readonly to?: number;
+  readonly esp?: readonly string[];
+  readonly source?: readonly string[];
+  readonly dryRun: boolean;
+}
+
+const PROGRESS_MS = 2_000;
+
+export const backfillAction: Action<BackfillActionOptions> = async (options) => {
+  const { from, to, esp: esps, source: sources, dryRun, json } = options;
+  const config = await loadPipelineConfig(options);
+  const abort = new AbortController();
+  process.once('SIGINT', () => abort.abort()).once('SIGTERM', () => abort.abort());
+  const clickhouse = connect(config.sinks.clickhouse);
+  // Another run that was at it is over once this is open, and what it put back is read.
+  const writer = dryRun ? undefined : await TransactionalWriter.open(config.kafka, 'backfill');
+  try {
+    const result = await backfill({
+      config,
+      letters: { kafka: config.kafka, codec: new Codec(registrySettings(config)) },
+      clickhouse,
+      writer,
+      ...{ from, to, esps, sources },
+      now: Date.now(),
+      signal: abort.signal,
+      onProgress: json ? () => {} : progress(),
+    });
+    if (json) printJson({ dryRun, complete: !abort.signal.aborted, ...timesAsText(result) });
+    else print(await render(result, dryRun));
+    return abort.signal.aborted ? EXIT.interrupted : EXIT.ok;
+  } finally {
+    await Promise.all([clickhouse.close(), writer?.close()]);
+  }
+};
+
+function progress(): (result: BackfillResult) => void {
+  let shownAt = performance.now();
+  return ({ requests, reached, republished }) => {
+    if (performance.now() - shownAt < PROGRESS_MS) return;
+    shownAt = performance.now();
+    const counts = `${formatCount(requests)} requests read, ${formatCount(republished)} with new events`;
+    note(pc.dim(`${counts}; at ${iso(reached) ?? ''}`));
+  };
+}
+
+const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString());
+
+function timesAsText(result: BackfillResult) {
+  return { ...result, reached: iso(result.reached), oldestKnown: iso(result.oldestKnown) };
+}
+
+async function render(result: BackfillResult, dryRun: boolean): Promise<string> {
+  const { newEvents, known, different, letters, discarded, failingNow, requests, republished } = result;
+  const total = Object.values(newEvents).reduce((sum, count) => sum + count, 0);
+  const rows: [string, number, string][] = [
+    ...Object.entries(newEvents).map(([type, count]): [string, number, string] => [
+      `new: ${type}`,
+      count,
+      '',
+    ]),
+    ['known', known, 'came out before; left as they are'],
+    ...(dryRun
+      ? [
+          ['different', different, 'of these, read differently today; left as they are'] as [
+            string,
+            number,
+            string,
+          ],
+        ]
+      : []),
+    ['dead letters, readable', letters.readable, '`dlq replay` brings them in'],
+    ['dead letters, failing', letters.failing, 'cannot be read today either'],
+    ['discarded', discarded, 'an operator said no'],
+    ['failing now', failingNow, 'were read once and cannot be now: look at the mapping'],
+  ];
+  const shown = rows.filter(([name, count]) => count > 0 || name === 'known');
+  const does = dryRun ? 'would come out; nothing was changed' : 'come out now';
+  const summary = `${formatCount(total)} new event(s) of ${formatCount(republished)} request(s) ${does}`;
+  return [
+    `${formatCount(requests)} request(s) read`,
+    '',
+    await renderTable(['events', 'count', ''], shown),
+    '',
+    total > 0 && !dryRun ? pc.green(summary) : summary,
+  ].join('\n');
+}

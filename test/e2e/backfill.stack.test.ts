@@ -1,0 +1,152 @@
+import { rm } from 'node:fs/promises';
+import { deadLetterKey, deadLetterOf, readTopic, withAdmin } from '@email-events/core';
+import { type DeadLetter, type EmailEvent, topics } from '@email-events/schemas';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { waitFor } from '../stack/stack.ts';
+import {
+  type Message,
+  rawMessage,
+  SERVICES,
+  type Started,
+  sendgridItem,
+  startWorld,
+  type World,
+} from './world.ts';
+
+const cleanUps: (() => Promise<void>)[] = [];
+const [normalize, events, sink] = SERVICES;
+const DAY_MS = 86_400_000;
+let world: World;
+let runningEvents: Started;
+beforeAll(async () => {
+  world = await startWorld({ onTestFinished: (clean) => void cleanUps.push(clean) });
+}, 120_000);
+afterAll(async () => {
+  for (const clean of cleanUps.toReversed()) await clean();
+});
+
+const open = (name: string) => sendgridItem('open', { email: `${name}@example.com` });
+const backfill = (...args: string[]) => world.command('backfill', '--from', '1d', ...args);
+
+async function namesInClickHouse(): Promise<string[]> {
+  const rows = await world.clickhouse.query<{ recipient: string }>('SELECT recipient FROM email_events');
+  return rows.map(({ recipient }) => recipient.split('@')[0] ?? '').sort();
+}
+
+async function namesOnTopic(): Promise<string[]> {
+  const decoder = world.codec.decoder<EmailEvent>('opened');
+  const names: string[] = [];
+  await readTopic(world.config.kafka, {
+    topics: [topics.events('opened')],
+    from: 'beginning',
+    onRecord: async ({ value }) => {
+      if (value === null || value.toString() === 'old') return;
+      await decoder.load([value]);
+      names.push(decoder.decode(value).recipient.split('@')[0] ?? '');
+    },
+  });
+  return names.sort();
+}
+
+/** Requests that a version handled which made nothing of them: its group has passed them. */
+async function passedOver(messages: readonly Message[]): Promise<number[]> {
+  const offsets = await world.produce(
+    topics.raw,
+    messages.map((message) => ({ ...message, partition: 1 })),
+  );
+  await withAdmin(world.config.kafka, (admin) =>
+    admin.setOffsets({
+      groupId: `${world.config.kafka.groupPrefix}.normalize`,
+      topic: topics.raw,
+      partitions: [{ partition: 1, offset: String(Math.max(...offsets) + 1) }],
+    }),
+  );
+  return offsets;
+}
+
+test('while the sink is behind nobody can know what came out, so nothing is done', async () => {
+  const old = { value: Buffer.from('old'), timestamp: Date.now() - 2 * DAY_MS };
+  await world.produce(topics.events('opened'), [old]);
+  const { code, err } = await backfill('--dry-run');
+  expect([code, err]).toEqual([1, expect.stringContaining('BACKFILL_SINK_BEHIND')]);
+});
+
+test('a dry run tells new events from known ones and from dead letters', async () => {
+  const [late, later, readable] = [open('late'), open('later'), open('readable')];
+  await world.produce(topics.raw, [rawMessage([open('one'), { event: 'open' }, open('two')])]);
+  // The ESP sent two of them twice.
+  const mended = rawMessage([readable]);
+  const [, , place = 0] = await passedOver([rawMessage([late, later]), rawMessage([later, late]), mended]);
+  await writeLetter(mended, place);
+  await world.start(normalize);
+  runningEvents = await world.start(events);
+  await world.start(sink);
+  await waitFor('the first events', async () => (await namesInClickHouse()).length === 2, 60_000);
+  await waitFor('the sink has caught up', async () => (await backfill('--dry-run')).code === 0);
+  const { out } = await backfill('--dry-run');
+  expect(out).toMatchObject({
+    dryRun: true,
+    complete: true,
+    requests: 4,
+    newEvents: { opened: 2 },
+    // Two that came out, and the copies of the new ones.
+    known: 4,
+    different: 0,
+    letters: { readable: 1, failing: 1 },
+    failingNow: 0,
+    republished: 1,
+  });
+  expect((await backfill('--dry-run', '--esp', 'postmark')).out.requests).toBe(0);
+  expect((await backfill('--dry-run', '--to', '12h')).out.requests).toBe(0);
+}, 90_000);
+
+test('new events come out once, and what came out before does not, though the dedupe window has forgotten it', async () => {
+  await forgetIds();
+  const { code, out } = await backfill();
+  expect([code, out.newEvents, out.republished]).toEqual([0, { opened: 2 }, 1]);
+  await waitFor('the new events', async () => (await namesInClickHouse()).length === 4);
+  // A second run has nothing to do; what it would have put back would come before the proof.
+  await waitFor('nothing is left', async () => Object.keys((await backfill()).out.newEvents).length === 0);
+  await world.produce(topics.raw, [rawMessage([open('proof')])]);
+  await waitFor('the proof', async () => (await namesInClickHouse()).includes('proof'));
+  const expected = ['late', 'later', 'one', 'proof', 'two'];
+  expect(await namesInClickHouse()).toEqual(expected);
+  expect(await namesOnTopic()).toEqual(expected);
+}, 90_000);
+
+test('an event that would be read differently is counted, and left as it is', async () => {
+  await world.clickhouse.command(
+    `ALTER TABLE email_events UPDATE campaign = 'as it was read then' WHERE recipient = 'one@example.com' SETTINGS mutations_sync = 1`,
+  );
+  const { out } = await backfill('--dry-run');
+  expect(out).toMatchObject({ newEvents: {}, different: 1, republished: 0 });
+});
+
+/** As a version would have left it that could not read the request's only item. */
+async function writeLetter({ value, headers = {} }: Message, offset: number): Promise<void> {
+  const record = {
+    topic: topics.raw,
+    partition: 1,
+    offset,
+    key: null,
+    value,
+    headers,
+    timestamp: Date.now(),
+  };
+  const failure = { stage: 'normalize', code: 'NORMALIZE_ITEM_INVALID', message: 'not known', firstAt: 1 };
+  const letter = deadLetterOf(record, { ...failure, item: { index: 0, bytes: null } });
+  const encoder = await world.codec.encoder<DeadLetter>(topics.deadLetters, 'deadLetter');
+  await world.produce(topics.deadLetters, [{ key: deadLetterKey(letter), value: encoder.encode(letter) }]);
+}
+
+/** As if all ids were older than the window. */
+async function forgetIds(): Promise<void> {
+  await runningEvents.stop();
+  await rm(world.config.events.stateDir, { recursive: true });
+  await withAdmin(world.config.kafka, async (admin) => {
+    const ends = await admin.fetchTopicOffsets(topics.seen);
+    const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
+    await admin.deleteTopicRecords({ topic: topics.seen, partitions });
+  });
+  runningEvents = await world.start(events);
+}
