@@ -24,6 +24,7 @@ const right: Evidence = {
     raw: { events: 5, failures: 1 },
     normalized: emitted.map(({ name, recipient }) => ({ name, recipient })),
     normalizedCount: 5,
+    renormalized: [],
     emitted,
     totals: { received: 5, emitted: 4, duplicates: 1, deadLettered: 0 },
     suppressions: reasons,
@@ -95,6 +96,12 @@ test('a reordering within a recipient is caught', () => {
     order,
   ]);
   expect(broken({ topics: { emitted: [a, b, { ...c, partition: 7 }, d] } })).toEqual([order]);
+});
+
+test('a request that was normalized twice is caught, even if deduplication made up for it', () => {
+  expect(broken({ topics: { renormalized: ['0/1/0 a at 0/1 and 0/7'] } })).toEqual([
+    'no request was normalized twice',
+  ]);
 });
 
 test('figures that do not add up are caught, at every step', () => {

@@ -56,6 +56,7 @@ export function judge({ sent, topics, store, positions, surprises }: Evidence): 
     finding('every acknowledged event is on its typed topic', events.length, lossesIn(events, emitted)),
     finding('no event is there twice, and none that nobody sent', emitted.length, surplusIn(events, emitted)),
     finding('order per recipient, each on one partition', emitted.length, disorderIn(events, emitted)),
+    finding('no request was normalized twice', topics.normalizedCount, topics.renormalized),
     finding('received = emitted + duplicates + dead-lettered', totals.received, imbalance(topics)),
     finding('ClickHouse: every event is one row', store.rows.length, rowsWrong(store, topics)),
     finding('ClickHouse: every row is once in every rollup', store.rollupSum, rollupWrong(store)),

@@ -5,10 +5,11 @@ import { parseArgs } from 'node:util';
 import { writeResult } from '../bench/result.ts';
 import { percentile, renderFindings, renderSurvived } from './report.ts';
 import { type FaultRun, runFaults } from './run.ts';
-import { SHORT_DECK } from './schedule.ts';
+import { pick, SHORT_DECK, WHOLE_DECK } from './schedule.ts';
 
 /**
- * `npm run test:faults -- [--minutes N] [--seed N] [--rate N] [--every SECONDS] [--short]`: exits 0 only if every promise
+ * `npm run test:faults -- [--minutes N] [--seed N] [--rate N] [--every SECONDS] [--short]
+ * [--only "KIND TARGET"]… [--keep]`: exits 0 only if every promise
  * held. The seed that it prints repeats the same traffic and the same faults.
  */
 const { values } = parseArgs({
@@ -22,6 +23,10 @@ const { values } = parseArgs({
     instances: { type: 'string', default: '2' },
     /** Only one of each kind of kill, and few others. */
     short: { type: 'boolean', default: false },
+    /** Only these faults, such as `kill kafka` or `pause`; may be repeated. */
+    only: { type: 'string', multiple: true, default: [] },
+    /** Leave logs and data behind. */
+    keep: { type: 'boolean', default: false },
   },
 });
 
@@ -32,13 +37,16 @@ const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
 
 const begin = performance.now();
+const home = await mkdtemp(join(tmpdir(), 'email-events-faults-'));
+if (values.keep) note(`logs and data stay in ${home}`);
 const run = await runFaults({
-  home: await mkdtemp(join(tmpdir(), 'email-events-faults-')),
+  home,
   ...{ seed, rate, note, signal: abort.signal },
   events: Math.round(rate * 60 * number('minutes')),
   everyMs: number('every') * 1_000,
   instances: number('instances'),
-  ...(values.short ? { deck: SHORT_DECK } : {}),
+  deck: pick(values.short ? SHORT_DECK : WHOLE_DECK, values.only),
+  keep: values.keep,
 });
 await report(run);
 
@@ -55,7 +63,7 @@ async function report({ survived, findings, failures, events, drainMs }: FaultRu
     '',
     `${events.acknowledged} events acknowledged, ${events.emitted} emitted; ${survived.length} faults survived, ${kills.length} of them kills; ${minutes.toFixed(1)} min, at rest ${(drainMs / 1_000).toFixed(1)} s after the last request`,
     broken === 0 ? 'Nothing lost, nothing twice.' : `${broken} promises broken.`,
-    `seed ${seed}: the same traffic and faults again with --seed ${seed} --minutes ${values.minutes} --rate ${values.rate} --every ${values.every}${values.short ? ' --short' : ''}`,
+    `seed ${seed}: the same traffic and faults again with --seed ${seed} --minutes ${values.minutes} --rate ${values.rate} --every ${values.every}${[values.short ? ' --short' : '', ...values.only.map((name) => ` --only "${name}"`)].join('')}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   const caughtUp = kills.flatMap(({ caughtUpMs }) => caughtUpMs ?? []);

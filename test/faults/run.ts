@@ -23,6 +23,8 @@ export interface FaultRunOptions {
   readonly everyMs: number;
   readonly deck?: Deck;
   readonly instances?: number;
+  /** Logs and data stay where they are. */
+  readonly keep?: boolean;
   readonly note: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -51,7 +53,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
     return await run(world, options);
   } finally {
     await world.stop();
-    await rm(home, { recursive: true, force: true });
+    if (!options.keep) await rm(home, { recursive: true, force: true });
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { planFaults, SHORT_DECK, WHOLE_DECK } from './schedule.ts';
+import { pick, planFaults, SHORT_DECK, WHOLE_DECK } from './schedule.ts';
 
 const MINUTE = 60_000;
 
@@ -25,6 +25,15 @@ test('the short deck is dealt whole before it is dealt again', () => {
   const faults = planFaults({ seed: 1, durationMs: 10 * MINUTE, everyMs: 5_000, deck: SHORT_DECK });
   const first = faults.slice(0, SHORT_DECK.length).map(({ kind, target }) => `${kind} ${target}`);
   expect(first.sort()).toEqual(SHORT_DECK.map(([kind, target]) => `${kind} ${target}`).sort());
+});
+
+test('some faults can be picked by name', () => {
+  expect(pick(WHOLE_DECK, ['cut kafka', 'slow']).map(([kind, target]) => `${kind} ${target}`)).toEqual([
+    'cut kafka',
+    'slow kafka',
+    'slow clickhouse',
+  ]);
+  expect(pick(WHOLE_DECK, [])).toBe(WHOLE_DECK);
 });
 
 test('faults come in order, within their time, and end', () => {

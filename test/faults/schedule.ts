@@ -95,6 +95,12 @@ export const SHORT_DECK: Deck = [
   ['join', 'events', 1],
 ];
 
+/** The cards of a deck that these names, such as `kill kafka` or `pause`, pick; all of them if there are no names. */
+export function pick(deck: Deck, names: readonly string[]): Deck {
+  if (names.length === 0) return deck;
+  return deck.filter(([kind, target]) => names.some((name) => [kind, `${kind} ${target}`].includes(name)));
+}
+
 /** A group gives a silent member up after six seconds: some are frozen for less, most for longer. */
 const PAUSE_MS = [2_000, 13_000] as const;
 const COMPONENT_PAUSE_MS = [1_000, 6_000] as const;

@@ -25,6 +25,8 @@ export interface TopicsEvidence {
   readonly normalized: readonly SentEvent[];
   /** Including duplicates. */
   readonly normalizedCount: number;
+  /** Items of requests that were normalized more than once, and where. */
+  readonly renormalized: readonly string[];
   readonly emitted: readonly EmittedEvent[];
   /** Of events, out of its changelog. */
   readonly totals: EventTotals;
@@ -80,19 +82,26 @@ async function readRaw(config: PipelineConfig): Promise<Pick<TopicsEvidence, 're
 async function readNormalized(
   config: PipelineConfig,
   codec: Codec,
-): Promise<Pick<TopicsEvidence, 'normalized' | 'normalizedCount'>> {
+): Promise<Pick<TopicsEvidence, 'normalized' | 'normalizedCount' | 'renormalized'>> {
   const seen = new Set<string>();
+  const places = new Map<string, string>();
+  const renormalized: string[] = [];
   const normalized: SentEvent[] = [];
   let normalizedCount = 0;
-  await readValues<NormalizedBatch>(config, codec, topics.normalized, 'normalized', (_record, { events }) => {
-    for (const { event_id: name, recipient } of events) {
+  await readValues<NormalizedBatch>(config, codec, topics.normalized, 'normalized', (record, { events }) => {
+    const place = `${record.partition}/${record.offset}`;
+    for (const { event_id: name, recipient, raw_partition, raw_offset, item_index } of events) {
       normalizedCount++;
+      const item = `${raw_partition}/${raw_offset}/${item_index} ${name}`;
+      const before = places.get(item);
+      if (before !== undefined) renormalized.push(`${item} at ${before} and ${place}`);
+      places.set(item, place);
       if (seen.has(name)) continue;
       seen.add(name);
       normalized.push({ name, recipient: recipientKey(recipient) });
     }
   });
-  return { normalized, normalizedCount };
+  return { normalized, normalizedCount, renormalized };
 }
 
 async function readEmitted(config: PipelineConfig, codec: Codec): Promise<EmittedEvent[]> {
