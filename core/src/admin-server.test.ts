@@ -1,5 +1,10 @@
 import { afterEach, expect, test } from 'vitest';
-import { type AdminOptions, type AdminServer, startAdminServer } from './admin-server.ts';
+import {
+  type AdminOptions,
+  type AdminServer,
+  type DependencyState,
+  startAdminServer,
+} from './admin-server.ts';
 import { PipelineError } from './errors.ts';
 import { Counter, createMetrics, Gauge, Registry } from './metrics.ts';
 
@@ -52,6 +57,21 @@ test('it is ready when all dependencies are', async () => {
   problem = undefined;
   expect((await get('/readyz')).status).toBe(200);
   expect(await getJson('/readyz')).toEqual({ status: 'ok', dependencies: { kafka: 'ok', state: 'ok' } });
+});
+
+test('a dependency that it can do without for a while is named, and it is ready all the same', async () => {
+  let state: DependencyState = 'STATE_UNUSABLE';
+  const { get, getJson } = await start({
+    readiness: { kafka: () => ({ degraded: 'KAFKA_UNREACHABLE' }), state: () => state },
+  });
+  expect((await get('/readyz')).status).toBe(503);
+  expect(await getJson('/readyz')).toMatchObject({ status: 'not ready' });
+  state = undefined;
+  expect((await get('/readyz')).status).toBe(200);
+  expect(await getJson('/readyz')).toEqual({
+    status: 'degraded',
+    dependencies: { kafka: 'KAFKA_UNREACHABLE', state: 'ok' },
+  });
 });
 
 test('a check that throws, at once or later, or never answers, is a dependency that is not ready', async () => {

@@ -7,7 +7,10 @@ import { codeOf } from './errors.ts';
  * A dependency's state: undefined when it is fine, else why not (a code, no details of the outside).
  * One that throws counts as not fine with the error's code, one that takes too long as `TIMEOUT`.
  */
-export type ReadinessCheck = () => Promise<string | undefined> | string | undefined;
+export type ReadinessCheck = () => Promise<DependencyState> | DependencyState;
+
+/** Why it is not fine; `degraded`: not fine, but the service does its work without it for a while. */
+export type DependencyState = string | { readonly degraded: string } | undefined;
 
 export interface AdminServer {
   readonly port: number;
@@ -28,7 +31,10 @@ export interface AdminOptions {
 
 const CHECK_TIMEOUT_MS = 5_000;
 
-/** /healthz: the process answers. /readyz: so do its dependencies (503 with their names if not). /metrics: Prometheus text. */
+/**
+ * /healthz: the process answers. /readyz: so do its dependencies (503 with their names if not; 200 and `degraded` if it
+ * can do without). /metrics: Prometheus text.
+ */
 export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
   let draining = false;
   const server = createServer(async (request, response) => {
@@ -90,17 +96,21 @@ async function answerOf(path: string | undefined, options: AdminOptions, drainin
 async function readyAnswer(options: AdminOptions, draining: boolean): Promise<Answer> {
   const { readiness, checkTimeoutMs = CHECK_TIMEOUT_MS } = options;
   const checks = Object.entries(readiness).map(
-    async ([name, check]) => [name, (await problemOf(check, checkTimeoutMs)) ?? 'ok'] as const,
+    async ([name, check]) => [name, await stateOf(check, checkTimeoutMs)] as const,
   );
-  const dependencies = Object.fromEntries(await Promise.all(checks));
-  const ready = !draining && Object.values(dependencies).every((state) => state === 'ok');
+  const states = await Promise.all(checks);
+  const dependencies = Object.fromEntries(states.map(([name, state]) => [name, textOf(state)]));
+  const ready = !draining && states.every(([, state]) => typeof state !== 'string');
+  const degraded = states.some(([, state]) => state !== undefined);
   return json(ready ? 200 : 503, {
-    status: draining ? 'stopping' : ready ? 'ok' : 'not ready',
+    status: draining ? 'stopping' : !ready ? 'not ready' : degraded ? 'degraded' : 'ok',
     dependencies,
   });
 }
 
-async function problemOf(check: ReadinessCheck, timeoutMs: number): Promise<string | undefined> {
+const textOf = (state: DependencyState) => (typeof state === 'object' ? state.degraded : (state ?? 'ok'));
+
+async function stateOf(check: ReadinessCheck, timeoutMs: number): Promise<DependencyState> {
   const { promise: late, resolve } = Promise.withResolvers<string>();
   const timer = setTimeout(() => resolve('TIMEOUT'), timeoutMs);
   try {

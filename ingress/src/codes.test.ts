@@ -14,7 +14,7 @@ test('the README has every code with its meaning, and no other', () => {
 });
 
 test('every code is seen in some test', () => {
-  const tests = readdirSync(folder)
+  const tests = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => readFileSync(new URL(name, folder), 'utf8'))
     .join('\n');

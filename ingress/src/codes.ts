@@ -58,6 +58,10 @@ export const INGRESS_CODES = {
     answer: 'none',
     doc: 'All maxConnections were taken: the one that kept us waiting longest gave way to a new one.',
   },
+  INGRESS_PIPELINE_TOO_LONG: {
+    answer: 'none',
+    doc: 'More than 32 requests waited for their answers on one connection; it was cut.',
+  },
   INGRESS_OVERLOADED: {
     answer: 'later',
     doc: 'Bodies in flight exceed maxInFlightBytes; of those that are arriving, the oldest gives way.',
@@ -69,6 +73,22 @@ export const INGRESS_CODES = {
   INGRESS_HANDSHAKE_FAILED: {
     answer: 'later',
     doc: 'The URL that confirms a subscription did not answer with 2xx.',
+  },
+  INGRESS_SPOOL_FULL: {
+    answer: 'later',
+    doc: 'Kafka is away and the spool is full: spool.maxBytes is reached, or the disk has no space.',
+  },
+  INGRESS_SPOOL_UNAVAILABLE: {
+    answer: 'later',
+    doc: 'Kafka is away and the spool cannot be written now; the log has the cause.',
+  },
+  INGRESS_SPOOL_DAMAGED: {
+    answer: 'none',
+    doc: 'A file of the spool is not what was written. What can be read of it is drained, then it is set aside.',
+  },
+  INGRESS_SPOOL_RECORD_REFUSED: {
+    answer: 'none',
+    doc: 'Kafka refuses a spooled request for good (the topic takes less than it should); it was set aside.',
   },
   INGRESS_UNEXPECTED: { answer: 'later', doc: 'Something nobody foresaw; the log has the stack.' },
   INGRESS_RELOAD_REFUSED: {

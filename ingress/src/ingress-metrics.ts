@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from '@email-events/core';
+import type { Keeper } from './publisher.ts';
 
 /** Label values of requests that no source is known for. */
 const NO_SOURCE = '-';
@@ -65,8 +66,20 @@ export class IngressMetrics {
     counter.inc();
   }
 
-  /** A request that is in Kafka now, on top of `answered`. */
-  published(source: string, bytes: number, seconds: number): void {
+  /** A request that is durable now, on top of `answered`. */
+  accepted(source: string, bytes: number, seconds: number, keeper: Keeper): void {
+    const accepted = this.#of(source);
+    accepted.seconds.observe(seconds);
+    accepted.bytes.inc(bytes);
+    if (keeper === 'kafka') accepted.records.inc();
+  }
+
+  /** A request that was accepted into the spool is in Kafka now. */
+  drained(source: string): void {
+    this.#of(source).records.inc();
+  }
+
+  #of(source: string): Accepted {
     let accepted = this.#accepted.get(source);
     if (!accepted) {
       accepted = {
@@ -76,9 +89,7 @@ export class IngressMetrics {
       };
       this.#accepted.set(source, accepted);
     }
-    accepted.seconds.observe(seconds);
-    accepted.bytes.inc(bytes);
-    accepted.records.inc();
+    return accepted;
   }
 }
 

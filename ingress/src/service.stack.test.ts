@@ -1,212 +1,192 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   applyTopics,
-  createKafka,
   createLogger,
   createMetrics,
-  decodeRawHeaders,
+  type PipelineConfig,
   parseConfig,
   type RunningService,
 } from '@email-events/core';
 import type { Stack } from '@email-events/deploy/stack';
-import type { EspRequest } from '@email-events/esps';
 import { type Signer, sendgridSigner } from '@email-events/esps/testing';
-import { topicCatalogue, topics } from '@email-events/schemas';
-import { Agent, request } from 'undici';
+import { topicCatalogue } from '@email-events/schemas';
+import { request } from 'undici';
 import { expect, type TestContext, test } from 'vitest';
 import { startOwnStack, waitFor } from '../../test/stack/stack.ts';
 import { startIngress } from './index.ts';
+import { readRaw, Traffic } from './testing/traffic.ts';
 
 const log = createLogger('ingress-test', 'error');
 
 interface Setting {
   readonly stack: Stack;
+  readonly config: PipelineConfig;
   readonly signer: Signer;
+  readonly spoolDir: string;
+}
+
+interface Running {
   readonly service: RunningService;
   readonly traffic: Traffic;
 }
 
-/** The service against a broker of its own, with settings that make failures come soon. */
-async function setUp(context: TestContext): Promise<Setting> {
+/** A broker of its own, and settings that make failures come soon. */
+async function setUp(context: TestContext, spool: boolean): Promise<Setting> {
   const stack = await startOwnStack(context);
+  const spoolDir = await mkdtemp(join(tmpdir(), 'email-events-spool-'));
+  context.onTestFinished(() => rm(spoolDir, { recursive: true, force: true }));
   const signer = sendgridSigner();
   const config = parseConfig({
     kafka: { brokers: stack.kafka.brokers },
-    ingress: { port: 0, adminPort: 0, publishTimeoutMs: 3_000 },
+    ingress: {
+      port: 0,
+      adminPort: 0,
+      publishTimeoutMs: 3_000,
+      spool: { enabled: spool, dir: spoolDir, afterMs: 500 },
+    },
     sources: { shop: { esp: 'sendgrid', secrets: signer.settings.secrets } },
   });
   await applyTopics(config.kafka, topicCatalogue(config.topics));
+  return { stack, config, signer, spoolDir };
+}
+
+async function start(context: TestContext, { config, signer }: Setting): Promise<Running> {
   const service = await startIngress({ config, log, metrics: createMetrics('ingress') });
-  const traffic = new Traffic(service.ports.http ?? 0, signer);
+  const traffic = new Traffic(() => service.ports.http, signer);
   context.onTestFinished(async () => {
     await traffic.end();
     await service.stop();
   });
-  return { stack, signer, service, traffic };
+  return { service, traffic };
 }
 
-/** Requests on some connections without a pause, each with a body of its own, and what became of them. */
-class Traffic {
-  readonly accepted = new Map<string, string>();
-  readonly statuses = new Map<number, number>();
-  slowestMs = 0;
-  #running = true;
-  readonly #senders: Promise<void>;
-  readonly #agent = new Agent({ connections: 16 });
-
-  readonly #port: number;
-  readonly #signer: Signer;
-
-  constructor(port: number, signer: Signer) {
-    this.#port = port;
-    this.#signer = signer;
-    this.#senders = Promise.all(Array.from({ length: 8 }, (_, sender) => this.#send(sender))).then(() => {});
-    // Whoever waits for the end hears of a failure.
-    this.#senders.catch(() => {});
-  }
-
-  get sent(): number {
-    return [...this.statuses.values()].reduce((total, count) => total + count, 0);
-  }
-
-  count(status: number): number {
-    return this.statuses.get(status) ?? 0;
-  }
-
-  async end(): Promise<void> {
-    this.#running = false;
-    await this.#senders;
-    await this.#agent.destroy();
-  }
-
-  async #send(sender: number): Promise<void> {
-    for (let n = 0; this.#running; n++) {
-      const body = JSON.stringify([{ id: `${sender}-${n}` }]);
-      const started = performance.now();
-      const answer = await this.#post(this.#signer.sign({ body, at: Date.now() }));
-      if (!answer) return;
-      const { status, requestId } = answer;
-      this.slowestMs = Math.max(this.slowestMs, performance.now() - started);
-      this.statuses.set(status, this.count(status) + 1);
-      if (status === 200) this.accepted.set(requestId, body);
-      else await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  /** Undefined when the service is gone: without an answer nothing was promised. */
-  async #post({ headers, body }: EspRequest): Promise<{ status: number; requestId: string } | undefined> {
-    try {
-      const answer = await request(`http://127.0.0.1:${this.#port}/webhooks/email-events/shop`, {
-        dispatcher: this.#agent,
-        method: 'POST',
-        headers,
-        body,
-      });
-      await answer.body.dump();
-      return { status: answer.statusCode, requestId: String(answer.headers['x-request-id']) };
-    } catch (error) {
-      if (GONE.includes((error as { code?: string }).code ?? '')) return undefined;
-      throw error;
-    }
-  }
-}
-
-const GONE = ['ECONNREFUSED', 'ECONNRESET', 'UND_ERR_SOCKET'];
-
-async function recordsOf(stack: Stack, expected: number): Promise<Map<string, string>> {
-  const config = parseConfig({ kafka: { brokers: stack.kafka.brokers } });
-  const consumer = createKafka(config.kafka, 'test', log).consumer({
-    groupId: `test-${crypto.randomUUID()}`,
-  });
-  const found = new Map<string, string>();
-  await consumer.connect();
-  await consumer.subscribe({ topics: [topics.raw], fromBeginning: true });
-  await consumer.run({
-    eachMessage: async ({ message }) => {
-      const raw = decodeRawHeaders(message.headers ?? {});
-      if (raw) found.set(raw.requestId, String(message.value));
-    },
-  });
-  try {
-    await waitFor('all records', () => found.size >= expected);
-  } finally {
-    await consumer.disconnect();
-  }
-  return found;
-}
-
-async function expectNothingMissing({ stack, traffic }: Setting): Promise<void> {
+async function expectNothingMissing({ config }: Setting, traffic: Traffic): Promise<void> {
   await traffic.end();
-  const found = await recordsOf(stack, traffic.accepted.size);
-  const missing = [...traffic.accepted].filter(([requestId, body]) => found.get(requestId) !== body);
-  expect(missing).toEqual([]);
+  const { accepted } = traffic;
+  const missing = (found: ReadonlyMap<string, string>) =>
+    [...accepted].filter(([requestId, body]) => found.get(requestId) !== body);
+  const found = await readRaw(config.kafka, (read) =>
+    waitFor('all that was accepted', () => read.size >= accepted.size && missing(read).length === 0),
+  );
+  expect(missing(found)).toEqual([]);
 }
 
-async function ready(service: RunningService): Promise<number> {
+async function readiness(service: RunningService) {
   const answer = await request(`http://127.0.0.1:${service.ports.admin}/readyz`);
-  await answer.body.dump();
-  return answer.statusCode;
+  return { code: answer.statusCode, ...((await answer.body.json()) as object) };
+}
+
+const ready = async (service: RunningService) => (await readiness(service)).code;
+
+async function metric(service: RunningService, name: string): Promise<number> {
+  const answer = await request(`http://127.0.0.1:${service.ports.admin}/metrics`);
+  const [, value] = (await answer.body.text()).match(new RegExp(`^${name}(?:{.*?})? (\\S+)$`, 'm')) ?? [];
+  return Number(value);
+}
+
+async function brokerBack(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
+  const kafka = stack.component('kafka');
+  if (how === 'pause') kafka.resume();
+  else await kafka.start();
+}
+
+async function brokerAway(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
+  const kafka = stack.component('kafka');
+  if (how === 'pause') kafka.pause();
+  else await kafka[how]();
 }
 
 for (const how of ['stop', 'kill', 'pause'] as const) {
-  test(`${how} the broker during traffic: later, then well again by itself, and nothing acknowledged is missing`, async (context) => {
-    const setting = await setUp(context);
-    const { stack, service, traffic } = setting;
-    const kafka = stack.component('kafka');
+  test(`${how} the broker during traffic: only 200s, ready all the time, and all of it is in Kafka when that is back`, async (context) => {
+    const setting = await setUp(context, true);
+    const { service, traffic } = await start(context, setting);
     await waitFor('traffic', () => traffic.count(200) > 100);
     await waitFor('ready', async () => (await ready(service)) === 200);
 
-    if (how === 'pause') kafka.pause();
-    else await kafka[how]();
-    const before = traffic.count(503);
-    await waitFor('answers "later"', () => traffic.count(503) > before + 20);
-    await waitFor('not ready', async () => (await ready(service)) === 503);
+    await brokerAway(setting.stack, how);
+    await waitFor('degraded', async () => {
+      expect(await readiness(service)).toEqual({
+        code: 200,
+        status: 'degraded',
+        dependencies: { kafka: 'KAFKA_UNREACHABLE', spool: 'ok' },
+      });
+      return true;
+    });
+    const before = traffic.count(200);
+    await waitFor('accepts', () => traffic.count(200) > before + 500);
+    expect(await metric(service, 'email_events_ingress_spool_records')).toBeGreaterThan(400);
+    expect(await metric(service, 'email_events_ingress_spool_oldest_seconds')).toBeGreaterThan(0);
 
-    if (how === 'pause') kafka.resume();
-    else await kafka.start();
-    const back = performance.now();
-    const accepted = traffic.count(200);
-    await waitFor('accepts again', () => traffic.count(200) > accepted + 200);
-    await waitFor('ready', async () => (await ready(service)) === 200);
-    context.annotate(`accepts again after ${Math.round(performance.now() - back)} ms`);
-
-    await expectNothingMissing(setting);
-    expect([...traffic.statuses.keys()].sort()).toEqual([200, 503]);
+    await brokerBack(setting.stack, how);
+    await waitFor('ready', async () => ((await readiness(service)) as { status?: string }).status === 'ok');
+    // Live traffic goes on while the spool is drained.
+    await waitFor('drained', async () => (await metric(service, 'email_events_ingress_spool_records')) === 0);
+    await traffic.end();
+    await waitFor('everything drained', async () => {
+      const spooled = await metric(service, 'email_events_ingress_spool_spooled_total');
+      return spooled > 400 && (await metric(service, 'email_events_ingress_spool_drained_total')) === spooled;
+    });
+    await expectNothingMissing(setting, traffic);
+    expect([...traffic.statuses.keys()]).toEqual([200]);
   });
 }
 
-test('started without a broker it says "later", and begins when there is one', async (context) => {
-  const { stack, service } = await setUp(context);
-  await stack.component('kafka').stop();
-  await service.stop();
-  await expect(request(`http://127.0.0.1:${service.ports.http}/`)).rejects.toMatchObject({
+test('without a spool: "later" while the broker is away, then well again by itself, and nothing acknowledged is missing', async (context) => {
+  const setting = await setUp(context, false);
+  const { service, traffic } = await start(context, setting);
+  await waitFor('traffic', () => traffic.count(200) > 100);
+  await waitFor('ready', async () => (await ready(service)) === 200);
+
+  await brokerAway(setting.stack, 'kill');
+  const before = traffic.count(503);
+  await waitFor('answers "later"', () => traffic.count(503) > before + 20);
+  await waitFor('not ready', async () => (await ready(service)) === 503);
+  expect(await readiness(service)).toMatchObject({ dependencies: { kafka: 'KAFKA_UNREACHABLE' } });
+
+  await brokerBack(setting.stack, 'kill');
+  const accepted = traffic.count(200);
+  await waitFor('accepts again', () => traffic.count(200) > accepted + 200);
+  await waitFor('ready', async () => (await ready(service)) === 200);
+
+  await expectNothingMissing(setting, traffic);
+  expect([...traffic.statuses.keys()].sort()).toEqual([200, 503]);
+  expect(await readdir(setting.spoolDir)).toEqual([]);
+});
+
+test('started without a broker it takes requests; stopped, it leaves them to its next start', async (context) => {
+  const setting = await setUp(context, true);
+  await setting.stack.component('kafka').stop();
+  const first = await start(context, setting);
+  await waitFor('accepts', () => first.traffic.count(200) > 100);
+  expect(await ready(first.service)).toBe(200);
+  await first.traffic.end();
+  await first.service.stop();
+  await expect(request(`http://127.0.0.1:${first.service.ports.http}/`)).rejects.toMatchObject({
     code: 'ECONNREFUSED',
   });
-  const signer = sendgridSigner();
-  const config = parseConfig({
-    kafka: { brokers: stack.kafka.brokers },
-    ingress: { port: 0, adminPort: 0 },
-    sources: { shop: { esp: 'sendgrid', secrets: signer.settings.secrets } },
+  expect(await readdir(setting.spoolDir)).toHaveLength(1);
+  await setting.stack.component('kafka').start();
+  const second = await start(context, setting);
+  await waitFor('accepts', () => second.traffic.count(200) > 100);
+  await waitFor('drained', async () => {
+    const drained = await metric(second.service, 'email_events_ingress_spool_drained_total');
+    return drained >= first.traffic.accepted.size;
   });
-  const second = await startIngress({ config, log, metrics: createMetrics('ingress') });
-  const traffic = new Traffic(second.ports.http ?? 0, signer);
-  context.onTestFinished(async () => {
-    await traffic.end();
-    await second.stop();
-  });
-  await waitFor('answers "later"', () => traffic.count(503) > 10);
-  expect(await ready(second)).toBe(503);
-  await stack.component('kafka').start();
-  await waitFor('accepts', () => traffic.count(200) > 100);
-  await expectNothingMissing({ stack, service: second, traffic, signer });
+  await expectNothingMissing(setting, first.traffic);
+  await expectNothingMissing(setting, second.traffic);
+  await second.service.stop();
+  expect(await readdir(setting.spoolDir)).toEqual([]);
 });
 
 test('stopped during traffic: nothing but 200 until connections end, and nothing acknowledged is missing', async (context) => {
-  const setting = await setUp(context);
-  const { service, traffic } = setting;
+  const setting = await setUp(context, false);
+  const { service, traffic } = await start(context, setting);
   await waitFor('traffic', () => traffic.count(200) > 200);
   const others = traffic.sent - traffic.count(200);
   await service.stop();
   await service.done;
   expect(traffic.sent - traffic.count(200)).toBe(others);
-  await expectNothingMissing(setting);
+  await expectNothingMissing(setting, traffic);
 });

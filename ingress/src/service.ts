@@ -1,13 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  GroupCommitProducer,
-  kafkaTransport,
-  type RunningService,
-  runStopSteps,
-  type ServiceContext,
-  startAdminServer,
-} from '@email-events/core';
-import { topics } from '@email-events/schemas';
+import { type RunningService, runStopSteps, type ServiceContext, startAdminServer } from '@email-events/core';
 import { AddressList, isLoopback } from './addresses.ts';
 import { createApp } from './app.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -15,6 +7,7 @@ import { checkIngressConfig } from './config-check.ts';
 import { DocumentFetcher } from './document-fetcher.ts';
 import { type HttpServer, listen } from './http-server.ts';
 import { IngressMetrics } from './ingress-metrics.ts';
+import { type Publishing, startPublishing } from './publishing.ts';
 import { reloadOnHangup } from './reload.ts';
 import { buildSources } from './sources.ts';
 import { TlsFiles } from './tls-files.ts';
@@ -22,31 +15,26 @@ import { Verification } from './verification.ts';
 import type { WebhookContext } from './webhook.ts';
 
 /**
- * Starts the ingress. It takes requests whether Kafka is there or not: while it is not, they are answered "later"
- * and /readyz says so. Ports: `http` (webhooks), `admin`. Throws ConfigError.
+ * Starts the ingress. It takes requests whether Kafka is there or not: while it is not, they go to the spool, or are
+ * answered "later" where there is none, and /readyz says so. Ports: `http` (webhooks), `admin`. Throws ConfigError.
  */
 export async function startIngress(service: ServiceContext): Promise<RunningService> {
   const { config, log, metrics: registry } = service;
   checkIngressConfig(config);
   const { ingress } = config;
-  const producer = new GroupCommitProducer({
-    transport: kafkaTransport(config.kafka, 'ingress', topics.raw, ingress.publishTimeoutMs, log),
-    log,
-    publishTimeoutMs: ingress.publishTimeoutMs,
-    maxWaitingBytes: ingress.maxInFlightBytes,
-  });
   const budget = new ByteBudget(ingress.maxInFlightBytes);
   const fetcher = new DocumentFetcher();
   let server: HttpServer | undefined;
   const metrics = new IngressMetrics(registry, {
     inFlightBytes: () => budget.used,
     connections: async () => (await server?.connections()) ?? 0,
-    kafkaUp: () => producer.health() === undefined,
+    kafkaUp: () => publishing.kafkaUp(),
   });
+  const publishing = await startPublishing(service, (source) => metrics.drained(source));
   const context: WebhookContext = {
     sources: buildSources(config.sources),
     draining: false,
-    publisher: producer,
+    publisher: publishing.publisher,
     verification: new Verification(fetcher),
     budget,
     metrics,
@@ -56,7 +44,6 @@ export async function startIngress(service: ServiceContext): Promise<RunningServ
     clock: Date.now,
     endOf: (request) => server?.endOf(request),
   };
-  await producer.start();
   const tls = ingress.tls && new TlsFiles(ingress.tls, log);
   server = await listen(ingress, tls, createApp(context), {
     log,
@@ -66,7 +53,7 @@ export async function startIngress(service: ServiceContext): Promise<RunningServ
     host: config.adminHost,
     port: ingress.adminPort,
     metrics: registry,
-    readiness: { kafka: () => producer.health() },
+    readiness: publishing.readiness,
   });
   const stopReloading = service.reload
     ? reloadOnHangup(
@@ -78,19 +65,19 @@ export async function startIngress(service: ServiceContext): Promise<RunningServ
       )
     : () => {};
   log.info({ port: server.port, adminPort: admin.port, sources: context.sources.size }, 'taking webhooks');
-  return running(service, context, { server, admin, producer, fetcher, stopReloading });
+  return running(service, context, { server, admin, publishing, fetcher, stopReloading });
 }
 
 interface Parts {
   readonly server: HttpServer;
   readonly admin: Awaited<ReturnType<typeof startAdminServer>>;
-  readonly producer: GroupCommitProducer;
+  readonly publishing: Publishing;
   readonly fetcher: DocumentFetcher;
   readonly stopReloading: () => void;
 }
 
 function running({ config, log }: ServiceContext, context: WebhookContext, parts: Parts): RunningService {
-  const { server, admin, producer, fetcher, stopReloading } = parts;
+  const { server, admin, publishing, fetcher, stopReloading } = parts;
   const { promise: done, resolve: stopped } = Promise.withResolvers<void>();
   const refuseNew = () => {
     stopReloading();
@@ -108,7 +95,7 @@ function running({ config, log }: ServiceContext, context: WebhookContext, parts
         { name: 'drain', deadlineMs: drainDelayMs + 1_000, run: () => pause(drainDelayMs) },
         { name: 'requests', deadlineMs: requestsMs, run: () => server.close() },
         { name: 'connections', deadlineMs: 100, run: () => server.destroy() },
-        { name: 'producer', deadlineMs: 5_000, run: () => producer.close() },
+        ...publishing.stopSteps,
         { name: 'fetcher', deadlineMs: 1_000, run: () => fetcher.close() },
         { name: 'admin', deadlineMs: 1_000, run: () => admin.close() },
       ],

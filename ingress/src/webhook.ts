@@ -1,11 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import {
-  codeOf,
-  encodeRawHeaders,
-  type GroupCommitProducer,
-  type Logger,
-  PipelineError,
-} from '@email-events/core';
+import { codeOf, encodeRawHeaders, type Logger, PipelineError } from '@email-events/core';
 import type { EspRequest } from '@email-events/esps';
 import { type AddressList, clientAddress, isLoopback } from './addresses.ts';
 import { accept, answerFor, refuse } from './answers.ts';
@@ -14,6 +8,7 @@ import type { ByteBudget, Holding } from './byte-budget.ts';
 import { answerKind, type LogCode, Refused } from './codes.ts';
 import { type ConnectionEnd, MAX_HEADERS } from './http-server.ts';
 import type { IngressMetrics } from './ingress-metrics.ts';
+import type { Publisher } from './publisher.ts';
 import { rawUrl } from './raw-url.ts';
 import { newRequestId } from './request-id.ts';
 import type { Source, Sources } from './sources.ts';
@@ -24,7 +19,7 @@ export interface WebhookContext {
   sources: Sources;
   /** True from the moment the service stops. */
   draining: boolean;
-  readonly publisher: Pick<GroupCommitProducer, 'publish'>;
+  readonly publisher: Publisher;
   readonly verification: Verification;
   readonly budget: ByteBudget;
   readonly metrics: IngressMetrics;
@@ -55,7 +50,7 @@ const LONGEST_KEPT_HEADER = 1_024;
 const SOURCE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /**
- * One request: known source? → allowed sender? → body → genuine? → in Kafka? → 200.
+ * One request: known source? → allowed sender? → body → genuine? → durable? → 200.
  * Whatever stands in the way is a Refused; it is answered in one place. Never throws.
  */
 export async function handleWebhook(
@@ -155,11 +150,12 @@ async function receive(
     context.log.info({ source: source.name, requestId: exchange.requestId }, handshake.note);
     return succeed(context, exchange, 'HANDSHAKE');
   }
-  await context.publisher.publish({
+  const keeper = await context.publisher.publish({
     value: body,
     headers: encodeRawHeaders(rawRequest(espRequest, exchange.requestId, source, sender)),
   });
-  context.metrics.published(source.name, body.length, (performance.now() - exchange.startedAt) / 1_000);
+  const seconds = (performance.now() - exchange.startedAt) / 1_000;
+  context.metrics.accepted(source.name, body.length, seconds, keeper);
   succeed(context, exchange, 'OK');
 }
 

@@ -144,7 +144,7 @@ interface IngressProcess {
 async function startIngressProcess(signer: Signer, brokers: string[], dir: string): Promise<IngressProcess> {
   const settings = {
     kafka: { brokers },
-    ingress: { port: 0, adminPort: 0 },
+    ingress: { port: 0, adminPort: 0, spool: { dir: join(dir, 'spool') } },
     sources: { [signer.esp]: { esp: signer.esp, secrets: signer.settings.secrets } },
   };
   const { kafka, topics } = parseConfig(settings);

@@ -104,6 +104,28 @@ const source = z.strictObject({
     .describe('Requests a second above which it gets 429; leave out for no limit.'),
 });
 
+const spool = section(
+  {
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe('Take requests while Kafka cannot. Off: they are answered "later" then.'),
+    dir: z
+      .string()
+      .default('.email-events/spool')
+      .describe(
+        'Folder on a disk that outlives the process. All ingress processes of a machine may share it.',
+      ),
+    maxBytes: z
+      .int()
+      .min(16_777_216)
+      .default(1_073_741_824)
+      .describe('Bytes that the folder may take; beyond it the answer is "later".'),
+    afterMs: ms(2_000, 'Time without an acknowledgement by Kafka after which a request is spooled.'),
+  },
+  'Requests on disk while Kafka is away.',
+);
+
 const ingress = section(
   {
     host: z.string().default('127.0.0.1').describe('Address to listen on.'),
@@ -139,6 +161,7 @@ const ingress = section(
     requestTimeoutMs: ms(30_000, 'Time to receive a whole request.'),
     keepAliveTimeoutMs: ms(60_000, 'Idle time of a kept connection.'),
     publishTimeoutMs: ms(10_000, 'Time for the broker to acknowledge; beyond it the answer is "later".'),
+    spool,
     drainDelayMs: z
       .int()
       .min(0)

@@ -29,26 +29,31 @@ export function sizeOf({ value, headers }: PublishRecord): number {
   return bytes;
 }
 
-/**
- * Takes what fits into one produce request off the front of the queue: a batch for each partition from `turn` on,
- * each of at most `batchBytes`; a record larger than that is a batch of its own.
- */
+export interface SendLimits {
+  /** Of each batch; a record larger than that is a batch of its own. */
+  readonly batchBytes: number;
+  /** Of the whole request. */
+  readonly records: number;
+}
+
+/** Takes what fits into one produce request off the front of the queue: a batch for each partition from `turn` on. */
 export function cutSend(
   waiting: PendingRecord[],
   partitions: readonly number[],
   turn: number,
-  batchBytes: number,
+  limits: SendLimits,
 ): { batches: PendingBatch[]; rest: PendingRecord[] } {
   const batches: PendingBatch[] = [];
   let next = 0;
-  while (next < waiting.length && batches.length < Math.min(MAX_BATCHES, partitions.length)) {
+  const end = Math.min(waiting.length, limits.records);
+  while (next < end && batches.length < Math.min(MAX_BATCHES, partitions.length)) {
     const partition = partitions[(turn + batches.length) % partitions.length] ?? 0;
     const start = next;
     let bytes = 0;
-    for (let pending = waiting[next]; pending; pending = waiting[next]) {
-      if (next > start && bytes + pending.bytes > batchBytes) break;
-      bytes += pending.bytes;
-      next++;
+    for (; next < end; next++) {
+      const size = waiting[next]?.bytes ?? 0;
+      if (next > start && bytes + size > limits.batchBytes) break;
+      bytes += size;
     }
     batches.push({ partition, records: waiting.slice(start, next) });
   }

@@ -152,22 +152,30 @@ describe('refusals', () => {
     await fake.sent(2);
   });
 
-  test('the topic takes less than expected: the single record is too large, the group is tried smaller', async () => {
+  test('the topic takes less than expected: the record that is too large is found, all others go', async () => {
     const { producer, fake } = await started();
-    const group = Array.from({ length: 6 }, () => codeOf(producer.publish(record(140_000))));
-    await fake.sent(1);
-    fake.fail(0, 'KAFKA_RECORD_TOO_LARGE');
-    expect(new Set(await Promise.all(group))).toEqual(new Set(['KAFKA_PUBLISH_FAILED']));
-    for (let i = 0; i < 6; i++) void codeOf(producer.publish(record(140_000)));
-    await fake.sent(2);
-    expect(fake.sends[1]?.batches.map(({ records }) => records.length)).toEqual([3, 3]);
-    fake.acknowledge(1);
-    const alone = codeOf(producer.publish(record(140_000)));
-    await fake.sent(3);
-    fake.fail(2, 'KAFKA_RECORD_TOO_LARGE');
-    expect(await alone).toBe('KAFKA_RECORD_TOO_LARGE');
+    const sizes = [140_000, 140_000, 150_000, 140_000, 140_000, 140_000, 140_000];
+    const group = sizes.map((size) => codeOf(producer.publish(record(size))));
+    const done = Promise.all(group);
+    for (let sent = 0; sent < 20 && (await Promise.race([done, fake.sent(sent + 1)])) === undefined; sent++) {
+      const records = fake.sends[sent]?.batches.flatMap((batch) => batch.records) ?? [];
+      if (records.some(({ value }) => value.length === 150_000)) fake.fail(sent, 'KAFKA_RECORD_TOO_LARGE');
+      else fake.acknowledge(sent);
+    }
+    const others = Array.from({ length: 4 }, () => 'published');
+    expect(await done).toEqual(['published', 'published', 'KAFKA_RECORD_TOO_LARGE', ...others]);
     expect(fake.opens).toBe(1);
     expect(producer.health()).toBeUndefined();
+    expect(producer.pendingBytes).toBe(0);
+  });
+
+  test('too large is too large, also while the broker is away', async () => {
+    const fake = new FakeTransport();
+    fake.openError = 'KAFKA_UNREACHABLE';
+    const { producer } = await started({}, fake);
+    expect(await codeOf(producer.publish(record(2_200_000)))).toBe('KAFKA_RECORD_TOO_LARGE');
+    expect(producer.tooLarge(record(2_200_000))?.disposition).toBe('reject');
+    expect(producer.tooLarge(record())).toBeUndefined();
   });
 });
 

@@ -41,6 +41,8 @@ export class GroupCommitProducer {
   readonly #options: Required<GroupCommitOptions>;
   readonly #sweeper: NodeJS.Timeout;
   #batchBytes = DEFAULT_BATCH_BYTES;
+  /** Records in a produce request. Fewer while one that the topic does not take is looked for. */
+  #sendRecords = Number.POSITIVE_INFINITY;
   #waiting: PendingRecord[] = [];
   #bytes = 0;
   #sends = new Set<Send>();
@@ -70,6 +72,13 @@ export class GroupCommitProducer {
     return this.#problem ?? (this.#state === 'open' ? undefined : 'KAFKA_UNREACHABLE');
   }
 
+  /** Why the topic will never take this record, whether the broker is there or not; undefined if it should. */
+  tooLarge(record: PublishRecord): PipelineError | undefined {
+    const bytes = sizeOf(record);
+    if (bytes <= this.#options.maxRecordBytes) return undefined;
+    return new PipelineError('KAFKA_RECORD_TOO_LARGE', 'reject', `a record of ${bytes} bytes`);
+  }
+
   /** Bytes not yet acknowledged. */
   get pendingBytes(): number {
     return this.#bytes;
@@ -81,7 +90,7 @@ export class GroupCommitProducer {
    */
   publish(record: PublishRecord): Promise<Published> {
     const bytes = sizeOf(record);
-    const refusal = this.#refusal(bytes);
+    const refusal = this.tooLarge(record) ?? this.#refusal(bytes);
     if (refusal) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + this.#options.publishTimeoutMs;
@@ -107,9 +116,6 @@ export class GroupCommitProducer {
 
   #refusal(bytes: number): PipelineError | undefined {
     if (this.#closing || this.#state === 'down') return failure(this.#problem ?? 'KAFKA_UNREACHABLE');
-    if (bytes > this.#options.maxRecordBytes) {
-      return new PipelineError('KAFKA_RECORD_TOO_LARGE', 'reject', `a record of ${bytes} bytes`);
-    }
     if (this.#bytes > 0 && this.#bytes + bytes > this.#options.maxWaitingBytes)
       return failure('KAFKA_BACKLOG_FULL');
     return undefined;
@@ -127,7 +133,8 @@ export class GroupCommitProducer {
 
   #flush(): void {
     while (this.#state === 'open' && this.#waiting.length > 0 && this.#sends.size < this.#options.maxSends) {
-      const { batches, rest } = cutSend(this.#waiting, this.#partitions, this.#turn, this.#batchBytes);
+      const limits = { batchBytes: this.#batchBytes, records: this.#sendRecords };
+      const { batches, rest } = cutSend(this.#waiting, this.#partitions, this.#turn, limits);
       this.#turn = (this.#turn + batches.length) % this.#partitions.length;
       this.#waiting = rest;
       const send: Send = { records: batches.flatMap(({ records }) => records), current: true };
@@ -160,20 +167,28 @@ export class GroupCommitProducer {
     this.#sends.delete(send);
     if (error === undefined) {
       this.#failures = 0;
+      this.#sendRecords *= 2;
       this.#flush();
       return;
     }
-    const tooLarge = codeOf(error) === 'KAFKA_RECORD_TOO_LARGE';
-    const rejection =
-      tooLarge && send.records.length === 1
-        ? (error as PipelineError)
-        : failure('KAFKA_PUBLISH_FAILED', error);
-    for (const pending of send.records) this.#reject(pending, rejection);
-    if (tooLarge) {
-      // The topic takes less than it should: smaller batches still pass.
+    if (codeOf(error) === 'KAFKA_RECORD_TOO_LARGE') {
+      this.#sendTooLarge(send, error as PipelineError);
+      return;
+    }
+    for (const pending of send.records) this.#reject(pending, failure('KAFKA_PUBLISH_FAILED', error));
+    if (send.current) this.#sendFailed(error);
+  }
+
+  /** The topic takes less than it should. Smaller batches may pass; a record that does not by itself never will. */
+  #sendTooLarge(send: Send, error: PipelineError): void {
+    const waiting = send.records.filter(({ settled }) => !settled);
+    if (send.records.length === 1) for (const pending of waiting) this.#reject(pending, error);
+    else {
       this.#batchBytes = Math.max(SMALLEST_BATCH_BYTES, this.#batchBytes / 2);
-      this.#flush();
-    } else if (send.current) this.#sendFailed(error);
+      this.#sendRecords = Math.ceil(send.records.length / 2);
+      this.#waiting = [...waiting, ...this.#waiting];
+    }
+    this.#flush();
   }
 
   #sendFailed(error: unknown): void {

@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly stack: string;
   /** The events processor's stores. */
   readonly state: string;
+  /** Requests that wait for Kafka. */
+  readonly spool: string;
   readonly receiver: string;
   readonly secrets: string;
   readonly logs: string;
@@ -31,6 +33,7 @@ export function pathsOf(home: string): HomePaths {
     home,
     stack: at('data', 'stack'),
     state: at('data', 'state'),
+    spool: at('data', 'spool'),
     receiver: at('data', 'receiver'),
     secrets: at('secrets'),
     logs: at('logs'),

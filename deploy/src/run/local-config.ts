@@ -60,6 +60,7 @@ export function localConfig({
     kafka: { brokers: kafka.brokers },
     registry,
     sources,
+    ingress: { spool: { dir: paths.spool } },
     events: { stateDir: paths.state },
     sinks: {
       clickhouse,

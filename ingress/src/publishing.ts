@@ -1,0 +1,80 @@
+import {
+  type DependencyState,
+  GroupCommitProducer,
+  kafkaTransport,
+  type ServiceContext,
+  type StopStep,
+} from '@email-events/core';
+import { topics } from '@email-events/schemas';
+import { KafkaPublisher, type Publisher } from './publisher.ts';
+import { Drain } from './spool/drain.ts';
+import { Spool } from './spool/spool.ts';
+import { SpoolMetrics } from './spool/spool-metrics.ts';
+import { SpooledPublisher } from './spool/spooled-publisher.ts';
+
+/** What makes requests durable: Kafka, and the spool if there is one. */
+export interface Publishing {
+  readonly publisher: Publisher;
+  readonly readiness: { readonly [dependency: string]: () => DependencyState };
+  kafkaUp(): boolean;
+  /** In this order, when no request is in the house any more. */
+  readonly stopSteps: readonly StopStep[];
+}
+
+/** `drained`: a request of this source went from the spool to Kafka. Throws ConfigError. */
+export async function startPublishing(
+  service: ServiceContext,
+  drained: (source: string) => void,
+): Promise<Publishing> {
+  const { config, log } = service;
+  const { publishTimeoutMs, maxInFlightBytes, spool: settings } = config.ingress;
+  const producer = new GroupCommitProducer({
+    transport: kafkaTransport(config.kafka, 'ingress', topics.raw, publishTimeoutMs, log),
+    log,
+    publishTimeoutMs,
+    maxWaitingBytes: maxInFlightBytes,
+  });
+  const kafkaUp = () => producer.health() === undefined;
+  const stopProducer = { name: 'producer', deadlineMs: 5_000, run: () => producer.close() };
+  if (!settings.enabled) {
+    await producer.start();
+    const readiness = { kafka: () => producer.health() };
+    return { publisher: new KafkaPublisher(producer), readiness, kafkaUp, stopSteps: [stopProducer] };
+  }
+  const metrics = new SpoolMetrics(service.metrics);
+  const spool = await Spool.start({ ...settings, log, damaged: () => metrics.damaged() });
+  const drain = new Drain({
+    spool,
+    producer,
+    log,
+    drained: (source) => {
+      metrics.drained();
+      drained(source);
+    },
+    refused: () => metrics.setAside(),
+  });
+  metrics.watch(spool, drain);
+  await producer.start();
+  drain.start();
+  return {
+    publisher: new SpooledPublisher({ producer, spool, afterMs: settings.afterMs, counts: metrics }),
+    readiness: readinessOf(producer, spool),
+    kafkaUp,
+    stopSteps: [
+      // What Kafka does not acknowledge by then stays in the spool.
+      { name: 'spool drain', deadlineMs: 2_000, run: () => drain.stop() },
+      stopProducer,
+      { name: 'spool', deadlineMs: 5_000, run: () => spool.close() },
+    ],
+  };
+}
+
+/** One of the two is enough to take requests. */
+function readinessOf(producer: Pick<GroupCommitProducer, 'health'>, spool: Pick<Spool, 'health'>) {
+  const stateOf = (problem: string | undefined, other: string | undefined): DependencyState =>
+    problem === undefined || other !== undefined ? problem : { degraded: problem };
+  return {
+    kafka: () => stateOf(producer.health(), spool.health()),
+    spool: () => stateOf(spool.health(), producer.health()),
+  };
+}

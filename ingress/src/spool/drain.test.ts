@@ -1,0 +1,138 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ErrorCode, encodeRawHeaders, PipelineError, type PublishRecord } from '@email-events/core';
+import { expect, onTestFinished, test } from 'vitest';
+import { type LogLine, logInto } from '../testing/harness.ts';
+import { Drain } from './drain.ts';
+import { Spool } from './spool.ts';
+import { temporaryFolder } from './testing/store.ts';
+
+/** A real spool, drained to a Kafka that does as the test says. */
+async function setUp(answer: (record: PublishRecord, n: number) => ErrorCode | undefined = () => undefined) {
+  const dir = temporaryFolder({ onTestFinished });
+  const logs: LogLine[] = [];
+  const log = logInto(logs);
+  const spool = await Spool.start({ dir, maxBytes: 1e9, log });
+  onTestFinished(() => spool.close());
+  const kafka = { problem: 'KAFKA_UNREACHABLE' as ErrorCode | undefined, published: [] as PublishRecord[] };
+  const counts = { drained: 0, refused: 0, asked: 0 };
+  const drain = new Drain({
+    spool,
+    producer: {
+      health: () => kafka.problem,
+      publish: async (record) => {
+        const code = answer(record, counts.asked++);
+        if (code) throw new PipelineError(code, code === 'KAFKA_RECORD_TOO_LARGE' ? 'reject' : 'retry', 'no');
+        kafka.published.push(record);
+        return { partition: 0, offset: 0 };
+      },
+    },
+    log,
+    drained: () => counts.drained++,
+    refused: () => counts.refused++,
+  });
+  onTestFinished(() => drain.stop());
+  drain.start();
+  const names = () => kafka.published.map(({ headers }) => String(headers['request-id']));
+  return { dir, logs, spool, kafka, counts, drain, names };
+}
+
+function requestOf(n: number, bytes = 100): PublishRecord {
+  const headers = encodeRawHeaders({
+    requestId: `r${n}`,
+    source: 'shop',
+    esp: 'sendgrid',
+    receivedAt: 1_700_000_000_123,
+    method: 'POST',
+    url: '/webhooks/email-events/shop?täg=ü',
+    contentType: null,
+    remoteAddress: '127.0.0.1',
+    headers: { 'x-odd': 'Ünïcode \u0000 "quoted"' },
+  });
+  return { value: Buffer.alloc(bytes, n), headers };
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+test('waits for Kafka, then brings everything in order, with the bytes and headers that it came with', async () => {
+  const { spool, kafka, counts, drain, names } = await setUp();
+  const requests = range(40).map((n) => requestOf(n, n * 1_000));
+  await Promise.all(requests.map((request) => spool.append(request)));
+  await expect.poll(() => drain.state).toBe('waiting');
+  expect(spool.status).toMatchObject({ records: 40, problem: undefined });
+  expect(kafka.published).toEqual([]);
+  kafka.problem = undefined;
+  await expect.poll(() => spool.status.records, { timeout: 5_000 }).toBe(0);
+  expect(names()).toEqual(range(40).map((n) => `r${n}`));
+  expect(kafka.published).toEqual(requests);
+  expect(counts).toMatchObject({ drained: 40, refused: 0 });
+  await expect.poll(() => drain.state).toBe('idle');
+  // What is spooled later goes too, without waiting for the next look.
+  await spool.append(requestOf(99));
+  await expect.poll(() => names().at(-1), { timeout: 1_500 }).toBe('r99');
+});
+
+test('Kafka goes away in the middle: the rest stays and goes when it is back', async () => {
+  let away = true;
+  const { spool, kafka, names } = await setUp((_, n) =>
+    away && n >= 7 ? 'KAFKA_PUBLISH_FAILED' : undefined,
+  );
+  await Promise.all(range(20).map((n) => spool.append(requestOf(n))));
+  kafka.problem = undefined;
+  await expect.poll(() => spool.status.records, { timeout: 5_000 }).toBe(13);
+  away = false;
+  await expect.poll(() => spool.status.records, { timeout: 5_000 }).toBe(0);
+  expect(names()).toEqual(range(20).map((n) => `r${n}`));
+});
+
+test('one that Kafka refuses for good: the others go, it is set aside, counted and logged', async () => {
+  const { dir, logs, spool, kafka, counts, names } = await setUp(({ headers }) =>
+    String(headers['request-id']) === 'r3' ? 'KAFKA_RECORD_TOO_LARGE' : undefined,
+  );
+  await Promise.all(range(8).map((n) => spool.append(requestOf(n))));
+  kafka.problem = undefined;
+  await expect.poll(() => spool.status.setAside, { timeout: 5_000 }).toBe(1);
+  expect(names()).toEqual([0, 1, 2, 4, 5, 6, 7].map((n) => `r${n}`));
+  expect(readdirSync(join(dir, 'set-aside'))).toHaveLength(1);
+  expect(counts).toMatchObject({ drained: 7, refused: 1 });
+  const lines = logs.filter(({ code }) => code === 'INGRESS_SPOOL_RECORD_REFUSED');
+  expect(lines).toMatchObject([
+    { level: 'error', requestId: 'r3', source: 'shop', cause: 'KAFKA_RECORD_TOO_LARGE' },
+  ]);
+  await spool.append(requestOf(50));
+  await expect.poll(() => names().at(-1), { timeout: 5_000 }).toBe('r50');
+});
+
+test('stopped in the middle: it ends soon, and the next one goes on', async () => {
+  const { dir, spool, kafka, drain, names } = await setUp();
+  await Promise.all(range(2_000).map((n) => spool.append(requestOf(n))));
+  kafka.problem = undefined;
+  await expect.poll(() => kafka.published.length, { interval: 1 }).toBeGreaterThan(0);
+  await drain.stop();
+  await spool.close();
+  const before = names();
+  const next = await Spool.start({ dir, maxBytes: 1e9, log: logInto([]) });
+  onTestFinished(() => next.close());
+  const rest: string[] = [];
+  for (let batch = await next.next(500, 1e9); batch; batch = await next.next(500, 1e9)) {
+    rest.push(...batch.records.map(({ headers }) => JSON.parse(headers)['request-id']));
+    await next.settle(
+      batch.spool,
+      batch.records.map(({ seq }) => seq),
+      [],
+    );
+  }
+  expect([...before, ...rest]).toEqual(range(2_000).map((n) => `r${n}`));
+  expect(rest.length).toBeGreaterThan(0);
+});
+
+test('a directory that cannot be used is a problem of the configuration', async () => {
+  const dir = temporaryFolder({ onTestFinished });
+  await expect(
+    Spool.start({ dir: '/dev/null/spool', maxBytes: 1e9, log: logInto([]) }),
+  ).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    problems: [{ path: 'ingress.spool.dir' }],
+  });
+  expect(readdirSync(dir)).toEqual([]);
+});

@@ -1,0 +1,128 @@
+import { codeOf, type GroupCommitProducer, type Logger, PipelineError } from '@email-events/core';
+import { type Spool, unpackHeaders } from './spool.ts';
+import type { StoredRecord } from './spool-file.ts';
+
+export interface DrainOptions {
+  readonly spool: Pick<Spool, 'next' | 'settle' | 'appended'>;
+  readonly producer: Pick<GroupCommitProducer, 'publish' | 'health'>;
+  readonly log: Logger;
+  /** Kafka has it. */
+  readonly drained: (source: string) => void;
+  /** Kafka will never take it. */
+  readonly refused: (source: string) => void;
+}
+
+export type DrainState = 'idle' | 'waiting' | 'draining';
+
+/** One batch at a time: live requests wait behind at most one of them, and so much memory it takes. */
+const BATCH_BYTES = 500_000;
+const BATCH_RECORDS = 500;
+const IDLE_MS = 2_000;
+const AWAY_MS = 250;
+
+interface Outcome {
+  readonly published: number[];
+  readonly refused: number[];
+  /** Undefined when every record of the batch is settled. */
+  readonly problem: string | undefined;
+}
+
+/**
+ * Brings what is in the spool to Kafka, in order of acceptance, through the same producer as everything else. A record
+ * is taken out of the spool when Kafka has acknowledged it, so one may be published twice and none is left out.
+ */
+export class Drain {
+  readonly #options: DrainOptions;
+  #stopping = false;
+  #wake: () => void = () => {};
+  #running: Promise<void> | undefined;
+  state: DrainState = 'idle';
+
+  constructor(options: DrainOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Begins no further batch; resolves when the one under way is settled. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { spool, producer, log } = this.#options;
+    let appended = spool.appended();
+    while (!this.#stopping) {
+      if (producer.health() !== undefined) {
+        this.state = 'waiting';
+        await this.#pause(AWAY_MS);
+        continue;
+      }
+      const batch = await spool.next(BATCH_RECORDS, BATCH_BYTES);
+      if (!batch) {
+        this.state = 'idle';
+        await Promise.race([appended, this.#pause(IDLE_MS)]);
+        appended = spool.appended();
+        continue;
+      }
+      this.state = 'draining';
+      const { published, refused, problem } = await this.#publish(batch.records);
+      await spool.settle(batch.spool, published, refused);
+      if (problem === undefined) continue;
+      log.warn({ code: problem, spool: batch.spool }, 'draining the spool is interrupted');
+      await this.#pause(AWAY_MS);
+    }
+    this.state = 'idle';
+  }
+
+  async #publish(records: readonly StoredRecord[]): Promise<Outcome> {
+    const published: number[] = [];
+    const refused: number[] = [];
+    let problem: string | undefined;
+    await Promise.all(
+      records.map(async ({ seq, headers, value }) => {
+        const unpacked = unpackHeaders(headers);
+        const source = String(unpacked.source ?? '');
+        try {
+          await this.#options.producer.publish({ value: Buffer.from(value.buffer), headers: unpacked });
+          published.push(seq);
+          this.#options.drained(source);
+        } catch (error) {
+          if (!(error instanceof PipelineError) || error.disposition !== 'reject') {
+            problem ??= codeOf(error);
+            return;
+          }
+          refused.push(seq);
+          this.#options.refused(source);
+          const requestId = String(unpacked['request-id'] ?? '');
+          this.#options.log.error(
+            {
+              code: 'INGRESS_SPOOL_RECORD_REFUSED',
+              cause: error.code,
+              source,
+              requestId,
+              bytes: value.length,
+            },
+            'Kafka refuses a spooled request for good',
+          );
+        }
+      }),
+    );
+    return { published, refused, problem };
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.#stopping) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
