@@ -58,10 +58,6 @@ export const INGRESS_CODES = {
     answer: 'none',
     doc: 'All maxConnections were taken: the one that kept us waiting longest gave way to a new one.',
   },
-  INGRESS_PIPELINE_TOO_LONG: {
-    answer: 'none',
-    doc: 'More than 32 requests waited for their answers on one connection; it was cut.',
-  },
   INGRESS_OVERLOADED: {
     answer: 'later',
     doc: 'Bodies in flight exceed maxInFlightBytes; of those that are arriving, the oldest gives way.',

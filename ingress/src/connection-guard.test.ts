@@ -36,12 +36,20 @@ function guardOf(max: number) {
 
 function ask(guard: ConnectionGuard, socket: Peer) {
   const request = Object.assign(new EventEmitter(), { socket }) as unknown as IncomingMessage;
-  const response = new EventEmitter() as unknown as ServerResponse;
-  guard.began(request, response);
+  const response = Object.assign(new EventEmitter(), { writableEnded: false });
+  guard.began(request, response as unknown as ServerResponse);
+  const write = () => {
+    response.writableEnded = true;
+  };
   return {
     request,
     arrive: () => request.emit('end'),
-    answer: () => response.emit('prefinish'),
+    /** Written, but behind others that are not read. */
+    write,
+    answer() {
+      write();
+      response.emit('prefinish');
+    },
   };
 }
 
@@ -88,6 +96,18 @@ describe('who goes when all places are taken', () => {
     asked[0]?.answer();
     for (let i = 0; i < 32; i++) open(`198.51.100.${i}`);
     expect(first.destroyed).toBe(false);
+  });
+
+  test('answers that wait because nobody reads those before them', () => {
+    const { guard, open } = guardOf(16);
+    const [first] = addresses(16).map(open) as [Peer];
+    const asked = [ask(guard, first), ask(guard, first)];
+    for (const { arrive, write } of asked) {
+      arrive();
+      write();
+    }
+    for (let i = 0; i < 32; i++) open(`198.51.100.${i}`);
+    expect(first.destroyed).toBe(true);
   });
 
   test('an answer before the whole request: it is waited for like any other', () => {

@@ -9,8 +9,8 @@ interface Entry {
   readonly socket: Socket;
   /** Whoever shares it shares a fate: an IPv4 address, or an IPv6 network of 64 bits. */
   readonly owner: string;
-  /** Requests that arrived whole and have no answer yet. */
-  owed: number;
+  /** To requests that arrived whole, while they are not handed over to be sent. */
+  readonly owed: Set<ServerResponse>;
 }
 
 /**
@@ -22,8 +22,8 @@ export class ConnectionGuard {
   readonly #max: number;
   readonly #evicted: (request: IncomingMessage | undefined) => void;
   readonly #entries = new Map<Socket, Entry>();
-  /** In the order in which they began to keep us waiting. */
-  readonly #waiting = new Set<Entry>();
+  /** In the order in which they began to keep us waiting, if they do. */
+  readonly #order = new Set<Entry>();
   readonly #perOwner = new Map<string, number>();
   /** A TLS connection and the TCP connection below it have the same peer. */
   readonly #byPeer = new Map<string, Entry>();
@@ -43,14 +43,14 @@ export class ConnectionGuard {
 
   /** A TCP connection was accepted. */
   opened(socket: Socket): void {
-    const entry: Entry = { socket, owner: networkOf(socket.remoteAddress), owed: 0 };
+    const entry: Entry = { socket, owner: networkOf(socket.remoteAddress), owed: new Set() };
     const peer = peerOf(socket);
     if (this.#entries.size >= this.#max && !this.#makeRoom()) {
       socket.destroy();
       return;
     }
     this.#entries.set(socket, entry);
-    this.#waiting.add(entry);
+    this.#order.add(entry);
     this.#byPeer.set(peer, entry);
     this.#perOwner.set(entry.owner, (this.#perOwner.get(entry.owner) ?? 0) + 1);
     socket.once('close', () => this.#forget(entry, peer));
@@ -66,30 +66,25 @@ export class ConnectionGuard {
   began(request: IncomingMessage, response: ServerResponse): void {
     const entry = this.#entries.get(request.socket) ?? this.#encrypted.get(request.socket);
     if (!entry) return;
-    let arrived = false;
-    let answered = false;
     this.#arriving.set(entry, request);
     this.#waitFor(entry);
+    const hasCome = () => {
+      if (this.#arriving.get(entry) === request) this.#arriving.delete(entry);
+    };
     request.once('end', () => {
-      if (answered) return;
-      arrived = true;
-      if (this.#arriving.get(entry) === request) this.#arriving.delete(entry);
-      entry.owed += 1;
-      this.#waiting.delete(entry);
+      hasCome();
+      if (!response.writableEnded) entry.owed.add(response);
     });
-    // Handed over to be sent: from now on the client is to read it, and to ask again.
     response.once('prefinish', () => {
-      answered = true;
-      if (this.#arriving.get(entry) === request) this.#arriving.delete(entry);
-      if (arrived) entry.owed -= 1;
+      hasCome();
+      entry.owed.delete(response);
       this.#waitFor(entry);
     });
   }
 
   #waitFor(entry: Entry): void {
-    if (entry.owed > 0 || !this.#entries.has(entry.socket)) return;
-    this.#waiting.delete(entry);
-    this.#waiting.add(entry);
+    if (!this.#order.delete(entry)) return;
+    this.#order.add(entry);
   }
 
   /** No if every connection has a request that is being dealt with. */
@@ -105,7 +100,8 @@ export class ConnectionGuard {
   #firstToGo(): Entry | undefined {
     const share = this.#max * FAIR_SHARE;
     let oldest: Entry | undefined;
-    for (const entry of this.#waiting) {
+    for (const entry of this.#order) {
+      if (isServed(entry)) continue;
       oldest ??= entry;
       if ((this.#perOwner.get(entry.owner) ?? 0) > share) return entry;
     }
@@ -114,12 +110,18 @@ export class ConnectionGuard {
 
   #forget(entry: Entry, peer: string): void {
     if (!this.#entries.delete(entry.socket)) return;
-    this.#waiting.delete(entry);
+    this.#order.delete(entry);
     if (this.#byPeer.get(peer) === entry) this.#byPeer.delete(peer);
     const left = (this.#perOwner.get(entry.owner) ?? 1) - 1;
     if (left > 0) this.#perOwner.set(entry.owner, left);
     else this.#perOwner.delete(entry.owner);
   }
+}
+
+/** An answer that was given and cannot be sent, because those before it are not read, is not owed any more. */
+function isServed({ owed }: Entry): boolean {
+  for (const response of owed) if (!response.writableEnded) return true;
+  return false;
 }
 
 const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;

@@ -145,6 +145,29 @@ test('expectations are ignored, the request is answered like any other', async (
   expect(await sendRaw(ingress.port, [request])).toMatch(/^HTTP\/1\.1 200 /);
 });
 
+test('requests in one write are dealt with one after the other and answered in order', async () => {
+  let most = 0;
+  const ingress: Harness = await harness(
+    {},
+    {
+      publish: async () => {
+        most = Math.max(most, ingress.context.budget.used);
+        return { partition: 0, offset: 0 };
+      },
+    },
+  );
+  const count = 1_000;
+  const request = (id: number) => `${HEAD}x-kept: ${id}\r\ncontent-length: 2\r\n\r\n[]`;
+  const all = Array.from({ length: count }, (_, id) => request(id)).join('');
+  const answers = await sendRaw(ingress.port, [all], (text) => text.split('200 OK').length > count);
+  const ids = [...answers.matchAll(/x-request-id: (\S+)/g)].map(([, id]) => id);
+  const kept = new Map(ingress.published.map(rawOf).map(({ requestId, headers }) => [requestId, headers]));
+  expect(ids.map((id) => Number(kept.get(String(id))?.['x-kept']))).toEqual(ids.map((_, i) => i));
+  expect(ids).toHaveLength(count);
+  // What one connection can have in the house: one request, and the next while that one is answered.
+  expect(most).toBeLessThan(2 * 2_100);
+});
+
 test('a body in many small pieces costs what it is long', async () => {
   const ingress = await harness();
   const body = JSON.stringify(Array.from({ length: 5_000 }, (_, i) => i));

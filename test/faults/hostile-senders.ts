@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRandom } from '@email-events/deploy/simulate/random';
+import { createRandom } from '@email-events/deploy/simulate';
 import { createSigner, type Signer } from '@email-events/esps/testing';
 import { Agent, request } from 'undici';
 
@@ -34,8 +34,10 @@ export function sourcesOf(signers: readonly Signer[]): { [source: string]: objec
 
 /** Senders on kept connections, two an ESP. What was answered 200 must be in Kafka. */
 export class HonestSenders {
-  /** By the bytes of the body: how many times it was sent. */
-  readonly acknowledged = new Map<string, number>();
+  /** Bodies, one character a byte. */
+  readonly sent = new Set<string>();
+  /** Bodies that were answered 200. */
+  readonly acknowledged = new Set<string>();
   /** Requests that were given up. */
   readonly lost: string[] = [];
   /** Answers other than 200, and errors, by name. */
@@ -71,10 +73,10 @@ export class HonestSenders {
     const { seed, pauseMs } = this.#options;
     const random = createRandom(seed * 1_000 + sender);
     for (let n = 0; n < each && !this.#stopped; n++) {
-      const size = random.chance(0.2) ? random.integer(1_000, 150_000) : random.integer(0, 500);
+      const size = random.chance(0.2) ? random.int(1_000, 150_000) : random.int(0, 500);
       const body = BODIES[signer.esp]?.(`${sender}-${this.#made++}`, 'é'.repeat(size / 2)) ?? '';
       await this.#deliver(signer, body);
-      if (pauseMs !== undefined) await delay(pauseMs * random.next() * 2);
+      if (pauseMs !== undefined) await delay(random.int(0, 2 * pauseMs));
     }
   }
 
@@ -86,10 +88,12 @@ export class HonestSenders {
       at: Date.now(),
       url: `/webhooks/email-events/${signer.esp}`,
     });
+    const key = Buffer.from(body).toString('latin1');
+    this.sent.add(key);
     for (let attempt = 1; attempt <= tries; attempt++) {
       const outcome = await this.#post(url, headers, Buffer.from(body));
       if (outcome === '200') {
-        this.acknowledged.set(Buffer.from(body).toString('latin1'), attempt);
+        this.acknowledged.add(key);
         this.mostTries = Math.max(this.mostTries, attempt);
         return;
       }
