@@ -16,8 +16,9 @@ const MAX_DETAILS = 10;
 
 /**
  * Everything that must agree for a run to be right. `totals`: what the pipeline counted during the run.
- * `copies`: an attempt was answered "later" or not at all, so the pipeline may have got some requests more than once.
- * Then more may be received, and dropped as duplicates, than was sent on purpose; what comes out must be equal all the same.
+ * `copies`: an attempt was answered "later" or not at all, or a request went through the ingress's spool, so the pipeline
+ * may have got some requests more than once. Then more may be received, and dropped as duplicates, than was sent on
+ * purpose; what comes out must be equal all the same.
  */
 export function compare(expected: Expectation, totals: Totals, found: Found, copies = false): Check[] {
   const deadLetters = totals.deadLetters;

@@ -3,7 +3,7 @@ import { createProgressBar, runSimulation, type SimulationResult } from '../../s
 import { serviceLag } from '../groups.ts';
 import type { RunningPipeline } from '../pipeline.ts';
 import { type Check, compare } from './compare.ts';
-import { difference, readTotals, type Totals } from './figures.ts';
+import { difference, readSpooled, readTotals, type Totals } from './figures.ts';
 import { type Found, readFound } from './found.ts';
 import { patiently, waitForNoLag, waitUntilThrough } from './wait.ts';
 
@@ -47,13 +47,15 @@ export async function runDemo(pipeline: RunningPipeline, options: DemoOptions): 
     await waitForNoLag(lag, options.signal);
     const read = () => patiently(() => readTotals(pipeline, clickhouse), options.signal);
     const before = await read();
+    const spooled = () => patiently(() => readSpooled(pipeline), options.signal);
+    const spooledBefore = await spooled();
     const since = Date.now();
     const sent = await send(pipeline, options);
     options.signal.throwIfAborted();
 
     const begin = performance.now();
     const show = progressLine(sent.expected.emitted, options);
-    const copies = sent.uncertain > 0;
+    const copies = sent.uncertain > 0 || (await spooled()) !== spooledBefore;
     const totals = await waitUntilThrough({
       expected: sent.expected,
       copies,

@@ -45,6 +45,12 @@ export async function readTotals(
 }
 
 const EVENTS_TOTAL = 'email_events_events_total';
+const SPOOLED_TOTAL = 'email_events_ingress_spool_spooled_total';
+
+/** Requests that the ingress took while Kafka did not: each of them may have reached Kafka twice. */
+export async function readSpooled({ admin }: Pick<RunningPipeline, 'admin'>): Promise<number> {
+  return sumBy(await scrape(admin.ingress ?? ''), SPOOLED_TOTAL, 'service').ingress ?? 0;
+}
 
 function requirePartitions(samples: readonly Sample[], wanted: number): void {
   const reported = Object.keys(sumBy(samples, EVENTS_TOTAL, 'partition')).length;
