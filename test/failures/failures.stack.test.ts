@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../stack/stack.ts';
 import { type Chain, startChain } from './chain.ts';
@@ -125,4 +126,19 @@ describe('the disk under the state of events', () => {
     await (await chain.start('events')).started;
     await chain.expectAllOnce();
   }, 180_000);
+
+  it('is lost: the state comes back from the changelog, with the totals; until then it says so', async () => {
+    await chain.service('events').stop();
+    rmSync(chain.config.events.stateDir, { recursive: true });
+    await chain.send(500);
+    chain.proxies.kafka.delay(150);
+    const events = await chain.start('events');
+    await events.started;
+    await waitFor('it says so', () => says('events', 'state', 'STATE_RESTORING'), 60_000);
+    chain.proxies.kafka.delay(0);
+    await chain.expectAllOnce();
+    await allOk();
+    expect(await events.metric(/^email_events_restored_records_total/)).toBeGreaterThan(0);
+    expect(await events.metric(/^email_events_restore_remaining_offsets/)).toBe(0);
+  });
 });

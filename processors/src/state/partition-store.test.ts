@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,6 +116,21 @@ test('years of traffic need no more databases than a window', () => {
     store.apply(change(store, { ids: [{ seenAt: now, bytes: idsOf(half) }] }));
     expect(store.size.ids).toBeLessThanOrEqual(4);
   }
+});
+
+test('years of traffic need no more bytes either', () => {
+  const store = open();
+  const sizes: number[] = [];
+  for (let half = 0; half < 16; half++) {
+    for (let n = 0; n < 10; n++) {
+      const now = START + half * 4 * HOUR + n;
+      store.expire(now);
+      store.apply(change(store, { ids: [{ seenAt: now, bytes: randomBytes(16 * 500) }] }));
+    }
+    sizes.push(store.size.bytes);
+  }
+  expect(Math.max(...sizes)).toBeLessThanOrEqual((sizes[5] ?? 0) * 1.1);
+  expect(store.size.ids).toBe(3 * 5_000);
 });
 
 test('a change is made whole or not at all', () => {
