@@ -1,13 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { applyTopics, type PipelineConfig, parseConfig, readTopic } from '@email-events/core';
 import { scrape, sumBy } from '@email-events/deploy/run/prometheus';
-import { topicCatalogue, topics } from '@email-events/schemas';
+import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startOwnStack, waitFor } from '../stack/stack.ts';
-import { GracefulProcess } from './graceful-process.ts';
+import { waitFor } from '../stack/stack.ts';
+import type { GracefulProcess } from './graceful-process.ts';
+import { fileScope, type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
 import { Attackers } from './hostile-attacks.ts';
 import { HonestSenders, honestSigners, sourcesOf } from './hostile-senders.ts';
 import { TRICKS } from './hostile-tricks.ts';
@@ -27,22 +25,17 @@ const BOUND_BYTES =
   2 * LIMITS.maxInFlightBytes +
   LIMITS.maxConnections * BYTES_PER_CONNECTION;
 
-const cleaners: (() => Promise<void>)[] = [];
-let config: PipelineConfig;
+const file = fileScope();
+let world: GracefulWorld;
 let ingress: GracefulProcess;
 let ports: { readonly [name: string]: number };
 let senders: HonestSenders;
 
 beforeAll(async () => {
-  const scope = { onTestFinished: (clean: () => Promise<void>) => void cleaners.push(clean) };
-  const stack = await startOwnStack(scope);
-  const dir = await mkdtemp(join(tmpdir(), 'email-events-hostile-'));
-  scope.onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const signers = await honestSigners();
-  const settings = {
-    kafka: { brokers: stack.kafka.brokers },
+  world = await startGracefulWorld(file.scope, {
     ingress: {
-      ...{ port: 0, adminPort: 0, ...LIMITS },
+      ...LIMITS,
       ...{
         headersTimeoutMs: 2_000,
         requestTimeoutMs: 4_000,
@@ -51,24 +44,14 @@ beforeAll(async () => {
       },
     },
     sources: sourcesOf(signers),
-  };
-  const configFile = join(dir, 'pipeline.yaml');
-  await writeFile(configFile, JSON.stringify(settings));
-  config = parseConfig(settings);
-  await applyTopics(config.kafka, topicCatalogue(config.topics));
-  const env = { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` };
-  ingress = new GracefulProcess(
-    { service: 'ingress', configFile, logFile: join(dir, 'ingress.log'), env },
-    scope,
-  );
+  });
+  ingress = world.launch('ingress', 'ingress', { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` });
   ports = await ingress.ready;
   senders = new HonestSenders({ port: () => ports.http ?? 0, signers, seed: SEED, tries: 5 });
-  scope.onTestFinished(() => senders.close());
+  file.scope.onTestFinished(() => senders.close());
 }, 180_000);
 
-afterAll(async () => {
-  for (const clean of cleaners.reverse()) await clean();
-}, 60_000);
+afterAll(() => file.end(), 60_000);
 
 test.for(TRICKS)('$name', async ({ bytes, answers }) => {
   const found = statusesOf(await send(bytes));
@@ -118,26 +101,12 @@ test('all attacks at once: honest senders are served, memory stays bounded, noth
   expect(await countsOf('INGRESS_UNEXPECTED')).toBe(0);
   expect(await countsOf('INGRESS_CONNECTION_EVICTED')).toBeGreaterThan(0);
 
-  const { values, strangers } = await published();
-  expect(strangers).toEqual([]);
-  expect([...senders.acknowledged].filter((body) => !values.has(body))).toEqual([]);
+  const found = await valuesOf(world.config, topics.raw);
+  expect([...senders.acknowledged].filter((body) => !found.has(body))).toEqual([]);
+  expect([...found.keys()].filter((body) => !senders.sent.has(body))).toEqual([]);
   expect((await readFile(ingress.logFile, 'utf8')).match(/"level":"(error|fatal)".*/g)).toBeNull();
   expect(await ingress.terminate(20_000)).toMatchObject({ code: 0 });
 }, 180_000);
-
-/** What is in email.raw, and what of it no honest sender was told to be safe. */
-async function published(): Promise<{ values: Set<string>; strangers: string[] }> {
-  const values = new Set<string>();
-  await readTopic(config.kafka, {
-    topics: [topics.raw],
-    from: 'beginning',
-    onRecord: ({ value }) => void values.add(value?.toString('latin1') ?? ''),
-  });
-  const strangers = [...values]
-    .filter((value) => !senders.sent.has(value))
-    .map((value) => value.slice(0, 100));
-  return { values, strangers };
-}
 
 async function send(bytes: string): Promise<string> {
   const socket = connect(ports.http ?? 0, '127.0.0.1');

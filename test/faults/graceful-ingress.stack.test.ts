@@ -1,0 +1,112 @@
+import { topics } from '@email-events/schemas';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
+import { waitFor } from '../stack/stack.ts';
+import type { GracefulProcess } from './graceful-process.ts';
+import { fileScope, type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
+import { HonestSenders, honestSigners, sourcesOf } from './hostile-senders.ts';
+
+const SEED = 1;
+const ROUNDS = 3;
+const PROBE_MS = 100;
+/** Several probes: the balancer may miss one. */
+const DRAIN_MS = 600;
+/** What core/README.md and the settings come to; a stop without work takes a fraction of it. */
+const STOP_BOUND_MS = 30_000;
+
+const file = fileScope();
+let world: GracefulWorld;
+let signers: Awaited<ReturnType<typeof honestSigners>>;
+
+beforeAll(async () => {
+  signers = await honestSigners();
+  world = await startGracefulWorld(file.scope, {
+    ingress: { drainDelayMs: DRAIN_MS, publishTimeoutMs: 5_000 },
+    sources: sourcesOf(signers),
+  });
+}, 180_000);
+
+afterAll(() => file.end(), 60_000);
+
+test('workers behind a balancer are replaced one after the other: no sender sees an error', async (context) => {
+  const balancer = new Balancer();
+  context.onTestFinished(() => balancer.stop());
+  await balancer.start();
+  const launch = (n: number) => balancer.add(world.launch('ingress', `ingress-${n}`));
+  let workers = [await launch(0), await launch(1)];
+  const senders = new HonestSenders({ port: () => balancer.port, signers, seed: SEED, tries: 1, pauseMs: 4 });
+  context.onTestFinished(() => senders.close());
+  const sending = senders.send(Number.POSITIVE_INFINITY);
+  const more = async (count: number) => {
+    const before = senders.acknowledged.size;
+    await waitFor('traffic', () => senders.acknowledged.size >= before + count);
+  };
+
+  await more(100);
+  const times: number[] = [];
+  for (let round = 0; round < 2 * ROUNDS; round++) {
+    const [oldest, other] = workers as [GracefulProcess, GracefulProcess];
+    const end = await oldest.terminate(STOP_BOUND_MS);
+    expect(end).toMatchObject({ code: 0, signal: null });
+    times.push(end.ms);
+    await more(20);
+    workers = [other, await launch(round + 2)];
+    await more(50);
+  }
+  senders.stop();
+  await sending;
+  await context.annotate(
+    `${senders.acknowledged.size} requests over ${times.length} restarts; SIGTERM to exit, ms: ${times.join(' ')}`,
+  );
+  expect([...senders.mishaps]).toEqual([]);
+  const found = await valuesOf(world.config, topics.raw);
+  expect([...senders.acknowledged].filter((body) => found.get(body) !== 1)).toEqual([]);
+});
+
+/** Asks every worker whether it is ready, as balancers do, and gives new connections to those that were the last time. */
+class Balancer {
+  readonly #ready = new Map<GracefulProcess, { http: number; admin: number; isReady: boolean }>();
+  #proxy: TcpProxy | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  get port(): number {
+    return this.#proxy?.port ?? 0;
+  }
+
+  async start(): Promise<void> {
+    this.#proxy = await startProxy(() =>
+      [...this.#ready.values()]
+        .filter(({ isReady }) => isReady)
+        .map(({ http }) => ({ host: '127.0.0.1', port: http })),
+    );
+    this.#timer = setInterval(() => this.#probe(), PROBE_MS);
+  }
+
+  /** Resolves when the worker gets traffic. */
+  async add(worker: GracefulProcess): Promise<GracefulProcess> {
+    const { http = 0, admin = 0 } = await worker.ready;
+    const state = { http, admin, isReady: false };
+    this.#ready.set(worker, state);
+    await waitFor('the balancer finds it ready', () => state.isReady);
+    void worker.ended.then(() => this.#ready.delete(worker));
+    return worker;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#proxy?.stop();
+  }
+
+  #probe(): void {
+    for (const state of this.#ready.values()) {
+      fetch(`http://127.0.0.1:${state.admin}/readyz`, { signal: AbortSignal.timeout(PROBE_MS * 5) }).then(
+        ({ ok }) => {
+          state.isReady = ok;
+        },
+        () => {
+          state.isReady = false;
+        },
+      );
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { applyTopics, type PipelineConfig, parseConfig, readTopic } from '@email-events/core';
+import type { Stack } from '@email-events/deploy/stack';
+import { topicCatalogue } from '@email-events/schemas';
+import { startOwnStack, type TestScope } from '../stack/stack.ts';
+import { GracefulProcess, type ServiceName } from './graceful-process.ts';
+
+/** Components of its own with topics applied, and processes of ours on them that are started and stopped one by one. */
+export interface GracefulWorld {
+  readonly stack: Stack;
+  readonly config: PipelineConfig;
+  readonly dir: string;
+  /** Instances of other names have other disks; those of the same name take over each other's. */
+  launch(service: ServiceName, name?: string, env?: { readonly [name: string]: string }): GracefulProcess;
+}
+
+export async function startGracefulWorld(scope: TestScope, settings: object): Promise<GracefulWorld> {
+  const stack = await startOwnStack(scope);
+  const dir = await mkdtemp(join(tmpdir(), 'email-events-graceful-'));
+  scope.onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  const whole = withComponents(settings, stack, dir);
+  const configFile = join(dir, 'pipeline.yaml');
+  await writeFile(configFile, JSON.stringify(whole));
+  const config = parseConfig(whole);
+  await applyTopics(config.kafka, topicCatalogue(config.topics));
+  return {
+    stack,
+    config,
+    dir,
+    launch: (service, name = service, env = {}) =>
+      new GracefulProcess(
+        {
+          service,
+          configFile,
+          logFile: join(dir, `${name}.log`),
+          env: { EMAIL_EVENTS_EVENTS_STATE_DIR: join(dir, 'state', name), ...env },
+        },
+        scope,
+      ),
+  };
+}
+
+function withComponents(settings: object, stack: Stack, dir: string): object {
+  const { ingress, kafka, ...rest } = settings as { ingress?: object; kafka?: object };
+  return {
+    ...rest,
+    kafka: { brokers: stack.kafka.brokers, ...kafka },
+    registry: { url: stack.registry.url },
+    ingress: { port: 0, adminPort: 0, spool: { dir: join(dir, 'spool') }, ...ingress },
+  };
+}
+
+/** A scope that outlives a test: for what a whole file shares. Call the function afterwards. */
+export function fileScope(): { readonly scope: TestScope; end(): Promise<void> } {
+  const cleaners: (() => Promise<void>)[] = [];
+  return {
+    scope: { onTestFinished: (clean) => void cleaners.push(clean) },
+    async end() {
+      for (const clean of cleaners.reverse()) await clean();
+    },
+  };
+}
+
+/** Values of a topic, one character a byte, with how often each is there. */
+export async function valuesOf(config: PipelineConfig, topic: string): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  await readTopic(config.kafka, {
+    topics: [topic],
+    from: 'beginning',
+    onRecord({ value }) {
+      const text = value?.toString('latin1') ?? '';
+      found.set(text, (found.get(text) ?? 0) + 1);
+    },
+  });
+  return found;
+}
