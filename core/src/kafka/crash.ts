@@ -1,19 +1,11 @@
 import { codeOf } from '../errors.ts';
 
-/** Errors that kafkajs takes for the end of a consumer although they pass by themselves. */
-const PASSING = new Set([
+/** Errors of kafkajs that mean that no broker, or not the right one, answers. */
+const UNREACHABLE = new Set([
   'KafkaJSGroupCoordinatorNotFound',
   'KafkaJSNoBrokerAvailableError',
   'KafkaJSConnectionError',
   'KafkaJSConnectionClosedError',
-]);
-
-/** True: a consumer that crashed with it and was not restarted by kafkajs is worth starting again after a while. */
-export const passesByItself = ({ name }: Error): boolean => PASSING.has(name);
-
-/** Errors of kafkajs that mean that no broker, or not the right one, answers. */
-const UNREACHABLE = new Set([
-  ...PASSING,
   'KafkaJSRequestTimeoutError',
   'KafkaJSBrokerNotFound',
   'KafkaJSMetadataNotLoaded',
@@ -24,6 +16,13 @@ export function problemOf(error: unknown): string {
   const { name, cause } = error as { name?: unknown; cause?: unknown };
   if (name === 'KafkaJSNumberOfRetriesExceeded') return cause ? problemOf(cause) : 'KAFKA_UNREACHABLE';
   return UNREACHABLE.has(String(name)) ? 'KAFKA_UNREACHABLE' : codeOf(error);
+}
+
+/** Whether no broker answers, or one says itself that it will in a moment. */
+export function isUnreachable(error: unknown): boolean {
+  const { retriable, cause } = error as { retriable?: unknown; cause?: unknown };
+  if (problemOf(error) === 'KAFKA_UNREACHABLE' || retriable === true) return true;
+  return cause instanceof Error && isUnreachable(cause);
 }
 
 /** How long to wait before a crashed consumer is started again. */

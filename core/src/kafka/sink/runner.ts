@@ -10,7 +10,7 @@ import type { Sink } from '../../sink.ts';
 import { whenThere } from '../../start-up.ts';
 import { createKafka } from '../client.ts';
 import { describeCluster } from '../cluster.ts';
-import { passesByItself, REJOIN_MS } from '../crash.ts';
+import { Rejoin } from '../rejoin.ts';
 import { Assignment, type TopicPartition } from './assignment.ts';
 import type { BatchLane, LaneContext } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -88,6 +88,7 @@ class Runner<R> implements RunningSink {
   private readonly abort = new AbortController();
   /** The last run of each lane: the next one waits for it. */
   private readonly runs = new Map<string, Promise<void>>();
+  private readonly rejoin: Rejoin;
   private generation: Generation<R> | undefined;
   private readonly health: SinkHealth;
   private ownedLanes: string[] = [];
@@ -112,12 +113,22 @@ class Runner<R> implements RunningSink {
       heartbeatInterval: Math.min(HEARTBEAT_MS, Math.floor(kafka.sessionTimeoutMs / 3)),
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
+      retry: { restartOnFailure: Rejoin.byOurselves },
       partitionAssigners: [
         laneAssigner(options.laneOf, {
           onJoining: () => this.endGeneration(),
           owned: () => this.ownedLanes,
         }),
       ],
+    });
+    this.rejoin = new Rejoin({
+      log,
+      stopped: this.halt.signal,
+      failed: (error) => this.fail(error),
+      start: async () => {
+        await this.consumer.connect();
+        await this.consume();
+      },
     });
     this.readiness = {
       kafka: () => (this.generation ? undefined : 'KAFKA_UNREACHABLE'),
@@ -146,7 +157,7 @@ class Runner<R> implements RunningSink {
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.beginGeneration(payload.memberAssignment));
     this.consumer.on(CRASH, ({ payload }) => {
       this.endGeneration();
-      if (!payload.restart) this.crashed(payload.error);
+      this.rejoin.crashed(payload.error);
     });
     this.consumer.on(END_BATCH_PROCESS, ({ payload }) => {
       if (payload.batchSize > 0) return;
@@ -160,23 +171,6 @@ class Runner<R> implements RunningSink {
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: (payload) => this.accept(payload),
-    });
-  }
-
-  /** kafkajs gives up on some of what passes by itself, such as a group whose coordinator is still starting. */
-  private crashed(error: Error): void {
-    if (!passesByItself(error)) {
-      this.fail(error);
-      return;
-    }
-    this.log.warn({ code: error.name }, 'the group cannot be joined now');
-    const again = async () => {
-      await pauseFor(REJOIN_MS, this.halt.signal);
-      await this.consumer.connect();
-      await this.consume();
-    };
-    persist('joining the group', again, this.halt.signal, this.log).catch((reason) => {
-      if (!(reason instanceof LaneLost)) this.fail(reason);
     });
   }
 
@@ -215,6 +209,7 @@ class Runner<R> implements RunningSink {
   }
 
   private beginGeneration(assigned: { [topic: string]: number[] }): void {
+    this.rejoin.joined();
     this.endGeneration();
     const generation: Generation<R> = { lost: new AbortController(), opened: Promise.resolve() };
     this.generation = generation;

@@ -6,8 +6,9 @@ import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
 import { createKafka } from '../client.ts';
-import { passesByItself, problemOf, REJOIN_MS } from '../crash.ts';
+import { problemOf } from '../crash.ts';
 import { inputRecordOf } from '../input-record.ts';
+import { Rejoin } from '../rejoin.ts';
 import { IdleCommits } from './idle-commits.ts';
 import { Lane } from './lane.ts';
 import { isFatal, isFenced, Lanes } from './lanes.ts';
@@ -70,6 +71,8 @@ class Loop implements TransactionalLoop {
   private readonly measures: LoopMeasures;
   private readonly idle = new IdleCommits((partition, nextOffset) => this.commitIdle(partition, nextOffset));
   private readonly finished = Promise.withResolvers<void>();
+  private readonly rejoin: Rejoin;
+  private readonly halt = new AbortController();
   private stopping = false;
   /** What keeps the consumer, or one of its partitions, from working. */
   private problem: string | undefined = 'KAFKA_NOT_JOINED';
@@ -89,7 +92,16 @@ class Loop implements TransactionalLoop {
       heartbeatInterval: HEARTBEAT_MS,
       minBytes: FETCH_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
-      retry: { restartOnFailure: async () => !this.stopping },
+      retry: { restartOnFailure: Rejoin.byOurselves },
+    });
+    this.rejoin = new Rejoin({
+      log,
+      stopped: this.halt.signal,
+      failed: (error) => this.finished.reject(error),
+      start: async () => {
+        await this.consumer.connect();
+        await this.consume();
+      },
     });
     this.lanes = new Lanes((partition) => this.makeLane(partition), log);
     this.measures = new LoopMeasures(options.metrics, options.topic);
@@ -106,8 +118,7 @@ class Loop implements TransactionalLoop {
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.assign(payload.memberAssignment[topic] ?? []));
     this.consumer.on(CRASH, ({ payload }) => {
       this.problem = problemOf(payload.error);
-      this.options.log.warn({ code: this.problem, restart: payload.restart }, 'the consumer crashed');
-      if (!payload.restart && !this.stopping) void this.startAgain(payload.error);
+      this.rejoin.crashed(payload.error);
     });
     // Fetches that hold nothing but transaction markers never get to eachBatch.
     this.consumer.on(END_BATCH_PROCESS, ({ payload: { batchSize, partition, lastOffset } }) => {
@@ -128,23 +139,6 @@ class Loop implements TransactionalLoop {
     });
   }
 
-  /** kafkajs gives up on some of what passes by itself, such as a group whose coordinator is still starting. */
-  private async startAgain(error: Error): Promise<void> {
-    let failure: Error = error;
-    while (passesByItself(failure)) {
-      await pause(REJOIN_MS);
-      if (this.stopping) return;
-      try {
-        await this.consumer.connect();
-        await this.consume();
-        return;
-      } catch (again) {
-        failure = again as Error;
-      }
-    }
-    this.finished.reject(failure);
-  }
-
   problems(): readonly string[] {
     return [...(this.problem === undefined ? [] : [this.problem]), ...this.troubled.values()];
   }
@@ -156,6 +150,7 @@ class Loop implements TransactionalLoop {
   async stop(): Promise<void> {
     if (this.stopping) return this.finished.promise.catch(() => {});
     this.stopping = true;
+    this.halt.abort();
     this.idle.forgetAll();
     await this.consumer.stop();
     await this.lanes.closeAll();
@@ -165,6 +160,7 @@ class Loop implements TransactionalLoop {
 
   private assign(partitions: readonly number[]): void {
     this.problem = undefined;
+    this.rejoin.joined();
     for (const partition of this.assigned) {
       if (partitions.includes(partition)) continue;
       this.troubled.delete(partition);
