@@ -144,7 +144,7 @@ const MAX_DELAYED_BYTES = 4 * 1_048_576;
 /** Hands on what comes in, in order, each piece later by the delay that was in force when it came. */
 class Delay extends Transform {
   readonly #delayMs: () => number;
-  #last = 0;
+  readonly #waiting: { readonly due: number; readonly work: () => void }[] = [];
   #held = 0;
   #blocked: TransformCallback | undefined;
 
@@ -174,10 +174,23 @@ class Delay extends Transform {
     this.#later(() => done());
   }
 
-  /** Never before what was to come earlier. */
+  /** One after the other: timers of nearly the same moment may fire in any order. */
   #later(work: () => void): void {
-    const now = performance.now();
-    this.#last = Math.max(this.#last, now + this.#delayMs());
-    setTimeout(() => !this.destroyed && work(), this.#last - now);
+    this.#waiting.push({ due: performance.now() + this.#delayMs(), work });
+    if (this.#waiting.length === 1) this.#wait();
+  }
+
+  #wait(): void {
+    const [first] = this.#waiting;
+    if (!first) return;
+    setTimeout(
+      () => {
+        if (this.destroyed) return;
+        this.#waiting.shift();
+        first.work();
+        this.#wait();
+      },
+      Math.max(0, first.due - performance.now()),
+    );
   }
 }
