@@ -25,6 +25,7 @@ it('gives all topics that are keyed by recipient the same partition count', () =
     topics.normalized,
     topics.seen,
     topics.recipientState,
+    topics.replays,
     topics.suppressions,
     ...eventTopics,
   ];

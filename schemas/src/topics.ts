@@ -9,6 +9,7 @@ export const topics = {
   normalized: 'email.internal.normalized',
   seen: 'email.internal.seen',
   recipientState: 'email.internal.recipient-state',
+  replays: 'email.internal.replays',
   suppressions: 'email.suppressions',
   deadLetters: 'email.dead-letters',
   events: (type: EventType) => `email.events.${type}` as const,
@@ -91,6 +92,10 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
     }),
     topic(topics.seen, 'seen', 'Changelog of the dedupe store.', keptFor(retention.seenDays)),
     topic(topics.recipientState, 'recipientState', 'Changelog of the recipient store.', compacted),
+    topic(topics.replays, null, 'Records that a sink refused, put back for that sink alone.', {
+      ...keptFor(retention.eventsDays),
+      ...bytes(4 * MIB),
+    }),
     ...EVENT_TYPES.map((type) =>
       topic(topics.events(type), type, `Events of type ${type}.`, {
         ...keptFor(retention.eventsDays),

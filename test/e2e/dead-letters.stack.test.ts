@@ -2,11 +2,19 @@ import {
   deadLetterKey,
   deadLetterOf,
   type InputRecord,
+  inputRecordOfRead,
   type Registry,
   readTopic,
+  replayOf,
   TransactionalWriter,
 } from '@email-events/core';
-import { type DeadLetter, type NormalizedBatch, topics } from '@email-events/schemas';
+import {
+  type DeadLetter,
+  type EmailEvent,
+  type NormalizedBatch,
+  type Suppression,
+  topics,
+} from '@email-events/schemas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../stack/stack.ts';
 import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
@@ -176,6 +184,81 @@ describe('dead letters, from failure to the operator and back', () => {
     expect((await world.command('dlq', 'list', '--status', 'discarded')).out.total).toBe(1);
   });
 
+  test('what a sink refused goes to that sink alone, counts on, and is there once', async () => {
+    const userAgent = (type: string) =>
+      world.clickhouse.command(`ALTER TABLE email_events MODIFY COLUMN user_agent Nullable(${type})`);
+    const ofSink = async () =>
+      (await lettersInClickHouse()).filter(({ stage }) => stage === 'sink-clickhouse');
+    // Somebody changed a column.
+    await userAgent('Int32');
+    const item = { ...good('refused'), useragent: 'Mozilla/5.0' };
+    await world.produce(topics.raw, [rawMessage([item, good('beside')])]);
+    await waitFor('the letter', async () => (await ofSink()).length === 1);
+    const [letter] = await ofSink();
+    expect(letter).toMatchObject({ attempts: 1, status: 'open' });
+    expect((await world.command('dlq', 'replay', '--stage', 'sink-clickhouse')).code).toBe(0);
+    await waitFor('the second refusal', async () =>
+      (await ofSink()).some(({ attempts, status }) => attempts === 2 && status === 'open'),
+    );
+    expect(await ofSink()).toMatchObject([{ id: letter?.id, replays: 1 }]);
+    expect(await emailsInClickHouse()).not.toContain('refused@example.com');
+
+    await userAgent('String');
+    expect((await world.command('dlq', 'replay', '--stage', 'sink-clickhouse')).out.letters).toBe(1);
+    await waitFor('the row', async () => (await emailsInClickHouse()).includes('refused@example.com'));
+    await world.produce(topics.raw, [rawMessage([good('proof')])]);
+    await waitFor('the proof', async () => (await emailsInClickHouse()).includes('proof@example.com'));
+    const names = ['beside', 'mended', 'one', 'proof', 'refused', 'two'];
+    expect(await emailsInClickHouse()).toEqual(names.map((name) => `${name}@example.com`));
+    const [rollup] = await world.clickhouse.query<{ n: string }>(
+      'SELECT sum(events) AS n FROM email_events_hourly',
+    );
+    expect(Number(rollup?.n)).toBe(names.length);
+    expect(await recipientsOnTopic()).toEqual(names.map((name) => `${name}@example.com`));
+  }, 60_000);
+
+  test('a state that a newer one has replaced is discarded, not put behind it', async () => {
+    const state = {
+      recipient: 'sam@example.com',
+      suppressed: true,
+      reasons: [],
+      changed_at: 1,
+      event_id: 'e',
+    };
+    const encoder = await world.codec.encoder<Suppression>(topics.suppressions, 'suppression');
+    const message = { key: state.recipient, value: encoder.encode(state) };
+    const offsets = await world.produce(topics.suppressions, [message, message]);
+    const letters = offsets.map((offset) =>
+      deadLetterOf(
+        {
+          ...{ topic: topics.suppressions, partition: 0, offset, key: Buffer.from(message.key) },
+          ...{ value: message.value, headers: {}, timestamp: 5 },
+        },
+        { stage: 'sink-crm', code: 'SINK_CRM_REJECTED', message: 'no', firstAt: 1 },
+      ),
+    );
+    const letterEncoder = await world.codec.encoder<DeadLetter>(topics.deadLetters, 'deadLetter');
+    await world.produce(
+      topics.deadLetters,
+      letters.map((letter) => ({ key: deadLetterKey(letter), value: letterEncoder.encode(letter) })),
+    );
+    const { out } = await world.command('dlq', 'replay', '--stage', 'sink-crm');
+    expect([out.letters, out.superseded]).toEqual([2, 1]);
+    await waitFor('the marks', async () => {
+      const rows = (await lettersInClickHouse()).filter(({ stage }) => stage === 'sink-crm');
+      return rows.map(({ status }) => status).join() === 'discarded,replayed';
+    });
+    const back = await readAll(topics.replays);
+    const [record] = back.slice(-1);
+    expect(replayOf(record as InputRecord)).toMatchObject({
+      sink: 'sink-crm',
+      topic: topics.suppressions,
+      offset: offsets[1],
+      recordedAt: 5,
+    });
+    expect(record?.value?.equals(message.value)).toBe(true);
+  });
+
   test('a run that was overtaken by another writes nothing more', async () => {
     const first = await TransactionalWriter.open(world.config.kafka, 'dlq');
     const second = await TransactionalWriter.open(world.config.kafka, 'dlq');
@@ -184,9 +267,26 @@ describe('dead letters, from failure to the operator and back', () => {
     await second.write(output('in time'));
     await Promise.all([first.close(), second.close()]);
     const { out } = await world.command('dlq', 'list', '--status', 'all');
-    expect(out.total).toBe(6);
+    expect(out.total).toBe(9);
   });
 });
+
+async function readAll(topic: string): Promise<InputRecord[]> {
+  const records: InputRecord[] = [];
+  await readTopic(world.config.kafka, {
+    topics: [topic],
+    from: 'beginning',
+    onRecord: (record) => void records.push(inputRecordOfRead(record)),
+  });
+  return records;
+}
+
+async function recipientsOnTopic(): Promise<string[]> {
+  const decoder = world.codec.decoder<EmailEvent>('opened');
+  const values = (await readAll(topics.events('opened'))).flatMap(({ value }) => value ?? []);
+  await decoder.load(values);
+  return values.map((value) => decoder.decode(value).recipient).sort();
+}
 
 async function anEvent() {
   const { events } = await firstBatch();
@@ -197,16 +297,9 @@ async function anEvent() {
 
 async function firstBatch(): Promise<NormalizedBatch> {
   const decoder = world.codec.decoder<NormalizedBatch>('normalized');
-  let batch: NormalizedBatch | undefined;
-  await readTopic(world.config.kafka, {
-    topics: [topics.normalized],
-    from: 'beginning',
-    onRecord: async ({ value, headers }) => {
-      if (value === null || value.toString() === 'poison' || headers.replay) return;
-      await decoder.load([value]);
-      batch ??= decoder.decode(value);
-    },
-  });
-  if (!batch) throw new Error('no batch was normalized');
-  return batch;
+  const values = (await readAll(topics.normalized)).flatMap(({ value }) => value ?? []);
+  const [first] = values.filter((value) => value.toString() !== 'poison');
+  if (!first) throw new Error('no batch was normalized');
+  await decoder.load([first]);
+  return decoder.decode(first);
 }

@@ -14,6 +14,8 @@ export interface Group {
   readonly letters: readonly LetterSummary[];
   /** The letter that carries the record's bytes. */
   readonly valueAt: Place | undefined;
+  /** A newer record has taken the place of this one: it is discarded instead of put back. */
+  readonly superseded: boolean;
 }
 
 export interface ChangePlan {
@@ -23,7 +25,12 @@ export interface ChangePlan {
 }
 
 /** Groups letters by their record. */
-export function planChange(ledger: Ledger, letters: readonly LetterSummary[], change: Change): ChangePlan {
+export function planChange(
+  ledger: Ledger,
+  letters: readonly LetterSummary[],
+  change: Change,
+  superseded: ReadonlySet<string> = new Set(),
+): ChangePlan {
   const byRecord = new Map<string, LetterSummary[]>();
   for (const letter of letters) {
     const group = byRecord.get(letter.record);
@@ -37,13 +44,12 @@ export function planChange(ledger: Ledger, letters: readonly LetterSummary[], ch
     const valueAt = first && ledger.valueAt(first);
     const problem = change.status === 'replayed' ? problemOf(group, valueAt) : undefined;
     if (problem) problems.push(...group.map((letter) => ({ letter, problem })));
-    else groups.push({ letters: group, valueAt });
+    else groups.push({ letters: group, valueAt, superseded: superseded.has(first?.record ?? '') });
   }
   return { groups, problems };
 }
 
 function problemOf(letters: readonly LetterSummary[], valueAt: Place | undefined): string | undefined {
-  if (letters.some(({ stage }) => stage.startsWith('sink-'))) return 'a sink refused it';
   // A record without a value is possible; items are always cut out of one.
   const lost = valueAt === undefined && letters.some(({ item }) => item !== null);
   return lost ? 'the letter that carried its bytes is no longer there' : undefined;
@@ -113,12 +119,14 @@ function firstPlaces(groups: readonly Group[]): Place[] {
 /** A group while its letters come in. */
 class Gathering {
   readonly letters: DeadLetter[] = [];
+  readonly superseded: boolean;
   value: Buffer | null = null;
   private readonly missing: Set<string>;
   private readonly own: Set<string>;
   private readonly valueKey: string | undefined;
 
   constructor(group: Group) {
+    this.superseded = group.superseded;
     this.missing = new Set(placesOf(group).map(placeKey));
     this.own = new Set(group.letters.map(({ at }) => placeKey(at)));
     this.valueKey = group.valueAt && placeKey(group.valueAt);
@@ -142,7 +150,7 @@ class Changer {
   private readonly options: ChangeOptions;
   private readonly letterWriter: LetterWriter;
   private readonly gathering = new Map<string, Gathering>();
-  private ready: RecordLetters[] = [];
+  private ready: Gathering[] = [];
 
   constructor(options: ChangeOptions, letterWriter: LetterWriter) {
     this.options = options;
@@ -177,25 +185,29 @@ class Changer {
     const { ready } = this;
     if (ready.length === 0) return;
     this.ready = [];
-    const { writer, change, onProgress } = this.options;
-    const note = change.status === 'discarded' ? change.note : null;
-    const outputs = inOrder(ready).flatMap((group): OutputRecord[] => [
-      ...(change.status === 'replayed' ? putBack(group) : []),
-      ...marked(group.letters, { status: change.status, note }, this.letterWriter),
-    ]);
-    await writer.write(outputs);
+    const { writer, onProgress } = this.options;
+    await writer.write(inOrder(ready).flatMap((group) => this.outputsOf(group)));
     this.changed.records += ready.length;
     for (const { letters } of ready) this.changed.letters += letters.length;
     onProgress(this.changed);
   }
+
+  private outputsOf(group: Gathering): OutputRecord[] {
+    const change: Change = group.superseded ? SUPERSEDED : this.options.change;
+    const mark = { status: change.status, note: change.status === 'discarded' ? change.note : null };
+    const marks = marked(group.letters, mark, this.letterWriter);
+    return change.status === 'replayed' ? [...putBack(group), ...marks] : marks;
+  }
 }
+
+const SUPERSEDED: Change = { status: 'discarded', note: 'a newer state of the recipient followed it' };
 
 const sizeOf = ({ letters, value }: RecordLetters) =>
   (value?.length ?? 0) +
   letters.reduce((sum, letter) => sum + (letter.value?.length ?? 0) + (letter.item?.length ?? 0) + 500, 0);
 
 /** As they were in their partition. */
-function inOrder(groups: readonly RecordLetters[]): RecordLetters[] {
+function inOrder(groups: readonly Gathering[]): Gathering[] {
   const offset = ({ letters }: RecordLetters) => letters[0]?.origin_offset ?? 0;
   return groups.toSorted((a, b) => offset(a) - offset(b));
 }

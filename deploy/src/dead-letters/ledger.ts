@@ -1,5 +1,5 @@
 import { deadLetterKey, originOf } from '@email-events/core';
-import type { DeadLetter } from '@email-events/schemas';
+import { type DeadLetter, topics } from '@email-events/schemas';
 import type { Place } from './letters-topic.ts';
 
 export const STATUSES = ['open', 'replayed', 'discarded'] as const;
@@ -29,6 +29,8 @@ export interface LetterSummary {
   readonly record: string;
   /** The newest letter. */
   readonly at: Place;
+  /** Set if the record is a recipient's state, which a later one replaces. */
+  readonly state?: { readonly key: string; readonly partition: number; readonly offset: bigint };
 }
 
 /** The newest state of every dead letter. It keeps about half a kilobyte of each, never its bytes. */
@@ -73,5 +75,12 @@ export function summaryOf(letter: DeadLetter, at: Place): LetterSummary {
     item: letter.item_index,
     record: `${letter.stage} ${originOf(letter)}`,
     at,
+    ...(letter.origin_topic === topics.suppressions ? { state: stateOf(letter) } : {}),
   };
 }
+
+const stateOf = ({ key, origin_partition, origin_offset }: DeadLetter) => ({
+  key: key?.toString() ?? '',
+  partition: origin_partition,
+  offset: BigInt(origin_offset),
+});

@@ -20,18 +20,25 @@ export interface LetterWriter {
   readonly now: number;
 }
 
-/** The record as it was, and one header that says which of its items count and what they went through already. */
+/** Topics that one stage of ours reads: a record can go back to them. Others have readers that would count it again. */
+const OWN_TOPICS: readonly string[] = [topics.raw, topics.normalized];
+
+/**
+ * The record as it was, and one header that says which of its items count and what they went through already. What a sink
+ * refused goes to that sink alone.
+ */
 export function putBack({ letters, value }: RecordLetters): OutputRecord[] {
   const [first] = letters;
   if (!first) return [];
   const items = letters.flatMap(({ item_index }) => (item_index === null ? [] : [item_index]));
+  const goesBack = OWN_TOPICS.includes(first.origin_topic);
   const replay = encodeReplay({
     reason: 'dead-letter',
     topic: first.origin_topic,
     partition: first.origin_partition,
     offset: first.origin_offset,
     recordedAt: first.recorded_at,
-    sink: null,
+    sink: goesBack ? null : first.stage,
     // A letter of the whole record stands for all that is in it.
     items: items.length === letters.length ? items : null,
     events: null,
@@ -41,7 +48,7 @@ export function putBack({ letters, value }: RecordLetters): OutputRecord[] {
   });
   return [
     {
-      topic: first.origin_topic,
+      topic: goesBack ? first.origin_topic : topics.replays,
       partition: first.origin_partition,
       key: first.key,
       value,

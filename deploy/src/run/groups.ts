@@ -19,9 +19,9 @@ export function consumerGroups({ kafka }: Pick<PipelineConfig, 'kafka'>) {
     {
       service: 'sink-clickhouse',
       group: `${prefix}-sink-clickhouse`,
-      topics: [...eventTopics, topics.suppressions, topics.deadLetters],
+      topics: [...eventTopics, topics.suppressions, topics.deadLetters, topics.replays],
     },
-    { service: 'sink-crm', group: `${prefix}-sink-crm`, topics: [topics.suppressions] },
+    { service: 'sink-crm', group: `${prefix}-sink-crm`, topics: [topics.suppressions, topics.replays] },
   ] as const satisfies readonly { service: ServiceName; group: string; topics: readonly string[] }[];
 }
 

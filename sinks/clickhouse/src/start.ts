@@ -19,8 +19,12 @@ const SCHEMAS: ReadonlyMap<string, SchemaKey> = new Map<string, SchemaKey>([
   [topics.deadLetters, 'deadLetter'],
 ]);
 
-/** Partition p of all event topics is one lane, so one insert; the other topics have lanes of their own. */
+/**
+ * Partition p of all event topics is one lane, so one insert; the other topics have lanes of their own. What was put back may
+ * be a recipient's state, and the order of these is that of their lane.
+ */
 export function laneOf(topic: string, partition: number): string {
+  if (topic === topics.replays) return `${topics.suppressions}-${partition}`;
   return `${eventTypeOf(topic) ? 'events' : topic}-${partition}`;
 }
 
@@ -35,6 +39,7 @@ export async function startClickHouseSink({ config, log, metrics }: ServiceConte
     codec,
     name: SERVICE,
     topics: [...SCHEMAS.keys()],
+    replays: topics.replays,
     laneOf,
     reader: avroReader(codec, SCHEMAS),
     sink: createClickHouseSink(connect(settings), log),

@@ -34,6 +34,7 @@ export async function startCrmSink({ config, log, metrics }: ServiceContext): Pr
     codec,
     name: NAME,
     topics: [topics.suppressions],
+    replays: topics.replays,
     laneOf: (_topic, partition) => String(partition),
     reader: avroReader<Suppression>(codec, new Map([[topics.suppressions, 'suppression']])),
     sink,

@@ -1,5 +1,6 @@
 import { type Codec, CodecError, type Decoder, type SchemaKey } from '@email-events/schemas';
 import type { KafkaMessage } from 'kafkajs';
+import type { Replay } from '../../replay.ts';
 import type { SinkRecord } from '../../sink.ts';
 
 /** Turns values of the topics into what the sink writes. */
@@ -33,6 +34,9 @@ export function avroReader<R>(
  * the sink asks: thousands of records wait in memory, and their bytes are a fraction of their objects.
  */
 export class Entry<R> implements SinkRecord<R> {
+  /** Topic of its partition and offset. */
+  readonly readFrom: string;
+  /** The topic that it is of: another one for a record that was put back. */
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
@@ -41,9 +45,18 @@ export class Entry<R> implements SinkRecord<R> {
   /** Set once it is known that the value cannot be read. */
   unreadable = false;
   private readonly reader: RecordReader<R>;
+  private readonly replay: Replay | undefined;
 
-  constructor(topic: string, partition: number, message: KafkaMessage, reader: RecordReader<R>) {
-    this.topic = topic;
+  constructor(
+    topic: string,
+    partition: number,
+    message: KafkaMessage,
+    reader: RecordReader<R>,
+    replay?: Replay | undefined,
+  ) {
+    this.readFrom = topic;
+    this.topic = replay?.topic ?? topic;
+    this.replay = replay;
     this.partition = partition;
     this.offset = Number(message.offset);
     this.message = message;
@@ -67,7 +80,7 @@ export class Entry<R> implements SinkRecord<R> {
   }
 
   get timestamp(): number {
-    return Number(this.message.timestamp);
+    return this.replay?.recordedAt ?? Number(this.message.timestamp);
   }
 
   get bytes(): number {

@@ -186,7 +186,7 @@ export class LaneBuffer<R> {
   private rangeOf(entries: readonly Entry<R>[]): OffsetRange[] {
     const [first, last] = [entries[0], entries.at(-1)];
     if (!first || !last) return [];
-    const { topic, partition } = first;
+    const { readFrom: topic, partition } = first;
     const state = this.stateOf(topic, partition);
     const range = { topic, partition, start: state.start ?? first.offset, end: last.offset + 1 };
     state.start = range.end;

@@ -15,13 +15,14 @@ import { Assignment, type TopicPartition } from './assignment.ts';
 import type { BatchLane, LaneContext } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { backoffMs, LaneLost, pauseFor, persist, Slots } from './delivery.ts';
-import { Entry, type RecordReader } from './entry.ts';
+import type { Entry, RecordReader } from './entry.ts';
 import { SinkHealth } from './health.ts';
 import { partitionKey } from './intent.ts';
 import { type LaneOf, laneAssigner } from './lane-assigner.ts';
 import type { BufferLimits } from './lane-buffer.ts';
 import { type SinkMeasures, sinkMeasures } from './measures.ts';
 import { offsetsByTopic, readOffsets } from './offsets.ts';
+import { entriesOf, loadEntries } from './replays.ts';
 
 export interface SinkRunnerOptions<R> extends BufferLimits {
   readonly kafka: PipelineConfig['kafka'];
@@ -30,6 +31,8 @@ export interface SinkRunnerOptions<R> extends BufferLimits {
   /** Service name: part of the client id, stage of its dead letters and, after the group prefix, the consumer group. */
   readonly name: string;
   readonly topics: readonly string[];
+  /** Topic by which records come back that a sink refused; its lanes are those that laneOf says. */
+  readonly replays?: string;
   /** Records of one lane are batched together and written in order. */
   readonly laneOf: LaneOf;
   readonly reader: RecordReader<R>;
@@ -143,7 +146,7 @@ class Runner<R> implements RunningSink {
   }
 
   async start(): Promise<void> {
-    const { topics } = this.options;
+    const { topics, replays } = this.options;
     await whenThere(() => describeCluster(this.options.kafka, this.options.name, this.log), {
       log: this.log,
       what: 'kafka',
@@ -152,7 +155,10 @@ class Runner<R> implements RunningSink {
     if (problem) this.log.warn({ code: problem }, 'the sink does not work now; its records wait');
     await this.admin.connect();
     await this.consumer.connect();
-    await this.consumer.subscribe({ topics: [...topics], fromBeginning: true });
+    await this.consumer.subscribe({
+      topics: replays ? [...topics, replays] : [...topics],
+      fromBeginning: true,
+    });
     const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = this.consumer.events;
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.beginGeneration(payload.memberAssignment));
     this.consumer.on(CRASH, ({ payload }) => {
@@ -279,7 +285,10 @@ class Runner<R> implements RunningSink {
         return ranges.map((range) => ({ ...range, start: boundsOf(range)?.low ?? range.start }));
       },
       report: (lane, problem) => this.health.report(lane, problem),
-      drained: (lane) => this.resume(generation, lane),
+      drained: (lane) => {
+        this.measures.buffered.set(generation.assignment?.buffered() ?? 0);
+        this.resume(generation, lane);
+      },
     };
   }
 
@@ -292,10 +301,10 @@ class Runner<R> implements RunningSink {
     if (!assignment?.laneAt(batch)) return;
     generation.commit ??= payload.commitOffsetsIfNecessary;
     if (await this.seekInstead(assignment, batch)) return;
-    await this.load(payload);
+    const entries = entriesOf(batch, this.options);
+    await this.load(payload, entries);
     if (generation.lost.signal.aborted) return;
     const { topic, partition, messages } = batch;
-    const entries = messages.map((message) => new Entry<R>(topic, partition, message, this.options.reader));
     assignment.take(batch, entries);
     const last = messages.at(-1);
     if (last) resolveOffset(last.offset);
@@ -316,12 +325,14 @@ class Runner<R> implements RunningSink {
   }
 
   /** The registry may be away for a while: wait, and stay in the group meanwhile. */
-  private async load({ batch, heartbeat, isRunning }: EachBatchPayload): Promise<void> {
-    const values = batch.messages.flatMap(({ value }) => (value ? [value] : []));
+  private async load(
+    { batch, heartbeat, isRunning }: EachBatchPayload,
+    entries: readonly Entry<R>[],
+  ): Promise<void> {
     const of = partitionKey(batch);
     for (let attempt = 0; isRunning(); attempt++) {
       try {
-        await this.options.reader.load(batch.topic, values);
+        await loadEntries(this.options.reader, entries);
         break;
       } catch (error) {
         this.unreadable.set(of, codeOf(error));

@@ -12,10 +12,11 @@ import { isMeant, isNarrow, type LetterFilter, matchesFilter, parseId } from '..
 import { Ledger, type LetterStatus, type LetterSummary } from '../../dead-letters/ledger.ts';
 import { type Letters, readLetters } from '../../dead-letters/letters-topic.ts';
 import { readStory } from '../../dead-letters/story.ts';
+import { supersededRecords } from '../../dead-letters/superseded.ts';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { formatCount, note, print, printJson } from '../output.ts';
-import { jsonOf, renderGroups, renderLetters, renderPlan, renderStory } from './dlq-render.ts';
+import { jsonOf, renderGroups, renderLetters, renderPlan, renderStory, storyAsJson } from './dlq-render.ts';
 import { registrySettings } from './schemas-action.ts';
 
 export interface SelectionOptions {
@@ -64,7 +65,7 @@ export const showAction: Action<object> = async (options, [text = '']) => {
   const { config, letters } = await open(options);
   const story = await readStory(letters, config, id);
   if (story.length === 0) throw notFound([text]);
-  if (options.json) printJson(story);
+  if (options.json) printJson(story.map(storyAsJson));
   else print(await renderStory(story));
   return EXIT.ok;
 };
@@ -128,7 +129,9 @@ async function select(
   const unknown = filter.ids.filter((id) => !all.some((letter) => isMeant(id, letter)));
   if (unknown.length > 0) throw notFound(unknown.map(({ text }) => text));
   const letters = all.filter((letter) => matchesFilter(letter, filter));
-  const plan = planChange(ledger, letters, wanted);
+  const outdated =
+    wanted.status === 'replayed' ? await supersededRecords(opened.letters, letters) : undefined;
+  const plan = planChange(ledger, letters, wanted, outdated);
   const settled = filter.ids.filter((id) => !letters.some((letter) => isMeant(id, letter)));
   const left = all
     .filter((letter) => settled.some((id) => isMeant(id, letter)))
@@ -145,8 +148,10 @@ async function report(
   const groups = groupsOf(plan.groups.flatMap(({ letters }) => letters));
   const problems = plan.problems.map(({ letter: { id, stage }, problem }) => ({ id, stage, problem }));
   const counts = changed ?? { records: plan.groups.length, letters: lettersIn(plan) };
-  if (json) printJson({ dryRun, status, ...counts, groups, problems });
-  else print(await renderPlan({ dryRun, status, ...counts, groups, problems }));
+  const superseded = plan.groups.filter((group) => group.superseded).length;
+  const all = { dryRun, status, ...counts, superseded, groups, problems };
+  if (json) printJson(all);
+  else print(await renderPlan(all));
 }
 
 const lettersIn = ({ groups }: ChangePlan) => groups.reduce((sum, { letters }) => sum + letters.length, 0);

@@ -7,9 +7,13 @@ import type { LetterGroup } from './dlq-action.ts';
 const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString());
 
 /** A letter as --json shows it: times are ISO 8601. */
-export function jsonOf({ at: _, record: __, ...letter }: LetterSummary) {
+export function jsonOf({ at: _, record: __, state: ___, ...letter }: LetterSummary) {
   const { firstAt, lastAt, statusAt } = letter;
   return { ...letter, firstAt: iso(firstAt), lastAt: iso(lastAt), statusAt: iso(statusAt) };
+}
+
+export function storyAsJson({ letter, history, recordedAt, ...bytes }: Story) {
+  return { letter: jsonOf(letter), recordedAt: iso(recordedAt), ...bytes, history: history.map(jsonOf) };
 }
 
 const COLOURS: { readonly [S in LetterStatus]: (text: string) => string } = {
@@ -56,18 +60,32 @@ export interface ChangeReport {
   readonly status: LetterStatus;
   readonly records: number;
   readonly letters: number;
+  /** Of the records: discarded instead, since a newer one has taken their place. */
+  readonly superseded: number;
   readonly groups: readonly LetterGroup[];
   readonly problems: readonly { readonly id: string; readonly stage: string; readonly problem: string }[];
 }
 
 const MAX_PROBLEMS = 20;
 
-export async function renderPlan({ dryRun, status, records, letters, groups, problems }: ChangeReport) {
+export async function renderPlan({
+  dryRun,
+  status,
+  records,
+  letters,
+  superseded,
+  groups,
+  problems,
+}: ChangeReport) {
   const lines: string[] = [];
   if (groups.length > 0) lines.push(await renderGroups(groups), '');
   for (const { id, stage, problem } of problems.slice(0, MAX_PROBLEMS))
     lines.push(`${pc.red('left alone')} ${stage} ${id}: ${problem}`);
   if (problems.length > MAX_PROBLEMS) lines.push(`… and ${formatCount(problems.length - MAX_PROBLEMS)} more`);
+  if (superseded > 0)
+    lines.push(
+      `${formatCount(superseded)} state(s) have been replaced by newer ones: discarded, not replayed`,
+    );
   const counted = `${formatCount(letters)} letter(s) of ${formatCount(records)} record(s)`;
   lines.push(
     dryRun ? `${counted} would be ${status}; nothing was changed` : pc.green(`${counted} ${status}`),

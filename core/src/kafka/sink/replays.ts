@@ -1,0 +1,38 @@
+import type { Batch } from 'kafkajs';
+import { replayOf } from '../../replay.ts';
+import { inputRecordOf } from '../input-record.ts';
+import { Entry, type RecordReader } from './entry.ts';
+
+export interface EntrySettings<R> {
+  readonly name: string;
+  readonly topics: readonly string[];
+  /** Topic of records that sinks refused and that were put back for them. */
+  readonly replays?: string | undefined;
+  readonly reader: RecordReader<R>;
+}
+
+/**
+ * The records of a fetch that are for this sink. A refused record comes back by a topic of its own: on its first topic every
+ * other consumer would count it again. To the sink it looks as it did there.
+ */
+export function entriesOf<R>(batch: Batch, { name, topics, replays, reader }: EntrySettings<R>): Entry<R>[] {
+  const { topic, partition, messages } = batch;
+  if (topic !== replays) return messages.map((message) => new Entry<R>(topic, partition, message, reader));
+  return messages.flatMap((message) => {
+    const replay = replayOf(inputRecordOf(batch, message));
+    if (replay?.sink !== name || !topics.includes(replay.topic)) return [];
+    return [new Entry<R>(topic, partition, message, reader, replay)];
+  });
+}
+
+/** Whatever reading these entries needs. May throw: it is tried again. */
+export async function loadEntries<R>(reader: RecordReader<R>, entries: readonly Entry<R>[]): Promise<void> {
+  const byTopic = new Map<string, Buffer[]>();
+  for (const { topic, message } of entries) {
+    if (message.value === null) continue;
+    const values = byTopic.get(topic);
+    if (values) values.push(message.value);
+    else byTopic.set(topic, [message.value]);
+  }
+  for (const [topic, values] of byTopic) await reader.load(topic, values);
+}
