@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { AssignerProtocol, type Batch, type Kafka, type PartitionAssigner } from 'kafkajs';
 import { PipelineError } from '../../errors.ts';
 import { inputRecordOf } from '../input-record.ts';
 import type { OnRecords } from './stage.ts';
 
 const HEARTBEAT_MS = 3_000;
+const PAUSE_MS = 200;
 
 export interface PartitionRead {
   readonly topic: string;
@@ -21,6 +23,27 @@ export interface PartitionRead {
  * Throws STATE_RESTORE_FAILED when nothing comes for too long.
  */
 export async function readPartition(kafka: Kafka, read: PartitionRead): Promise<void> {
+  const position: Position = { next: read.fromOffset, done: false };
+  for (const deadline = performance.now() + read.idleMs; ; ) {
+    try {
+      await readAsMember(kafka, read, position);
+      return;
+    } catch (error) {
+      // A coordinator that is still loading, for one. What went wrong with the records themselves is the caller's.
+      const passes = !position.done && (error as { retriable?: unknown }).retriable === true;
+      if (!passes || performance.now() > deadline) throw error;
+    }
+    await pause(PAUSE_MS);
+  }
+}
+
+interface Position {
+  next: number;
+  /** Everything was read, or what was read could not be dealt with. */
+  done: boolean;
+}
+
+async function readAsMember(kafka: Kafka, read: PartitionRead, position: Position): Promise<void> {
   const consumer = kafka.consumer({
     groupId: `restore-${randomUUID()}`,
     partitionAssigners: [onlyPartition(read.topic, read.partition)],
@@ -34,7 +57,9 @@ export async function readPartition(kafka: Kafka, read: PartitionRead): Promise<
     clearTimeout(timer);
     timer = setTimeout(() => end.reject(silence(read)), read.idleMs);
   };
-  const position = { next: read.fromOffset, done: false };
+  let delivered: Promise<unknown> | undefined;
+  // It may be over before anybody waits for it.
+  end.promise.catch(() => {});
   try {
     expectMore();
     consumer.on(consumer.events.CRASH, ({ payload }) => end.reject(payload.error));
@@ -47,37 +72,40 @@ export async function readPartition(kafka: Kafka, read: PartitionRead): Promise<
         // What is done with the records may take longer than the group waits for a sign of life.
         clearTimeout(timer);
         const beat = setInterval(() => heartbeat().catch(() => {}), HEARTBEAT_MS);
-        try {
-          position.done = await deliver(batch, read, position);
-        } catch (error) {
-          position.done = true;
-          end.reject(error);
-        } finally {
-          clearInterval(beat);
-        }
-        if (position.done) end.resolve();
-        else expectMore();
+        delivered = deliver(batch, read, position).then(
+          () => position.done && end.resolve(),
+          (error) => end.reject(error),
+        );
+        await delivered;
+        clearInterval(beat);
+        if (!position.done) expectMore();
       },
     });
-    consumer.seek({ topic: read.topic, partition: read.partition, offset: String(read.fromOffset) });
+    try {
+      consumer.seek({ topic: read.topic, partition: read.partition, offset: String(position.next) });
+    } catch (error) {
+      // A consumer that has crashed already cannot seek; why it has is what matters.
+      setImmediate(() => end.reject(error));
+    }
     await end.promise;
   } finally {
-    clearTimeout(timer);
     await consumer.disconnect();
+    // The consumer may have crashed over it; whoever goes on must not meet it at work.
+    await delivered;
+    clearTimeout(timer);
   }
 }
 
-/** True once all that is wanted was seen. Before the seek takes effect earlier records may come; they are left out. */
-async function deliver(
-  batch: Batch,
-  { onRecords }: PartitionRead,
-  position: { next: number },
-): Promise<boolean> {
+/** Before the seek takes effect earlier records may come; they are left out. */
+async function deliver(batch: Batch, { onRecords }: PartitionRead, position: Position): Promise<void> {
   const records = batch.messages
     .map((message) => inputRecordOf(batch, message))
     .filter(({ offset }) => offset >= position.next);
   position.next = Math.max(position.next, Number(batch.lastOffset()) + 1);
-  return records.length > 0 && (await onRecords(records));
+  if (records.length === 0) return;
+  // Done unless it says otherwise: what throws is not tried again here.
+  position.done = true;
+  position.done = await onRecords(records);
 }
 
 function silence({ topic, partition, idleMs }: PartitionRead): PipelineError {
