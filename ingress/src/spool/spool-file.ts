@@ -78,9 +78,9 @@ export class SpoolFile {
 
   private constructor(path: string, damaged: boolean) {
     this.damaged = damaged;
-    this.#database = new DatabaseSync(path, { timeout: 0 });
+    // Without writable_schema SQLite refuses to read anything of a file that was cut short.
+    this.#database = new DatabaseSync(path, { timeout: 0, defensive: !damaged });
     try {
-      // Without it SQLite refuses to read anything of a file that was cut short.
       if (damaged) this.#database.exec('PRAGMA writable_schema = ON');
       this.#database.exec(PRAGMAS);
       const prepare = (sql: string) => this.#database.prepare(sql);

@@ -120,9 +120,20 @@ export class SpoolFolder {
     return this.#kept.size;
   }
 
+  /** Once it is drained: records that it should have had and that nobody could find in it. */
+  get missing(): number {
+    const known = this.#unremoved.length + this.#kept.size;
+    return this.drained && !this.damaged ? Math.max(0, this.#file.counts.records - known) : 0;
+  }
+
   /** Whether all that was in it is known to be in Kafka and gone from the file. */
   get clean(): boolean {
-    return !this.damaged && this.#kept.size === 0 && this.#unremoved.length === 0;
+    return this.worthless && this.#unremoved.length === 0;
+  }
+
+  /** Whether all that was in it is known to be in Kafka. */
+  get worthless(): boolean {
+    return this.drained && !this.damaged && this.#kept.size === 0 && this.missing === 0;
   }
 
   /** Epoch milliseconds; undefined if nothing waits. */

@@ -100,7 +100,7 @@ export class SpoolStore {
   /** Leaves what is not drained to the next start, or to another process. */
   close(): void {
     this.#adopted?.release();
-    if (this.#own?.drained && this.#own.clean) this.#own.discard();
+    if (this.#own?.clean) this.#own.discard();
     else this.#own?.release();
     this.#adopted = undefined;
     this.#own = undefined;
@@ -136,7 +136,7 @@ export class SpoolStore {
   /** It is found again by whoever looks for what others left, here or elsewhere. */
   #abandonOwn(): void {
     try {
-      if (this.#own?.drained && this.#own.clean) this.#own.discard();
+      if (this.#own?.clean) this.#own.discard();
       else this.#own?.release();
     } catch (error) {
       this.#note('warn', 'a spool could not be closed', { spool: this.#own?.id, cause: causeOf(error) });
@@ -218,11 +218,16 @@ export class SpoolStore {
     if (own && folder.clean && !large) return false;
     if (own) this.#own = undefined;
     else this.#adopted = undefined;
+    const fields = { spool: folder.id, records: folder.keeps + folder.missing };
+    if (folder.missing > 0) {
+      this.#note('error', 'records of a spool are not in its file', fields, 'INGRESS_SPOOL_DAMAGED');
+    }
     try {
-      if (folder.damaged || folder.keeps > 0) {
+      if (folder.worthless) folder.discard();
+      else {
         folder.setAside();
-        this.#note('warn', 'a spool was set aside', { spool: folder.id, records: folder.keeps });
-      } else folder.discard();
+        this.#note('warn', 'a spool was set aside', fields);
+      }
     } catch (error) {
       this.#note('warn', 'a drained spool could not be removed', { spool: folder.id, cause: causeOf(error) });
     }
