@@ -17,7 +17,8 @@ const RECORDS_A_SEND = 10;
 
 /**
  * Fills the changelog of the dedupe window, then times an `events` without a disk until it has all of it, and a second
- * one that finds the store of the first.
+ * one that finds the store of the first. A third has an empty disk again, is stopped and killed on the way, and must have
+ * all of it in the end too.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -97,6 +98,11 @@ async function measure(
   const bytes = await storeBytes(settings.events.stateDir, partitions);
   const closed = await restored(file, partitions);
   if (closed.ids !== ids) throw new Error(`${closed.ids} of ${ids} ids were found again`);
+  await rm(settings.events.stateDir, { recursive: true });
+  const stopSeconds = await interrupted(file, ids, 'SIGTERM');
+  await interrupted(file, ids, 'SIGKILL');
+  const resumed = await restored(file, partitions);
+  if (resumed.ids !== ids) throw new Error(`${resumed.ids} of ${ids} ids after it was interrupted`);
   await publishResult('restore', {
     ids,
     partitions,
@@ -109,16 +115,36 @@ async function measure(
     longest_pause_ms: empty.longestPauseMs,
     well_closed_open_seconds: round(closed.partitionSeconds),
     stop_seconds: round(empty.stopSeconds),
+    stop_while_restoring_seconds: round(stopSeconds),
+    records_left_after_two_interruptions: resumed.records,
   });
+}
+
+function startEvents(configFile: string): ChildProcess {
+  const main = new URL('../../processors/src/events/main.ts', import.meta.url).pathname;
+  return spawn(process.execPath, [main, '--config', configFile], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+}
+
+const metricsAt = async (port: number) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+
+/** Ends an `events` by this signal when it has read a third of the ids; how long that took, in seconds. */
+async function interrupted(configFile: string, ids: number, signal: 'SIGTERM' | 'SIGKILL'): Promise<number> {
+  const child = startEvents(configFile);
+  const port = await portOf(child);
+  const third = ids / IDS_A_RECORD / 3;
+  const read = async () => sum(await metricsAt(port), /^email_events_restored_records_total/);
+  while ((await read()) < third) await new Promise((resolve) => setTimeout(resolve, 50));
+  const started = performance.now();
+  child.kill(signal);
+  await new Promise((resolve) => child.once('exit', resolve));
+  return (performance.now() - started) / 1_000;
 }
 
 /** Starts `events`, waits until its partitions are open, stops it. */
 async function restored(configFile: string, partitions: number) {
-  const child = spawn(
-    process.execPath,
-    [new URL('../../processors/src/events/main.ts', import.meta.url).pathname, '--config', configFile],
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-  );
+  const child = startEvents(configFile);
   const port = await portOf(child);
   const started = performance.now();
   let peakRssMb = 0;
@@ -127,13 +153,14 @@ async function restored(configFile: string, partitions: number) {
   for (const deadline = performance.now() + 1_800_000; !done(); ) {
     if (performance.now() > deadline) throw new Error('the restore does not end');
     await new Promise((resolve) => setTimeout(resolve, 100));
-    metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    metrics = await metricsAt(port);
     peakRssMb = Math.max(peakRssMb, Math.round(sum(metrics, /^process_resident_memory_bytes/) / 1e6));
   }
   const figures = {
     ids: sum(metrics, /^email_events_state_entries\{.*kind="id"/),
     seconds: (performance.now() - started) / 1_000,
     partitionSeconds: sum(metrics, /^email_events_restore_seconds_sum/) / partitions,
+    records: sum(metrics, /^email_events_restored_records_total/),
     cpuSeconds: sum(metrics, /^process_cpu_seconds_total/),
     longestPauseMs: Math.round(sum(metrics, /^nodejs_eventloop_lag_max_seconds/) * 1_000),
     peakRssMb,

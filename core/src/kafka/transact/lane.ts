@@ -50,7 +50,16 @@ export class Lane {
       partition,
       write: (outputs) => this.transact((transaction) => sendAll(transaction, outputs)),
       read: (topic, of, fromOffset, onRecords) =>
-        readPartition(kafka, { topic, partition: of, fromOffset, onRecords, idleMs: restoreIdleMs }),
+        readPartition(kafka, {
+          topic,
+          partition: of,
+          fromOffset,
+          idleMs: restoreIdleMs,
+          onRecords: (records) => {
+            if (!this.usable) throw letGo();
+            return onRecords(records);
+          },
+        }),
     });
   }
 
@@ -61,7 +70,7 @@ export class Lane {
    */
   process(records: readonly InputRecord[], nextOffset: number): Promise<void> {
     return this.inTurn(async () => {
-      if (!this.usable) throw new PipelineError('KAFKA_FENCED', 'retry', 'the lane was let go of');
+      if (!this.usable) throw letGo();
       try {
         await this.commit(records, nextOffset);
       } catch (error) {
@@ -69,6 +78,11 @@ export class Lane {
         throw error;
       }
     });
+  }
+
+  /** Ends the opening of a lane that nobody wants any more: reading a long changelog goes no further. */
+  abandon(): void {
+    this.usable = false;
   }
 
   /** Lets a batch under way end first, since it works on the stage's files. */
@@ -134,6 +148,9 @@ export class Lane {
     return lastOffsets(sent);
   }
 }
+
+/** What a lane says that nobody wants any more. */
+export const letGo = () => new PipelineError('KAFKA_FENCED', 'retry', 'the lane was let go of');
 
 async function sendAll(
   transaction: Transaction,

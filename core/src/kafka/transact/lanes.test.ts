@@ -22,6 +22,10 @@ class FakeLane {
     this.events.push(`open ${this.partition}#${this.id}`);
   }
 
+  abandon(): void {
+    this.events.push(`abandon ${this.partition}#${this.id}`);
+  }
+
   async close(): Promise<void> {
     await this.gate.close;
     this.events.push(`close ${this.partition}#${this.id}`);
@@ -100,6 +104,36 @@ test('asking for an existing lane opens none', async () => {
   await all.drop(0);
   expect(all.existing(0)).toBeUndefined();
   expect(events).toEqual(['open 0#0', 'close 0#0']);
+});
+
+test('a lane that is let go of while it opens is told so, and the one after it is not', async () => {
+  const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { all, events } = lanes([{ open: first.promise }, { open: second.promise }]);
+  all.assign([0]);
+  await new Promise(setImmediate);
+  expect(all.isOpening()).toBe(true);
+  all.assign([]);
+  all.assign([0]);
+  expect(events).toEqual(['abandon 0#0']);
+  first.reject(new Error('let go'));
+  await new Promise(setImmediate);
+  expect(all.isOpening()).toBe(true);
+  second.resolve();
+  expect(await all.get(0)).toMatchObject({ id: 1 });
+  expect(all.isOpening()).toBe(false);
+  expect(events).toEqual(['abandon 0#0', 'close 0#0', 'open 0#1']);
+});
+
+test('at the end, lanes that are being opened are not waited for until they are', async () => {
+  const opening = Promise.withResolvers<void>();
+  const { all, events } = lanes([{ open: opening.promise }]);
+  all.assign([0]);
+  await new Promise(setImmediate);
+  all.abandonOpening();
+  expect(events).toEqual(['abandon 0#0']);
+  opening.reject(new Error('let go'));
+  await all.closeAll();
+  expect(events).toEqual(['abandon 0#0', 'close 0#0']);
 });
 
 test('errors are told apart by code', () => {

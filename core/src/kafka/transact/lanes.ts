@@ -1,14 +1,26 @@
 import { codeOf, PipelineError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { Lane } from './lane.ts';
+import { type Lane, letGo } from './lane.ts';
+
+/** A lane that is being opened, once it is made. */
+interface Opening {
+  readonly partition: number;
+  wanted: boolean;
+  lane?: Lane;
+}
+
+function abandon(opening: Opening): void {
+  if (!opening.wanted) return;
+  opening.wanted = false;
+  opening.lane?.abandon();
+}
 
 /**
  * The lanes of the partitions this member owns. A lane is opened when its partition is assigned, let go of when it is
  * not any more, and replaced after a failure.
  */
 export class Lanes {
-  /** Partitions whose lane is being opened now. */
-  readonly opening = new Set<number>();
+  private readonly opening = new Set<Opening>();
   private readonly make: (partition: number) => Lane;
   private readonly log: Logger;
   private readonly open = new Map<number, Promise<Lane>>();
@@ -48,12 +60,22 @@ export class Lanes {
     const lane = this.open.get(partition);
     if (!lane) return this.closing.get(partition) ?? Promise.resolve();
     this.open.delete(partition);
+    for (const opening of this.opening) if (opening.partition === partition) abandon(opening);
     const closed = lane.then(
       (opened) => this.close(opened),
       () => {},
     );
     this.closing.set(partition, closed);
     return closed;
+  }
+
+  isOpening(): boolean {
+    return this.opening.size > 0;
+  }
+
+  /** Nobody waits any more for the lanes that are being opened: they fail soon, instead of restoring state to its end. */
+  abandonOpening(): void {
+    for (const opening of this.opening) abandon(opening);
   }
 
   /** Also waits for lanes that are closing already. */
@@ -63,10 +85,13 @@ export class Lanes {
   }
 
   private async openAfter(partition: number, closed: Promise<void> | undefined): Promise<Lane> {
-    this.opening.add(partition);
+    const opening: Opening = { partition, wanted: true };
+    this.opening.add(opening);
     try {
       await closed;
+      if (!opening.wanted) throw letGo();
       const lane = this.make(partition);
+      opening.lane = lane;
       try {
         await lane.open();
         return lane;
@@ -75,7 +100,7 @@ export class Lanes {
         throw error;
       }
     } finally {
-      this.opening.delete(partition);
+      this.opening.delete(opening);
     }
   }
 

@@ -144,7 +144,7 @@ class Loop implements TransactionalLoop {
   }
 
   isOpening(): boolean {
-    return this.lanes.opening.size > 0;
+    return this.lanes.isOpening();
   }
 
   async stop(): Promise<void> {
@@ -152,6 +152,8 @@ class Loop implements TransactionalLoop {
     this.stopping = true;
     this.halt.abort();
     this.idle.forgetAll();
+    // Batches wait for them, and the consumer for its batches.
+    this.lanes.abandonOpening();
     await this.consumer.stop();
     await this.lanes.closeAll();
     await Promise.all([this.consumer.disconnect(), this.admin.disconnect()]);

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { AssignerProtocol, type Batch, type Kafka, type PartitionAssigner } from 'kafkajs';
+import type { Batch, Kafka, PartitionAssigner } from 'kafkajs';
 import { PipelineError } from '../../errors.ts';
 import { inputRecordOf } from '../input-record.ts';
+import { AssignerProtocol } from '../kafkajs.ts';
 import type { OnRecords } from './stage.ts';
 
 const HEARTBEAT_MS = 3_000;
