@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
+import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import type { PipelineConfig } from '../config/index.ts';
 import type { Logger } from '../log.ts';
+import { Kafka, logLevel } from './kafkajs.ts';
 
 type KafkaSettings = PipelineConfig['kafka'];
 

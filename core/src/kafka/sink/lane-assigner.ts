@@ -1,4 +1,5 @@
-import { AssignerProtocol, type Cluster, type GroupMember, type PartitionAssigner } from 'kafkajs';
+import type { Cluster, GroupMember, PartitionAssigner } from 'kafkajs';
+import { AssignerProtocol } from '../kafkajs.ts';
 
 /** Which lane a topic partition belongs to. Pure: every member must say the same. */
 export type LaneOf = (topic: string, partition: number) => string;

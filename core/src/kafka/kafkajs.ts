@@ -1,0 +1,4 @@
+// The one door to kafkajs: what has to be mended in it is mended before its own modules are loaded.
+import './read-committed.ts';
+
+export { AssignerProtocol, Kafka, logLevel } from 'kafkajs';
