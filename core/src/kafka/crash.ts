@@ -1,4 +1,4 @@
-import { codeOf } from '../errors.ts';
+import { codeOf, PipelineError } from '../errors.ts';
 
 /** Errors of kafkajs that mean that no broker, or not the right one, answers. */
 const UNREACHABLE = new Set([
@@ -23,6 +23,16 @@ export function isUnreachable(error: unknown): boolean {
   const { retriable, cause } = error as { retriable?: unknown; cause?: unknown };
   if (problemOf(error) === 'KAFKA_UNREACHABLE' || retriable === true) return true;
   return cause instanceof Error && isUnreachable(cause);
+}
+
+/** The same error under its one code, for whoever waits for a broker by that (see whenThere). */
+export async function reaching<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof PipelineError || !isUnreachable(cause)) throw cause;
+    throw new PipelineError('KAFKA_UNREACHABLE', 'retry', 'no broker answers', { cause });
+  }
 }
 
 /** How long to wait before a crashed consumer is started again. */

@@ -9,7 +9,7 @@ import type { Registry } from '../../metrics.ts';
 import type { Sink } from '../../sink.ts';
 import { whenThere } from '../../start-up.ts';
 import { createKafka } from '../client.ts';
-import { describeCluster } from '../cluster.ts';
+import { reaching } from '../crash.ts';
 import { Rejoin } from '../rejoin.ts';
 import { Assignment, type TopicPartition } from './assignment.ts';
 import type { BatchLane, LaneContext } from './batch-lane.ts';
@@ -39,7 +39,7 @@ export interface SinkRunnerOptions<R> extends BufferLimits {
   readonly sink: Sink<R>;
   /** Writes at a time. */
   readonly concurrency: number;
-  /** Time for writes under way when it is stopped. */
+  /** Time for writes under way when it is stopped; then they are aborted. */
   readonly stopMs?: number;
   readonly metrics: Registry;
   readonly log: Logger;
@@ -62,7 +62,10 @@ export interface RunningSink {
 
 const HEARTBEAT_MS = 3_000;
 const FETCH_WAIT_MS = 200;
-const STOP_MS = 15_000;
+/** Together they fit into the half minute that orchestrators wait by default. */
+const STOP_MS = 10_000;
+const LEAVE_MS = 5_000;
+const CLOSE_MS = 2_000;
 
 /**
  * Moves records from topics to a sink, batch by batch and exactly once if the sink deduplicates by batch id: each batch
@@ -147,18 +150,15 @@ class Runner<R> implements RunningSink {
 
   async start(): Promise<void> {
     const { topics, replays } = this.options;
-    await whenThere(() => describeCluster(this.options.kafka, this.options.name, this.log), {
-      log: this.log,
-      what: 'kafka',
-    });
     const problem = await this.health.problem();
     if (problem) this.log.warn({ code: problem }, 'the sink does not work now; its records wait');
-    await this.admin.connect();
-    await this.consumer.connect();
-    await this.consumer.subscribe({
-      topics: replays ? [...topics, replays] : [...topics],
-      fromBeginning: true,
-    });
+    const connect = async () => {
+      await this.admin.connect();
+      await this.consumer.connect();
+      const all = replays ? [...topics, replays] : [...topics];
+      await this.consumer.subscribe({ topics: all, fromBeginning: true });
+    };
+    await whenThere(() => reaching(connect), { log: this.log, what: 'kafka' });
     const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = this.consumer.events;
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.beginGeneration(payload.memberAssignment));
     this.consumer.on(CRASH, ({ payload }) => {
@@ -192,10 +192,10 @@ class Runner<R> implements RunningSink {
       [
         { name: 'writes under way', deadlineMs, run: () => Promise.all(this.runs.values()) },
         { name: 'aborting writes', deadlineMs: 100, run: () => this.abort.abort() },
-        { name: 'consumer', deadlineMs, run: () => this.consumer.disconnect() },
-        { name: 'dead letters', deadlineMs, run: () => this.deadLetters.close() },
-        { name: 'admin client', deadlineMs, run: () => this.admin.disconnect() },
-        { name: 'sink', deadlineMs, run: () => this.options.sink.close() },
+        { name: 'consumer', deadlineMs: LEAVE_MS, run: () => this.consumer.disconnect() },
+        { name: 'dead letters', deadlineMs: CLOSE_MS, run: () => this.deadLetters.close() },
+        { name: 'admin client', deadlineMs: CLOSE_MS, run: () => this.admin.disconnect() },
+        { name: 'sink', deadlineMs: CLOSE_MS, run: () => this.options.sink.close() },
       ],
       this.log,
     );

@@ -5,8 +5,9 @@ import type { InputRecord } from '../../dead-letter.ts';
 import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
+import { whenThere } from '../../start-up.ts';
 import { createKafka } from '../client.ts';
-import { problemOf } from '../crash.ts';
+import { problemOf, reaching } from '../crash.ts';
 import { inputRecordOf } from '../input-record.ts';
 import { Rejoin } from '../rejoin.ts';
 import { IdleCommits } from './idle-commits.ts';
@@ -124,9 +125,16 @@ class Loop implements TransactionalLoop {
     this.consumer.on(END_BATCH_PROCESS, ({ payload: { batchSize, partition, lastOffset } }) => {
       if (batchSize === 0) this.idle.passed(partition, Number(lastOffset) + 1);
     });
-    await this.admin.connect();
-    await this.consumer.connect();
-    await this.consumer.subscribe({ topic, fromBeginning: true });
+    // The broker was there a moment ago; it may be away by now.
+    await whenThere(
+      () =>
+        reaching(async () => {
+          await this.admin.connect();
+          await this.consumer.connect();
+          await this.consumer.subscribe({ topic, fromBeginning: true });
+        }),
+      { log: this.options.log, what: 'kafka' },
+    );
     await this.consume();
   }
 
