@@ -57,12 +57,14 @@ export async function runAsProcess(start: () => Promise<RunningService>, log: Lo
   process.on('disconnect', asked);
   try {
     const service = await start();
+    const stopped = Promise.withResolvers<void>();
     let stopping: Promise<void> | undefined;
     stop = () => {
-      stopping ??= service.stop();
+      stopping ??= service.stop().finally(stopped.resolve);
     };
     tellParent(service, stop);
-    await service.done;
+    // What a stop left behind at its deadline may never end: the process ends all the same.
+    await Promise.race([service.done, stopped.promise]);
     await stopping;
   } catch (error) {
     log.fatal({ code: codeOf(error), err: error }, 'stopped by an error');

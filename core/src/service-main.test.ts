@@ -99,6 +99,13 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
+test('work that a stop leaves behind at its deadline does not keep the process', async () => {
+  const { child, ready, ended } = run([], clientId('leaves-work-behind'));
+  await ready;
+  child.kill('SIGTERM');
+  expect((await ended).code).toBe(0);
+});
+
 test('a parent that goes away stops it', async () => {
   const { child, ready, ended } = run([]);
   await ready;

@@ -18,7 +18,9 @@ const BATCH_ROWS = 200;
 const BATCH_BYTES = 1_048_576;
 /** A suppression waits no longer for others. */
 const FLUSH_MS = 100;
-const STOP_MS = 15_000;
+/** More than the steps of the runner take together: each has its own deadline. */
+const STOP_MS = 25_000;
+const ADMIN_STOP_MS = 1_000;
 
 /** Keeps the CRM at the state of email.suppressions. Throws ConfigError before anything is started. */
 export async function startCrmSink({ config, log, metrics }: ServiceContext): Promise<RunningService> {
@@ -63,8 +65,8 @@ export async function startCrmSink({ config, log, metrics }: ServiceContext): Pr
       admin.drain();
       stopping ??= runStopSteps(
         [
-          { name: 'sink runner', deadlineMs: 4 * STOP_MS, run: () => runner.stop() },
-          { name: 'admin server', deadlineMs: STOP_MS, run: () => admin.close() },
+          { name: 'sink runner', deadlineMs: STOP_MS, run: () => runner.stop() },
+          { name: 'admin server', deadlineMs: ADMIN_STOP_MS, run: () => admin.close() },
         ],
         log,
       );
