@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { useStack } from '../../../test/stack/stack.ts';
+import { createKafka, parseConfig, readTopic, silentLog, type TopicPosition, withAdmin } from '../index.ts';
+
+// Several transactions that overlap on one partition, some of them aborted, in another order than they began: what the
+// broker's list of aborted transactions looks like when processes were killed or a broker came back.
+const WRITERS = 6;
+const stack = useStack();
+const topic = stack.unique('aborted');
+const { kafka: settings } = parseConfig({ kafka: { brokers: stack.kafka.brokers } });
+const client = createKafka(settings, 'test', silentLog);
+const producers = Array.from({ length: WRITERS }, (_, i) =>
+  client.producer({
+    transactionalId: stack.unique(`writer-${i}`),
+    idempotent: true,
+    maxInFlightRequests: 1,
+    createPartitioner: () => () => 0,
+  }),
+);
+
+beforeAll(async () => {
+  await withAdmin(settings, (admin) => admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }));
+  await Promise.all(producers.map((producer) => producer.connect()));
+});
+afterAll(() => Promise.all(producers.map((producer) => producer.disconnect())));
+
+/** All writers begin in order, each writes twice; they end in the opposite order, the even ones by an abort. */
+async function round(name: string): Promise<string[]> {
+  const transactions = await Promise.all(producers.map((producer) => producer.transaction()));
+  for (const half of ['first', 'second']) {
+    for (const [i, transaction] of transactions.entries()) {
+      await transaction.send({ topic, messages: [{ value: `${name} ${i} ${half}` }] });
+    }
+  }
+  for (const [i, transaction] of [...transactions.entries()].reverse()) {
+    await (i % 2 === 0 ? transaction.abort() : transaction.commit());
+  }
+  const committed = [...transactions.keys()].filter((i) => i % 2 === 1);
+  return ['first', 'second'].flatMap((half) => committed.map((i) => `${name} ${i} ${half}`));
+}
+
+const read = async (from: 'beginning' | { readonly positions: readonly TopicPosition[] }) => {
+  const values: string[] = [];
+  await readTopic(settings, {
+    topics: [topic],
+    from,
+    onRecord: ({ offset, value }) => void values.push(`${offset} ${value}`),
+  });
+  return values;
+};
+
+test('what was aborted is never read, wherever reading begins', async () => {
+  const expected = [...(await round('a')), ...(await round('b')), ...(await round('c'))];
+  const all = await read('beginning');
+  expect(all.map((line) => line.replace(/^\d+ /, ''))).toEqual(expected);
+  const end = Number(all.at(-1)?.split(' ')[0]);
+  for (let offset = 0; offset <= end; offset++) {
+    const values = await read({ positions: [{ topic, partition: 0, offset: BigInt(offset) }] });
+    expect(values).toEqual(all.filter((line) => Number(line.split(' ')[0]) >= offset));
+  }
+});
