@@ -14,7 +14,7 @@ import {
   type StartService,
   silentLog,
 } from '@email-events/core';
-import { runBin } from '@email-events/deploy/cli/testing';
+import { type RunningBin, runBin, startBin } from '@email-events/deploy/cli/testing';
 import { startEvents, startNormalize } from '@email-events/processors';
 import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate, startClickHouseSink } from '@email-events/sink-clickhouse';
@@ -44,6 +44,8 @@ export interface World {
   /** A command with --json: its exit code and what it printed. */
   // biome-ignore lint/suspicious/noExplicitAny: every command prints something else; the test says what it expects.
   command(...args: readonly string[]): Promise<{ code: number | null; out: any; err: string }>;
+  /** The same for people, while it runs. */
+  startCommand(...args: readonly string[]): RunningBin;
 }
 
 export const SERVICES = [startNormalize, startEvents, startClickHouseSink] as const;
@@ -92,15 +94,21 @@ export async function startWorld(scope: TestScope): Promise<World> {
       return { metrics, stop };
     },
     async produce(topic, messages) {
-      const offsets: number[] = [];
-      for (const { key = null, value, headers = {}, partition = 0, timestamp } of messages) {
-        const time = timestamp === undefined ? {} : { timestamp: String(timestamp) };
-        const message = { key, value, partition, headers: { ...headers }, ...time };
-        const [sent] = await producer.send({ topic, messages: [message] });
-        offsets.push(Number(sent?.baseOffset));
-      }
-      return offsets;
+      const sent = await producer.send({
+        topic,
+        messages: messages.map(({ key = null, value, headers = {}, partition = 0, timestamp }) => {
+          const time = timestamp === undefined ? {} : { timestamp: String(timestamp) };
+          return { key, value, partition, headers: { ...headers }, ...time };
+        }),
+      });
+      const next = new Map(sent.map(({ partition, baseOffset }) => [partition, Number(baseOffset)]));
+      return messages.map(({ partition = 0 }) => {
+        const offset = next.get(partition) ?? 0;
+        next.set(partition, offset + 1);
+        return offset;
+      });
     },
+    startCommand: (...args) => startBin([...args, '--config', file]),
     async command(...args) {
       const { code, out, err } = await runBin([...args, '--json', '--config', file]);
       return { code, out: out === '' ? undefined : JSON.parse(out), err };

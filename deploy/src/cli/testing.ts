@@ -15,6 +15,8 @@ export interface RunningBin {
   /** What it has written so far. */
   readonly output: () => { out: string; err: string };
   interrupt(): void;
+  /** As a crash: nothing of it runs any more. */
+  kill(): void;
 }
 
 /** Starts the real command line, for tests. */
@@ -40,7 +42,12 @@ export function startBin(
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, out, err }));
   });
-  return { finished, output: () => ({ out, err }), interrupt: () => child.kill('SIGINT') };
+  return {
+    finished,
+    output: () => ({ out, err }),
+    interrupt: () => child.kill('SIGINT'),
+    kill: () => child.kill('SIGKILL'),
+  };
 }
 
 export const runBin = (...args: Parameters<typeof startBin>): Promise<Finished> => startBin(...args).finished;

@@ -6,6 +6,8 @@ import { isFenced } from './lanes.ts';
 import { roundsOf } from './rounds.ts';
 import type { OutputRecord } from './stage.ts';
 
+const TRANSACTION_MS = 10_000;
+
 /**
  * Writes for a command, each call one transaction. Opening it fences whoever opened one of the same name before: what that
  * one committed can be read from then on, and nothing more follows. So open first, then read what there is to do.
@@ -23,6 +25,8 @@ export class TransactionalWriter {
   static async open(settings: KafkaSettings, name: string): Promise<TransactionalWriter> {
     const producer = createKafka(settings, name, silentLog).producer({
       transactionalId: `${settings.groupPrefix}-${name}`,
+      // What a killed command leaves open holds up all who read committed records of its topics until the broker ends it.
+      transactionTimeout: TRANSACTION_MS,
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
