@@ -10,6 +10,9 @@ const TIMINGS = {
   crashWindowMs: 60_000,
 };
 
+/** A service that starts while what it needs is away ends after a minute of asking, so that its supervisor knows. */
+const gaveUpWaiting = (how: string) => /\b(KAFKA|REGISTRY)_UNREACHABLE\b/.test(how);
+
 /** One process of ours under a supervisor, and ways to harm it. Signals go to the process that it has now. */
 export class Instance {
   readonly name: string;
@@ -21,9 +24,10 @@ export class Instance {
     this.#process = new ServiceProcess(
       spec,
       (news) => {
+        if (news.kind !== 'restarting') return;
         // What was killed or stopped from here ends; what ends by itself is news.
-        if (news.kind === 'restarting' && this.#harmed === 0) onEnd(news.how);
-        if (news.kind === 'restarting') this.#harmed = Math.max(0, this.#harmed - 1);
+        if (this.#harmed === 0 && !gaveUpWaiting(news.how)) onEnd(news.how);
+        this.#harmed = Math.max(0, this.#harmed - 1);
       },
       TIMINGS,
     );
