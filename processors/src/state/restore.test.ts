@@ -240,3 +240,30 @@ test('a restore says how far it is, and waits for its turn only if it has someth
   await restore(store, owned, codec, options);
   expect(turns).toBe(1);
 });
+
+test('whichever write of a restore is the last one that was made, the next restore leaves nothing out', async () => {
+  for (let i = 0; i < 12; i++) {
+    await transaction([2 * i, 2 * i + 1], { [`user${i}@x.example`]: bounced }, START + (i % 2) * 4 * HOUR);
+  }
+  for (let writes = 0; ; writes++) {
+    const store = newStore();
+    const { apply } = store;
+    let left = writes;
+    store.apply = (change) => {
+      if (left-- === 0) throw new Error('killed');
+      apply.call(store, change);
+    };
+    const options = { now: START + 4 * HOUR, runIds: 5 };
+    const cut = await restore(store, owned, codec, options).then(
+      () => false,
+      () => true,
+    );
+    store.apply = apply;
+    await restore(store, owned, codec, options);
+    for (let n = 0; n < 24; n++) expect(store.has(idOf(n)), `${n} after ${writes} writes`).toBe(true);
+    expect(store.size).toMatchObject({ ids: 24, recipients: 12 });
+    expect(store.totals.received).toBe(24);
+    if (!cut) break;
+    expect(writes).toBeLessThan(100);
+  }
+});
