@@ -87,6 +87,22 @@ test('the ledger keeps the newest state of each letter, and where the bytes of t
   expect(other && ledger.valueAt(other)).toBeUndefined();
 });
 
+test('a letter that a crashed sink wrote again does not undo what an operator did', () => {
+  const letter = letterOf(null);
+  const statusAfter = (...letters: DeadLetter[]) => {
+    const ledger = new Ledger();
+    for (const [offset, each] of letters.entries()) ledger.add(each, at(offset));
+    return ledger.all.map(({ status }) => status);
+  };
+  const replayed = { ...letter, status: 'replayed', replays: 1 };
+  const discarded = { ...letter, status: 'discarded' };
+  expect(statusAfter(letter, replayed, letter)).toEqual(['replayed']);
+  expect(statusAfter(letter, discarded, letter)).toEqual(['discarded']);
+  // It was put back and failed again.
+  expect(statusAfter(letter, replayed, { ...letter, attempts: 2, replays: 1 })).toEqual(['open']);
+  expect(statusAfter(letter, discarded, replayed, { ...letter, replays: 1 })).toEqual(['open']);
+});
+
 test('letters of a record are changed together; items without their bytes are left alone', () => {
   const ledger = new Ledger();
   ledger.add(letterOf(0), at(0));

@@ -41,7 +41,8 @@ export class Ledger {
   /** Letters of one record must come in the order of their topic. */
   add(letter: DeadLetter, at: Place): void {
     const summary = summaryOf(letter, at);
-    this.letters.set(`${summary.stage} ${summary.id}`, summary);
+    const key = `${summary.stage} ${summary.id}`;
+    if (!isRepeat(summary, this.letters.get(key))) this.letters.set(key, summary);
     if (letter.value !== null) this.values.set(summary.record, at);
   }
 
@@ -53,6 +54,15 @@ export class Ledger {
   valueAt({ record }: LetterSummary): Place | undefined {
     return this.values.get(record);
   }
+}
+
+/**
+ * A sink that crashed before it had committed may write a letter a second time, possibly after an operator dealt with it.
+ * A failure of what was put back knows of the replay.
+ */
+export function isRepeat(letter: LetterSummary, known: LetterSummary | undefined): boolean {
+  if (letter.status !== 'open' || known === undefined) return false;
+  return letter.replays < known.replays || known.status === 'discarded';
 }
 
 export function summaryOf(letter: DeadLetter, at: Place): LetterSummary {

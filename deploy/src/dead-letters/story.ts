@@ -1,7 +1,7 @@
 import { originOf, type PipelineConfig } from '@email-events/core';
 import { CodecError, type DeadLetter, topicCatalogue } from '@email-events/schemas';
 import { isMeant, type LetterId } from './filter.ts';
-import { type LetterSummary, summaryOf } from './ledger.ts';
+import { isRepeat, type LetterSummary, summaryOf } from './ledger.ts';
 import { type Letters, readLetters } from './letters-topic.ts';
 
 /** Bytes for people: as text where they are text. */
@@ -37,6 +37,7 @@ export async function readStory(letters: Letters, config: PipelineConfig, id: Le
       if (!isMeant(id, summary)) return;
       const key = `${summary.stage} ${summary.id}`;
       const history = states.get(key)?.history ?? [];
+      if (isRepeat(summary, history.at(-1))) return;
       states.set(key, { letter, history: [...history, summary] });
     },
   });
