@@ -8,10 +8,12 @@ import {
   type PipelineConfig,
   parseConfig,
   type RunningService,
+  withAdmin,
 } from '@email-events/core';
 import type { Stack } from '@email-events/deploy/stack';
 import { type Signer, sendgridSigner } from '@email-events/esps/testing';
-import { topicCatalogue } from '@email-events/schemas';
+import { topicCatalogue, topics } from '@email-events/schemas';
+import { ConfigResourceTypes } from 'kafkajs';
 import { request } from 'undici';
 import { expect, type TestContext, test } from 'vitest';
 import { startOwnStack, waitFor } from '../../test/stack/stack.ts';
@@ -98,6 +100,26 @@ async function brokerAway(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise
   else await kafka[how]();
 }
 
+/** The topic gets a smaller limit than the pipeline's own, as somebody may do by hand. */
+function takeLess({ config }: Setting, bytes: number): Promise<unknown> {
+  const configEntries = [{ name: 'max.message.bytes', value: String(bytes) }];
+  const resource = { type: ConfigResourceTypes.TOPIC, name: topics.raw, configEntries };
+  return withAdmin(config.kafka, (admin) =>
+    admin.alterConfigs({ resources: [resource], validateOnly: false }),
+  );
+}
+
+async function sendOne(service: RunningService, signer: Signer, bytes: number): Promise<number> {
+  const { headers, body } = signer.sign({
+    body: JSON.stringify([{ filler: 'x'.repeat(bytes) }]),
+    at: Date.now(),
+  });
+  const url = `http://127.0.0.1:${service.ports.http}/webhooks/email-events/shop`;
+  const answer = await request(url, { method: 'POST', headers, body });
+  await answer.body.dump();
+  return answer.statusCode;
+}
+
 for (const how of ['stop', 'kill', 'pause'] as const) {
   test(`${how} the broker during traffic: only 200s, ready all the time, and all of it is in Kafka when that is back`, async (context) => {
     const setting = await setUp(context, true);
@@ -157,9 +179,14 @@ test('without a spool: "later" while the broker is away, then well again by itse
 
 test('started without a broker it takes requests; stopped, it leaves them to its next start', async (context) => {
   const setting = await setUp(context, true);
+  await takeLess(setting, 300_000);
   await setting.stack.component('kafka').stop();
   const first = await start(context, setting);
   await waitFor('accepts', () => first.traffic.count(200) > 100);
+  const tooLarge = await sendOne(first.service, setting.signer, 600_000);
+  expect(tooLarge).toBe(200);
+  const before = first.traffic.count(200);
+  await waitFor('more after it', () => first.traffic.count(200) > before + 100);
   expect(await ready(first.service)).toBe(200);
   await first.traffic.end();
   await first.service.stop();
@@ -174,10 +201,15 @@ test('started without a broker it takes requests; stopped, it leaves them to its
     const drained = await metric(second.service, 'email_events_ingress_spool_drained_total');
     return drained >= first.traffic.accepted.size;
   });
+  // What the topic does not take is kept for somebody to look at, and keeps nothing else from Kafka.
+  await waitFor('one is set aside', async () => {
+    expect(await metric(second.service, 'email_events_ingress_spool_set_aside')).toBe(1);
+    return (await metric(second.service, 'email_events_ingress_spool_refused_records_total')) === 1;
+  });
   await expectNothingMissing(setting, first.traffic);
   await expectNothingMissing(setting, second.traffic);
   await second.service.stop();
-  expect(await readdir(setting.spoolDir)).toEqual([]);
+  expect(await readdir(setting.spoolDir)).toEqual(['set-aside']);
 });
 
 test('stopped during traffic: nothing but 200 until connections end, and nothing acknowledged is missing', async (context) => {
