@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from '@email-events/deploy/run/home';
 import type { TestScope } from '../stack/stack.ts';
@@ -47,7 +47,9 @@ export class GracefulProcess {
     this.ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
     this.ready = new Promise((resolve, reject) => {
       child.once('message', (message: { ports: { [name: string]: number } }) => resolve(message.ports));
-      child.once('exit', (code, signal) => reject(new Error(`${service} ended: ${code} ${signal}`)));
+      child.once('exit', (code, signal) =>
+        reject(new Error(`${service} ended: ${code} ${signal}\n${lastLines(logFile)}`)),
+      );
     });
     this.ready.catch(() => {});
     scope.onTestFinished(async () => {
@@ -78,3 +80,5 @@ export class GracefulProcess {
     return { ...ended, ms: Math.round(performance.now() - started) };
   }
 }
+
+const lastLines = (file: string) => readFileSync(file, 'utf8').trimEnd().split('\n').slice(-5).join('\n');

@@ -43,11 +43,13 @@ export async function startGracefulWorld(scope: TestScope, settings: object): Pr
 }
 
 function withComponents(settings: object, stack: Stack, dir: string): object {
-  const { ingress, kafka, ...rest } = settings as { ingress?: object; kafka?: object };
+  const { ingress, kafka, sinks, ...rest } = settings as { [section: string]: object };
+  const clickhouse = { url: stack.clickhouse.url, adminPort: 0 };
   return {
     ...rest,
     kafka: { brokers: stack.kafka.brokers, ...kafka },
     registry: { url: stack.registry.url },
+    sinks: { clickhouse, ...sinks },
     ingress: { port: 0, adminPort: 0, spool: { dir: join(dir, 'spool') }, ...ingress },
   };
 }
