@@ -207,6 +207,19 @@ test('a connection is kept between requests, and given up while the service stop
   expect(await sendRaw(ingress.port, [request])).toMatch(/^HTTP\/1\.1 200 .*connection: close/is);
 });
 
+test('two servers share a port if they are told to, and one is enough', async () => {
+  const first = await harness({ reusePort: true });
+  const second = await harness({ reusePort: true, port: first.port });
+  const request = `${HEAD}connection: close\r\ncontent-length: 2\r\n\r\n[]`;
+  const answers = await Promise.all(Array.from({ length: 40 }, () => sendRaw(first.port, [request])));
+  expect(answers.filter((answer) => !answer.startsWith('HTTP/1.1 200 '))).toEqual([]);
+  expect(first.published.length).toBeGreaterThan(0);
+  expect(second.published.length).toBeGreaterThan(0);
+  await first.server.close();
+  expect(await sendRaw(second.port, [request])).toMatch(/^HTTP\/1\.1 200 /);
+  await expect(harness({ port: second.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
 test('a stop waits for the request under way and takes no other', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const ingress = await harness({}, { publish: () => promise.then(() => ({ partition: 0, offset: 0 })) });

@@ -36,7 +36,8 @@ export interface ServiceTimings {
 
 const TIMINGS: ServiceTimings = {
   startMs: 60_000,
-  stopMs: 20_000,
+  // What the slowest of them takes at most (core/README.md, Stopping).
+  stopMs: 30_000,
   pauseMs: 500,
   maxPauseMs: 10_000,
   maxCrashes: 5,
