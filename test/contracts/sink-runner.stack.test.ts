@@ -223,6 +223,20 @@ describe('the sink runner', () => {
     await waitFor('the row', () => sink.rows.length === 1);
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(690);
   });
+
+  test('a partition that ends before what was committed ends the sink: nobody knows what is missing', async () => {
+    const world = await makeWorld();
+    await world.produce(30);
+    const [topic = ''] = world.topics;
+    const groupId = `${config.kafka.groupPrefix}-${world.name}`;
+    await withAdmin(config.kafka, (admin) =>
+      admin.setOffsets({ groupId, topic, partitions: [{ partition: 1, offset: '5000' }] }),
+    );
+    const sink = new MemorySink();
+    const runner = await world.run(sink);
+    await expect(runner.done).rejects.toMatchObject({ code: 'KAFKA_LOG_TRUNCATED', disposition: 'fatal' });
+    expect(sink.rows).toEqual([]);
+  });
 });
 
 interface Message {

@@ -260,6 +260,7 @@ test('a closed store of which one bit is another is made anew, and nothing comes
   expect(await run(second, recordWith(...events))).toEqual([]);
   expect(second.totals).toEqual({ received: 1_000, emitted: 500, duplicates: 500, deadLettered: 0 });
   expect(await metrics.metrics()).toMatch(/email_events_restored_records_total [1-9]/);
+  expect(await metrics.metrics()).toContain('email_events_stores_discarded_total 1');
 });
 
 test('a partition for which nothing comes forgets what has expired too', async () => {

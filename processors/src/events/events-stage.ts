@@ -63,6 +63,8 @@ export interface RestoreListener {
   progress(partition: number, progress: RestoreProgress): void;
   /** It is over, well (so many seconds after it began) or not. */
   ended(partition: number, seconds?: number): void;
+  /** A store could not be trusted and is made anew. */
+  discarded(partition: number, reason: string): void;
 }
 
 /** What is told about a partition while this instance has it. */
@@ -134,6 +136,7 @@ export class EventsStage implements Stage, MeasuredStage {
     const { store } = this;
     this.context.openStages.delete(this);
     this.store = undefined;
+    if (store?.isDamaged) this.context.restores.discarded(this.partition, 'LMDB found damage');
     if (store) await closeStore(store, this.path);
   }
 
@@ -152,6 +155,7 @@ export class EventsStage implements Stage, MeasuredStage {
       await this.openRestored(owned);
     } catch (error) {
       if (!(error instanceof PipelineError) || error.code !== 'STATE_UNUSABLE') throw error;
+      if (!this.store?.isDamaged) this.context.restores.discarded(this.partition, error.message);
       await this.close();
       discardStore(this.path);
       await this.openRestored(owned);

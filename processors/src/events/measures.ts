@@ -61,6 +61,11 @@ function restoreMeasures(metrics: Registry, log: Logger): RestoreListener {
     labelNames: ['partition'],
     registers: [metrics],
   });
+  const discarded = new Counter({
+    name: 'email_events_stores_discarded_total',
+    help: 'Local stores that could not be trusted and were made anew from the changelog.',
+    registers: [metrics],
+  });
   const running = new Map<number, { records: number; toldAt: number }>();
   return {
     progress: (partition, progress) => {
@@ -71,6 +76,10 @@ function restoreMeasures(metrics: Registry, log: Logger): RestoreListener {
       if (tell) log.info({ partition, ...progress }, 'state is being restored');
       const toldAt = tell ? performance.now() : before.toldAt;
       running.set(partition, { records: progress.records, toldAt });
+    },
+    discarded: (partition, reason) => {
+      discarded.inc();
+      log.warn({ code: 'STATE_UNUSABLE', partition, reason }, 'a store is discarded');
     },
     ended: (partition, tookSeconds) => {
       running.delete(partition);
