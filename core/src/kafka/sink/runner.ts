@@ -187,6 +187,7 @@ class Runner<R> implements RunningSink {
 
   private async shutDown(): Promise<void> {
     this.halt.abort();
+    for (const lane of this.generation?.assignment?.lanes.values() ?? []) lane.wake();
     const deadlineMs = this.options.stopMs ?? STOP_MS;
     await runStopSteps(
       [
