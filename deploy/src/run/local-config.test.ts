@@ -54,6 +54,7 @@ test('what the base says goes before what was chosen; its own sources are added'
     port: 7000,
     maxConnections: 9,
     adminPort: USUAL_PORTS.ingressAdmin,
+    spool: { enabled: true, dir: paths.spool },
   });
   expect(Object.keys(config.sources)).toEqual(expect.arrayContaining(['mine', 'sendgrid', 'ses']));
 });

@@ -20,10 +20,11 @@ const namespace = NAMESPACES.find(
 // A limit of the file size is there everywhere: also a disk that takes nothing more.
 const disks = namespace ? ['tmpfs', 'limit'] : ['limit'];
 
-test.each(disks)(
+test.for(disks)(
   'a disk that is full (%s): "later", what is spooled stays and drains, and it recovers by itself',
-  async (disk) => {
-    const dir = temporaryFolder({ onTestFinished: (clean) => process.once('exit', clean) });
+  { timeout: 60_000 },
+  async (disk, context) => {
+    const dir = temporaryFolder(context);
     const [command, ...args] =
       disk === 'tmpfs' && namespace
         ? [...namespace, 'sh', '-c', MOUNT, 'sh', dir, process.execPath, FIXTURE]
@@ -45,5 +46,4 @@ test.each(disks)(
     if (disk === 'tmpfs') expect(seen.drainedWhileFull).toHaveLength(seen.taken.length - 1);
     expect(seen.drained).toEqual(seen.taken);
   },
-  60_000,
 );
