@@ -186,6 +186,20 @@ test.each([
   expect(store.has(idOf(1))).toBe(true);
 });
 
+test('a state that cannot be decoded is damage too', async () => {
+  const store = open();
+  const states = new Map([['ann@example.com', NO_STATE]]);
+  store.apply(change(store, { recipients: states }));
+  await store.close();
+  const codec = { ...stateCodec(), decode: () => Buffer.alloc(1).readInt32BE() as never };
+  const again = new PartitionStore(path, IDENTITY, WINDOW, codec);
+  onTestFinished(() => again.close());
+  expect(() => again.recipient('ann@example.com')).toThrow(
+    expect.objectContaining({ code: 'STATE_UNUSABLE' }),
+  );
+  expect(again.isDamaged).toBe(true);
+});
+
 const file = () => join(path, 'store.mdb');
 
 test.each([

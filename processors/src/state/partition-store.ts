@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { PipelineError } from '@email-events/core';
 import type { RecipientState } from '@email-events/schemas';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import {
@@ -104,7 +105,7 @@ export class PartitionStore {
       }
     } catch (error) {
       void this.root.close();
-      throw error;
+      throw error instanceof PipelineError ? error : unusable('the store cannot be read', error);
     }
   }
 
@@ -131,15 +132,17 @@ export class PartitionStore {
   }
 
   has(id: Buffer): boolean {
-    return this.guarded(() => {
+    return this.reading(() => {
       for (const bucket of this.newestFirst) if (bucket.getBinaryFast(id) !== undefined) return true;
       return false;
     });
   }
 
   recipient(key: string): RecipientState | undefined {
-    const bytes = this.guarded(() => this.recipients.getBinary(storeKey(key)));
-    return bytes && this.codec.decode(bytes);
+    return this.reading(() => {
+      const bytes = this.recipients.getBinary(storeKey(key));
+      return bytes && this.codec.decode(bytes);
+    });
   }
 
   /** All of it or nothing. Throws STATE_UNUSABLE if somebody else has written meanwhile, STATE_DISK_FULL. */
@@ -211,6 +214,17 @@ export class PartitionStore {
     return this.guarded(() =>
       this.root.openDB<V, K>({ name, encoding, ...(keyEncoding ? { keyEncoding } : {}) }),
     );
+  }
+
+  /** What cannot be read is damaged, whoever stumbles over it: LMDB, its binding or the codec. */
+  private reading<T>(work: () => T): T {
+    try {
+      return this.guarded(work);
+    } catch (error) {
+      if (error instanceof PipelineError) throw error;
+      this.damaged = true;
+      throw unusable('the store cannot be read', error);
+    }
   }
 
   private guarded<T>(work: () => T): T {
