@@ -19,6 +19,7 @@ import {
   topicCatalogue,
 } from '@email-events/schemas';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { commitOffsets } from '../stack/offsets.ts';
 import { useStack, waitFor } from '../stack/stack.ts';
 import { MemorySink, MemoryStore } from './memory-sink.ts';
 
@@ -229,9 +230,7 @@ describe('the sink runner', () => {
     await world.produce(30);
     const [topic = ''] = world.topics;
     const groupId = `${config.kafka.groupPrefix}-${world.name}`;
-    await withAdmin(config.kafka, (admin) =>
-      admin.setOffsets({ groupId, topic, partitions: [{ partition: 1, offset: '5000' }] }),
-    );
+    await commitOffsets(config.kafka, groupId, topic, [{ partition: 1, offset: '5000' }]);
     const sink = new MemorySink();
     const runner = await world.run(sink);
     await expect(runner.done).rejects.toMatchObject({ code: 'KAFKA_LOG_TRUNCATED', disposition: 'fatal' });

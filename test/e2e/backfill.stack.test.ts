@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { deadLetterKey, deadLetterOf, readTopic, withAdmin } from '@email-events/core';
 import { type DeadLetter, type EmailEvent, topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { commitOffsets } from '../stack/offsets.ts';
 import { waitFor } from '../stack/stack.ts';
 import {
   type Message,
@@ -54,13 +55,10 @@ async function passedOver(messages: readonly Message[]): Promise<number[]> {
     topics.raw,
     messages.map((message) => ({ ...message, partition: 1 })),
   );
-  await withAdmin(world.config.kafka, (admin) =>
-    admin.setOffsets({
-      groupId: `${world.config.kafka.groupPrefix}.normalize`,
-      topic: topics.raw,
-      partitions: [{ partition: 1, offset: String(Math.max(...offsets) + 1) }],
-    }),
-  );
+  const { kafka } = world.config;
+  await commitOffsets(kafka, `${kafka.groupPrefix}.normalize`, topics.raw, [
+    { partition: 1, offset: String(Math.max(...offsets) + 1) },
+  ]);
   return offsets;
 }
 

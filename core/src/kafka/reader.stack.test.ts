@@ -1,5 +1,6 @@
 import type { Producer } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commitOffsets } from '../../../test/stack/offsets.ts';
 import { useStack } from '../../../test/stack/stack.ts';
 import { parseConfig } from '../config/index.ts';
 import { type KafkaSettings, silentLog, withAdmin } from './admin.ts';
@@ -157,13 +158,8 @@ describe('groupLag', () => {
       },
     });
     if (left > 0) next.set(0, ofFirst.at(-left) as bigint);
-    await withAdmin(settings, (admin) =>
-      admin.setOffsets({
-        groupId: group,
-        topic,
-        partitions: [...next].map(([partition, offset]) => ({ partition, offset: String(offset) })),
-      }),
-    );
+    const partitions = [...next].map(([partition, offset]) => ({ partition, offset: String(offset) }));
+    await commitOffsets(settings, group, topic, partitions);
     return group;
   }
 
