@@ -8,14 +8,14 @@ import { SHORT_DECK } from './schedule.ts';
 
 // A bounded part of `npm run test:faults`. Its seed repeats the same traffic and faults there.
 const SEED = 20_261;
-const EVENTS = 20_000;
+const EVENTS = 16_000;
 const RATE = 250;
 
 test('everything is killed, frozen, cut off or slowed down once: nothing is lost and nothing is twice', async (context) => {
   const abort = new AbortController();
   const run = await runFaults({
     home: await mkdtemp(join(tmpdir(), 'email-events-faults-')),
-    ...{ seed: SEED, events: EVENTS, rate: RATE, everyMs: 4_500, deck: SHORT_DECK },
+    ...{ seed: SEED, events: EVENTS, rate: RATE, everyMs: 3_400, deck: SHORT_DECK },
     note: () => {},
     signal: abort.signal,
   });
