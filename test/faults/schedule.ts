@@ -1,16 +1,10 @@
+import { SERVICE_NAMES, type ServiceName } from '@email-events/deploy/run/services';
 import { createRandom, type Random } from '@email-events/deploy/simulate';
 
 /** What can be harmed. Services have several instances, components one. */
-export const SERVICES = [
-  'ingress',
-  'normalize',
-  'events',
-  'sink-clickhouse',
-  'sink-crm',
-  'receiver',
-] as const;
+export const SERVICES = SERVICE_NAMES;
 export const COMPONENTS = ['kafka', 'registry', 'clickhouse'] as const;
-export type FaultyService = (typeof SERVICES)[number];
+export type FaultyService = ServiceName;
 export type FaultyComponent = (typeof COMPONENTS)[number];
 export type Target = FaultyService | FaultyComponent;
 

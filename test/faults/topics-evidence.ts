@@ -14,6 +14,7 @@ import {
   topics,
 } from '@email-events/schemas';
 import type { EmittedEvent, EventTotals, SentEvent } from '../src/invariants.ts';
+import { SeenTotals } from '../src/seen-totals.ts';
 
 /** What the topics hold in the end, as a consumer that reads committed records sees it. */
 export interface TopicsEvidence {
@@ -117,20 +118,12 @@ async function readEmitted(config: PipelineConfig, codec: Codec): Promise<Emitte
   return emitted;
 }
 
-/** Every record of the changelog says the totals of its partition so far; barriers say nothing. */
 async function readSeenTotals(config: PipelineConfig, codec: Codec): Promise<EventTotals> {
-  const newest = new Map<number, SeenBatch>();
-  await readValues<SeenBatch>(config, codec, topics.seen, 'seen', ({ partition }, batch) => {
-    if (batch.barrier === null) newest.set(partition, batch);
-  });
-  const sum = (of: (batch: SeenBatch) => number) =>
-    [...newest.values()].reduce((total, batch) => total + of(batch), 0);
-  return {
-    received: sum(({ received }) => received),
-    emitted: sum(({ emitted }) => emitted),
-    duplicates: sum(({ duplicates }) => duplicates),
-    deadLettered: sum(({ dead_lettered }) => dead_lettered),
-  };
+  const totals = new SeenTotals();
+  await readValues<SeenBatch>(config, codec, topics.seen, 'seen', ({ partition }, batch) =>
+    totals.add(partition, batch),
+  );
+  return totals.sum();
 }
 
 async function readSuppressions(config: PipelineConfig, codec: Codec): Promise<Map<string, string>> {

@@ -9,7 +9,7 @@ import {
   type Suppression,
   topics,
 } from '@email-events/schemas';
-import type { EventTotals } from '@email-events/test/invariants';
+import { SeenTotals } from '@email-events/test/seen-totals';
 import type { Outputs, TypedEvent } from './driver.ts';
 
 /** What a driver has to read to know what came out. */
@@ -46,26 +46,14 @@ export async function decodeOutputs(
       events.push({ name, recipient, topic, partition, offset, type, key: key?.toString() ?? null, eventId });
     }
   }
+  const totals = new SeenTotals();
+  for (const { record, value } of await decoded<SeenBatch>('seen', topics.seen)) {
+    totals.add(record.partition, value);
+  }
   return {
     events,
     suppressions: await valuesOf<Suppression>('suppression', topics.suppressions),
     deadLetters: await valuesOf<DeadLetter>('deadLetter', topics.deadLetters),
-    totals: totalsIn(await decoded<SeenBatch>('seen', topics.seen)),
-  };
-}
-
-/** Every record of the changelog says the totals of its partition so far; barriers say nothing. */
-function totalsIn(
-  changelog: readonly { readonly record: OutputRecordRead; readonly value: SeenBatch }[],
-): EventTotals {
-  const newest = new Map<number, SeenBatch>();
-  for (const { record, value } of changelog) if (value.barrier === null) newest.set(record.partition, value);
-  const sum = (of: (batch: SeenBatch) => number) =>
-    [...newest.values()].reduce((total, batch) => total + of(batch), 0);
-  return {
-    received: sum(({ received }) => received),
-    emitted: sum(({ emitted }) => emitted),
-    duplicates: sum(({ duplicates }) => duplicates),
-    deadLettered: sum(({ dead_lettered }) => dead_lettered),
+    totals: totals.sum(),
   };
 }
