@@ -234,6 +234,12 @@ describe('the sink runner', () => {
     const sink = new MemorySink();
     const runner = await world.run(sink);
     await expect(runner.done).rejects.toMatchObject({ code: 'KAFKA_LOG_TRUNCATED', disposition: 'fatal' });
+    await runner.stop();
+    expect(sink.rows).toEqual([]);
+    // Whoever starts it again is told the same: kafkajs would have committed the beginning meanwhile.
+    expect(await world.committed()).toContainEqual(expect.objectContaining({ partition: 1, offset: '5000' }));
+    const again = await world.run(sink);
+    await expect(again.done).rejects.toMatchObject({ code: 'KAFKA_LOG_TRUNCATED' });
     expect(sink.rows).toEqual([]);
   });
 });

@@ -10,6 +10,7 @@ import type { Sink } from '../../sink.ts';
 import { whenThere } from '../../start-up.ts';
 import { createKafka } from '../client.ts';
 import { reaching } from '../crash.ts';
+import { keepCommitted } from '../out-of-range.ts';
 import { Rejoin } from '../rejoin.ts';
 import { Assignment, type TopicPartition } from './assignment.ts';
 import type { BatchLane, LaneContext } from './batch-lane.ts';
@@ -107,6 +108,7 @@ class Runner<R> implements RunningSink {
     this.options = options;
     this.log = log;
     this.groupId = `${kafka.groupPrefix}-${name}`;
+    keepCommitted(this.groupId);
     this.measures = sinkMeasures(metrics);
     this.kafka = createKafka(kafka, name, log);
     this.admin = this.kafka.admin();
