@@ -17,22 +17,26 @@ export async function commitOffsets(
   topic: string,
   partitions: readonly PartitionOffset[],
 ): Promise<void> {
-  const producer = createKafka(settings, 'test-offsets', silentLog).producer({
-    transactionalId: `offsets-${randomUUID()}`,
-    idempotent: true,
-    maxInFlightRequests: 1,
-  });
-  await producer.connect();
-  try {
-    const transaction = await producer.transaction();
-    await transaction.sendOffsets({
-      consumerGroupId: groupId,
-      topics: [{ topic, partitions: [...partitions] }],
+  // The first group of a new broker makes its coordinator.
+  await waitFor('the offsets are taken', async () => {
+    const producer = createKafka(settings, 'test-offsets', silentLog).producer({
+      transactionalId: `offsets-${randomUUID()}`,
+      idempotent: true,
+      maxInFlightRequests: 1,
     });
-    await transaction.commit();
-  } finally {
-    await producer.disconnect();
-  }
+    await producer.connect();
+    try {
+      const transaction = await producer.transaction();
+      await transaction.sendOffsets({
+        consumerGroupId: groupId,
+        topics: [{ topic, partitions: [...partitions] }],
+      });
+      await transaction.commit();
+      return true;
+    } finally {
+      await producer.disconnect();
+    }
+  });
   // The commit is answered before the coordinator of the group has it.
   await waitFor('the offsets are committed', () =>
     withAdmin(settings, async (admin) => {

@@ -66,18 +66,29 @@ export class Lane {
   /**
    * Records that an earlier owner already committed are left out: the consumer may have been told its position
    * before that owner's last transaction ended. `nextOffset` is where the next batch begins; without fresh records
-   * only that is committed.
+   * only that is committed. `end`, where it is known, is the end of the partition: one that lies before what was
+   * committed says that records were lost. Leaving out what comes then would lose more (KAFKA_LOG_TRUNCATED, fatal).
    */
-  process(records: readonly InputRecord[], nextOffset: number): Promise<void> {
+  process(records: readonly InputRecord[], nextOffset: number, end?: number): Promise<void> {
     return this.inTurn(async () => {
       if (!this.usable) throw letGo();
       try {
+        if (end !== undefined && end < this.position) throw this.truncated();
         await this.commit(records, nextOffset);
       } catch (error) {
         this.usable = false;
         throw error;
       }
     });
+  }
+
+  private truncated(): PipelineError {
+    const { topic, partition } = this.options;
+    return new PipelineError(
+      'KAFKA_LOG_TRUNCATED',
+      'fatal',
+      `${topic}/${partition} ends before offset ${this.position}, which was committed already`,
+    );
   }
 
   /** Ends the opening of a lane that nobody wants any more: reading a long changelog goes no further. */

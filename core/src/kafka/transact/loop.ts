@@ -9,6 +9,7 @@ import { whenThere } from '../../start-up.ts';
 import { createKafka } from '../client.ts';
 import { problemOf, reaching } from '../crash.ts';
 import { inputRecordOf } from '../input-record.ts';
+import { keepCommitted } from '../out-of-range.ts';
 import { Rejoin } from '../rejoin.ts';
 import { IdleCommits } from './idle-commits.ts';
 import { Lane } from './lane.ts';
@@ -85,6 +86,7 @@ class Loop implements TransactionalLoop {
     this.options = options;
     const { kafka: settings, name, log } = options;
     this.groupId = `${settings.groupPrefix}.${name}`;
+    keepCommitted(this.groupId);
     this.kafka = createKafka(settings, name, log);
     this.admin = this.kafka.admin();
     this.consumer = this.kafka.consumer({
@@ -253,7 +255,7 @@ class Loop implements TransactionalLoop {
       try {
         await keepAlive(heartbeat, async () => {
           const lane = await this.lanes.get(batch.partition);
-          await lane.process(records, nextOffset);
+          await lane.process(records, nextOffset, Number(batch.highWatermark));
         });
         return true;
       } catch (error) {

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { commitOffsets } from '../../../../test/stack/offsets.ts';
+import { useStack } from '../../../../test/stack/stack.ts';
+import { createMetrics, parseConfig, silentLog, startTransactionalLoop, withAdmin } from '../../index.ts';
+import { createKafka } from '../client.ts';
+
+test('a partition that ends before what was committed ends the loop: what comes next must not be taken for done', async (scope) => {
+  const stack = useStack();
+  const { kafka: settings } = parseConfig({ kafka: { brokers: stack.kafka.brokers } });
+  const [topic, name] = [stack.unique('truncated'), stack.unique('loop')];
+  const groupId = `${settings.groupPrefix}.${name}`;
+  await withAdmin(settings, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true }),
+  );
+  const producer = createKafka(settings, 'test', silentLog).producer();
+  await producer.connect();
+  scope.onTestFinished(() => producer.disconnect());
+  await producer.send({ topic, messages: [{ value: 'new' }] });
+  await commitOffsets(settings, groupId, topic, [{ partition: 0, offset: '5000' }]);
+
+  // The second one is told the same: nothing was committed in between.
+  for (let start = 0; start < 2; start++) {
+    const processed: unknown[] = [];
+    const loop = await startTransactionalLoop({
+      kafka: settings,
+      name,
+      topic,
+      concurrency: 1,
+      createStage: () => ({
+        open: async () => {},
+        process: async (records) => {
+          processed.push(...records);
+          return { outputs: [] };
+        },
+        close: async () => {},
+      }),
+      log: silentLog,
+      metrics: createMetrics('test'),
+    });
+    scope.onTestFinished(() => loop.stop());
+    await expect(loop.done).rejects.toMatchObject({ code: 'KAFKA_LOG_TRUNCATED', disposition: 'fatal' });
+    await loop.stop();
+    expect(processed).toEqual([]);
+  }
+});
