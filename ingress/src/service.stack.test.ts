@@ -90,13 +90,13 @@ async function metric(service: RunningService, name: string): Promise<number> {
 
 async function brokerBack(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
   const kafka = stack.component('kafka');
-  if (how === 'pause') kafka.resume();
+  if (how === 'pause') await kafka.resume();
   else await kafka.start();
 }
 
 async function brokerAway(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
   const kafka = stack.component('kafka');
-  if (how === 'pause') kafka.pause();
+  if (how === 'pause') await kafka.pause();
   else await kafka[how]();
 }
 

@@ -105,7 +105,7 @@ test('while it starts, and while it restores its state', async (context) => {
 for (const how of ['frozen', 'stopped'] as const) {
   test(`while Kafka is ${how}`, async (context) => {
     const kafka = world.stack.component('kafka');
-    if (how === 'frozen') kafka.pause();
+    if (how === 'frozen') await kafka.pause();
     else await kafka.stop();
     const times: string[] = [];
     try {
@@ -117,7 +117,7 @@ for (const how of ['frozen', 'stopped'] as const) {
       await delay(2_000);
       times.push(`events, which was starting, ${await endedEarly(starting)}`);
     } finally {
-      if (how === 'frozen') kafka.resume();
+      if (how === 'frozen') await kafka.resume();
       else await kafka.start();
       await context.annotate(`SIGTERM to exit, ms: ${times.join(', ')}`);
       await startAll(SERVICES);
@@ -127,14 +127,14 @@ for (const how of ['frozen', 'stopped'] as const) {
 
 test('while ClickHouse hangs and the CRM never answers', async (context) => {
   const component = world.stack.component('clickhouse');
-  component.pause();
+  await component.pause();
   crm.hang();
   const times: string[] = [];
   try {
     await waitFor('calls are held', () => crm.held > 0);
     times.push(...(await Promise.all(SINKS.map(async (service) => `${service} ${await stop(service)}`))));
   } finally {
-    component.resume();
+    await component.resume();
     crm.recover();
     await context.annotate(`SIGTERM to exit, ms: ${times.join(', ')}`);
     await startAll(SINKS);

@@ -114,9 +114,9 @@ async function harmComponent(
 ): Promise<boolean> {
   harmed();
   if (kind === 'pause') {
-    component.pause();
+    await component.pause();
     await delay(lastsMs);
-    component.resume();
+    await component.resume();
     return true;
   }
   await component.kill();

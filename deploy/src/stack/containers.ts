@@ -5,7 +5,7 @@ import type { StackProvider } from './stack.ts';
 export const containersProvider: StackProvider = {
   async start() {
     throw new StackError(
-      'STACK_PROVIDER_NOT_AVAILABLE',
+      'STACK_ENGINE_UNAVAILABLE',
       'STACK=containers is not available yet: use STACK=local, or start containers yourself and use STACK=external',
     );
   },

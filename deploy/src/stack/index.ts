@@ -1,13 +1,20 @@
 export { STACK_ERROR_CODES, StackError, type StackErrorCode } from './errors.ts';
 export { type RunningStack, readRunningStack } from './local/running.ts';
 export { formatProgress, type ProgressEvent, type ProgressListener, printProgress } from './progress.ts';
-export { createProvider, PROVIDERS, type ProviderName, selectProvider } from './select.ts';
+export {
+  createProvider,
+  PROVIDERS,
+  type ProviderName,
+  selectBreakable,
+  selectProvider,
+} from './select.ts';
 export type {
   Component,
   ComponentExit,
   ComponentName,
   Stack,
   StackAddresses,
+  StackInside,
   StackOptions,
   StackPorts,
   StackProvider,

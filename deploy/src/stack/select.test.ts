@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { readAddresses } from './external.ts';
-import { createProvider, selectProvider } from './select.ts';
+import { createProvider, selectBreakable, selectProvider } from './select.ts';
 
 test('STACK names the provider; local without it', () => {
   expect(selectProvider({})).toBe('local');
@@ -12,9 +12,10 @@ test('STACK names the provider; local without it', () => {
   );
 });
 
-test('containers say that they are not there yet', async () => {
-  const start = createProvider('containers', {}).start({ dataDir: 'unused' });
-  await expect(start).rejects.toMatchObject({ code: 'STACK_PROVIDER_NOT_AVAILABLE' });
+test('what breaks components does so to its own, never to external ones', () => {
+  expect(selectBreakable({})).toBe('local');
+  expect(selectBreakable({ STACK: 'containers' })).toBe('containers');
+  expect(selectBreakable({ STACK: 'external' })).toBe('local');
 });
 
 test('external addresses come from the variables of the services', () => {

