@@ -1,0 +1,64 @@
+import { connect } from 'node:net';
+import { StackError } from '../errors.ts';
+
+type Client = Awaited<ReturnType<typeof import('testcontainers')['getContainerRuntimeClient']>>;
+
+/** A container engine that answers. */
+export interface Engine {
+  /** Docker's API. */
+  readonly docker: Client['container']['dockerode'];
+  /** Where published ports are reached from here. */
+  readonly host: string;
+  /** The engine runs on this machine: published ports are bound to loopback, and process ids mean something here. */
+  readonly local: boolean;
+}
+
+const SOCKET = '/var/run/docker.sock';
+const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
+
+/**
+ * Finds the engine as testcontainers does: DOCKER_HOST, the context's settings, the usual sockets.
+ * @throws StackError STACK_ENGINE_UNAVAILABLE
+ */
+export async function connectEngine(): Promise<Engine> {
+  // Only here: whoever runs no containers need not wait for it, nor have it.
+  const { getContainerRuntimeClient } = await import('testcontainers');
+  let client: Client;
+  try {
+    client = await getContainerRuntimeClient();
+  } catch (cause) {
+    throw new StackError('STACK_ENGINE_UNAVAILABLE', await explain(), { cause });
+  }
+  const { host } = client.info.containerRuntime;
+  const local = LOOPBACK.includes(host);
+  return { docker: client.container.dockerode, host: local ? '127.0.0.1' : host, local };
+}
+
+async function explain(): Promise<string> {
+  const remedy =
+    'install Docker and start it (as root on Debian, `npm run containers -- engine start` does both), or use STACK=local';
+  const { DOCKER_HOST } = process.env;
+  if (DOCKER_HOST) return `no container engine answers at DOCKER_HOST=${DOCKER_HOST}: correct it, or ${remedy}`;
+  switch (await errorAt(SOCKET)) {
+    case 'EACCES':
+    case 'EPERM':
+      return `this user may not use ${SOCKET}: add it to the group docker (and log in again), or use STACK=local`;
+    case 'ECONNREFUSED':
+      return `the container engine does not run (${SOCKET} is left of an earlier one): ${remedy}`;
+    case 'ENOENT':
+      return `there is no container engine (no ${SOCKET}): ${remedy}`;
+    default:
+      return `the container engine does not answer at ${SOCKET}: ${remedy}`;
+  }
+}
+
+function errorAt(path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(undefined);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+  });
+}
