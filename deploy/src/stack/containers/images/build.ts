@@ -1,0 +1,105 @@
+import { stripVTControlCharacters } from 'node:util';
+import { StackError } from '../../errors.ts';
+import type { ImageContext } from './context.ts';
+import { type ContextArchive, type ContextFiles, openContext } from './context-archive.ts';
+
+const OUTPUT_TAIL = 4_000;
+
+export interface BuildRequest {
+  /** Name and tag that the image gets. */
+  readonly reference: string;
+  /** What the build sees. A name `Dockerfile` must be among it, unless `dockerfile` says otherwise. */
+  readonly context: ContextFiles;
+  /** Patterns as `tar --exclude` takes them: a name without a slash is left out wherever it is. */
+  readonly exclude?: readonly string[];
+  /** Name of the Dockerfile in the context. */
+  readonly dockerfile?: string;
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Stage of the Dockerfile to end with. */
+  readonly target?: string;
+  /** Network of the build's own commands: `host`, `none` or a network's name. */
+  readonly network?: string;
+  /** Build every step anew. */
+  readonly noCache?: boolean;
+}
+
+interface BuildEvent {
+  readonly stream?: string;
+  readonly error?: string;
+}
+
+/**
+ * Builds an image, by the builder that every engine has. Resolves to the image's id.
+ * @throws StackError STACK_IMAGE_BUILD_FAILED, ending with what the build said; STACK_ABORTED
+ */
+export async function buildImage(
+  context: Pick<ImageContext, 'engine' | 'signal'>,
+  request: BuildRequest,
+): Promise<string> {
+  const { docker } = context.engine;
+  const { signal } = context;
+  let output = '';
+  let archive: ContextArchive | undefined;
+  try {
+    signal?.throwIfAborted();
+    archive = await openContext(request.context, request.exclude ?? []);
+    const stream = await docker.buildImage(archive.stream, {
+      ...engineOptions(request),
+      ...(signal && { abortSignal: signal }),
+    });
+    await follow(docker, stream, (event) => {
+      output = (output + (event.stream ?? '')).slice(-OUTPUT_TAIL);
+      if (event.error) throw new Error(event.error);
+    });
+    return (await docker.getImage(request.reference).inspect()).Id;
+  } catch (cause) {
+    const { reference } = request;
+    if (signal?.aborted)
+      throw new StackError('STACK_ABORTED', `the build of ${reference} was called off`, { cause });
+    // The failed command's own words are in the output; the error only has its exit code.
+    const said = stripVTControlCharacters(`${output}${(cause as Error).message}`).trim();
+    throw new StackError('STACK_IMAGE_BUILD_FAILED', `the image ${reference} cannot be built:\n${said}`, {
+      cause,
+    });
+  } finally {
+    archive?.close();
+  }
+}
+
+function engineOptions(request: BuildRequest) {
+  const { reference, dockerfile, buildArgs, labels, target, network, noCache } = request;
+  return {
+    t: reference,
+    // Nothing of a build stays behind, also when it fails.
+    rm: true,
+    forcerm: true,
+    ...(dockerfile && { dockerfile }),
+    ...(buildArgs && { buildargs: { ...buildArgs } }),
+    ...(labels && { labels: { ...labels } }),
+    ...(target && { target }),
+    ...(network && { networkmode: network }),
+    ...(noCache && { nocache: true }),
+  };
+}
+
+/** Reads a build's or a pull's progress to its end. Rejects with what `onEvent` throws. */
+export function follow(
+  docker: ImageContext['engine']['docker'],
+  stream: NodeJS.ReadableStream,
+  onEvent: (event: BuildEvent) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    docker.modem.followProgress(
+      stream,
+      (error) => (error ? reject(error) : resolve()),
+      (event: BuildEvent) => {
+        try {
+          onEvent(event);
+        } catch (error) {
+          reject(error);
+        }
+      },
+    );
+  });
+}
