@@ -1,6 +1,6 @@
 export { STACK_ERROR_CODES, StackError, type StackErrorCode } from './errors.ts';
-export { type RunningStack, readRunningStack } from './local/running.ts';
 export { formatProgress, type ProgressEvent, type ProgressListener, printProgress } from './progress.ts';
+export { type RunningStack, readRunningStack } from './running.ts';
 export {
   createProvider,
   PROVIDERS,

@@ -19,7 +19,7 @@ export async function prepareClickhouse(options: ClickhouseOptions): Promise<Pro
     file: process.execPath,
     args: () => [
       fileURLToPath(new URL('./clickhouse-server.ts', import.meta.url)),
-      ...[dataDir, String(port), join(STACK_FILES, 'clickhouse.xml')],
+      ...[dataDir, String(port), join(STACK_FILES, 'clickhouse/config.xml')],
     ],
     cwd: dataDir,
     // The services' own options (a larger young generation, a debugger's port) are not meant for this process.

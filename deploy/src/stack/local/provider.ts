@@ -1,12 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { StackError } from '../errors.ts';
-import { tryLock } from '../lock.ts';
-import { choosePorts } from '../ports.ts';
+import { claimDataDir, portsOf } from '../data-dir.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
-import type { Component, ComponentName, Stack, StackOptions, StackPorts, StackProvider } from '../stack.ts';
+import { clearRunning, writeRunning } from '../running.ts';
+import type { Component, ComponentName, Stack, StackOptions, StackProvider } from '../stack.ts';
+import { allOrFirstFailure, componentNamed, stopAll } from '../starting.ts';
 import { readVersions } from '../versions.ts';
 import { classArchive } from './class-archive.ts';
 import { prepareClickhouse } from './clickhouse.ts';
@@ -15,7 +13,6 @@ import { installJava, type Java } from './java.ts';
 import { prepareKafka } from './kafka.ts';
 import { ManagedProcess, type ProcessSpec } from './managed-process.ts';
 import { prepareRegistry, registryUrl } from './registry.ts';
-import { clearRunning, lockFile, writeRunning } from './running.ts';
 import { startWatchdog, type Watchdog } from './watch.ts';
 
 const TOOLS_DIR = fileURLToPath(new URL('../../../../.email-events/tools', import.meta.url));
@@ -52,11 +49,10 @@ class LocalStart {
   }
 
   async run(): Promise<Stack> {
-    const lock = tryLock(lockFile(this.#dataDir));
-    if (!lock) throw new StackError('STACK_IN_USE', `another process runs a stack on ${this.#dataDir}`);
+    const lock = claimDataDir(this.#dataDir);
     const watchdog = startWatchdog();
     const release = async () => {
-      await this.#stopAll();
+      await stopAll(this.#components, this.#progress);
       await watchdog.close();
       clearRunning(this.#dataDir);
       lock.release();
@@ -65,7 +61,7 @@ class LocalStart {
     this.#options.signal?.addEventListener('abort', onAbort, { once: true });
     if (this.#options.signal?.aborted) onAbort();
     try {
-      const ports = await this.#ports();
+      const ports = await portsOf(this.#dataDir, PORT_NAMES, this.#options.ports);
       await this.#startAll(ports, watchdog);
       return this.#stack(ports, release);
     } catch (error) {
@@ -74,21 +70,6 @@ class LocalStart {
     } finally {
       this.#options.signal?.removeEventListener('abort', onAbort);
     }
-  }
-
-  async #ports(): Promise<Ports> {
-    const remembered = readPorts(this.#portsFile);
-    const requests = Object.fromEntries(
-      PORT_NAMES.map((name) => [name, { fixed: this.#options.ports?.[name], preferred: remembered[name] }]),
-    ) as Record<keyof Ports, { fixed: number | undefined; preferred: number | undefined }>;
-    const ports = await choosePorts(requests);
-    await mkdir(this.#dataDir, { recursive: true });
-    await writeFile(this.#portsFile, JSON.stringify(ports));
-    return ports;
-  }
-
-  get #portsFile(): string {
-    return join(this.#dataDir, 'ports.json');
   }
 
   /** All at once: each component starts as soon as its own programs are there. */
@@ -128,7 +109,7 @@ class LocalStart {
         return prepareRegistry({ ...common, app, port, managementPort });
       }),
     ];
-    await this.#allOrFirstFailure(starts);
+    await allOrFirstFailure(starts, this.#abort, this.#options.signal);
   }
 
   async #startOne(
@@ -142,31 +123,6 @@ class LocalStart {
       this.#components.push(component);
       await component.start(this.#abort.signal);
     });
-  }
-
-  /** Waits for all, so that nothing is started behind the back of the clean-up, and throws what failed first. */
-  async #allOrFirstFailure(starts: readonly Promise<void>[]): Promise<void> {
-    let first: { readonly error: unknown } | undefined;
-    const watched = starts.map((start) =>
-      start.catch((error) => {
-        first ??= { error };
-        this.#abort.abort();
-      }),
-    );
-    await Promise.all(watched);
-    if (!first) return;
-    if (!this.#options.signal?.aborted) throw first.error;
-    throw new StackError('STACK_ABORTED', 'the start was called off', { cause: first.error });
-  }
-
-  /** Clients of Kafka first, were there any; these three do not know each other, so together. */
-  async #stopAll(): Promise<void> {
-    const running = this.#components.filter((component) => component.state !== 'stopped');
-    await Promise.all(
-      running.map((component) =>
-        withProgress(this.#progress, { component: component.name, step: 'stop' }, () => component.stop()),
-      ),
-    );
   }
 
   #stack(ports: Ports, release: () => Promise<void>): Stack {
@@ -186,25 +142,11 @@ class LocalStart {
       ...addresses,
       components,
       ...(this.#options.advertise && { proxied: { kafka: ports.kafkaProxied } }),
-      component: (name) => {
-        const found = components.find((component) => component.name === name);
-        if (!found) throw new StackError('STACK_COMPONENT_STATE', `there is no component ${name}`);
-        return found;
-      },
+      component: (name) => componentNamed(components, name),
       stop() {
         stopped ??= release();
         return stopped;
       },
     };
-  }
-}
-
-/** What the last run used; an unreadable file only means other ports. */
-function readPorts(path: string): StackPorts {
-  if (!existsSync(path)) return {};
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return {};
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { registryAnswers } from '../probes.ts';
+import { REGISTRY_API, registrySettings } from '../registry-settings.ts';
 import type { ClassArchive } from './class-archive.ts';
 import type { ProcessSpec } from './managed-process.ts';
 
@@ -17,7 +18,7 @@ export interface RegistryOptions {
 
 /** Base URL of the Confluent-compatible API. */
 export function registryUrl(port: number): string {
-  return `http://127.0.0.1:${port}/apis/ccompat/v7`;
+  return `http://127.0.0.1:${port}${REGISTRY_API}`;
 }
 
 export async function prepareRegistry(options: RegistryOptions): Promise<ProcessSpec> {
@@ -29,16 +30,7 @@ export async function prepareRegistry(options: RegistryOptions): Promise<Process
     // Without these it opens a second port on all interfaces.
     'quarkus.management.host': '127.0.0.1',
     'quarkus.management.port': managementPort,
-    'quarkus.http.access-log.enabled': false,
-    'apicurio.storage.kind': 'sql',
-    'apicurio.storage.sql.kind': 'h2',
-    'apicurio.datasource.url': `jdbc:h2:file:${join(dataDir, 'registry')}`,
-    'apicurio.datasource.jdbc.initial-size': 2,
-    'apicurio.datasource.jdbc.min-size': 2,
-    'apicurio.datasource.jdbc.max-size': 8,
-    'apicurio.rules.global.compatibility': 'BACKWARD',
-    // Two registrations of one schema written differently are one schema, as with Confluent's server.
-    'apicurio.ccompat.use-canonical-hash': true,
+    ...registrySettings(join(dataDir, 'registry')),
   };
   return {
     name: 'registry',

@@ -7,9 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { clickhouseAnswers, kafkaAnswers, registryAnswers } from '../probes.ts';
+import { readRunningStack } from '../running.ts';
 import type { ComponentExit, Stack } from '../stack.ts';
 import { localProvider } from './provider.ts';
-import { readRunningStack } from './running.ts';
 
 function freshDataDir(): string {
   const dataDir = mkdtempSync(join(tmpdir(), 'local-stack-test-'));

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tryLock } from '../lock.ts';
-import type { ComponentName, StackAddresses } from '../stack.ts';
+import { tryLock } from './lock.ts';
+import type { ComponentName, StackAddresses } from './stack.ts';
 
 /** What a local stack leaves in its data directory while it runs, for commands in other terminals. */
 export interface RunningStack extends StackAddresses {
