@@ -77,6 +77,11 @@ export interface StackOptions {
    * `Stack.proxied.kafka`. Whoever connects to `kafka.brokers` goes past the proxy. Not for external stacks.
    */
   readonly advertise?: { readonly kafka: number };
+  /**
+   * For runs that follow each other: containers go on running when the stack is stopped, and the next start on this data
+   * directory finds them. Processes are stopped all the same and start on the data that they left.
+   */
+  readonly reuse?: boolean;
   readonly onProgress?: ProgressListener;
   /** Calls off the installation or the start: whatever runs is stopped and start rejects with STACK_ABORTED. */
   readonly signal?: AbortSignal;
