@@ -1,4 +1,3 @@
-import { containersProvider } from './containers.ts';
 import { StackError } from './errors.ts';
 import { externalProvider } from './external.ts';
 import { localProvider } from './local/provider.ts';
@@ -31,7 +30,11 @@ export function createProvider(name: ProviderName, env: Environment): StackProvi
     case 'local':
       return localProvider();
     case 'containers':
-      return containersProvider;
+      return {
+        // Loaded only for whoever wants it: testcontainers is a large package, and production has it not.
+        start: async (options) =>
+          (await import('./containers/provider.ts')).containersProvider(env).start(options),
+      };
     case 'external':
       return externalProvider(env);
   }

@@ -40,6 +40,8 @@ export interface Component {
 /** A network of the container engine, and what the components are called in it. */
 export interface StackInside {
   readonly network: string;
+  /** Whatever carries them is removed with the stack, also when its owner was killed. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly addresses: StackAddresses;
 }
 

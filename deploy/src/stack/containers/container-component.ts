@@ -1,0 +1,242 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { StackError } from '../errors.ts';
+import type { Component, ComponentExit, ComponentName } from '../stack.ts';
+import { ContainerLog } from './container-log.ts';
+import type { Engine } from './engine.ts';
+import type { ContainerSpec } from './spec.ts';
+import { explainStart, timedOut } from './start-failure.ts';
+
+const PROBE_INTERVAL_MS = 100;
+/** What is added to a signal's number to make the exit code of what it ended. */
+const SIGNAL_BASE = 128;
+const KILLED = SIGNAL_BASE + constants.signals.SIGKILL;
+
+type Container = ReturnType<Engine['docker']['getContainer']>;
+
+/** What happens on the way of a container into life. */
+export interface Birth {
+  created(id: string): Promise<void>;
+  started(id: string): Promise<void>;
+  ready(): Promise<void>;
+}
+
+/** A component of the stack as a container, which keeps its ports and data over stop and start. */
+export class ContainerComponent implements Component {
+  readonly name: ComponentName;
+  readonly #spec: ContainerSpec;
+  readonly #engine: Engine;
+  readonly #log: ContainerLog;
+  readonly #listeners = new Set<(exit: ComponentExit) => void>();
+  #container: Container | undefined;
+  #state: Component['state'] = 'stopped';
+  #pid: number | undefined;
+  /** Its end was asked for. */
+  #asked = false;
+  #exitCode: number | undefined;
+  /** Counts the starts, so that a late word about an earlier one is not taken for this one's. */
+  #run = 0;
+  #ended = Promise.withResolvers<void>();
+
+  constructor(spec: ContainerSpec, engine: Engine, logFile: string) {
+    this.name = spec.name;
+    this.#spec = spec;
+    this.#engine = engine;
+    this.#log = new ContainerLog(engine.docker, logFile);
+  }
+
+  get state(): Component['state'] {
+    return this.#state;
+  }
+
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  get logFile(): string {
+    return this.#log.file;
+  }
+
+  /**
+   * The first start: `make` makes the container and starts it. Throws a StackError; what there is of the container then
+   * is for the caller to remove.
+   */
+  async create(
+    make: (spec: ContainerSpec, birth: Birth) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#starting(signal, () =>
+      make(this.#spec, {
+        created: async (id) => {
+          this.#container = this.#engine.docker.getContainer(id);
+          this.#watch(this.#container);
+        },
+        started: async () => this.#log.follow(this.#need()),
+        ready: () => this.#ready(signal),
+      }),
+    );
+  }
+
+  /** Takes over a container that runs already. False if it does not answer. */
+  async adopt(id: string): Promise<boolean> {
+    if (!(await this.#spec.answers())) return false;
+    this.#container = this.#engine.docker.getContainer(id);
+    this.#watch(this.#container);
+    await this.#log.follow(this.#container, new Date());
+    await this.#running();
+    return true;
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    const container = this.#need('stopped');
+    try {
+      await this.#starting(signal, async () => {
+        this.#watch(container);
+        const begin = new Date();
+        await container.start();
+        await this.#log.follow(container, begin);
+        await this.#ready(signal);
+      });
+    } catch (error) {
+      await this.kill();
+      throw error;
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.#end((container) => container.stop({ t: Math.ceil(this.#spec.stopDeadlineMs / 1_000) }));
+  }
+
+  kill(): Promise<void> {
+    return this.#end((container) => container.kill({ signal: 'SIGKILL' }));
+  }
+
+  async pause(): Promise<void> {
+    await this.#need('running').pause();
+    this.#state = 'paused';
+  }
+
+  async resume(): Promise<void> {
+    await this.#need('paused').unpause();
+    this.#state = 'running';
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  onExit(callback: (exit: ComponentExit) => void): () => void {
+    this.#listeners.add(callback);
+    return () => this.#listeners.delete(callback);
+  }
+
+  /** Around a start, which is over as soon as the container ends. */
+  async #starting(signal: AbortSignal | undefined, start: () => Promise<void>): Promise<void> {
+    this.#state = 'starting';
+    this.#run++;
+    this.#asked = false;
+    this.#exitCode = undefined;
+    this.#ended = Promise.withResolvers();
+    const started = start();
+    // If it ends first, nobody asks any more how the start went.
+    started.catch(() => {});
+    try {
+      await Promise.race([started, this.#ended.promise]);
+      if (this.#exitCode !== undefined) throw new Error(`ended with exit code ${this.#exitCode}`);
+      await this.#running();
+    } catch (error) {
+      throw await this.#explained(error, signal);
+    }
+  }
+
+  async #explained(error: unknown, signal: AbortSignal | undefined): Promise<StackError> {
+    // One that ends at once may be gone before its log is followed.
+    if (this.#exitCode !== undefined && this.#container)
+      await this.#log.follow(this.#container).catch(() => {});
+    await this.#log.copied();
+    const aborted = signal?.aborted === true;
+    const { file: logFile } = this.#log;
+    const failure = { error, aborted, exitCode: this.#exitCode, logFile, logTail: this.#log.tail() };
+    return explainStart(this.#spec, failure);
+  }
+
+  async #ready(signal: AbortSignal | undefined): Promise<void> {
+    const deadline = performance.now() + this.#spec.startDeadlineMs;
+    while (!(await this.#spec.answers())) {
+      signal?.throwIfAborted();
+      const { State } = await this.#need().inspect();
+      if (!State.Running) this.#over(State.ExitCode);
+      if (this.#state === 'stopped') return;
+      if (performance.now() > deadline) throw timedOut(this.#spec, this.#log.file, this.#log.tail());
+      await delay(PROBE_INTERVAL_MS);
+    }
+  }
+
+  async #running(): Promise<void> {
+    const { Id, State } = await this.#need().inspect();
+    this.#state = 'running';
+    // Behind a virtual machine the engine's process ids are not ours.
+    this.#pid = this.#engine.local && isContainersProcess(State.Pid, Id) ? State.Pid : undefined;
+  }
+
+  /** Before its start, so that no end is missed. */
+  #watch(container: Container): void {
+    const run = this.#run;
+    const over = (exitCode: number) => {
+      if (run === this.#run) this.#over(exitCode);
+    };
+    container.wait({ condition: 'next-exit' }).then(
+      ({ StatusCode }) => over(StatusCode),
+      // The engine itself is gone, or somebody removed the container.
+      () => over(KILLED),
+    );
+  }
+
+  #over(exitCode: number): void {
+    if (this.#state === 'stopped') return;
+    const unexpected = !this.#asked && this.#state !== 'starting';
+    this.#exitCode = exitCode;
+    this.#state = 'stopped';
+    this.#pid = undefined;
+    this.#ended.resolve();
+    if (unexpected) for (const listener of this.#listeners) listener(exitOf(exitCode));
+  }
+
+  async #end(how: (container: Container) => Promise<unknown>): Promise<void> {
+    if (this.#state === 'stopped' || !this.#container) return;
+    this.#asked = true;
+    // A frozen one takes no signal until it is woken.
+    if (this.#state === 'paused') await this.#container.unpause();
+    await how(this.#container).catch((error) => {
+      if (!hasEnded(error)) throw error;
+      this.#over(KILLED);
+    });
+    await this.#ended.promise;
+    await this.#log.copied();
+  }
+
+  #need(state?: Component['state']): Container {
+    if (this.#container && (state === undefined || this.#state === state)) return this.#container;
+    throw new StackError('STACK_COMPONENT_STATE', `${this.name} is ${this.#state}, not ${state}`);
+  }
+}
+
+/** 304: stopped already; 404: removed; 409: not running. */
+function hasEnded(error: unknown): boolean {
+  return [304, 404, 409].includes((error as { statusCode?: number }).statusCode ?? 0);
+}
+
+function exitOf(code: number): ComponentExit {
+  const signal = Object.entries(constants.signals).find(([, number]) => number === code - SIGNAL_BASE)?.[0];
+  return signal ? { code: null, signal: signal as NodeJS.Signals } : { code, signal: null };
+}
+
+function isContainersProcess(pid: number, id: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(id);
+  } catch {
+    return false;
+  }
+}

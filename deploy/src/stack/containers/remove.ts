@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { tryLock } from '../lock.ts';
+import { lockFile } from '../running.ts';
+import type { Engine } from './engine.ts';
+import { DATA_DIR_LABEL, HOST_LABEL, type Labels, REUSE_LABEL, STACK_LABEL } from './labels.ts';
+
+/** Something of the engine that belongs to a stack. */
+interface Belonging {
+  readonly stackId: string;
+  readonly labels: Labels;
+}
+
+export interface Removed {
+  readonly containers: number;
+  readonly networks: number;
+}
+
+/** Containers with their volumes, then networks. What is gone already is no error. */
+export async function removeStack({ docker }: Engine, stackId: string): Promise<Removed> {
+  const filters = { label: [`${STACK_LABEL}=${stackId}`] };
+  const containers = await docker.listContainers({ all: true, filters });
+  await Promise.all(
+    containers.map(({ Id }) => unlessGone(docker.getContainer(Id).remove({ force: true, v: true }))),
+  );
+  const networks = await docker.listNetworks({ filters });
+  await Promise.all(networks.map(({ Id }) => unlessGone(docker.getNetwork(Id).remove())));
+  return { containers: containers.length, networks: networks.length };
+}
+
+/**
+ * Removes what stacks of this machine left whose owner is gone: killed together with its watchdog, say, or a machine
+ * that lost its power. Returns the ids of their stacks.
+ * @param kept also those that were kept for reuse, unless somebody uses them
+ */
+export async function sweep(engine: Engine, kept = false): Promise<string[]> {
+  const orphans = new Set<string>();
+  for (const { stackId, labels } of await belongings(engine)) {
+    const ours = labels[HOST_LABEL] === hostname() && (kept || labels[REUSE_LABEL] !== 'true');
+    if (ours && !orphans.has(stackId) && !hasOwner(labels[DATA_DIR_LABEL] ?? '')) orphans.add(stackId);
+  }
+  for (const stackId of orphans) await removeStack(engine, stackId);
+  return [...orphans];
+}
+
+/** The lock goes with its holder, so whoever can take it knows that there is none. */
+function hasOwner(dataDir: string): boolean {
+  const file = lockFile(dataDir);
+  if (!existsSync(file)) return false;
+  const lock = tryLock(file);
+  lock?.release();
+  return lock === null;
+}
+
+async function belongings({ docker }: Engine): Promise<Belonging[]> {
+  const filters = { label: [STACK_LABEL] };
+  const found = [
+    ...(await docker.listContainers({ all: true, filters })),
+    ...(await docker.listNetworks({ filters })),
+  ];
+  return found.map(({ Labels: labels = {} }) => ({ stackId: labels[STACK_LABEL] ?? '', labels }));
+}
+
+/** Gone (404), being removed by somebody else (409), or a network whose last container is just leaving it (403). */
+async function unlessGone(removal: Promise<unknown>): Promise<void> {
+  try {
+    await removal;
+  } catch (error) {
+    const { statusCode } = error as { statusCode?: number };
+    if (statusCode !== 404 && statusCode !== 409) throw error;
+  }
+}
