@@ -13,6 +13,7 @@ const COMMANDS = {
   cli: [CLI],
   test: [join('test', 'run.ts')],
   bench: [join('test', 'bench', 'main.ts')],
+  containers: [join('deploy', 'src', 'stack', 'containers', 'main.ts')],
   faults: ['--max-old-space-size=6144', join('test', 'faults', 'main.ts')],
   install: null,
 };

@@ -1,0 +1,46 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT } from '../../cli/exit-codes.ts';
+import { describeFailure } from '../../cli/failure.ts';
+import { note } from '../../cli/output.ts';
+import { StackError } from '../errors.ts';
+import { cleanCommand } from './commands/clean.ts';
+import { engineCommand } from './commands/engine.ts';
+import { statusCommand } from './commands/status.ts';
+
+/**
+ * `npm run containers -- …`: the container engine of this machine and what of ours it has. It must be able to run
+ * where there is no engine yet, so it is none of the commands of `email-events`.
+ */
+const NO_ENGINE: readonly string[] = ['STACK_ENGINE_UNAVAILABLE', 'STACK_INSTALL_FAILED'];
+const abort = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => abort.abort());
+
+const program = new Command('npm run containers --')
+  .description('The container engine, and the images and containers that this project has on it.')
+  .option('--verbose', 'show where an error comes from', false)
+  .exitOverride()
+  .showHelpAfterError('(add --help for what it takes)')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done · 1 failed, or something is left · 2 wrong usage · 4 no engine runs · 130 interrupted',
+  );
+for (const command of [engineCommand(abort.signal), statusCommand(), cleanCommand()])
+  program.addCommand(command);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeFor(error);
+}
+
+function exitCodeFor(error: unknown): number {
+  // Commander has already said what is wrong; its exit code 0 is --help.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (abort.signal.aborted) {
+    note('interrupted');
+    return EXIT.interrupted;
+  }
+  const { verbose } = program.opts<{ verbose: boolean }>();
+  note(describeFailure(error, { json: false, verbose }));
+  return error instanceof StackError && NO_ENGINE.includes(error.code) ? EXIT.notRunning : EXIT.failed;
+}
