@@ -37,6 +37,7 @@ export class ContainerComponent implements Component {
   #exitCode: number | undefined;
   /** Counts the starts, so that a late word about an earlier one is not taken for this one's. */
   #run = 0;
+  readonly #released = new AbortController();
   #ended = Promise.withResolvers<void>();
 
   constructor(spec: ContainerSpec, engine: Engine, logFile: string) {
@@ -62,12 +63,9 @@ export class ContainerComponent implements Component {
    * The first start: `make` makes the container and starts it. Throws a StackError; what there is of the container then
    * is for the caller to remove.
    */
-  async create(
-    make: (spec: ContainerSpec, birth: Birth) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async create(make: (birth: Birth) => Promise<void>, signal: AbortSignal): Promise<void> {
     await this.#starting(signal, () =>
-      make(this.#spec, {
+      make({
         created: async (id) => {
           this.#container = this.#engine.docker.getContainer(id);
           this.#watch(this.#container);
@@ -86,6 +84,13 @@ export class ContainerComponent implements Component {
     await this.#log.follow(this.#container, new Date());
     await this.#running();
     return true;
+  }
+
+  /** Leaves it running, and from now on to itself. */
+  release(): void {
+    this.#asked = true;
+    this.#released.abort();
+    this.#log.release();
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -187,7 +192,7 @@ export class ContainerComponent implements Component {
     const over = (exitCode: number) => {
       if (run === this.#run) this.#over(exitCode);
     };
-    container.wait({ condition: 'next-exit' }).then(
+    container.wait({ condition: 'next-exit', abortSignal: this.#released.signal }).then(
       ({ StatusCode }) => over(StatusCode),
       // The engine itself is gone, or somebody removed the container.
       () => over(KILLED),

@@ -14,6 +14,7 @@ export class ContainerLog {
   readonly file: string;
   readonly #docker: Docker;
   #copied: Promise<void> = Promise.resolve();
+  #source: (NodeJS.ReadableStream & { destroy?(): void }) | undefined;
 
   constructor(docker: Docker, file: string) {
     this.#docker = docker;
@@ -31,6 +32,7 @@ export class ContainerLog {
       stderr: true,
       since: since === undefined ? 0 : since.getTime() / 1_000,
     });
+    this.#source = source;
     const target = createWriteStream(this.file, { flags: 'a' });
     // Without a terminal the two outputs come in frames of one stream.
     this.#docker.modem.demuxStream(source, target, target);
@@ -42,6 +44,11 @@ export class ContainerLog {
   /** Resolves when all that the container said before it ended is in the file. */
   copied(): Promise<void> {
     return this.#copied;
+  }
+
+  /** Copies no more of it. */
+  release(): void {
+    this.#source?.destroy?.();
   }
 
   tail(): string {

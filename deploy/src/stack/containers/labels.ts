@@ -8,6 +8,12 @@ export const HOST_LABEL = 'email-events.host';
 export const DATA_DIR_LABEL = 'email-events.data-dir';
 /** `true` on what is kept for the next run on purpose. */
 export const REUSE_LABEL = 'email-events.reuse';
+/** Component that a container is. */
+export const COMPONENT_LABEL = 'email-events.component';
+/** Changes with anything that makes the container another one. */
+export const SPEC_LABEL = 'email-events.spec';
+/** Published ports of the stack, JSON by name: what a later start has to know to find out whether the containers fit. */
+export const PORTS_LABEL = 'email-events.ports';
 
 export type Labels = Readonly<Record<string, string>>;
 

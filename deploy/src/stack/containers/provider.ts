@@ -2,29 +2,31 @@ import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { claimDataDir, portsOf } from '../data-dir.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
-import { REGISTRY_API } from '../registry-settings.ts';
 import { clearRunning, writeRunning } from '../running.ts';
-import type { ComponentName, Stack, StackAddresses, StackOptions, StackProvider } from '../stack.ts';
+import type { ComponentName, Stack, StackOptions, StackProvider } from '../stack.ts';
 import { allOrFirstFailure, componentNamed, stopAll } from '../starting.ts';
-import { CLICKHOUSE_INSIDE, clickhouseContainer } from './clickhouse.ts';
-import { type Birth, ContainerComponent } from './container-component.ts';
+import { addressesInside, addressesOutside } from './addresses.ts';
+import { ContainerComponent } from './container-component.ts';
 import { connectEngine, type Engine } from './engine.ts';
 import { provideImage } from './images/index.ts';
-import { KAFKA_INSIDE, kafkaContainer } from './kafka.ts';
-import { type Labels, stackLabels } from './labels.ts';
-import { createNetwork } from './network.ts';
-import { REGISTRY_INSIDE, registryContainer } from './registry.ts';
+import { findKept, type KeptStack } from './kept.ts';
+import { type Labels, PORTS_LABEL, stackLabels } from './labels.ts';
+import { makeContainer } from './make-container.ts';
+import { createNetwork, networkName } from './network.ts';
 import { removeStack, sweep } from './remove.ts';
-import type { ContainerSpec } from './spec.ts';
-import { StackContainer, waitingFor } from './stack-container.ts';
-import { dataAccess } from './volumes.ts';
+import { keyOf } from './spec.ts';
+import { COMPONENTS, PORT_NAMES, type Ports, specOf } from './specs.ts';
 import { startWatchdog, type Watchdog } from './watch.ts';
 
-const COMPONENTS = ['kafka', 'registry', 'clickhouse'] as const;
-const PORT_NAMES = ['kafka', 'kafkaProxied', 'registry', 'clickhouse'] as const;
-
 type Environment = Readonly<Record<string, string | undefined>>;
-type Ports = Record<(typeof PORT_NAMES)[number], number>;
+
+/** What is decided about a stack before its containers are made. */
+interface Plan {
+  readonly engine: Engine;
+  readonly stackId: string;
+  readonly labels: Labels;
+  readonly ports: Ports;
+}
 
 /** Components as containers, by testcontainers. `env` may name other images, see images/choose.ts. */
 export function containersProvider(env: Environment): StackProvider {
@@ -37,29 +39,24 @@ class ContainerStart {
   readonly #env: Environment;
   readonly #dataDir: string;
   readonly #progress: ProgressListener;
-  readonly #stackId = randomBytes(6).toString('hex');
-  readonly #labels: Labels;
   /** Aborts when the caller's signal does, and when one component fails, so that the others do not go on. */
   readonly #abort = new AbortController();
   readonly #components: ContainerComponent[] = [];
+  #plan: Plan | undefined;
+  #watchdog: Watchdog | undefined;
 
   constructor(options: StackOptions, env: Environment) {
     this.#options = options;
     this.#env = env;
     this.#dataDir = resolve(options.dataDir);
     this.#progress = options.onProgress ?? (() => {});
-    this.#labels = stackLabels(this.#stackId, this.#dataDir, false);
   }
 
   async run(): Promise<Stack> {
     const lock = claimDataDir(this.#dataDir);
-    let engine: Engine | undefined;
-    let watchdog: Watchdog | undefined;
-    const release = async () => {
+    const finish = async (end: () => Promise<void>) => {
       try {
-        await stopAll(this.#components, this.#progress);
-        if (engine) await removeStack(engine, this.#stackId);
-        await watchdog?.close();
+        await end();
       } finally {
         clearRunning(this.#dataDir);
         lock.release();
@@ -69,99 +66,113 @@ class ContainerStart {
     this.#options.signal?.addEventListener('abort', onAbort, { once: true });
     if (this.#options.signal?.aborted) onAbort();
     try {
-      engine = await connectEngine();
+      const engine = await connectEngine();
       await sweep(engine);
-      const ports = await portsOf(this.#dataDir, PORT_NAMES, this.#options.ports);
-      watchdog = startWatchdog(this.#stackId);
-      const network = await createNetwork(engine, this.#stackId, this.#labels);
-      await this.#startAll(engine, network, ports);
-      return this.#stack(engine, network, ports, release);
+      this.#plan = (await this.#adoptKept(engine)) ?? (await this.#startNew(engine));
+      return this.#stack(this.#plan, () =>
+        finish(this.#options.reuse ? async () => this.#leave() : () => this.#remove()),
+      );
     } catch (error) {
-      await release();
+      await finish(() => this.#remove());
       throw error;
     } finally {
       this.#options.signal?.removeEventListener('abort', onAbort);
     }
   }
 
-  /** All at once: each component starts as soon as its own image is there. */
-  async #startAll(engine: Engine, network: string, ports: Ports): Promise<void> {
-    const starts = COMPONENTS.map(async (name) => {
-      const spec = await this.#spec(engine, name, ports);
-      const detail = spec.image;
-      await withProgress(this.#progress, { component: name, step: 'start', detail }, async () => {
-        const component = new ContainerComponent(spec, engine, join(this.#dataDir, 'logs', `${name}.log`));
-        this.#components.push(component);
-        const make = (made: ContainerSpec, birth: Birth) => this.#make(engine, network, made, birth);
-        await component.create(make, this.#abort.signal);
-      });
+  /** Takes over what an earlier run left, if that is wanted and all of it fits; what does not fit is removed. */
+  async #adoptKept(engine: Engine): Promise<Plan | undefined> {
+    const kept = await findKept(engine, this.#dataDir);
+    if (!kept) return undefined;
+    const { stackId, labels, ports } = kept;
+    if (this.#options.reuse && (await this.#adoptAll(engine, kept)))
+      return { engine, stackId, labels, ports };
+    for (const component of this.#components.splice(0)) component.release();
+    await removeStack(engine, stackId);
+    return undefined;
+  }
+
+  async #adoptAll(engine: Engine, { containers, ports }: KeptStack): Promise<boolean> {
+    const adopted = COMPONENTS.map(async (name) => {
+      const spec = specOf(name, await this.#image(engine, name), engine, ports, this.#options);
+      const fits = containers.find((one) => one.name === name && one.running && one.key === keyOf(spec));
+      if (!fits) return false;
+      const component = this.#component(name, spec, engine);
+      return component.adopt(fits.id);
     });
+    return (await Promise.all(adopted)).every(Boolean);
+  }
+
+  async #startNew(engine: Engine): Promise<Plan> {
+    const ports = await portsOf(this.#dataDir, PORT_NAMES, this.#options.ports);
+    const stackId = randomBytes(6).toString('hex');
+    const { reuse = false } = this.#options;
+    const labels = { ...stackLabels(stackId, this.#dataDir, reuse), [PORTS_LABEL]: JSON.stringify(ports) };
+    const plan = { engine, stackId, labels, ports };
+    this.#plan = plan;
+    this.#watchdog = startWatchdog(stackId);
+    await createNetwork(engine, stackId, labels);
+    const starts = COMPONENTS.map((name) => this.#startOne(plan, name));
+    // All at once: each component starts as soon as its own image is there.
     await allOrFirstFailure(starts, this.#abort, this.#options.signal);
+    // From here on they are meant to outlive their owner.
+    if (reuse) await this.#dismissWatchdog();
+    return plan;
   }
 
-  async #spec(engine: Engine, name: ComponentName, ports: Ports): Promise<ContainerSpec> {
+  async #startOne({ engine, stackId, labels, ports }: Plan, name: ComponentName): Promise<void> {
+    const image = await this.#image(engine, name);
     const { signal } = this.#abort;
+    const spec = specOf(name, image, engine, ports, this.#options);
+    await withProgress(this.#progress, { component: name, step: 'start', detail: image }, async () => {
+      const component = this.#component(name, spec, engine);
+      const place = { engine, labels, network: networkName(stackId), dataDir: join(this.#dataDir, name) };
+      await component.create((birth) => makeContainer(place, spec, birth), signal);
+    });
+  }
+
+  #component(name: ComponentName, spec: ReturnType<typeof specOf>, engine: Engine): ContainerComponent {
+    const component = new ContainerComponent(spec, engine, join(this.#dataDir, 'logs', `${name}.log`));
+    this.#components.push(component);
+    return component;
+  }
+
+  async #image(engine: Engine, name: ComponentName): Promise<string> {
+    const { signal } = this.#abort;
+    signal.throwIfAborted();
     const context = { engine, env: this.#env, onProgress: this.#progress, signal };
-    const { reference: image } = await provideImage(name, context);
-    const { host } = engine;
-    switch (name) {
-      case 'kafka': {
-        const advertised = this.#options.advertise?.kafka;
-        const proxied = advertised === undefined ? undefined : { port: ports.kafkaProxied, advertised };
-        return kafkaContainer({ image, host, port: ports.kafka, proxied });
-      }
-      case 'registry':
-        return registryContainer(image, host, ports.registry);
-      case 'clickhouse':
-        return clickhouseContainer(image, host, ports.clickhouse);
-    }
+    return (await provideImage(name, context)).reference;
   }
 
-  async #make(engine: Engine, network: string, spec: ContainerSpec, birth: Birth): Promise<void> {
-    const { created, started } = birth;
-    const { user, mounts } = await dataAccess(engine, join(this.#dataDir, spec.name), spec.dataFolder);
-    const container = new StackContainer({
-      ...{ image: spec.image, labels: this.#labels, network, alias: spec.name, publish: spec.publish },
-      ...{ loopback: engine.local, created, started },
-    });
-    container
-      .withEnvironment(spec.env)
-      .withBindMounts([...mounts])
-      .withCopyFilesToContainer([...spec.copy])
-      .withWaitStrategy(waitingFor(birth.ready));
-    if (user !== undefined) container.withUser(user);
-    await container.start();
+  #leave(): void {
+    for (const component of this.#components) component.release();
   }
 
-  #stack(engine: Engine, network: string, ports: Ports, release: () => Promise<void>): Stack {
-    const addresses: StackAddresses = {
-      kafka: { brokers: [`${engine.host}:${ports.kafka}`] },
-      registry: { url: `http://${engine.host}:${ports.registry}${REGISTRY_API}` },
-      clickhouse: { url: `http://${engine.host}:${ports.clickhouse}` },
-    };
+  async #remove(): Promise<void> {
+    await stopAll(this.#components, this.#progress);
+    if (this.#plan) await removeStack(this.#plan.engine, this.#plan.stackId);
+    await this.#dismissWatchdog();
+  }
+
+  async #dismissWatchdog(): Promise<void> {
+    await this.#watchdog?.close();
+    this.#watchdog = undefined;
+  }
+
+  #stack({ engine, stackId, labels, ports }: Plan, stop: () => Promise<void>): Stack {
+    const addresses = addressesOutside(engine.host, ports);
     const components = this.#components;
-    writeRunning(this.#dataDir, {
-      pid: process.pid,
-      ...addresses,
-      components: components.map(({ name, logFile }) => ({ name, logFile })),
-    });
+    const logs = components.map(({ name, logFile }) => ({ name, logFile }));
+    writeRunning(this.#dataDir, { pid: process.pid, ...addresses, components: logs });
     let stopped: Promise<void> | undefined;
     return {
       ...addresses,
       components,
       ...(this.#options.advertise && { proxied: { kafka: ports.kafkaProxied } }),
-      inside: {
-        network,
-        labels: this.#labels,
-        addresses: {
-          kafka: { brokers: [KAFKA_INSIDE] },
-          registry: { url: REGISTRY_INSIDE },
-          clickhouse: { url: CLICKHOUSE_INSIDE },
-        },
-      },
+      inside: { network: networkName(stackId), labels, addresses: addressesInside },
       component: (name) => componentNamed(components, name),
       stop() {
-        stopped ??= release();
+        stopped ??= stop();
         return stopped;
       },
     };

@@ -37,7 +37,7 @@ export function variablesOf(
   );
 }
 
-/** Changes with anything that makes the containers different ones. */
-export function keyOf(specs: readonly ContainerSpec[]): string {
-  return createHash('sha256').update(JSON.stringify(specs)).digest('hex').slice(0, 16);
+/** Changes with anything that makes the container another one. */
+export function keyOf(spec: ContainerSpec): string {
+  return createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
 }
