@@ -35,6 +35,7 @@ export class ContainerComponent implements Component {
   /** Its end was asked for. */
   #asked = false;
   #exitCode: number | undefined;
+  #gaveUp: StackError | undefined;
   /** Counts the starts, so that a late word about an earlier one is not taken for this one's. */
   #run = 0;
   readonly #released = new AbortController();
@@ -143,6 +144,7 @@ export class ContainerComponent implements Component {
     this.#run++;
     this.#asked = false;
     this.#exitCode = undefined;
+    this.#gaveUp = undefined;
     this.#ended = Promise.withResolvers();
     const started = start();
     // If it ends first, nobody asks any more how the start went.
@@ -163,7 +165,13 @@ export class ContainerComponent implements Component {
     await this.#log.copied();
     const aborted = signal?.aborted === true;
     const { file: logFile } = this.#log;
-    const failure = { error, aborted, exitCode: this.#exitCode, logFile, logTail: this.#log.tail() };
+    const failure = {
+      error: this.#gaveUp ?? error,
+      aborted,
+      exitCode: this.#exitCode,
+      logFile,
+      logTail: this.#log.tail(),
+    };
     return explainStart(this.#spec, failure);
   }
 
@@ -174,7 +182,11 @@ export class ContainerComponent implements Component {
       const { State } = await this.#need().inspect();
       if (!State.Running) this.#over(State.ExitCode);
       if (this.#state === 'stopped') return;
-      if (performance.now() > deadline) throw timedOut(this.#spec, this.#log.file, this.#log.tail());
+      if (performance.now() > deadline) {
+        // Whoever waits for it removes the container then, and it must not look as if it had ended by itself.
+        this.#gaveUp = timedOut(this.#spec, this.#log.file, this.#log.tail());
+        throw this.#gaveUp;
+      }
       await delay(PROBE_INTERVAL_MS);
     }
   }

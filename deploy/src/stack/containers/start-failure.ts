@@ -17,11 +17,11 @@ export function explainStart({ name, image, publish }: ContainerSpec, failure: S
   const options = { cause: error };
   const log = `${logFile} ends with:\n${logTail}`;
   if (aborted) return new StackError('STACK_ABORTED', `${name}: the start was called off`, options);
+  if (error instanceof StackError) return error;
   if (exitCode !== undefined) {
     const end = `${name} (${image}) ended while it was starting, with exit code ${exitCode}`;
     return new StackError('STACK_COMPONENT_DIED', `${end}; ${log}`, options);
   }
-  if (error instanceof StackError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   if (/already allocated|address already in use|ports are not available/i.test(reason)) {
     const ports = publish.map(({ host }) => host).join(', ');
