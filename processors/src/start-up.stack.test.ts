@@ -17,8 +17,8 @@ const stack = useStack();
 
 function configOf(topics: object): PipelineConfig {
   return parseConfig({
-    kafka: { brokers: stack.kafka.brokers, groupPrefix: stack.unique('start-up') },
-    registry: { url: stack.registry.url },
+    kafka: { ...stack.kafka, groupPrefix: stack.unique('start-up') },
+    registry: stack.registry,
     topics,
     normalize: { adminPort: 0 },
     events: { adminPort: 0 },

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
-import { beforeAll, describe, expect, inject, it } from 'vitest';
-import type {} from '../../test/stack/global-setup.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileScope, useStack, vacantStack } from '../../test/stack/stack.ts';
 import { typeForSchema } from './avro-types.ts';
 import { Codec, createDecoder, createEncoder } from './codec.ts';
 import { schemas } from './generated/schemas.gen.ts';
@@ -13,7 +12,16 @@ import { askRegistry } from './registry-api.ts';
 import { delivered, normalized } from './sample-event.fixture.ts';
 import { subjects, topics } from './topics.ts';
 
-const registry = { url: inject('stack').registry.url };
+const file = fileScope();
+const { registry, unique } = useStack();
+beforeAll(async () => void (await vacantStack(file.scope)));
+afterAll(() => file.end());
+
+const otherClient = () => {
+  const { url: host, username, password = '' } = registry;
+  return new SchemaRegistry({ host, ...(username === undefined ? {} : { auth: { username, password } }) });
+};
+
 const level = async (subject: string) => {
   const { body } = await askRegistry(registry, 'GET', `/config/${subject}`);
   return (body as { compatibilityLevel?: string }).compatibilityLevel;
@@ -54,7 +62,7 @@ describe('register and use', () => {
     const decoder = codec.decoder<EmailBounced>('bounced');
     await decoder.load([bytes]);
     expect(decoder.decode(bytes)).toEqual(bounced);
-    expect(await new SchemaRegistry({ host: registry.url }).decode(bytes)).toEqual(bounced);
+    expect(await otherClient().decode(bytes)).toEqual(bounced);
 
     const batch: NormalizedBatch = { events: [normalized(0), normalized(1)] };
     const batches = codec.decoder<NormalizedBatch>('normalized');
@@ -84,7 +92,7 @@ describe('register and use', () => {
 
 describe('evolve', () => {
   // Subjects of its own, under the names that a topic would give them.
-  const subject = `evolve-${randomBytes(5).toString('hex')}-value`;
+  const subject = `${unique('evolve')}-value`;
   const added = { name: 'added', type: ['null', 'string'], default: null };
   const v2 = { ...schemas.bounced, fields: [...schemas.bounced.fields, added] };
   const broken = {

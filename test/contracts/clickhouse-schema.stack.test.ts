@@ -180,9 +180,9 @@ test('bytes of dead letters come out as they went in', async () => {
 async function makeDatabase({
   migrated = false,
 } = {}): Promise<{ address: ClickHouseAddress; clickhouse: ClickHouse }> {
-  const stack = useStack();
-  const database = stack.uniqueDatabase('schema');
-  const address = { url: stack.clickhouse.url, username: stack.clickhouse.username ?? 'default', database };
+  const { clickhouseAt, uniqueDatabase } = useStack();
+  const database = uniqueDatabase('schema');
+  const address = clickhouseAt(database);
   if (migrated) await migrate(address);
   const clickhouse = connect(migrated ? address : { ...address, database: 'default' });
   onTestFinished(async () => {

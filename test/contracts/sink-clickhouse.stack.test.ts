@@ -29,12 +29,8 @@ function record(text: string): SinkRecord<ClickHouseValue> {
 }
 
 async function database(): Promise<ClickHouseAddress> {
-  const { clickhouse, uniqueDatabase } = useStack();
-  const address = {
-    url: clickhouse.url,
-    username: clickhouse.username ?? 'default',
-    database: uniqueDatabase('contract'),
-  };
+  const { clickhouseAt, uniqueDatabase } = useStack();
+  const address = clickhouseAt(uniqueDatabase('contract'));
   await migrate(address);
   return address;
 }
@@ -103,11 +99,8 @@ test('a batch over several months is one row an event, however often it is writt
 });
 
 test('without tables its rows wait and the code says what to run', async () => {
-  const { clickhouse, uniqueDatabase } = useStack();
-  const sink = createClickHouseSink(
-    connect({ url: clickhouse.url, username: 'default', database: uniqueDatabase('missing') }),
-    log,
-  );
+  const { clickhouseAt, uniqueDatabase } = useStack();
+  const sink = createClickHouseSink(connect(clickhouseAt(uniqueDatabase('missing'))), log);
   const verdicts = await sink.write({ id: 'x', records: [record('a')] }, signal);
   expect(verdicts).toEqual([{ outcome: 'retry', code: 'SINK_CLICKHOUSE_SCHEMA' }]);
   await expect(sink.check(signal)).rejects.toThrow();

@@ -18,26 +18,29 @@ import {
   registerSchemas,
   topicCatalogue,
 } from '@email-events/schemas';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { commitOffsets } from '../stack/offsets.ts';
-import { useStack, waitFor } from '../stack/stack.ts';
+import { fileScope, useStack, vacantStack, waitFor } from '../stack/stack.ts';
 import { MemorySink, MemoryStore } from './memory-sink.ts';
 
 // The runner on a real broker, with a sink whose every call the tests see and control.
 const PARTITIONS = 3;
 const log = createLogger('sink-runner-test', 'silent');
 
+const file = fileScope();
 let config: PipelineConfig;
 
 beforeAll(async () => {
-  const { kafka, registry } = useStack();
+  const { kafka, registry } = await vacantStack(file.scope);
   config = parseConfig({
-    kafka: { brokers: kafka.brokers, sessionTimeoutMs: 10_000 },
-    registry: { url: registry.url },
+    kafka: { ...kafka, sessionTimeoutMs: 10_000 },
+    registry,
   });
   await applyTopics(config.kafka, topicCatalogue(config.topics));
-  await registerSchemas({ url: registry.url });
+  await registerSchemas(registry);
 });
+
+afterAll(() => file.end());
 
 describe('the sink runner', () => {
   test('writes each record once, those of a partition in order, and commits behind the last', async () => {
@@ -311,7 +314,7 @@ async function startRunner(
   const runner = await runSink<string>({
     kafka: config.kafka,
     deadLetterPartitions: config.topics.deadLetterPartitions,
-    codec: new Codec({ url: config.registry.url }),
+    codec: new Codec(useStack().registry),
     name,
     topics,
     laneOf: (_topic, partition) => `lane-${partition}`,
@@ -351,7 +354,7 @@ function lagOf(groupId: string, topics: readonly string[]): Promise<number> {
 }
 
 async function deadLettersOf(stage: string): Promise<DeadLetter[]> {
-  const decoder = new Codec({ url: config.registry.url }).decoder<DeadLetter>('deadLetter');
+  const decoder = new Codec(useStack().registry).decoder<DeadLetter>('deadLetter');
   const letters: DeadLetter[] = [];
   await readTopic(config.kafka, {
     topics: [pipelineTopics.deadLetters],

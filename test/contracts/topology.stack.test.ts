@@ -1,16 +1,15 @@
-import { startOwnStack } from '../stack/stack.ts';
+import { fileScope, vacantStack } from '../stack/stack.ts';
 import { brokerDriver } from './topology/broker-driver.ts';
 import { topologyContract } from './topology.ts';
 
 topologyContract('on the real broker', async () => {
-  const cleaning: (() => Promise<void>)[] = [];
-  const stack = await startOwnStack({ onTestFinished: (clean) => cleaning.push(clean) });
-  const driver = await brokerDriver(stack);
+  const file = fileScope();
+  const driver = await brokerDriver(await vacantStack(file.scope));
   return {
     ...driver,
     close: async () => {
       await driver.close();
-      for (const clean of cleaning) await clean();
+      await file.end();
     },
   };
 });

@@ -3,7 +3,7 @@ import { deadLetterKey, deadLetterOf, readTopic, withAdmin } from '@email-events
 import { type DeadLetter, type EmailEvent, topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commitOffsets } from '../stack/offsets.ts';
-import { waitFor } from '../stack/stack.ts';
+import { fileScope, waitFor } from '../stack/stack.ts';
 import {
   type Message,
   rawMessage,
@@ -14,17 +14,15 @@ import {
   type World,
 } from './world.ts';
 
-const cleanUps: (() => Promise<void>)[] = [];
+const file = fileScope();
 const [normalize, events, sink] = SERVICES;
 const DAY_MS = 86_400_000;
 let world: World;
 let runningEvents: Started;
 beforeAll(async () => {
-  world = await startWorld({ onTestFinished: (clean) => void cleanUps.push(clean) });
+  world = await startWorld(file.scope);
 }, 120_000);
-afterAll(async () => {
-  for (const clean of cleanUps.toReversed()) await clean();
-});
+afterAll(() => file.end());
 
 const open = (name: string) => sendgridItem('open', { email: `${name}@example.com` });
 const backfill = (...args: string[]) => world.command('backfill', '--from', '1d', ...args);

@@ -16,18 +16,16 @@ import {
   topics,
 } from '@email-events/schemas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { waitFor } from '../stack/stack.ts';
+import { fileScope, waitFor } from '../stack/stack.ts';
 import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
 
-const cleanUps: (() => Promise<void>)[] = [];
+const file = fileScope();
 let world: World;
 let eventsMetrics: Registry;
 beforeAll(async () => {
-  world = await startWorld({ onTestFinished: (clean) => void cleanUps.push(clean) });
+  world = await startWorld(file.scope);
 }, 120_000);
-afterAll(async () => {
-  for (const clean of cleanUps.toReversed()) await clean();
-});
+afterAll(() => file.end());
 
 interface Row {
   readonly id: string;

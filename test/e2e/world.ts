@@ -18,7 +18,7 @@ import { type RunningBin, runBin, startBin } from '@email-events/deploy/cli/test
 import { startEvents, startNormalize } from '@email-events/processors';
 import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate, startClickHouseSink } from '@email-events/sink-clickhouse';
-import { startOwnStack, type TestScope } from '../stack/stack.ts';
+import { type TestScope, vacantStack } from '../stack/stack.ts';
 
 export interface Message {
   readonly key?: string | null;
@@ -33,7 +33,7 @@ export interface Started {
   stop(): Promise<void>;
 }
 
-/** The services behind the ingress, on components of their own, in this process; commands are real. */
+/** The services behind the ingress, in this process; commands are real. */
 export interface World {
   readonly config: PipelineConfig;
   readonly codec: Codec;
@@ -51,23 +51,25 @@ export interface World {
 export const SERVICES = [startNormalize, startEvents, startClickHouseSink] as const;
 
 export async function startWorld(scope: TestScope): Promise<World> {
-  const stack = await startOwnStack(scope);
+  const stack = await vacantStack(scope);
   const folder = await mkdtemp(join(tmpdir(), 'email-events-world-'));
-  const { kafka, registry, clickhouse: address } = stack;
+  const { registry } = stack;
   const raw = {
-    kafka,
+    kafka: { ...stack.kafka, groupPrefix: stack.unique('world') },
     registry,
     topics: { partitions: 2, rawPartitions: 2 },
     normalize: { adminPort: 0 },
     events: { adminPort: 0, stateDir: join(folder, 'state') },
-    sinks: { clickhouse: { ...address, adminPort: 0, flushMs: 50 } },
+    sinks: {
+      clickhouse: { ...stack.clickhouse, database: stack.uniqueDatabase('world'), adminPort: 0, flushMs: 50 },
+    },
   };
   const file = join(folder, 'pipeline.yaml');
   await writeFile(file, JSON.stringify(raw));
   const config = parseConfig(raw);
   await Promise.all([
     applyTopics(config.kafka, topicCatalogue(config.topics)),
-    registerSchemas({ url: registry.url }),
+    registerSchemas(registry),
     migrate(config.sinks.clickhouse),
   ]);
   const clickhouse = connect(config.sinks.clickhouse);
@@ -81,7 +83,7 @@ export async function startWorld(scope: TestScope): Promise<World> {
   });
   return {
     config,
-    codec: new Codec({ url: registry.url }),
+    codec: new Codec(registry),
     clickhouse,
     async start(service) {
       const metrics = new Registry();

@@ -23,9 +23,9 @@ let address: ClickHouseAddress;
 let admin: ClickHouse;
 let logged: string[];
 beforeEach(async () => {
-  const { clickhouse, uniqueDatabase } = useStack();
+  const { clickhouseAt, uniqueDatabase } = useStack();
   const database = uniqueDatabase('failing');
-  address = { url: clickhouse.url, username: clickhouse.username ?? 'default', database };
+  address = clickhouseAt(database);
   await migrate(address);
   admin = connect(address);
   logged = [];

@@ -1,9 +1,9 @@
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
-import { waitFor } from '../stack/stack.ts';
+import { fileScope, vacantStack, waitFor } from '../stack/stack.ts';
 import type { GracefulProcess } from './graceful-process.ts';
-import { fileScope, type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
+import { type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
 import { HonestSenders, honestSigners, sourcesOf } from './hostile-senders.ts';
 
 const SEED = 1;
@@ -20,7 +20,7 @@ let signers: Awaited<ReturnType<typeof honestSigners>>;
 
 beforeAll(async () => {
   signers = await honestSigners();
-  world = await startGracefulWorld(file.scope, {
+  world = await startGracefulWorld(file.scope, await vacantStack(file.scope), {
     ingress: { drainDelayMs: DRAIN_MS, publishTimeoutMs: 5_000 },
     sources: sourcesOf(signers),
   });

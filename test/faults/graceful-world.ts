@@ -2,22 +2,26 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyTopics, type PipelineConfig, parseConfig, readTopic } from '@email-events/core';
-import type { Stack } from '@email-events/deploy/stack';
+import type { StackAddresses } from '@email-events/deploy/stack';
 import { topicCatalogue } from '@email-events/schemas';
-import { startOwnStack, type TestScope } from '../stack/stack.ts';
+import type { TestScope } from '../stack/stack.ts';
+import { unique, uniqueDatabase } from '../stack/unique.ts';
 import { GracefulProcess, type ServiceName } from './graceful-process.ts';
 
-/** Components of its own with topics applied, and processes of ours on them that are started and stopped one by one. */
+/** Components with topics applied, and processes of ours on them that are started and stopped one by one. */
 export interface GracefulWorld {
-  readonly stack: Stack;
   readonly config: PipelineConfig;
   readonly dir: string;
   /** Instances of other names have other disks; those of the same name take over each other's. */
   launch(service: ServiceName, name?: string, env?: { readonly [name: string]: string }): GracefulProcess;
 }
 
-export async function startGracefulWorld(scope: TestScope, settings: object): Promise<GracefulWorld> {
-  const stack = await startOwnStack(scope);
+/** The stack must be vacant: topics have their fixed names. */
+export async function startGracefulWorld(
+  scope: TestScope,
+  stack: StackAddresses,
+  settings: object,
+): Promise<GracefulWorld> {
   const dir = await mkdtemp(join(tmpdir(), 'email-events-graceful-'));
   scope.onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const whole = withComponents(settings, stack, dir);
@@ -26,7 +30,6 @@ export async function startGracefulWorld(scope: TestScope, settings: object): Pr
   const config = parseConfig(whole);
   await applyTopics(config.kafka, topicCatalogue(config.topics));
   return {
-    stack,
     config,
     dir,
     launch: (service, name = service, env = {}) =>
@@ -42,26 +45,15 @@ export async function startGracefulWorld(scope: TestScope, settings: object): Pr
   };
 }
 
-function withComponents(settings: object, stack: Stack, dir: string): object {
+function withComponents(settings: object, stack: StackAddresses, dir: string): object {
   const { ingress, kafka, sinks, ...rest } = settings as { [section: string]: object };
-  const clickhouse = { url: stack.clickhouse.url, adminPort: 0 };
+  const clickhouse = { ...stack.clickhouse, database: uniqueDatabase('graceful'), adminPort: 0 };
   return {
     ...rest,
-    kafka: { brokers: stack.kafka.brokers, ...kafka },
-    registry: { url: stack.registry.url },
+    kafka: { ...stack.kafka, groupPrefix: unique('graceful'), ...kafka },
+    registry: stack.registry,
     sinks: { clickhouse, ...sinks },
     ingress: { port: 0, adminPort: 0, spool: { dir: join(dir, 'spool') }, ...ingress },
-  };
-}
-
-/** A scope that outlives a test: for what a whole file shares. Call the function afterwards. */
-export function fileScope(): { readonly scope: TestScope; end(): Promise<void> } {
-  const cleaners: (() => Promise<void>)[] = [];
-  return {
-    scope: { onTestFinished: (clean) => void cleaners.push(clean) },
-    async end() {
-      for (const clean of cleaners.reverse()) await clean();
-    },
   };
 }
 

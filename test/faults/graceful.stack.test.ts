@@ -2,15 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readTopic } from '@email-events/core';
 import { consumerGroups } from '@email-events/deploy/run/groups';
 import { createRandom } from '@email-events/deploy/simulate';
+import type { Stack } from '@email-events/deploy/stack';
 import { registerSchemas, topics } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { GroupPosition } from '../src/invariants.ts';
-import { waitFor } from '../stack/stack.ts';
+import { fileScope, startOwnStack, waitFor } from '../stack/stack.ts';
 import { readPositions } from './catch-up.ts';
 import { Feed, HangingCrm } from './graceful-feed.ts';
 import type { GracefulProcess, ServiceName } from './graceful-process.ts';
-import { fileScope, type GracefulWorld, startGracefulWorld } from './graceful-world.ts';
+import { type GracefulWorld, startGracefulWorld } from './graceful-world.ts';
 
 const SEED = Number(process.env.GRACEFUL_SEED ?? 1);
 const random = createRandom(SEED);
@@ -22,6 +23,7 @@ const SERVICES = ['normalize', 'events', ...SINKS] as const;
 const file = fileScope();
 const feed = new Feed();
 const crm = new HangingCrm();
+let stack: Stack;
 let world: GracefulWorld;
 let clickhouse: ClickHouse;
 const running = new Map<ServiceName, GracefulProcess>();
@@ -30,7 +32,8 @@ beforeAll(async () => {
   const url = await crm.listen();
   file.scope.onTestFinished(() => crm.close());
   const { esp, settings } = feed.signer;
-  world = await startGracefulWorld(file.scope, {
+  stack = await startOwnStack(file.scope);
+  world = await startGracefulWorld(file.scope, stack, {
     kafka: { sessionTimeoutMs: 6_000 },
     topics: { rawPartitions: 3, partitions: 3 },
     normalize: { adminPort: 0 },
@@ -41,7 +44,7 @@ beforeAll(async () => {
     ingress: { publishTimeoutMs: 5_000 },
     sources: { sendgrid: { esp, ...settings } },
   });
-  await registerSchemas({ url: world.config.registry.url });
+  await registerSchemas(stack.registry);
   await migrate(world.config.sinks.clickhouse);
   clickhouse = connect(world.config.sinks.clickhouse);
   file.scope.onTestFinished(() => clickhouse.close());
@@ -104,7 +107,7 @@ test('while it starts, and while it restores its state', async (context) => {
 
 for (const how of ['frozen', 'stopped'] as const) {
   test(`while Kafka is ${how}`, async (context) => {
-    const kafka = world.stack.component('kafka');
+    const kafka = stack.component('kafka');
     if (how === 'frozen') await kafka.pause();
     else await kafka.stop();
     const times: string[] = [];
@@ -126,7 +129,7 @@ for (const how of ['frozen', 'stopped'] as const) {
 }
 
 test('while ClickHouse hangs and the CRM never answers', async (context) => {
-  const component = world.stack.component('clickhouse');
+  const component = stack.component('clickhouse');
   await component.pause();
   crm.hang();
   const times: string[] = [];

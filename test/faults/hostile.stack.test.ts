@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { scrape, sumBy } from '@email-events/deploy/run/prometheus';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { waitFor } from '../stack/stack.ts';
+import { fileScope, vacantStack, waitFor } from '../stack/stack.ts';
 import type { GracefulProcess } from './graceful-process.ts';
-import { fileScope, type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
+import { type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
 import { Attackers } from './hostile-attacks.ts';
 import { HonestSenders, honestSigners, sourcesOf } from './hostile-senders.ts';
 import { TRICKS } from './hostile-tricks.ts';
@@ -33,7 +33,7 @@ let senders: HonestSenders;
 
 beforeAll(async () => {
   const signers = await honestSigners();
-  world = await startGracefulWorld(file.scope, {
+  world = await startGracefulWorld(file.scope, await vacantStack(file.scope), {
     ingress: {
       ...LIMITS,
       ...{

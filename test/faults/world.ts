@@ -13,8 +13,9 @@ import { prepareComponents } from '@email-events/deploy/run/prepare';
 import { createReporter } from '@email-events/deploy/run/reporter';
 import { serviceSpec } from '@email-events/deploy/run/services';
 import { generateCredentials, type SenderCredentials } from '@email-events/deploy/simulate';
-import { createProvider, type Stack } from '@email-events/deploy/stack';
+import { createProvider, type Stack, selectBreakable } from '@email-events/deploy/stack';
 import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
+import { forgetAddresses } from '../stack/environment.ts';
 import { Instance } from './instance.ts';
 import { type FaultyService, SERVICES } from './schedule.ts';
 
@@ -166,7 +167,8 @@ class RunningWorld implements World {
     // The broker must know the proxy's port before the proxy can know the broker's.
     const kafka = await startProxy(() => this.#kafkaTarget());
     const ingress = await startProxy(() => this.#ingressTargets());
-    this.#stack = await createProvider('local', process.env).start({
+    forgetAddresses();
+    this.#stack = await createProvider(selectBreakable(process.env), process.env).start({
       dataDir: this.paths.stack,
       advertise: { kafka: kafka.port },
       onProgress: createReporter(note).stack,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { REPOSITORY } from '@email-events/deploy/run/home';
 import {
   createProvider,
   printProgress,
@@ -8,6 +9,8 @@ import {
   selectProvider,
 } from '@email-events/deploy/stack';
 import type { TestProject } from 'vitest/node';
+import { forgetAddresses } from './environment.ts';
+import { pipelineTraces, sweep } from './sweep.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -17,27 +20,59 @@ declare module 'vitest' {
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const KEPT_DIR = join(REPOSITORY, '.email-events', 'test-stack');
 
-/** Runs once before the tests of the project `stack`: fresh data, free ports, the provider that STACK names. */
+/**
+ * Runs once before the tests of the project `stack`: the provider that STACK names, on free ports and fresh data. With
+ * STACK_REUSE=1 data is kept for the next run, and so are containers; a stack that outlives the run is swept.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'email-events-test-'));
+  const name = selectProvider(process.env);
+  const reuse = process.env.STACK_REUSE === '1';
+  const outlives = reuse || name === 'external';
+  const dataDir = reuse ? KEPT_DIR : await mkdtemp(join(tmpdir(), 'email-events-test-'));
+  const removeData = () => (reuse ? undefined : rm(dataDir, { recursive: true, force: true }));
   const abort = new AbortController();
   const callOff = () => abort.abort();
   // While it starts; afterwards the teardown stops it.
   for (const signal of SIGNALS) process.on(signal, callOff);
   try {
-    const provider = createProvider(selectProvider(process.env), process.env);
-    const stack = await provider.start({ dataDir, onProgress: printProgress, signal: abort.signal });
+    const provider = createProvider(name, process.env);
+    const stack = await provider.start({ dataDir, reuse, onProgress: printProgress, signal: abort.signal });
+    try {
+      if (name === 'external') await requireVacant(stack);
+      else forgetAddresses();
+      if (outlives) await sweep(stack);
+    } catch (error) {
+      await stack.stop();
+      throw error;
+    }
     const { kafka, registry, clickhouse } = stack;
     project.provide('stack', { kafka, registry, clickhouse });
     return async () => {
-      await stack.stop();
-      await rm(dataDir, { recursive: true, force: true });
+      try {
+        if (outlives) await sweep(stack);
+      } finally {
+        await stack.stop();
+        await removeData();
+      }
     };
   } catch (error) {
-    await rm(dataDir, { recursive: true, force: true });
+    await removeData();
     throw error;
   } finally {
     for (const signal of SIGNALS) process.off(signal, callOff);
   }
+}
+
+/** Tests make and delete the pipeline's topics and subjects. Those of a pipeline that somebody uses are not theirs. */
+async function requireVacant(stack: StackAddresses): Promise<void> {
+  if (process.env.STACK_RESET === '1') return;
+  const traces = await pipelineTraces(stack);
+  if (traces.length === 0) return;
+  throw new Error(
+    `the external stack holds ${traces.slice(0, 3).join(', ')}${traces.length > 3 ? ` and ${traces.length - 3} more` : ''}: ` +
+      'tests would write into these and delete them. Give them a stack of their own; STACK_RESET=1 deletes what a ' +
+      'pipeline has there',
+  );
 }

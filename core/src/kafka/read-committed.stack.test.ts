@@ -7,7 +7,7 @@ import { createKafka, parseConfig, readTopic, silentLog, type TopicPosition, wit
 const WRITERS = 6;
 const stack = useStack();
 const topic = stack.unique('aborted');
-const { kafka: settings } = parseConfig({ kafka: { brokers: stack.kafka.brokers } });
+const { kafka: settings } = parseConfig({ kafka: stack.kafka });
 const client = createKafka(settings, 'test', silentLog);
 const producers = Array.from({ length: WRITERS }, (_, i) =>
   client.producer({

@@ -17,7 +17,7 @@ let producer: Producer;
 
 beforeAll(async () => {
   settings = parseConfig({
-    kafka: { brokers: stack.kafka.brokers, groupPrefix: stack.unique('readers') },
+    kafka: { ...stack.kafka, groupPrefix: stack.unique('readers') },
   }).kafka;
   producer = createKafka(settings, 'test', silentLog).producer({
     transactionalId: stack.unique('tx'),

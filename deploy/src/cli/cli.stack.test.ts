@@ -4,21 +4,20 @@ import { join } from 'node:path';
 import { createKafka, type PipelineConfig, parseConfig, silentLog, withAdmin } from '@email-events/core';
 import { avroType, Codec, type EmailBounced, topics } from '@email-events/schemas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startOwnStack, waitFor } from '../../../test/stack/stack.ts';
-import type { Stack } from '../stack/index.ts';
+import { fileScope, type SharedStack, vacantStack, waitFor } from '../../../test/stack/stack.ts';
 import { runBin, startBin } from './testing.ts';
 
-// The commands use the pipeline's fixed topic names, so they get components of their own.
-
 const folder = mkdtempSync(join(tmpdir(), 'cli-'));
-const cleanUps: (() => Promise<void>)[] = [];
-let stack: Stack;
+const shared = fileScope();
+let stack: SharedStack;
+let database: string;
 let config: PipelineConfig;
 
 /** Writes a configuration for the stack and returns its file. */
 function configure(name: string, more: object = {}): string {
   const file = join(folder, `${name}.yaml`);
-  const { kafka, registry, clickhouse } = stack;
+  const { kafka, registry } = stack;
+  const clickhouse = { ...stack.clickhouse, database };
   writeFileSync(file, JSON.stringify({ kafka, registry, sinks: { clickhouse }, ...more }));
   return file;
 }
@@ -42,12 +41,13 @@ function setting(topic: string, wanted: string): Promise<string | undefined> {
 const run = (...args: string[]) => runBin(args, { env: { EMAIL_EVENTS_HOME: folder } });
 
 beforeAll(async () => {
-  stack = await startOwnStack({ onTestFinished: (clean) => void cleanUps.push(clean) });
+  stack = await vacantStack(shared.scope);
+  database = stack.uniqueDatabase('cli');
   const { kafka, registry } = stack;
   config = parseConfig({ kafka, registry, topics: { partitions: 3, rawPartitions: 2 } });
 });
 afterAll(async () => {
-  for (const clean of cleanUps) await clean();
+  await shared.end();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -119,7 +119,7 @@ describe('schemas and clickhouse', () => {
 
 describe('tail', () => {
   async function write(recipients: readonly string[]): Promise<void> {
-    const codec = new Codec({ url: stack.registry.url });
+    const codec = new Codec(stack.registry);
     const topic = topics.events('bounced');
     const encoder = await codec.encoder<EmailBounced>(topic, 'bounced');
     const producer = createKafka(config.kafka, 'test', silentLog).producer();

@@ -1,3 +1,4 @@
+export { connectEngine, type Engine } from './containers/engine.ts';
 export { STACK_ERROR_CODES, StackError, type StackErrorCode } from './errors.ts';
 export { formatProgress, type ProgressEvent, type ProgressListener, printProgress } from './progress.ts';
 export { type RunningStack, readRunningStack } from './running.ts';

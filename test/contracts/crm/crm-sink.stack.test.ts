@@ -22,7 +22,7 @@ import {
   topics,
 } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { startOwnStack, waitFor } from '../../stack/stack.ts';
+import { vacantStack, waitFor } from '../../stack/stack.ts';
 import { newestStates, seeded, suppressionLog } from './topic.ts';
 
 const SECRET = `whsec_${Buffer.alloc(24, 5).toString('base64')}`;
@@ -30,22 +30,22 @@ const MAIN = new URL('../../../sinks/crm/src/main.ts', import.meta.url).pathname
 const KILLS = 3;
 /** Records before each kill. */
 const SHARE = 100;
-/** Its own stack starts, and each kill is noticed only when the group's session ends. */
+/** Each kill is noticed only when the group's session ends. */
 const TIME_MS = 300_000;
 const log = createLogger('crm-stack-test', 'silent');
 
 test('killed again and again over a CRM that fails, the sink brings it to the newest states', {
   timeout: TIME_MS,
 }, async (scope) => {
-  const stack = await startOwnStack(scope);
+  const stack = await vacantStack(scope);
   const dir = await mkdtemp(join(tmpdir(), 'crm-stack-'));
   scope.onTestFinished(() => rm(dir, { recursive: true }));
   const receiver = await startReceiver({ host: '127.0.0.1', port: 0, secrets: [SECRET], dataDir: dir });
   scope.onTestFinished(() => receiver.stop());
   const base = `http://127.0.0.1:${receiver.port}`;
   const settings = {
-    kafka: { brokers: stack.kafka.brokers, sessionTimeoutMs: 6_000 },
-    registry: { url: stack.registry.url },
+    kafka: { ...stack.kafka, groupPrefix: stack.unique('crm'), sessionTimeoutMs: 6_000 },
+    registry: stack.registry,
     topics: { partitions: 3 },
     sinks: { crm: { adminPort: 0, url: `${base}/suppressions`, secrets: [SECRET], timeoutMs: 300 } },
   };
@@ -53,7 +53,8 @@ test('killed again and again over a CRM that fails, the sink brings it to the ne
   const file = join(dir, 'pipeline.yaml');
   await writeFile(file, JSON.stringify(settings));
   await applyTopics(config.kafka, topicCatalogue(config.topics));
-  await registerSchemas({ url: config.registry.url });
+  await registerSchemas(stack.registry);
+  const codec = new Codec(stack.registry);
 
   const random = seeded(11);
   const records = suppressionLog(random, 60, KILLS * SHARE);
@@ -69,7 +70,7 @@ test('killed again and again over a CRM that fails, the sink brings it to the ne
     await plan(faults());
     const sink = startSink(file, scope);
     const before = receiver.stats().received;
-    await produce(config, records.slice(round * SHARE, (round + 1) * SHARE));
+    await produce(config, codec, records.slice(round * SHARE, (round + 1) * SHARE));
     await waitFor(`calls of round ${round}`, () => receiver.stats().received > before + 10, 60_000);
     sink.kill('SIGKILL');
     await once(sink, 'exit');
@@ -85,11 +86,11 @@ test('killed again and again over a CRM that fails, the sink brings it to the ne
 
   // Refused records leave the others alone. A later one proves that they were passed, not only not reached yet.
   await plan([{ kind: 'status', status: 422 }]);
-  await produce(config, [stateRecord('refused@example.com')]);
-  const codes = () => deadLetterCodes(config);
+  await produce(config, codec, [stateRecord('refused@example.com')]);
+  const codes = () => deadLetterCodes(config, codec);
   await waitFor('the refused state to be a dead letter', async () => (await codes()).length === 1, 30_000);
   await produceBytes(config, 'garbled@example.com', Buffer.from('no avro'));
-  await produce(config, [stateRecord('proof@example.com')]);
+  await produce(config, codec, [stateRecord('proof@example.com')]);
   await waitFor('the proof', async () => (await heldBy(base)).has('proof@example.com'), 30_000);
   await waitFor('both dead letters', async () => (await codes()).length === 2, 30_000);
   expect((await codes()).sort()).toEqual(['SINK_CRM_REJECTED', 'SINK_RECORD_UNREADABLE']);
@@ -120,8 +121,11 @@ function startSink(file: string, scope: { onTestFinished(clean: () => Promise<vo
   return child;
 }
 
-async function produce(config: PipelineConfig, records: readonly SinkRecord<Suppression>[]): Promise<void> {
-  const codec = new Codec({ url: config.registry.url });
+async function produce(
+  config: PipelineConfig,
+  codec: Codec,
+  records: readonly SinkRecord<Suppression>[],
+): Promise<void> {
   const encoder = await codec.encoder<Suppression>(topics.suppressions, 'suppression');
   const producer = createKafka(config.kafka, 'test', log).producer();
   await producer.connect();
@@ -157,8 +161,8 @@ function sameStates(held: Map<string, Suppression>, records: readonly SinkRecord
   return newest.every(({ recipient, event_id }) => held.get(recipient)?.event_id === event_id);
 }
 
-async function deadLetterCodes(config: PipelineConfig): Promise<string[]> {
-  const decoder = new Codec({ url: config.registry.url }).decoder<DeadLetter>('deadLetter');
+async function deadLetterCodes(config: PipelineConfig, codec: Codec): Promise<string[]> {
+  const decoder = codec.decoder<DeadLetter>('deadLetter');
   const codes: string[] = [];
   await readTopic(config.kafka, {
     topics: [topics.deadLetters],

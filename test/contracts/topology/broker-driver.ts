@@ -15,6 +15,7 @@ import type { StackAddresses } from '@email-events/deploy/stack';
 import { Codec, registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
 import type { GroupPosition } from '@email-events/test/invariants';
 import { waitFor } from '../../stack/stack.ts';
+import { unique } from '../../stack/unique.ts';
 import { type Member, PARTITIONS, RAW_PARTITIONS, type TopologyDriver } from './driver.ts';
 import { rawRequest } from './memory-driver.ts';
 import { decodeOutputs, OUTPUT_TOPICS, type OutputRecordRead } from './outputs.ts';
@@ -25,9 +26,10 @@ const SESSION_TIMEOUT_MS = 6_000;
 /** Real processes on a real broker and registry. They need the stack to themselves: topic names are fixed. */
 export async function brokerDriver(stack: StackAddresses): Promise<TopologyDriver> {
   const folder = mkdtempSync(join(tmpdir(), 'topology-stack-'));
+  const groupPrefix = unique('topology');
   const settingsOf = (disk: string) => ({
-    kafka: { brokers: stack.kafka.brokers, sessionTimeoutMs: SESSION_TIMEOUT_MS },
-    registry: { url: stack.registry.url },
+    kafka: { ...stack.kafka, groupPrefix, sessionTimeoutMs: SESSION_TIMEOUT_MS },
+    registry: stack.registry,
     topics: { partitions: PARTITIONS, rawPartitions: RAW_PARTITIONS },
     normalize: { adminPort: 0 },
     events: { adminPort: 0, stateDir: join(folder, disk) },
@@ -35,12 +37,12 @@ export async function brokerDriver(stack: StackAddresses): Promise<TopologyDrive
   });
   const config = parseConfig(settingsOf('none'));
   await applyTopics(config.kafka, topicCatalogue(config.topics));
-  await registerSchemas(config.registry as { url: string });
-  const codec = new Codec({ url: config.registry.url });
+  await registerSchemas(stack.registry);
+  const codec = new Codec(stack.registry);
   const kafka = createKafka(config.kafka, 'topology-test', silentLog);
   const producer = kafka.producer();
   const aborting = kafka.producer({
-    transactionalId: 'topology-test',
+    transactionalId: groupPrefix,
     maxInFlightRequests: 1,
     idempotent: true,
   });
@@ -58,7 +60,6 @@ export async function brokerDriver(stack: StackAddresses): Promise<TopologyDrive
   };
   const positions = () =>
     withAdmin(config.kafka, async (admin) => {
-      const { groupPrefix } = config.kafka;
       const wanted = [
         { group: `${groupPrefix}.normalize`, topic: topics.raw },
         { group: `${groupPrefix}.events`, topic: topics.normalized },

@@ -6,7 +6,7 @@ import { createKafka } from '../client.ts';
 import { readPartition } from './partition-reader.ts';
 
 const stack = useStack();
-const settings = parseConfig({ kafka: { brokers: stack.kafka.brokers } }).kafka;
+const settings = parseConfig({ kafka: stack.kafka }).kafka;
 const kafka = createKafka(settings, 'reader-test', silentLog);
 
 /** A topic whose first partition holds records 0, 1, 2 …, some of them aborted, each with its number as value. */

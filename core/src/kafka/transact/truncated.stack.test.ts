@@ -6,7 +6,7 @@ import { createKafka } from '../client.ts';
 
 test('a partition that ends before what was committed ends the loop: what comes next must not be taken for done', async (scope) => {
   const stack = useStack();
-  const { kafka: settings } = parseConfig({ kafka: { brokers: stack.kafka.brokers } });
+  const { kafka: settings } = parseConfig({ kafka: stack.kafka });
   const [topic, name] = [stack.unique('truncated'), stack.unique('loop')];
   const groupId = `${settings.groupPrefix}.${name}`;
   await withAdmin(settings, (admin) =>

@@ -1,17 +1,28 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import { waitFor } from '../../../../test/stack/stack.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fileScope, vacantStack, waitFor } from '../../../../test/stack/stack.ts';
+import { unique, uniqueDatabase } from '../../../../test/stack/unique.ts';
 import { runBin, startBin } from '../../cli/testing.ts';
 import { pathsOf } from '../home.ts';
 import type { RunState } from '../state-file.ts';
 
-// The whole pipeline as `npm start` runs it: real components and services, on a home of its own.
+// The whole pipeline as `npm start` runs it: real components and services, on a home of its own. Where STACK=external names
+// the components they are those of the run, so what it keeps there has names of its own.
 
 const home = mkdtempSync(join(tmpdir(), 'email-events-home-'));
-const env = { EMAIL_EVENTS_HOME: home };
-afterAll(() => rmSync(home, { recursive: true, force: true }));
+const env = {
+  EMAIL_EVENTS_HOME: home,
+  EMAIL_EVENTS_KAFKA_GROUP_PREFIX: unique('demo'),
+  EMAIL_EVENTS_SINKS_CLICKHOUSE_DATABASE: uniqueDatabase('demo'),
+};
+const file = fileScope();
+beforeAll(async () => void (await vacantStack(file.scope)));
+afterAll(async () => {
+  await file.end();
+  rmSync(home, { recursive: true, force: true });
+});
 
 const readRunning = () => JSON.parse(readFileSync(pathsOf(home).stateFile, 'utf8')) as RunState;
 const lives = (pid: number) => {

@@ -1,0 +1,6 @@
+import { connectEngine } from '@email-events/deploy/stack';
+
+/** Runs once before the tests of the project `containers`. Fails if there is no engine: whoever named it wants it. */
+export async function setup(): Promise<void> {
+  await connectEngine();
+}

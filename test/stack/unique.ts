@@ -1,0 +1,18 @@
+import { randomBytes } from 'node:crypto';
+
+const MARK = /[-_]test[0-9a-f]{10}/;
+
+/** A name that no other test uses, now or in an earlier run: for topics, consumer groups, subjects. */
+export function unique(name: string): string {
+  return `${name}-test${randomBytes(5).toString('hex')}`;
+}
+
+/** The same, fit for a ClickHouse database. */
+export function uniqueDatabase(name: string): string {
+  return unique(name).replaceAll(/[^a-z0-9_]/g, '_');
+}
+
+/** Whether a name, or what was made of it, is of a test: those may be removed. */
+export function isOfTest(name: string): boolean {
+  return MARK.test(name);
+}
