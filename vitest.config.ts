@@ -1,39 +1,53 @@
 import { defineConfig } from 'vitest/config';
 
-// unit and contracts need nothing; stack runs against the real components.
+// unit and contracts need nothing; stack runs against the real components; containers needs a container engine.
 const common = { testTimeout: 20_000, hookTimeout: 60_000 };
+const real = { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false };
+const needComponents = ['**/*.stack.test.ts', '**/*.containers.test.ts'];
+
+const unit = {
+  ...common,
+  name: 'unit',
+  include: ['{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,faults,stack}}/**/*.test.ts'],
+  exclude: ['**/node_modules/**', ...needComponents],
+};
+
+const contracts = {
+  ...common,
+  name: 'contracts',
+  include: ['test/contracts/**/*.test.ts'],
+  exclude: needComponents,
+};
+
+const stack = {
+  ...real,
+  name: 'stack',
+  include: ['**/*.stack.test.ts'],
+  exclude: ['**/node_modules/**'],
+  globalSetup: ['test/stack/global-setup.ts'],
+};
+
+const containers = {
+  ...real,
+  // The first of them may build images.
+  hookTimeout: 900_000,
+  name: 'containers',
+  include: ['**/*.containers.test.ts'],
+  exclude: ['**/node_modules/**'],
+  globalSetup: ['test/stack/engine-setup.ts'],
+};
+
+/** Many machines have no container engine: only a run that is meant for one, or names the project, needs it. */
+function usesContainers(): boolean {
+  const { argv, env } = process;
+  const named = argv.some(
+    (arg, i) => arg === '--project=containers' || (arg === 'containers' && argv[i - 1] === '--project'),
+  );
+  return named || env.STACK === 'containers';
+}
 
 export default defineConfig({
   test: {
-    projects: [
-      {
-        test: {
-          ...common,
-          name: 'unit',
-          include: ['{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,faults}}/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/*.stack.test.ts'],
-        },
-      },
-      {
-        test: {
-          ...common,
-          name: 'contracts',
-          include: ['test/contracts/**/*.test.ts'],
-          exclude: ['**/*.stack.test.ts'],
-        },
-      },
-      {
-        test: {
-          ...common,
-          name: 'stack',
-          include: ['**/*.stack.test.ts'],
-          exclude: ['**/node_modules/**'],
-          globalSetup: ['test/stack/global-setup.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 180_000,
-          fileParallelism: false,
-        },
-      },
-    ],
+    projects: [unit, contracts, stack, ...(usesContainers() ? [containers] : [])].map((test) => ({ test })),
   },
 });
