@@ -11,7 +11,7 @@ const VARIABLES = {
   clickhouse: 'EMAIL_EVENTS_CLICKHOUSE',
 } as const;
 
-/** Components that someone else runs, found by the variables that configure the services too. */
+/** Components that someone else runs, found by variables; those of Kafka and the registry configure the services too. */
 export function externalProvider(env: Environment): StackProvider {
   return {
     async start({ onProgress = () => {} }) {
@@ -23,13 +23,17 @@ export function externalProvider(env: Environment): StackProvider {
         });
       await Promise.all([
         check('kafka', addresses.kafka.brokers.join(','), () => anyAnswers(addresses.kafka.brokers)),
-        check('registry', addresses.registry.url, () => registryAnswers(addresses.registry)),
-        check('clickhouse', addresses.clickhouse.url, () => clickhouseAnswers(addresses.clickhouse)),
+        check('registry', describe(addresses.registry), () => registryAnswers(addresses.registry)),
+        check('clickhouse', describe(addresses.clickhouse), () => clickhouseAnswers(addresses.clickhouse)),
       ]);
       return stackOf(addresses);
     },
   };
 }
+
+/** With the user: from here a refusal looks like an address where nothing answers. */
+const describe = ({ url, username }: StackAddresses['registry']) =>
+  username === undefined ? url : `${url} as ${username}`;
 
 /** @throws StackError STACK_ADDRESS_MISSING, naming every variable that is missing */
 export function readAddresses(env: Environment): StackAddresses {

@@ -28,6 +28,7 @@ try {
       `export EMAIL_EVENTS_KAFKA_BROKERS=${stack.kafka.brokers.join(',')}`,
       `export EMAIL_EVENTS_REGISTRY_URL=${stack.registry.url}`,
       `export EMAIL_EVENTS_CLICKHOUSE_URL=${stack.clickhouse.url}`,
+      `export EMAIL_EVENTS_SINKS_CLICKHOUSE_URL=${stack.clickhouse.url}`,
       `# data and logs: ${dataDir}; SIGINT or SIGTERM to ${process.pid} stops it\n`,
     ].join('\n'),
   );
