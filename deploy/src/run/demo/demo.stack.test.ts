@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fileScope, vacantStack, waitFor } from '../../../../test/stack/stack.ts';
 import { unique, uniqueDatabase } from '../../../../test/stack/unique.ts';
 import { runBin, startBin } from '../../cli/testing.ts';
+import { tcpAnswers } from '../../stack/probes.ts';
 import { pathsOf } from '../home.ts';
 import type { RunState } from '../state-file.ts';
 
@@ -32,8 +33,17 @@ const lives = (pid: number) => {
     return false;
   }
 };
-const pidsOf = ({ pid, services, components }: RunState) =>
-  [pid, ...[...services, ...components].map((part) => part.pid)].filter((id) => id !== null);
+/** Whether anything of that start is left: a process of ours, or a component that takes connections. */
+async function isGone({ pid, services, components }: RunState): Promise<boolean> {
+  const pids = [pid, ...services.map((service) => service.pid)].filter((id) => id !== null);
+  const listening = await Promise.all(
+    components.map(({ address }) => {
+      const { hostname, port } = new URL(address.includes('://') ? address : `kafka://${address}`);
+      return tcpAnswers(hostname, Number(port));
+    }),
+  );
+  return !pids.some(lives) && !listening.includes(true);
+}
 
 describe('the local pipeline', { timeout: 400_000 }, () => {
   test('a demo agrees at both ends; so does a second one on the data of the first', async () => {
@@ -66,9 +76,9 @@ describe('the local pipeline', { timeout: 400_000 }, () => {
     expect(status.counts['rows in ClickHouse']).toBe(3_000);
     expect(status.services.every(({ lag }: { lag: { records: number } | null }) => !lag?.records)).toBe(true);
 
-    const pids = pidsOf(readRunning());
+    const state = readRunning();
     expect((await runBin(['down'], { env })).code).toBe(0);
-    await waitFor('all processes are gone', () => !pids.some(lives));
+    await waitFor('all is gone', () => isGone(state));
   });
 
   test('Ctrl-C stops everything; so does the death of the supervisor', async () => {
@@ -81,11 +91,11 @@ describe('the local pipeline', { timeout: 400_000 }, () => {
       );
       const early = await Promise.race([ready, running.finished]);
       expect(early, running.output().err).toBeUndefined();
-      const pids = pidsOf(readRunning());
-      process.kill(readRunning().pid, signal);
+      const state = readRunning();
+      process.kill(state.pid, signal);
       const { code } = await running.finished;
       expect(code).toBe(signal === 'SIGINT' ? 0 : null);
-      await waitFor('all processes are gone', () => !pids.some(lives), 60_000);
+      await waitFor('all is gone', () => isGone(state), 60_000);
     }
   });
 });
