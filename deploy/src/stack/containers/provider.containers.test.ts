@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'vitest';
+import { tryLock } from '../lock.ts';
+import { lockFile } from '../running.ts';
+import { answers, describeProvider, freshDataDir, query } from '../testing/provider-contract.ts';
+import { connectEngine } from './engine.ts';
+import { provideImage } from './images/index.ts';
+import { COMPONENT_LABEL, STACK_LABEL, stackLabels } from './labels.ts';
+import { createNetwork } from './network.ts';
+import { containersProvider } from './provider.ts';
+import { removeStack, sweep } from './remove.ts';
+
+const provider = containersProvider(process.env);
+
+describeProvider({
+  name: 'containers',
+  provider,
+  kafkaLog: 'kafka',
+  async killFromOutside({ name }) {
+    const { docker } = await connectEngine();
+    const found = await docker.listContainers({ filters: { label: [`${COMPONENT_LABEL}=${name}`] } });
+    for (const { Id } of found) await docker.getContainer(Id).kill({ signal: 'SIGKILL' });
+  },
+  lives: ({ pid }) => pid !== undefined && existsSync(`/proc/${pid}`),
+});
+
+/** What the engine has of a stack: containers, running or not, and networks. */
+async function left(stackId: string): Promise<number> {
+  const { docker } = await connectEngine();
+  const filters = { label: [`${STACK_LABEL}=${stackId}`] };
+  const [containers, networks] = await Promise.all([
+    docker.listContainers({ all: true, filters }),
+    docker.listNetworks({ filters }),
+  ]);
+  return containers.length + networks.length;
+}
+
+const idOf = (stack: { inside?: { labels: Readonly<Record<string, string>> } }) =>
+  stack.inside?.labels[STACK_LABEL] ?? '';
+
+test('its components are found by name from inside its network, and nothing is left after it', async () => {
+  const engine = await connectEngine();
+  const volumes = async () => (await engine.docker.listVolumes()).Volumes.map(({ Name }) => Name).sort();
+  const before = await volumes();
+  const stack = await provider.start({ dataDir: freshDataDir() });
+  onTestFinished(() => stack.stop());
+  const { network = '', addresses } = stack.inside ?? {};
+  const { reference } = await provideImage('node', { engine, env: process.env, onProgress: () => {} });
+  const [broker = ''] = addresses?.kafka.brokers ?? [];
+  const script = `
+    const { connect } = require('node:net');
+    const [host, port] = '${broker}'.split(':');
+    (async () => {
+      const subjects = await fetch('${addresses?.registry.url}/subjects');
+      const one = await fetch('${addresses?.clickhouse.url}/?query=SELECT%201');
+      await new Promise((resolve, reject) => connect(Number(port), host, resolve).once('error', reject));
+      process.exit(subjects.status === 200 && (await one.text()) === '1\\n' ? 0 : 1);
+    })();`;
+  const visitor = await engine.docker.createContainer({
+    Image: reference,
+    Cmd: ['node', '-e', script],
+    Labels: { ...stack.inside?.labels },
+    HostConfig: { NetworkMode: network },
+  });
+  await visitor.start();
+  expect(await visitor.wait()).toMatchObject({ StatusCode: 0 });
+  // It carries the stack's labels, so it goes with the stack.
+  await stack.stop();
+  expect(await left(idOf(stack))).toBe(0);
+  expect(await volumes()).toEqual(before);
+});
+
+test('one that is kept for reuse is found again, with its data, and replaced when it does not fit', async () => {
+  const dataDir = freshDataDir();
+  const first = await provider.start({ dataDir, reuse: true });
+  onTestFinished(async () => void (await removeStack(await connectEngine(), idOf(first))));
+  await query(first, 'CREATE DATABASE kept');
+  await first.stop();
+  expect(await answers(first)).toEqual([true, true, true]);
+
+  const second = await provider.start({ dataDir, reuse: true });
+  expect(idOf(second)).toBe(idOf(first));
+  expect(second.kafka).toEqual(first.kafka);
+  expect(await query(second, "SELECT count() FROM system.databases WHERE name = 'kept'")).toBe('1');
+  await second.component('kafka').restart();
+  expect(await answers(second)).toEqual([true, true, true]);
+  await second.component('registry').kill();
+  await second.stop();
+
+  // One of its containers does not run, so all of them are made anew, on the data that is there.
+  const third = await provider.start({ dataDir });
+  onTestFinished(() => third.stop());
+  expect(idOf(third)).not.toBe(idOf(first));
+  expect(await left(idOf(first))).toBe(0);
+  expect(await answers(third)).toEqual([true, true, true]);
+  expect(await query(third, "SELECT count() FROM system.databases WHERE name = 'kept'")).toBe('1');
+  await third.stop();
+  expect(await left(idOf(third))).toBe(0);
+});
+
+test('what an owner left that died with its watchdog is swept; what lives or is kept is not', async () => {
+  const engine = await connectEngine();
+  const make = async (id: string, dataDir: string, reuse: boolean) => {
+    await createNetwork(engine, id, stackLabels(id, dataDir, reuse));
+    onTestFinished(async () => void (await removeStack(engine, id)));
+  };
+  const owned = freshDataDir();
+  const lock = tryLock(lockFile(owned));
+  onTestFinished(() => lock?.release());
+  await make('swept-dead', freshDataDir(), false);
+  await make('swept-gone', '/there/is/no/such/folder', false);
+  await make('swept-owned', owned, false);
+  await make('swept-kept', freshDataDir(), true);
+
+  const swept = (await sweep(engine)).filter((id) => id.startsWith('swept-'));
+  expect(swept.sort()).toEqual(['swept-dead', 'swept-gone']);
+  expect(await left('swept-dead')).toBe(0);
+  expect(await left('swept-owned')).toBe(1);
+  expect(await left('swept-kept')).toBe(1);
+  expect(await sweep(engine, true)).toEqual(['swept-kept']);
+});
