@@ -19,7 +19,8 @@ export async function prepareClickhouse(options: ClickhouseOptions): Promise<Pro
     file: process.execPath,
     args: () => [
       fileURLToPath(new URL('./clickhouse-server.ts', import.meta.url)),
-      ...[dataDir, String(port), join(STACK_FILES, 'clickhouse/config.xml')],
+      ...['--path', dataDir, '--config', join(STACK_FILES, 'clickhouse', 'config.xml')],
+      ...['--listen', 'HTTP', '--', '--listen_host=127.0.0.1', `--http_port=${port}`],
     ],
     cwd: dataDir,
     // The services' own options (a larger young generation, a debugger's port) are not meant for this process.
