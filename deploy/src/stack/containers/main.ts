@@ -18,14 +18,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ab
 const program = new Command('npm run containers --')
   .description('The container engine, and the images and containers that this project has on it.')
   .option('--verbose', 'show where an error comes from', false)
-  .exitOverride()
-  .showHelpAfterError('(add --help for what it takes)')
   .addHelpText(
     'after',
     '\nExit codes: 0 done · 1 failed, or something is left · 2 wrong usage · 4 no engine runs · 130 interrupted',
   );
 for (const command of [engineCommand(abort.signal), statusCommand(), cleanCommand()])
   program.addCommand(command);
+throwInsteadOfExit(program);
 
 try {
   await program.parseAsync();
@@ -43,4 +42,10 @@ function exitCodeFor(error: unknown): number {
   const { verbose } = program.opts<{ verbose: boolean }>();
   note(describeFailure(error, { json: false, verbose }));
   return error instanceof StackError && NO_ENGINE.includes(error.code) ? EXIT.notRunning : EXIT.failed;
+}
+
+/** Of the commands as well: what is added does not inherit it. */
+function throwInsteadOfExit(command: Command): void {
+  command.exitOverride().showHelpAfterError('(add --help for what it takes)');
+  for (const child of command.commands) throwInsteadOfExit(child);
 }

@@ -14,8 +14,8 @@ const DAEMON = `
   import { spawn } from 'node:child_process';
   import { writeFileSync } from 'node:fs';
   const [socket, pidFile, mood] = process.argv.slice(1);
-  console.error('a line of its log');
-  if (mood === 'dies') { console.error('failed to start daemon: no bridge'); process.exit(1); }
+  console.error('time="12:00" a line of its log');
+  if (mood === 'dies') { console.error('failed to start daemon: no bridge\\n (exit status 4)'); process.exit(1); }
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore', detached: true });
   writeFileSync(pidFile, String(child.pid));
   process.on('SIGTERM', () => { if (mood !== 'leaves-containerd') child.kill('SIGKILL'); process.exit(0); });
@@ -52,7 +52,7 @@ test('it runs in a session of its own until it is stopped', async () => {
   const stat = readFileSync(`/proc/${started.dockerd.pid}/stat`, 'utf8');
   // After the name: state, parent, group, session.
   expect(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])).toBe(started.dockerd.pid);
-  expect(readFileSync(log, 'utf8')).toBe('a line of its log\n');
+  expect(readFileSync(log, 'utf8')).toBe('time="12:00" a line of its log\n');
 
   expect(await stopDaemon(folder)).toBe('stopped');
   expect(isAlive(started.dockerd)).toBe(false);
@@ -67,12 +67,13 @@ test('when it dies, the first line says why, and the log follows', async () => {
   expect(error).toMatchObject({ code: 'STACK_ENGINE_UNAVAILABLE' });
   const lines = (error as Error).message.split('\n');
   expect(lines[0]).toBe(
-    'dockerd ended while it was starting (exit code 1): failed to start daemon: no bridge',
+    'dockerd ended while it was starting (exit code 1): failed to start daemon: no bridge (exit status 4)',
   );
-  expect(lines.slice(-3)).toEqual([
+  expect(lines.slice(-4)).toEqual([
     `${log} ends with:`,
-    'a line of its log',
+    'time="12:00" a line of its log',
     'failed to start daemon: no bridge',
+    ' (exit status 4)',
   ]);
   expect(await stopDaemon(folder)).toBe('none');
 });

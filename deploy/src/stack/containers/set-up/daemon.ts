@@ -150,11 +150,18 @@ async function ready(
   );
 }
 
-/** The first line says it all for whoever shows only that; the log's last line is dockerd's reason. */
+/** The first line says it all for whoever shows only that. */
 function failure(what: string, log: string): StackError {
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
-  const message = [`${what}: ${lines.at(-1)}`, REMEDY, `${log} ends with:`, ...lines].join('\n');
+  const message = [`${what}: ${lastWords(lines)}`, REMEDY, `${log} ends with:`, ...lines].join('\n');
   return new StackError('STACK_ENGINE_UNAVAILABLE', message);
+}
+
+/** dockerd's reason is below its log, in lines without a time. */
+function lastWords(lines: readonly string[]): string {
+  const logged = lines.findLastIndex((line) => line.startsWith('time='));
+  const words = lines.slice(logged + 1).map((line) => line.trim());
+  return words.length > 0 ? words.join(' ') : (lines.at(-1) ?? '');
 }
 
 function containerdOf(spec: DaemonSpec): { containerd?: ProcessIdentity } {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { StackError } from '../../errors.ts';
@@ -17,18 +17,13 @@ import {
 import { decide } from './decide.ts';
 import { engineAt, gatherFacts, SOCKET, systemPath } from './facts.ts';
 import { installPackages } from './packages.ts';
-import { programOf } from './process-identity.ts';
+import { containersOutliveEngine, forgetEarlierRun, pidOf } from './system-engine.ts';
 
 /** Record, log and lock of the engine that this checkout has started. */
 export const ENGINE_FOLDER = fileURLToPath(new URL('../../../../../.email-events/engine', import.meta.url));
 
 const START_DEADLINE_MS = 60_000;
 const POLL_MS = 100;
-/** Pid files of an engine of the system; the first program is the engine itself. */
-const PID_FILES = {
-  dockerd: '/var/run/docker.pid',
-  containerd: '/var/run/docker/containerd/containerd.pid',
-} as const;
 
 export interface EngineOptions {
   readonly onProgress: ProgressListener;
@@ -59,18 +54,23 @@ export async function startEngine(options: EngineOptions): Promise<StartedEngine
  * @throws StackError STACK_ENGINE_UNAVAILABLE if this user may not
  */
 export async function stopEngine(options: Pick<EngineOptions, 'onProgress'>): Promise<StopResult> {
-  if (!existsSync(ENGINE_FOLDER)) return 'none';
+  if (!existsSync(filesOf(ENGINE_FOLDER).record)) return 'none';
   if (process.getuid?.() !== 0)
     throw new StackError(
       'STACK_ENGINE_UNAVAILABLE',
       'root has started a container engine from this checkout, and only root can stop it',
     );
-  return withLock(filesOf(ENGINE_FOLDER).lock, async () => {
-    if (!runningDaemon(ENGINE_FOLDER)) return stopDaemon(ENGINE_FOLDER);
-    return withProgress(options.onProgress, { component: 'engine', step: 'stop' }, () =>
-      stopDaemon(ENGINE_FOLDER),
-    );
-  });
+  const stop = async () => {
+    const result = await stopDaemon(ENGINE_FOLDER);
+    if (!containersOutliveEngine()) return result;
+    // They end with an engine that finds them again.
+    await launch();
+    await stopDaemon(ENGINE_FOLDER);
+    return result;
+  };
+  return withLock(filesOf(ENGINE_FOLDER).lock, () =>
+    withProgress(options.onProgress, { component: 'engine', step: 'stop' }, stop),
+  );
 }
 
 /** The engine that this checkout has started, if it runs. */
@@ -86,9 +86,8 @@ async function startAlone({ onProgress, signal }: EngineOptions): Promise<Starte
   return withProgress(onProgress, { component: 'engine', step: 'start' }, async () => {
     // Such a package may have the system start it.
     if (await otherAnswers(signal)) return { engine: await connectEngine(), started: false };
-    forgetEarlierRun();
     try {
-      await launchDaemon(ENGINE_FOLDER, dockerd(), signal);
+      await launch(signal);
     } catch (error) {
       // Another checkout's was faster.
       if (await otherAnswers(signal)) return { engine: await connectEngine(), started: false };
@@ -113,21 +112,23 @@ async function packagesToStart(): Promise<readonly string[]> {
   return decision.packages;
 }
 
-function dockerd(): DaemonSpec {
-  return {
+async function launch(signal?: AbortSignal): Promise<void> {
+  forgetEarlierRun();
+  const spec: DaemonSpec = {
     file: 'dockerd',
     args: [],
     env: { ...process.env, PATH: systemPath(process.env) },
     answers: async () => (await engineAt(SOCKET)) === 'answers',
-    containerdPid: () => pidIn('containerd'),
+    containerdPid: () => pidOf('containerd'),
     startDeadlineMs: START_DEADLINE_MS,
   };
+  await launchDaemon(ENGINE_FOLDER, spec, signal);
 }
 
 /** Waits for a dockerd that someone else started and that does not answer yet. False if there is none. */
 async function otherAnswers(signal?: AbortSignal): Promise<boolean> {
   const deadline = performance.now() + START_DEADLINE_MS;
-  for (let pid = pidIn('dockerd'); pid !== undefined; pid = pidIn('dockerd')) {
+  for (let pid = pidOf('dockerd'); pid !== undefined; pid = pidOf('dockerd')) {
     if ((await engineAt(SOCKET)) === 'answers') return true;
     if (signal?.aborted)
       throw new StackError('STACK_ABORTED', 'the start of the container engine was called off');
@@ -138,24 +139,4 @@ async function otherAnswers(signal?: AbortSignal): Promise<boolean> {
     await delay(POLL_MS);
   }
   return false;
-}
-
-/**
- * Where /var/run outlives a restart of the machine, the pids in the files of an earlier run may be other processes' by
- * now, and dockerd would believe that it, or its containerd, is running.
- */
-function forgetEarlierRun(): void {
-  for (const program of Object.keys(PID_FILES) as (keyof typeof PID_FILES)[])
-    if (pidIn(program) === undefined) rmSync(PID_FILES[program], { force: true });
-}
-
-/** Pid of a program that really runs. */
-function pidIn(program: keyof typeof PID_FILES): number | undefined {
-  let pid: number;
-  try {
-    pid = Number(readFileSync(PID_FILES[program], 'utf8'));
-  } catch {
-    return undefined;
-  }
-  return pid > 0 && programOf(pid) === program ? pid : undefined;
 }
