@@ -3,6 +3,7 @@ import { EXIT } from '../../cli/exit-codes.ts';
 import { describeFailure } from '../../cli/failure.ts';
 import { note } from '../../cli/output.ts';
 import { StackError } from '../errors.ts';
+import { buildCommand } from './commands/build.ts';
 import { cleanCommand } from './commands/clean.ts';
 import { engineCommand } from './commands/engine.ts';
 import { statusCommand } from './commands/status.ts';
@@ -22,7 +23,12 @@ const program = new Command('npm run containers --')
     'after',
     '\nExit codes: 0 done · 1 failed, or something is left · 2 wrong usage · 4 no engine runs · 130 interrupted',
   );
-for (const command of [engineCommand(abort.signal), statusCommand(), cleanCommand()])
+for (const command of [
+  engineCommand(abort.signal),
+  statusCommand(),
+  buildCommand(abort.signal),
+  cleanCommand(),
+])
   program.addCommand(command);
 throwInsteadOfExit(program);
 

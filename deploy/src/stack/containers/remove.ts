@@ -44,7 +44,7 @@ export async function sweep(engine: Engine, kept = false): Promise<string[]> {
 }
 
 /** The lock goes with its holder, so whoever can take it knows that there is none. */
-function hasOwner(dataDir: string): boolean {
+export function hasOwner(dataDir: string): boolean {
   const file = lockFile(dataDir);
   if (!existsSync(file)) return false;
   const lock = tryLock(file);

@@ -1,16 +1,44 @@
 import { Command } from 'commander';
-import { print } from '../../../cli/output.ts';
-import { connectEngine } from '../engine.ts';
+import { note, print } from '../../../cli/output.ts';
+import { connectEngine, type Engine } from '../engine.ts';
+import { imageInventory, type OwnImage } from '../images/index.ts';
 import { sweep } from '../remove.ts';
+
+const CONFLICT = 409;
 
 export function cleanCommand(): Command {
   return new Command('clean')
-    .description('Remove containers and networks of ours that nobody uses, those kept for reuse included')
+    .description('Remove stacks of ours that nobody runs, those kept for reuse included, and old images')
+    .option('--all-images', 'also the images that this checkout uses now', false)
     .action(clean);
 }
 
-async function clean(): Promise<void> {
+async function clean({ allImages }: { allImages: boolean }): Promise<void> {
   const engine = await connectEngine();
   const stacks = await sweep(engine, true);
   print(stacks.length === 0 ? 'no stack is left over' : `removed what was left of ${stacks.join(', ')}`);
+  const images = await imageInventory(engine);
+  const superfluous = allImages ? images : oldImages(images);
+  for (const { reference } of superfluous) await removeImage(engine, reference);
+  if (superfluous.length === 0) print('no image is too many');
+}
+
+/** Stand-ins that would be built differently now, and of images that follow the sources all but the newest. */
+export function oldImages(images: readonly OwnImage[]): OwnImage[] {
+  const newest = new Map<string, OwnImage>();
+  for (const image of images.filter(({ current }) => current)) {
+    const other = newest.get(image.purpose);
+    if (!other || other.created < image.created) newest.set(image.purpose, image);
+  }
+  return images.filter((image) => newest.get(image.purpose) !== image);
+}
+
+async function removeImage({ docker }: Engine, reference: string): Promise<void> {
+  try {
+    await docker.getImage(reference).remove();
+    print(`removed ${reference}`);
+  } catch (error) {
+    if ((error as { statusCode?: number }).statusCode !== CONFLICT) throw error;
+    note(`kept ${reference}: a container uses it`);
+  }
 }

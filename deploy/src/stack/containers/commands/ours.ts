@@ -1,5 +1,6 @@
 import type { Engine } from '../engine.ts';
-import { STACK_LABEL } from '../labels.ts';
+import { DATA_DIR_LABEL, REUSE_LABEL, STACK_LABEL } from '../labels.ts';
+import { hasOwner } from '../remove.ts';
 
 export interface Belonging {
   readonly kind: 'container' | 'network' | 'volume';
@@ -7,12 +8,12 @@ export interface Belonging {
   readonly stack: string;
   /** What people want to know about it. */
   readonly detail: string;
+  readonly created: Date;
+  /** `running`: by a process that lives; `kept`: for reuse, on purpose; `left`: by a process that is gone. */
+  readonly use: 'running' | 'kept' | 'left';
 }
 
-export interface OwnImage {
-  readonly reference: string;
-  readonly bytes: number;
-}
+type Labelled = { readonly Labels?: { readonly [name: string]: string } | undefined };
 
 /** Containers, networks and volumes of every stack of ours, whosoever runs it. */
 export async function listBelongings({ docker }: Engine): Promise<Belonging[]> {
@@ -22,37 +23,42 @@ export async function listBelongings({ docker }: Engine): Promise<Belonging[]> {
     docker.listNetworks({ filters }),
     docker.listVolumes({ filters }),
   ]);
-  const stackOf = ({ Labels }: { Labels?: { [name: string]: string } | undefined }) =>
-    Labels?.[STACK_LABEL] ?? '';
   return [
-    ...containers.map((container): Belonging => {
+    ...containers.map((container) => {
       const name = container.Names[0]?.replace(/^\//, '') ?? container.Id.slice(0, 12);
-      return { kind: 'container', name, stack: stackOf(container), detail: container.Status };
+      return belonging('container', name, container, container.Status, new Date(container.Created * 1000));
     }),
-    ...networks.map((network): Belonging => {
-      return { kind: 'network', name: network.Name, stack: stackOf(network), detail: network.Driver };
-    }),
-    ...(volumes ?? []).map((volume): Belonging => {
-      return { kind: 'volume', name: volume.Name, stack: stackOf(volume), detail: volume.Driver };
-    }),
+    ...networks.map((network) =>
+      belonging('network', network.Name, network, network.Driver, new Date(network.Created)),
+    ),
+    ...(volumes ?? []).map((volume) =>
+      belonging('volume', volume.Name, volume, volume.Driver, createdAt(volume)),
+    ),
   ];
 }
 
 /**
- * Volumes that no container uses and that were made since then. Those that an image asks for have no label of ours, so
- * this is how they are noticed when a container is removed without them.
+ * Volumes that no container uses. Those that an image asks for have no label of ours, so this is how they are noticed
+ * when a container is removed without them.
  */
 export async function strayVolumes({ docker }: Engine, since: Date): Promise<string[]> {
   const { Volumes: volumes } = await docker.listVolumes({ filters: { dangling: ['true'] } });
-  return (volumes ?? [])
-    .filter((volume) => new Date((volume as { CreatedAt?: string }).CreatedAt ?? 0) >= since)
-    .map(({ Name }) => Name);
+  return (volumes ?? []).filter((volume) => createdAt(volume) >= since).map(({ Name }) => Name);
 }
 
-/** Images that were built here, every tag of them. */
-export async function listImages({ docker }: Engine): Promise<OwnImage[]> {
-  const images = await docker.listImages({ filters: { reference: ['email-events/*'] } });
-  return images
-    .flatMap(({ RepoTags, Size }) => (RepoTags ?? []).map((reference) => ({ reference, bytes: Size })))
-    .sort((one, other) => one.reference.localeCompare(other.reference));
+function belonging(
+  kind: Belonging['kind'],
+  name: string,
+  { Labels: labels = {} }: Labelled,
+  detail: string,
+  created: Date,
+): Belonging {
+  const owned = hasOwner(labels[DATA_DIR_LABEL] ?? '');
+  const use = owned ? 'running' : labels[REUSE_LABEL] === 'true' ? 'kept' : 'left';
+  return { kind, name, stack: labels[STACK_LABEL] ?? '', detail, created, use };
+}
+
+/** The API's types lack it. */
+function createdAt(volume: object): Date {
+  return new Date((volume as { CreatedAt?: string }).CreatedAt ?? 0);
 }

@@ -15,8 +15,8 @@ export async function installPackages(
   listener: ProgressListener,
 ): Promise<void> {
   if (packages.length === 0) return;
-  const detail = `${packages.join(' ')} by apt`;
-  await withProgress(listener, { component: 'engine', step: 'install', detail }, async () => {
+  const detail = packages.join(' ');
+  await withProgress(listener, { component: 'apt', step: 'install', detail }, async () => {
     const install = ['install', '-y', '--no-install-recommends', ...packages];
     if ((await apt(install)).code === 0) return;
     // The lists of packages are missing or too old.

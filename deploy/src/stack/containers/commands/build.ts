@@ -1,0 +1,42 @@
+import { Command } from 'commander';
+import { print } from '../../../cli/output.ts';
+import { printProgress } from '../../progress.ts';
+import { connectEngine } from '../engine.ts';
+import { type ImageContext, provideImage } from '../images/index.ts';
+import { provideServicesImage } from '../images/services.ts';
+
+const COMPONENTS = ['kafka', 'registry', 'clickhouse'] as const;
+
+export function buildCommand(signal: AbortSignal): Command {
+  return new Command('build')
+    .description('Have every image that a stack and our services need: present, pulled or built here')
+    .action(() => build(signal));
+}
+
+/** All at once, since each waits for other things; the first failure calls the others off. */
+async function build(signal: AbortSignal): Promise<void> {
+  const engine = await connectEngine();
+  const failure = new AbortController();
+  const context: ImageContext = {
+    engine,
+    env: process.env,
+    onProgress: printProgress,
+    signal: AbortSignal.any([signal, failure.signal]),
+  };
+  const component = async (role: (typeof COMPONENTS)[number]) => {
+    const { reference, standIn } = await provideImage(role, context);
+    return `${reference}${standIn ? ' (built here, stands in for the public one)' : ''}`;
+  };
+  const work = [...COMPONENTS.map(component), provideServicesImage(context)];
+  let first: { readonly error: unknown } | undefined;
+  const done = work.map((image) =>
+    image.catch((error) => {
+      first ??= { error };
+      failure.abort();
+      return '';
+    }),
+  );
+  const lines = await Promise.all(done);
+  if (first) throw first.error;
+  for (const line of lines) print(line);
+}
