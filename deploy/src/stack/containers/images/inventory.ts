@@ -1,0 +1,46 @@
+import { readVersions } from '../../versions.ts';
+import type { Engine } from '../engine.ts';
+import { IMAGE_LABEL, referenceOf } from './stand-in.ts';
+import { STAND_INS } from './stand-ins.ts';
+
+export interface OwnImage {
+  readonly reference: string;
+  /** What it is for: a stand-in's name, or `services`. */
+  readonly purpose: string;
+  /** With all its layers, also those that others share. */
+  readonly bytes: number;
+  readonly created: Date;
+  /** False of a stand-in that this checkout would build differently now. */
+  readonly current: boolean;
+}
+
+/** The images that were made here and have a name, of this checkout and of any other on the machine. */
+export async function imageInventory({ docker }: Engine): Promise<OwnImage[]> {
+  const versions = readVersions();
+  const wanted = new Set(STAND_INS.map((standIn) => referenceOf(standIn, versions)));
+  const standIns = new Set(STAND_INS.map(({ name }) => name));
+  const images = await docker.listImages({ filters: { label: [IMAGE_LABEL] } });
+  const found = images.flatMap(({ RepoTags, Labels, Size, Created }) =>
+    (RepoTags ?? []).map((reference): OwnImage => {
+      const purpose = Labels?.[IMAGE_LABEL] ?? '';
+      const current = !standIns.has(purpose) || wanted.has(reference);
+      return { reference, purpose, bytes: Size, created: new Date(Created * 1000), current };
+    }),
+  );
+  return found.sort((one, other) => one.reference.localeCompare(other.reference));
+}
+
+/** Removes stand-ins that are no longer current, except those that a container uses. Returns what it removed. */
+export async function removeOldStandIns(engine: Engine): Promise<string[]> {
+  const old = (await imageInventory(engine)).filter(({ current }) => !current);
+  const removed: string[] = [];
+  for (const { reference } of old) {
+    try {
+      await engine.docker.getImage(reference).remove();
+      removed.push(reference);
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode !== 409) throw error;
+    }
+  }
+  return removed;
+}

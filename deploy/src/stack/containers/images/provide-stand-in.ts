@@ -1,0 +1,60 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { withLock } from '../../lock.ts';
+import { withProgress } from '../../progress.ts';
+import { readVersions } from '../../versions.ts';
+import { buildImage } from './build.ts';
+import type { ImageContext } from './context.ts';
+import { importDebian } from './debian.ts';
+import { isPresent } from './present.ts';
+import { filesOf, folderOf, IMAGE_LABEL, referenceOf, type StandIn } from './stand-in.ts';
+import { base } from './stand-ins.ts';
+
+const TOOLS_DIR = fileURLToPath(new URL('../../../../../.email-events/tools', import.meta.url));
+
+/**
+ * Builds the image unless the engine has it, and before it what it is built on. Whoever comes while another process
+ * builds waits for that one.
+ * @throws StackError STACK_IMAGE_BUILD_FAILED, STACK_TOOL_MISSING, STACK_INSTALL_FAILED, STACK_ABORTED
+ */
+export async function provideStandIn(context: ImageContext, standIn: StandIn): Promise<string> {
+  const { engine, signal, toolsDir = TOOLS_DIR } = context;
+  const reference = referenceOf(standIn, readVersions());
+  if (await isPresent(engine, reference)) return reference;
+  mkdirSync(toolsDir, { recursive: true });
+  const work = async () => {
+    if (await isPresent(engine, reference)) return;
+    const parent = standIn.parent && (await provideStandIn(context, standIn.parent));
+    const files = (await standIn.files?.({ ...context, toolsDir, versions: readVersions(), signal })) ?? {};
+    const step = { component: standIn.name, step: 'install', detail: `${reference} (built here)` } as const;
+    await withProgress(context.onProgress, step, () => make(context, standIn, { reference, parent, files }));
+  };
+  await withLock(join(toolsDir, `image-${standIn.name}.lock`), work, { signal });
+  return reference;
+}
+
+interface Making {
+  readonly reference: string;
+  readonly parent: string | undefined;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+async function make(context: ImageContext, standIn: StandIn, making: Making): Promise<void> {
+  const { reference, parent, files } = making;
+  const labels = { [IMAGE_LABEL]: standIn.name };
+  const folder = folderOf(standIn);
+  if (standIn === base) {
+    await importDebian(context, { reference, release: readVersions().DEBIAN_RELEASE, folder, labels });
+    return;
+  }
+  await buildImage(context, {
+    reference,
+    context: { ...filesOf(folder), ...files },
+    exclude: standIn.exclude ?? [],
+    buildArgs: parent ? { BASE: parent } : {},
+    labels,
+    // Everything is in the context.
+    network: 'none',
+  });
+}
