@@ -8,7 +8,7 @@ import { buildImage } from './build.ts';
 import type { ImageContext } from './context.ts';
 import { importDebian } from './debian.ts';
 import { isPresent } from './present.ts';
-import { filesOf, folderOf, IMAGE_LABEL, referenceOf, type StandIn } from './stand-in.ts';
+import { filesOf, IMAGE_LABEL, referenceOf, type StandIn } from './stand-in.ts';
 import { base } from './stand-ins.ts';
 
 const TOOLS_DIR = fileURLToPath(new URL('../../../../../.email-events/tools', import.meta.url));
@@ -43,7 +43,7 @@ interface Making {
 async function make(context: ImageContext, standIn: StandIn, making: Making): Promise<void> {
   const { reference, parent, files } = making;
   const labels = { [IMAGE_LABEL]: standIn.name };
-  const folder = folderOf(standIn);
+  const { folder } = standIn;
   if (standIn === base) {
     await importDebian(context, { reference, release: readVersions().DEBIAN_RELEASE, folder, labels });
     return;

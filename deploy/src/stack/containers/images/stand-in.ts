@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { InstallContext } from '../../local/install.ts';
 import type { Versions } from '../../versions.ts';
 
 /** On every image that is made here: what it is for. */
 export const IMAGE_LABEL = 'email-events.image';
 
-const FOLDER = fileURLToPath(new URL('../../../../images/stand-ins/', import.meta.url));
 const HASH_LENGTH = 12;
 
 /** An image that is made here, in place of one that cannot be pulled, or as a layer below such. */
 export interface StandIn {
-  /** Also its folder in deploy/images/stand-ins, with the Dockerfile and what belongs to it. */
   readonly name: string;
+  /** Has the Dockerfile and what belongs to it, and no folders. */
+  readonly folder: string;
   /** Image that the Dockerfile gets as its argument BASE. */
   readonly parent?: StandIn;
   /** Beginning of the tag. */
@@ -25,10 +24,6 @@ export interface StandIn {
   files?(context: InstallContext): Promise<Readonly<Record<string, string>>>;
   /** Patterns of what is not wanted of it. */
   readonly exclude?: readonly string[];
-}
-
-export function folderOf(standIn: StandIn): string {
-  return join(FOLDER, standIn.name);
 }
 
 /**
@@ -42,8 +37,7 @@ export function referenceOf(standIn: StandIn, versions: Versions): string {
   };
   if (standIn.parent) add(referenceOf(standIn.parent, versions));
   add(...standIn.inputs(versions));
-  for (const [name, path] of Object.entries(filesOf(folderOf(standIn))))
-    add(name, readFileSync(path, 'utf8'));
+  for (const [name, path] of Object.entries(filesOf(standIn.folder))) add(name, readFileSync(path, 'utf8'));
   const digest = hash.digest('hex').slice(0, HASH_LENGTH);
   return `email-events/${standIn.name}:${standIn.version(versions)}-${digest}`;
 }

