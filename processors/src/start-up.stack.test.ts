@@ -5,11 +5,11 @@ import {
   Registry,
   requireTopics,
   type StartService,
-  withAdmin,
 } from '@email-events/core';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { useStack } from '../../test/stack/stack.ts';
+import { makeTopics } from '../../test/stack/topics.ts';
 import { startEvents } from './events/service.ts';
 import { startNormalize } from './normalize/service.ts';
 
@@ -47,9 +47,7 @@ test.each([
 test('a topic is accepted with the configured number of partitions only', async () => {
   const { kafka, topics } = configOf({});
   const topic = stack.unique('counted');
-  await withAdmin(kafka, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true }),
-  );
+  await makeTopics(kafka, [topic], 2);
   const [spec] = topicCatalogue(topics);
   if (!spec) throw new Error('the catalogue is empty');
   await requireTopics(kafka, [{ ...spec, name: topic, partitions: 2 }], [topic]);

@@ -21,6 +21,7 @@ import {
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { commitOffsets } from '../stack/offsets.ts';
 import { fileScope, useStack, vacantStack, waitFor } from '../stack/stack.ts';
+import { makeTopics } from '../stack/topics.ts';
 import { MemorySink, MemoryStore } from './memory-sink.ts';
 
 // The runner on a real broker, with a sink whose every call the tests see and control.
@@ -260,11 +261,7 @@ async function makeWorld() {
   const name = unique('sink');
   const topics = [unique('first'), unique('second')];
   const groupId = `${config.kafka.groupPrefix}-${name}`;
-  await withAdmin(config.kafka, (admin) =>
-    admin.createTopics({
-      topics: topics.map((topic) => ({ topic, numPartitions: PARTITIONS, replicationFactor: 1 })),
-    }),
-  );
+  await makeTopics(config.kafka, topics, PARTITIONS);
   const producer = createKafka(config.kafka, 'test-producer', log).producer({
     idempotent: true,
     maxInFlightRequests: 1,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useStack } from '../../../test/stack/stack.ts';
-import { createKafka, parseConfig, readTopic, silentLog, type TopicPosition, withAdmin } from '../index.ts';
+import { makeTopics } from '../../../test/stack/topics.ts';
+import { createKafka, parseConfig, readTopic, silentLog, type TopicPosition } from '../index.ts';
 
 // Several transactions that overlap on one partition, some of them aborted, in another order than they began: what the
 // broker's list of aborted transactions looks like when processes were killed or a broker came back.
@@ -19,7 +20,7 @@ const producers = Array.from({ length: WRITERS }, (_, i) =>
 );
 
 beforeAll(async () => {
-  await withAdmin(settings, (admin) => admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }));
+  await makeTopics(settings, [topic]);
   await Promise.all(producers.map((producer) => producer.connect()));
 });
 afterAll(() => Promise.all(producers.map((producer) => producer.disconnect())));

@@ -2,6 +2,7 @@ import type { Producer } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commitOffsets } from '../../../test/stack/offsets.ts';
 import { useStack } from '../../../test/stack/stack.ts';
+import { makeTopics } from '../../../test/stack/topics.ts';
 import { parseConfig } from '../config/index.ts';
 import { type KafkaSettings, silentLog, withAdmin } from './admin.ts';
 import { createKafka } from './client.ts';
@@ -30,9 +31,7 @@ afterAll(() => producer.disconnect());
 
 async function createTopic(): Promise<string> {
   const topic = stack.unique('read');
-  await withAdmin(settings, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true }),
-  );
+  await makeTopics(settings, [topic], PARTITIONS);
   return topic;
 }
 

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { useStack } from '../../../../test/stack/stack.ts';
+import { makeTopics } from '../../../../test/stack/topics.ts';
 import { parseConfig } from '../../config/index.ts';
 import { silentLog, withAdmin } from '../admin.ts';
 import { createKafka } from '../client.ts';
@@ -12,9 +13,7 @@ const kafka = createKafka(settings, 'reader-test', silentLog);
 /** A topic whose first partition holds records 0, 1, 2 …, some of them aborted, each with its number as value. */
 async function topicWith(...steps: ('commit' | 'abort')[]): Promise<string> {
   const topic = stack.unique('changelog');
-  await withAdmin(settings, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true }),
-  );
+  await makeTopics(settings, [topic], 2);
   const producer = kafka.producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 });
   await producer.connect();
   onTestFinished(() => producer.disconnect());

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { commitOffsets } from '../../../../test/stack/offsets.ts';
 import { useStack } from '../../../../test/stack/stack.ts';
-import { createMetrics, parseConfig, silentLog, startTransactionalLoop, withAdmin } from '../../index.ts';
+import { makeTopics } from '../../../../test/stack/topics.ts';
+import { createMetrics, parseConfig, silentLog, startTransactionalLoop } from '../../index.ts';
 import { createKafka } from '../client.ts';
 
 test('a partition that ends before what was committed ends the loop: what comes next must not be taken for done', async (scope) => {
@@ -9,9 +10,7 @@ test('a partition that ends before what was committed ends the loop: what comes 
   const { kafka: settings } = parseConfig({ kafka: stack.kafka });
   const [topic, name] = [stack.unique('truncated'), stack.unique('loop')];
   const groupId = `${settings.groupPrefix}.${name}`;
-  await withAdmin(settings, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true }),
-  );
+  await makeTopics(settings, [topic]);
   const producer = createKafka(settings, 'test', silentLog).producer();
   await producer.connect();
   scope.onTestFinished(() => producer.disconnect());
