@@ -163,7 +163,8 @@ async function execute(
     replicationFactor,
     configEntries: entriesOf(new Map(Object.entries(specs.get(topic)?.config ?? {}))),
   }));
-  if (created.length > 0) await admin.createTopics({ topics: created, waitForLeaders: true });
+  // Leaders are waited for by `seen`: kafkajs's own wait takes a broker that has not heard of a topic yet for a failure.
+  if (created.length > 0) await admin.createTopics({ topics: created, waitForLeaders: false });
 
   const grown = of('add-partitions').map(({ topic, to }) => ({ topic, count: to }));
   if (grown.length > 0) await admin.createPartitions({ topicPartitions: grown });
