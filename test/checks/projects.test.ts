@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { expect, test } from 'vitest';
+import { ROOT } from './workspaces.ts';
+
+/** A test that no project includes is silent; one that two of them include needs what it should not. */
+const VITEST = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
+
+/** Projects of each file. */
+function projects(stack: string, ...args: string[]): Map<string, string[]> {
+  const listed = execFileSync(process.execPath, [VITEST, 'list', '--filesOnly', '--json', ...args], {
+    cwd: ROOT,
+    env: { ...process.env, STACK: stack },
+    encoding: 'utf8',
+  });
+  const found = new Map<string, string[]>();
+  for (const { file, projectName } of JSON.parse(listed) as { file: string; projectName: string }[]) {
+    const path = relative(ROOT, file);
+    found.set(path, [...(found.get(path) ?? []), projectName]);
+  }
+  return found;
+}
+
+const filesNamed = (pattern: string) =>
+  globSync(pattern, { cwd: ROOT, exclude: (name) => name === 'node_modules' || name === '.email-events' });
+
+const needContainers = (path: string) => path.endsWith('.containers.test.ts');
+
+test('every test file is in one project, and those that need components in the one that has them', () => {
+  const found = projects('containers');
+  for (const path of filesNamed('**/*.test.ts')) {
+    const at = found.get(path) ?? [];
+    expect.soft(at, path).toHaveLength(1);
+    if (path.endsWith('.stack.test.ts')) expect.soft(at, path).toEqual(['stack']);
+    if (needContainers(path)) expect.soft(at, path).toEqual(['containers']);
+  }
+});
+
+test('containers are needed by a run on them, and by one that names the project', () => {
+  const all = filesNamed('**/*.containers.test.ts').sort();
+  expect(all).not.toEqual([]);
+  const of = (...args: Parameters<typeof projects>) =>
+    [...projects(...args).keys()].filter(needContainers).sort();
+  expect(of('')).toEqual([]);
+  expect(of('external')).toEqual([]);
+  expect(of('containers')).toEqual(all);
+  for (const named of [['--project', 'containers'], ['--project=containers']])
+    expect(of('', ...named)).toEqual(all);
+});
