@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { note, print } from '../../../cli/output.ts';
 import { connectEngine, type Engine } from '../engine.ts';
-import { imageInventory, type OwnImage } from '../images/index.ts';
+import { IMAGE_LABEL, imageInventory, type OwnImage } from '../images/index.ts';
 import { sweep } from '../remove.ts';
 
 const CONFLICT = 409;
@@ -19,8 +19,16 @@ async function clean({ allImages }: { allImages: boolean }): Promise<void> {
   print(stacks.length === 0 ? 'no stack is left over' : `removed what was left of ${stacks.join(', ')}`);
   const images = await imageInventory(engine);
   const superfluous = allImages ? images : oldImages(images);
-  for (const { reference } of superfluous) await removeImage(engine, reference);
-  if (superfluous.length === 0) print('no image is too many');
+  const unnamed = await unnamedImages(engine);
+  for (const reference of [...superfluous.map(({ reference }) => reference), ...unnamed])
+    await removeImage(engine, reference);
+  if (superfluous.length + unnamed.length === 0) print('no image is too many');
+}
+
+/** Ids of what builds leave when an image gets its name anew, or of their stages. */
+async function unnamedImages({ docker }: Engine): Promise<string[]> {
+  const images = await docker.listImages({ filters: { label: [IMAGE_LABEL], dangling: ['true'] } });
+  return images.map(({ Id }) => Id);
 }
 
 /** Stand-ins that would be built differently now, and of images that follow the sources all but the newest. */

@@ -21,13 +21,18 @@ export async function imageInventory({ docker }: Engine): Promise<OwnImage[]> {
   const standIns = new Set(STAND_INS.map(({ name }) => name));
   const images = await docker.listImages({ filters: { label: [IMAGE_LABEL] } });
   const found = images.flatMap(({ RepoTags, Labels, Size, Created }) =>
-    (RepoTags ?? []).map((reference): OwnImage => {
+    (RepoTags ?? []).filter(isNamed).map((reference): OwnImage => {
       const purpose = Labels?.[IMAGE_LABEL] ?? '';
       const current = !standIns.has(purpose) || wanted.has(reference);
       return { reference, purpose, bytes: Size, created: new Date(Created * 1000), current };
     }),
   );
   return found.sort((one, other) => one.reference.localeCompare(other.reference));
+}
+
+/** Engines differ in how they say that there is no name. */
+function isNamed(reference: string): boolean {
+  return reference !== '<none>:<none>';
 }
 
 /** Removes stand-ins that are no longer current, except those that a container uses. Returns what it removed. */
