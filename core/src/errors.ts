@@ -58,6 +58,7 @@ export const ERROR_CODES = {
   RUN_ALREADY_RUNNING: 'Another process runs the pipeline on this data directory.',
   RUN_NOT_RUNNING: 'No pipeline runs on this data directory.',
   RUN_SERVICE_FAILED: 'A service does not start or ended again and again; its log file says why.',
+  RUN_SERVICES_UNAVAILABLE: 'Services cannot be run as SERVICES says; the message says what they need.',
   RUN_STOP_FAILED: 'Something of the pipeline could not be stopped.',
   RUN_DEMO_DIFFERS: 'What came out of the pipeline is not what was sent; the differences are listed.',
   CLI_USAGE: 'The command line or its input cannot be understood.',

@@ -1,4 +1,4 @@
-export { variableOf } from './environment.ts';
+export { applyEnvironment, variableOf } from './environment.ts';
 export {
   ConfigError,
   type ConfigProblem,
@@ -8,4 +8,4 @@ export {
   type SourceConfig,
 } from './load.ts';
 export { referenceYaml } from './reference.ts';
-export { type Env, Secret } from './secret.ts';
+export { type Env, resolveSecret, Secret } from './secret.ts';

@@ -29,6 +29,7 @@ export function createApp(parts: AppParts): Express {
     });
     next();
   });
+  app.get('/healthz', (_request, response) => response.json({ status: 'ok' }));
   app.head('/suppressions', (_request, response) => response.status(204).end());
   app.post('/suppressions', express.raw({ type: () => true, limit: MAX_BODY }), (request, response) =>
     takeState(parts, request, response),

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createApp } from './app.ts';
 import { FaultPlan } from './faults.ts';
@@ -14,6 +15,8 @@ export interface ReceiverOptions {
   readonly secrets: readonly string[];
   /** Folder of its file; made if missing. One receiver at a time. */
   readonly dataDir: string;
+  /** PEM. HTTPS with them; plain HTTP, which is for loopback, without. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
 }
 
 export interface Receiver {
@@ -24,11 +27,13 @@ export interface Receiver {
 }
 
 /** Takes suppressions as a CRM's signed HTTP endpoint would, keeps the newest state of each recipient and shows it. */
-export async function startReceiver({ host, port, secrets, dataDir }: ReceiverOptions): Promise<Receiver> {
+export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
+  const { host, port, secrets, dataDir, tls } = options;
   const verify = createVerifier(secrets);
   const store = await openStore(dataDir);
   const counts = new Counts();
-  const server = createServer(createApp({ verify, store, counts, faults: new FaultPlan() }));
+  const app = createApp({ verify, store, counts, faults: new FaultPlan() });
+  const server = tls ? createTlsServer(tls, app) : createServer(app);
   try {
     await listen(server, host, port);
   } catch (error) {

@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import type { RunningPipeline } from './pipeline.ts';
 
 /** Where everything is, and commands to try. */
-export function renderBanner({ urls, admin, paths, config }: RunningPipeline): string {
+export function renderBanner({ urls, admin, paths, config, certificate }: RunningPipeline): string {
   const line = (label: string, text: string) => `  ${label.padEnd(12)} ${text}`;
   const webhooks = Object.entries(urls.webhooks).map(([, url], index) =>
     line(index === 0 ? 'webhooks' : '', url),
@@ -13,6 +13,7 @@ export function renderBanner({ urls, admin, paths, config }: RunningPipeline): s
   return [
     pc.bold('Where everything is'),
     ...webhooks,
+    ...(certificate ? [line('certificate', `${certificate}  ${pc.dim('for curl --cacert')}`)] : []),
     line(
       'ClickHouse',
       `${urls.clickhouse}/play?user=analyst  ${pc.dim(`database ${config.sinks.clickhouse.database}; reads only`)}`,

@@ -25,6 +25,8 @@ export interface HomePaths {
   readonly portsFile: string;
   /** Generated at each start. */
   readonly configFile: string;
+  /** The same as services in containers see it. */
+  readonly insideConfigFile: string;
 }
 
 export function pathsOf(home: string): HomePaths {
@@ -41,5 +43,6 @@ export function pathsOf(home: string): HomePaths {
     stateFile: at('run', 'state.json'),
     portsFile: at('run', 'ports.json'),
     configFile: at('run', 'pipeline.yaml'),
+    insideConfigFile: at('run', 'pipeline.inside.yaml'),
   };
 }

@@ -5,6 +5,7 @@ import { PipelineError } from '@email-events/core/errors';
 import { parse, stringify } from 'yaml';
 import type { SimulatorCredentials } from '../simulate/credentials.ts';
 import type { StackAddresses } from '../stack/index.ts';
+import type { LocalCertificate } from './certificates.ts';
 import type { HomePaths } from './home.ts';
 import type { LocalPorts, PortName } from './ports.ts';
 
@@ -44,6 +45,10 @@ export interface LocalConfigInput {
   readonly ports: LocalPorts;
   readonly sources: SimulatorCredentials['sources'];
   readonly crmSecretFile: string;
+  /** Of services that do not share the loopback, where nothing but TLS is taken. */
+  readonly tls?: LocalCertificate;
+  /** Where the CRM sink finds the receiver; 127.0.0.1 without. */
+  readonly receiverHost?: string;
 }
 
 /** The whole configuration of a local pipeline: what the base says, and for the rest what this start has chosen. */
@@ -54,18 +59,20 @@ export function localConfig({
   ports,
   sources,
   crmSecretFile,
+  tls,
+  receiverHost = '127.0.0.1',
 }: LocalConfigInput): ConfigTree {
   const { kafka, registry, clickhouse } = addresses;
   const chosen: ConfigTree = {
     kafka: { brokers: kafka.brokers },
     registry,
     sources,
-    ingress: { spool: { dir: paths.spool } },
+    ingress: { spool: { dir: paths.spool }, ...(tls && { tls }) },
     events: { stateDir: paths.state },
     sinks: {
       clickhouse,
       crm: {
-        url: `http://127.0.0.1:${ports.receiver}/suppressions`,
+        url: `${tls ? 'https' : 'http'}://${receiverHost}:${ports.receiver}/suppressions`,
         secrets: [`file:${crmSecretFile}`],
       },
     },
@@ -100,10 +107,14 @@ const isSection = (value: unknown): value is ConfigTree =>
 const HEADER =
   '# Made at each start of the local pipeline; what is changed here is lost. Change deploy/config/local.yaml.\n';
 
+export function renderLocalConfig(config: ConfigTree): string {
+  return HEADER + stringify(config);
+}
+
 export function writeLocalConfig(file: string, config: ConfigTree): void {
   mkdirSync(dirname(file), { recursive: true });
   // Holds no secrets, but says where they are.
-  writeFileSync(file, HEADER + stringify(config), { mode: 0o600 });
+  writeFileSync(file, renderLocalConfig(config), { mode: 0o600 });
 }
 
 /** The secret that the CRM sink signs with and the local receiver checks, made once. Returns its file. */

@@ -1,16 +1,19 @@
 import { join } from 'node:path';
-import { loadConfig, type PipelineConfig } from '@email-events/core/config';
+import type { PipelineConfig } from '@email-events/core/config';
 import { PipelineError } from '@email-events/core/errors';
 import { generateCredentials, type SenderCredentials } from '../simulate/credentials.ts';
-import { createProvider, type Stack, selectProvider } from '../stack/index.ts';
+import { createProvider, type Stack, type StackProvider, selectProvider } from '../stack/index.ts';
 import type { Lock } from '../stack/lock.ts';
+import { chooseFleet } from './choose-fleet.ts';
 import { type HomePaths, pathsOf, REPOSITORY } from './home.ts';
-import { configuredPorts, crmSecret, localConfig, readBaseConfig, writeLocalConfig } from './local-config.ts';
+import { configuredPorts, crmSecret, readBaseConfig } from './local-config.ts';
 import { chooseLocalPorts, type LocalPorts, movedPorts, USUAL_PORTS } from './ports.ts';
 import { prepareComponents } from './prepare.ts';
 import type { Reporter } from './reporter.ts';
-import { ServiceProcess } from './service-process.ts';
-import { SERVICE_NAMES, type ServiceName, serviceSpec } from './services.ts';
+import type { Service } from './service.ts';
+import type { ServiceFleet } from './service-fleet.ts';
+import { SERVICE_NAMES, type ServiceMode, type ServiceName, selectServices } from './services.ts';
+import { componentStatuses, pipelineUrls, serviceStatuses } from './snapshot.ts';
 import { clearState, lockRun, type PipelineUrls, type RunState, writeState } from './state-file.ts';
 
 export interface PipelineOptions {
@@ -18,6 +21,10 @@ export interface PipelineOptions {
   /** Base of the configuration; default deploy/config/local.yaml. */
   readonly baseConfig?: string | undefined;
   readonly anyPorts: boolean;
+  /** Of the components; default: the one that STACK names. */
+  readonly provider?: StackProvider | undefined;
+  /** What the services run in; default: what SERVICES says. Containers need a stack in containers. */
+  readonly services?: ServiceMode | undefined;
   readonly reporter: Reporter;
   /** Calls off the start: everything that runs by then is stopped and the start rejects. */
   readonly signal: AbortSignal;
@@ -34,6 +41,10 @@ export interface RunningPipeline {
   readonly sender: SenderCredentials;
   /** Base URLs of the admin ports. */
   readonly admin: { readonly [name in ServiceName]?: string };
+  /** PEM file that HTTPS clients of the URLs have to trust, as this process does; undefined: there is no need. */
+  readonly certificate: string | undefined;
+  /** For whoever wants to break one. */
+  service(name: ServiceName): Service;
   /** In the order of the flow, each with its deadline; data stays. May be called twice. */
   stop(): Promise<void>;
   /** Ends what is still running at once. */
@@ -42,14 +53,15 @@ export interface RunningPipeline {
 
 /**
  * Starts stack, topics, schemas, migrations and services. Leaves nothing running if it throws.
- * Throws RUN_ALREADY_RUNNING, RUN_SERVICE_FAILED, StackError, ConfigError …
+ * Throws RUN_ALREADY_RUNNING, RUN_SERVICE_FAILED, RUN_SERVICES_UNAVAILABLE, StackError, ConfigError …
  */
 export async function startPipeline(options: PipelineOptions): Promise<RunningPipeline> {
   const paths = pathsOf(options.home);
+  const mode = options.services ?? selectServices(process.env);
   const lock = lockRun(paths);
   if (!lock)
     throw new PipelineError('RUN_ALREADY_RUNNING', 'fatal', `a pipeline runs on ${paths.home} already`);
-  const starting = new Pipeline(options, paths, lock);
+  const starting = new Pipeline(options, mode, paths, lock);
   try {
     return await starting.start();
   } catch (error) {
@@ -65,14 +77,17 @@ class Pipeline {
   readonly #paths: HomePaths;
   readonly #lock: Lock;
   readonly #startedAt = new Date().toISOString();
-  readonly #services = new Map<ServiceName, ServiceProcess>();
+  readonly #services = new Map<ServiceName, Service>();
+  readonly #mode: ServiceMode;
   #phase: RunState['phase'] = 'starting';
   #stack: Stack | undefined;
+  #fleet: ServiceFleet | undefined;
   #urls: PipelineUrls | null = null;
   #stopped: Promise<void> | undefined;
 
-  constructor(options: PipelineOptions, paths: HomePaths, lock: Lock) {
+  constructor(options: PipelineOptions, mode: ServiceMode, paths: HomePaths, lock: Lock) {
     this.#options = options;
+    this.#mode = mode;
     this.#paths = paths;
     this.#lock = lock;
   }
@@ -86,23 +101,24 @@ class Pipeline {
     const ports = await chooseLocalPorts(wishes);
     if (!anyPorts) this.#tellMoved(ports, movedPorts(ports, wishes));
     const crm = crmSecret(paths.secrets);
-    const settings = { paths, receiverPort: ports.receiver, crmSecret: crm.secret };
-    const [credentials, stack] = await Promise.all([
-      generateCredentials(join(paths.secrets, 'sources')),
-      this.#startStack(ports),
-    ]);
-    const { sender, sources } = credentials;
+    const credentials = generateCredentials(join(paths.secrets, 'sources'));
+    // Awaited only once there is a stack, which has to be stopped then.
+    credentials.catch(() => {});
+    const makeFleet = await chooseFleet(this.#mode, this.#options);
+    const stack = await this.#startStack(ports);
+    const { sender, sources } = await credentials;
     const addresses = { kafka: stack.kafka, registry: stack.registry, clickhouse: stack.clickhouse };
-    const tree = localConfig({ base, paths, addresses, ports, sources, crmSecretFile: crm.file });
-    writeLocalConfig(paths.configFile, tree);
-    const config = loadConfig(paths.configFile);
+    const fleet = await makeFleet({ base, paths, addresses, ports, sources, crm }, stack);
+    this.#fleet = fleet;
+    const { config } = fleet;
     signal.throwIfAborted();
     await prepareComponents(config, reporter);
     signal.throwIfAborted();
-    await this.#startServices(settings);
+    await this.#startServices(fleet);
     signal.throwIfAborted();
     this.#phase = 'running';
-    const urls = this.#findUrls(config, stack, ports);
+    const ingressPort = this.#service('ingress').ports.http ?? config.ingress.port;
+    const urls = pipelineUrls(fleet, stack, { ingress: ingressPort, receiver: ports.receiver });
     this.#urls = urls;
     this.#save();
     return {
@@ -112,6 +128,8 @@ class Pipeline {
       stack,
       sender,
       admin: this.#admin(),
+      certificate: fleet.certificate?.certFile,
+      service: (name) => this.#service(name),
       stop: () => this.stop(),
       kill: () => this.kill(),
     };
@@ -129,7 +147,7 @@ class Pipeline {
 
   async #startStack(ports: LocalPorts): Promise<Stack> {
     const { reporter, signal } = this.#options;
-    const provider = createProvider(selectProvider(process.env), process.env);
+    const provider = this.#options.provider ?? createProvider(selectProvider(process.env), process.env);
     const { kafka, kafkaController, registry, registryManagement, clickhouse } = ports;
     this.#stack = await provider.start({
       dataDir: this.#paths.stack,
@@ -148,14 +166,14 @@ class Pipeline {
   }
 
   /** All at once: each waits by itself for what it needs. */
-  async #startServices(settings: Parameters<typeof serviceSpec>[1]): Promise<void> {
+  async #startServices(fleet: ServiceFleet): Promise<void> {
     const { reporter, signal } = this.#options;
     const callOff = () => {
       for (const service of this.#services.values()) if (service.state === 'starting') service.kill();
     };
     signal.addEventListener('abort', callOff);
     const starts = SERVICE_NAMES.map(async (name) => {
-      const service = new ServiceProcess(serviceSpec(name, settings), (news) => {
+      const service = fleet.create(name, (news) => {
         reporter.service(news);
         this.#save();
       });
@@ -173,19 +191,26 @@ class Pipeline {
     this.#phase = 'stopping';
     this.#save();
     for (const [name, service] of this.#inFlowOrder()) {
-      if (service.state === 'stopped') continue;
-      await reporter.step(name, 'stop', () => service.stop());
+      // One that was killed has still to be gone before what it uses.
+      if (service.state === 'stopped') await service.stop();
+      else await reporter.step(name, 'stop', () => service.stop());
     }
     await this.#stack?.stop();
     clearState(this.#paths);
     this.#lock.release();
   }
 
-  #inFlowOrder(): [ServiceName, ServiceProcess][] {
+  #inFlowOrder(): [ServiceName, Service][] {
     return SERVICE_NAMES.flatMap((name) => {
       const service = this.#services.get(name);
-      return service ? [[name, service] as [ServiceName, ServiceProcess]] : [];
+      return service ? [[name, service] as [ServiceName, Service]] : [];
     });
+  }
+
+  #service(name: ServiceName): Service {
+    const service = this.#services.get(name);
+    if (!service) throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `there is no service ${name}`);
+    return service;
   }
 
   #tellMoved(ports: LocalPorts, moved: readonly (keyof LocalPorts)[]): void {
@@ -194,59 +219,25 @@ class Pipeline {
     }
   }
 
-  #findUrls(config: PipelineConfig, stack: Stack, ports: LocalPorts): PipelineUrls {
-    const ingress = `http://127.0.0.1:${this.#services.get('ingress')?.ports.http ?? config.ingress.port}`;
-    const webhooks = Object.keys(config.sources).map((name) => [
-      name,
-      `${ingress}/webhooks/email-events/${name}`,
-    ]);
-    return {
-      ingress,
-      webhooks: Object.fromEntries(webhooks),
-      kafka: stack.kafka.brokers.join(','),
-      registry: stack.registry.url,
-      clickhouse: stack.clickhouse.url,
-      receiver: `http://127.0.0.1:${ports.receiver}`,
-    };
-  }
-
   #admin(): { [name in ServiceName]?: string } {
+    const host = this.#fleet?.host ?? '127.0.0.1';
     const found = this.#inFlowOrder().flatMap(([name, { ports }]) =>
-      ports.admin === undefined ? [] : [[name, `http://127.0.0.1:${ports.admin}`]],
+      ports.admin === undefined ? [] : [[name, `http://${host}:${ports.admin}`]],
     );
     return Object.fromEntries(found);
   }
 
   /** For `status` and `down` in other terminals. */
   #save(): void {
-    const admin = this.#admin();
-    const services = this.#inFlowOrder().map(([name, service]) => ({
-      name,
-      state: service.state,
-      pid: service.pid ?? null,
-      restarts: service.restarts,
-      adminUrl: admin[name] ?? null,
-      logFile: service.spec.logFile,
-    }));
-    const components = (this.#stack?.components ?? []).map(({ name, state, pid, logFile }) => ({
-      name,
-      state,
-      pid: pid ?? null,
-      address: addressOf(name, this.#stack as Stack),
-      logFile,
-    }));
     writeState(this.#paths, {
       pid: process.pid,
       phase: this.#phase,
       startedAt: this.#startedAt,
       configFile: this.#paths.configFile,
+      certificate: this.#fleet?.certificate?.certFile ?? null,
       urls: this.#urls,
-      services,
-      components,
+      services: serviceStatuses(this.#inFlowOrder(), this.#admin()),
+      components: componentStatuses(this.#stack),
     });
   }
-}
-
-function addressOf(name: Stack['components'][number]['name'], stack: Stack): string {
-  return name === 'kafka' ? stack.kafka.brokers.join(',') : stack[name].url;
 }

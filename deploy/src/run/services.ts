@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { PipelineError } from '@email-events/core/errors';
 import { type HomePaths, REPOSITORY } from './home.ts';
 import type { ServiceSpec } from './service-process.ts';
 
@@ -22,7 +23,26 @@ export const SERVICE_TITLES: { readonly [name in ServiceName]: string } = {
   receiver: 'stands in for the CRM',
 };
 
-const SCRIPTS: { readonly [name in ServiceName]: string } = {
+export const SERVICE_MODES = ['processes', 'containers'] as const;
+export type ServiceMode = (typeof SERVICE_MODES)[number];
+
+/**
+ * What services run in, by the variable SERVICES; processes without it.
+ * Throws RUN_SERVICES_UNAVAILABLE.
+ */
+export function selectServices(env: { readonly [name: string]: string | undefined }): ServiceMode {
+  const wanted = env.SERVICES || 'processes';
+  const mode = SERVICE_MODES.find((known) => known === wanted);
+  if (mode) return mode;
+  throw unavailable(`SERVICES=${wanted}: must be ${SERVICE_MODES.join(' or ')}`);
+}
+
+export function unavailable(message: string): PipelineError {
+  return new PipelineError('RUN_SERVICES_UNAVAILABLE', 'fatal', message);
+}
+
+/** Entry files; the image's entry point has the same ones. */
+export const SCRIPTS: { readonly [name in ServiceName]: string } = {
   ingress: 'ingress/src/main.ts',
   normalize: 'processors/src/normalize/main.ts',
   events: 'processors/src/events/main.ts',
@@ -31,24 +51,27 @@ const SCRIPTS: { readonly [name in ServiceName]: string } = {
   receiver: 'deploy/src/receiver/main.ts',
 };
 
+export const NODE_ARGS: { readonly [name in ServiceName]?: readonly string[] } = {
+  // A larger young generation: with many requests at a time it took a quarter off the ingress's p99.
+  ingress: ['--max-semi-space-size=64'],
+};
+
 export interface ServiceSettings {
   readonly paths: HomePaths;
   readonly receiverPort: number;
   readonly crmSecret: string;
 }
 
+/** A service as a process of this machine. */
 export function serviceSpec(name: ServiceName, settings: ServiceSettings): ServiceSpec {
   const { paths } = settings;
   const base = {
     name,
     script: join(REPOSITORY, SCRIPTS[name]),
+    nodeArgs: NODE_ARGS[name] ?? [],
     logFile: join(paths.logs, `${name}.log`),
   };
-  if (name !== 'receiver') {
-    // A larger young generation: with many requests at a time it took a quarter off the ingress's p99.
-    const nodeArgs = name === 'ingress' ? ['--max-semi-space-size=64'] : [];
-    return { ...base, nodeArgs, args: ['--config', paths.configFile] };
-  }
+  if (name !== 'receiver') return { ...base, args: ['--config', paths.configFile] };
   return {
     ...base,
     args: ['--port', String(settings.receiverPort), '--data-dir', paths.receiver],

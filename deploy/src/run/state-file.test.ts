@@ -9,8 +9,8 @@ const home = mkdtempSync(join(tmpdir(), 'state-file-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 const state: RunState = {
-  ...{ pid: 1, phase: 'running', startedAt: '2026-01-01T00:00:00.000Z', configFile: 'c', urls: null },
-  ...{ services: [], components: [] },
+  ...{ pid: 1, phase: 'running', startedAt: '2026-01-01T00:00:00.000Z', configFile: 'c' },
+  ...{ certificate: null, urls: null, services: [], components: [] },
 };
 
 test('a state counts only while its pipeline holds the lock', () => {

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname } from 'node:path';
 import { type Lock, tryLock } from '../stack/lock.ts';
 import type { HomePaths } from './home.ts';
-import type { ServiceState } from './service-process.ts';
+import type { ServiceState } from './service.ts';
 
 /** What a running pipeline tells commands in other terminals. Valid only while the run lock is held. */
 export interface RunState {
@@ -12,6 +12,8 @@ export interface RunState {
   /** ISO 8601. */
   readonly startedAt: string;
   readonly configFile: string;
+  /** PEM file that HTTPS clients of the URLs have to trust; null: what they know is enough. */
+  readonly certificate: string | null;
   readonly urls: PipelineUrls | null;
   readonly services: readonly ServiceStatus[];
   readonly components: readonly ComponentStatus[];
@@ -20,6 +22,7 @@ export interface RunState {
 export interface ServiceStatus {
   readonly name: string;
   readonly state: ServiceState;
+  /** Null while it has none, and of a container. */
   readonly pid: number | null;
   readonly restarts: number;
   /** Of /healthz, /readyz and /metrics; null: it has none. */

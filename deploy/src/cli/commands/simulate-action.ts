@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { PipelineError } from '@email-events/core/errors';
+import { trust } from '../../run/certificates.ts';
 import { homeFolder, pathsOf } from '../../run/home.ts';
 import { readState } from '../../run/state-file.ts';
 import {
@@ -27,10 +28,12 @@ export interface SimulateOptions {
 
 export const simulateAction: Action<SimulateOptions> = async (options) => {
   const paths = pathsOf(homeFolder());
-  const baseUrl = options.url ?? readState(paths)?.urls?.ingress;
+  const running = readState(paths);
+  const baseUrl = options.url ?? running?.urls?.ingress;
   if (baseUrl === undefined) {
     throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}; or say --url`);
   }
+  if (running?.certificate) trust({ certFile: running.certificate });
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort()).once('SIGTERM', () => abort.abort());
   const bar = options.json ? undefined : createProgressBar(options.events);
