@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { hostname } from 'node:os';
 import { StackError } from '../errors.ts';
 
 type Client = Awaited<ReturnType<typeof import('testcontainers')['getContainerRuntimeClient']>>;
@@ -30,15 +31,18 @@ export async function connectEngine(): Promise<Engine> {
     throw new StackError('STACK_ENGINE_UNAVAILABLE', await explain(), { cause });
   }
   const { host } = client.info.containerRuntime;
-  const local = LOOPBACK.includes(host);
-  return { docker: client.container.dockerode, host: local ? '127.0.0.1' : host, local };
+  const docker = client.container.dockerode;
+  // In what looks like a container testcontainers takes the engine for the one outside, which has another name.
+  const local = LOOPBACK.includes(host) || (await docker.info()).Name === hostname();
+  return { docker, host: local ? '127.0.0.1' : host, local };
 }
 
 async function explain(): Promise<string> {
   const remedy =
     'install Docker and start it (as root on Debian, `npm run containers -- engine start` does both), or use STACK=local';
   const { DOCKER_HOST } = process.env;
-  if (DOCKER_HOST) return `no container engine answers at DOCKER_HOST=${DOCKER_HOST}: correct it, or ${remedy}`;
+  if (DOCKER_HOST)
+    return `no container engine answers at DOCKER_HOST=${DOCKER_HOST}: correct it, or ${remedy}`;
   switch (await errorAt(SOCKET)) {
     case 'EACCES':
     case 'EPERM':
