@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, expect, test } from 'vitest';
+import { localCertificate, trust } from '../run/certificates.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 
 const [NEW, OLD, STRANGE] = [1, 2, 3].map((fill) => `whsec_${Buffer.alloc(24, fill).toString('base64')}`) as [
@@ -312,6 +313,31 @@ test('it refuses to start without a secret, with one that is none, and on a port
   await expect(attempt({ secrets: [] })).rejects.toThrow('at least one');
   await expect(attempt({ secrets: ['whsec_'] })).rejects.toThrow();
   await expect(attempt({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
+test('it says that it is well, over HTTPS where it has a certificate', async () => {
+  expect(await (await fetch(`${(await start()).url}/healthz`)).json()).toEqual({ status: 'ok' });
+  const { certFile, keyFile } = await localCertificate(await newDir(), ['localhost']);
+  const tls = { cert: await readFile(certFile, 'utf8'), key: await readFile(keyFile, 'utf8') };
+  const options = { host: '127.0.0.1', port: 0, secrets: [NEW], dataDir: await newDir(), tls };
+  const receiver = await startReceiver(options);
+  cleanups.push(() => receiver.stop());
+  await expect(fetch(`http://127.0.0.1:${receiver.port}/healthz`)).rejects.toThrow('fetch failed');
+  trust({ certFile });
+  const response = await fetch(`https://localhost:${receiver.port}/healthz`);
+  expect(await response.json()).toEqual({ status: 'ok' });
+});
+
+test('its secrets may be files', async () => {
+  const secretFile = join(await newDir(), 'secret');
+  await appendFile(secretFile, `${OLD}\n`);
+  const file = new URL('main.ts', import.meta.url).pathname;
+  const env = { PATH: process.env.PATH, EMAIL_EVENTS_RECEIVER_SECRETS: `${NEW},file:${secretFile}` };
+  const child = fork(file, ['--port', '0', '--data-dir', await newDir()], { silent: true, env });
+  cleanups.push(async () => child.kill('SIGKILL'));
+  const [message] = await once(child, 'message');
+  const url = `http://127.0.0.1:${message.ports.http}`;
+  expect(await answerOf(post(url, stateOf(), { secret: OLD }))).toEqual([200, 'applied']);
 });
 
 test('as a process it says when it is ready and stops with its parent', async () => {

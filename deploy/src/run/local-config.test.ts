@@ -59,6 +59,25 @@ test('what the base says goes before what was chosen; its own sources are added'
   expect(Object.keys(config.sources)).toEqual(expect.arrayContaining(['mine', 'sendgrid', 'ses']));
 });
 
+test('services that share no loopback talk by TLS', async () => {
+  const { sources } = await generateCredentials(paths.secrets);
+  const tls = { certFile: '/c.pem', keyFile: '/k.pem' };
+  const common = { paths, ports: USUAL_PORTS, sources, crmSecretFile: '/crm.secret', tls };
+  const addresses = {
+    kafka: { brokers: ['kafka:19092'] },
+    registry: { url: 'http://registry:8080/apis/ccompat/v7' },
+    clickhouse: { url: 'http://clickhouse:8123' },
+  };
+  const config = (base: { [key: string]: unknown }) =>
+    localConfig({ ...common, base, addresses, receiverHost: 'receiver' });
+  expect(config({})).toMatchObject({
+    ingress: { tls },
+    sinks: { crm: { url: `https://receiver:${USUAL_PORTS.receiver}/suppressions` } },
+  });
+  const own = { certFile: '/own.pem', keyFile: '/own.key' };
+  expect(config({ ingress: { tls: own } })).toMatchObject({ ingress: { tls: own } });
+});
+
 test('configured ports are found; 0 means any', () => {
   expect(
     configuredPorts({ ingress: { port: 7000, adminPort: 0 }, sinks: { crm: { adminPort: 7001 } } }),

@@ -1,0 +1,93 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { createProgram } from '../../src/cli/program.ts';
+import { REPOSITORY } from '../../src/run/home.ts';
+import { NODE_ARGS, SCRIPTS, SERVICE_NAMES } from '../../src/run/services.ts';
+import { readVersions } from '../../src/stack/versions.ts';
+
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'entry-point-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+// In place of Node: says what it was told.
+const node = join(folder, 'node');
+writeFileSync(node, '#!/bin/sh\necho "$PWD|$EMAIL_EVENTS_CONFIG|$*"\n');
+chmodSync(node, 0o755);
+
+function enter(args: string[], env: { [name: string]: string } = {}) {
+  const { status, stdout, stderr } = spawnSync('sh', [here('email-events'), ...args], {
+    env: {
+      PATH: `${folder}:/usr/bin:/bin`,
+      EMAIL_EVENTS_APP: REPOSITORY,
+      EMAIL_EVENTS_HOME: '/var/lib/email-events',
+      ...env,
+    },
+    encoding: 'utf8',
+  });
+  const [, config, told] = stdout.trimEnd().split('\n').at(-1)?.split('|') ?? [];
+  return { status, out: stdout, err: stderr, config, told };
+}
+
+describe('the entry point', () => {
+  test('each role is what a process of this machine would be', () => {
+    for (const name of SERVICE_NAMES) {
+      const { status, told = '' } = enter([name, '--port', '1']);
+      const line = [...(NODE_ARGS[name] ?? []), SCRIPTS[name]].join(' ');
+      expect([status, told.startsWith(`${line} `), told.endsWith(' --port 1')]).toEqual([0, true, true]);
+      expect(existsSync(join(REPOSITORY, SCRIPTS[name]))).toBe(true);
+    }
+    expect(enter(['receiver']).told).toContain('--host 0.0.0.0 --data-dir /var/lib/email-events/receiver');
+  });
+
+  test('every command that the image has goes to the command line; options too', () => {
+    const local = ['start', 'up', 'down', 'status'];
+    for (const command of createProgram().commands.map((found) => found.name())) {
+      const { status, told, err } = enter([command, '--json']);
+      if (local.includes(command))
+        expect([status, err]).toEqual([2, expect.stringContaining('not in this image')]);
+      else expect([status, told]).toEqual([0, `deploy/bin/email-events.mjs ${command} --json`]);
+    }
+    expect(enter(['--json', 'topics', 'plan']).told).toBe('deploy/bin/email-events.mjs --json topics plan');
+    expect(enter(['email-events', 'dlq', 'list']).told).toBe('deploy/bin/email-events.mjs dlq list');
+  });
+
+  test('what is neither is told what there is', () => {
+    const { status, err } = enter(['ingres']);
+    expect(status).toBe(2);
+    expect(err).toContain("no role and no command 'ingres'");
+    for (const name of SERVICE_NAMES) expect(err).toContain(name);
+  });
+
+  test('help names the roles before the commands', () => {
+    for (const args of [[], ['--help'], ['help']]) {
+      const { out, told } = enter(args);
+      expect(out).toContain(SERVICE_NAMES.join(', '));
+      expect(told).toMatch(/^deploy\/bin\/email-events\.mjs (--help|help)$/);
+    }
+  });
+
+  test('the configuration is the one that is named, and none if there is no file', () => {
+    expect(enter(['events'], { EMAIL_EVENTS_CONFIG: '/elsewhere.yaml' }).config).toBe('/elsewhere.yaml');
+    expect(enter(['events']).config).toBe('');
+  });
+});
+
+describe('the Dockerfile', () => {
+  const dockerfile = readFileSync(here('Dockerfile'), 'utf8');
+
+  test('is of the versions that the project names', () => {
+    const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'));
+    expect(dockerfile).toContain(`ARG NODE_IMAGE=${readVersions().NODE_IMAGE}\n`);
+    expect(dockerfile).toContain(`ARG VERSION=${version}\n`);
+  });
+
+  test('copies the manifest of every workspace, without which npm ci refuses', () => {
+    const { packages } = JSON.parse(readFileSync(join(REPOSITORY, 'package-lock.json'), 'utf8'));
+    const workspaces = Object.keys(packages).filter((path) => path !== '' && !path.includes('node_modules'));
+    expect(workspaces.length).toBeGreaterThan(5);
+    for (const path of workspaces) expect(dockerfile).toContain(`COPY ${path}/package.json ${path}/\n`);
+  });
+});
