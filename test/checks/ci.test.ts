@@ -29,12 +29,10 @@ const BUILD = 'node deploy/bootstrap.mjs containers build';
 const LEFTOVERS = 'node deploy/bootstrap.mjs containers status --left-since';
 const LOCAL = 'npm test --silent';
 const CONTAINERS = 'STACK=containers npm test --silent --';
-const SERVICES = 'STACK=containers SERVICES=containers npm test --silent --';
 
 const TESTS = {
   [LOCAL]: 'echo "some tests"; echo "10 passed, 0 failed"',
   [CONTAINERS]: 'echo "5 passed, 0 failed"',
-  [SERVICES]: 'echo "2 passed, 0 failed"',
 };
 const NO_ENGINE = {
   [STATUS]: 'exit 4',
@@ -55,14 +53,14 @@ function start({ answers = {}, ciContainers }: Run) {
     .sort(([one], [other]) => other.length - one.length)
     .map(([command, answer]) => `"${command}"*) ${answer} ;;`);
   const stub = `#!/usr/bin/env bash
-    command="\${STACK:+STACK=$STACK }\${SERVICES:+SERVICES=$SERVICES }$(basename "$0") $*"
+    command="\${STACK:+STACK=$STACK }$(basename "$0") $*"
     echo "$command" >> '${journal}'
     case $command in ${cases.join('\n')} *) ;; esac`;
   for (const program of ['node', 'npm', 'tsc']) {
     writeFileSync(join(bin, program), stub);
     chmodSync(join(bin, program), 0o755);
   }
-  const { CI_CONTAINERS: _ci, STACK: _stack, SERVICES: _services, ...outer } = process.env;
+  const { CI_CONTAINERS: _ci, STACK: _stack, ...outer } = process.env;
   const child = spawn('bash', [join(folder, '.ci', 'run')], {
     env: {
       ...outer,
@@ -90,7 +88,7 @@ const called = (commands: readonly string[], beginning: string) =>
 
 test('the totals of all runs are added, and an engine that is there is left alone', async () => {
   const { code, last, output, commands } = await run({});
-  expect(last).toBe('17 passed, 0 failed');
+  expect(last).toBe('15 passed, 0 failed');
   expect(code).toBe(0);
   expect(output).toContain('some tests');
   expect(output).not.toContain('10 passed');
@@ -102,7 +100,7 @@ test('an engine of our own is stopped before the totals', async () => {
   const { code, last, lines, commands } = await run({
     answers: { ...OWN_ENGINE, [STOP]: 'echo "it is stopped"' },
   });
-  expect({ code, last }).toEqual({ code: 0, last: '17 passed, 0 failed' });
+  expect({ code, last }).toEqual({ code: 0, last: '15 passed, 0 failed' });
   expect(lines).toContain('it is stopped');
   expect(commands.at(-1)).toBe(STOP);
   expect(called(commands, STOP)).toBe(1);
@@ -139,14 +137,14 @@ test('a misspelt setting is a failure', async () => {
 });
 
 test('tests that did not end are one failure, and the others count', async () => {
-  const answers = { [LOCAL]: 'echo "killed"; exit 137', [SERVICES]: 'echo "1 passed, 1 failed"; exit 1' };
-  expect(await run({ answers })).toMatchObject({ code: 1, last: '6 passed, 2 failed' });
+  const answers = { [LOCAL]: 'echo "killed"; exit 137', [CONTAINERS]: 'echo "4 passed, 1 failed"; exit 1' };
+  expect(await run({ answers })).toMatchObject({ code: 1, last: '4 passed, 2 failed' });
 });
 
 test('tests that end well without a word of totals are a failure', async () => {
   expect(await run({ answers: { [CONTAINERS]: ':' } })).toMatchObject({
     code: 1,
-    last: '12 passed, 1 failed',
+    last: '10 passed, 1 failed',
   });
 });
 
@@ -155,7 +153,7 @@ test('skipped tests of each run are added', async () => {
     [LOCAL]: 'echo "10 passed, 0 failed, 2 skipped"; exit 1',
     [CONTAINERS]: 'echo "5 passed, 0 failed, 3 skipped"; exit 1',
   };
-  expect(await run({ answers })).toMatchObject({ code: 1, last: '17 passed, 0 failed, 5 skipped' });
+  expect(await run({ answers })).toMatchObject({ code: 1, last: '15 passed, 0 failed, 5 skipped' });
 });
 
 test('without images there are no tests on containers', async () => {
@@ -168,13 +166,13 @@ test('without images there are no tests on containers', async () => {
 test('what is left behind fails the run', async () => {
   expect(await run({ answers: { [LEFTOVERS]: 'exit 1' } })).toMatchObject({
     code: 1,
-    last: '17 passed, 0 failed',
+    last: '15 passed, 0 failed',
   });
 });
 
 test('a failed step fails the run, and the rest is run', async () => {
   const { code, last, lines } = await run({ answers: { 'tsc --noEmit': 'exit 2' } });
-  expect({ code, last }).toEqual({ code: 1, last: '17 passed, 0 failed' });
+  expect({ code, last }).toEqual({ code: 1, last: '15 passed, 0 failed' });
   expect(lines.some((line) => /^types +\d+ s {2}FAILED \(exit code 2\)$/.test(line))).toBe(true);
 });
 

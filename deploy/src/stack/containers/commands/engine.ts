@@ -4,6 +4,7 @@ import { print } from '../../../cli/output.ts';
 import { StackError } from '../../errors.ts';
 import { printProgress } from '../../progress.ts';
 import { connectEngine, type Engine } from '../engine.ts';
+import { sweep } from '../remove.ts';
 import { ENGINE_FOLDER, ownDaemon, startEngine, stopEngine } from '../set-up/engine-control.ts';
 
 const OUTCOME = {
@@ -57,9 +58,14 @@ async function describe({ docker }: Engine): Promise<string> {
   return `Docker ${Version} on ${Name}, storage ${Driver}, ${whose}`;
 }
 
-/** Another checkout may be at its tests: an engine is everybody's on the machine. */
+/**
+ * Another checkout may be at its tests: an engine is everybody's on the machine. What nobody runs is no reason; what
+ * was kept for reuse could not be used again after the stop.
+ */
 async function refuseWhileInUse(): Promise<void> {
-  const running = await (await connectEngine()).docker.listContainers();
+  const engine = await connectEngine();
+  await sweep(engine, true);
+  const running = await engine.docker.listContainers();
   if (running.length === 0) return;
   const names = running.map(({ Names, Id }) => Names[0]?.replace(/^\//, '') ?? Id.slice(0, 12));
   throw new StackError(
