@@ -16,10 +16,11 @@ describeProvider({
   name: 'containers',
   provider,
   kafkaLog: 'kafka',
-  async killFromOutside({ name }) {
+  async killFromOutside(stack, { name }) {
     const { docker } = await connectEngine();
-    const found = await docker.listContainers({ filters: { label: [`${COMPONENT_LABEL}=${name}`] } });
-    for (const { Id } of found) await docker.getContainer(Id).kill({ signal: 'SIGKILL' });
+    const label = [`${STACK_LABEL}=${idOf(stack)}`, `${COMPONENT_LABEL}=${name}`];
+    const [found] = await docker.listContainers({ filters: { label } });
+    await docker.getContainer(found?.Id ?? '').kill({ signal: 'SIGKILL' });
   },
   lives: ({ pid }) => pid !== undefined && existsSync(`/proc/${pid}`),
 });

@@ -5,7 +5,7 @@ describeProvider({
   name: 'local',
   provider: localProvider(),
   kafkaLog: 'kafka/log',
-  async killFromOutside({ pid }) {
+  async killFromOutside(_stack, { pid }) {
     process.kill(pid ?? 0, 'SIGKILL');
   },
   lives: ({ pid }) => isAlive(pid ?? 0),

@@ -17,7 +17,7 @@ export interface ProviderUnderTest {
   /** Folder of the broker's log below the data directory. */
   readonly kafkaLog: string;
   /** kill -9, by somebody else than the stack. */
-  killFromOutside(component: Component): Promise<void>;
+  killFromOutside(stack: Stack, component: Component): Promise<void>;
   /** Whether anything of the component is still there. */
   lives(component: { readonly pid: number | undefined }): boolean;
 }
@@ -101,7 +101,7 @@ export function describeProvider(of: ProviderUnderTest): void {
     expect(await answers(stack)).toEqual([true, true, true]);
     await expect(kafka.start()).rejects.toMatchObject({ code: 'STACK_COMPONENT_STATE' });
 
-    await of.killFromOutside(kafka);
+    await of.killFromOutside(stack, kafka);
     await until(() => exits.length > 0);
     expect(exits).toEqual([{ code: null, signal: 'SIGKILL' }]);
     await kafka.start();
