@@ -8,7 +8,7 @@ import { NODE, ROOT, runUnderProjectNode } from './bin/run-child.mjs';
 
 const CLI = join('deploy', 'src', 'cli', 'main.ts');
 /** What follows the command is passed on. */
-const COMMANDS = {
+export const COMMANDS = {
   start: [CLI, 'start'],
   cli: [CLI],
   test: [join('test', 'run.ts')],

@@ -1,9 +1,12 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 interface LockFile {
   packages: Record<string, { version?: string; optional?: boolean; bin?: object; link?: boolean }>;
 }
-const { missingPackages } = (await import(new URL('./bootstrap.mjs', import.meta.url).href)) as {
+const { COMMANDS, missingPackages } = (await import(new URL('./bootstrap.mjs', import.meta.url).href)) as {
+  COMMANDS: { readonly [name: string]: readonly string[] | null };
   missingPackages(wanted: LockFile, present: LockFile): string[];
 };
 
@@ -35,4 +38,14 @@ test.each([
   ['a workspace with another program', { deploy: { version: '0.1.0', bin: { added: 'x' } } }],
 ])('%s must be installed', (_name, change) => {
   expect(missingPackages(lock, installed(change))).toEqual(Object.keys(change));
+});
+
+test('every command runs a file that is there, and npm scripts name commands', () => {
+  const root = new URL('../', import.meta.url);
+  const files = Object.values(COMMANDS).flatMap((args) => args?.filter((arg) => arg.endsWith('.ts')) ?? []);
+  expect(files.filter((file) => !existsSync(new URL(file, root)))).toEqual([]);
+  const manifest = readFileSync(fileURLToPath(new URL('package.json', root)), 'utf8');
+  const named = [...manifest.matchAll(/node deploy\/bootstrap\.mjs (\w+)/g)].map(([, name = '']) => name);
+  expect(named).toContain('containers');
+  expect(named.filter((name) => !Object.hasOwn(COMMANDS, name))).toEqual([]);
 });
