@@ -76,14 +76,8 @@ class ContainerHost implements ServiceHost {
   }
 
   async launch(): Promise<ServiceRun> {
-    this.#container ??= await this.#create();
-    const container = this.#container;
     const begin = new Date();
-    try {
-      await container.start();
-    } catch (error) {
-      throw new Error(explained(error as Error, this.#spec));
-    }
+    const container = await this.#start();
     await this.#log.follow(container, begin);
     const ended = this.#ended(container);
     return {
@@ -99,6 +93,21 @@ class ContainerHost implements ServiceHost {
     const container = this.#container;
     this.#container = undefined;
     await container?.remove({ force: true, v: true }).catch(unlessGone);
+  }
+
+  async #start(): Promise<Container> {
+    const known = this.#container;
+    const container = known ?? (await this.#create());
+    this.#container = container;
+    try {
+      await container.start();
+      return container;
+    } catch (error) {
+      if (!known || !isGone(error)) throw new Error(explained(error as Error, this.#spec));
+      // Somebody removed it.
+      this.#container = undefined;
+      return this.#start();
+    }
   }
 
   async #create(): Promise<Container> {
@@ -180,9 +189,15 @@ function explained({ message }: Error, { ports }: ContainerSpec): string {
   return `one of its ports (${numbers}) is in use: stop the other program or configure another port`;
 }
 
-/** 404: it is gone; 409: somebody is removing it. */
-function unlessGone(error: { readonly statusCode?: number }): void {
-  if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
+const GONE = 404;
+const BEING_REMOVED = 409;
+
+function isGone(error: unknown): boolean {
+  return (error as { statusCode?: number }).statusCode === GONE;
+}
+
+function unlessGone(error: unknown): void {
+  if (!isGone(error) && (error as { statusCode?: number }).statusCode !== BEING_REMOVED) throw error;
 }
 
 /** One attempt. Without keep-alive: an open connection of ours would hold up the stop. */

@@ -125,7 +125,8 @@ describe('SupervisedService', () => {
     await until(() => host.runs.length === 2);
     const second = host.runs[1] as MadeUpRun;
     second.signal = (name) => void second.signals.push(name);
-    await until(() => second.signals.includes('SIGKILL'));
+    await until(() => second.signals.includes('SIGKILL') && service.restarts === 2);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(host.runs).toHaveLength(2);
     host.autoReady = true;
     second.end('ended by SIGKILL');

@@ -1,0 +1,160 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DemoResult, runDemo } from '@email-events/deploy/run/demo/demo';
+import { REPOSITORY } from '@email-events/deploy/run/home';
+import { readBaseConfig } from '@email-events/deploy/run/local-config';
+import { type RunningPipeline, startPipeline } from '@email-events/deploy/run/pipeline';
+import { scrape, sumBy } from '@email-events/deploy/run/prometheus';
+import { createReporter } from '@email-events/deploy/run/reporter';
+import type { ServiceMode, ServiceName } from '@email-events/deploy/run/services';
+import type { StackProvider } from '@email-events/deploy/stack';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileScope, type TestScope, waitFor } from '../stack/stack.ts';
+import { unique, uniqueDatabase } from '../stack/unique.ts';
+
+/** How the pipeline of a suite comes about. No case of a suite knows. */
+export interface PipelineUnderTest {
+  readonly services: ServiceMode;
+  /** Default: what STACK names. */
+  readonly provider?: StackProvider;
+  /** Before the start. */
+  prepare?(scope: TestScope): Promise<unknown>;
+}
+
+/** A pipeline for the tests of a `describe`, as `npm start` runs it, on data of its own. */
+class SuitePipeline {
+  readonly #stop = new AbortController();
+  #pipeline: RunningPipeline | undefined;
+
+  constructor({ services, provider, prepare }: PipelineUnderTest) {
+    const file = fileScope();
+    beforeAll(async () => {
+      const home = await mkdtemp(join(tmpdir(), 'email-events-e2e-'));
+      file.scope.onTestFinished(() => rm(home, { recursive: true, force: true }));
+      await prepare?.(file.scope);
+      this.#pipeline = await startPipeline({
+        ...{ home, services, provider, anyPorts: true, signal: this.#stop.signal },
+        baseConfig: await writeNames(home),
+        reporter: createReporter(() => {}),
+      });
+    }, 900_000);
+    afterAll(async () => {
+      await this.#pipeline?.stop();
+      await file.end();
+    }, 120_000);
+  }
+
+  get running(): RunningPipeline {
+    if (!this.#pipeline) throw new Error('the pipeline does not run');
+    return this.#pipeline;
+  }
+
+  // Patient as ESPs are: they come again for hours. A killed service is missed by its group for ten seconds.
+  demo(events: number, seed: number, rate?: number): Promise<DemoResult> {
+    const options = { events, seed, attempts: 100, quietMs: 60_000, ...(rate === undefined ? {} : { rate }) };
+    const { signal } = this.#stop;
+    return runDemo(this.running, { ...options, signal, quiet: true, note: () => {} });
+  }
+
+  /** A run that goes on for a while, once its requests come in. */
+  async traffic(seed: number): Promise<{ done: Promise<DemoResult> }> {
+    const before = await this.published();
+    const done = this.demo(4_000, seed, 250);
+    done.catch(() => {});
+    await waitFor('requests come in', async () => (await this.published()) > before + 50, 60_000);
+    return { done };
+  }
+
+  published(): Promise<number> {
+    return this.#counted('email_events_ingress_published_records_total');
+  }
+
+  /** Of any kind: into Kafka or into the spool. */
+  accepted(): Promise<number> {
+    return this.#counted('email_events_ingress_request_seconds_count');
+  }
+
+  async readiness(service: ServiceName): Promise<{ code: number; status?: string }> {
+    const answer = await fetch(`${this.running.admin[service]}/readyz`);
+    return { code: answer.status, ...((await answer.json()) as { status?: string }) };
+  }
+
+  async #counted(metric: string): Promise<number> {
+    const samples = await scrape(this.running.admin.ingress ?? '');
+    return Object.values(sumBy(samples, metric, 'source')).reduce((sum, count) => sum + count, 0);
+  }
+}
+
+/** On a stack that others use, groups and tables of an earlier run would count for this one. */
+async function writeNames(home: string): Promise<string> {
+  const base = readBaseConfig(join(REPOSITORY, 'deploy/config/local.yaml'));
+  const names = {
+    kafka: { groupPrefix: unique('e2e') },
+    sinks: { clickhouse: { database: uniqueDatabase('e2e') } },
+  };
+  const file = join(home, 'base.yaml');
+  await writeFile(file, JSON.stringify({ ...base, ...names }));
+  return file;
+}
+
+/** The checks that do not hold: an empty list says more in a failure than `false`. */
+function disagreements({ checks, sent }: DemoResult) {
+  const failed = checks.filter((check) => !check.agrees);
+  return sent.unexpected === 0 ? failed : [...failed, { unexpectedAnswers: sent.unexpected }];
+}
+
+/** Signed webhooks in, events in ClickHouse and suppressions at the CRM, while services are killed. */
+export function pipelineSuite(options: PipelineUnderTest): void {
+  describe('the pipeline, from signed webhooks to ClickHouse and the CRM', () => {
+    const pipeline = new SuitePipeline(options);
+
+    it('agrees with what was sent, to the event', async () => {
+      const result = await pipeline.demo(3_000, 1);
+      expect(disagreements(result)).toEqual([]);
+      expect(result.totals.emitted).toBeGreaterThan(2_500);
+      expect(result.totals.duplicates).toBeGreaterThan(0);
+      expect(result.totals.deadLetters).toBeGreaterThan(0);
+      expect(result.sent.expected.suppressions.suppressed).toBeGreaterThan(0);
+    });
+
+    it('judges a second run on the same data by itself', async () => {
+      expect(disagreements(await pipeline.demo(1_000, 2))).toEqual([]);
+    });
+
+    it('loses and repeats nothing when every service is killed in the middle of traffic', async () => {
+      const { done } = await pipeline.traffic(3);
+      for (const name of ['ingress', 'normalize', 'events', 'sink-clickhouse', 'sink-crm'] as const) {
+        const service = pipeline.running.service(name);
+        const { restarts } = service;
+        service.crash();
+        const runsAgain = () => service.restarts > restarts && service.state === 'running';
+        await waitFor(`${name} runs again`, runsAgain, 60_000);
+      }
+      expect(disagreements(await done)).toEqual([]);
+    }, 240_000);
+  });
+}
+
+/** The same while a component is away: the stack must be one that a test may break. */
+export function brokenPipelineSuite(options: PipelineUnderTest): void {
+  describe('the pipeline, while components are away', () => {
+    const pipeline = new SuitePipeline(options);
+
+    it('takes everything while Kafka is away, and brings it through when that is back', async () => {
+      const kafka = pipeline.running.stack.component('kafka');
+      const ingressIs = async (status: string) => (await pipeline.readiness('ingress')).status === status;
+      const { done } = await pipeline.traffic(4);
+      await kafka.stop();
+      await waitFor('the ingress is degraded', () => ingressIs('degraded'), 60_000);
+      const before = await pipeline.accepted();
+      await waitFor('it takes requests', async () => (await pipeline.accepted()) > before + 50, 60_000);
+      expect((await pipeline.readiness('ingress')).code).toBe(200);
+      await kafka.start();
+      const result = await done;
+      expect(disagreements(result)).toEqual([]);
+      expect(result.sent.uncertain).toBe(0);
+      await waitFor('the ingress is well', () => ingressIs('ok'), 60_000);
+    }, 240_000);
+  });
+}
