@@ -14,7 +14,9 @@ const UNREACHABLE = new Set([
 /** The code under which an operator is told of an error: ours, or the broker's own; an outage has one code, not ten. */
 export function problemOf(error: unknown): string {
   const { name, cause } = error as { name?: unknown; cause?: unknown };
+  // What kafkajs gives up on it wraps, once or twice; the outage is inside.
   if (name === 'KafkaJSNumberOfRetriesExceeded') return cause ? problemOf(cause) : 'KAFKA_UNREACHABLE';
+  if (name === 'KafkaJSNonRetriableError' && cause instanceof Error) return problemOf(cause);
   return UNREACHABLE.has(String(name)) ? 'KAFKA_UNREACHABLE' : codeOf(error);
 }
 

@@ -1,0 +1,43 @@
+import kafkajs from 'kafkajs';
+import { expect, test } from 'vitest';
+import { isUnreachable, problemOf } from './crash.ts';
+
+const {
+  KafkaJSConnectionError,
+  KafkaJSNonRetriableError,
+  KafkaJSNumberOfRetriesExceeded,
+  KafkaJSProtocolError,
+} = kafkajs;
+
+const refused = new KafkaJSConnectionError('connect ECONNREFUSED');
+const exceeded = (cause: Error) => new KafkaJSNumberOfRetriesExceeded(cause, { retryCount: 5, retryTime: 1 });
+// As its retries leave it: the type declarations know nothing of the cause.
+const givenUp = (error: Error) =>
+  Object.assign(new KafkaJSNonRetriableError(error.message), { cause: error });
+
+test.for([
+  ['a connection that is refused', refused],
+  ['… after all attempts', exceeded(refused)],
+  ['… after which nobody tries again', givenUp(exceeded(refused))],
+  ['… given up at once', givenUp(refused)],
+] as const)('%s is an outage, under its one code', ([, error]) => {
+  expect(problemOf(error)).toBe('KAFKA_UNREACHABLE');
+  expect(isUnreachable(error)).toBe(true);
+});
+
+test('what the broker refuses keeps its own code, and is no outage', () => {
+  const denied = new KafkaJSProtocolError({
+    ...{
+      type: 'TOPIC_AUTHORIZATION_FAILED',
+      code: 29,
+      retriable: false,
+      name: 'x',
+      message: 'not authorized',
+    },
+  });
+  for (const error of [denied, givenUp(denied), exceeded(denied)]) {
+    expect(problemOf(error)).toBe('TOPIC_AUTHORIZATION_FAILED');
+    expect(isUnreachable(error)).toBe(false);
+  }
+  expect(problemOf(new KafkaJSNonRetriableError('wrong argument'))).toBe('KafkaJSNonRetriableError');
+});
