@@ -14,7 +14,12 @@ export interface FakeEngine extends Engine {
   /** What it was asked to pull and to build, in order. */
   readonly pulls: string[];
   readonly builds: string[];
+  /** Labels of images that have any, and those that a container uses. */
+  readonly labels: Map<string, Record<string, string>>;
+  readonly used: Set<string>;
 }
+
+type State = Pick<FakeEngine, 'images' | 'pulls' | 'builds' | 'labels' | 'used'>;
 
 const REFUSAL = 'lookup registry.example.com: no such host';
 
@@ -23,7 +28,13 @@ export async function fakeEngine(
   images: readonly string[] = [],
   pull: PullOutcome = 'works',
 ): Promise<FakeEngine> {
-  const state = { images: new Set(images), pulls: [] as string[], builds: [] as string[] };
+  const state: State = {
+    images: new Set(images),
+    pulls: [],
+    builds: [],
+    labels: new Map(),
+    used: new Set(),
+  };
   const server = createServer((request, response) => void answer(state, pull, request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -37,7 +48,7 @@ export async function fakeEngine(
 }
 
 async function answer(
-  state: Pick<FakeEngine, 'images' | 'pulls' | 'builds'>,
+  state: State,
   pull: PullOutcome,
   request: IncomingMessage,
   response: ServerResponse,
@@ -48,6 +59,17 @@ async function answer(
   if (inspected !== undefined) {
     response.statusCode = state.images.has(inspected) ? 200 : 404;
     response.end(JSON.stringify({ Id: `sha256:${inspected}`, message: 'No such image' }));
+    return;
+  }
+  if (pathname === '/images/json') {
+    response.end(JSON.stringify(listed(state)));
+    return;
+  }
+  const named = decodeURIComponent(pathname).replace('/images/', '');
+  if (request.method === 'DELETE') {
+    response.statusCode = state.used.has(named) ? 409 : 200;
+    if (!state.used.has(named)) state.images.delete(named);
+    response.end('[]');
     return;
   }
   // Whatever is sent has to be read, or the client waits.
@@ -69,4 +91,15 @@ async function answer(
   if (pull === 'fails') say({ error: REFUSAL });
   if (pull === 'works') state.images.add(reference);
   if (pull === 'fails' || pull === 'works') response.end();
+}
+
+function listed({ images, labels }: State): object[] {
+  return [...images]
+    .filter((reference) => labels.has(reference))
+    .map((reference) => ({
+      RepoTags: [reference],
+      Labels: labels.get(reference),
+      Size: 5_000_000,
+      Created: 1,
+    }));
 }
