@@ -25,13 +25,23 @@ export async function provideStandIn(context: ImageContext, standIn: StandIn): P
   mkdirSync(toolsDir, { recursive: true });
   const work = async () => {
     if (await isPresent(engine, reference)) return;
-    const parent = standIn.parent && (await provideStandIn(context, standIn.parent));
-    const files = (await standIn.files?.({ ...context, toolsDir, versions: readVersions(), signal })) ?? {};
+    const { parent, files } = await both({
+      parent: standIn.parent && provideStandIn(context, standIn.parent),
+      files: standIn.files?.({ ...context, toolsDir, versions: readVersions(), signal }) ?? {},
+    });
     const step = { component: standIn.name, step: 'install', detail: `${reference} (built here)` } as const;
     await withProgress(context.onProgress, step, () => make(context, standIn, { reference, parent, files }));
   };
   await withLock(join(toolsDir, `image-${standIn.name}.lock`), work, { signal });
   return reference;
+}
+
+/** What both come to; if one fails, nothing goes on behind the caller's back. */
+async function both<P, F>(of: { parent: P; files: F }): Promise<{ parent: Awaited<P>; files: Awaited<F> }> {
+  const settled = [of.parent, of.files] as const;
+  await Promise.allSettled(settled);
+  const [parent, files] = await Promise.all(settled);
+  return { parent, files };
 }
 
 interface Making {
