@@ -14,12 +14,11 @@ export interface FakeEngine extends Engine {
   /** What it was asked to pull and to build, in order. */
   readonly pulls: string[];
   readonly builds: string[];
-  /** Labels of images that have any, and those that a container uses. */
+  /** Labels of images that have any. */
   readonly labels: Map<string, Record<string, string>>;
-  readonly used: Set<string>;
 }
 
-type State = Pick<FakeEngine, 'images' | 'pulls' | 'builds' | 'labels' | 'used'>;
+type State = Pick<FakeEngine, 'images' | 'pulls' | 'builds' | 'labels'>;
 
 const REFUSAL = 'lookup registry.example.com: no such host';
 
@@ -33,7 +32,6 @@ export async function fakeEngine(
     pulls: [],
     builds: [],
     labels: new Map(),
-    used: new Set(),
   };
   const server = createServer((request, response) => void answer(state, pull, request, response));
   server.listen(0, '127.0.0.1');
@@ -63,13 +61,6 @@ async function answer(
   }
   if (pathname === '/images/json') {
     response.end(JSON.stringify(listed(state)));
-    return;
-  }
-  const named = decodeURIComponent(pathname).replace('/images/', '');
-  if (request.method === 'DELETE') {
-    response.statusCode = state.used.has(named) ? 409 : 200;
-    if (!state.used.has(named)) state.images.delete(named);
-    response.end('[]');
     return;
   }
   // Whatever is sent has to be read, or the client waits.

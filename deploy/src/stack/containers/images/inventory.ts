@@ -34,18 +34,3 @@ export async function imageInventory({ docker }: Engine): Promise<OwnImage[]> {
 function isNamed(reference: string): boolean {
   return reference !== '<none>:<none>';
 }
-
-/** Removes stand-ins that are no longer current, except those that a container uses. Returns what it removed. */
-export async function removeOldStandIns(engine: Engine): Promise<string[]> {
-  const old = (await imageInventory(engine)).filter(({ current }) => !current);
-  const removed: string[] = [];
-  for (const { reference } of old) {
-    try {
-      await engine.docker.getImage(reference).remove();
-      removed.push(reference);
-    } catch (error) {
-      if ((error as { statusCode?: number }).statusCode !== 409) throw error;
-    }
-  }
-  return removed;
-}
