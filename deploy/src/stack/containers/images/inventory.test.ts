@@ -10,15 +10,6 @@ const OLD = 'email-events/kafka:3.9.0-000000000000';
 const SERVICES = 'email-events/services:0123456789ab';
 const FOREIGN = 'apache/kafka:4.2.1';
 
-async function engineWithAll() {
-  const engine = await fakeEngine([CURRENT, OLD, OLD_BUT_USED, SERVICES, FOREIGN]);
-  for (const reference of [CURRENT, OLD, OLD_BUT_USED])
-    engine.labels.set(reference, { [IMAGE_LABEL]: 'kafka' });
-  engine.labels.set(SERVICES, { [IMAGE_LABEL]: 'services' });
-  engine.used.add(OLD_BUT_USED);
-  return engine;
-}
-
 test('the inventory has what was made here, and says what is out of date', async () => {
   const engine = await fakeEngine([CURRENT, OLD, SERVICES, FOREIGN]);
   for (const reference of [CURRENT, OLD]) engine.labels.set(reference, { [IMAGE_LABEL]: 'kafka' });
