@@ -74,6 +74,15 @@ test('it is pulled when it is not there', async () => {
   expect(engine.pulls).toEqual([MIRRORED]);
 });
 
+test.each([
+  ['mirror.example.com:5000/kafka', 'mirror.example.com:5000/kafka:latest'],
+  ['kafka@sha256:0123', 'kafka:sha256:0123'],
+])('one version of %s is pulled, not all', async (named, pulled) => {
+  const engine = await fakeEngine();
+  await choosing(engine, { EMAIL_EVENTS_IMAGE_KAFKA: named }).chosen;
+  expect(engine.pulls).toEqual([pulled]);
+});
+
 test('it has no stand-in: when it cannot be had, the variable is named', async () => {
   const { chosen, built } = choosing(await fakeEngine([PUBLIC, STAND_IN], 'refused'), {
     EMAIL_EVENTS_IMAGE_KAFKA: MIRRORED,

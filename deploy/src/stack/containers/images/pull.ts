@@ -38,7 +38,9 @@ async function pullNoisily(context: ImageContext, reference: string, silenceMs: 
   const { signal } = context;
   const abortSignal = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal;
   try {
-    const stream: NodeJS.ReadableStream = await docker.pull(reference, { abortSignal });
+    // A name alone would mean every tag there is.
+    const exact = /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
+    const stream: NodeJS.ReadableStream = await docker.pull(exact, { abortSignal });
     await follow(docker, stream, (event) => {
       timer.refresh();
       if (event.error) throw new Error(event.error);
