@@ -63,8 +63,10 @@ function optionsOf(args) {
   return parseArgs({ args, options, strict: false }).values;
 }
 
-const variableOf = (path) =>
-  `EMAIL_EVENTS_${path.map((part) => part.replace(/([a-z])([A-Z])/g, '$1_$2')).join('_')}`.toUpperCase();
+function variableOf(path) {
+  const words = path.map((part) => part.replace(/([a-z])([A-Z])/g, '$1_$2'));
+  return `EMAIL_EVENTS_${words.join('_')}`.toUpperCase();
+}
 
 function readIfThere(file, readConfig) {
   try {
