@@ -65,7 +65,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
   try {
     return await starting.start();
   } catch (error) {
-    await starting.stop();
+    await starting.stop().catch(({ message }) => options.reporter.warn(`not stopped: ${message}`));
     // Whatever failed then failed because everything was being stopped.
     options.signal.throwIfAborted();
     throw error;
@@ -186,18 +186,23 @@ class Pipeline {
     if (failed) throw failed.reason;
   }
 
+  /** Whatever cannot be stopped, say because the engine of its container is gone, keeps nothing else from it. */
   async #stopAll(): Promise<void> {
     const { reporter } = this.#options;
     this.#phase = 'stopping';
     this.#save();
-    for (const [name, service] of this.#inFlowOrder()) {
-      // One that was killed has still to be gone before what it uses.
-      if (service.state === 'stopped') await service.stop();
-      else await reporter.step(name, 'stop', () => service.stop());
+    try {
+      for (const [name, service] of this.#inFlowOrder()) {
+        // One that was killed has still to be gone before what it uses.
+        const stop = () => service.stop();
+        const stopping = service.state === 'stopped' ? stop() : reporter.step(name, 'stop', stop);
+        await stopping.catch((error) => reporter.warn(`${name} could not be stopped: ${error.message}`));
+      }
+      await this.#stack?.stop();
+    } finally {
+      clearState(this.#paths);
+      this.#lock.release();
     }
-    await this.#stack?.stop();
-    clearState(this.#paths);
-    this.#lock.release();
   }
 
   #inFlowOrder(): [ServiceName, Service][] {
