@@ -9,19 +9,31 @@ export interface ToolResult {
   readonly output: string;
 }
 
+export interface ToolOptions {
+  readonly cwd?: string;
+  /** Calls it off. */
+  readonly signal?: AbortSignal | undefined;
+  /** Calling it off ends its children as well, as Ctrl-C would: for programs that otherwise wait for theirs. */
+  readonly withChildren?: boolean;
+}
+
 /** Runs a program to its end. @throws StackError STACK_TOOL_MISSING if there is no such program, STACK_ABORTED */
 export function runTool(
   file: string,
   args: readonly string[],
-  options: { cwd?: string; signal?: AbortSignal | undefined } = {},
+  options: ToolOptions = {},
 ): Promise<ToolResult> {
+  const { cwd, withChildren = false } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: withChildren });
     let output = '';
     const collect = (chunk: Buffer) => {
       output = (output + chunk.toString()).slice(-OUTPUT_TAIL);
     };
-    const abort = () => child.kill('SIGTERM');
+    const abort = () => {
+      if (withChildren && child.pid !== undefined) endGroup(child.pid);
+      else child.kill('SIGTERM');
+    };
     child.stdout.on('data', collect);
     child.stderr.on('data', collect);
     options.signal?.addEventListener('abort', abort, { once: true });
@@ -35,6 +47,15 @@ export function runTool(
       else resolve({ code, output });
     });
   });
+}
+
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGINT');
+  } catch (error) {
+    // All of them have ended already.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Whether a program is on this machine and runs. */

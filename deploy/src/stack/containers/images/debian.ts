@@ -88,7 +88,8 @@ async function makeArchive(
   reference: string,
   args: readonly string[],
 ): Promise<void> {
-  const { code, output } = await runTool('env', [`PATH=${PATH}`, BUILDER, ...args], { signal });
+  const options = { signal, withChildren: true };
+  const { code, output } = await runTool('env', [`PATH=${PATH}`, BUILDER, ...args], options);
   if (code !== 0) throw failure(reference, `${BUILDER} failed:\n${output}`);
 }
 
