@@ -32,9 +32,17 @@ export async function connectEngine(): Promise<Engine> {
   }
   const { host } = client.info.containerRuntime;
   const docker = client.container.dockerode;
+  if (isAnother(docker)) throw new StackError('STACK_ENGINE_UNAVAILABLE', await explain());
   // In what looks like a container testcontainers takes the engine for the one outside, which has another name.
   const local = LOOPBACK.includes(host) || (await docker.info()).Name === hostname();
   return { docker, host: local ? '127.0.0.1' : host, local };
+}
+
+/** Where nothing answers at the socket that DOCKER_HOST names, testcontainers goes on to the usual one. */
+function isAnother({ modem }: Engine['docker']): boolean {
+  const { DOCKER_HOST = '' } = process.env;
+  const { socketPath } = modem as { socketPath?: string };
+  return DOCKER_HOST.startsWith('unix://') && socketPath !== DOCKER_HOST.slice('unix://'.length);
 }
 
 async function explain(): Promise<string> {
