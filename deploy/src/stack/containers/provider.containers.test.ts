@@ -118,5 +118,5 @@ test('what an owner left that died with its watchdog is swept; what lives or is 
   expect(await left('swept-dead')).toBe(0);
   expect(await left('swept-owned')).toBe(1);
   expect(await left('swept-kept')).toBe(1);
-  expect(await sweep(engine, true)).toEqual(['swept-kept']);
+  expect(await sweep(engine, { kept: true })).toEqual(['swept-kept']);
 });

@@ -67,7 +67,7 @@ class ContainerStart {
     if (this.#options.signal?.aborted) onAbort();
     try {
       const engine = await connectEngine();
-      await sweep(engine);
+      await sweep(engine, { claimed: this.#dataDir });
       this.#plan = (await this.#adoptKept(engine)) ?? (await this.#startNew(engine));
       return this.#stack(this.#plan, () =>
         finish(this.#options.reuse ? async () => this.#leave() : () => this.#remove()),

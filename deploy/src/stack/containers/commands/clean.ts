@@ -15,7 +15,7 @@ export function cleanCommand(): Command {
 
 async function clean({ allImages }: { allImages: boolean }): Promise<void> {
   const engine = await connectEngine();
-  const stacks = await sweep(engine, true);
+  const stacks = await sweep(engine, { kept: true });
   print(stacks.length === 0 ? 'no stack is left over' : `removed what was left of ${stacks.join(', ')}`);
   const images = await imageInventory(engine);
   const superfluous = allImages ? images : oldImages(images);

@@ -64,7 +64,7 @@ async function describe({ docker }: Engine): Promise<string> {
  */
 async function refuseWhileInUse(): Promise<void> {
   const engine = await connectEngine();
-  await sweep(engine, true);
+  await sweep(engine, { kept: true });
   const running = await engine.docker.listContainers();
   if (running.length === 0) return;
   const names = running.map(({ Names, Id }) => Names[0]?.replace(/^\//, '') ?? Id.slice(0, 12));
