@@ -4,7 +4,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { localCertificate, trust } from './certificates.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certificates-'));
@@ -34,23 +34,34 @@ test('only the owner can read the key', async () => {
 });
 
 test('clients take it once it is trusted, under its names only', async () => {
-  const { certFile, keyFile } = await localCertificate(join(folder, 'tls'), ['localhost']);
-  const server = createServer({ cert: read(certFile), key: read(keyFile) }, (_request, response) =>
-    response.end('it is'),
-  );
+  const { ask, certFile } = await served('one', ['localhost']);
+  await expect(ask('localhost')).rejects.toThrow('fetch failed');
+  trust({ certFile });
+  expect(await ask('localhost')).toBe('it is');
+  await expect(ask('127.0.0.1')).rejects.toThrow('fetch failed');
+});
+
+test('those of several pipelines can be trusted at the same time', async () => {
+  const made = await Promise.all(['a', 'b', 'c'].map((dir) => served(dir, ['127.0.0.1'])));
+  for (const { certFile } of made) trust({ certFile });
+  expect(await Promise.all(made.map(({ ask }) => ask('127.0.0.1')))).toEqual(Array(3).fill('it is'));
+});
+
+async function served(dir: string, names: readonly string[]) {
+  const { certFile, keyFile } = await localCertificate(join(folder, dir), names);
+  return { certFile, ask: await serve({ cert: read(certFile), key: read(keyFile) }) };
+}
+
+async function serve(tls: { cert: string; key: string }) {
+  const server = createServer(tls, (_request, response) => response.end('it is'));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
   const { port } = server.address() as AddressInfo;
-  const ask = async (host: string) => {
+  return async (host: string) => {
     const response = await fetch(`https://${host}:${port}/`, { headers: { connection: 'close' } });
     return response.text();
   };
-  try {
-    await expect(ask('localhost')).rejects.toThrow('fetch failed');
-    trust({ certFile });
-    expect(await ask('localhost')).toBe('it is');
-    await expect(ask('127.0.0.1')).rejects.toThrow('fetch failed');
-  } finally {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-});
+}
