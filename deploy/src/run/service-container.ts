@@ -80,9 +80,13 @@ class ContainerHost implements ServiceHost {
     const container = await this.#start();
     await this.#log.follow(container, begin);
     const ended = this.#ended(container);
+    let problem: string | undefined;
     return {
       pid: undefined,
-      ready: this.#ready(ended),
+      ready: this.#ready(ended, (asked) => {
+        problem = asked;
+      }),
+      problem: () => problem,
       ended,
       // Of one that has ended, or whose engine is gone: `ended` says so.
       signal: (name) => void container.kill({ signal: name }).catch(() => {}),
@@ -134,16 +138,18 @@ class ContainerHost implements ServiceHost {
   }
 
   /** Asks until it answers. An end is for others to notice. */
-  async #ready(ended: Promise<string>): Promise<ServicePorts> {
+  async #ready(ended: Promise<string>, asked: (problem: string) => void): Promise<ServicePorts> {
     let over = false;
     ended.then(() => {
       over = true;
     });
-    while (!(await answers(this.#spec.healthUrl))) {
+    for (;;) {
+      const problem = await problemOf(this.#spec.healthUrl);
+      if (problem === undefined) return this.#spec.ports;
+      asked(problem);
       if (over) return new Promise(() => {});
       await delay(PROBE_INTERVAL_MS);
     }
-    return this.#spec.ports;
   }
 }
 
@@ -200,16 +206,20 @@ function unlessGone(error: unknown): void {
   if (!isGone(error) && (error as { statusCode?: number }).statusCode !== BEING_REMOVED) throw error;
 }
 
-/** One attempt. Without keep-alive: an open connection of ours would hold up the stop. */
-async function answers(url: string): Promise<boolean> {
+/**
+ * One attempt: why it does not answer as it should, or undefined. Without keep-alive, as an open connection of ours would
+ * hold up the stop.
+ */
+async function problemOf(url: string): Promise<string | undefined> {
   try {
     const response = await fetch(url, {
       headers: { connection: 'close' },
       signal: AbortSignal.timeout(ATTEMPT_MS),
     });
     await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    return false;
+    return response.ok ? undefined : `${url} answers ${response.status}`;
+  } catch (error) {
+    const { message, cause } = error as Error;
+    return `${url}: ${cause instanceof Error ? cause.message : message}`;
   }
 }

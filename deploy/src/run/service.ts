@@ -33,6 +33,8 @@ export interface ServiceRun {
   readonly pid: number | undefined;
   /** Its ports, once it takes work. May stay pending when it ends before. */
   readonly ready: Promise<ServicePorts>;
+  /** What the last question whether it takes work came to, for whoever waits in vain; undefined: it is not asked. */
+  problem?(): string | undefined;
   /** How it ended, once all it said is in its log. Never rejects. */
   readonly ended: Promise<string>;
   /** Does nothing when it has ended. */

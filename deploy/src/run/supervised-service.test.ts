@@ -44,10 +44,11 @@ class MadeUpHost implements ServiceHost {
   /** Awaited by each launch. */
   launching: Promise<void> = Promise.resolve();
   autoReady = true;
+  problem: string | undefined;
 
   async launch(): Promise<ServiceRun> {
     await this.launching;
-    const run = new MadeUpRun();
+    const run = Object.assign(new MadeUpRun(), { problem: () => this.problem });
     this.runs.push(run);
     if (this.autoReady) run.isReady();
     return run;
@@ -100,6 +101,17 @@ describe('SupervisedService', () => {
     expect(service.state).toBe('failed');
     await service.stop();
     expect(host.released).toBe(1);
+  });
+
+  test('one that is waited for in vain is asked why', async () => {
+    const host = new MadeUpHost();
+    host.autoReady = false;
+    host.problem = 'its certificate is not trusted';
+    const { service } = supervised(host, { startMs: 5 });
+    await expect(service.start()).rejects.toThrow(
+      'no sign of being ready after 5 ms (asked: its certificate is not trusted)',
+    );
+    await service.stop();
   });
 
   test('a crash is one like any other: it is started again', async () => {

@@ -123,7 +123,11 @@ export class SupervisedService implements Service {
   async #ready(run: ServiceRun): Promise<ServicePorts> {
     const { startMs } = this.#timings;
     const { promise: failed, reject } = Promise.withResolvers<never>();
-    const late = () => reject(this.#failure(`no sign of being ready after ${startMs} ms`));
+    const late = () => {
+      const problem = run.problem?.();
+      const asked = problem === undefined ? '' : ` (asked: ${problem})`;
+      reject(this.#failure(`no sign of being ready after ${startMs} ms${asked}`));
+    };
     const timer = setTimeout(late, startMs);
     run.ended.then((how) => reject(this.#failure(how)));
     try {
