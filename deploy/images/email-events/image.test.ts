@@ -27,8 +27,9 @@ function enter(args: string[], env: { [name: string]: string } = {}) {
     },
     encoding: 'utf8',
   });
-  const [, config, told] = stdout.trimEnd().split('\n').at(-1)?.split('|') ?? [];
-  return { status, out: stdout, err: stderr, config, told };
+  const [, config, line] = stdout.trimEnd().split('\n').at(-1)?.split('|') ?? [];
+  const told = line?.replace('--import=./deploy/images/email-events/as-process-1.mjs ', '');
+  return { status, out: stdout, err: stderr, config, line, told };
 }
 
 describe('the entry point', () => {
@@ -59,6 +60,20 @@ describe('the entry point', () => {
     expect(status).toBe(2);
     expect(err).toContain("no role and no command 'ingres'");
     for (const name of SERVICE_NAMES) expect(err).toContain(name);
+  });
+
+  test('signals mean to process 1 what they mean to others, until somebody handles them', async () => {
+    for (const args of [['ingress'], ['topics', 'plan'], ['--help']]) {
+      expect(enter(args).line).toMatch(/^--import=\.\/deploy\/images\/email-events\/as-process-1\.mjs /);
+    }
+    const ended = (code: string) => {
+      const { status } = spawnSync(process.execPath, ['--import', here('as-process-1.mjs'), '-e', code]);
+      return status;
+    };
+    const waiting = 'setInterval(() => {}, 1000); process.kill(process.pid, "SIGTERM")';
+    expect(ended(waiting)).toBe(143);
+    expect(ended(`process.on('SIGTERM', () => process.exit(7)); ${waiting}`)).toBe(7);
+    expect(ended(`process.on('SIGINT', () => process.exit(7)); ${waiting}`)).toBe(143);
   });
 
   test('help names the roles before the commands', () => {

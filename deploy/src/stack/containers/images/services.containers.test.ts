@@ -105,6 +105,25 @@ describe('the image of our own services', () => {
     }
   });
 
+  test('a command ends by SIGTERM, although it is process 1 and does not handle it', async () => {
+    const container = await engine.docker.createContainer({
+      ...{ Image: image, Cmd: ['topics', 'plan'], HostConfig: { NetworkMode: 'none' } },
+    });
+    try {
+      await container.start();
+      const ended = async () => {
+        // Until Node runs there is nobody who could take it.
+        await container.kill({ signal: 'SIGTERM' }).catch(() => {});
+        return !(await container.inspect()).State.Running;
+      };
+      await waitFor('it ends', ended, 30_000);
+      // By itself it would end with 1, as there is no broker.
+      expect((await container.inspect()).State.ExitCode).toBe(143);
+    } finally {
+      await container.remove({ force: true, v: true });
+    }
+  });
+
   test('one that does not answer is not healthy; where no role runs there is nothing to ask', async () => {
     const check = 'node /app/deploy/images/email-events/healthcheck.mjs';
     expect(await shell(check)).toEqual({ code: 0, out: '' });
