@@ -26,6 +26,7 @@ function run(args: string[], env: { [name: string]: string } = {}) {
   const child = fork(FIXTURE, args, { silent: true, env: { PATH: process.env.PATH, ...env } });
   children.push(child);
   let output = '';
+  let said = '';
   const waiting: { text: string; found: () => void }[] = [];
   const gather = (chunk: Buffer) => {
     output += chunk;
@@ -33,6 +34,10 @@ function run(args: string[], env: { [name: string]: string } = {}) {
   };
   const outputs = [child.stdout, child.stderr].filter((stream) => stream !== null);
   for (const stream of outputs) stream.on('data', gather);
+  // By itself: what node says on the other stream may come in the middle of a line.
+  child.stdout?.on('data', (chunk: Buffer) => {
+    said += chunk;
+  });
   return {
     child,
     ready: once(child, 'message').then(([message]) => message as unknown),
@@ -42,7 +47,7 @@ function run(args: string[], env: { [name: string]: string } = {}) {
       ([[code]]) => ({
         code: code as number | null,
         output,
-        lines: output
+        lines: said
           .split('\n')
           .filter((line) => line.startsWith('{'))
           .map((line) => JSON.parse(line) as Line),
@@ -124,10 +129,10 @@ test.each(['SIGTERM', 'disconnect'])('%s while it starts ends it', async (how) =
 test('a service that cannot start, or ends by itself, exits 1 and says why', async () => {
   const failed = await run([], clientId('fails-to-start')).ended;
   expect(failed.code).toBe(1);
-  expect(failed.lines.at(-1)).toMatchObject({ level: 'fatal', code: 'TypeError' });
+  expect(failed.lines.at(-1), failed.output).toMatchObject({ level: 'fatal', code: 'TypeError' });
   const ended = await run([], clientId('ends-by-itself')).ended;
   expect(ended.code).toBe(1);
-  expect(ended.lines.at(-1)).toMatchObject({ level: 'fatal', code: 'RangeError' });
+  expect(ended.lines.at(-1), ended.output).toMatchObject({ level: 'fatal', code: 'RangeError' });
 });
 
 test('the effective configuration is logged without its secrets', async () => {
