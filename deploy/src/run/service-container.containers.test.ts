@@ -65,11 +65,15 @@ async function receiver(changes: Partial<ContainerSpec> = {}) {
 /** Of this test. */
 const containers = () =>
   engine.docker.listContainers({ all: true, filters: { label: [`${LABEL}=${NETWORK}`] } });
-const volumes = async () => (await engine.docker.listVolumes()).Volumes.map(({ Name }) => Name).sort();
+/** Those that the engine made for a container. */
+async function volumesOf(id: string): Promise<string[]> {
+  const { Mounts } = await engine.docker.getContainer(id).inspect();
+  return Mounts.flatMap(({ Type, Name }) => (Type === 'volume' && Name ? [Name] : []));
+}
+const allVolumes = async () => (await engine.docker.listVolumes()).Volumes.map(({ Name }) => Name);
 
 describe('a service in a container', { timeout: 120_000 }, () => {
   test('answers, is started again when it was killed, and leaves nothing behind', async () => {
-    const volumesBefore = await volumes();
     const { service, spec, news, port } = await receiver();
     await service.start();
     expect(service).toMatchObject({ state: 'running', ports: { http: port }, restarts: 0, pid: undefined });
@@ -79,9 +83,12 @@ describe('a service in a container', { timeout: 120_000 }, () => {
     expect(news).toMatchObject([{ kind: 'restarting', how: 'ended by SIGKILL' }, { kind: 'running again' }]);
     expect((await containers()).map(({ Id }) => Id)).toEqual([first]);
     expect((await fetch(spec.healthUrl)).status).toBe(200);
+    const volumes = await volumesOf(first);
+    expect(await allVolumes()).toEqual(expect.arrayContaining(volumes));
+    expect(volumes.length).toBeGreaterThan(0);
     await service.stop();
     expect(await containers()).toEqual([]);
-    expect(await volumes()).toEqual(volumesBefore);
+    expect((await allVolumes()).filter((name) => volumes.includes(name))).toEqual([]);
   });
 
   test('is locked in: no root, nothing to write, no port beyond this machine', async () => {

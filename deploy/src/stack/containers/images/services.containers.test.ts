@@ -51,9 +51,9 @@ describe('the image of our own services', () => {
 
   test('runs as nobody in particular, who can write nothing but state', async () => {
     const { out } = await shell(
-      'id -u; touch /app/x || echo no; touch /var/lib/email-events/state/x && echo yes',
+      'id -u; touch /app/x 2>/dev/null || echo no; touch /var/lib/email-events/state/x && echo yes',
     );
-    expect(out).toMatch(/^1000\n[\s\S]*no\nyes\n$/);
+    expect(out).toBe('1000\nno\nyes\n');
   });
 
   test('has what production needs and nothing else', async () => {
