@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -20,6 +20,13 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
+/** It says itself only where to look, in a folder that is gone after the test. */
+async function upDetached(): Promise<void> {
+  const { code, err } = await runBin(['up', '--detach', '--any-ports', '--json'], { env });
+  const log = join(pathsOf(home).logs, 'pipeline.log');
+  expect(code, err + (existsSync(log) ? readFileSync(log, 'utf8') : '')).toBe(0);
+}
+
 const readRunning = () => JSON.parse(readFileSync(pathsOf(home).stateFile, 'utf8')) as RunState;
 
 /** Of this home. */
@@ -40,8 +47,7 @@ describe('the local pipeline in containers', { timeout: 900_000 }, () => {
   });
 
   test('up --detach, status, simulate, down', async () => {
-    const up = await runBin(['up', '--detach', '--any-ports', '--json'], { env });
-    expect(up.code, up.err).toBe(0);
+    await upDetached();
     await waitFor('all is ready', async () => (await runBin(['status'], { env })).code === 0, 60_000);
     expect(await left()).toHaveLength(SERVICE_NAMES.length + 3 + 1);
     const sent = await runBin(['simulate', '--events', '200', '--json'], { env });
@@ -52,8 +58,7 @@ describe('the local pipeline in containers', { timeout: 900_000 }, () => {
   });
 
   test('the death of the supervisor leaves nothing behind', async () => {
-    const up = await runBin(['up', '--detach', '--any-ports', '--json'], { env });
-    expect(up.code, up.err).toBe(0);
+    await upDetached();
     process.kill(readRunning().pid, 'SIGKILL');
     await waitFor('everything is gone', async () => (await left()).length === 0, 60_000);
   });
