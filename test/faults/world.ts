@@ -11,6 +11,7 @@ import {
 import { chooseLocalPorts } from '@email-events/deploy/run/ports';
 import { prepareComponents } from '@email-events/deploy/run/prepare';
 import { createReporter } from '@email-events/deploy/run/reporter';
+import { lastReason } from '@email-events/deploy/run/service-log';
 import { serviceSpec } from '@email-events/deploy/run/services';
 import { generateCredentials, type SenderCredentials } from '@email-events/deploy/simulate';
 import { createProvider, type Stack, selectBreakable } from '@email-events/deploy/stack';
@@ -199,14 +200,15 @@ class RunningWorld implements World {
     const name = `${service}-${++this.#made}`;
     const settings = { paths: this.paths, receiverPort: this.#receiverPort, crmSecret: this.#crm.secret };
     const spec = serviceSpec(service, settings);
+    const logFile = join(this.paths.logs, `${name}.log`);
     return new Instance(
       {
         ...spec,
-        name,
-        logFile: join(this.paths.logs, `${name}.log`),
+        ...{ name, logFile },
         env: { ...spec.env, EMAIL_EVENTS_EVENTS_STATE_DIR: join(this.paths.state, name) },
       },
-      (how) => this.surprises.push(`${name} ${how}`),
+      // Its log goes with the world.
+      (how) => this.surprises.push(`${name} ${how}: ${lastReason(logFile)}`),
     );
   }
 

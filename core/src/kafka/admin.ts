@@ -25,7 +25,7 @@ export async function withAdmin<T>(settings: KafkaSettings, work: (admin: Admin)
   }
 }
 
-const SETTLE_MS = 10_000;
+const SETTLE_MS = 30_000;
 const RETRY_MS = 100;
 
 /**
