@@ -1,3 +1,4 @@
 export { Lane, type LaneOptions } from './kafka/transact/lane.ts';
+export { isFatal } from './kafka/transact/lanes.ts';
 export { MemoryClient, type Moment } from './kafka/transact/testing/memory-client.ts';
 export { MemoryKafka, type MemoryMessage } from './kafka/transact/testing/memory-kafka.ts';

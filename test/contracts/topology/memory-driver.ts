@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Counter, encodeRawHeaders, Registry, type Stage, silentLog } from '@email-events/core';
-import { Lane, MemoryClient, MemoryKafka } from '@email-events/core/testing';
+import { isFatal, Lane, MemoryClient, MemoryKafka } from '@email-events/core/testing';
 import {
   changelogCodec,
   deadLetterCounter,
@@ -134,13 +134,20 @@ function eventsStages(stateDir: string): () => Stage {
 
 const BATCH_RECORDS = 4;
 
+interface OpenLane {
+  readonly lane: Lane;
+  readonly stage: Stage;
+  readonly opened: Promise<void>;
+  next: number;
+}
+
 class MemoryMember implements Member {
   readonly group: Group;
   private readonly kafka: MemoryKafka;
   private readonly members: readonly MemoryMember[];
   private readonly createStage: () => Stage;
   private readonly client: MemoryClient;
-  private readonly lanes = new Map<number, { lane: Lane; stage: Stage; next: number }>();
+  private readonly lanes = new Map<number, OpenLane>();
   private readonly ended = Promise.withResolvers<void>();
   private thawed: PromiseWithResolvers<void> | undefined;
   private state: 'live' | 'frozen' | 'stopping' | 'gone' = 'live';
@@ -160,8 +167,12 @@ class MemoryMember implements Member {
       for (const partition of this.lanes.keys()) if (!mine.includes(partition)) await this.drop(partition);
       for (const partition of mine) {
         await this.thawed?.promise;
-        // Whatever failed, a new lane begins where the last commit ended.
-        await this.step(partition).catch(() => this.drop(partition));
+        await this.step(partition).catch((error) => {
+          // It would end the process.
+          if (isFatal(error)) throw error;
+          // A new lane begins where the last commit ended.
+          return this.drop(partition);
+        });
         if (this.isEnding()) break;
       }
       await yieldToOthers();
@@ -210,16 +221,19 @@ class MemoryMember implements Member {
 
   private async step(partition: number): Promise<void> {
     const { topic } = this.group;
-    const open = this.lanes.get(partition) ?? (await this.open(partition));
+    const open = this.lanes.get(partition) ?? this.open(partition);
+    // It reads on while its lane is being opened, and if it is frozen then, others have gone on by the time it is open.
+    const end = this.kafka.end(topic, partition);
     const records = this.kafka.committed(topic, partition, open.next).slice(0, BATCH_RECORDS);
     const last = records.length === BATCH_RECORDS ? records.at(-1) : undefined;
     const next = last ? last.offset + 1 : this.kafka.stableEnd(topic, partition);
+    await open.opened;
     if (next <= open.next) return;
-    await open.lane.process(records, next);
+    await open.lane.process(records, next, end);
     open.next = next;
   }
 
-  private async open(partition: number) {
+  private open(partition: number): OpenLane {
     const { group: groupId, topic } = this.group;
     const stage = this.createStage();
     const kafka = this.client.asKafka();
@@ -234,10 +248,9 @@ class MemoryMember implements Member {
       restoreIdleMs: 10_000,
     });
     const next = Math.max(0, this.kafka.committedOffset(groupId, topic, partition));
-    const opened = { lane, stage, next };
-    this.lanes.set(partition, opened);
-    await lane.open();
-    return opened;
+    const open = { lane, stage, next, opened: lane.open() };
+    this.lanes.set(partition, open);
+    return open;
   }
 
   private async drop(partition: number): Promise<void> {

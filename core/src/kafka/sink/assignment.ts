@@ -61,7 +61,7 @@ export class Assignment<R> {
    * Whether a fetch goes on from where the lane is. With several brokers, kafkajs may hand over what it fetched before
    * the group was joined anew; taken as it is, that would leave a hole. An offset: read from there instead.
    */
-  async offsetToSeek(batch: Batch, lowOffset: () => Promise<number>): Promise<number | undefined> {
+  async offsetToSeek(batch: Batch, readBounds: () => Promise<LogBounds>): Promise<number | undefined> {
     const { topic, partition } = batch;
     const key = partitionKey(batch);
     const expected = this.laneAt(batch)?.buffer.positionOf(topic, partition) ?? null;
@@ -71,8 +71,11 @@ export class Assignment<R> {
       this.inStep.add(key);
       return undefined;
     }
-    if (known && fetched < expected) throw wentBack(batch, expected);
-    const low = await lowOffset();
+    const { low, high } = await readBounds();
+    if (known && fetched < expected) {
+      if (high < expected) throw wentBack(batch, expected);
+      return expected;
+    }
     const tried = this.seeks.get(key) ?? 0;
     if (!known && tried < MAX_SEEKS && expected >= low) {
       this.seeks.set(key, tried + 1);

@@ -19,16 +19,19 @@ export interface GroupOffsets {
   boundsOf(partition: { readonly topic: string; readonly partition: number }): LogBounds | undefined;
 }
 
-/** What a group has committed to these topics, and where their logs begin and end. */
+/**
+ * What a group has committed to these topics, and where their logs begin and end. In this order: an end that was read
+ * first may lie before what is committed by now, which looks like a loss.
+ */
 export async function readOffsets(
   admin: Admin,
   groupId: string,
   topics: readonly string[],
 ): Promise<GroupOffsets> {
-  const [offsets, ends] = await Promise.all([
-    topics.length === 0 ? [] : admin.fetchOffsets({ groupId, topics: [...topics] }),
-    Promise.all(topics.map(async (topic) => ({ topic, ends: await admin.fetchTopicOffsets(topic) }))),
-  ]);
+  const offsets = topics.length === 0 ? [] : await admin.fetchOffsets({ groupId, topics: [...topics] });
+  const ends = await Promise.all(
+    topics.map(async (topic) => ({ topic, ends: await admin.fetchTopicOffsets(topic) })),
+  );
   const committed = offsets.flatMap(({ topic, partitions }) =>
     partitions.map(({ partition, offset, metadata }) => ({
       topic,

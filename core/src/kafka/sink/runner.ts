@@ -320,7 +320,7 @@ class Runner<R> implements RunningSink {
     const { topic, partition } = batch;
     const offset = await assignment.offsetToSeek(batch, async () => {
       const { boundsOf } = await readOffsets(this.admin, this.groupId, [topic]);
-      return boundsOf(batch)?.low ?? 0;
+      return boundsOf(batch) ?? { low: 0, high: 0 };
     });
     if (offset === undefined) return false;
     this.consumer.seek({ topic, partition, offset: String(offset) });

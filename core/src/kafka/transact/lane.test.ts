@@ -140,6 +140,32 @@ test('a batch without fresh records commits its end only', async () => {
   expect(stage.committed).toEqual([0]);
 });
 
+test('a batch that was read before others went on is what they have done, not what was lost', async () => {
+  produce('a', 'b');
+  const [records, end] = [input(), 2];
+  const stalled = await openLane();
+  const owner = await openLane();
+  produce('c');
+  await owner.lane.process(input(), 3);
+  // Its process was frozen while it opened a lane for what it had read.
+  const { lane } = await openLane();
+  await lane.process(records, 2, end);
+  expect(committed()).toBe(3);
+  expect(output()).toEqual(['a', 'b', 'c']);
+  await expect(stalled.lane.process(records, 2, end)).rejects.toSatisfy(isFenced);
+});
+
+test('a partition that ends before what was committed has lost records', async () => {
+  produce('a', 'b');
+  kafka.commitOffset(GROUP, 'in', 0, 5);
+  const { lane } = await openLane();
+  await expect(lane.process(input(), 2, 2)).rejects.toMatchObject({
+    ...{ code: 'KAFKA_LOG_TRUNCATED', disposition: 'fatal' },
+  });
+  expect(committed()).toBe(5);
+  expect(output()).toEqual([]);
+});
+
 test('batches are processed one at a time, and the one that comes twice once', async () => {
   produce('a', 'b');
   const { lane, stage } = await openLane();

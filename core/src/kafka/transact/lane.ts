@@ -66,14 +66,15 @@ export class Lane {
   /**
    * Records that an earlier owner already committed are left out: the consumer may have been told its position
    * before that owner's last transaction ended. `nextOffset` is where the next batch begins; without fresh records
-   * only that is committed. `end`, where it is known, is the end of the partition: one that lies before what was
-   * committed says that records were lost. Leaving out what comes then would lose more (KAFKA_LOG_TRUNCATED, fatal).
+   * only that is committed. `end`, where it is known, is the end of the partition when the records were read. Only a
+   * partition that still ends before what was committed has lost records: a process that was frozen with a batch in hand
+   * finds that others have gone on. Leaving out what comes after a loss would lose more (KAFKA_LOG_TRUNCATED, fatal).
    */
   process(records: readonly InputRecord[], nextOffset: number, end?: number): Promise<void> {
     return this.inTurn(async () => {
       if (!this.usable) throw letGo();
       try {
-        if (end !== undefined && end < this.position) throw this.truncated();
+        if (end !== undefined && end < this.position) await this.requireCommitted();
         await this.commit(records, nextOffset);
       } catch (error) {
         this.usable = false;
@@ -82,9 +83,11 @@ export class Lane {
     });
   }
 
-  private truncated(): PipelineError {
-    const { topic, partition } = this.options;
-    return new PipelineError(
+  private async requireCommitted(): Promise<void> {
+    const { admin, topic, partition } = this.options;
+    const found = (await admin.fetchTopicOffsets(topic)).find((entry) => entry.partition === partition);
+    if (Number(found?.high ?? 0) >= this.position) return;
+    throw new PipelineError(
       'KAFKA_LOG_TRUNCATED',
       'fatal',
       `${topic}/${partition} ends before offset ${this.position}, which was committed already`,

@@ -89,6 +89,13 @@ export class MemoryClient {
           })),
         }));
       },
+      fetchTopicOffsets: async (topic: string) => {
+        await this.gate();
+        return this.kafka.partitionsOf(topic).map((partition) => {
+          const high = String(this.kafka.end(topic, partition));
+          return { partition, offset: high, high, low: '0' };
+        });
+      },
     };
   }
 

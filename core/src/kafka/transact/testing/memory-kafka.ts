@@ -66,6 +66,11 @@ export class MemoryKafka {
     return open === -1 ? log.length : open;
   }
 
+  /** Offset after the last entry, decided or not: the high watermark. */
+  end(topic: string, partition: number): number {
+    return this.log(topic, partition).length;
+  }
+
   commitOffset(group: string, topic: string, partition: number, offset: number): void {
     this.offsets.set(`${group}/${topic}/${partition}`, offset);
   }
