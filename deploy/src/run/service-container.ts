@@ -1,7 +1,14 @@
-import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ContainerLog } from '../stack/containers/container-log.ts';
 import type { Engine } from '../stack/containers/engine.ts';
+import {
+  isPortTaken,
+  refusedWith,
+  STATUS,
+  signalOf,
+  unlessGone,
+} from '../stack/containers/engine-answers.ts';
+import { httpProblem } from '../stack/probes.ts';
 import { type ContainerFile, packFiles } from './container-files.ts';
 import {
   SERVICE_TIMINGS,
@@ -46,7 +53,6 @@ export interface ContainerPlace {
 type Container = ReturnType<Engine['docker']['getContainer']>;
 
 const PROBE_INTERVAL_MS = 100;
-const ATTEMPT_MS = 2_000;
 
 /**
  * One service as a container, which outlives its restarts and is removed when it is stopped for good. The stack's
@@ -96,7 +102,7 @@ class ContainerHost implements ServiceHost {
   async release(): Promise<void> {
     const container = this.#container;
     this.#container = undefined;
-    await container?.remove({ force: true, v: true }).catch(unlessGone);
+    await unlessGone(container?.remove({ force: true, v: true }));
   }
 
   async #start(): Promise<Container> {
@@ -107,7 +113,7 @@ class ContainerHost implements ServiceHost {
       await container.start();
       return container;
     } catch (error) {
-      if (!known || !isGone(error)) throw new Error(explained(error as Error, this.#spec));
+      if (!known || !refusedWith(error, STATUS.gone)) throw new Error(explained(error as Error, this.#spec));
       // Somebody removed it.
       this.#container = undefined;
       return this.#start();
@@ -144,7 +150,7 @@ class ContainerHost implements ServiceHost {
       over = true;
     });
     for (;;) {
-      const problem = await problemOf(this.#spec.healthUrl);
+      const problem = await httpProblem(this.#spec.healthUrl);
       if (problem === undefined) return this.#spec.ports;
       asked(problem);
       if (over) return new Promise(() => {});
@@ -182,44 +188,13 @@ function createOptions(spec: ContainerSpec, place: ContainerPlace) {
   };
 }
 
-const SIGNAL_BASE = 128;
-
 function endOf(code: number): string {
-  const signal = Object.entries(constants.signals).find(([, number]) => number === code - SIGNAL_BASE)?.[0];
+  const signal = signalOf(code);
   return signal ? `ended by ${signal}` : `ended with exit code ${code}`;
 }
 
 function explained({ message }: Error, { ports }: ContainerSpec): string {
-  if (!/already allocated|address already in use|ports are not available/i.test(message)) return message;
+  if (!isPortTaken(message)) return message;
   const numbers = Object.values(ports).join(', ');
   return `one of its ports (${numbers}) is in use: stop the other program or configure another port`;
-}
-
-const GONE = 404;
-const BEING_REMOVED = 409;
-
-function isGone(error: unknown): boolean {
-  return (error as { statusCode?: number }).statusCode === GONE;
-}
-
-function unlessGone(error: unknown): void {
-  if (!isGone(error) && (error as { statusCode?: number }).statusCode !== BEING_REMOVED) throw error;
-}
-
-/**
- * One attempt: why it does not answer as it should, or undefined. Without keep-alive, as an open connection of ours would
- * hold up the stop.
- */
-async function problemOf(url: string): Promise<string | undefined> {
-  try {
-    const response = await fetch(url, {
-      headers: { connection: 'close' },
-      signal: AbortSignal.timeout(ATTEMPT_MS),
-    });
-    await response.arrayBuffer();
-    return response.ok ? undefined : `${url} answers ${response.status}`;
-  } catch (error) {
-    const { message, cause } = error as Error;
-    return `${url}: ${cause instanceof Error ? cause.message : message}`;
-  }
 }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** Real requests that say whether a component does its job. Each is one attempt: true, false, and it never throws. */
+/** Real requests that say whether a component does its job. Each is one attempt, and never throws. */
 
 const ATTEMPT_MS = 2_000;
 const METADATA = 3;
@@ -57,7 +57,15 @@ export function clickhouseAnswers(clickhouse: HttpTarget): Promise<boolean> {
   return httpOk(`${clickhouse.url.replace(/\/$/, '')}/?query=SELECT%201`, clickhouse);
 }
 
-async function httpOk(url: string, { username, password }: HttpTarget): Promise<boolean> {
+async function httpOk(url: string, credentials: Omit<HttpTarget, 'url'>): Promise<boolean> {
+  return (await httpProblem(url, credentials)) === undefined;
+}
+
+/** Why this does not answer with success; undefined if it does. */
+export async function httpProblem(
+  url: string,
+  { username, password }: Omit<HttpTarget, 'url'> = {},
+): Promise<string | undefined> {
   const credentials = Buffer.from(`${username ?? ''}:${password ?? ''}`).toString('base64');
   const headers: Record<string, string> = username ? { authorization: `Basic ${credentials}` } : {};
   try {
@@ -67,9 +75,10 @@ async function httpOk(url: string, { username, password }: HttpTarget): Promise<
       signal: AbortSignal.timeout(ATTEMPT_MS),
     });
     await response.arrayBuffer();
-    return response.ok;
-  } catch {
-    return false;
+    return response.ok ? undefined : `${url} answers ${response.status}`;
+  } catch (error) {
+    const { message, cause } = error as Error;
+    return `${url}: ${cause instanceof Error ? cause.message : message}`;
   }
 }
 

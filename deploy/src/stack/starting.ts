@@ -1,26 +1,65 @@
+import { claimDataDir } from './data-dir.ts';
 import { StackError } from './errors.ts';
 import { type ProgressListener, withProgress } from './progress.ts';
-import type { Component, ComponentName } from './stack.ts';
+import { clearRunning, writeRunning } from './running.ts';
+import type { Component, ComponentName, Stack, StackAddresses } from './stack.ts';
 
 /**
- * Waits for all starts, so that nothing is started behind the back of the clean-up, and throws what failed first. The
- * first failure aborts the others.
+ * Takes the data directory for a stack. The returned function gives it back when `end` is through, however that went.
+ * @throws StackError STACK_IN_USE
+ */
+export function takeDataDir(dataDir: string): (end: () => Promise<void>) => Promise<void> {
+  const lock = claimDataDir(dataDir);
+  return async (end) => {
+    try {
+      await end();
+    } finally {
+      clearRunning(dataDir);
+      lock.release();
+    }
+  };
+}
+
+/** What has been started on the data directory, as its users see it. `stop` is called once, however often they do. */
+export function startedStack(
+  dataDir: string,
+  addresses: StackAddresses,
+  components: readonly Component[],
+  stop: () => Promise<void>,
+): Stack {
+  const logs = components.map(({ name, logFile }) => ({ name, logFile }));
+  writeRunning(dataDir, { pid: process.pid, ...addresses, components: logs });
+  let stopped: Promise<void> | undefined;
+  return {
+    ...addresses,
+    components,
+    component: (name) => componentNamed(components, name),
+    stop() {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/**
+ * Waits for all pieces of work, so that nothing goes on behind the back of the clean-up, and throws what failed first.
+ * The first failure aborts the others.
  * @param callersSignal if it was aborted, that is what is thrown: STACK_ABORTED
  */
-export async function allOrFirstFailure(
-  starts: readonly Promise<void>[],
+export async function allOrFirstFailure<T>(
+  work: readonly Promise<T>[],
   abort: AbortController,
   callersSignal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<T[]> {
   let first: { readonly error: unknown } | undefined;
-  const watched = starts.map((start) =>
-    start.catch((error) => {
+  for (const piece of work) {
+    piece.catch((error) => {
       first ??= { error };
       abort.abort();
-    }),
-  );
-  await Promise.all(watched);
-  if (!first) return;
+    });
+  }
+  const settled = await Promise.allSettled(work);
+  if (!first) return settled.flatMap((piece) => (piece.status === 'fulfilled' ? [piece.value] : []));
   if (!callersSignal?.aborted) throw first.error;
   throw new StackError('STACK_ABORTED', 'the start was called off', { cause: first.error });
 }

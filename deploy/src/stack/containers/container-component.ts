@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ComponentBase } from '../component-base.ts';
 import { StackError } from '../errors.ts';
-import type { Component, ComponentExit, ComponentName } from '../stack.ts';
+import type { Component, ComponentExit } from '../stack.ts';
 import { ContainerLog } from './container-log.ts';
 import type { Engine } from './engine.ts';
+import { KILLED, refusedWith, STATUS, signalOf } from './engine-answers.ts';
 import type { ContainerSpec } from './spec.ts';
 import { explainStart, timedOut } from './start-failure.ts';
 
 const PROBE_INTERVAL_MS = 100;
-/** What is added to a signal's number to make the exit code of what it ended. */
-const SIGNAL_BASE = 128;
-const KILLED = SIGNAL_BASE + constants.signals.SIGKILL;
 
 type Container = ReturnType<Engine['docker']['getContainer']>;
 
@@ -23,12 +21,10 @@ export interface Birth {
 }
 
 /** A component of the stack as a container, which keeps its ports and data over stop and start. */
-export class ContainerComponent implements Component {
-  readonly name: ComponentName;
+export class ContainerComponent extends ComponentBase {
   readonly #spec: ContainerSpec;
   readonly #engine: Engine;
   readonly #log: ContainerLog;
-  readonly #listeners = new Set<(exit: ComponentExit) => void>();
   #container: Container | undefined;
   #state: Component['state'] = 'stopped';
   #pid: number | undefined;
@@ -42,7 +38,7 @@ export class ContainerComponent implements Component {
   #ended = Promise.withResolvers<void>();
 
   constructor(spec: ContainerSpec, engine: Engine, logFile: string) {
-    this.name = spec.name;
+    super(spec.name);
     this.#spec = spec;
     this.#engine = engine;
     this.#log = new ContainerLog(engine.docker, logFile);
@@ -128,16 +124,6 @@ export class ContainerComponent implements Component {
     this.#state = 'running';
   }
 
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.start();
-  }
-
-  onExit(callback: (exit: ComponentExit) => void): () => void {
-    this.#listeners.add(callback);
-    return () => this.#listeners.delete(callback);
-  }
-
   /** Around a start, which is over as soon as the container ends. */
   async #starting(signal: AbortSignal | undefined, start: () => Promise<void>): Promise<void> {
     this.#state = 'starting';
@@ -218,7 +204,7 @@ export class ContainerComponent implements Component {
     this.#state = 'stopped';
     this.#pid = undefined;
     this.#ended.resolve();
-    if (unexpected) for (const listener of this.#listeners) listener(exitOf(exitCode));
+    if (unexpected) this.endedByItself(exitOf(exitCode));
   }
 
   async #end(how: (container: Container) => Promise<unknown>): Promise<void> {
@@ -227,7 +213,8 @@ export class ContainerComponent implements Component {
     // A frozen one takes no signal until it is woken.
     if (this.#state === 'paused') await this.#container.unpause();
     await how(this.#container).catch((error) => {
-      if (!hasEnded(error)) throw error;
+      // It is stopped, removed or not running any more.
+      if (!refusedWith(error, STATUS.notModified, STATUS.gone, STATUS.conflict)) throw error;
       this.#over(KILLED);
     });
     await this.#ended.promise;
@@ -240,14 +227,9 @@ export class ContainerComponent implements Component {
   }
 }
 
-/** 304: stopped already; 404: removed; 409: not running. */
-function hasEnded(error: unknown): boolean {
-  return [304, 404, 409].includes((error as { statusCode?: number }).statusCode ?? 0);
-}
-
 function exitOf(code: number): ComponentExit {
-  const signal = Object.entries(constants.signals).find(([, number]) => number === code - SIGNAL_BASE)?.[0];
-  return signal ? { code: null, signal: signal as NodeJS.Signals } : { code, signal: null };
+  const signal = signalOf(code);
+  return signal ? { code: null, signal } : { code, signal: null };
 }
 
 function isContainersProcess(pid: number, id: string): boolean {

@@ -1,7 +1,6 @@
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { EXIT } from '../../cli/exit-codes.ts';
-import { describeFailure } from '../../cli/failure.ts';
-import { note } from '../../cli/output.ts';
+import { runProgram } from '../../cli/run-program.ts';
 import { StackError } from '../errors.ts';
 import { buildCommand } from './commands/build.ts';
 import { cleanCommand } from './commands/clean.ts';
@@ -32,23 +31,10 @@ for (const command of [
   program.addCommand(command);
 throwInsteadOfExit(program);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = exitCodeFor(error);
-}
-
-function exitCodeFor(error: unknown): number {
-  // Commander has already said what is wrong; its exit code 0 is --help.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (abort.signal.aborted) {
-    note('interrupted');
-    return EXIT.interrupted;
-  }
-  const { verbose } = program.opts<{ verbose: boolean }>();
-  note(describeFailure(error, { json: false, verbose }));
+await runProgram(program, (error) => {
+  if (abort.signal.aborted) return EXIT.interrupted;
   return error instanceof StackError && NO_ENGINE.includes(error.code) ? EXIT.notRunning : EXIT.failed;
-}
+});
 
 /** Of the commands as well: what is added does not inherit it. */
 function throwInsteadOfExit(command: Command): void {

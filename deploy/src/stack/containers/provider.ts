@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { claimDataDir, portsOf } from '../data-dir.ts';
+import { portsOf } from '../data-dir.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
-import { clearRunning, writeRunning } from '../running.ts';
 import type { ComponentName, Stack, StackOptions, StackProvider } from '../stack.ts';
-import { allOrFirstFailure, componentNamed, stopAll } from '../starting.ts';
+import { allOrFirstFailure, startedStack, stopAll, takeDataDir } from '../starting.ts';
 import { addressesInside, addressesOutside } from './addresses.ts';
 import { ContainerComponent } from './container-component.ts';
 import { connectEngine, type Engine } from './engine.ts';
@@ -39,8 +38,10 @@ class ContainerStart {
   readonly #env: Environment;
   readonly #dataDir: string;
   readonly #progress: ProgressListener;
-  /** Aborts when the caller's signal does, and when one component fails, so that the others do not go on. */
-  readonly #abort = new AbortController();
+  /** Aborts when one component fails, so that the others do not go on. */
+  readonly #failure = new AbortController();
+  /** Aborts then, and when the caller's does. */
+  readonly #signal: AbortSignal;
   readonly #components: ContainerComponent[] = [];
   #plan: Plan | undefined;
   #watchdog: Watchdog | undefined;
@@ -50,21 +51,11 @@ class ContainerStart {
     this.#env = env;
     this.#dataDir = resolve(options.dataDir);
     this.#progress = options.onProgress ?? (() => {});
+    this.#signal = AbortSignal.any([this.#failure.signal, ...(options.signal ? [options.signal] : [])]);
   }
 
   async run(): Promise<Stack> {
-    const lock = claimDataDir(this.#dataDir);
-    const finish = async (end: () => Promise<void>) => {
-      try {
-        await end();
-      } finally {
-        clearRunning(this.#dataDir);
-        lock.release();
-      }
-    };
-    const onAbort = () => this.#abort.abort();
-    this.#options.signal?.addEventListener('abort', onAbort, { once: true });
-    if (this.#options.signal?.aborted) onAbort();
+    const finish = takeDataDir(this.#dataDir);
     try {
       const engine = await connectEngine();
       await sweep(engine, { claimed: this.#dataDir });
@@ -75,8 +66,6 @@ class ContainerStart {
     } catch (error) {
       await finish(() => this.#remove());
       throw error;
-    } finally {
-      this.#options.signal?.removeEventListener('abort', onAbort);
     }
   }
 
@@ -114,7 +103,7 @@ class ContainerStart {
     await createNetwork(engine, stackId, labels);
     const starts = COMPONENTS.map((name) => this.#startOne(plan, name));
     // All at once: each component starts as soon as its own image is there.
-    await allOrFirstFailure(starts, this.#abort, this.#options.signal);
+    await allOrFirstFailure(starts, this.#failure, this.#options.signal);
     // From here on they are meant to outlive their owner.
     if (reuse) await this.#dismissWatchdog();
     return plan;
@@ -122,7 +111,7 @@ class ContainerStart {
 
   async #startOne({ engine, stackId, labels, ports }: Plan, name: ComponentName): Promise<void> {
     const image = await this.#image(engine, name);
-    const { signal } = this.#abort;
+    const signal = this.#signal;
     const spec = specOf(name, image, engine, ports, this.#options);
     await withProgress(this.#progress, { component: name, step: 'start', detail: image }, async () => {
       const component = this.#component(name, spec, engine);
@@ -138,7 +127,7 @@ class ContainerStart {
   }
 
   async #image(engine: Engine, name: ComponentName): Promise<string> {
-    const { signal } = this.#abort;
+    const signal = this.#signal;
     signal.throwIfAborted();
     const context = { engine, env: this.#env, onProgress: this.#progress, signal };
     return (await provideImage(name, context)).reference;
@@ -161,20 +150,10 @@ class ContainerStart {
 
   #stack({ engine, stackId, labels, ports }: Plan, stop: () => Promise<void>): Stack {
     const addresses = addressesOutside(engine.host, ports);
-    const components = this.#components;
-    const logs = components.map(({ name, logFile }) => ({ name, logFile }));
-    writeRunning(this.#dataDir, { pid: process.pid, ...addresses, components: logs });
-    let stopped: Promise<void> | undefined;
     return {
-      ...addresses,
-      components,
+      ...startedStack(this.#dataDir, addresses, this.#components, stop),
       ...(this.#options.advertise && { proxied: { kafka: ports.kafkaProxied } }),
       inside: { network: networkName(stackId), labels, addresses: addressesInside },
-      component: (name) => componentNamed(components, name),
-      stop() {
-        stopped ??= stop();
-        return stopped;
-      },
     };
   }
 }

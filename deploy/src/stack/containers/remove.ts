@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { tryLock } from '../lock.ts';
 import { lockFile } from '../running.ts';
 import type { Engine } from './engine.ts';
+import { unlessGone } from './engine-answers.ts';
 import { DATA_DIR_LABEL, HOST_LABEL, type Labels, REUSE_LABEL, STACK_LABEL } from './labels.ts';
 
 const GONE_MS = 20_000;
@@ -76,14 +77,4 @@ async function belongings({ docker }: Engine): Promise<Belonging[]> {
     ...(await docker.listNetworks({ filters })),
   ];
   return found.map(({ Labels: labels = {} }) => ({ stackId: labels[STACK_LABEL] ?? '', labels }));
-}
-
-/** Gone (404), being removed by somebody else (409), or a network whose last container is just leaving it (403). */
-async function unlessGone(removal: Promise<unknown>): Promise<void> {
-  try {
-    await removal;
-  } catch (error) {
-    const { statusCode } = error as { statusCode?: number };
-    if (statusCode !== 404 && statusCode !== 409) throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import { StackError } from '../errors.ts';
+import { isPortTaken } from './engine-answers.ts';
 import type { ContainerSpec } from './spec.ts';
 
 /** How a container's start went wrong, as far as it was told. */
@@ -23,7 +24,7 @@ export function explainStart({ name, image, publish }: ContainerSpec, failure: S
     return new StackError('STACK_COMPONENT_DIED', `${end}; ${log}`, options);
   }
   const reason = error instanceof Error ? error.message : String(error);
-  if (/already allocated|address already in use|ports are not available/i.test(reason)) {
+  if (isPortTaken(reason)) {
     const ports = publish.map(({ host }) => host).join(', ');
     const advice = 'stop the other program or configure another port';
     return new StackError('STACK_PORT_TAKEN', `${name}: port ${ports} is in use: ${advice}`, options);

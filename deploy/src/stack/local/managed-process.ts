@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ComponentBase } from '../component-base.ts';
 import { StackError } from '../errors.ts';
 import type { Component, ComponentExit, ComponentName } from '../stack.ts';
 import type { Watchdog } from './watch.ts';
@@ -29,18 +30,16 @@ export interface ProcessSpec {
 }
 
 /** A component as a child process in a session of its own, so that no Ctrl-C but only its owner ends it. */
-export class ManagedProcess implements Component {
-  readonly name: ComponentName;
+export class ManagedProcess extends ComponentBase {
   readonly logFile: string;
   readonly #spec: ProcessSpec;
   readonly #watchdog: Watchdog;
-  readonly #listeners = new Set<(exit: ComponentExit) => void>();
   #child: ChildProcess | null = null;
   #state: Component['state'] = 'stopped';
   #asked = false;
 
   constructor(spec: ProcessSpec, watchdog: Watchdog) {
-    this.name = spec.name;
+    super(spec.name);
     this.logFile = spec.logFile;
     this.#spec = spec;
     this.#watchdog = watchdog;
@@ -98,16 +97,6 @@ export class ManagedProcess implements Component {
     this.#signal('SIGCONT', 'paused', 'running');
   }
 
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.start();
-  }
-
-  onExit(callback: (exit: ComponentExit) => void): () => void {
-    this.#listeners.add(callback);
-    return () => this.#listeners.delete(callback);
-  }
-
   #spawn(): ChildProcess {
     const { file, cwd, env } = this.#spec;
     const log = openLog(this.logFile);
@@ -132,7 +121,7 @@ export class ManagedProcess implements Component {
     this.#child = null;
     this.#state = 'stopped';
     this.#spec.ended?.(exit.signal !== 'SIGKILL');
-    if (!this.#asked) for (const listener of this.#listeners) listener(exit);
+    if (!this.#asked) this.endedByItself(exit);
   }
 
   async #ready(child: ChildProcess, signal?: AbortSignal): Promise<void> {

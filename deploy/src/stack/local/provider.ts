@@ -1,10 +1,9 @@
 import { basename, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { claimDataDir, portsOf } from '../data-dir.ts';
+import { portsOf } from '../data-dir.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
-import { clearRunning, writeRunning } from '../running.ts';
-import type { Component, ComponentName, Stack, StackOptions, StackProvider } from '../stack.ts';
-import { allOrFirstFailure, componentNamed, stopAll } from '../starting.ts';
+import type { ComponentName, Stack, StackOptions, StackProvider } from '../stack.ts';
+import { allOrFirstFailure, startedStack, stopAll, takeDataDir } from '../starting.ts';
+import { TOOLS_DIR } from '../tools-dir.ts';
 import { readVersions } from '../versions.ts';
 import { classArchive } from './class-archive.ts';
 import { prepareClickhouse } from './clickhouse.ts';
@@ -15,7 +14,6 @@ import { ManagedProcess, type ProcessSpec } from './managed-process.ts';
 import { prepareRegistry, registryUrl } from './registry.ts';
 import { startWatchdog, type Watchdog } from './watch.ts';
 
-const TOOLS_DIR = fileURLToPath(new URL('../../../../.email-events/tools', import.meta.url));
 const PORT_NAMES = [
   'kafka',
   'kafkaController',
@@ -37,8 +35,10 @@ class LocalStart {
   readonly #dataDir: string;
   readonly #progress: ProgressListener;
   readonly #toolsDir: string;
-  /** Aborts when the caller's signal does, and when one component fails, so that the others do not go on. */
-  readonly #abort = new AbortController();
+  /** Aborts when one component fails, so that the others do not go on. */
+  readonly #failure = new AbortController();
+  /** Aborts then, and when the caller's does. */
+  readonly #signal: AbortSignal;
   readonly #components: ManagedProcess[] = [];
 
   constructor(options: StackOptions, toolsDir: string) {
@@ -46,20 +46,17 @@ class LocalStart {
     this.#dataDir = resolve(options.dataDir);
     this.#progress = options.onProgress ?? (() => {});
     this.#toolsDir = toolsDir;
+    this.#signal = AbortSignal.any([this.#failure.signal, ...(options.signal ? [options.signal] : [])]);
   }
 
   async run(): Promise<Stack> {
-    const lock = claimDataDir(this.#dataDir);
+    const finish = takeDataDir(this.#dataDir);
     const watchdog = startWatchdog();
-    const release = async () => {
-      await stopAll(this.#components, this.#progress);
-      await watchdog.close();
-      clearRunning(this.#dataDir);
-      lock.release();
-    };
-    const onAbort = () => this.#abort.abort();
-    this.#options.signal?.addEventListener('abort', onAbort, { once: true });
-    if (this.#options.signal?.aborted) onAbort();
+    const release = () =>
+      finish(async () => {
+        await stopAll(this.#components, this.#progress);
+        await watchdog.close();
+      });
     try {
       const ports = await portsOf(this.#dataDir, PORT_NAMES, this.#options.ports);
       await this.#startAll(ports, watchdog);
@@ -67,14 +64,12 @@ class LocalStart {
     } catch (error) {
       await release();
       throw error;
-    } finally {
-      this.#options.signal?.removeEventListener('abort', onAbort);
     }
   }
 
   /** All at once: each component starts as soon as its own programs are there. */
   async #startAll(ports: Ports, watchdog: Watchdog): Promise<void> {
-    const { signal } = this.#abort;
+    const signal = this.#signal;
     const context: InstallContext = {
       toolsDir: this.#toolsDir,
       versions: readVersions(),
@@ -109,7 +104,7 @@ class LocalStart {
         return prepareRegistry({ ...common, app, port, managementPort });
       }),
     ];
-    await allOrFirstFailure(starts, this.#abort, this.#options.signal);
+    await allOrFirstFailure(starts, this.#failure, this.#options.signal);
   }
 
   async #startOne(
@@ -121,7 +116,7 @@ class LocalStart {
     await withProgress(this.#progress, { component: name, step: 'start' }, async () => {
       const component = new ManagedProcess(spec, watchdog);
       this.#components.push(component);
-      await component.start(this.#abort.signal);
+      await component.start(this.#signal);
     });
   }
 
@@ -131,22 +126,9 @@ class LocalStart {
       registry: { url: registryUrl(ports.registry) },
       clickhouse: { url: `http://127.0.0.1:${ports.clickhouse}` },
     };
-    const components: readonly Component[] = this.#components;
-    writeRunning(this.#dataDir, {
-      pid: process.pid,
-      ...addresses,
-      components: components.map(({ name, logFile }) => ({ name, logFile })),
-    });
-    let stopped: Promise<void> | undefined;
     return {
-      ...addresses,
-      components,
+      ...startedStack(this.#dataDir, addresses, this.#components, release),
       ...(this.#options.advertise && { proxied: { kafka: ports.kafkaProxied } }),
-      component: (name) => componentNamed(components, name),
-      stop() {
-        stopped ??= release();
-        return stopped;
-      },
     };
   }
 }

@@ -1,6 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { forkWatchdog } from '../fork-watchdog.ts';
 import type { WatchdogMessage } from './watchdog.ts';
 
 /** The parent's end of the watchdog process. */
@@ -12,28 +10,11 @@ export interface Watchdog {
 }
 
 export function startWatchdog(): Watchdog {
-  const child = fork(fileURLToPath(new URL('./watchdog.ts', import.meta.url)), [], {
-    detached: true,
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    execArgv: [],
-  });
-  child.unref();
-  child.channel?.unref();
-  child.on('error', () => {});
-  const send = (message: WatchdogMessage) => {
-    if (child.connected) child.send(message, () => {});
-  };
+  const watchdog = forkWatchdog(new URL('./watchdog.ts', import.meta.url));
+  const send = (message: WatchdogMessage) => watchdog.send(message);
   return {
     watch: (pid) => send({ watch: pid }),
     forget: (pid) => send({ forget: pid }),
-    close: () => disconnect(child),
+    close: () => watchdog.close((child) => child.disconnect()),
   };
-}
-
-async function disconnect(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.ref();
-  const exited = once(child, 'exit');
-  if (child.connected) child.disconnect();
-  await exited;
 }

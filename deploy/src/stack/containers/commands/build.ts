@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { print } from '../../../cli/output.ts';
 import { printProgress } from '../../progress.ts';
+import { allOrFirstFailure } from '../../starting.ts';
 import { connectEngine } from '../engine.ts';
 import { type ImageContext, provideImage } from '../images/index.ts';
 import { provideServicesImage } from '../images/services.ts';
@@ -28,15 +29,5 @@ async function build(signal: AbortSignal): Promise<void> {
     return `${reference}${standIn ? ' (built here, stands in for the public one)' : ''}`;
   };
   const work = [...COMPONENTS.map(component), provideServicesImage(context)];
-  let first: { readonly error: unknown } | undefined;
-  const done = work.map((image) =>
-    image.catch((error) => {
-      first ??= { error };
-      failure.abort();
-      return '';
-    }),
-  );
-  const lines = await Promise.all(done);
-  if (first) throw first.error;
-  for (const line of lines) print(line);
+  for (const line of await allOrFirstFailure(work, failure, signal)) print(line);
 }

@@ -1,39 +1,24 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { withLock } from '../../lock.ts';
-import { withProgress } from '../../progress.ts';
 import { readVersions } from '../../versions.ts';
 import { buildImage } from './build.ts';
+import { buildOnce } from './build-once.ts';
 import type { ImageContext } from './context.ts';
 import { importDebian } from './debian.ts';
-import { isPresent } from './present.ts';
 import { filesOf, IMAGE_LABEL, referenceOf, type StandIn } from './stand-in.ts';
 import { base } from './stand-ins.ts';
 
-const TOOLS_DIR = fileURLToPath(new URL('../../../../../.email-events/tools', import.meta.url));
-
 /**
- * Builds the image unless the engine has it, and before it what it is built on. Whoever comes while another process
- * builds waits for that one.
+ * Builds the image unless the engine has it, and before it what it is built on.
  * @throws StackError STACK_IMAGE_BUILD_FAILED, STACK_TOOL_MISSING, STACK_INSTALL_FAILED, STACK_ABORTED
  */
-export async function provideStandIn(context: ImageContext, standIn: StandIn): Promise<string> {
-  const { engine, signal, toolsDir = TOOLS_DIR } = context;
+export function provideStandIn(context: ImageContext, standIn: StandIn): Promise<string> {
   const reference = referenceOf(standIn, readVersions());
-  if (await isPresent(engine, reference)) return reference;
-  mkdirSync(toolsDir, { recursive: true });
-  const work = async () => {
-    if (await isPresent(engine, reference)) return;
+  return buildOnce(context, { name: standIn.name, reference }, async (toolsDir) => {
     const { parent, files } = await both({
       parent: standIn.parent && provideStandIn(context, standIn.parent),
-      files: standIn.files?.({ ...context, toolsDir, versions: readVersions(), signal }) ?? {},
+      files: standIn.files?.({ ...context, toolsDir, versions: readVersions() }) ?? {},
     });
-    const step = { component: standIn.name, step: 'install', detail: `${reference} (built here)` } as const;
-    await withProgress(context.onProgress, step, () => make(context, standIn, { reference, parent, files }));
-  };
-  await withLock(join(toolsDir, `image-${standIn.name}.lock`), work, { signal });
-  return reference;
+    return () => make(context, standIn, { reference, parent, files });
+  });
 }
 
 /** What both come to; if one fails, nothing goes on behind the caller's back. */

@@ -1,19 +1,16 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { withLock } from '../../lock.ts';
-import { withProgress } from '../../progress.ts';
 import { buildImage } from './build.ts';
+import { buildOnce } from './build-once.ts';
 import type { ImageContext } from './context.ts';
 import { provideImage } from './index.ts';
-import { isPresent } from './present.ts';
 import { reachNpm } from './reach-npm.ts';
 import { SERVICES_DOCKERFILE, servicesFiles } from './services-files.ts';
 import { IMAGE_LABEL } from './stand-in.ts';
 
 const ROOT = fileURLToPath(new URL('../../../../../', import.meta.url));
-const TOOLS_DIR = join(ROOT, '.email-events', 'tools');
 const NAME = 'services';
 const ID_LENGTH = 12;
 /** Where the Dockerfile looks for them; not one of the image's files, as they do not go into it. */
@@ -21,24 +18,16 @@ const AUTHORITIES = 'deploy/images/email-events/ca.pem';
 
 /**
  * The image of our own services: built when there is none of exactly these sources on this base. Returns its name.
- * Whoever comes while another process builds waits for that one.
  * @throws StackError STACK_IMAGE_BUILD_FAILED, STACK_IMAGE_MISSING, STACK_ABORTED
  */
 export async function provideServicesImage(context: ImageContext): Promise<string> {
-  const { engine, signal, onProgress, toolsDir = TOOLS_DIR } = context;
   const base = await provideImage('node', context);
-  const { Id: baseId } = await engine.docker.getImage(base.reference).inspect();
+  const { Id: baseId } = await context.engine.docker.getImage(base.reference).inspect();
   const names = servicesFiles(ROOT);
   const reference = `email-events/${NAME}:${idOf(names, baseId)}`;
-  if (await isPresent(engine, reference)) return reference;
-  mkdirSync(toolsDir, { recursive: true });
-  const work = async () => {
-    if (await isPresent(engine, reference)) return;
-    const step = { component: NAME, step: 'install', detail: `${reference} (built here)` } as const;
-    await withProgress(onProgress, step, () => build(context, reference, base.reference, names));
-  };
-  await withLock(join(toolsDir, `image-${NAME}.lock`), work, { signal });
-  return reference;
+  return buildOnce(context, { name: NAME, reference }, async () => {
+    return () => build(context, reference, base.reference, names);
+  });
 }
 
 async function build(

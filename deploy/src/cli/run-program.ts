@@ -1,0 +1,27 @@
+import { type Command, CommanderError } from 'commander';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { describeFailure, failureOf } from './failure.ts';
+import { note } from './output.ts';
+
+/**
+ * Runs the command that the arguments name, and sets the exit code. A failure is described on standard error; `exitCodeOf`
+ * says what it comes to, by default what its code does.
+ */
+export async function runProgram(
+  program: Command,
+  exitCodeOf: (error: unknown) => ExitCode = (error) => failureOf(error).exitCode,
+): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = codeFor(error);
+  }
+
+  function codeFor(error: unknown): ExitCode {
+    // Commander has already said what is wrong; its exit code 0 is --help and --version.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { json = false, verbose = false } = program.opts<{ json?: boolean; verbose?: boolean }>();
+    note(describeFailure(error, { json, verbose }));
+    return exitCodeOf(error);
+  }
+}
