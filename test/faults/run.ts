@@ -71,7 +71,7 @@ async function run(world: World, options: FaultRunOptions): Promise<FaultRun> {
   note(`all sent: ${sent.acknowledged.size} events acknowledged, ${sent.result.retries} attempts repeated`);
   const survived = await inflicting;
   const sentAt = performance.now();
-  const positions = await rest(world.direct, note);
+  const positions = await rest(world.direct, note, signal);
   const drainMs = performance.now() - sentAt;
   await watch.stop();
   note(`at rest after ${(drainMs / 1_000).toFixed(1)} s; reading what came out`);
@@ -152,7 +152,11 @@ function describe({ index, kind, target, instance, lastsMs, delayMs }: Fault): s
 }
 
 /** Waits until every group has committed everything twice in a row; after too long it says where they are. */
-async function rest(config: PipelineConfig, note: (line: string) => void): Promise<GroupPosition[]> {
+async function rest(
+  config: PipelineConfig,
+  note: (line: string) => void,
+  signal: AbortSignal,
+): Promise<GroupPosition[]> {
   const deadline = performance.now() + REST_MS;
   let quiet = 0;
   let positions: GroupPosition[] = [];
@@ -167,7 +171,7 @@ async function rest(config: PipelineConfig, note: (line: string) => void): Promi
         `  waiting for ${backlogIn(positions).length} partitions: ${backlogIn(positions).slice(0, 3).join('; ')}`,
       );
     }
-    await delay(POLL_MS);
+    await delay(POLL_MS, undefined, { signal });
   }
   return positions;
 }
