@@ -16,6 +16,14 @@ test('the exit code, and what was said on both streams', async () => {
   expect(result.output.split('\n').sort()).toEqual(['', 'one', 'two']);
 });
 
+test('its answer is whole and apart from what it warns of; of both, the end is kept', async () => {
+  // Longer than what a pipe gives at once, and characters of two bytes from an odd place on.
+  const script = `console.error('a warning'); process.stdout.write('x' + 'é'.repeat(100_000))`;
+  const { stdout, output } = await runTool(process.execPath, ['-e', script]);
+  expect(stdout === `x${'é'.repeat(100_000)}`).toBe(true);
+  expect(output).toHaveLength(4_000);
+});
+
 test('a program that is not there', async () => {
   await expect(runTool('no-such-program', [])).rejects.toMatchObject({ code: 'STACK_TOOL_MISSING' });
   expect(await canRun('no-such-program', [])).toBe(false);

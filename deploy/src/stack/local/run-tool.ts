@@ -5,7 +5,9 @@ const OUTPUT_TAIL = 4_000;
 
 export interface ToolResult {
   readonly code: number | null;
-  /** The end of what it printed, both streams. */
+  /** All that it printed as its answer: what is to be read by us. */
+  readonly stdout: string;
+  /** The end of what it printed, both streams: what is to be shown to people. */
   readonly output: string;
 }
 
@@ -26,16 +28,20 @@ export function runTool(
   const { cwd, withChildren = false } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: withChildren });
+    let stdout = '';
     let output = '';
-    const collect = (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-OUTPUT_TAIL);
+    const collect = (text: string) => {
+      output = (output + text).slice(-OUTPUT_TAIL);
     };
     const abort = () => {
       if (withChildren && child.pid !== undefined) endGroup(child.pid);
       else child.kill('SIGTERM');
     };
-    child.stdout.on('data', collect);
-    child.stderr.on('data', collect);
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      collect(text);
+    });
+    child.stderr.setEncoding('utf8').on('data', collect);
     options.signal?.addEventListener('abort', abort, { once: true });
     if (options.signal?.aborted) abort();
     child.once('error', (cause) =>
@@ -44,7 +50,7 @@ export function runTool(
     child.once('close', (code) => {
       options.signal?.removeEventListener('abort', abort);
       if (options.signal?.aborted) reject(new StackError('STACK_ABORTED', `${file} was called off`));
-      else resolve({ code, output });
+      else resolve({ code, stdout, output });
     });
   });
 }

@@ -41,6 +41,6 @@ let gnuTar: Promise<boolean> | undefined;
 
 /** With GNU's tar, images do not depend on the umask and the user here: what is in them must be readable for any user. */
 async function ownershipOptions(): Promise<string[]> {
-  gnuTar ??= runTool('tar', ['--version']).then(({ output }) => output.includes('GNU tar'));
+  gnuTar ??= runTool('tar', ['--version']).then(({ stdout }) => stdout.includes('GNU tar'));
   return (await gnuTar) ? ['--mode=u+rwX,go+rX,go-w', '--owner=0', '--group=0', '--hard-dereference'] : [];
 }

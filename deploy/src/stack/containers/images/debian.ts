@@ -10,7 +10,7 @@ import type { ImageContext } from './context.ts';
 
 const BUILDER = 'mmdebstrap';
 // dpkg and chroot are there, which not every user's path names.
-const PATH = [process.env.PATH, '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
+const SYSTEM_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 // Files that only installing packages needs, and what would make each build differ.
 const REMOVED = [
   'etc/apt',
@@ -89,7 +89,8 @@ async function makeArchive(
   args: readonly string[],
 ): Promise<void> {
   const options = { signal, withChildren: true };
-  const { code, output } = await runTool('env', [`PATH=${PATH}`, BUILDER, ...args], options);
+  const path = [process.env.PATH, ...SYSTEM_FOLDERS].join(delimiter);
+  const { code, output } = await runTool('env', [`PATH=${path}`, BUILDER, ...args], options);
   if (code !== 0) throw failure(reference, `${BUILDER} failed:\n${output}`);
 }
 
@@ -117,19 +118,19 @@ function failure(reference: string, said: string, options?: ErrorOptions): Stack
 
 /** Proxies, certificates and the like of this machine's apt; they do not stay in the image. */
 async function aptOptions(): Promise<string> {
-  const { code, output } = await tool('apt-config', ['dump', 'Acquire::http', 'Acquire::https']);
-  return code === 0 ? output : '';
+  const { code, stdout } = await tool('apt-config', ['dump', 'Acquire::http', 'Acquire::https']);
+  return code === 0 ? stdout : '';
 }
 
 /** Debian's archives as this machine's apt names them; none if it names none, as on another distribution. */
 async function aptSources(release: string): Promise<string[]> {
-  const { code, output } = await tool('apt-get', [
+  const { code, stdout } = await tool('apt-get', [
     'indextargets',
     '--format',
     FORMAT,
     'Created-By: Packages',
   ]);
-  return code === 0 ? sourcesOf(output, release) : [];
+  return code === 0 ? sourcesOf(stdout, release) : [];
 }
 
 /** Lines `Debian|bookworm-updates|URI|main` as sources of the release that is wanted, which may be another one. */
@@ -149,5 +150,5 @@ export function readList(path: string): string[] {
 }
 
 async function tool(file: string, args: readonly string[]) {
-  return runTool(file, args).catch(() => ({ code: null, output: '' }));
+  return runTool(file, args).catch(() => ({ code: null, stdout: '' }));
 }

@@ -20,8 +20,8 @@ const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 
  */
 export async function reachNpm({ engine, env, signal }: ImageContext): Promise<NpmReach> {
   const setting = async (name: string) => {
-    const { code, output } = await runTool('npm', ['config', 'get', name, '--workspaces=false'], { signal });
-    const value = output.trim();
+    const { code, stdout } = await runTool('npm', ['config', 'get', name, '--workspaces=false'], { signal });
+    const value = stdout.trim();
     return code !== 0 || value === 'null' || value === 'undefined' ? '' : value;
   };
   const [registry, cafile] = await Promise.all([setting('registry'), setting('cafile')]);
