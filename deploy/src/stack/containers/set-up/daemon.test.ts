@@ -6,18 +6,20 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type DaemonSpec, filesOf, launchDaemon, runningDaemon, stopDaemon } from './daemon.ts';
 import { engineAt } from './facts.ts';
-import { identify, isAlive } from './process-identity.ts';
+import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import type { EngineProgram } from './system-engine.ts';
 
 /** What Docker's daemon does, as far as it is watched: answers, keeps a containerd, ends on SIGTERM. */
 const DAEMON = `
   import { createServer } from 'node:http';
   import { spawn } from 'node:child_process';
   import { writeFileSync } from 'node:fs';
-  const [socket, pidFile, mood] = process.argv.slice(1);
+  const [socket, dockerdPid, containerdPid, mood] = process.argv.slice(1);
   console.error('time="12:00" a line of its log');
   if (mood === 'dies') { console.error('failed to start daemon: no bridge\\n (exit status 4)'); process.exit(1); }
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore', detached: true });
-  writeFileSync(pidFile, String(child.pid));
+  writeFileSync(dockerdPid, String(process.pid));
+  writeFileSync(containerdPid, String(child.pid));
   process.on('SIGTERM', () => { if (mood !== 'leaves-containerd') child.kill('SIGKILL'); process.exit(0); });
   if (mood === 'mute') setInterval(() => {}, 1000);
   else createServer((_request, response) => response.end('OK')).listen(socket);
@@ -26,22 +28,31 @@ const DAEMON = `
 function prepare(mood: 'well' | 'dies' | 'mute' | 'leaves-containerd' = 'well') {
   const folder = mkdtempSync(join(tmpdir(), 'daemon-test-'));
   const socket = join(folder, 'd.sock');
-  const pidFile = join(folder, 'containerd.pid');
-  const containerdPid = () => (existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : undefined);
+  const pidFile = (program: EngineProgram) => join(folder, `${program}.pid`);
+  const pidOf = (program: EngineProgram) =>
+    existsSync(pidFile(program)) ? Number(readFileSync(pidFile(program), 'utf8')) : undefined;
   const spec: DaemonSpec = {
     file: process.execPath,
-    args: ['--input-type=module', '-e', DAEMON, socket, pidFile, mood],
+    args: ['--input-type=module', '-e', DAEMON, socket, pidFile('dockerd'), pidFile('containerd'), mood],
     env: process.env,
     answers: async () => (await engineAt(socket)) === 'answers',
-    containerdPid,
+    pidOf,
     startDeadlineMs: 15_000,
   };
   onTestFinished(async () => {
     await stopDaemon(folder);
     rmSync(folder, { recursive: true });
   });
-  const containerd = () => identify(containerdPid() ?? -1);
+  const containerd = () => identify(pidOf('containerd') ?? -1);
   return { folder, spec, containerd, ...filesOf(folder) };
+}
+
+/** A process that has nothing to do with what is started and stopped. */
+async function startStranger(): Promise<ProcessIdentity> {
+  const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+  onTestFinished(() => void stranger.kill('SIGKILL'));
+  await once(stranger, 'spawn');
+  return identify(stranger.pid!)!;
 }
 
 test('it runs in a session of its own until it is stopped', async () => {
@@ -138,12 +149,17 @@ test('when dockerd was killed, what is left of it is ended', async () => {
   expect(containerd()).toBeNull();
 });
 
+test('where the engine of another checkout was faster, that one keeps its containerd', async () => {
+  const { folder, spec } = prepare('dies');
+  const faster = { dockerd: await startStranger(), containerd: await startStranger() };
+  const pidOf = (program: EngineProgram) => faster[program].pid;
+  await expect(launchDaemon(folder, { ...spec, pidOf })).rejects.toThrow('dockerd ended');
+  expect(isAlive(faster.containerd)).toBe(true);
+});
+
 test('another process that has the pid by now is left alone', async () => {
   const { folder, record } = prepare();
-  const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
-  onTestFinished(() => void stranger.kill('SIGKILL'));
-  await once(stranger, 'spawn');
-  const identity = identify(stranger.pid!)!;
+  const identity = await startStranger();
   writeFileSync(record, JSON.stringify({ dockerd: { ...identity, startTicks: identity.startTicks - 1 } }));
   expect(runningDaemon(folder)).toBeNull();
   expect(await stopDaemon(folder)).toBe('gone');

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StackError } from '../../errors.ts';
 import { endProcess, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import type { EngineProgram } from './system-engine.ts';
 
 /** An engine's process that outlives the command that starts it, and is known again by a file. */
 export interface DaemonSpec {
@@ -22,8 +23,8 @@ export interface DaemonSpec {
   readonly env: NodeJS.ProcessEnv;
   /** Whether it answers a real request now. */
   answers(): Promise<boolean>;
-  /** Pid of the containerd that it keeps as a process of its own, if it does. */
-  containerdPid(): number | undefined;
+  /** Who is on file as running this program, on the whole machine: it may be another engine's. */
+  pidOf(program: EngineProgram): number | undefined;
   readonly startDeadlineMs: number;
 }
 
@@ -70,18 +71,19 @@ export async function launchDaemon(
   mkdirSync(folder, { recursive: true });
   const { log } = filesOf(folder);
   const child = await spawnInto(log, spec);
-  const dockerd = identify(child.pid as number);
+  const pid = child.pid as number;
+  const dockerd = identify(pid);
   // Already now: should this process be killed while it waits, the daemon can still be stopped.
   if (dockerd) writeRecord(folder, { dockerd });
   try {
     await ready(child, spec, log, signal);
     if (!dockerd) throw failure('dockerd ended as soon as it was started', log);
-    const record = { dockerd, ...containerdOf(spec) };
+    const record = { dockerd, ...containerdOf(pid, spec) };
     writeRecord(folder, record);
     child.unref();
     return record;
   } catch (error) {
-    await endAll({ dockerd, ...containerdOf(spec) });
+    await endAll({ dockerd, ...containerdOf(pid, spec) });
     rmSync(filesOf(folder).record, { force: true });
     throw error;
   }
@@ -164,8 +166,12 @@ function lastWords(lines: readonly string[]): string {
   return words.length > 0 ? words.join(' ') : (lines.at(-1) ?? '');
 }
 
-function containerdOf(spec: DaemonSpec): { containerd?: ProcessIdentity } {
-  const pid = spec.containerdPid();
+/** The containerd that this dockerd keeps as a process of its own, if it does. */
+function containerdOf(dockerd: number, spec: DaemonSpec): { containerd?: ProcessIdentity } {
+  const holder = spec.pidOf('dockerd');
+  // Where another dockerd was faster, what is on file is that one's.
+  if (holder !== undefined && holder !== dockerd) return {};
+  const pid = spec.pidOf('containerd');
   const containerd = pid === undefined ? null : identify(pid);
   return containerd ? { containerd } : {};
 }

@@ -119,7 +119,7 @@ async function launch(signal?: AbortSignal): Promise<void> {
     args: [],
     env: { ...process.env, PATH: systemPath(process.env) },
     answers: async () => (await engineAt(SOCKET)) === 'answers',
-    containerdPid: () => pidOf('containerd'),
+    pidOf,
     startDeadlineMs: START_DEADLINE_MS,
   };
   await launchDaemon(ENGINE_FOLDER, spec, signal);
