@@ -10,8 +10,8 @@ const DEFAULTS = parseConfig({});
 const TOPICS = new Set(topicCatalogue(DEFAULTS.topics).map(({ name }) => name));
 const SUBJECTS = new Set(subjects.map(({ name }) => name));
 const GROUPS = new Set<string>(consumerGroups(DEFAULTS).map(({ group }) => group));
-/** Left by whoever read a changelog: empty, and gone by themselves after a while. */
-const OF_RESTORE = /^restore-[0-9a-f-]{36}$/;
+/** Left by whoever read a changelog for a group: empty, and gone by themselves after a while. */
+const OF_RESTORE = /-restore-[0-9a-f-]{36}$/;
 const DATABASES = new Set([DEFAULTS.sinks.clickhouse.database]);
 
 /** What a pipeline, or the tests, have on a stack. Names. */
@@ -56,7 +56,7 @@ export async function sweep(stack: StackAddresses): Promise<void> {
     removeSubjects(stack, named.filter(isOurs(SUBJECTS))),
     removeGroups(
       stack,
-      groups.filter((group) => isOurs(GROUPS)(group) || OF_RESTORE.test(group)),
+      groups.filter((group) => isOurs(GROUPS)(group.replace(OF_RESTORE, ''))),
     ),
     withClickHouse(stack, async (clickhouse) => {
       for (const database of databases.filter(isOurs(DATABASES))) {

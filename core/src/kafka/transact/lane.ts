@@ -42,7 +42,7 @@ export class Lane {
 
   /** Fences earlier owners, then reads what they committed, then lets the stage restore. */
   async open(): Promise<void> {
-    const { stage, partition, kafka, restoreIdleMs } = this.options;
+    const { stage, partition, kafka, groupId, restoreIdleMs } = this.options;
     await this.producer.connect();
     await this.fence();
     this.position = await this.committedOffset();
@@ -51,6 +51,7 @@ export class Lane {
       write: (outputs) => this.transact((transaction) => sendAll(transaction, outputs)),
       read: (topic, of, fromOffset, onRecords) =>
         readPartition(kafka, {
+          groupId,
           topic,
           partition: of,
           fromOffset,

@@ -29,6 +29,7 @@ async function topicWith(...steps: ('commit' | 'abort')[]): Promise<string> {
 async function valuesFrom(topic: string, fromOffset: number, last: string): Promise<string[]> {
   const values: string[] = [];
   await readPartition(kafka, {
+    groupId: stack.unique('reader'),
     topic,
     partition: 0,
     fromOffset,
@@ -57,9 +58,25 @@ test('where retention has removed what was asked for, begins with what is left',
   expect(await valuesFrom(topic, 1, '3')).toEqual(['2', '3']);
 });
 
+test('its group is named after the one that it reads for', async () => {
+  const topic = await topicWith('commit');
+  const groupId = stack.unique('reader');
+  const groups: string[] = [];
+  await readPartition(kafka, {
+    ...{ groupId, topic, partition: 0, fromOffset: 0, idleMs: 20_000 },
+    onRecords: async () => {
+      const listed = await withAdmin(settings, (admin) => admin.listGroups());
+      groups.push(...listed.groups.map((group) => group.groupId));
+      return true;
+    },
+  });
+  expect(groups.filter((group) => group.startsWith(`${groupId}-`))).toHaveLength(1);
+});
+
 test('says so when what it waits for does not come', async () => {
   const topic = await topicWith('commit');
-  const read = { topic, partition: 0, fromOffset: 0, idleMs: 1_500, onRecords: () => false };
+  const groupId = stack.unique('reader');
+  const read = { groupId, topic, partition: 0, fromOffset: 0, idleMs: 1_500, onRecords: () => false };
   await expect(readPartition(kafka, read)).rejects.toMatchObject({
     code: 'STATE_RESTORE_FAILED',
     disposition: 'retry',

@@ -10,6 +10,8 @@ const HEARTBEAT_MS = 3_000;
 const PAUSE_MS = 200;
 
 export interface PartitionRead {
+  /** Group on whose behalf it is read: names of throw-away groups begin with it, as rights may go by prefix. */
+  readonly groupId: string;
   readonly topic: string;
   readonly partition: number;
   readonly fromOffset: number;
@@ -46,7 +48,7 @@ interface Position {
 
 async function readAsMember(kafka: Kafka, read: PartitionRead, position: Position): Promise<void> {
   const consumer = kafka.consumer({
-    groupId: `restore-${randomUUID()}`,
+    groupId: `${read.groupId}-restore-${randomUUID()}`,
     partitionAssigners: [onlyPartition(read.topic, read.partition)],
     maxWaitTimeInMs: 500,
     maxBytesPerPartition: 8 * 1_048_576,
