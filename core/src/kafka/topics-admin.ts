@@ -3,6 +3,7 @@ import { type TopicSpec, topics } from '@email-events/schemas';
 import type { Admin, ConfigResourceTypes } from 'kafkajs';
 import { PipelineError } from '../errors.ts';
 import { type KafkaSettings, readWithAdmin, withAdmin } from './admin.ts';
+import { isUnreachable } from './crash.ts';
 
 // The protocol's number. kafkajs has a name for it, which Node cannot see in a CommonJS module.
 const TOPIC_RESOURCE: ConfigResourceTypes = 2;
@@ -186,15 +187,25 @@ async function execute(
 /** The controller accepts a change before every broker shows it; whoever applied it may rely on it at once. */
 async function seen(admin: Admin, catalogue: readonly TopicSpec[]): Promise<void> {
   const deadline = performance.now() + VISIBLE_MS;
-  while (planFrom(catalogue, await describeTopics(admin, catalogue)).changes > 0) {
+  for (;;) {
+    const left = await changesLeft(admin, catalogue);
+    if (left === 0) return;
     if (performance.now() > deadline) {
-      throw new PipelineError(
-        'KAFKA_TOPIC_CONFLICT',
-        'retry',
-        `changes are not visible after ${VISIBLE_MS} ms`,
-      );
+      if (left instanceof Error) throw left;
+      const late = `changes are not visible after ${VISIBLE_MS} ms`;
+      throw new PipelineError('KAFKA_TOPIC_CONFLICT', 'retry', late);
     }
     await delay(50);
+  }
+}
+
+/** Of several brokers one may know a topic of which the next one that is asked has not heard: not yet visible, then. */
+async function changesLeft(admin: Admin, catalogue: readonly TopicSpec[]): Promise<number | Error> {
+  try {
+    return planFrom(catalogue, await describeTopics(admin, catalogue)).changes;
+  } catch (error) {
+    if (error instanceof Error && isUnreachable(error)) return error;
+    throw error;
   }
 }
 
