@@ -14,7 +14,7 @@ const original = prototype.metadata;
 if (typeof original !== 'function') throw new Error('kafkajs has no metadata of a cluster');
 
 /**
- * Where every broker broke off its answer, as one does that is killed meanwhile, kafkajs 2.2.4 answers null, and whoever
+ * Where no broker gave an answer that can be used, as one that is killed meanwhile, kafkajs 2.2.4 answers null, and whoever
  * asked (listTopics, describeCluster, fetchTopicMetadata) stumbles over that. It is an outage and must look like one:
  * a service that starts just then waits for the broker, and does not end for a TypeError.
  */
