@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DemoResult, runDemo } from '@email-events/deploy/run/demo/demo';
+import { type DemoOptions, type DemoResult, runDemo } from '@email-events/deploy/run/demo/demo';
 import { REPOSITORY } from '@email-events/deploy/run/home';
 import { readBaseConfig } from '@email-events/deploy/run/local-config';
 import { type RunningPipeline, startPipeline } from '@email-events/deploy/run/pipeline';
@@ -12,6 +12,9 @@ import type { StackProvider } from '@email-events/deploy/stack';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileScope, type TestScope, waitFor } from '../stack/stack.ts';
 import { unique, uniqueDatabase } from '../stack/unique.ts';
+
+/** Of traffic that goes on while something is broken. Events a second. */
+const RATE = 250;
 
 /** How the pipeline of a suite comes about. No case of a suite knows. */
 export interface PipelineUnderTest {
@@ -40,8 +43,11 @@ class SuitePipeline {
       });
     }, 900_000);
     afterAll(async () => {
-      await this.#pipeline?.stop();
-      await file.end();
+      try {
+        await this.#pipeline?.stop();
+      } finally {
+        await file.end();
+      }
     }, 120_000);
   }
 
@@ -51,19 +57,24 @@ class SuitePipeline {
   }
 
   // Patient as ESPs are: they come again for hours. A killed service is missed by its group for ten seconds.
-  demo(events: number, seed: number, rate?: number): Promise<DemoResult> {
-    const options = { events, seed, attempts: 100, quietMs: 60_000, ...(rate === undefined ? {} : { rate }) };
+  demo(events: number, seed: number, more: Pick<DemoOptions, 'rate' | 'enough'> = {}): Promise<DemoResult> {
     const { signal } = this.#stop;
+    const options = { events, seed, attempts: 100, quietMs: 60_000, ...more };
     return runDemo(this.running, { ...options, signal, quiet: true, note: () => {} });
   }
 
-  /** A run that goes on for a while, once its requests come in. */
-  async traffic(seed: number): Promise<{ done: Promise<DemoResult> }> {
+  /** A run that goes on for longer than any test may take, once its requests come in. `end` ends it and compares. */
+  async traffic(seed: number): Promise<{ end(): Promise<DemoResult> }> {
+    const enough = new AbortController();
     const before = await this.published();
-    const done = this.demo(4_000, seed, 250);
+    const done = this.demo(RATE * 600, seed, { rate: RATE, enough: enough.signal });
     done.catch(() => {});
     await waitFor('requests come in', async () => (await this.published()) > before + 50, 60_000);
-    return { done };
+    const end = () => {
+      enough.abort();
+      return done;
+    };
+    return { end };
   }
 
   published(): Promise<number> {
@@ -123,7 +134,7 @@ export function pipelineSuite(options: PipelineUnderTest): void {
     });
 
     it('loses and repeats nothing when every service is killed in the middle of traffic', async () => {
-      const { done } = await pipeline.traffic(3);
+      const traffic = await pipeline.traffic(3);
       for (const name of ['ingress', 'normalize', 'events', 'sink-clickhouse', 'sink-crm'] as const) {
         const service = pipeline.running.service(name);
         const { restarts } = service;
@@ -131,7 +142,7 @@ export function pipelineSuite(options: PipelineUnderTest): void {
         const runsAgain = () => service.restarts > restarts && service.state === 'running';
         await waitFor(`${name} runs again`, runsAgain, 60_000);
       }
-      expect(disagreements(await done)).toEqual([]);
+      expect(disagreements(await traffic.end())).toEqual([]);
     }, 240_000);
   });
 }
@@ -144,14 +155,14 @@ export function brokenPipelineSuite(options: PipelineUnderTest): void {
     it('takes everything while Kafka is away, and brings it through when that is back', async () => {
       const kafka = pipeline.running.stack.component('kafka');
       const ingressIs = async (status: string) => (await pipeline.readiness('ingress')).status === status;
-      const { done } = await pipeline.traffic(4);
+      const traffic = await pipeline.traffic(4);
       await kafka.stop();
       await waitFor('the ingress is degraded', () => ingressIs('degraded'), 60_000);
       const before = await pipeline.accepted();
       await waitFor('it takes requests', async () => (await pipeline.accepted()) > before + 50, 60_000);
       expect((await pipeline.readiness('ingress')).code).toBe(200);
       await kafka.start();
-      const result = await done;
+      const result = await traffic.end();
       expect(disagreements(result)).toEqual([]);
       expect(result.sent.uncertain).toBe(0);
       await waitFor('the ingress is well', () => ingressIs('ok'), 60_000);

@@ -60,6 +60,23 @@ async function simulate(
 }
 
 describe('sending', () => {
+  it('begins nothing more once it is enough, and delivers what is under way as if nothing had happened', async () => {
+    const enough = new AbortController();
+    const { plan, result, answers } = await simulate(
+      (_request, _body, count) => {
+        if (count === 20) enough.abort();
+        // Each of the last ones must be tried again, which an abort would not do.
+        return count >= 17 && count <= 20 ? 503 : 200;
+      },
+      { invalid: 0 },
+      { enough: enough.signal },
+    );
+    expect(result).toMatchObject({ unexpected: 0, aborted: false, retries: 4 });
+    expect(answers.length).toBeLessThan([...plan.requests()].length / 2);
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    expect(result.expected.emitted).toBeGreaterThan(0);
+  });
+
   it('sends every request and expects what was acknowledged', async () => {
     const { plan, result, answers } = await simulate(() => 200, { invalid: 0 });
     const requests = [...plan.requests()];

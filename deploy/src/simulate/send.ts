@@ -20,6 +20,8 @@ export interface SendOptions extends Omit<WireOptions, 'now'> {
   readonly attempts?: number | undefined;
   /** Sends no further requests; those under way are awaited. */
   readonly signal?: AbortSignal | undefined;
+  /** Begins no further requests; those under way are delivered as they would be without it. */
+  readonly enough?: AbortSignal | undefined;
   /** Called several times a second, and at the end. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called for each final answer. */
@@ -54,7 +56,8 @@ export async function sendRequests(
   requests: Iterable<OutgoingRequest>,
   options: SendOptions,
 ): Promise<SimulationResult> {
-  const { concurrency = 32, signal, onProgress } = options;
+  const { concurrency = 32, signal, enough, onProgress } = options;
+  const isOver = () => signal?.aborted === true || enough?.aborted === true;
   const tally = new Tally(plan);
   const pool = new Pool(options.baseUrl, {
     ...{ connections: concurrency, pipelining: 1, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS },
@@ -62,10 +65,10 @@ export async function sendRequests(
   const shared = requests[Symbol.iterator]();
   const paces = [new Pace(options.rate, signal), new Pace(options.requestsPerSecond, signal)] as const;
   const lane = async () => {
-    for (let next = shared.next(); !next.done && !signal?.aborted; next = shared.next()) {
+    for (let next = shared.next(); !next.done && !isOver(); next = shared.next()) {
       const { planned } = next.value;
       await Promise.all([paces[0].turn(eventsIn(planned)), paces[1].turn(1)]);
-      if (signal?.aborted) return;
+      if (isOver()) return;
       const answer = await deliver(pool, next.value, options, tally);
       tally.answered(planned, answer.status);
       options.onAnswer?.(answer);

@@ -16,6 +16,8 @@ export interface DemoOptions {
   readonly attempts?: number;
   /** Give up when nothing has moved for this long; longer where services are killed meanwhile. */
   readonly quietMs?: number;
+  /** Ends the sending early; what was sent is waited for and compared. */
+  readonly enough?: AbortSignal;
   readonly signal: AbortSignal;
   /** No progress on the terminal. */
   readonly quiet: boolean;
@@ -87,6 +89,7 @@ async function send(pipeline: RunningPipeline, options: DemoOptions): Promise<Si
       invalid: 0.01,
       ...(options.rate === undefined ? {} : { rate: options.rate }),
       ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
+      enough: options.enough,
       signal: options.signal,
       onProgress: (progress) => bar?.update(progress),
     });
