@@ -48,7 +48,10 @@ export function fileScope(): { readonly scope: TestScope; end(): Promise<void> }
   return {
     scope: { onTestFinished: (clean) => void cleaners.push(clean) },
     async end() {
-      for (const clean of cleaners.reverse()) await clean();
+      const failures: unknown[] = [];
+      // One that fails keeps nothing else from being cleaned up.
+      for (const clean of cleaners.reverse()) await clean().catch((error) => void failures.push(error));
+      if (failures.length > 0) throw failures[0];
     },
   };
 }
