@@ -1,4 +1,4 @@
-import { chown, mkdir, readdir } from 'node:fs/promises';
+import { lchown, lstat, mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Engine } from '../stack/containers/engine.ts';
 import { REPOSITORY } from './home.ts';
@@ -43,10 +43,12 @@ export async function mountFolder(
   return [{ source: folder, target }];
 }
 
-/** With what processes of root may have left in it. */
-async function giveTo({ uid, gid }: ContainerUser, folder: string): Promise<void> {
-  await chown(folder, uid, gid);
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    await chown(join(entry.parentPath, entry.name), uid, gid);
-  }
+/**
+ * With what processes of root may have left in it. Links are given, never followed: services write here, and one that was
+ * broken into could have a file of root given to it by a link to that file.
+ */
+async function giveTo(user: ContainerUser, path: string): Promise<void> {
+  await lchown(path, user.uid, user.gid);
+  if (!(await lstat(path)).isDirectory()) return;
+  for (const name of await readdir(path)) await giveTo(user, join(path, name));
 }
