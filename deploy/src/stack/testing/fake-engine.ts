@@ -16,9 +16,11 @@ export interface FakeEngine extends Engine {
   readonly builds: string[];
   /** Labels of images that have any. */
   readonly labels: Map<string, Record<string, string>>;
+  /** What else happens while it does something. */
+  readonly meanwhile: { inspects?: (reference: string) => void; builds?: (reference: string) => void };
 }
 
-type State = Pick<FakeEngine, 'images' | 'pulls' | 'builds' | 'labels'>;
+type State = Pick<FakeEngine, 'images' | 'pulls' | 'builds' | 'labels' | 'meanwhile'>;
 
 const REFUSAL = 'lookup registry.example.com: no such host';
 
@@ -32,6 +34,7 @@ export async function fakeEngine(
     pulls: [],
     builds: [],
     labels: new Map(),
+    meanwhile: {},
   };
   const server = createServer((request, response) => void answer(state, pull, request, response));
   server.listen(0, '127.0.0.1');
@@ -55,8 +58,14 @@ async function answer(
   const say = (event: object) => response.write(`${JSON.stringify(event)}\n`);
   const inspected = /^\/images\/(.+)\/json$/.exec(decodeURIComponent(pathname))?.[1];
   if (inspected !== undefined) {
+    state.meanwhile.inspects?.(inspected);
     response.statusCode = state.images.has(inspected) ? 200 : 404;
     response.end(JSON.stringify({ Id: `sha256:${inspected}`, message: 'No such image' }));
+    return;
+  }
+  if (request.method === 'DELETE') {
+    state.images.delete(decodeURIComponent(pathname).slice('/images/'.length));
+    response.end('[]');
     return;
   }
   if (pathname === '/images/json') {
@@ -68,6 +77,7 @@ async function answer(
   if (pathname === '/build') {
     const reference = searchParams.get('t') ?? '';
     state.builds.push(reference);
+    state.meanwhile.builds?.(reference);
     state.images.add(reference);
     say({ stream: 'Step 1/1 : FROM scratch\n' });
     response.end();

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { StackError } from '../../errors.ts';
+import { unlessGone } from '../engine-answers.ts';
 import { buildImage } from './build.ts';
 import { buildOnce } from './build-once.ts';
 import type { ImageContext } from './context.ts';
@@ -16,28 +18,34 @@ const ID_LENGTH = 12;
 /** Where the Dockerfile looks for them; not one of the image's files, as they do not go into it. */
 const AUTHORITIES = 'deploy/images/email-events/ca.pem';
 
+interface Sources {
+  /** Of the checkout. */
+  readonly root: string;
+  /** Name of the image that it is built on. */
+  readonly base: string;
+}
+
 /**
  * The image of our own services: built when there is none of exactly these sources on this base. Returns its name.
  * @throws StackError STACK_IMAGE_BUILD_FAILED, STACK_IMAGE_MISSING, STACK_ABORTED
  */
-export async function provideServicesImage(context: ImageContext): Promise<string> {
+export async function provideServicesImage(context: ImageContext, root = ROOT): Promise<string> {
   const base = await provideImage('node', context);
-  const { Id: baseId } = await context.engine.docker.getImage(base.reference).inspect();
-  const names = servicesFiles(ROOT);
-  const reference = `email-events/${NAME}:${idOf(names, baseId)}`;
-  return buildOnce(context, { name: NAME, reference }, async () => {
-    return () => build(context, reference, base.reference, names);
+  const sources = { root, base: base.reference };
+  let reference = await nameOf(context, sources);
+  await buildOnce(context, { name: NAME, reference }, async () => {
+    // Another build may have had to end first: the sources of now are built, not those of then.
+    reference = await nameOf(context, sources);
+    return () => build(context, reference, sources);
   });
+  return reference;
 }
 
-async function build(
-  context: ImageContext,
-  reference: string,
-  base: string,
-  names: readonly string[],
-): Promise<void> {
+/** @throws StackError STACK_IMAGE_BUILD_FAILED, also if the sources are no longer those that it is named after */
+async function build(context: ImageContext, reference: string, sources: Sources): Promise<void> {
+  const { root, base } = sources;
   const { network, buildArgs, authorities } = await reachNpm(context);
-  const files = Object.fromEntries(names.map((name) => [name, join(ROOT, name)]));
+  const files = Object.fromEntries(servicesFiles(root).map((name) => [name, join(root, name)]));
   await buildImage(context, {
     reference,
     context: authorities ? { ...files, [AUTHORITIES]: authorities } : files,
@@ -46,14 +54,23 @@ async function build(
     labels: { [IMAGE_LABEL]: NAME },
     ...(network && { network }),
   });
+  // What cannot be read now has changed as well.
+  const now = await nameOf(context, sources).catch(() => undefined);
+  if (now === reference) return;
+  await unlessGone(context.engine.docker.getImage(reference).remove({ force: true }));
+  throw new StackError(
+    'STACK_IMAGE_BUILD_FAILED',
+    `the sources changed while the image ${reference} was built: start again`,
+  );
 }
 
 /** Changes with any file that goes into the image, and with the image that it is built on. */
-function idOf(names: readonly string[], baseId: string): string {
+async function nameOf({ engine }: ImageContext, { root, base }: Sources): Promise<string> {
+  const { Id: baseId } = await engine.docker.getImage(base).inspect();
   const hash = createHash('sha256').update(baseId);
-  for (const name of names) {
-    const content = readFileSync(join(ROOT, name));
+  for (const name of servicesFiles(root)) {
+    const content = readFileSync(join(root, name));
     hash.update(`\0${name}\0${content.length}\0`).update(content);
   }
-  return hash.digest('hex').slice(0, ID_LENGTH);
+  return `email-events/${NAME}:${hash.digest('hex').slice(0, ID_LENGTH)}`;
 }
