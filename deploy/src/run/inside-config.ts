@@ -23,8 +23,8 @@ const SECRET_KEYS = ['secrets', 'password'];
 
 /**
  * A complete configuration as a container can read it: the environment's values are in it, and what refers to a file or
- * a variable of this machine refers to a copy. Not as variables of the container, which whoever may ask the engine sees.
- * Throws if a secret or a file cannot be read.
+ * a variable of this machine refers to a copy, as does a secret that stands for itself. Not as variables of the
+ * container, which whoever may ask the engine sees. Throws if a secret or a file cannot be read.
  */
 export function insideConfig(tree: ConfigTree, env: Env): InsideConfig {
   const files: ContainerFile[] = [];
@@ -40,12 +40,14 @@ export function insideConfig(tree: ConfigTree, env: Env): InsideConfig {
     }
     if (typeof value !== 'string') return value;
     if (FILE_KEYS.includes(key)) return copyOf(readFileSync(value, 'utf8'));
-    const refers = SECRET_KEYS.includes(key) && /^(file|env):/.test(value);
-    return refers ? `file:${copyOf(resolveSecret(value, env))}` : value;
+    return SECRET_KEYS.includes(key) ? `file:${copyOf(secretFileOf(resolveSecret(value, env)))}` : value;
   };
   const config = moved(applyEnvironment(tree, env), '') as ConfigTree;
   return { config: withFolders(config), files };
 }
+
+/** What a file holds that stands for this secret: whoever reads it drops one line end. */
+const secretFileOf = (secret: string) => (secret.endsWith('\n') ? `${secret}\n` : secret);
 
 function withFolders(config: ConfigTree): ConfigTree {
   const { ingress, events } = config as { ingress?: ConfigTree; events?: ConfigTree };
