@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { hostname } from 'node:os';
 import { StackError } from '../errors.ts';
+import { SOCKET } from './set-up/facts.ts';
 
 type Client = Awaited<ReturnType<typeof import('testcontainers')['getContainerRuntimeClient']>>;
 
@@ -14,7 +15,6 @@ export interface Engine {
   readonly local: boolean;
 }
 
-const SOCKET = '/var/run/docker.sock';
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 
 /**

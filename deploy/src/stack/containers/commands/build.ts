@@ -5,8 +5,7 @@ import { allOrFirstFailure } from '../../starting.ts';
 import { connectEngine } from '../engine.ts';
 import { type ImageContext, provideImage } from '../images/index.ts';
 import { provideServicesImage } from '../images/services.ts';
-
-const COMPONENTS = ['kafka', 'registry', 'clickhouse'] as const;
+import { COMPONENTS } from '../specs.ts';
 
 export function buildCommand(signal: AbortSignal): Command {
   return new Command('build')

@@ -1,10 +1,9 @@
 import { Command } from 'commander';
 import { note, print } from '../../../cli/output.ts';
 import { connectEngine, type Engine } from '../engine.ts';
+import { refusedWith, STATUS } from '../engine-answers.ts';
 import { IMAGE_LABEL, imageInventory, type OwnImage } from '../images/index.ts';
 import { sweep } from '../remove.ts';
-
-const CONFLICT = 409;
 
 export function cleanCommand(): Command {
   return new Command('clean')
@@ -46,7 +45,7 @@ async function removeImage({ docker }: Engine, reference: string): Promise<void>
     await docker.getImage(reference).remove();
     print(`removed ${reference}`);
   } catch (error) {
-    if ((error as { statusCode?: number }).statusCode !== CONFLICT) throw error;
+    if (!refusedWith(error, STATUS.conflict)) throw error;
     note(`kept ${reference}: a container uses it`);
   }
 }

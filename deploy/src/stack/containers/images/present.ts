@@ -1,6 +1,5 @@
 import type { Engine } from '../engine.ts';
-
-const NOT_FOUND = 404;
+import { refusedWith, STATUS } from '../engine-answers.ts';
 
 /** Whether the engine has an image of that name. */
 export async function isPresent({ docker }: Pick<Engine, 'docker'>, reference: string): Promise<boolean> {
@@ -8,7 +7,7 @@ export async function isPresent({ docker }: Pick<Engine, 'docker'>, reference: s
     await docker.getImage(reference).inspect();
     return true;
   } catch (error) {
-    if ((error as { statusCode?: number }).statusCode === NOT_FOUND) return false;
+    if (refusedWith(error, STATUS.gone)) return false;
     throw error;
   }
 }
