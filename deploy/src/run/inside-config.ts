@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { applyEnvironment, type Env, resolveSecret } from '@email-events/core/config';
+import { type ConfigTree, isSecret, replaceTexts, secretFileOf } from './config-texts.ts';
 import type { ContainerFile } from './container-files.ts';
-import type { ConfigTree } from './local-config.ts';
 
 /** Where the image of our services has things (deploy/images/email-events). */
 export const INSIDE = {
@@ -19,7 +19,6 @@ export interface InsideConfig {
 }
 
 const FILE_KEYS = ['caFile', 'certFile', 'keyFile'];
-const SECRET_KEYS = ['secrets', 'password'];
 
 /**
  * A complete configuration as a container can read it: the environment's values are in it, and what refers to a file or
@@ -33,21 +32,13 @@ export function insideConfig(tree: ConfigTree, env: Env): InsideConfig {
     files.push({ path, content });
     return `${INSIDE.files}/${path}`;
   };
-  const moved = (value: unknown, key: string): unknown => {
-    if (Array.isArray(value)) return value.map((item) => moved(item, key));
-    if (typeof value === 'object' && value !== null) {
-      return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, moved(child, name)]));
-    }
-    if (typeof value !== 'string') return value;
-    if (FILE_KEYS.includes(key)) return copyOf(readFileSync(value, 'utf8'));
-    return SECRET_KEYS.includes(key) ? `file:${copyOf(secretFileOf(resolveSecret(value, env)))}` : value;
+  const moved = (text: string, key: string) => {
+    if (FILE_KEYS.includes(key)) return copyOf(readFileSync(text, 'utf8'));
+    return isSecret(key) ? `file:${copyOf(secretFileOf(resolveSecret(text, env)))}` : text;
   };
-  const config = moved(applyEnvironment(tree, env), '') as ConfigTree;
+  const config = replaceTexts(applyEnvironment(tree, env) as ConfigTree, moved);
   return { config: withFolders(config), files };
 }
-
-/** What a file holds that stands for this secret: whoever reads it drops one line end. */
-const secretFileOf = (secret: string) => (secret.endsWith('\n') ? `${secret}\n` : secret);
 
 function withFolders(config: ConfigTree): ConfigTree {
   const { ingress, events } = config as { ingress?: ConfigTree; events?: ConfigTree };

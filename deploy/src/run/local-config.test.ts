@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '@email-events/core/config';
@@ -57,6 +57,25 @@ test('what the base says goes before what was chosen; its own sources are added'
     spool: { enabled: true, dir: paths.spool },
   });
   expect(Object.keys(config.sources)).toEqual(expect.arrayContaining(['mine', 'sendgrid', 'ses']));
+});
+
+test('secrets that stand for themselves are not in the file, and go with the next start', async () => {
+  const filesOfSecrets = () => {
+    const folder = `${paths.configFile}.secrets`;
+    return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+  };
+  const { config } = await written({
+    registry: { username: 'u', password: 'of the registry' },
+    sources: { mine: { esp: 'postmark', secrets: ['u:p', 'v:q\n'] } },
+    sinks: { clickhouse: { password: `file:${join(paths.secrets, 'crm.secret')}` } },
+  });
+  expect(readFileSync(paths.configFile, 'utf8')).not.toMatch(/of the registry|u:p|v:q/);
+  expect(config.registry.password?.reveal()).toBe('of the registry');
+  expect(config.sources.mine?.secrets.map((secret) => secret.reveal())).toEqual(['u:p', 'v:q\n']);
+  expect(filesOfSecrets()).toHaveLength(3);
+  for (const file of filesOfSecrets()) expect(statSync(file).mode & 0o077).toBe(0);
+  await written({});
+  expect(filesOfSecrets()).toEqual([]);
 });
 
 test('services that share no loopback talk by TLS', async () => {

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { PipelineError } from '@email-events/core/errors';
 import { parse, stringify } from 'yaml';
 import type { SimulatorCredentials } from '../simulate/credentials.ts';
 import type { StackAddresses } from '../stack/index.ts';
 import type { LocalCertificate } from './certificates.ts';
+import { type ConfigTree, isSecret, replaceTexts, secretFileOf } from './config-texts.ts';
 import type { HomePaths } from './home.ts';
 import type { LocalPorts, PortName } from './ports.ts';
 
-/** A configuration as read, before it is checked. */
-export type ConfigTree = { [key: string]: unknown };
+export type { ConfigTree };
 
 export function readBaseConfig(file: string): ConfigTree {
   try {
@@ -111,10 +111,27 @@ export function renderLocalConfig(config: ConfigTree): string {
   return HEADER + stringify(config);
 }
 
+/**
+ * The file holds no secrets, but says where they are: those that stand for themselves in the base, or come with the
+ * address of a component, get files beside it.
+ */
 export function writeLocalConfig(file: string, config: ConfigTree): void {
   mkdirSync(dirname(file), { recursive: true });
-  // Holds no secrets, but says where they are.
-  writeFileSync(file, renderLocalConfig(config), { mode: 0o600 });
+  const withoutSecrets = secretsInFiles(config, resolve(`${file}.secrets`));
+  writeFileSync(file, renderLocalConfig(withoutSecrets), { mode: 0o600 });
+}
+
+/** Those of an earlier start go. */
+function secretsInFiles(config: ConfigTree, folder: string): ConfigTree {
+  rmSync(folder, { recursive: true, force: true });
+  let count = 0;
+  return replaceTexts(config, (text, key) => {
+    if (!isSecret(key) || /^(file|env):/.test(text)) return text;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const file = join(folder, String(count++));
+    writeFileSync(file, secretFileOf(text), { mode: 0o600 });
+    return `file:${file}`;
+  });
 }
 
 /** The secret that the CRM sink signs with and the local receiver checks, made once. Returns its file. */
