@@ -34,6 +34,7 @@ beforeAll(async () => {
 interface Made {
   readonly component: ContainerComponent;
   readonly url: string;
+  readonly spec: ContainerSpec;
   readonly stackId: string;
   create(): Promise<void>;
 }
@@ -64,7 +65,7 @@ async function prepare(script: string, spec: Partial<ContainerSpec> = {}): Promi
     await container.start();
   };
   const create = () => component.create(make, new AbortController().signal);
-  return { component, url: `http://127.0.0.1:${port}`, stackId, create };
+  return { component, url: `http://127.0.0.1:${port}`, spec: complete, stackId, create };
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -149,6 +150,20 @@ test('one that runs and answers nothing is given up with its log', async () => {
     code: 'STACK_COMPONENT_TIMEOUT',
     message: expect.stringContaining('still thinking'),
   });
+});
+
+test('so is one that does not answer when it is started again', async () => {
+  const once = `
+    const { existsSync, writeFileSync } = require('node:fs');
+    if (existsSync('/tmp/again')) { console.log('not again'); setInterval(() => {}, 1000); }
+    else { writeFileSync('/tmp/again', ''); ${SERVER} }`;
+  const { component, spec, create } = await prepare(once);
+  await create();
+  await component.kill();
+  Object.assign(spec, { startDeadlineMs: 500 });
+  await expect(component.start()).rejects.toMatchObject({ code: 'STACK_COMPONENT_TIMEOUT' });
+  expect(component.state).toBe('stopped');
+  expect(readFileSync(component.logFile, 'utf8')).toContain('not again');
 });
 
 test('a port that another program has is named', async () => {

@@ -145,10 +145,11 @@ export class ContainerComponent extends ComponentBase {
   }
 
   async #explained(error: unknown, signal: AbortSignal | undefined): Promise<StackError> {
-    // One that ends at once may be gone before its log is followed.
-    if (this.#exitCode !== undefined && this.#container)
+    // One that ends at once may be gone before its log is followed; that of one that still runs has no end.
+    if (this.#exitCode !== undefined && this.#container) {
       await this.#log.follow(this.#container).catch(() => {});
-    await this.#log.copied();
+      await this.#log.copied();
+    }
     const aborted = signal?.aborted === true;
     const { file: logFile } = this.#log;
     const failure = {
@@ -211,10 +212,9 @@ export class ContainerComponent extends ComponentBase {
     if (this.#state === 'stopped' || !this.#container) return;
     this.#asked = true;
     // A frozen one takes no signal until it is woken.
-    if (this.#state === 'paused') await this.#container.unpause();
+    if (this.#state === 'paused') await this.#container.unpause().catch(unlessEnded);
     await how(this.#container).catch((error) => {
-      // It is stopped, removed or not running any more.
-      if (!refusedWith(error, STATUS.notModified, STATUS.gone, STATUS.conflict)) throw error;
+      unlessEnded(error);
       this.#over(KILLED);
     });
     await this.#ended.promise;
@@ -225,6 +225,11 @@ export class ContainerComponent extends ComponentBase {
     if (this.#container && (state === undefined || this.#state === state)) return this.#container;
     throw new StackError('STACK_COMPONENT_STATE', `${this.name} is ${this.#state}, not ${state}`);
   }
+}
+
+/** It is stopped, removed, not running any more, or was woken already. */
+function unlessEnded(error: unknown): void {
+  if (!refusedWith(error, STATUS.notModified, STATUS.gone, STATUS.conflict)) throw error;
 }
 
 function exitOf(code: number): ComponentExit {

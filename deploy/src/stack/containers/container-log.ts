@@ -34,6 +34,8 @@ export class ContainerLog {
     });
     this.#source = source;
     const target = createWriteStream(this.file, { flags: 'a' });
+    // A full disk costs the log, and nothing else.
+    target.on('error', () => {});
     // Without a terminal the two outputs come in frames of one stream.
     this.#docker.modem.demuxStream(source, target, target);
     this.#copied = finished(source)

@@ -10,6 +10,7 @@ import {
   REUSE_LABEL,
   SPEC_LABEL,
   STACK_LABEL,
+  stackLabels,
 } from './labels.ts';
 import type { Ports } from './specs.ts';
 
@@ -36,11 +37,12 @@ export async function findKept({ docker }: Engine, dataDir: string): Promise<Kep
   const own = found.filter(({ Labels }) => Labels[COMPONENT_LABEL] !== undefined);
   const first = own[0];
   if (!first) return undefined;
-  const { Labels: labels } = first;
+  const { [STACK_LABEL]: stackId = '', [PORTS_LABEL]: ports = '{}' } = first.Labels;
   return {
-    stackId: labels[STACK_LABEL] ?? '',
-    labels,
-    ports: JSON.parse(labels[PORTS_LABEL] ?? '{}'),
+    stackId,
+    // Not all that it carries: some say which component it is, some come from its image.
+    labels: { ...stackLabels(stackId, dataDir, true), [PORTS_LABEL]: ports },
+    ports: JSON.parse(ports),
     containers: own.map(({ Id, State, Labels }) => ({
       id: Id,
       name: Labels[COMPONENT_LABEL] as ComponentName,

@@ -17,9 +17,10 @@ export interface Place {
 export async function makeContainer(place: Place, spec: ContainerSpec, birth: Birth): Promise<void> {
   const { engine, network, dataDir } = place;
   const { user, mounts } = await dataAccess(engine, dataDir, spec.dataFolder);
+  const { Id: imageId } = await engine.docker.getImage(spec.image).inspect();
   const container = new StackContainer({
     image: spec.image,
-    labels: { ...place.labels, [COMPONENT_LABEL]: spec.name, [SPEC_LABEL]: keyOf(spec) },
+    labels: { ...place.labels, [COMPONENT_LABEL]: spec.name, [SPEC_LABEL]: keyOf(spec, imageId) },
     network,
     alias: spec.name,
     publish: spec.publish,

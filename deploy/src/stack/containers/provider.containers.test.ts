@@ -1,21 +1,23 @@
 import { existsSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
+import { localProvider } from '../local/provider.ts';
 import { tryLock } from '../lock.ts';
+import { choosePorts } from '../ports.ts';
 import { lockFile } from '../running.ts';
 import { answers, describeProvider, freshDataDir, query } from '../testing/provider-contract.ts';
 import { connectEngine } from './engine.ts';
 import { provideImage } from './images/index.ts';
-import { COMPONENT_LABEL, STACK_LABEL, stackLabels } from './labels.ts';
+import { COMPONENT_LABEL, DATA_DIR_LABEL, STACK_LABEL, stackLabels } from './labels.ts';
 import { createNetwork } from './network.ts';
 import { containersProvider } from './provider.ts';
-import { removeStack, sweep } from './remove.ts';
+import { findOrphans, removeStack, sweep } from './remove.ts';
 
 const provider = containersProvider(process.env);
 
 describeProvider({
   name: 'containers',
   provider,
-  kafkaLog: 'kafka',
+  kafkaLog: 'containers/kafka',
   async killFromOutside(stack, { name }) {
     const { docker } = await connectEngine();
     const label = [`${STACK_LABEL}=${idOf(stack)}`, `${COMPONENT_LABEL}=${name}`];
@@ -23,12 +25,16 @@ describeProvider({
     await docker.getContainer(found?.Id ?? '').kill({ signal: 'SIGKILL' });
   },
   lives: ({ pid }) => pid !== undefined && existsSync(`/proc/${pid}`),
+  left: (dataDir) => labelled(DATA_DIR_LABEL, dataDir),
 });
 
-/** What the engine has of a stack: containers, running or not, and networks. */
-async function left(stackId: string): Promise<number> {
+/** What the engine has of a stack. */
+const left = (stackId: string) => labelled(STACK_LABEL, stackId);
+
+/** Containers, running or not, and networks. */
+async function labelled(label: string, value: string): Promise<number> {
   const { docker } = await connectEngine();
-  const filters = { label: [`${STACK_LABEL}=${stackId}`] };
+  const filters = { label: [`${label}=${value}`] };
   const [containers, networks] = await Promise.all([
     docker.listContainers({ all: true, filters }),
     docker.listNetworks({ filters }),
@@ -89,14 +95,44 @@ test('one that is kept for reuse is found again, with its data, and replaced whe
   await second.stop();
 
   // One of its containers does not run, so all of them are made anew, on the data that is there.
-  const third = await provider.start({ dataDir });
-  onTestFinished(() => third.stop());
+  const third = await provider.start({ dataDir, reuse: true });
+  onTestFinished(async () => void (await removeStack(await connectEngine(), idOf(third))));
   expect(idOf(third)).not.toBe(idOf(first));
   expect(await left(idOf(first))).toBe(0);
   expect(await answers(third)).toEqual([true, true, true]);
   expect(await query(third, "SELECT count() FROM system.databases WHERE name = 'kept'")).toBe('1');
   await third.stop();
-  expect(await left(idOf(third))).toBe(0);
+
+  // Another listener is another container, another port another stack; not wanting any reuse ends it.
+  const fourth = await provider.start({ dataDir, reuse: true, advertise: { kafka: 1 } });
+  onTestFinished(async () => void (await removeStack(await connectEngine(), idOf(fourth))));
+  expect(idOf(fourth)).not.toBe(idOf(third));
+  await fourth.stop();
+  const { clickhouse } = await choosePorts({ clickhouse: {} });
+  const fifth = await provider.start({
+    dataDir,
+    reuse: true,
+    advertise: { kafka: 1 },
+    ports: { clickhouse },
+  });
+  onTestFinished(async () => void (await removeStack(await connectEngine(), idOf(fifth))));
+  expect(fifth.clickhouse.url).toContain(`:${clickhouse}`);
+  await fifth.stop();
+  const last = await provider.start({ dataDir });
+  onTestFinished(() => last.stop());
+  expect(await left(idOf(fifth))).toBe(0);
+  await last.stop();
+  expect(await left(idOf(last))).toBe(0);
+});
+
+test('processes and containers may take turns on a data directory: each has its own data', async () => {
+  const dataDir = freshDataDir();
+  for (const next of [localProvider(), provider, localProvider()]) {
+    const stack = await next.start({ dataDir });
+    onTestFinished(() => stack.stop());
+    expect(await answers(stack)).toEqual([true, true, true]);
+    await stack.stop();
+  }
 });
 
 test('what an owner left that died with its watchdog is swept; what lives or is kept is not', async () => {
@@ -118,5 +154,7 @@ test('what an owner left that died with its watchdog is swept; what lives or is 
   expect(await left('swept-dead')).toBe(0);
   expect(await left('swept-owned')).toBe(1);
   expect(await left('swept-kept')).toBe(1);
-  expect(await sweep(engine, { kept: true })).toEqual(['swept-kept']);
+  // Others may have kept something as well.
+  const orphans = (await findOrphans(engine, { kept: true })).map(({ stackId }) => stackId);
+  expect(orphans.filter((id) => id.startsWith('swept-'))).toEqual(['swept-kept']);
 });

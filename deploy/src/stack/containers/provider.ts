@@ -19,6 +19,9 @@ import { startWatchdog, type Watchdog } from './watch.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Of the data: those of local processes are laid out otherwise, and neither is to start on the other's. */
+const FOLDER = 'containers';
+
 /** What is decided about a stack before its containers are made. */
 interface Plan {
   readonly engine: Engine;
@@ -64,7 +67,8 @@ class ContainerStart {
         finish(this.#options.reuse ? async () => this.#leave() : () => this.#remove()),
       );
     } catch (error) {
-      await finish(() => this.#remove());
+      // Why it did not start matters more than what could not be removed, which the next start sweeps.
+      await finish(() => this.#remove()).catch(() => {});
       throw error;
     }
   }
@@ -74,22 +78,31 @@ class ContainerStart {
     const kept = await findKept(engine, this.#dataDir);
     if (!kept) return undefined;
     const { stackId, labels, ports } = kept;
-    if (this.#options.reuse && (await this.#adoptAll(engine, kept)))
+    if (this.#options.reuse && this.#wants(ports) && (await this.#adoptAll(engine, kept)))
       return { engine, stackId, labels, ports };
     for (const component of this.#components.splice(0)) component.release();
     await removeStack(engine, stackId);
     return undefined;
   }
 
+  #wants(ports: Ports): boolean {
+    const { ports: wished = {} } = this.#options;
+    return PORT_NAMES.every((name) => wished[name] === undefined || wished[name] === ports[name]);
+  }
+
   async #adoptAll(engine: Engine, { containers, ports }: KeptStack): Promise<boolean> {
     const adopted = COMPONENTS.map(async (name) => {
-      const spec = specOf(name, await this.#image(engine, name), engine, ports, this.#options);
-      const fits = containers.find((one) => one.name === name && one.running && one.key === keyOf(spec));
+      const image = await this.#image(engine, name);
+      const { Id: imageId } = await engine.docker.getImage(image).inspect();
+      const spec = specOf(name, image, engine, ports, this.#options);
+      const key = keyOf(spec, imageId);
+      const fits = containers.find((one) => one.name === name && one.running && one.key === key);
       if (!fits) return false;
       const component = this.#component(name, spec, engine);
       return component.adopt(fits.id);
     });
-    return (await Promise.all(adopted)).every(Boolean);
+    const all = await allOrFirstFailure(adopted, this.#failure, this.#options.signal);
+    return all.every(Boolean);
   }
 
   async #startNew(engine: Engine): Promise<Plan> {
@@ -115,7 +128,8 @@ class ContainerStart {
     const spec = specOf(name, image, engine, ports, this.#options);
     await withProgress(this.#progress, { component: name, step: 'start', detail: image }, async () => {
       const component = this.#component(name, spec, engine);
-      const place = { engine, labels, network: networkName(stackId), dataDir: join(this.#dataDir, name) };
+      const dataDir = join(this.#dataDir, FOLDER, name);
+      const place = { engine, labels, network: networkName(stackId), dataDir };
       await component.create((birth) => makeContainer(place, spec, birth), signal);
     });
   }
@@ -138,9 +152,12 @@ class ContainerStart {
   }
 
   async #remove(): Promise<void> {
-    await stopAll(this.#components, this.#progress);
-    if (this.#plan) await removeStack(this.#plan.engine, this.#plan.stackId);
-    await this.#dismissWatchdog();
+    try {
+      await stopAll(this.#components, this.#progress);
+    } finally {
+      if (this.#plan) await removeStack(this.#plan.engine, this.#plan.stackId);
+      await this.#dismissWatchdog();
+    }
   }
 
   async #dismissWatchdog(): Promise<void> {

@@ -1,20 +1,11 @@
-import { existsSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { tryLock } from '../lock.ts';
-import { lockFile } from '../running.ts';
 import type { Engine } from './engine.ts';
 import { unlessGone } from './engine-answers.ts';
-import { DATA_DIR_LABEL, HOST_LABEL, type Labels, REUSE_LABEL, STACK_LABEL } from './labels.ts';
+import { DATA_DIR_LABEL, type Labels, STACK_LABEL } from './labels.ts';
+import { useOf } from './ownership.ts';
 
 const GONE_MS = 20_000;
 const AGAIN_MS = 50;
-
-/** Something of the engine that belongs to a stack. */
-interface Belonging {
-  readonly stackId: string;
-  readonly labels: Labels;
-}
 
 export interface Removed {
   readonly containers: number;
@@ -48,33 +39,42 @@ export interface SweepOptions {
 
 /**
  * Removes what stacks of this machine left whose owner is gone: killed together with its watchdog, say, or a machine
- * that lost its power. Returns the ids of their stacks.
+ * that lost its power. Returns the ids of their stacks. What cannot be removed, since somebody has put a container of
+ * his own into a stack's network, say, is no reason not to go on, but on the caller's own data directory.
  */
-export async function sweep(engine: Engine, { kept = false, claimed }: SweepOptions = {}): Promise<string[]> {
-  const orphans = new Set<string>();
-  for (const { stackId, labels } of await belongings(engine)) {
-    const dataDir = labels[DATA_DIR_LABEL] ?? '';
-    const ours = labels[HOST_LABEL] === hostname() && (kept || labels[REUSE_LABEL] !== 'true');
-    if (ours && !orphans.has(stackId) && (dataDir === claimed || !hasOwner(dataDir))) orphans.add(stackId);
+export async function sweep(engine: Engine, options: SweepOptions = {}): Promise<string[]> {
+  const swept: string[] = [];
+  for (const { stackId, dataDir } of await findOrphans(engine, options)) {
+    try {
+      await removeStack(engine, stackId);
+      swept.push(stackId);
+    } catch (error) {
+      if (dataDir === options.claimed) throw error;
+    }
   }
-  for (const stackId of orphans) await removeStack(engine, stackId);
-  return [...orphans];
+  return swept;
 }
 
-/** The lock goes with its holder, so whoever can take it knows that there is none. */
-export function hasOwner(dataDir: string): boolean {
-  const file = lockFile(dataDir);
-  if (!existsSync(file)) return false;
-  const lock = tryLock(file);
-  lock?.release();
-  return lock === null;
+/** Stacks that nobody runs, which `sweep` removes. */
+export async function findOrphans(
+  engine: Engine,
+  { kept = false, claimed }: SweepOptions = {},
+): Promise<{ readonly stackId: string; readonly dataDir: string }[]> {
+  const orphans = new Map<string, { readonly stackId: string; readonly dataDir: string }>();
+  for (const labels of await labelsOfStacks(engine)) {
+    const [stackId = '', dataDir = ''] = [labels[STACK_LABEL], labels[DATA_DIR_LABEL]];
+    if (orphans.has(stackId)) continue;
+    const use = useOf(labels, claimed);
+    if (use === 'left' || (kept && use === 'kept')) orphans.set(stackId, { stackId, dataDir });
+  }
+  return [...orphans.values()];
 }
 
-async function belongings({ docker }: Engine): Promise<Belonging[]> {
+async function labelsOfStacks({ docker }: Engine): Promise<Labels[]> {
   const filters = { label: [STACK_LABEL] };
   const found = [
     ...(await docker.listContainers({ all: true, filters })),
     ...(await docker.listNetworks({ filters })),
   ];
-  return found.map(({ Labels: labels = {} }) => ({ stackId: labels[STACK_LABEL] ?? '', labels }));
+  return found.map(({ Labels: labels = {} }) => labels);
 }

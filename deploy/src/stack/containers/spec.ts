@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { ComponentName } from '../stack.ts';
 
 /** One container of the stack: what it is made of and how to tell that it works. */
@@ -37,7 +38,9 @@ export function variablesOf(
   );
 }
 
-/** Changes with anything that makes the container another one. */
-export function keyOf(spec: ContainerSpec): string {
-  return createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16);
+/** Changes with anything that makes the container another one. `imageId`: a name may come to stand for another image. */
+export function keyOf(spec: ContainerSpec, imageId: string): string {
+  const hash = createHash('sha256').update(JSON.stringify([spec, imageId]));
+  for (const { source } of spec.copy) hash.update(createHash('sha256').update(readFileSync(source)).digest());
+  return hash.digest('hex').slice(0, 16);
 }

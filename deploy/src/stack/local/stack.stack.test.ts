@@ -1,3 +1,4 @@
+import { readdirSync, readlinkSync } from 'node:fs';
 import { describeProvider } from '../testing/provider-contract.ts';
 import { localProvider } from './provider.ts';
 
@@ -9,7 +10,18 @@ describeProvider({
     process.kill(pid ?? 0, 'SIGKILL');
   },
   lives: ({ pid }) => isAlive(pid ?? 0),
+  // Each component works in a folder of its own below it.
+  left: async (dataDir) =>
+    readdirSync('/proc').filter((pid) => folderOf(pid).startsWith(`${dataDir}/`)).length,
 });
+
+function folderOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return '';
+  }
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -20,6 +20,8 @@ export interface ProviderUnderTest {
   killFromOutside(stack: Stack, component: Component): Promise<void>;
   /** Whether anything of the component is still there. */
   lives(component: { readonly pid: number | undefined }): boolean;
+  /** How much is there of stacks on this data directory: processes, or containers and networks. */
+  left(dataDir: string): Promise<number>;
 }
 
 export function freshDataDir(): string {
@@ -146,6 +148,7 @@ export function describeProvider(of: ProviderUnderTest): void {
       },
     });
     await expect(starting).rejects.toMatchObject({ code: 'STACK_ABORTED' });
+    expect(await of.left(dataDir)).toBe(0);
     const again = await start(dataDir);
     expect(await answers(again)).toEqual([true, true, true]);
   });
@@ -160,6 +163,7 @@ export function describeProvider(of: ProviderUnderTest): void {
       code: 'STACK_COMPONENT_DIED',
       message: expect.stringContaining('node'),
     });
+    expect(await of.left(dataDir)).toBe(0);
   });
 
   test('nothing outlives a parent that is killed', async () => {
@@ -173,11 +177,13 @@ export function describeProvider(of: ProviderUnderTest): void {
     const running = readRunningStack(dataDir);
     expect(running?.pid).toBe(parent.pid);
     expect(running && (await clickhouseAnswers(running.clickhouse))).toBe(true);
+    expect(await of.left(dataDir)).toBeGreaterThanOrEqual(3);
     parent.kill('SIGKILL');
     const port = Number(running?.kafka.brokers[0]?.split(':')[1]);
     await until(async () => !(await kafkaAnswers('127.0.0.1', port)));
     await until(async () => !(await registryAnswers(running?.registry ?? { url: '' })));
     await until(async () => !(await clickhouseAnswers(running?.clickhouse ?? { url: '' })));
+    await until(async () => (await of.left(dataDir)) === 0);
     expect(readRunningStack(dataDir)).toBeNull();
     // The ports are free and the data is whole: it can start again at once.
     const again = await start(dataDir);

@@ -4,6 +4,8 @@ import { print } from '../../../cli/output.ts';
 import { StackError } from '../../errors.ts';
 import { printProgress } from '../../progress.ts';
 import { connectEngine, type Engine } from '../engine.ts';
+import { type Labels, STACK_LABEL } from '../labels.ts';
+import { useOf } from '../ownership.ts';
 import { sweep } from '../remove.ts';
 import { ENGINE_FOLDER, ownDaemon, startEngine, stopEngine } from '../set-up/engine-control.ts';
 
@@ -64,12 +66,16 @@ async function describe({ docker }: Engine): Promise<string> {
  */
 async function refuseWhileInUse(): Promise<void> {
   const engine = await connectEngine();
-  await sweep(engine, { kept: true });
-  const running = await engine.docker.listContainers();
-  if (running.length === 0) return;
+  const running = (await engine.docker.listContainers()).filter(({ Labels }) => !isOrphaned(Labels));
+  if (running.length === 0) return void (await sweep(engine, { kept: true }));
   const names = running.map(({ Names, Id }) => Names[0]?.replace(/^\//, '') ?? Id.slice(0, 12));
   throw new StackError(
     'STACK_IN_USE',
     `the container engine runs ${names.join(', ')}: stop ${names.length === 1 ? 'it' : 'them'} first, or add --force`,
   );
+}
+
+function isOrphaned(labels: Labels): boolean {
+  const use = labels[STACK_LABEL] === undefined ? undefined : useOf(labels);
+  return use === 'left' || use === 'kept';
 }

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine.ts';
-import { DATA_DIR_LABEL, REUSE_LABEL, STACK_LABEL } from '../labels.ts';
-import { hasOwner } from '../remove.ts';
+import { STACK_LABEL } from '../labels.ts';
+import { type Use, useOf } from '../ownership.ts';
 
 export interface Belonging {
   readonly kind: 'container' | 'network' | 'volume';
@@ -9,8 +9,7 @@ export interface Belonging {
   /** What people want to know about it. */
   readonly detail: string;
   readonly created: Date;
-  /** `running`: by a process that lives; `kept`: for reuse, on purpose; `left`: by a process that is gone. */
-  readonly use: 'running' | 'kept' | 'left';
+  readonly use: Use;
 }
 
 type Labelled = { readonly Labels?: { readonly [name: string]: string } | undefined };
@@ -53,9 +52,7 @@ function belonging(
   detail: string,
   created: Date,
 ): Belonging {
-  const owned = hasOwner(labels[DATA_DIR_LABEL] ?? '');
-  const use = owned ? 'running' : labels[REUSE_LABEL] === 'true' ? 'kept' : 'left';
-  return { kind, name, stack: labels[STACK_LABEL] ?? '', detail, created, use };
+  return { kind, name, stack: labels[STACK_LABEL] ?? '', detail, created, use: useOf(labels) };
 }
 
 /** The API's types lack it. */

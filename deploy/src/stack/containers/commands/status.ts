@@ -38,10 +38,13 @@ async function showAll(engine: Engine): Promise<void> {
   else print(await renderTable(['', 'name', 'stack', 'use', ''], rows));
 }
 
-/** For whoever has just run tests: nothing of theirs may be there now. What others run meanwhile is not looked at. */
+/**
+ * For whoever has just run tests: nothing of theirs may be there now. What others run meanwhile is not looked at; what
+ * others keep or leave cannot be told apart from what is ours.
+ */
 async function showLeft(engine: Engine, since: Date): Promise<void> {
   const left = (await listBelongings(engine))
-    .filter(({ use, created }) => use !== 'running' && created >= since)
+    .filter(({ use, created }) => (use === 'left' || use === 'kept') && created >= since)
     .map(({ kind, name, stack, detail }) => `${kind} ${name} of stack ${stack}, ${detail}`);
   const volumes = await strayVolumes(engine, since);
   const lines = [...left, ...volumes.map((name) => `volume ${name}, which no container uses`)];
