@@ -113,6 +113,8 @@ class ContainerHost implements ServiceHost {
       await container.start();
       return container;
     } catch (error) {
+      // It runs already: only the word of its end broke off, or its log could not be followed.
+      if (refusedWith(error, STATUS.notModified)) return container;
       if (!known || !refusedWith(error, STATUS.gone)) throw new Error(explained(error as Error, this.#spec));
       // Somebody removed it.
       this.#container = undefined;
