@@ -40,6 +40,7 @@ class MadeUpRun implements ServiceRun {
 
 class MadeUpHost implements ServiceHost {
   readonly runs: MadeUpRun[] = [];
+  launches = 0;
   released = 0;
   /** Awaited by each launch. */
   launching: Promise<void> = Promise.resolve();
@@ -47,6 +48,7 @@ class MadeUpHost implements ServiceHost {
   problem: string | undefined;
 
   async launch(): Promise<ServiceRun> {
+    this.launches++;
     await this.launching;
     const run = Object.assign(new MadeUpRun(), { problem: () => this.problem });
     this.runs.push(run);
@@ -83,6 +85,7 @@ describe('SupervisedService', () => {
     host.launching = promise;
     const { service } = supervised(host);
     const starting = service.start().catch((error) => error);
+    await until(() => host.launches === 1);
     const stopping = service.stop();
     resolve();
     expect(await starting).toMatchObject({ code: 'RUN_SERVICE_FAILED' });
@@ -127,7 +130,17 @@ describe('SupervisedService', () => {
     expect(host.runs[1]?.signals).toEqual(['SIGTERM']);
   });
 
-  test('the next one is not launched before the one that was given up is gone', async () => {
+  test('one that is stopped before it is launched is not launched', async () => {
+    const host = new MadeUpHost();
+    const { service } = supervised(host);
+    const starting = service.start().catch((error) => error);
+    await service.stop();
+    expect(await starting).toMatchObject({ code: 'RUN_SERVICE_FAILED' });
+    expect([service.state, host.launches, host.released]).toEqual(['stopped', 0, 1]);
+  });
+
+  /** The second run was not ready in time: it got its SIGKILL, is not gone yet, and the third waits for that. */
+  async function waitingForItsPredecessor() {
     const host = new MadeUpHost();
     const { service } = supervised(host, { startMs: 20 });
     await service.start();
@@ -139,12 +152,28 @@ describe('SupervisedService', () => {
     second.signal = (name) => void second.signals.push(name);
     await until(() => second.signals.includes('SIGKILL') && service.restarts === 2);
     await new Promise((resolve) => setImmediate(resolve));
-    expect(host.runs).toHaveLength(2);
+    expect(host.launches).toBe(2);
     host.autoReady = true;
+    return { host, service, second };
+  }
+
+  test('the next one is not launched before the one that was given up is gone', async () => {
+    const { host, service, second } = await waitingForItsPredecessor();
     second.end('ended by SIGKILL');
     await until(() => service.state === 'running');
     expect(host.runs).toHaveLength(3);
     await service.stop();
+  });
+
+  test('a stop while it waits for that is not overtaken by a launch', async () => {
+    const { host, service, second } = await waitingForItsPredecessor();
+    const stopping = service.stop();
+    await until(() => second.signals.includes('SIGTERM'));
+    expect([host.launches, host.released]).toEqual([2, 0]);
+    second.end('ended by SIGKILL');
+    await stopping;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([service.state, host.launches, host.released]).toEqual(['stopped', 2, 1]);
   });
 
   test('one that was killed is waited for, then released', async () => {

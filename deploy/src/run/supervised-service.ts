@@ -94,6 +94,7 @@ export class SupervisedService implements Service {
   async #launch(): Promise<void> {
     // One that was killed because it was not ready in time may still have what the next one needs.
     await this.#run?.ended;
+    this.#throwIfStopped();
     this.#launched = this.#host.launch();
     let run: ServiceRun;
     try {
@@ -104,7 +105,7 @@ export class SupervisedService implements Service {
     this.#run = run;
     try {
       // While there was nothing to stop yet.
-      if (this.#isStopped()) throw this.#failure('stopped while it was starting');
+      this.#throwIfStopped();
       this.#ports = await this.#ready(run);
     } catch (error) {
       run.signal('SIGKILL');
@@ -118,6 +119,10 @@ export class SupervisedService implements Service {
   /** It may be, after each wait. */
   #isStopped(): boolean {
     return this.#state === 'stopped';
+  }
+
+  #throwIfStopped(): void {
+    if (this.#isStopped()) throw this.#failure('stopped while it was starting');
   }
 
   async #ready(run: ServiceRun): Promise<ServicePorts> {
