@@ -15,6 +15,7 @@ import type { ServiceFleet } from './service-fleet.ts';
 import { SERVICE_NAMES, type ServiceMode, type ServiceName, selectServices } from './services.ts';
 import { componentStatuses, pipelineUrls, serviceStatuses } from './snapshot.ts';
 import { clearState, lockRun, type PipelineUrls, type RunState, writeState } from './state-file.ts';
+import { stopServices } from './stop-services.ts';
 
 export interface PipelineOptions {
   readonly home: string;
@@ -186,18 +187,11 @@ class Pipeline {
     if (failed) throw failed.reason;
   }
 
-  /** Whatever cannot be stopped, say because the engine of its container is gone, keeps nothing else from it. */
   async #stopAll(): Promise<void> {
-    const { reporter } = this.#options;
     this.#phase = 'stopping';
     this.#save();
     try {
-      for (const [name, service] of this.#inFlowOrder()) {
-        // One that was killed has still to be gone before what it uses.
-        const stop = () => service.stop();
-        const stopping = service.state === 'stopped' ? stop() : reporter.step(name, 'stop', stop);
-        await stopping.catch((error) => reporter.warn(`${name} could not be stopped: ${error.message}`));
-      }
+      await stopServices(this.#inFlowOrder(), this.#options.reporter);
       await this.#stack?.stop();
     } finally {
       clearState(this.#paths);
