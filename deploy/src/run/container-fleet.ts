@@ -104,7 +104,8 @@ function partsOf(
   return { ...common, env: { NODE_EXTRA_CA_CERTS: `${INSIDE.files}/${CERT}` }, files: [...files, cert] };
 }
 
-function publishedPorts(name: Exclude<ServiceName, 'receiver'>, config: PipelineConfig): ServicePorts {
+/** Throws RUN_SERVICES_UNAVAILABLE for a port that is to be chosen inside, where nobody could tell which one it became. */
+export function publishedPorts(name: Exclude<ServiceName, 'receiver'>, config: PipelineConfig): ServicePorts {
   const { ingress, normalize, events, sinks } = config;
   const found = {
     ingress: { http: ingress.port, admin: ingress.adminPort },
