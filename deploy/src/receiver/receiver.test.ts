@@ -328,6 +328,21 @@ test('it says that it is well, over HTTPS where it has a certificate', async () 
   expect(await response.json()).toEqual({ status: 'ok' });
 });
 
+test.each(['--tls-cert', '--tls-key'])('%s alone is refused: it would serve plain HTTP', async (option) => {
+  const file = new URL('main.ts', import.meta.url).pathname;
+  const env = { PATH: process.env.PATH, EMAIL_EVENTS_RECEIVER_SECRETS: NEW };
+  const dataDir = await newDir();
+  const args = ['--port', '0', '--data-dir', dataDir, option, join(dataDir, 'some.pem')];
+  const child = fork(file, args, { silent: true, env });
+  cleanups.push(async () => child.kill('SIGKILL'));
+  let said = '';
+  child.stdout?.on('data', (text) => {
+    said += text;
+  });
+  expect(await Promise.race([once(child, 'close'), once(child, 'message')])).toEqual([1, null]);
+  expect(said).toContain('--tls-cert and --tls-key go together');
+});
+
 test('its secrets may be files', async () => {
   const secretFile = join(await newDir(), 'secret');
   await appendFile(secretFile, `${OLD}\n`);
