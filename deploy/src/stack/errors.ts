@@ -3,7 +3,8 @@ export const STACK_ERROR_CODES = {
   STACK_PROVIDER_UNKNOWN: 'The variable STACK names no provider.',
   STACK_ENGINE_UNAVAILABLE: 'No container engine answers; the message says how to get one.',
   STACK_IMAGE_MISSING: 'An image is neither on this machine nor to be had; the message says why.',
-  STACK_IMAGE_BUILD_FAILED: 'An image could not be built; the message says what the build said, or why it may not be used.',
+  STACK_IMAGE_BUILD_FAILED:
+    'An image could not be built; the message says what the build said, or why it may not be used.',
   STACK_TOOL_MISSING: 'A program that the installation needs is not on this machine.',
   STACK_INSTALL_FAILED: 'A download or an unpacking failed; the message ends with what the tool said.',
   STACK_VERSIONS_INVALID: 'deploy/stack/versions.env lacks a version or has a line that is no setting.',

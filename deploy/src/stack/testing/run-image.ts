@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { Engine } from '../containers/engine.ts';
+import { unlessGone } from '../containers/engine-answers.ts';
 
 const WAIT_MS = 90_000;
 
@@ -53,9 +54,7 @@ export async function runImage({ docker }: Engine, run: ImageRun): Promise<Runni
     },
   });
   const remove = async () => {
-    await container.remove({ force: true, v: true }).catch((error) => {
-      if (error.statusCode !== 404) throw error;
-    });
+    await unlessGone(container.remove({ force: true, v: true }));
   };
   onTestFinished(remove);
   await container.start();
