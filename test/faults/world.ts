@@ -110,12 +110,13 @@ class RunningWorld implements World {
   async start(): Promise<void> {
     const { note, instances, signal } = this.#options;
     mkdirSync(this.paths.logs, { recursive: true });
-    const ports = await chooseLocalPorts({ any: true });
-    this.#receiverPort = ports.receiver;
     this.#crm = crmSecret(this.paths.secrets);
     const { sender, sources } = await generateCredentials(join(this.paths.secrets, 'sources'));
     this.#sender = sender;
     await this.#startStack();
+    // Not before the components have theirs: what is free now is to be free when it is listened on.
+    const ports = await chooseLocalPorts({ any: true });
+    this.#receiverPort = ports.receiver;
     const { kafka, registry, clickhouse } = this.stack;
     const common = { base: baseConfig(), paths: this.paths, ports, sources, crmSecretFile: this.#crm.file };
     const [viaKafka, viaRegistry, viaClickhouse] = [
