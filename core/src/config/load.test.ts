@@ -30,6 +30,17 @@ test('nothing at all gives the defaults', () => {
   }
 });
 
+test('an address must not hold what would be logged with it', () => {
+  const url = 'https://user:secret@registry.example.com';
+  const found = problemsOf({
+    registry: { url },
+    sinks: { clickhouse: { url: 'https://user@ch.example.com' } },
+  });
+  const message = expect.stringContaining('must not hold a user name or password');
+  expect(found).toEqual({ 'registry.url': message, 'sinks.clickhouse.url': message });
+  expect(JSON.stringify(found)).not.toContain('secret@');
+});
+
 test('defaults are not shared between configurations', () => {
   (parseConfig({}).kafka.brokers as string[]).push('elsewhere:1');
   expect(parseConfig({}).kafka.brokers).toEqual(['127.0.0.1:9092']);

@@ -10,6 +10,11 @@ const ms = (fallback: number, description: string) =>
   z.int().min(1).default(fallback).describe(`${description} Milliseconds.`);
 const count = (fallback: number, description: string) =>
   z.int().min(1).default(fallback).describe(description);
+/** An address shows in logs and status displays, which secrets must not. */
+const address = () =>
+  z.url().refine((url) => !holdsCredentials(url), {
+    error: 'must not hold a user name or password: addresses show in logs',
+  });
 const section = <S extends z.ZodRawShape>(shape: S, description: string) =>
   z
     .strictObject(shape)
@@ -56,7 +61,7 @@ const kafka = section(
 
 const registry = section(
   {
-    url: z.url().default('http://127.0.0.1:8081').describe('Base URL of the Confluent-compatible API.'),
+    url: address().default('http://127.0.0.1:8081').describe('Base URL of the Confluent-compatible API.'),
     username: z.string().optional().describe('User name for Basic authentication.'),
     password: secret('Password for Basic authentication.').optional(),
   },
@@ -210,7 +215,7 @@ const sinks = section(
     clickhouse: section(
       {
         adminPort: port(9083, 'Port of /healthz, /readyz and /metrics.'),
-        url: z.url().default('http://127.0.0.1:8123').describe('HTTP interface.'),
+        url: address().default('http://127.0.0.1:8123').describe('HTTP interface.'),
         database: z.string().default('email').describe('Database.'),
         username: z.string().default('default').describe('User name.'),
         password: secret('Password.').optional(),
@@ -271,3 +276,9 @@ export const pipelineSchema = z.strictObject({
     'Logs.',
   ),
 });
+
+function holdsCredentials(url: string): boolean {
+  // What is no URL is told already.
+  const parsed = URL.parse(url);
+  return parsed !== null && (parsed.username !== '' || parsed.password !== '');
+}
