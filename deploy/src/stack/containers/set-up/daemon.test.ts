@@ -153,7 +153,8 @@ test('where the engine of another checkout was faster, that one keeps its contai
   const { folder, spec } = prepare('dies');
   const faster = { dockerd: await startStranger(), containerd: await startStranger() };
   const pidOf = (program: EngineProgram) => faster[program].pid;
-  await expect(launchDaemon(folder, { ...spec, pidOf })).rejects.toThrow('dockerd ended');
+  const answers = async () => true;
+  await expect(launchDaemon(folder, { ...spec, pidOf, answers })).rejects.toThrow('dockerd ended');
   expect(isAlive(faster.containerd)).toBe(true);
 });
 

@@ -143,7 +143,7 @@ async function ready(
       throw new StackError('STACK_ABORTED', 'the start of the container engine was called off');
     if (performance.now() > deadline)
       throw failure(`dockerd does not answer within ${spec.startDeadlineMs / 1000} s`, log);
-    if (await spec.answers()) return;
+    if (isOnFile(child.pid as number, spec) && (await spec.answers())) return;
     await delay(POLL_MS);
   }
   throw failure(
@@ -166,11 +166,15 @@ function lastWords(lines: readonly string[]): string {
   return words.length > 0 ? words.join(' ') : (lines.at(-1) ?? '');
 }
 
+/** Where another dockerd was faster, that one answers, and what is on file is that one's. */
+function isOnFile(dockerd: number, spec: DaemonSpec): boolean {
+  const holder = spec.pidOf('dockerd');
+  return holder === undefined || holder === dockerd;
+}
+
 /** The containerd that this dockerd keeps as a process of its own, if it does. */
 function containerdOf(dockerd: number, spec: DaemonSpec): { containerd?: ProcessIdentity } {
-  const holder = spec.pidOf('dockerd');
-  // Where another dockerd was faster, what is on file is that one's.
-  if (holder !== undefined && holder !== dockerd) return {};
+  if (!isOnFile(dockerd, spec)) return {};
   const pid = spec.pidOf('containerd');
   const containerd = pid === undefined ? null : identify(pid);
   return containerd ? { containerd } : {};
