@@ -39,4 +39,6 @@ test('a broker that goes away while it answers is an outage, which whoever start
     ...{ log: silentLog, what: 'kafka', pauseMs: 1 },
   });
   await expect(asked).resolves.toBeUndefined();
+  // Twice each time: it was the broken off answer that was waited out.
+  expect(spy).toHaveBeenCalledTimes(6);
 });

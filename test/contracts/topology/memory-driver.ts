@@ -222,7 +222,7 @@ class MemoryMember implements Member {
   private async step(partition: number): Promise<void> {
     const { topic } = this.group;
     const open = this.lanes.get(partition) ?? this.open(partition);
-    // It reads on while its lane is being opened, and if it is frozen then, others have gone on by the time it is open.
+    // It reads on while its lane is being opened: others may have gone on by the time it is open.
     const end = this.kafka.end(topic, partition);
     const records = this.kafka.committed(topic, partition, open.next).slice(0, BATCH_RECORDS);
     const last = records.length === BATCH_RECORDS ? records.at(-1) : undefined;
