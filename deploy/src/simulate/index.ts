@@ -5,7 +5,7 @@ export { MISHAPS, type Mishap, type PlannedRequest } from './planned-request.ts'
 export { createRandom, type Random } from './random.ts';
 export { createProgressBar, renderSummary } from './render.ts';
 export { runSimulation, type SimulationOptions } from './run.ts';
-export { type Answer, type SendOptions, sendPlan, sendRequests } from './send.ts';
+export { type Answer, type Attempt, type SendOptions, sendPlan, sendRequests } from './send.ts';
 export type { ExpectedSuppression, SuppressionExpectation } from './suppressions.ts';
 export type { EspTally, KindTally, Progress, SimulationResult, Surprise } from './tally.ts';
 export {

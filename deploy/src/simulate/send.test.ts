@@ -77,6 +77,22 @@ describe('sending', () => {
     expect(result.expected.emitted).toBeGreaterThan(0);
   });
 
+  it('tells each attempt, also those that are repeated', async () => {
+    const statuses: number[] = [];
+    const { result } = await simulate(
+      (_request, _body, count) => (count === 3 ? 503 : 200),
+      { events: 50, invalid: 0 },
+      {
+        onAttempt: ({ status, tookMs }) => {
+          if (tookMs > 0) statuses.push(status);
+        },
+      },
+    );
+    expect(result.retries).toBe(1);
+    expect(statuses).toHaveLength(result.requests + 1);
+    expect(statuses.filter((status) => status !== 200)).toEqual([503]);
+  });
+
   it('sends every request and expects what was acknowledged', async () => {
     const { plan, result, answers } = await simulate(() => 200, { invalid: 0 });
     const requests = [...plan.requests()];

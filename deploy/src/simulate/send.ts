@@ -26,6 +26,8 @@ export interface SendOptions extends Omit<WireOptions, 'now'> {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Called for each final answer. */
   readonly onAnswer?: ((answer: Answer) => void) | undefined;
+  /** Called for each attempt, also for those that are repeated. */
+  readonly onAttempt?: ((attempt: Attempt) => void) | undefined;
   readonly now?: (() => number) | undefined;
 }
 
@@ -38,6 +40,15 @@ export interface Answer {
   /** Epoch milliseconds, of the last attempt. */
   readonly sentAt: number;
   readonly answeredAt: number;
+}
+
+/** One request on the wire. */
+export interface Attempt {
+  readonly planned: PlannedRequest;
+  /** 0: no answer. */
+  readonly status: number;
+  /** From the sending to the end of the answer. Milliseconds. */
+  readonly tookMs: number;
 }
 
 const PROGRESS_MS = 200;
@@ -89,12 +100,14 @@ export async function sendRequests(
 async function deliver(
   pool: Pool,
   { planned, wire }: OutgoingRequest,
-  { attempts = 8, signal, now = Date.now }: SendOptions,
+  { attempts = 8, signal, now = Date.now, onAttempt }: SendOptions,
   tally: Tally,
 ): Promise<Answer> {
   for (let attempt = 1; ; attempt++) {
     const sentAt = now();
+    const began = performance.now();
     const { status, requestId, retryAfterMs } = await post(pool, wire);
+    onAttempt?.({ planned, status, tookMs: performance.now() - began });
     const later = status !== planned.expected.status && meansLater(planned.esp, status);
     if (later) tally.uncertain++;
     if (!later || attempt >= attempts || signal?.aborted) {
