@@ -15,6 +15,7 @@ import {
   silentLog,
 } from '@email-events/core';
 import { type RunningBin, runBin, startBin } from '@email-events/deploy/cli/testing';
+import { replicationOn } from '@email-events/deploy/stack';
 import { startEvents, startNormalize } from '@email-events/processors';
 import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate, startClickHouseSink } from '@email-events/sink-clickhouse';
@@ -57,7 +58,7 @@ export async function startWorld(scope: TestScope): Promise<World> {
   const raw = {
     kafka: { ...stack.kafka, groupPrefix: stack.unique('world') },
     registry,
-    topics: { partitions: 2, rawPartitions: 2 },
+    topics: { partitions: 2, rawPartitions: 2, ...replicationOn(stack.kafka) },
     normalize: { adminPort: 0 },
     events: { adminPort: 0, stateDir: join(folder, 'state') },
     sinks: {

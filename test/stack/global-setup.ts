@@ -7,6 +7,7 @@ import {
   printProgress,
   type StackAddresses,
   selectProvider,
+  wantedBrokers,
 } from '@email-events/deploy/stack';
 import type { TestProject } from 'vitest/node';
 import { forgetAddresses } from './environment.ts';
@@ -20,7 +21,9 @@ declare module 'vitest' {
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-const KEPT_DIR = join(REPOSITORY, '.email-events', 'test-stack');
+/** Data of several brokers are not those of one. */
+const keptDir = (brokers: number) =>
+  join(REPOSITORY, '.email-events', brokers === 1 ? 'test-stack' : `test-stack-${brokers}`);
 
 /**
  * Runs once before the tests of the project `stack`: the provider that STACK names, on free ports and fresh data. With
@@ -30,7 +33,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const name = selectProvider(process.env);
   const reuse = process.env.STACK_REUSE === '1';
   const outlives = reuse || name === 'external';
-  const dataDir = reuse ? KEPT_DIR : await mkdtemp(join(tmpdir(), 'email-events-test-'));
+  const dataDir = reuse
+    ? keptDir(wantedBrokers(process.env))
+    : await mkdtemp(join(tmpdir(), 'email-events-test-'));
   const removeData = () => (reuse ? undefined : rm(dataDir, { recursive: true, force: true }));
   const abort = new AbortController();
   const callOff = () => abort.abort();

@@ -74,7 +74,7 @@ export async function vacantStack(test: TestScope): Promise<SharedStack> {
  */
 export async function startOwnStack(
   test: TestScope,
-  options: Pick<StackOptions, 'advertise'> = {},
+  options: Pick<StackOptions, 'advertise' | 'brokers'> = {},
 ): Promise<Stack> {
   forgetAddresses();
   const dataDir = await mkdtemp(join(tmpdir(), 'email-events-own-'));

@@ -12,11 +12,11 @@ const home = mkdtempSync(join(tmpdir(), 'local-config-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 const paths = pathsOf(home);
 
-async function written(base: { [key: string]: unknown }) {
+async function written(base: { [key: string]: unknown }, brokers = ['127.0.0.1:1']) {
   const { sources } = await generateCredentials(paths.secrets);
   const crm = crmSecret(paths.secrets);
   const addresses = {
-    kafka: { brokers: ['127.0.0.1:1'] },
+    kafka: { brokers },
     registry: { url: 'http://127.0.0.1:2/apis/ccompat/v7' },
     clickhouse: { url: 'http://127.0.0.1:3' },
   };
@@ -43,6 +43,17 @@ test('the generated file is a complete, valid configuration of this start', asyn
   expect(config.sinks.crm.secrets.map((secret) => secret.reveal())).toEqual([crm.secret]);
   expect(Object.keys(config.sources)).toEqual(expect.arrayContaining([...EVERY_ESP]));
   expect(config.topics.partitions).toBe(config.topics.rawPartitions);
+});
+
+test('topics have as many replicas as the brokers can hold, unless the base says otherwise', async () => {
+  const replicas = async (base: { [key: string]: unknown }, brokers: string[]) => {
+    const { topics } = (await written(base, brokers)).config;
+    return [topics.replicationFactor, topics.minInsyncReplicas];
+  };
+  const three = ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'];
+  expect(await replicas({}, three.slice(0, 1))).toEqual([1, 1]);
+  expect(await replicas({}, three)).toEqual([3, 2]);
+  expect(await replicas({ topics: { replicationFactor: 2, minInsyncReplicas: 1 } }, three)).toEqual([2, 1]);
 });
 
 test('what the base says goes before what was chosen; its own sources are added', async () => {

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { PipelineError } from '@email-events/core/errors';
 import { parse, stringify } from 'yaml';
 import type { SimulatorCredentials } from '../simulate/credentials.ts';
-import type { StackAddresses } from '../stack/index.ts';
+import { replicationOn, type StackAddresses } from '../stack/index.ts';
 import type { LocalCertificate } from './certificates.ts';
 import { type ConfigTree, isSecret, replaceTexts, secretFileOf } from './config-texts.ts';
 import type { HomePaths } from './home.ts';
@@ -66,6 +66,7 @@ export function localConfig({
   const chosen: ConfigTree = {
     kafka: { brokers: kafka.brokers },
     registry,
+    topics: replicationOn(kafka),
     sources,
     ingress: { spool: { dir: paths.spool }, ...(tls && { tls }) },
     events: { stateDir: paths.state },

@@ -1,4 +1,4 @@
-import type { Stack } from '../stack/index.ts';
+import { isBroker, nodeIdOf, type Stack } from '../stack/index.ts';
 import type { Service } from './service.ts';
 import type { ServiceFleet } from './service-fleet.ts';
 import type { ServiceName } from './services.ts';
@@ -25,7 +25,7 @@ export function componentStatuses(stack: Stack | undefined): ComponentStatus[] {
     name,
     state,
     pid: pid ?? null,
-    address: name === 'kafka' ? stack.kafka.brokers.join(',') : stack[name].url,
+    address: isBroker(name) ? (stack.kafka.brokers[nodeIdOf(name) - 1] ?? '') : stack[name].url,
     logFile,
   }));
 }

@@ -5,7 +5,7 @@ import { StackError } from './errors.ts';
 import { type Lock, tryLock } from './lock.ts';
 import { choosePorts } from './ports.ts';
 import { lockFile } from './running.ts';
-import type { StackPorts } from './stack.ts';
+import type { PortName, StackPorts } from './stack.ts';
 
 /**
  * Takes the data directory, made if need be, for one stack.
@@ -22,7 +22,7 @@ export function claimDataDir(dataDir: string): Lock {
  * for the next run.
  * @throws StackError STACK_PORT_TAKEN
  */
-export async function portsOf<N extends keyof StackPorts>(
+export async function portsOf<N extends PortName>(
   dataDir: string,
   names: readonly N[],
   wished: StackPorts = {},

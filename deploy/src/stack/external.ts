@@ -28,6 +28,9 @@ export function externalProvider(env: Environment): StackProvider {
       ]);
       return stackOf(addresses);
     },
+    async startKafka() {
+      throw new StackError('STACK_COMPONENT_STATE', 'kafka is external: it cannot be started from here');
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+export { brokerNames, isBroker, nodeIdOf, replicationOn, wantedBrokers } from './brokers.ts';
 export { connectEngine, type Engine } from './containers/engine.ts';
 export { STACK_ERROR_CODES, StackError, type StackErrorCode } from './errors.ts';
 export { formatProgress, type ProgressEvent, type ProgressListener, printProgress } from './progress.ts';
@@ -10,9 +11,11 @@ export {
   selectProvider,
 } from './select.ts';
 export type {
+  BrokerName,
   Component,
   ComponentExit,
   ComponentName,
+  KafkaStack,
   Stack,
   StackAddresses,
   StackInside,

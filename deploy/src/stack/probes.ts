@@ -7,8 +7,11 @@ const METADATA = 3;
 const METADATA_VERSION = 1;
 const CORRELATION_ID = 7;
 
-/** A broker that answers a metadata request and names at least one unfenced broker. Plain text only. */
-export function kafkaAnswers(host: string, port: number): Promise<boolean> {
+/**
+ * A broker that answers a metadata request and names, as brokers that are not fenced, at least one; with `nodeId` it must
+ * name that one: other brokers answer also where the one that is asked was not let in yet. Plain text only.
+ */
+export function kafkaAnswers(host: string, port: number, nodeId?: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: ATTEMPT_MS });
     let received = Buffer.alloc(0);
@@ -20,12 +23,25 @@ export function kafkaAnswers(host: string, port: number): Promise<boolean> {
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
       if (received.length < 4 || received.length < 4 + received.readInt32BE(0)) return;
-      settle(received.readInt32BE(4) === CORRELATION_ID && received.readInt32BE(8) > 0);
+      const ids = received.readInt32BE(4) === CORRELATION_ID ? brokersIn(received.subarray(8)) : [];
+      settle(nodeId === undefined ? ids.length > 0 : ids.includes(nodeId));
     });
     socket.on('timeout', () => settle(false));
     socket.on('error', () => settle(false));
     socket.on('close', () => settle(false));
   });
+}
+
+/** Node ids of a metadata response that begins here: count; id, host, port and rack of each. */
+function brokersIn(response: Buffer): number[] {
+  const ids: number[] = [];
+  for (let left = response.readInt32BE(0), at = 4; left > 0; left--) {
+    ids.push(response.readInt32BE(at));
+    const port = at + 4 + 2 + response.readInt16BE(at + 4);
+    const rack = response.readInt16BE(port + 4);
+    at = port + 4 + 2 + Math.max(0, rack);
+  }
+  return ids;
 }
 
 export function tcpAnswers(host: string, port: number): Promise<boolean> {

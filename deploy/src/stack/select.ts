@@ -1,7 +1,8 @@
+import { wantedBrokers } from './brokers.ts';
 import { StackError } from './errors.ts';
 import { externalProvider } from './external.ts';
 import { localProvider } from './local/provider.ts';
-import type { StackProvider } from './stack.ts';
+import type { StackOptions, StackProvider } from './stack.ts';
 
 export const PROVIDERS = ['local', 'containers', 'external'] as const;
 export type ProviderName = (typeof PROVIDERS)[number];
@@ -25,17 +26,21 @@ export function selectBreakable(env: Environment): Exclude<ProviderName, 'extern
   return name === 'external' ? 'local' : name;
 }
 
+/** Its stacks have as many brokers as KAFKA_BROKERS says, unless the start says it. */
 export function createProvider(name: ProviderName, env: Environment): StackProvider {
-  switch (name) {
-    case 'local':
-      return localProvider();
-    case 'containers':
-      return {
-        // Loaded only for whoever wants it: testcontainers is a large package, and production has it not.
-        start: async (options) =>
-          (await import('./containers/provider.ts')).containersProvider(env).start(options),
-      };
-    case 'external':
-      return externalProvider(env);
-  }
+  if (name === 'external') return externalProvider(env);
+  const provider = async () => (name === 'local' ? localProvider() : loadContainers(env));
+  const withBrokers = (options: StackOptions) => ({
+    ...options,
+    brokers: options.brokers ?? wantedBrokers(env),
+  });
+  return {
+    start: async (options) => (await provider()).start(withBrokers(options)),
+    startKafka: async (options) => (await provider()).startKafka(withBrokers(options)),
+  };
+}
+
+/** Only for whoever wants it: testcontainers is a large package, and production has it not. */
+async function loadContainers(env: Environment): Promise<StackProvider> {
+  return (await import('./containers/provider.ts')).containersProvider(env);
 }

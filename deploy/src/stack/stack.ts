@@ -1,6 +1,9 @@
 import type { ProgressListener } from './progress.ts';
 
-export type ComponentName = 'kafka' | 'registry' | 'clickhouse';
+/** In order of their node ids, which begin with 1. */
+export const BROKER_NAMES = ['kafka', 'kafka-2', 'kafka-3', 'kafka-4', 'kafka-5'] as const;
+export type BrokerName = (typeof BROKER_NAMES)[number];
+export type ComponentName = BrokerName | 'registry' | 'clickhouse';
 
 /** Where the components listen. All of it can be sent to another process as JSON. */
 export interface StackAddresses {
@@ -22,7 +25,10 @@ export interface Component {
   /** Undefined while it is stopped, and of a container whose engine runs on another machine. */
   readonly pid: number | undefined;
   readonly logFile: string;
-  /** Starts it on the same ports and data and waits until it answers. */
+  /**
+   * Starts it on the same ports and data and waits until it answers. A broker answers only while most brokers run: if most
+   * are down, start them together.
+   */
   start(): Promise<void>;
   /** Lets it end in order; after its deadline it is killed. Does nothing when it is stopped. */
   stop(): Promise<void>;
@@ -45,40 +51,57 @@ export interface StackInside {
   readonly addresses: StackAddresses;
 }
 
-/** A running stack. */
-export interface Stack extends StackAddresses {
+/** Brokers that run. */
+export interface KafkaStack extends Pick<StackAddresses, 'kafka'> {
   /** Empty when the components are not ours to control. */
   readonly components: readonly Component[];
-  /** Port that a proxy forwards to, see `StackOptions.advertise`. */
-  readonly proxied?: { readonly kafka: number };
-  /** Where containers of ours find the components. Of a stack in containers only. */
-  readonly inside?: StackInside;
+  /** Of each broker the port that its proxy forwards to, see `StackOptions.advertise`. */
+  readonly proxied?: { readonly kafka: readonly number[] };
+  /** The first broker is `kafka`, the others `kafka-2` and so on. Throws STACK_COMPONENT_STATE if there is none. */
   component(name: ComponentName): Component;
   /** Stops every component in order. May be called twice. Data stays. */
   stop(): Promise<void>;
 }
 
-/** A port left out is the one of the last run on this data directory, if it is still free, else any free port. */
-export interface StackPorts {
-  readonly kafka?: number;
-  readonly kafkaController?: number;
-  /** Used with `advertise.kafka` only. */
-  readonly kafkaProxied?: number;
-  readonly registry?: number;
-  readonly registryManagement?: number;
-  readonly clickhouse?: number;
+/** A running stack. */
+export interface Stack extends StackAddresses, Omit<KafkaStack, 'kafka'> {
+  /** Where containers of ours find the components. Of a stack in containers only. */
+  readonly inside?: StackInside;
 }
+
+/** Each broker has these. */
+export type BrokerPort =
+  | 'kafka'
+  | 'kafkaController'
+  /** Used with `advertise.kafka` only. */
+  | 'kafkaProxied';
+/** Those of the second broker are `kafka-2`, `kafkaController-2` and so on. */
+export type PortName =
+  | BrokerPort
+  | `${BrokerPort}-${2 | 3 | 4 | 5}`
+  | 'registry'
+  | 'registryManagement'
+  | 'clickhouse';
+
+/** A port left out is the one of the last run on this data directory, if it is still free, else any free port. */
+export type StackPorts = { readonly [name in PortName]?: number };
 
 export interface StackOptions {
   /** Data, logs and generated settings of the components. Made if missing; kept between runs. */
   readonly dataDir: string;
   readonly ports?: StackPorts;
   /**
-   * For tests that put a proxy between clients and the broker. A client learns the broker's address from the broker, so
-   * there is one more listener, whose clients are told this port on 127.0.0.1: a proxy listens there and forwards to
-   * `Stack.proxied.kafka`. Whoever connects to `kafka.brokers` goes past the proxy. Not for external stacks.
+   * How many brokers Kafka has: 1, 3 or 5; by default 1, from `createProvider` what KAFKA_BROKERS says. The data are of that
+   * many from then on. Not for external stacks.
    */
-  readonly advertise?: { readonly kafka: number };
+  readonly brokers?: number | undefined;
+  /**
+   * For tests that put a proxy between clients and each broker. A client learns a broker's address from the brokers, so
+   * each has one more listener, whose clients are told these ports on 127.0.0.1, one for each broker: a proxy listens there
+   * and forwards to the one of `Stack.proxied.kafka`. Whoever connects to `kafka.brokers` goes past the proxies, and so do
+   * the brokers among themselves. Not for external stacks.
+   */
+  readonly advertise?: { readonly kafka: readonly number[] } | undefined;
   /**
    * For runs that follow each other: containers go on running when the stack is stopped, and the next start on this data
    * directory finds them. Processes are stopped all the same and start on the data that they left.
@@ -92,4 +115,6 @@ export interface StackOptions {
 export interface StackProvider {
   /** Resolves when every component answers real requests. Throws a StackError and leaves nothing running otherwise. */
   start(options: StackOptions): Promise<Stack>;
+  /** The same with nothing but brokers. */
+  startKafka(options: StackOptions): Promise<KafkaStack>;
 }

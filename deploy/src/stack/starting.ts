@@ -29,9 +29,16 @@ export function startedStack(
 ): Stack {
   const logs = components.map(({ name, logFile }) => ({ name, logFile }));
   writeRunning(dataDir, { pid: process.pid, ...addresses, components: logs });
+  return { ...addresses, ...controlOf(components, stop) };
+}
+
+/** `stop` is called once, however often its users do. */
+export function controlOf(
+  components: readonly Component[],
+  stop: () => Promise<void>,
+): Pick<Stack, 'components' | 'component' | 'stop'> {
   let stopped: Promise<void> | undefined;
   return {
-    ...addresses,
     components,
     component: (name) => componentNamed(components, name),
     stop() {

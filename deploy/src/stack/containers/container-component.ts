@@ -107,7 +107,17 @@ export class ContainerComponent extends ComponentBase {
   }
 
   stop(): Promise<void> {
-    return this.#end((container) => container.stop({ t: Math.ceil(this.#spec.stopDeadlineMs / 1_000) }));
+    return this.#end(async (container) => {
+      const inVain = this.#spec.ending?.() ?? (() => false);
+      const timer = setInterval(() => {
+        if (inVain()) container.kill({ signal: 'SIGKILL' }).catch(() => {});
+      }, PROBE_INTERVAL_MS);
+      try {
+        await container.stop({ t: Math.ceil(this.#spec.stopDeadlineMs / 1_000) });
+      } finally {
+        clearInterval(timer);
+      }
+    });
   }
 
   kill(): Promise<void> {
@@ -212,7 +222,10 @@ export class ContainerComponent extends ComponentBase {
     if (this.#state === 'stopped' || !this.#container) return;
     this.#asked = true;
     // A frozen one takes no signal until it is woken.
-    if (this.#state === 'paused') await this.#container.unpause().catch(unlessEnded);
+    if (this.#state === 'paused') {
+      await this.#container.unpause().catch(unlessEnded);
+      this.#state = 'running';
+    }
     await how(this.#container).catch((error) => {
       unlessEnded(error);
       this.#over(KILLED);

@@ -1,55 +1,70 @@
 import { type BrokerListener, brokerSettings } from '../broker-settings.ts';
+import { clusterId, nodeIdOf } from '../brokers.ts';
 import { kafkaAnswers } from '../probes.ts';
+import type { BrokerName } from '../stack.ts';
 import { type ContainerSpec, variablesOf } from './spec.ts';
 
 const DATA = '/var/lib/kafka/data';
-// One broker, one cluster: the id only has to be a UUID in Kafka's spelling.
-const CLUSTER_ID = 'ZW1haWwtZXZlbnRzLWN0cg';
 const HOST_PORT = 9092;
 const CONTROLLER_PORT = 9093;
 const PROXIED_PORT = 9094;
 const INSIDE_PORT = 19_092;
 
-/** Where containers of the stack's network find the broker. */
-export const KAFKA_INSIDE = `kafka:${INSIDE_PORT}`;
+const JVM = '-XX:+UseSerialGC -XX:TieredStopAtLevel=1';
+/** A container may have another address when it comes back, and Java would keep the former one for half a minute. */
+const FORGET_ADDRESSES = '-Dsun.net.inetaddr.ttl=1';
+
+/** Where containers of the stack's network find a broker. */
+export const kafkaInside = (broker: BrokerName) => `${broker}:${INSIDE_PORT}`;
 
 export interface KafkaContainerOptions {
+  readonly name: BrokerName;
+  /** All of them, in order of their node ids. */
+  readonly brokers: readonly BrokerName[];
   readonly image: string;
   /** Where the engine's published ports are reached. */
   readonly host: string;
   readonly port: number;
   /** One more published port, whose clients are told to come to `advertised` on 127.0.0.1. */
   readonly proxied?: { readonly port: number; readonly advertised: number } | undefined;
+  /** See ContainerSpec. */
+  readonly ending: () => () => boolean;
 }
 
 /**
  * The broker tells its clients where to come again, and inside the network that is another address than outside. So
  * there is a listener for each, and it must be known beforehand which port the engine will publish.
  */
-export function kafkaContainer({ image, host, port, proxied }: KafkaContainerOptions): ContainerSpec {
-  const listener = (name: string, own: number, advertised: string): BrokerListener => ({
-    name,
+export function kafkaContainer(options: KafkaContainerOptions): ContainerSpec {
+  const { name, brokers, image, host, port, proxied, ending } = options;
+  const alone = brokers.length === 1;
+  const nodeId = nodeIdOf(name);
+  const listener = (listenerName: string, own: number, advertised: string): BrokerListener => ({
+    name: listenerName,
     bind: `0.0.0.0:${own}`,
     advertised,
   });
   const settings = brokerSettings({
+    nodeId,
     listeners: [
       listener('PLAINTEXT', HOST_PORT, `${host}:${port}`),
-      listener('INSIDE', INSIDE_PORT, KAFKA_INSIDE),
+      listener('INSIDE', INSIDE_PORT, kafkaInside(name)),
       ...(proxied ? [listener('PROXIED', PROXIED_PORT, `127.0.0.1:${proxied.advertised}`)] : []),
     ],
     interBroker: 'INSIDE',
-    controller: `localhost:${CONTROLLER_PORT}`,
+    controllers: alone
+      ? [`localhost:${CONTROLLER_PORT}`]
+      : brokers.map((broker) => `${broker}:${CONTROLLER_PORT}`),
     logDir: DATA,
   });
   return {
-    name: 'kafka',
+    name,
     image,
     env: {
       ...variablesOf(settings, 'KAFKA_'),
-      CLUSTER_ID,
-      KAFKA_HEAP_OPTS: '-Xmx384m',
-      KAFKA_JVM_PERFORMANCE_OPTS: '-XX:+UseSerialGC -XX:TieredStopAtLevel=1',
+      CLUSTER_ID: clusterId('ctr', brokers.length),
+      KAFKA_HEAP_OPTS: alone ? '-Xmx384m' : '-Xmx512m',
+      KAFKA_JVM_PERFORMANCE_OPTS: alone ? JVM : `${JVM} ${FORGET_ADDRESSES}`,
     },
     publish: [
       { container: HOST_PORT, host: port },
@@ -57,8 +72,9 @@ export function kafkaContainer({ image, host, port, proxied }: KafkaContainerOpt
     ],
     dataFolder: DATA,
     copy: [],
-    answers: () => kafkaAnswers(host, port),
+    answers: () => kafkaAnswers(host, port, nodeId),
     startDeadlineMs: 90_000,
     stopDeadlineMs: 20_000,
+    ending,
   };
 }

@@ -1,10 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import {
+  brokerCount,
+  brokerNames,
+  clusterId,
+  isBroker,
+  proxiedPorts,
+  requireSameCluster,
+} from '../brokers.ts';
 import { portsOf } from '../data-dir.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
-import type { ComponentName, Stack, StackOptions, StackProvider } from '../stack.ts';
-import { allOrFirstFailure, startedStack, stopAll, takeDataDir } from '../starting.ts';
-import { addressesInside, addressesOutside } from './addresses.ts';
+import { Quorum } from '../quorum.ts';
+import type { BrokerName, ComponentName, KafkaStack, Stack, StackOptions, StackProvider } from '../stack.ts';
+import { allOrFirstFailure, controlOf, startedStack, stopAll, takeDataDir } from '../starting.ts';
+import { addressesInside, addressesOutside, brokersOutside } from './addresses.ts';
 import { ContainerComponent } from './container-component.ts';
 import { connectEngine, type Engine } from './engine.ts';
 import { provideImage } from './images/index.ts';
@@ -13,8 +22,8 @@ import { type Labels, PORTS_LABEL, stackLabels } from './labels.ts';
 import { makeContainer } from './make-container.ts';
 import { createNetwork, networkName } from './network.ts';
 import { removeStack, sweep } from './remove.ts';
-import { keyOf } from './spec.ts';
-import { COMPONENTS, PORT_NAMES, type Ports, specOf } from './specs.ts';
+import { type ContainerSpec, keyOf } from './spec.ts';
+import { OTHERS, type Ports, portNames, specOf } from './specs.ts';
 import { startWatchdog, type Watchdog } from './watch.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -32,7 +41,10 @@ interface Plan {
 
 /** Components as containers, by testcontainers. `env` may name other images, see images/choose.ts. */
 export function containersProvider(env: Environment): StackProvider {
-  return { start: (options) => new ContainerStart(options, env).run() };
+  return {
+    start: async (options) => new ContainerStart(options, env).run(),
+    startKafka: async (options) => new ContainerStart(options, env).runKafka(),
+  };
 }
 
 /** One start, from the lock to the stack, which undoes what it did if any of it fails. */
@@ -46,6 +58,8 @@ class ContainerStart {
   /** Aborts then, and when the caller's does. */
   readonly #signal: AbortSignal;
   readonly #components: ContainerComponent[] = [];
+  readonly #brokers: readonly BrokerName[];
+  #quorum: Quorum;
   #plan: Plan | undefined;
   #watchdog: Watchdog | undefined;
 
@@ -54,16 +68,42 @@ class ContainerStart {
     this.#env = env;
     this.#dataDir = resolve(options.dataDir);
     this.#progress = options.onProgress ?? (() => {});
+    this.#brokers = brokerNames(brokerCount(options));
+    this.#quorum = new Quorum(this.#brokers.length);
     this.#signal = AbortSignal.any([this.#failure.signal, ...(options.signal ? [options.signal] : [])]);
   }
 
-  async run(): Promise<Stack> {
+  run(): Promise<Stack> {
+    return this.#run([...this.#brokers, ...OTHERS], ({ engine, stackId, labels, ports }, stop) => {
+      const addresses = addressesOutside(engine.host, ports, this.#brokers);
+      return {
+        ...startedStack(this.#dataDir, addresses, this.#components, stop),
+        ...this.#proxied(ports),
+        inside: { network: networkName(stackId), labels, addresses: addressesInside(this.#brokers) },
+      };
+    });
+  }
+
+  runKafka(): Promise<KafkaStack> {
+    return this.#run(this.#brokers, ({ engine, ports }, stop) => ({
+      kafka: brokersOutside(engine.host, ports, this.#brokers),
+      ...controlOf(this.#components, stop),
+      ...this.#proxied(ports),
+    }));
+  }
+
+  async #run<T>(
+    names: readonly ComponentName[],
+    made: (plan: Plan, stop: () => Promise<void>) => T,
+  ): Promise<T> {
     const finish = takeDataDir(this.#dataDir);
     try {
+      for (const broker of this.#brokers)
+        requireSameCluster(this.#folder(broker), clusterId('ctr', this.#brokers.length));
       const engine = await connectEngine();
       await sweep(engine, { claimed: this.#dataDir });
-      this.#plan = (await this.#adoptKept(engine)) ?? (await this.#startNew(engine));
-      return this.#stack(this.#plan, () =>
+      this.#plan = (await this.#adoptKept(engine, names)) ?? (await this.#startNew(engine, names));
+      return made(this.#plan, () =>
         finish(this.#options.reuse ? async () => this.#leave() : () => this.#remove()),
       );
     } catch (error) {
@@ -74,27 +114,32 @@ class ContainerStart {
   }
 
   /** Takes over what an earlier run left, if that is wanted and all of it fits; what does not fit is removed. */
-  async #adoptKept(engine: Engine): Promise<Plan | undefined> {
+  async #adoptKept(engine: Engine, names: readonly ComponentName[]): Promise<Plan | undefined> {
     const kept = await findKept(engine, this.#dataDir);
     if (!kept) return undefined;
     const { stackId, labels, ports } = kept;
-    if (this.#options.reuse && this.#wants(ports) && (await this.#adoptAll(engine, kept)))
+    if (this.#options.reuse && this.#wants(names, ports) && (await this.#adoptAll(engine, names, kept)))
       return { engine, stackId, labels, ports };
     for (const component of this.#components.splice(0)) component.release();
+    this.#quorum = new Quorum(this.#brokers.length);
     await removeStack(engine, stackId);
     return undefined;
   }
 
-  #wants(ports: Ports): boolean {
+  #wants(names: readonly ComponentName[], ports: Ports): boolean {
     const { ports: wished = {} } = this.#options;
-    return PORT_NAMES.every((name) => wished[name] === undefined || wished[name] === ports[name]);
+    return portNames(names).every((name) => wished[name] === undefined || wished[name] === ports[name]);
   }
 
-  async #adoptAll(engine: Engine, { containers, ports }: KeptStack): Promise<boolean> {
-    const adopted = COMPONENTS.map(async (name) => {
+  async #adoptAll(
+    engine: Engine,
+    names: readonly ComponentName[],
+    { containers, ports }: KeptStack,
+  ): Promise<boolean> {
+    const adopted = names.map(async (name) => {
       const image = await this.#image(engine, name);
       const { Id: imageId } = await engine.docker.getImage(image).inspect();
-      const spec = specOf(name, image, engine, ports, this.#options);
+      const spec = this.#spec(name, image, engine, ports);
       const key = keyOf(spec, imageId);
       const fits = containers.find((one) => one.name === name && one.running && one.key === key);
       if (!fits) return false;
@@ -105,8 +150,8 @@ class ContainerStart {
     return all.every(Boolean);
   }
 
-  async #startNew(engine: Engine): Promise<Plan> {
-    const ports = await portsOf(this.#dataDir, PORT_NAMES, this.#options.ports);
+  async #startNew(engine: Engine, names: readonly ComponentName[]): Promise<Plan> {
+    const ports = await portsOf(this.#dataDir, portNames(names), this.#options.ports);
     const stackId = randomBytes(6).toString('hex');
     const { reuse = false } = this.#options;
     const labels = { ...stackLabels(stackId, this.#dataDir, reuse), [PORTS_LABEL]: JSON.stringify(ports) };
@@ -114,7 +159,7 @@ class ContainerStart {
     this.#plan = plan;
     this.#watchdog = startWatchdog(stackId);
     await createNetwork(engine, stackId, labels);
-    const starts = COMPONENTS.map((name) => this.#startOne(plan, name));
+    const starts = names.map((name) => this.#startOne(plan, name));
     // All at once: each component starts as soon as its own image is there.
     await allOrFirstFailure(starts, this.#failure, this.#options.signal);
     // From here on they are meant to outlive their owner.
@@ -125,18 +170,29 @@ class ContainerStart {
   async #startOne({ engine, stackId, labels, ports }: Plan, name: ComponentName): Promise<void> {
     const image = await this.#image(engine, name);
     const signal = this.#signal;
-    const spec = specOf(name, image, engine, ports, this.#options);
+    const spec = this.#spec(name, image, engine, ports);
     await withProgress(this.#progress, { component: name, step: 'start', detail: image }, async () => {
       const component = this.#component(name, spec, engine);
-      const dataDir = join(this.#dataDir, FOLDER, name);
+      const dataDir = this.#folder(name);
       const place = { engine, labels, network: networkName(stackId), dataDir };
       await component.create((birth) => makeContainer(place, spec, birth), signal);
     });
   }
 
-  #component(name: ComponentName, spec: ReturnType<typeof specOf>, engine: Engine): ContainerComponent {
+  #folder(name: ComponentName): string {
+    return join(this.#dataDir, FOLDER, name);
+  }
+
+  #spec(name: ComponentName, image: string, engine: Engine, ports: Ports): ContainerSpec {
+    const { advertise } = this.#options;
+    const ending = () => this.#quorum.ending(this.#folder(name));
+    return specOf(name, { image, engine, ports, advertise, brokers: this.#brokers, ending });
+  }
+
+  #component(name: ComponentName, spec: ContainerSpec, engine: Engine): ContainerComponent {
     const component = new ContainerComponent(spec, engine, join(this.#dataDir, 'logs', `${name}.log`));
     this.#components.push(component);
+    if (isBroker(name)) this.#quorum.add(component);
     return component;
   }
 
@@ -144,7 +200,7 @@ class ContainerStart {
     const signal = this.#signal;
     signal.throwIfAborted();
     const context = { engine, env: this.#env, onProgress: this.#progress, signal };
-    return (await provideImage(name, context)).reference;
+    return (await provideImage(isBroker(name) ? 'kafka' : name, context)).reference;
   }
 
   #leave(): void {
@@ -165,12 +221,7 @@ class ContainerStart {
     this.#watchdog = undefined;
   }
 
-  #stack({ engine, stackId, labels, ports }: Plan, stop: () => Promise<void>): Stack {
-    const addresses = addressesOutside(engine.host, ports);
-    return {
-      ...startedStack(this.#dataDir, addresses, this.#components, stop),
-      ...(this.#options.advertise && { proxied: { kafka: ports.kafkaProxied } }),
-      inside: { network: networkName(stackId), labels, addresses: addressesInside },
-    };
+  #proxied(ports: Ports): Pick<Stack, 'proxied'> {
+    return this.#options.advertise ? { proxied: { kafka: proxiedPorts(ports, this.#brokers) } } : {};
   }
 }

@@ -18,6 +18,8 @@ export interface ContainerSpec {
   readonly startDeadlineMs: number;
   /** How long it may take to end after SIGTERM before it is killed. */
   readonly stopDeadlineMs: number;
+  /** Called with each SIGTERM. The answer says whether waiting any longer leads to nothing, so that it is killed then. */
+  ending?(): () => boolean;
 }
 
 export interface PublishedPort {

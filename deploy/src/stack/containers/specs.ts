@@ -1,29 +1,40 @@
-import type { ComponentName, StackOptions } from '../stack.ts';
+import { brokerPorts, isBroker, nodeIdOf, portName } from '../brokers.ts';
+import type { BrokerName, ComponentName, PortName, StackOptions } from '../stack.ts';
 import { clickhouseContainer } from './clickhouse.ts';
 import type { Engine } from './engine.ts';
 import { kafkaContainer } from './kafka.ts';
 import { registryContainer } from './registry.ts';
 import type { ContainerSpec } from './spec.ts';
 
-export const COMPONENTS = ['kafka', 'registry', 'clickhouse'] as const satisfies readonly ComponentName[];
-export const PORT_NAMES = ['kafka', 'kafkaProxied', 'registry', 'clickhouse'] as const;
-export type Ports = Readonly<Record<(typeof PORT_NAMES)[number], number>>;
+/** Beside the brokers. */
+export const OTHERS = ['registry', 'clickhouse'] as const satisfies readonly ComponentName[];
+export type Ports = Readonly<Record<PortName, number>>;
 
-export function specOf(
-  name: ComponentName,
-  image: string,
-  { host }: Engine,
-  ports: Ports,
-  { advertise }: Pick<StackOptions, 'advertise'>,
-): ContainerSpec {
-  switch (name) {
-    case 'kafka': {
-      const proxied = advertise && { port: ports.kafkaProxied, advertised: advertise.kafka };
-      return kafkaContainer({ image, host, port: ports.kafka, proxied });
-    }
-    case 'registry':
-      return registryContainer(image, host, ports.registry);
-    case 'clickhouse':
-      return clickhouseContainer(image, host, ports.clickhouse);
-  }
+export interface SpecOptions extends Pick<StackOptions, 'advertise'> {
+  readonly image: string;
+  readonly engine: Engine;
+  readonly ports: Ports;
+  /** All of the stack. */
+  readonly brokers: readonly BrokerName[];
+  /** For brokers: see ContainerSpec. */
+  readonly ending: () => () => boolean;
+}
+
+/** Of what is published. */
+export function portNames(components: readonly ComponentName[]): PortName[] {
+  return components.flatMap((name) =>
+    isBroker(name) ? brokerPorts(['kafka', 'kafkaProxied'], [name]) : [name],
+  );
+}
+
+export function specOf(name: ComponentName, options: SpecOptions): ContainerSpec {
+  const { image, engine, ports, advertise, brokers, ending } = options;
+  const { host } = engine;
+  if (name === 'registry') return registryContainer(image, host, ports.registry);
+  if (name === 'clickhouse') return clickhouseContainer(image, host, ports.clickhouse);
+  const advertised = advertise?.kafka[nodeIdOf(name) - 1];
+  const proxied =
+    advertised === undefined ? undefined : { port: ports[portName('kafkaProxied', name)], advertised };
+  const port = ports[portName('kafka', name)];
+  return kafkaContainer({ name, brokers, image, host, port, proxied, ending });
 }

@@ -14,6 +14,8 @@ export interface ClassArchive {
   jvmOptions(): string[];
   /** For a program beside it with the same class path, which must not write the file. */
   readOnlyOptions(): string[];
+  /** Whether the run that goes on is the one that writes the file. */
+  readonly recording: boolean;
   /** After the end of that run; `inOrder` says that it was not killed in the middle of writing. */
   ended(inOrder: boolean): void;
 }
@@ -26,6 +28,9 @@ export function classArchive(toolsDir: string, name: string): ClassArchive {
   const readOnlyOptions = () => (existsSync(file) ? [`-XX:SharedArchiveFile=${file}`, '-Xlog:cds=off'] : []);
   return {
     readOnlyOptions,
+    get recording() {
+      return recording !== null;
+    },
     jvmOptions() {
       if (existsSync(file)) return readOnlyOptions();
       mkdirSync(folder, { recursive: true });

@@ -1,21 +1,26 @@
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brokerSettings } from '../broker-settings.ts';
-import { StackError } from '../errors.ts';
+import { clusterId, requireSameCluster } from '../brokers.ts';
 import { kafkaAnswers } from '../probes.ts';
+import type { Quorum } from '../quorum.ts';
+import type { BrokerName } from '../stack.ts';
 import { STACK_FILES } from '../versions.ts';
 import type { ClassArchive } from './class-archive.ts';
+import { formatStorage } from './format-storage.ts';
 import type { ProcessSpec } from './managed-process.ts';
-import { runTool } from './run-tool.ts';
 
-// One broker, one cluster: the id only has to be a UUID in Kafka's spelling.
-const CLUSTER_ID = 'ZW1haWwtZXZlbnRzLWxvYw';
 const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
-export interface ProxiedListener {
+export interface BrokerPlace {
+  readonly name: BrokerName;
+  readonly nodeId: number;
+  readonly dataDir: string;
+  readonly logFile: string;
   readonly port: number;
-  readonly advertised: number;
+  readonly controllerPort: number;
+  /** One more listener, on `port`, whose clients are told to come to `advertised`. */
+  readonly proxied?: { readonly port: number; readonly advertised: number } | undefined;
 }
 
 export interface KafkaOptions {
@@ -23,84 +28,87 @@ export interface KafkaOptions {
   readonly archive: ClassArchive;
   /** Folder of the jars. */
   readonly jars: string;
-  readonly dataDir: string;
-  readonly logFile: string;
-  readonly port: number;
-  readonly controllerPort: number;
-  /** One more listener, on `port`, whose clients are told to come to `advertised`. */
-  readonly proxied?: ProxiedListener | undefined;
+  /** In order of their node ids. */
+  readonly brokers: readonly BrokerPlace[];
+  readonly quorum: Quorum;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Writes the settings, formats the storage when it is new, and says how to run the broker. */
-export async function prepareKafka(options: KafkaOptions): Promise<ProcessSpec> {
-  const { java, jars, archive, dataDir, logFile, port } = options;
-  const settings = join(dataDir, 'server.properties');
-  const logDir = join(dataDir, 'log');
-  await mkdir(dataDir, { recursive: true });
-  await writeFile(settings, serverProperties({ ...options, logDir }));
+/**
+ * Writes the settings, formats the storage of the brokers that are new, and says how to run each.
+ * @throws StackError STACK_BROKERS_CHANGED
+ */
+export async function prepareKafka(options: KafkaOptions): Promise<ProcessSpec[]> {
+  const { java, jars, archive, brokers, signal } = options;
+  const id = clusterId('loc', brokers.length);
+  const controllers = brokers.map(({ controllerPort }) => at(controllerPort));
+  const storages = brokers.map(({ nodeId, dataDir }) => ({
+    nodeId,
+    logDir: logDirOf(dataDir),
+    settings: settingsOf(dataDir),
+  }));
+  for (const { logDir } of storages) requireSameCluster(logDir, id);
+  for (const broker of brokers) {
+    await mkdir(broker.dataDir, { recursive: true });
+    await writeFile(settingsOf(broker.dataDir), serverProperties(broker, controllers));
+  }
   const classPath = ['-cp', join(jars, '*')];
-  if (!existsSync(join(logDir, 'meta.properties'))) await format(options, classPath, settings);
+  const tool = { java, options: [...JVM, ...archive.readOnlyOptions(), ...classPath], signal };
+  await formatStorage(storages, id, tool);
+  return brokers.map((broker) => specOf(broker, options, classPath));
+}
+
+function specOf(broker: BrokerPlace, options: KafkaOptions, classPath: readonly string[]): ProcessSpec {
+  const { name, nodeId, dataDir, logFile, port } = broker;
+  const { java, archive, brokers, quorum } = options;
+  const alone = brokers.length === 1;
+  // One of them writes the archive, if there is none yet: all of them load the same classes.
+  const records = nodeId === 1;
   return {
-    name: 'kafka',
+    name,
     file: java,
     args: () => [
-      '-Xmx384m',
+      alone ? '-Xmx384m' : '-Xmx512m',
       ...JVM,
-      ...archive.jvmOptions(),
+      ...(records ? archive.jvmOptions() : archive.readOnlyOptions()),
       `-Dlog4j2.configurationFile=${join(STACK_FILES, 'log4j2.properties')}`,
       ...classPath,
       'kafka.Kafka',
-      settings,
+      settingsOf(dataDir),
     ],
     cwd: dataDir,
     logFile,
-    answers: () => kafkaAnswers('127.0.0.1', port),
+    answers: () => kafkaAnswers('127.0.0.1', port, nodeId),
     startDeadlineMs: 60_000,
     // A first stop also writes the class archive.
     stopDeadlineMs: 20_000,
-    ended: archive.ended,
+    ending: () => (records && archive.recording ? () => false : quorum.ending(logDirOf(dataDir))),
+    ...(records && { ended: archive.ended }),
   };
 }
 
-export function serverProperties(options: {
-  port: number;
-  controllerPort: number;
-  logDir: string;
-  proxied?: ProxiedListener | undefined;
-}): string {
-  const { port, controllerPort, logDir, proxied } = options;
-  const at = (local: number) => `127.0.0.1:${local}`;
+const logDirOf = (dataDir: string) => join(dataDir, 'log');
+const settingsOf = (dataDir: string) => join(dataDir, 'server.properties');
+const at = (port: number) => `127.0.0.1:${port}`;
+
+function serverProperties(broker: BrokerPlace, controllers: readonly string[]): string {
+  const { nodeId, dataDir, port, proxied } = broker;
   const listener = (name: string, bind: number, advertised = bind) => ({
     name,
     bind: at(bind),
     advertised: at(advertised),
   });
   const settings = brokerSettings({
+    nodeId,
     listeners: [
       listener('PLAINTEXT', port),
       ...(proxied ? [listener('PROXIED', proxied.port, proxied.advertised)] : []),
     ],
     interBroker: 'PLAINTEXT',
-    controller: at(controllerPort),
-    logDir,
+    controllers,
+    logDir: logDirOf(dataDir),
   });
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
-}
-
-async function format(options: KafkaOptions, classPath: readonly string[], settings: string): Promise<void> {
-  const { code, output } = await runTool(
-    options.java,
-    [
-      ...JVM,
-      ...options.archive.readOnlyOptions(),
-      ...classPath,
-      ...['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', settings],
-    ],
-    { cwd: options.dataDir, signal: options.signal },
-  );
-  if (code !== 0)
-    throw new StackError('STACK_INSTALL_FAILED', `Kafka's storage cannot be formatted:\n${output}`);
 }

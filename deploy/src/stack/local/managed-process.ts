@@ -25,6 +25,8 @@ export interface ProcessSpec {
   readonly startDeadlineMs: number;
   /** How long it may take to end after SIGTERM before it is killed. */
   readonly stopDeadlineMs: number;
+  /** Called with each SIGTERM. The answer says whether waiting any longer leads to nothing, so that it is killed then. */
+  ending?(): () => boolean;
   /** Called after each end; `inOrder` if it was not killed. */
   ended?(inOrder: boolean): void;
 }
@@ -75,9 +77,14 @@ export class ManagedProcess extends ComponentBase {
     // SIGTERM is delivered to a frozen process when it is woken.
     child.kill('SIGTERM');
     child.kill('SIGCONT');
-    const timer = setTimeout(() => child.kill('SIGKILL'), this.#spec.stopDeadlineMs);
+    if (this.#state === 'paused') this.#state = 'running';
+    const deadline = performance.now() + this.#spec.stopDeadlineMs;
+    const inVain = this.#spec.ending?.() ?? (() => false);
+    const timer = setInterval(() => {
+      if (inVain() || performance.now() > deadline) child.kill('SIGKILL');
+    }, PROBE_INTERVAL_MS);
     await exited;
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 
   async kill(): Promise<void> {

@@ -1,32 +1,39 @@
 import { basename, join, resolve } from 'node:path';
+import { brokerCount, brokerNames, brokerPorts, nodeIdOf, portName, proxiedPorts } from '../brokers.ts';
 import { portsOf } from '../data-dir.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
-import type { ComponentName, Stack, StackOptions, StackProvider } from '../stack.ts';
-import { allOrFirstFailure, startedStack, stopAll, takeDataDir } from '../starting.ts';
+import { Quorum } from '../quorum.ts';
+import type {
+  BrokerName,
+  ComponentName,
+  KafkaStack,
+  PortName,
+  Stack,
+  StackOptions,
+  StackProvider,
+} from '../stack.ts';
+import { allOrFirstFailure, controlOf, startedStack, stopAll, takeDataDir } from '../starting.ts';
 import { TOOLS_DIR } from '../tools-dir.ts';
 import { readVersions } from '../versions.ts';
-import { classArchive } from './class-archive.ts';
+import { type ClassArchive, classArchive } from './class-archive.ts';
 import { prepareClickhouse } from './clickhouse.ts';
 import { type InstallContext, installKafka, installRegistry } from './install.ts';
 import { installJava, type Java } from './java.ts';
-import { prepareKafka } from './kafka.ts';
+import { type BrokerPlace, prepareKafka } from './kafka.ts';
 import { ManagedProcess, type ProcessSpec } from './managed-process.ts';
 import { prepareRegistry, registryUrl } from './registry.ts';
 import { startWatchdog, type Watchdog } from './watch.ts';
 
-const PORT_NAMES = [
-  'kafka',
-  'kafkaController',
-  'kafkaProxied',
-  'registry',
-  'registryManagement',
-  'clickhouse',
-] as const;
-type Ports = Record<(typeof PORT_NAMES)[number], number>;
+const BROKER_PORTS = ['kafka', 'kafkaController', 'kafkaProxied'] as const;
+const OTHER_PORTS = ['registry', 'registryManagement', 'clickhouse'] as const;
+type Ports = Readonly<Record<PortName, number>>;
 
 /** Components as processes of this machine. `toolsDir`: where their programs are kept, `.email-events/tools` by default. */
 export function localProvider(toolsDir: string = TOOLS_DIR): StackProvider {
-  return { start: (options) => new LocalStart(options, toolsDir).run() };
+  return {
+    start: async (options) => new LocalStart(options, toolsDir).run(),
+    startKafka: async (options) => new LocalStart(options, toolsDir).runKafka(),
+  };
 }
 
 /** One start, from the lock to the stack, which undoes what it did if any of it fails. */
@@ -34,7 +41,8 @@ class LocalStart {
   readonly #options: StackOptions;
   readonly #dataDir: string;
   readonly #progress: ProgressListener;
-  readonly #toolsDir: string;
+  readonly #brokers: readonly BrokerName[];
+  readonly #context: InstallContext;
   /** Aborts when one component fails, so that the others do not go on. */
   readonly #failure = new AbortController();
   /** Aborts then, and when the caller's does. */
@@ -45,11 +53,47 @@ class LocalStart {
     this.#options = options;
     this.#dataDir = resolve(options.dataDir);
     this.#progress = options.onProgress ?? (() => {});
-    this.#toolsDir = toolsDir;
+    this.#brokers = brokerNames(brokerCount(options));
     this.#signal = AbortSignal.any([this.#failure.signal, ...(options.signal ? [options.signal] : [])]);
+    this.#context = {
+      toolsDir,
+      versions: readVersions(),
+      onProgress: this.#progress,
+      signal: this.#signal,
+    };
   }
 
-  async run(): Promise<Stack> {
+  /** All at once: each component starts as soon as its own programs are there. */
+  run(): Promise<Stack> {
+    return this.#undone(OTHER_PORTS, async (ports, watchdog, release) => {
+      const java = installJava(this.#context);
+      await this.#all([
+        this.#startClickhouse(ports, watchdog),
+        this.#startKafka(ports, watchdog, java),
+        this.#startRegistry(ports, watchdog, java),
+      ]);
+      const addresses = {
+        kafka: this.#kafka(ports),
+        registry: { url: registryUrl(ports.registry) },
+        clickhouse: { url: `http://127.0.0.1:${ports.clickhouse}` },
+      };
+      const stack = startedStack(this.#dataDir, addresses, this.#components, release);
+      return { ...stack, ...this.#proxied(ports) };
+    });
+  }
+
+  runKafka(): Promise<KafkaStack> {
+    return this.#undone([], async (ports, watchdog, release) => {
+      await this.#startKafka(ports, watchdog, installJava(this.#context));
+      return { kafka: this.#kafka(ports), ...controlOf(this.#components, release), ...this.#proxied(ports) };
+    });
+  }
+
+  /** On the data directory, which is given back when `start` fails, or by what it is to be stopped with. */
+  async #undone<T>(
+    others: readonly PortName[],
+    start: (ports: Ports, watchdog: Watchdog, release: () => Promise<void>) => Promise<T>,
+  ): Promise<T> {
     const finish = takeDataDir(this.#dataDir);
     const watchdog = startWatchdog();
     const release = () =>
@@ -58,77 +102,85 @@ class LocalStart {
         await watchdog.close();
       });
     try {
-      const ports = await portsOf(this.#dataDir, PORT_NAMES, this.#options.ports);
-      await this.#startAll(ports, watchdog);
-      return this.#stack(ports, release);
+      const names = [...brokerPorts(BROKER_PORTS, this.#brokers), ...others];
+      return await start(await portsOf(this.#dataDir, names, this.#options.ports), watchdog, release);
     } catch (error) {
       await release();
       throw error;
     }
   }
 
-  /** All at once: each component starts as soon as its own programs are there. */
-  async #startAll(ports: Ports, watchdog: Watchdog): Promise<void> {
-    const signal = this.#signal;
-    const context: InstallContext = {
-      toolsDir: this.#toolsDir,
-      versions: readVersions(),
-      onProgress: this.#progress,
-      signal,
-    };
-    const java = installJava(context);
-    const archiveOf = (program: string, runtime: Java) =>
-      classArchive(this.#toolsDir, `${basename(program)}-${runtime.id}`);
-    const place = (name: ComponentName) => ({
-      dataDir: join(this.#dataDir, name),
-      logFile: join(this.#dataDir, 'logs', `${name}.log`),
+  async #startClickhouse(ports: Ports, watchdog: Watchdog): Promise<void> {
+    const spec = await prepareClickhouse({ ...this.#place('clickhouse'), port: ports.clickhouse });
+    await this.#startOne(spec, watchdog);
+  }
+
+  async #startKafka(ports: Ports, watchdog: Watchdog, java: Promise<Java>): Promise<void> {
+    const [runtime, jars] = await Promise.all([java, installKafka(this.#context)]);
+    const archive = this.#archive(jars, runtime);
+    const brokers = this.#brokers.map((name) => this.#broker(name, ports));
+    const quorum = new Quorum(brokers.length);
+    const specs = await prepareKafka({
+      ...{ java: runtime.file, jars, archive, brokers, quorum },
+      signal: this.#signal,
     });
-    const starts = [
-      this.#startOne('clickhouse', watchdog, () =>
-        prepareClickhouse({ ...place('clickhouse'), port: ports.clickhouse }),
-      ),
-      this.#startOne('kafka', watchdog, async () => {
-        const [runtime, jars] = await Promise.all([java, installKafka(context)]);
-        const { kafka: port, kafkaController: controllerPort } = ports;
-        const archive = archiveOf(jars, runtime);
-        const common = { java: runtime.file, archive, ...place('kafka') };
-        const advertised = this.#options.advertise?.kafka;
-        const proxied = advertised === undefined ? undefined : { port: ports.kafkaProxied, advertised };
-        return prepareKafka({ ...common, jars, port, controllerPort, proxied, signal });
-      }),
-      this.#startOne('registry', watchdog, async () => {
-        const [runtime, app] = await Promise.all([java, installRegistry(context)]);
-        const { registry: port, registryManagement: managementPort } = ports;
-        const archive = archiveOf(app, runtime);
-        const common = { java: runtime.file, archive, ...place('registry') };
-        return prepareRegistry({ ...common, app, port, managementPort });
-      }),
-    ];
-    await allOrFirstFailure(starts, this.#failure, this.#options.signal);
+    const startOne = (spec: ProcessSpec) =>
+      this.#startOne(spec, watchdog, (component) => quorum.add(component));
+    // Together: none of them answers before most of them run.
+    await this.#all(specs.map(startOne));
+  }
+
+  #broker(name: BrokerName, ports: Ports): BrokerPlace {
+    const nodeId = nodeIdOf(name);
+    const advertised = this.#options.advertise?.kafka[nodeId - 1];
+    const proxied =
+      advertised === undefined ? undefined : { port: ports[portName('kafkaProxied', name)], advertised };
+    return {
+      ...{ name, nodeId, proxied },
+      ...this.#place(name),
+      port: ports[portName('kafka', name)],
+      controllerPort: ports[portName('kafkaController', name)],
+    };
+  }
+
+  async #startRegistry(ports: Ports, watchdog: Watchdog, java: Promise<Java>): Promise<void> {
+    const [runtime, app] = await Promise.all([java, installRegistry(this.#context)]);
+    const archive = this.#archive(app, runtime);
+    const { registry: port, registryManagement: managementPort } = ports;
+    const common = { java: runtime.file, archive, ...this.#place('registry') };
+    await this.#startOne(await prepareRegistry({ ...common, app, port, managementPort }), watchdog);
   }
 
   async #startOne(
-    name: ComponentName,
+    spec: ProcessSpec,
     watchdog: Watchdog,
-    prepare: () => Promise<ProcessSpec>,
+    made: (component: ManagedProcess) => void = () => {},
   ): Promise<void> {
-    const spec = await prepare();
-    await withProgress(this.#progress, { component: name, step: 'start' }, async () => {
+    await withProgress(this.#progress, { component: spec.name, step: 'start' }, async () => {
       const component = new ManagedProcess(spec, watchdog);
       this.#components.push(component);
+      made(component);
       await component.start(this.#signal);
     });
   }
 
-  #stack(ports: Ports, release: () => Promise<void>): Stack {
-    const addresses = {
-      kafka: { brokers: [`127.0.0.1:${ports.kafka}`] },
-      registry: { url: registryUrl(ports.registry) },
-      clickhouse: { url: `http://127.0.0.1:${ports.clickhouse}` },
-    };
-    return {
-      ...startedStack(this.#dataDir, addresses, this.#components, release),
-      ...(this.#options.advertise && { proxied: { kafka: ports.kafkaProxied } }),
-    };
+  async #all(starts: readonly Promise<void>[]): Promise<void> {
+    await allOrFirstFailure(starts, this.#failure, this.#options.signal);
+  }
+
+  #place(name: ComponentName) {
+    return { dataDir: join(this.#dataDir, name), logFile: join(this.#dataDir, 'logs', `${name}.log`) };
+  }
+
+  #archive(program: string, runtime: Java): ClassArchive {
+    return classArchive(this.#context.toolsDir, `${basename(program)}-${runtime.id}`);
+  }
+
+  #kafka(ports: Ports): Stack['kafka'] {
+    return { brokers: this.#brokers.map((name) => `127.0.0.1:${ports[portName('kafka', name)]}`) };
+  }
+
+  #proxied(ports: Ports): Pick<Stack, 'proxied'> {
+    return this.#options.advertise ? { proxied: { kafka: proxiedPorts(ports, this.#brokers) } } : {};
   }
 }

@@ -5,7 +5,9 @@ import { allOrFirstFailure } from '../../starting.ts';
 import { connectEngine } from '../engine.ts';
 import { type ImageContext, provideImage } from '../images/index.ts';
 import { provideServicesImage } from '../images/services.ts';
-import { COMPONENTS } from '../specs.ts';
+import { OTHERS } from '../specs.ts';
+
+const ROLES = ['kafka', ...OTHERS] as const;
 
 export function buildCommand(signal: AbortSignal): Command {
   return new Command('build')
@@ -23,10 +25,10 @@ async function build(signal: AbortSignal): Promise<void> {
     onProgress: printProgress,
     signal: AbortSignal.any([signal, failure.signal]),
   };
-  const component = async (role: (typeof COMPONENTS)[number]) => {
+  const component = async (role: (typeof ROLES)[number]) => {
     const { reference, standIn } = await provideImage(role, context);
     return `${reference}${standIn ? ' (built here, stands in for the public one)' : ''}`;
   };
-  const work = [...COMPONENTS.map(component), provideServicesImage(context)];
+  const work = [...ROLES.map(component), provideServicesImage(context)];
   for (const line of await allOrFirstFailure(work, failure, signal)) print(line);
 }

@@ -1,0 +1,79 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { brokerSettings } from './broker-settings.ts';
+import {
+  brokerCount,
+  brokerPorts,
+  clusterId,
+  replicationOn,
+  requireSameCluster,
+  wantedBrokers,
+} from './brokers.ts';
+
+test('KAFKA_BROKERS says how many there are; one without it', () => {
+  expect([{}, { KAFKA_BROKERS: '' }, { KAFKA_BROKERS: '3' }].map(wantedBrokers)).toEqual([1, 1, 3]);
+  for (const wrong of ['0', '2', '7', '1.5', 'three', '-1']) {
+    expect(() => wantedBrokers({ KAFKA_BROKERS: wrong })).toThrow(
+      expect.objectContaining({ code: 'STACK_BROKERS_INVALID' }),
+    );
+  }
+});
+
+test('each broker has its advertised port', () => {
+  expect(brokerCount({ brokers: 3, advertise: { kafka: [1, 2, 3] } })).toBe(3);
+  expect(() => brokerCount({ brokers: 3, advertise: { kafka: [1] } })).toThrow(
+    expect.objectContaining({ code: 'STACK_BROKERS_INVALID' }),
+  );
+});
+
+test('the ports of the first broker have no number', () => {
+  const names = brokerPorts(['kafka', 'kafkaController'], ['kafka', 'kafka-2']);
+  expect(names).toEqual(['kafka', 'kafkaController', 'kafka-2', 'kafkaController-2']);
+});
+
+test('three brokers keep what was written when one is lost; one broker keeps it alone', () => {
+  const of = (count: number) =>
+    brokerSettings({
+      nodeId: count,
+      listeners: [{ name: 'PLAINTEXT', bind: 'host:1', advertised: 'host:1' }],
+      interBroker: 'PLAINTEXT',
+      controllers: ['host:11', 'host:12', 'host:13'].slice(0, count),
+      logDir: '/log',
+    });
+  expect(of(1)).toMatchObject({
+    'node.id': 1,
+    'controller.quorum.voters': '1@host:11',
+    'default.replication.factor': 1,
+  });
+  expect(of(3)).toMatchObject({
+    'node.id': 3,
+    'controller.quorum.voters': '1@host:11,2@host:12,3@host:13',
+    listeners: 'PLAINTEXT://host:1,CONTROLLER://host:13',
+    'default.replication.factor': 3,
+    'min.insync.replicas': 2,
+    'transaction.state.log.min.isr': 2,
+  });
+  expect([1, 3, 5].map((count) => replicationOn({ brokers: Array(count).fill('host:1') }))).toEqual([
+    {},
+    { replicationFactor: 3, minInsyncReplicas: 2 },
+    { replicationFactor: 3, minInsyncReplicas: 2 },
+  ]);
+});
+
+test('data of another number of brokers are refused', () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'brokers-test-'));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  const logDir = join(dataDir, 'log');
+  // Nothing is there yet.
+  requireSameCluster(logDir, clusterId('loc', 3));
+  mkdirSync(logDir);
+  writeFileSync(join(logDir, 'meta.properties'), `#\ncluster.id=${clusterId('loc', 3)}\nversion=1\n`);
+  requireSameCluster(logDir, clusterId('loc', 3));
+  expect(() => requireSameCluster(logDir, clusterId('loc', 1))).toThrow(
+    expect.objectContaining({ code: 'STACK_BROKERS_CHANGED' }),
+  );
+  // What was there before there could be several.
+  expect(clusterId('loc', 1)).toBe('ZW1haWwtZXZlbnRzLWxvYw');
+});

@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { StackError } from './errors.ts';
+import { BROKER_NAMES, type BrokerName, type BrokerPort, type PortName, type StackOptions } from './stack.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How many brokers the variable KAFKA_BROKERS wants; 1 without it. @throws StackError STACK_BROKERS_INVALID */
+export function wantedBrokers({ KAFKA_BROKERS: wanted }: Environment): number {
+  return wanted ? countOf(Number(wanted), `KAFKA_BROKERS=${wanted}`) : 1;
+}
+
+/**
+ * How many brokers a start is to have.
+ * @throws StackError STACK_BROKERS_INVALID, also if there are not as many advertised ports
+ */
+export function brokerCount({ brokers = 1, advertise }: Pick<StackOptions, 'brokers' | 'advertise'>): number {
+  const count = countOf(brokers, `${brokers} brokers`);
+  if (advertise && advertise.kafka.length !== count) {
+    const what = `${advertise.kafka.length} advertised ports for ${count} brokers: each needs one`;
+    throw new StackError('STACK_BROKERS_INVALID', what);
+  }
+  return count;
+}
+
+/** An even number would need as many running brokers as the next odd one, and survive no more. */
+function countOf(count: number, said: string): number {
+  if ([1, 3, 5].includes(count)) return count;
+  throw new StackError('STACK_BROKERS_INVALID', `${said}: must be 1, 3 or 5`);
+}
+
+export function brokerNames(count: number): readonly BrokerName[] {
+  return BROKER_NAMES.slice(0, count);
+}
+
+/** Node ids count from 1. */
+export function nodeIdOf(broker: BrokerName): number {
+  return BROKER_NAMES.indexOf(broker) + 1;
+}
+
+/** The one component whose name is that of all of Kafka is the first broker. */
+export function isBroker(name: string): name is BrokerName {
+  return BROKER_NAMES.some((broker) => broker === name);
+}
+
+/** What the port of a broker is called: that of the first has no number. */
+export function portName(port: BrokerPort, broker: BrokerName): PortName {
+  const [, number] = broker.split('-');
+  return number === undefined ? port : (`${port}-${number}` as PortName);
+}
+
+/** Names of so many ports of each broker. */
+export function brokerPorts(ports: readonly BrokerPort[], brokers: readonly BrokerName[]): PortName[] {
+  return brokers.flatMap((broker) => ports.map((port) => portName(port, broker)));
+}
+
+/** `Stack.proxied.kafka`. */
+export function proxiedPorts(
+  ports: Readonly<Record<PortName, number>>,
+  brokers: readonly BrokerName[],
+): number[] {
+  return brokers.map((broker) => ports[portName('kafkaProxied', broker)]);
+}
+
+/**
+ * Settings of the pipeline's topics that go with so many brokers: from three on, records survive the loss of one. Nothing for
+ * fewer, where the configuration's own defaults fit.
+ */
+export function replicationOn({ brokers }: { readonly brokers: readonly string[] }) {
+  return brokers.length >= 3 ? { replicationFactor: 3, minInsyncReplicas: 2 } : {};
+}
+
+/**
+ * The id of a cluster says how many brokers it has, in Kafka's spelling of a UUID: data of three are not data of one.
+ * @param place three letters that differ where the data are laid out otherwise
+ */
+export function clusterId(place: string, count: number): string {
+  const text = `email-events-${count === 1 ? place : `${place.slice(0, 2)}${count}`}`;
+  return Buffer.from(text).toString('base64url');
+}
+
+/**
+ * Whoever elects a controller must have been told of all the others from the beginning; started anew with more or fewer,
+ * brokers without data could outvote the one that has them.
+ * @throws StackError STACK_BROKERS_CHANGED if the folder has data of another number of brokers
+ */
+export function requireSameCluster(logDir: string, id: string): void {
+  const file = join(logDir, 'meta.properties');
+  if (!existsSync(file)) return;
+  const found = /^cluster\.id=(.*)$/m.exec(readFileSync(file, 'utf8'))?.[1];
+  if (found === id) return;
+  const advice = 'start as many as before (KAFKA_BROKERS), or delete the data directory';
+  throw new StackError(
+    'STACK_BROKERS_CHANGED',
+    `${dirname(file)} is of another number of brokers: ${advice}`,
+  );
+}
