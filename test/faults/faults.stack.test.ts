@@ -1,30 +1,63 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { renderFindings, renderSurvived } from './report.ts';
-import { runFaults } from './run.ts';
-import { SHORT_DECK } from './schedule.ts';
+import { expect, type TestContext, test } from 'vitest';
+import { deckFor } from './decks.ts';
+import { renderAnswers, renderFindings, renderStandStills, renderSurvived } from './report.ts';
+import { type FaultRun, type FaultRunOptions, runFaults } from './run.ts';
 
-// A bounded part of `npm run test:faults`. Its seed repeats the same traffic and faults there.
+// Bounded parts of `npm run test:faults`. A seed repeats the same traffic and faults there.
 const SEED = 20_261;
-const EVENTS = 16_000;
 const RATE = 250;
+/** More than are sent until the last fault is over. */
+const ENOUGH = 60_000;
+const DEADLINE_MS = 600_000;
 
-test('everything is killed, frozen, cut off or slowed down once: nothing is lost and nothing is twice', async (context) => {
+async function survive(
+  context: TestContext,
+  options: Pick<FaultRunOptions, 'brokers' | 'deck' | 'events' | 'everyMs' | 'once'>,
+): Promise<FaultRun> {
   const abort = new AbortController();
   const run = await runFaults({
     home: await mkdtemp(join(tmpdir(), 'email-events-faults-')),
-    ...{ seed: SEED, events: EVENTS, rate: RATE, everyMs: 3_400, deck: SHORT_DECK },
+    ...{ ...options, seed: SEED, rate: RATE },
     note: () => {},
     signal: abort.signal,
   });
-  context.annotate(`${renderSurvived(run.survived)}\n${renderFindings(run.findings)}`);
+  const { survived, findings, standStills, answers } = run;
+  const figures = [renderSurvived(survived), renderStandStills(standStills), renderFindings(findings)];
+  context.annotate([...figures, renderAnswers(answers)].join('\n'));
   expect(run.failures).toEqual([]);
-  const broken = run.findings.filter(({ violations }) => violations.length > 0);
+  const broken = findings.filter(({ violations }) => violations.length > 0);
   expect(broken.map(({ promise, violations }) => [promise, violations.slice(0, 5)])).toEqual([]);
-  expect(run.events.acknowledged).toBeGreaterThanOrEqual(EVENTS);
-  // The whole deck was dealt and done.
-  const done = new Set(run.survived.map(({ kind, target }) => `${kind} ${target}`));
-  expect([...done].sort()).toEqual(SHORT_DECK.map(([kind, target]) => `${kind} ${target}`).sort());
-}, 600_000);
+  return run;
+}
+
+const cardsOf = (of: readonly { readonly kind: string; readonly target: string }[]) =>
+  [...new Set(of.map(({ kind, target }) => `${kind} ${target}`))].sort();
+
+for (const brokers of [1, 3]) {
+  const title = `on ${brokers} brokers, everything is killed, frozen, cut off or moved once: nothing is lost, twice or stuck`;
+  test(
+    title,
+    async (context) => {
+      const deck = deckFor(brokers, true);
+      const run = await survive(context, { brokers, deck, events: ENOUGH, everyMs: 3_000, once: true });
+      expect(run.events.acknowledged).toBeGreaterThanOrEqual(5_000);
+      // The whole deck was dealt and done.
+      expect(cardsOf(run.survived)).toEqual(cardsOf(deck.map(([kind, target]) => ({ kind, target }))));
+      expect(run.survived.length).toBe(run.faults.length);
+    },
+    DEADLINE_MS,
+  );
+}
+
+test(
+  'on 3 brokers at rest nothing is lost, twice, stuck or refused',
+  async (context) => {
+    const events = 45 * RATE;
+    const run = await survive(context, { brokers: 3, deck: [], events, everyMs: 1_000 });
+    expect(run.events.acknowledged).toBeGreaterThanOrEqual(events);
+  },
+  DEADLINE_MS,
+);

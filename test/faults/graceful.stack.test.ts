@@ -8,10 +8,10 @@ import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { GroupPosition } from '../src/invariants.ts';
 import { fileScope, startOwnStack, waitFor } from '../stack/stack.ts';
-import { readPositions } from './catch-up.ts';
 import { Feed, HangingCrm } from './graceful-feed.ts';
 import type { GracefulProcess, ServiceName } from './graceful-process.ts';
 import { type GracefulWorld, startGracefulWorld } from './graceful-world.ts';
+import { readPositions } from './positions.ts';
 
 const SEED = Number(process.env.GRACEFUL_SEED ?? 1);
 const random = createRandom(SEED);

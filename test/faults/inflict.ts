@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Component } from '@email-events/deploy/stack';
+import type { Brokers } from './brokers.ts';
+import { disturb, harmBrokers } from './inflict-broker.ts';
 import type { Instance } from './instance.ts';
-import { COMPONENTS, type Fault, type FaultyComponent, type FaultyService, type Target } from './schedule.ts';
+import type { Fault } from './schedule.ts';
+import { type FaultyService, isComponent, isOfBrokers, type Target } from './targets.ts';
 import type { World } from './world.ts';
 
 /** A fault that was done, with the moment from which its target is its old self again. */
@@ -10,7 +13,7 @@ export interface Inflicted {
   /** On the clock of performance.now(). */
   readonly harmedAt: number;
   readonly wellAt: number;
-  /** False: its target was not in a state to be harmed in this way. */
+  /** False: its target was not in a state to be harmed in this way, or it was too late to begin. */
   readonly done: boolean;
 }
 
@@ -24,35 +27,45 @@ const POLL_MS = 20;
  */
 export class Inflictor {
   readonly #world: World;
+  readonly #brokers: Brokers | undefined;
+  readonly #mayBegin: () => Promise<boolean>;
   readonly #queues = new Map<Target, Promise<unknown>>();
 
-  constructor(world: World) {
+  /**
+   * @param brokers if there are several
+   * @param mayBegin asked when it is the turn of a fault of several brokers, which may be long after its time
+   */
+  constructor(world: World, brokers: Brokers | undefined, mayBegin: () => Promise<boolean>) {
     this.#world = world;
+    this.#brokers = brokers;
+    this.#mayBegin = mayBegin;
   }
 
   /** `onHarm` is called when it happens. Rejects if the target does not come back. */
-  inflict(fault: Fault, onHarm: () => void): Promise<Inflicted> {
-    const before = this.#queues.get(fault.target) ?? Promise.resolve();
+  inflict(fault: Fault, onHarm: (whom?: string) => void): Promise<Inflicted> {
+    const queue = isOfBrokers(fault.target) ? 'cluster' : fault.target;
+    const before = this.#queues.get(queue) ?? Promise.resolve();
     const inflicted = before.then(() => this.#inflict(fault, onHarm));
     this.#queues.set(
-      fault.target,
+      queue,
       inflicted.catch(() => {}),
     );
     return inflicted;
   }
 
-  async #inflict(fault: Fault, onHarm: () => void): Promise<Inflicted> {
+  async #inflict(fault: Fault, onHarm: (whom?: string) => void): Promise<Inflicted> {
     let harmedAt = performance.now();
-    const harmed = () => {
+    const harmed = (whom?: string) => {
       harmedAt = performance.now();
-      onHarm();
+      onHarm(whom);
     };
     const done = await this.#do(fault, harmed);
     return { fault, harmedAt, wellAt: performance.now(), done };
   }
 
-  #do(fault: Fault, harmed: () => void): Promise<boolean> {
+  async #do(fault: Fault, harmed: (whom?: string) => void): Promise<boolean> {
     const { kind, target } = fault;
+    if (isOfBrokers(target)) return this.#harmBrokers(fault, harmed);
     if (kind === 'cut' || kind === 'slow') return this.#disturb(fault, harmed);
     if (kind === 'join') return this.#join(fault, harmed);
     return isComponent(target)
@@ -60,20 +73,24 @@ export class Inflictor {
       : harmService(this.#instanceOf(target, fault.instance), fault, harmed);
   }
 
-  async #disturb({ kind, target, lastsMs, delayMs }: Fault, harmed: () => void): Promise<boolean> {
-    const proxy = this.#world.proxies[target as keyof World['proxies']];
-    harmed();
-    if (kind === 'cut') {
-      proxy.cut();
-      return true;
-    }
-    proxy.delay(delayMs);
-    await delay(lastsMs);
-    proxy.delay(0);
+  async #harmBrokers(fault: Fault, harmed: (whom?: string) => void): Promise<boolean> {
+    if (!this.#brokers) throw new Error('there is one broker only');
+    if (!(await this.#mayBegin())) return false;
+    await harmBrokers(this.#brokers, fault, harmed);
     return true;
   }
 
-  async #join({ target, lastsMs }: Fault, harmed: () => void): Promise<boolean> {
+  async #disturb(fault: Fault, harmed: (whom?: string) => void): Promise<boolean> {
+    const { target } = fault;
+    const { brokers, ...others } = this.#world.proxies;
+    const proxy = target === 'kafka' ? brokers[0] : others[target as keyof typeof others];
+    if (!proxy) throw new Error(`there is no proxy before ${target}`);
+    harmed();
+    await disturb(proxy, fault);
+    return true;
+  }
+
+  async #join({ target, lastsMs }: Fault, harmed: (whom?: string) => void): Promise<boolean> {
     harmed();
     const instance = await this.#world.join(target as FaultyService);
     await delay(lastsMs);
@@ -92,7 +109,7 @@ export class Inflictor {
 async function harmService(
   instance: Instance,
   { kind, lastsMs }: Fault,
-  harmed: () => void,
+  harmed: (whom?: string) => void,
 ): Promise<boolean> {
   await until(`${instance.name} runs`, () => instance.isRunning);
   harmed();
@@ -110,7 +127,7 @@ async function harmService(
 async function harmComponent(
   component: Component,
   { kind, lastsMs }: Fault,
-  harmed: () => void,
+  harmed: (whom?: string) => void,
 ): Promise<boolean> {
   harmed();
   if (kind === 'pause') {
@@ -124,9 +141,6 @@ async function harmComponent(
   await component.start();
   return true;
 }
-
-const isComponent = (target: Target): target is FaultyComponent =>
-  (COMPONENTS as readonly Target[]).includes(target);
 
 async function until(what: string, condition: () => boolean): Promise<void> {
   const deadline = performance.now() + BACK_MS;

@@ -9,6 +9,10 @@ const emitted: EmittedEvent[] = names.map((name, i) => ({
 }));
 const reasons = new Map([['user0@example.com', 'complaint']]);
 
+const stand = (ms: number) => ({
+  ...{ group: 'g', topic: 't', partition: 0, ms, committed: 1n, end: 3n, at: 0 },
+});
+
 /** As it must be. */
 const right: Evidence = {
   sent: {
@@ -18,6 +22,7 @@ const right: Evidence = {
     requestIds: new Set(['r1', 'r2']),
     suppressions: reasons,
     unexpected: 0,
+    refused: [],
   },
   topics: {
     requestIds: new Set(['r1', 'r2', 'r3']),
@@ -32,12 +37,14 @@ const right: Evidence = {
   },
   store: {
     rows: names,
-    rollupDiffers: [],
-    rollupSum: 4,
+    rollups: [{ view: 'hourly', groups: 2, differs: [], events: 4 }],
+    deadLetters: { normalize: 1 },
     clickhouseSuppressions: reasons,
     crmSuppressions: reasons,
   },
   positions: [{ group: 'g', topic: 't', partition: 0, committed: 3n, end: 3n }],
+  watch: { samples: 9, blindMs: 0, longest: [stand(2_000)] },
+  groups: ['g'],
   surprises: [],
 };
 const [a, b, c, d] = emitted as [EmittedEvent, EmittedEvent, EmittedEvent, EmittedEvent];
@@ -48,6 +55,7 @@ function broken(change: {
   readonly topics?: Partial<Evidence['topics']>;
   readonly store?: Partial<Evidence['store']>;
   readonly positions?: Evidence['positions'];
+  readonly watch?: Partial<Evidence['watch']>;
   readonly surprises?: Evidence['surprises'];
 }): string[] {
   const findings = judge({
@@ -55,6 +63,8 @@ function broken(change: {
     topics: { ...right.topics, ...change.topics },
     store: { ...right.store, ...change.store },
     positions: change.positions ?? right.positions,
+    watch: { ...right.watch, ...change.watch },
+    groups: right.groups,
     surprises: change.surprises ?? right.surprises,
   });
   return findings.filter(({ violations }) => violations.length > 0).map(({ promise }) => promise);
@@ -110,17 +120,40 @@ test('figures that do not add up are caught, at every step', () => {
   expect(broken({ topics: { raw: { events: 5, failures: 2 } } })).toEqual(promise);
   expect(broken({ topics: { normalizedCount: 4 } })).toEqual(promise);
   expect(broken({ topics: { totals: { ...right.topics.totals, duplicates: 0 } } })).toEqual(promise);
-  expect(broken({ topics: { deadLetters: { normalize: 1, 'sink-clickhouse': 1 } } })).toEqual(promise);
+  const deadLetters = { normalize: 1, 'sink-clickhouse': 1 };
+  expect(broken({ topics: { deadLetters }, store: { deadLetters } })).toEqual(promise);
 });
 
 test('a row that is lost, twice or of nothing is caught, and so is a rollup that differs', () => {
   const table = 'ClickHouse: every event is one row';
   const rollup = 'ClickHouse: every row is once in every rollup';
   expect(broken({ store: { rows: ['a', 'b', 'c'] } })).toContain(table);
-  expect(broken({ store: { rows: [...names, 'd'], rollupSum: 5 } })).toEqual([table]);
+  const hourly = (change: object) => ({ rollups: [{ ...right.store.rollups[0]!, ...change }] });
+  expect(broken({ store: { rows: [...names, 'd'], ...hourly({ events: 5 }) } })).toEqual([table]);
   expect(broken({ store: { rows: ['a', 'b', 'c', 'x'] } })).toEqual([table]);
-  expect(broken({ store: { rollupSum: 5 } })).toEqual([rollup]);
-  expect(broken({ store: { rollupDiffers: ['an hour too many and one too few'] } })).toEqual([rollup]);
+  expect(broken({ store: hourly({ events: 5 }) })).toEqual([rollup]);
+  expect(broken({ store: hourly({ differs: ['an hour too many and one too few'] }) })).toEqual([rollup]);
+  expect(broken({ store: hourly({ events: undefined }) })).toEqual([]);
+  expect(broken({ store: { rollups: [] } })).toEqual([rollup]);
+});
+
+test('a dead letter that is no row, and a row that is no dead letter, are caught', () => {
+  const letters = 'ClickHouse: every dead letter is one row';
+  expect(broken({ store: { deadLetters: {} } })).toEqual([letters]);
+  expect(broken({ store: { deadLetters: { normalize: 1, events: 1 } } })).toEqual([letters]);
+});
+
+test('a group that stood still, that nobody saw, or that nobody watched is caught', () => {
+  const still = 'no group stood still for half a minute';
+  expect(broken({ watch: { longest: [stand(30_500)] } })).toEqual([still]);
+  expect(broken({ watch: { longest: [] } })).toEqual([still]);
+  expect(broken({ watch: { blindMs: 31_000 } })).toEqual([still]);
+});
+
+test('a request that was refused although nothing excused it is caught', () => {
+  expect(broken({ sent: { refused: ['503 instead of 200'] } })).toEqual([
+    'no request was refused while nothing worse was restarted than a broker',
+  ]);
 });
 
 test('a suppression that is lost, stale or invented is caught, wherever it is', () => {

@@ -6,6 +6,7 @@ import {
   type SentEvent,
   surplusIn,
 } from '../src/invariants.ts';
+import { standStillsIn, type WatchEvidence } from './stand-still.ts';
 import type { StoreEvidence } from './store-evidence.ts';
 import type { TopicsEvidence } from './topics-evidence.ts';
 
@@ -18,6 +19,8 @@ export interface SentEvidence {
   readonly suppressions: ReadonlyMap<string, string>;
   /** Requests whose final answer was not the right one. */
   readonly unexpected: number;
+  /** Attempts that were not answered rightly at once, where nothing happened that excuses it. */
+  readonly refused: readonly string[];
 }
 
 export interface Evidence {
@@ -25,6 +28,9 @@ export interface Evidence {
   readonly topics: TopicsEvidence;
   readonly store: StoreEvidence;
   readonly positions: readonly GroupPosition[];
+  readonly watch: WatchEvidence;
+  /** All consumer groups that there are. */
+  readonly groups: readonly string[];
   /** Processes that ended although nobody harmed them. */
   readonly surprises: readonly string[];
 }
@@ -38,7 +44,7 @@ export interface Finding {
 }
 
 /** Everything that must hold once all is at rest, whatever happened before. Pure. */
-export function judge({ sent, topics, store, positions, surprises }: Evidence): Finding[] {
+export function judge({ sent, topics, store, positions, watch, groups, surprises }: Evidence): Finding[] {
   const events = sentEvents(sent, topics);
   const { emitted, totals } = topics;
   const finding = (promise: string, checked: number, violations: readonly string[]): Finding => ({
@@ -47,6 +53,9 @@ export function judge({ sent, topics, store, positions, surprises }: Evidence): 
   return [
     finding('every sender got the right answer in the end', sent.requestIds.size, [
       ...(sent.unexpected > 0 ? [`${sent.unexpected} requests did not`] : []),
+    ]),
+    finding('no request was refused while nothing worse was restarted than a broker', sent.requestIds.size, [
+      ...sent.refused,
     ]),
     finding(
       'every acknowledged request is in email.raw',
@@ -59,7 +68,16 @@ export function judge({ sent, topics, store, positions, surprises }: Evidence): 
     finding('no request was normalized twice', topics.normalizedCount, topics.renormalized),
     finding('received = emitted + duplicates + dead-lettered', totals.received, imbalance(topics)),
     finding('ClickHouse: every event is one row', store.rows.length, rowsWrong(store, topics)),
-    finding('ClickHouse: every row is once in every rollup', store.rollupSum, rollupWrong(store)),
+    finding(
+      'ClickHouse: every row is once in every rollup',
+      store.rollups.reduce((sum, { groups: n }) => sum + n, 0),
+      rollupWrong(store),
+    ),
+    finding(
+      'ClickHouse: every dead letter is one row',
+      sumOf(topics.deadLetters),
+      lettersWrong(store, topics),
+    ),
     finding(
       'suppressions: the topic is as without any fault',
       sent.suppressions.size,
@@ -80,6 +98,7 @@ export function judge({ sent, topics, store, positions, surprises }: Evidence): 
       ...(positions.length === 0 ? ['the groups could not be read'] : []),
       ...backlogIn(positions),
     ]),
+    finding('no group stood still for half a minute', watch.samples, standStillsIn(watch, groups)),
     finding('no process ended that nobody harmed', 0, surprises),
   ];
 }
@@ -136,10 +155,24 @@ function rowsWrong({ rows }: StoreEvidence, { emitted }: TopicsEvidence): string
   return [...problems, ...[...wanted].filter((id) => !found.has(id)).map((id) => `no row: ${id}`)];
 }
 
-function rollupWrong({ rows, rollupDiffers, rollupSum }: StoreEvidence): string[] {
-  const sums = rollupSum === rows.length ? [] : [`${rollupSum} in the rollup, ${rows.length} rows`];
-  return [...sums, ...rollupDiffers];
+function rollupWrong({ rows, rollups }: StoreEvidence): string[] {
+  if (rollups.length === 0) return ['no rollup was found'];
+  return rollups.flatMap(({ view, differs, events }) => [
+    ...(events === undefined || events === rows.length ? [] : [`${events} in ${view}, ${rows.length} rows`]),
+    ...differs,
+  ]);
 }
+
+function lettersWrong({ deadLetters }: StoreEvidence, topics: TopicsEvidence): string[] {
+  const stages = new Set([...Object.keys(deadLetters), ...Object.keys(topics.deadLetters)]);
+  return [...stages].flatMap((stage) => {
+    const [rows, letters] = [deadLetters[stage] ?? 0, topics.deadLetters[stage] ?? 0];
+    return rows === letters ? [] : [`${rows} rows of ${stage}, ${letters} dead letters`];
+  });
+}
+
+const sumOf = (counts: { readonly [name: string]: number }) =>
+  Object.values(counts).reduce((sum, n) => sum + n, 0);
 
 function differences(wanted: ReadonlyMap<string, string>, found: ReadonlyMap<string, string>): string[] {
   return [...new Set([...wanted.keys(), ...found.keys()])]

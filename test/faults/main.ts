@@ -1,75 +1,71 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { writeResult } from '../bench/result.ts';
-import { percentile, renderFindings, renderSurvived } from './report.ts';
+import { type Command, readCommand } from './command.ts';
+import {
+  endsOf,
+  percentile,
+  renderAnswers,
+  renderFindings,
+  renderStandStills,
+  renderSurvived,
+} from './report.ts';
 import { type FaultRun, runFaults } from './run.ts';
-import { pick, SHORT_DECK, WHOLE_DECK } from './schedule.ts';
 
 /**
- * `npm run test:faults -- [--minutes N] [--seed N] [--rate N] [--every SECONDS] [--short]
- * [--only "KIND TARGET"]… [--keep]`: exits 0 only if every promise
- * held. The seed that it prints repeats the same traffic and the same faults.
+ * `npm run test:faults -- [--brokers 1|3] [--minutes N] [--seed N] [--rate N] [--every SECONDS] [--short]
+ * [--only "KIND TARGET"|broker-restarts|none]… [--spool on|off] [--delay-broker N=MS]… [--substitute FILE] [--keep]`:
+ * exits 0 only if every promise held. The seed that it prints repeats the same traffic and the same faults.
  */
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '5' },
-    seed: { type: 'string' },
-    /** Events a second. */
-    rate: { type: 'string', default: '850' },
-    /** Mean seconds from one fault to the next. */
-    every: { type: 'string', default: '4' },
-    instances: { type: 'string', default: '2' },
-    /** Only one of each kind of kill, and few others. */
-    short: { type: 'boolean', default: false },
-    /** Only these faults, such as `kill kafka` or `pause`; may be repeated. */
-    only: { type: 'string', multiple: true, default: [] },
-    /** Leave logs and data behind. */
-    keep: { type: 'boolean', default: false },
-  },
-});
-
-const seed = values.seed === undefined ? Math.floor(Math.random() * 1_000_000) : number('seed');
-const rate = number('rate');
 const note = (line: string) => process.stderr.write(`${line}\n`);
+const command = commandOrExit();
+const seed = command.seed ?? Math.floor(Math.random() * 1_000_000);
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
 
 const begin = performance.now();
 const home = await mkdtemp(join(tmpdir(), 'email-events-faults-'));
-if (values.keep) note(`logs and data stay in ${home}`);
+if (command.keep) note(`logs and data stay in ${home}`);
+const { minutes, repeat, ...options } = command;
 const run = await runFaults({
-  home,
-  ...{ seed, rate, note, signal: abort.signal },
-  events: Math.round(rate * 60 * number('minutes')),
-  everyMs: number('every') * 1_000,
-  instances: number('instances'),
-  deck: pick(values.short ? SHORT_DECK : WHOLE_DECK, values.only),
-  keep: values.keep,
+  ...options,
+  ...{ home, seed, note, signal: abort.signal },
+  events: Math.round(command.rate * 60 * minutes),
 });
 await report(run);
 
-async function report({ survived, findings, failures, events, drainMs }: FaultRun): Promise<void> {
+async function report(of: FaultRun): Promise<void> {
+  const { survived, findings, failures, leftOut, events, answers, standStills, drainMs } = of;
   const broken = findings.filter(({ violations }) => violations.length > 0).length + failures.length;
-  const minutes = (performance.now() - begin) / 60_000;
-  const kills = survived.filter(({ kind }) => kind === 'kill');
+  const took = (performance.now() - begin) / 60_000;
+  const { brokerRestarts, brokerKills, otherKills } = endsOf(survived);
   const lines = [
     '',
     renderSurvived(survived),
     '',
+    renderStandStills(standStills),
+    '',
     renderFindings(findings),
     ...failures.map((failure) => `  ${failure}`),
     '',
-    `${events.acknowledged} events acknowledged, ${events.emitted} emitted; ${survived.length} faults survived, ${kills.length} of them kills; ${minutes.toFixed(1)} min, at rest ${(drainMs / 1_000).toFixed(1)} s after the last request`,
+    renderAnswers(answers),
+    `${events.acknowledged} events acknowledged, ${events.emitted} emitted; ${took.toFixed(1)} min, at rest ${(drainMs / 1_000).toFixed(1)} s after the last request`,
+    `${survived.length} faults survived: ${brokerRestarts} restarts and ${brokerKills} kills of brokers, ${otherKills} other kills; ${leftOut} left out for lack of time`,
     broken === 0 ? 'Nothing lost, nothing twice.' : `${broken} promises broken.`,
-    `seed ${seed}: the same traffic and faults again with --seed ${seed} --minutes ${values.minutes} --rate ${values.rate} --every ${values.every}${[values.short ? ' --short' : '', ...values.only.map((name) => ` --only "${name}"`)].join('')}`,
+    `seed ${seed}: the same traffic and faults again with --seed ${seed} ${repeat}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
-  const caughtUp = kills.flatMap(({ caughtUpMs }) => caughtUpMs ?? []);
+  const caughtUp = survived
+    .filter(({ kind }) => kind === 'kill')
+    .flatMap(({ caughtUpMs }) => caughtUpMs ?? []);
   await writeResult('faults', {
-    ...{ seed, faults: survived.length, kills: kills.length, broken },
+    ...{ seed, brokers: command.brokers, faults: survived.length, broken },
+    ...{ broker_restarts: brokerRestarts, broker_kills: brokerKills, other_kills: otherKills },
     ...{ acknowledged: events.acknowledged, emitted: events.emitted, retries: events.retries },
+    ingress_p50_ms: Math.round(answers.p50Ms),
+    ingress_p99_ms: Math.round(answers.p99Ms),
+    stand_still_max_ms: Math.round(Math.max(0, ...standStills.map(({ ms }) => ms))),
     caught_up_p50_ms: Math.round(percentile(caughtUp, 0.5) ?? 0),
     caught_up_max_ms: Math.round(percentile(caughtUp, 1) ?? 0),
     drain_ms: Math.round(drainMs),
@@ -77,9 +73,11 @@ async function report({ survived, findings, failures, events, drainMs }: FaultRu
   process.exit(broken === 0 ? 0 : 1);
 }
 
-function number(name: 'minutes' | 'seed' | 'rate' | 'every' | 'instances'): number {
-  const value = Number(values[name]);
-  if (Number.isFinite(value) && value > 0) return value;
-  process.stderr.write(`--${name} ${values[name]}: a number above 0 is needed\n`);
-  process.exit(2);
+function commandOrExit(): Command {
+  try {
+    return readCommand(process.argv.slice(2));
+  } catch (error) {
+    note((error as Error).message);
+    process.exit(2);
+  }
 }

@@ -1,6 +1,8 @@
 import Table from 'cli-table3';
+import type { AnswerFigures } from './answers.ts';
 import type { Finding } from './judge.ts';
-import { FAULT_KINDS, type FaultKind, type Target } from './schedule.ts';
+import type { StandStill } from './stand-still.ts';
+import { FAULT_KINDS, type FaultKind, isOfKafka, type Target } from './targets.ts';
 
 /** One fault, as it went. */
 export interface Survived {
@@ -49,6 +51,44 @@ export function renderFindings(findings: readonly Finding[]): string {
     violations.slice(0, 5).map((violation) => `  ${promise}: ${violation}`),
   );
   return [table.toString(), ...details].join('\n');
+}
+
+/** Longest time that each group stood still without an excuse. */
+export function renderStandStills(standStills: readonly StandStill[]): string {
+  const table = new Table({ ...PLAIN, head: ['group', 'stood still at most', 'on', 'at', 'of'] });
+  for (const { group, topic, partition, ms, committed, end } of standStills) {
+    table.push(
+      ms === 0
+        ? [group, '0.0 s', '', '', '']
+        : [group, seconds(ms), `${topic}/${partition}`, String(committed), String(end)],
+    );
+  }
+  return table.toString();
+}
+
+/** How the ingress answered, as its senders saw it. */
+export function renderAnswers({ byStatus, p50Ms, p99Ms, maxMs }: AnswerFigures): string {
+  const statuses = Object.entries(byStatus).map(
+    ([status, count]) => `${status === '0' ? 'no answer' : status}: ${count}`,
+  );
+  const times = [p50Ms, p99Ms, maxMs].map((ms) => `${ms.toFixed(1)} ms`).join(' · ');
+  return `ingress: ${statuses.join(', ')}; answered within ${times} (median · p99 · longest)`;
+}
+
+/** How often a broker was ended, and how often anything else was killed. */
+export function endsOf(survived: readonly Survived[]): {
+  readonly brokerRestarts: number;
+  readonly brokerKills: number;
+  readonly otherKills: number;
+} {
+  const count = (kind: FaultKind, ofKafka: boolean) =>
+    survived.filter((fault) => fault.kind === kind && isOfKafka(fault.target) === ofKafka).length;
+  return {
+    brokerRestarts: count('restart', true),
+    // Two of them at once.
+    brokerKills: count('kill', true) + 2 * count('outage', true),
+    otherKills: count('kill', false),
+  };
 }
 
 export function percentile(values: readonly number[], p: number): number | undefined {

@@ -1,58 +1,36 @@
 import type { PipelineConfig } from '@email-events/core';
 import { connect } from '@email-events/sink-clickhouse';
+import { type RollupEvidence, readRollups } from './rollups.ts';
 import { reasonsText } from './topics-evidence.ts';
 
 /** What the two ends of the pipeline hold. */
 export interface StoreEvidence {
   /** Id of every row of the base table, as often as it is there. */
   readonly rows: readonly string[];
-  /** Groups of the rollup whose sum is not the number of rows, and groups that are in one of both only. */
-  readonly rollupDiffers: readonly string[];
-  readonly rollupSum: number;
+  /** One of each materialised view. */
+  readonly rollups: readonly RollupEvidence[];
+  /** Dead letters by stage, each once however often it was given up. */
+  readonly deadLetters: { readonly [stage: string]: number };
   /** Suppression reasons by recipient key, as in the topic. */
   readonly clickhouseSuppressions: ReadonlyMap<string, string>;
   readonly crmSuppressions: ReadonlyMap<string, string>;
 }
 
-const DIMENSIONS = [
-  'hour',
-  'type',
-  'esp',
-  'source',
-  'stream',
-  'campaign',
-  'variant',
-  'recipient_domain',
-  'bounce_class',
-  'is_machine',
-].join(', ');
-
-/** The rollup as it must be, out of the base table. */
-const EXPECTED_ROLLUP = `
-  SELECT toStartOfHour(toDateTime(occurred_at, 'UTC'), 'UTC') AS hour, type, esp, source, ifNull(stream, '') AS stream,
-         ifNull(campaign, '') AS campaign, ifNull(variant, '') AS variant, recipient_domain,
-         ifNull(bounce_class, '') AS bounce_class, ifNull(is_machine, false) AS is_machine, count() AS n
-  FROM email_events GROUP BY ${DIMENSIONS}`;
-const ACTUAL_ROLLUP = `SELECT ${DIMENSIONS}, sum(events) AS n FROM email_events_hourly GROUP BY ${DIMENSIONS}`;
-const ROLLUP_DIFFERENCES = `
-  SELECT ${DIMENSIONS}, sum(signed) AS surplus FROM (
-    SELECT ${DIMENSIONS}, toInt64(n) AS signed FROM (${ACTUAL_ROLLUP})
-    UNION ALL SELECT ${DIMENSIONS}, -toInt64(n) AS signed FROM (${EXPECTED_ROLLUP})
-  ) GROUP BY ${DIMENSIONS} HAVING surplus != 0 LIMIT 20`;
-
 export async function readStoreEvidence(config: PipelineConfig, receiverUrl: string): Promise<StoreEvidence> {
   const clickhouse = connect(config.sinks.clickhouse);
   try {
     const rows = await clickhouse.query<{ event_id: string }>('SELECT event_id FROM email_events');
-    const differences = await clickhouse.query<object>(ROLLUP_DIFFERENCES);
-    const [sum] = await clickhouse.query<{ n: string }>('SELECT sum(events) AS n FROM email_events_hourly');
+    const rollups = await readRollups(clickhouse);
+    const letters = await clickhouse.query<{ stage: string; n: string }>(
+      'SELECT stage, count() AS n FROM dead_letters FINAL GROUP BY stage',
+    );
     const states = await clickhouse.query<{ recipient: string; reasons: Reason[] }>(
       'SELECT recipient, arrayMap(r -> (r.reason, r.scope)::Tuple(reason String, scope String), reasons) AS reasons FROM suppressions_current',
     );
     return {
       rows: rows.map(({ event_id: id }) => id),
-      rollupDiffers: differences.map((row) => JSON.stringify(row)),
-      rollupSum: Number(sum?.n),
+      rollups,
+      deadLetters: Object.fromEntries(letters.map(({ stage, n }) => [stage, Number(n)])),
       clickhouseSuppressions: byRecipient(states),
       crmSuppressions: byRecipient(await readReceiver(receiverUrl)),
     };

@@ -10,6 +10,7 @@ import {
   type WireRequest,
 } from '@email-events/deploy/simulate';
 import { findAdapter, normalizeRequest, toEmailEvent } from '@email-events/esps';
+import { type AnswerFigures, Answers } from './answers.ts';
 
 export interface TrafficOptions {
   readonly baseUrl: string;
@@ -19,6 +20,8 @@ export interface TrafficOptions {
   /** Events a second. */
   readonly rate: number;
   readonly signal: AbortSignal;
+  /** No further requests are begun; what is under way is delivered. */
+  readonly enough: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
 
@@ -32,6 +35,7 @@ export interface Sent {
   readonly requestIds: ReadonlySet<string>;
   /** Requests that were not answered as they must be in the end. */
   readonly unexpected: readonly Answer[];
+  readonly answers: AnswerFigures;
 }
 
 /** ESPs come again for hours. */
@@ -40,16 +44,18 @@ const CONCURRENCY = 48;
 
 /** Sends a plan as ESPs would, and keeps which events they were told are safe. */
 export async function sendTraffic(options: TrafficOptions): Promise<Sent> {
-  const { credentials, events, seed, rate, baseUrl, signal, onProgress } = options;
+  const { credentials, events, seed, rate, baseUrl, signal, enough, onProgress } = options;
   const plan = createPlan({ seed, events, startTime: Date.now(), runId: `f${Date.now().toString(36)}` });
   const under = new UnderWay();
+  const answers = new Answers();
   const requests = signedRequests(plan, { credentials, now: Date.now });
   const result = await sendRequests(plan, under.watch(requests), {
-    ...{ baseUrl, credentials, rate, signal, onProgress },
+    ...{ baseUrl, credentials, rate, signal, enough, onProgress },
     ...{ attempts: ATTEMPTS, concurrency: CONCURRENCY },
     onAnswer: (answer) => under.answered(answer),
+    onAttempt: (attempt) => answers.add(attempt),
   });
-  return { result, ...under };
+  return { result, ...under, answers: answers.figures() };
 }
 
 /** Requests on their way, and what became of them. */

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { loadConfig, type PipelineConfig } from '@email-events/core';
 import { type HomePaths, pathsOf } from '@email-events/deploy/run/home';
 import {
@@ -14,17 +15,23 @@ import { createReporter } from '@email-events/deploy/run/reporter';
 import { lastReason } from '@email-events/deploy/run/service-log';
 import { serviceSpec } from '@email-events/deploy/run/services';
 import { generateCredentials, type SenderCredentials } from '@email-events/deploy/simulate';
-import { createProvider, type Stack, selectBreakable } from '@email-events/deploy/stack';
-import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
-import { forgetAddresses } from '../stack/environment.ts';
+import type { Stack } from '@email-events/deploy/stack';
+import type { ProxyTarget } from '../contracts/tcp-proxy.ts';
+import { type Components, type Proxies, startComponents } from './components.ts';
 import { Instance } from './instance.ts';
-import { type FaultyService, SERVICES } from './schedule.ts';
+import { type FaultyService, SERVICES } from './targets.ts';
 
 export interface WorldOptions {
   /** Everything that it keeps is in there. */
   readonly home: string;
   /** Of each service but the receiver. */
   readonly instances: number;
+  /** 1 or 3; on 3 every record has three replicas, two of which must have it. */
+  readonly brokers: number;
+  /** Whether the ingress may acknowledge from its disk. */
+  readonly spool: boolean;
+  /** A file that each service of ours imports before its own: by it a test puts another module in the place of one. */
+  readonly substitute?: string | undefined;
   readonly note: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -41,7 +48,7 @@ export interface World {
   /** Of the balancer in front of the ingress. */
   readonly ingressUrl: string;
   readonly receiverUrl: string;
-  readonly proxies: { readonly [name in 'kafka' | 'registry' | 'clickhouse' | 'ingress']: TcpProxy };
+  readonly proxies: Proxies;
   instancesOf(service: FaultyService): readonly Instance[];
   /** One more instance, until it is stopped by its own handle. */
   join(service: FaultyService): Promise<Instance>;
@@ -51,7 +58,7 @@ export interface World {
 }
 
 /** The least that a group waits for a silent member by default. */
-const SESSION_TIMEOUT_MS = 6_000;
+export const SESSION_TIMEOUT_MS = 6_000;
 const PARTITIONS = 6;
 
 export async function startWorld(options: WorldOptions): Promise<World> {
@@ -73,9 +80,8 @@ class RunningWorld implements World {
   readonly #joined = new Set<Instance>();
   #config: PipelineConfig | undefined;
   #direct: PipelineConfig | undefined;
-  #stack: Stack | undefined;
+  #components: Components | undefined;
   #sender: SenderCredentials | undefined;
-  #proxies: World['proxies'] | undefined;
   #crm = { file: '', secret: '' };
   #receiverPort = 0;
   #made = 0;
@@ -92,13 +98,13 @@ class RunningWorld implements World {
     return there(this.#direct);
   }
   get stack(): Stack {
-    return there(this.#stack);
+    return there(this.#components).stack;
   }
   get sender(): SenderCredentials {
     return there(this.#sender);
   }
-  get proxies(): World['proxies'] {
-    return there(this.#proxies);
+  get proxies(): Proxies {
+    return there(this.#components).proxies;
   }
   get ingressUrl(): string {
     return `http://127.0.0.1:${this.proxies.ingress.port}`;
@@ -108,30 +114,26 @@ class RunningWorld implements World {
   }
 
   async start(): Promise<void> {
-    const { note, instances, signal } = this.#options;
+    const { note, instances, signal, brokers, spool } = this.#options;
     mkdirSync(this.paths.logs, { recursive: true });
     this.#crm = crmSecret(this.paths.secrets);
     const { sender, sources } = await generateCredentials(join(this.paths.secrets, 'sources'));
     this.#sender = sender;
-    await this.#startStack();
+    this.#components = await startComponents({
+      dataDir: this.paths.stack,
+      ...{ brokers, signal, ingresses: () => this.#ingressTargets() },
+      onProgress: createReporter(note).stack,
+    });
     // Not before the components have theirs: what is free now is to be free when it is listened on.
     const ports = await chooseLocalPorts({ any: true });
     this.#receiverPort = ports.receiver;
+    const base = baseConfig(brokers, spool);
+    const common = { base, paths: this.paths, ports, sources, crmSecretFile: this.#crm.file };
+    const addresses = this.#components.proxied;
+    this.#config = this.#write('pipeline.yaml', localConfig({ ...common, addresses }));
     const { kafka, registry, clickhouse } = this.stack;
-    const common = { base: baseConfig(), paths: this.paths, ports, sources, crmSecretFile: this.#crm.file };
-    const [viaKafka, viaRegistry, viaClickhouse] = [
-      this.proxies.kafka,
-      this.proxies.registry,
-      this.proxies.clickhouse,
-    ];
-    const proxied = {
-      kafka: { brokers: [`127.0.0.1:${viaKafka.port}`] },
-      registry: { url: viaRegistry.url },
-      clickhouse: { url: viaClickhouse.url },
-    };
-    this.#config = this.#write('pipeline.yaml', localConfig({ ...common, addresses: proxied }));
-    const addresses = { kafka, registry, clickhouse };
-    this.#direct = this.#write('direct.yaml', localConfig({ ...common, addresses }));
+    const past = { kafka, registry, clickhouse };
+    this.#direct = this.#write('direct.yaml', localConfig({ ...common, addresses: past }));
     await prepareComponents(this.direct, createReporter(note));
     signal.throwIfAborted();
     await Promise.all(
@@ -160,33 +162,7 @@ class RunningWorld implements World {
       await Promise.all(this.instancesOf(service).map((instance) => instance.stop()));
     }
     await Promise.all([...this.#joined].map((instance) => instance.stop()));
-    await this.#stack?.stop();
-    await Promise.all(Object.values(this.#proxies ?? {}).map((proxy) => proxy.stop()));
-  }
-
-  async #startStack(): Promise<void> {
-    const { note, signal } = this.#options;
-    // The broker must know the proxy's port before the proxy can know the broker's.
-    const kafka = await startProxy(() => this.#kafkaTarget());
-    const ingress = await startProxy(() => this.#ingressTargets());
-    forgetAddresses();
-    this.#stack = await createProvider(selectBreakable(process.env), process.env).start({
-      dataDir: this.paths.stack,
-      advertise: { kafka: kafka.port },
-      onProgress: createReporter(note).stack,
-      signal,
-    });
-    this.#proxies = {
-      kafka,
-      ingress,
-      registry: await startTcpProxy(this.stack.registry.url),
-      clickhouse: await startTcpProxy(this.stack.clickhouse.url),
-    };
-  }
-
-  #kafkaTarget(): ProxyTarget[] {
-    const port = this.#stack?.proxied?.kafka;
-    return port === undefined ? [] : [{ host: '127.0.0.1', port }];
+    await this.#components?.stop();
   }
 
   /** What a balancer would find ready. */
@@ -206,11 +182,19 @@ class RunningWorld implements World {
       {
         ...spec,
         ...{ name, logFile },
+        nodeArgs: [...(spec.nodeArgs ?? []), ...this.#substitution(service)],
         env: { ...spec.env, EMAIL_EVENTS_EVENTS_STATE_DIR: join(this.paths.state, name) },
       },
       // Its log goes with the world.
       (how) => this.surprises.push(`${name} ${how}: ${lastReason(logFile)}`),
     );
+  }
+
+  #substitution(service: FaultyService): readonly string[] {
+    const { substitute } = this.#options;
+    return substitute === undefined || service === 'receiver'
+      ? []
+      : ['--import', pathToFileURL(resolve(substitute)).href];
   }
 
   #write(name: string, tree: ConfigTree): PipelineConfig {
@@ -221,11 +205,14 @@ class RunningWorld implements World {
 }
 
 /** Ports of services are theirs to choose: there are several of each. */
-function baseConfig(): ConfigTree {
+function baseConfig(brokers: number, spool: boolean): ConfigTree {
   return {
     kafka: { sessionTimeoutMs: SESSION_TIMEOUT_MS },
-    topics: { rawPartitions: PARTITIONS, partitions: PARTITIONS },
-    ingress: { port: 0, adminPort: 0 },
+    topics: {
+      ...{ rawPartitions: PARTITIONS, partitions: PARTITIONS },
+      ...(brokers > 1 && { replicationFactor: 3, minInsyncReplicas: 2 }),
+    },
+    ingress: { port: 0, adminPort: 0, spool: { enabled: spool } },
     normalize: { adminPort: 0 },
     events: { adminPort: 0 },
     sinks: { clickhouse: { adminPort: 0 }, crm: { adminPort: 0 } },

@@ -1,0 +1,69 @@
+import type { StackAddresses } from '@email-events/deploy/stack';
+import { createProvider, type Stack, type StackOptions, selectBreakable } from '@email-events/deploy/stack';
+import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
+import { forgetAddresses } from '../stack/environment.ts';
+
+/** What stands between the services and what they need, and between the senders and the ingress. */
+export interface Proxies {
+  /** One before each broker. */
+  readonly brokers: readonly TcpProxy[];
+  readonly registry: TcpProxy;
+  readonly clickhouse: TcpProxy;
+  readonly ingress: TcpProxy;
+}
+
+export interface Components {
+  readonly stack: Stack;
+  readonly proxies: Proxies;
+  /** Addresses for the services. */
+  readonly proxied: StackAddresses;
+  stop(): Promise<void>;
+}
+
+export interface ComponentsOptions extends Pick<StackOptions, 'dataDir' | 'onProgress' | 'signal'> {
+  readonly brokers: number;
+  /** What a balancer would find ready. */
+  readonly ingresses: () => readonly ProxyTarget[];
+}
+
+export async function startComponents(options: ComponentsOptions): Promise<Components> {
+  const { brokers: count, ingresses, ...stackOptions } = options;
+  let stack: Stack | undefined;
+  const targetOf = (broker: number): ProxyTarget[] => {
+    const port = stack?.proxied?.kafka[broker];
+    return port === undefined ? [] : [{ host: '127.0.0.1', port }];
+  };
+  const opened: TcpProxy[] = [];
+  const open = async (proxy: Promise<TcpProxy>) => {
+    opened.push(await proxy);
+    return proxy;
+  };
+  const stop = async () => {
+    await stack?.stop();
+    await Promise.all(opened.map((proxy) => proxy.stop()));
+  };
+  try {
+    // A broker must know its proxy's port before the proxy can know the broker's.
+    const brokers: TcpProxy[] = [];
+    for (let broker = 0; broker < count; broker++)
+      brokers.push(await open(startProxy(() => targetOf(broker))));
+    const ingress = await open(startProxy(ingresses));
+    forgetAddresses();
+    stack = await createProvider(selectBreakable(process.env), process.env).start({
+      ...stackOptions,
+      brokers: count,
+      advertise: { kafka: brokers.map(({ port }) => port) },
+    });
+    const registry = await open(startTcpProxy(stack.registry.url));
+    const clickhouse = await open(startTcpProxy(stack.clickhouse.url));
+    const proxied = {
+      kafka: { brokers: brokers.map(({ port }) => `127.0.0.1:${port}`) },
+      registry: { url: registry.url },
+      clickhouse: { url: clickhouse.url },
+    };
+    return { stack, proxied, stop, proxies: { brokers, registry, clickhouse, ingress } };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+import { SERVICE_NAMES, type ServiceName } from '@email-events/deploy/run/services';
+
+/** What can be harmed. Services have several instances, components one, but for brokers. */
+export const SERVICES = SERVICE_NAMES;
+export const COMPONENTS = ['kafka', 'registry', 'clickhouse'] as const;
+/** One broker of several, by what it is when it happens; `broker`: whatever it is. */
+export const BROKER_ROLES = [
+  'leader',
+  'group-coordinator',
+  'transaction-coordinator',
+  'controller',
+  'broker',
+] as const;
+export type FaultyService = ServiceName;
+export type FaultyComponent = (typeof COMPONENTS)[number];
+export type BrokerRole = (typeof BROKER_ROLES)[number];
+/** `cluster`: several brokers, by what they agree upon. */
+export type Target = FaultyService | FaultyComponent | BrokerRole | 'cluster';
+
+/**
+ * kill: SIGKILL, then started again. restart: SIGTERM, then started again; dealt for `broker`, each of them in turn.
+ * pause: SIGSTOP, then SIGCONT. cut: all connections to it are reset. slow: every byte to and from it comes late.
+ * join: a further instance for a while. elect: leaders go to where others come first. reassign: hot topics give up a
+ * replica and get it back. outage: two brokers are killed at once, so that too few replicas are left.
+ */
+export const FAULT_KINDS = [
+  'kill',
+  'restart',
+  'pause',
+  'cut',
+  'slow',
+  'join',
+  'elect',
+  'reassign',
+  'outage',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+export type Card = readonly [kind: FaultKind, target: Target, copies: number];
+export type Deck = readonly Card[];
+
+export const isComponent = (target: Target): target is FaultyComponent =>
+  (COMPONENTS as readonly Target[]).includes(target);
+
+/** Of several brokers: such faults come one after the other, so that there is never a second broker away. */
+export const isOfBrokers = (target: Target): target is BrokerRole | 'cluster' =>
+  target === 'cluster' || (BROKER_ROLES as readonly Target[]).includes(target);
+
+/** The broker, or brokers, whichever of them it is. */
+export const isOfKafka = (target: Target): boolean => target === 'kafka' || isOfBrokers(target);
