@@ -1,0 +1,67 @@
+import { createKafka, silentLog } from '@email-events/core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fileScope, waitFor } from '../stack/stack.ts';
+import { type Cluster, startCluster } from './cluster.ts';
+
+const { scope, end } = fileScope();
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await startCluster(scope);
+});
+afterAll(end);
+
+test('a topic is made where it is wanted; leaders move, and every broker knows', async () => {
+  await cluster.createTopic('moves', [
+    [1, 2, 3],
+    [2, 3, 1],
+    [3, 1, 2],
+  ]);
+  expect(await cluster.leadersOf('moves')).toEqual([1, 2, 3]);
+  await cluster.moveLeader('moves', 1, 3);
+  for (const nodeId of [1, 2, 3]) {
+    const [, moved] = await cluster.partitionsOf('moves', nodeId);
+    expect(moved).toMatchObject({ leader: 3, replicas: [3, 2, 1] });
+  }
+  // The order alone changes no leader; an election does.
+  await cluster.movePreferred('moves', 0, [2, 1, 3]);
+  expect(await cluster.leadersOf('moves')).toEqual([1, 3, 3]);
+  await cluster.electPreferred('moves', [0, 1]);
+  expect(await cluster.leadersOf('moves')).toEqual([2, 3, 3]);
+  // Another set of replicas: the new one has to catch up first.
+  await cluster.createTopic('wanders', [[1]]);
+  await cluster.movePreferred('wanders', 0, [3]);
+  expect(await cluster.leadersOf('wanders')).toEqual([3]);
+  await expect(cluster.moveLeader('wanders', 0, 1)).rejects.toThrow('not on 1');
+});
+
+test('coordinators are found and moved', async () => {
+  const group = { groupId: 'a-group-with-ümlaut' };
+  const transaction = { transactionalId: 'a-transaction' };
+  for (const of of [group, transaction]) {
+    const to = ((await cluster.coordinatorOf(of)) % 3) + 1;
+    await cluster.moveCoordinator(of, to);
+    expect(await cluster.coordinatorOf(of)).toBe(to);
+  }
+});
+
+test('any one broker may be killed: writing goes on, others take its parts, and it comes back in sync', async () => {
+  await cluster.createTopic('survives', [[1, 2, 3]]);
+  const producer = createKafka(cluster.settings, 'test', silentLog).producer({ idempotent: true });
+  await producer.connect();
+  const victim = await cluster.controllerId();
+  await cluster.moveLeader('survives', 0, victim);
+  await cluster.broker(victim).kill();
+  // Until its session has ended nobody takes its place.
+  await waitFor('another leader takes it', () =>
+    producer.send({ topic: 'survives', acks: -1, messages: [{ value: 'while it is away' }] }),
+  );
+  await producer.disconnect();
+  expect(await cluster.controllerId()).not.toBe(victim);
+  const [left] = await cluster.partitionsOf('survives');
+  expect(left?.leader).not.toBe(victim);
+  expect(left?.isr).not.toContain(victim);
+  await cluster.broker(victim).start();
+  await cluster.awaitInSync();
+  await cluster.electPreferred('survives', [0]);
+  expect(await cluster.leadersOf('survives')).toEqual([victim]);
+});
