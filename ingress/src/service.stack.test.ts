@@ -17,6 +17,7 @@ import { ConfigResourceTypes } from 'kafkajs';
 import { request } from 'undici';
 import { expect, type TestContext, test } from 'vitest';
 import { startOwnStack, waitFor } from '../../test/stack/stack.ts';
+import { wholeKafka } from '../../test/stack/whole-kafka.ts';
 import { startIngress } from './index.ts';
 import { readRaw, Traffic } from './testing/traffic.ts';
 
@@ -89,13 +90,13 @@ async function metric(service: RunningService, name: string): Promise<number> {
 }
 
 async function brokerBack(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
-  const kafka = stack.component('kafka');
+  const kafka = wholeKafka(stack);
   if (how === 'pause') await kafka.resume();
   else await kafka.start();
 }
 
 async function brokerAway(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
-  const kafka = stack.component('kafka');
+  const kafka = wholeKafka(stack);
   if (how === 'pause') await kafka.pause();
   else await kafka[how]();
 }
@@ -180,7 +181,7 @@ test('without a spool: "later" while the broker is away, then well again by itse
 test('started without a broker it takes requests; stopped, it leaves them to its next start', async (context) => {
   const setting = await setUp(context, true);
   await takeLess(setting, 300_000);
-  await setting.stack.component('kafka').stop();
+  await wholeKafka(setting.stack).stop();
   const first = await start(context, setting);
   await waitFor('accepts', () => first.traffic.count(200) > 100);
   const tooLarge = await sendOne(first.service, setting.signer, 600_000);
@@ -194,7 +195,7 @@ test('started without a broker it takes requests; stopped, it leaves them to its
     code: 'ECONNREFUSED',
   });
   expect(await readdir(setting.spoolDir)).toHaveLength(1);
-  await setting.stack.component('kafka').start();
+  await wholeKafka(setting.stack).start();
   const second = await start(context, setting);
   await waitFor('accepts', () => second.traffic.count(200) > 100);
   await waitFor('drained', async () => {

@@ -10,6 +10,7 @@ import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse
 import { expect, type TestContext, test } from 'vitest';
 import { produceTypedEvents } from '../bench/typed-events.ts';
 import { startOwnStack, waitFor } from '../stack/stack.ts';
+import { wholeKafka } from '../stack/whole-kafka.ts';
 
 const ROUNDS = 6;
 const MAIN = new URL('../../sinks/clickhouse/src/main.ts', import.meta.url).pathname;
@@ -81,8 +82,8 @@ test('the broker killed and started again: it goes on by itself, each event once
   await start();
   await produceTypedEvents(config, 2_000);
   await waitFor('some rows', async () => (await count()) > 0, 60_000);
-  await stack.component('kafka').kill();
-  await stack.component('kafka').start();
+  await wholeKafka(stack).kill();
+  await wholeKafka(stack).start();
   await produceTypedEvents(config, 2_000, 2_000);
   await waitFor('all rows', async () => (await count()) >= 4_000, 90_000);
   await expectEachOnce(clickhouse, 4_000);

@@ -12,6 +12,7 @@ import type { StackProvider } from '@email-events/deploy/stack';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileScope, type TestScope, waitFor } from '../stack/stack.ts';
 import { unique, uniqueDatabase } from '../stack/unique.ts';
+import { wholeKafka } from '../stack/whole-kafka.ts';
 
 /** Of traffic that goes on while something is broken. Events a second. */
 const RATE = 250;
@@ -153,7 +154,7 @@ export function brokenPipelineSuite(options: PipelineUnderTest): void {
     const pipeline = new SuitePipeline(options);
 
     it('takes everything while Kafka is away, and brings it through when that is back', async () => {
-      const kafka = pipeline.running.stack.component('kafka');
+      const kafka = wholeKafka(pipeline.running.stack);
       const ingressIs = async (status: string) => (await pipeline.readiness('ingress')).status === status;
       const traffic = await pipeline.traffic(4);
       await kafka.stop();

@@ -9,6 +9,7 @@ import { sendgridSigner } from '@email-events/esps/testing';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, type TestContext, test } from 'vitest';
 import { startOwnStack, waitFor } from '../../../test/stack/stack.ts';
+import { wholeKafka } from '../../../test/stack/whole-kafka.ts';
 import { readRaw, Traffic } from '../testing/traffic.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
@@ -88,7 +89,7 @@ const spools = async (dir: string) => (await readdir(dir)).length;
 
 test('several ingress processes on one spool, killed while Kafka is away and while they drain: nothing acknowledged is missing or stuck', async (context) => {
   const { stack, config, spoolDir, traffic, startWorker } = await setUp(context);
-  const kafka = stack.component('kafka');
+  const kafka = wholeKafka(stack);
   const more = async (count: number) => {
     const before = traffic.count(200);
     await waitFor('requests are accepted', () => traffic.count(200) > before + count);

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
+import { describeBrokers } from '../../../../test/cluster/brokers-contract.ts';
 import { localProvider } from '../local/provider.ts';
 import { tryLock } from '../lock.ts';
 import { choosePorts } from '../ports.ts';
@@ -13,6 +14,8 @@ import { containersProvider } from './provider.ts';
 import { findOrphans, removeStack, sweep } from './remove.ts';
 
 const provider = containersProvider(process.env);
+
+describeBrokers({ provider, kafkaLog: 'containers/kafka' });
 
 describeProvider({
   name: 'containers',

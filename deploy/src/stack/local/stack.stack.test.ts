@@ -1,6 +1,9 @@
 import { readdirSync, readlinkSync } from 'node:fs';
+import { describeBrokers } from '../../../../test/cluster/brokers-contract.ts';
 import { describeProvider } from '../testing/provider-contract.ts';
 import { localProvider } from './provider.ts';
+
+describeBrokers({ provider: localProvider(), kafkaLog: 'kafka/log' });
 
 describeProvider({
   name: 'local',

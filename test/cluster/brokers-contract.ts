@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createKafka, silentLog } from '@email-events/core';
+import { readRunningStack, type StackProvider } from '@email-events/deploy/stack';
+import { expect, onTestFinished, test } from 'vitest';
+import { waitFor } from '../stack/wait.ts';
+import { Cluster } from './cluster.ts';
+
+export interface BrokersUnderTest {
+  readonly provider: StackProvider;
+  /** Folder of the first broker's log below the data directory; of the others it has their name in place of `kafka`. */
+  readonly kafkaLog: string;
+}
+
+/** What every provider keeps that can start several brokers. */
+export function describeBrokers({ provider, kafkaLog }: BrokersUnderTest): void {
+  const start = async (dataDir: string) => {
+    const stack = await provider.startKafka({ dataDir, brokers: 3 });
+    onTestFinished(() => stack.stop());
+    return new Cluster(stack);
+  };
+
+  test('of three brokers one may be killed, and all of them end in order', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'brokers-contract-'));
+    onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+    const first = await start(dataDir);
+    expect(first.stack.components.map(({ name }) => name)).toEqual(['kafka', 'kafka-2', 'kafka-3']);
+    // Not the components of a pipeline, so no command in another terminal is to take them for these.
+    expect(readRunningStack(dataDir)).toBeNull();
+    await first.createTopic('kept', [[2, 3, 1]]);
+    // The first group makes the topic of all groups, which needs every broker.
+    await first.coordinatorOf({ groupId: 'first' });
+
+    await first.broker(2).kill();
+    await writeTo(first, 'while one is away');
+    expect(await readFrom(first, 'first')).toEqual(['while one is away']);
+    await first.broker(2).start();
+    await first.awaitInSync();
+
+    await first.stack.stop();
+    const closed = (name: string) =>
+      existsSync(join(dataDir, kafkaLog.replace(/kafka/, name), '.kafka_cleanshutdown'));
+    expect(first.stack.components.map(({ name }) => closed(name))).toEqual([true, true, true]);
+
+    await expect(provider.startKafka({ dataDir })).rejects.toMatchObject({ code: 'STACK_BROKERS_CHANGED' });
+    const second = await start(dataDir);
+    expect(second.brokers).toEqual(first.brokers);
+    await second.awaitInSync();
+    expect(await readFrom(second, 'second')).toEqual(['while one is away']);
+  });
+}
+
+async function writeTo(cluster: Cluster, value: string): Promise<void> {
+  const producer = createKafka(cluster.settings, 'test', silentLog).producer({ idempotent: true });
+  await producer.connect();
+  const send = () => producer.send({ topic: 'kept', acks: -1, messages: [{ value }] });
+  // Its place is taken when its session has ended.
+  await waitFor('another broker takes it', send);
+  await producer.disconnect();
+}
+
+/** All of it, by a group, once. */
+async function readFrom(cluster: Cluster, groupId: string): Promise<string[]> {
+  const kafka = createKafka(cluster.settings, 'test', silentLog);
+  const consumer = kafka.consumer({ groupId });
+  const found: string[] = [];
+  await consumer.connect();
+  await consumer.subscribe({ topic: 'kept', fromBeginning: true });
+  await consumer.run({ eachMessage: async ({ message }) => void found.push(String(message.value)) });
+  await waitFor('the record', () => found.length > 0);
+  await consumer.disconnect();
+  return found;
+}
