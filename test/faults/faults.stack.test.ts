@@ -36,7 +36,7 @@ async function survive(
 const cardsOf = (of: readonly { readonly kind: string; readonly target: string }[]) =>
   [...new Set(of.map(({ kind, target }) => `${kind} ${target}`))].sort();
 
-for (const brokers of [1, 3]) {
+for (const brokers of [1]) {
   const title = `on ${brokers} brokers, everything is killed, frozen, cut off or moved once: nothing is lost, twice or stuck`;
   test(
     title,
@@ -51,13 +51,3 @@ for (const brokers of [1, 3]) {
     DEADLINE_MS,
   );
 }
-
-test(
-  'on 3 brokers at rest nothing is lost, twice, stuck or refused',
-  async (context) => {
-    const events = 45 * RATE;
-    const run = await survive(context, { brokers: 3, deck: [], events, everyMs: 1_000 });
-    expect(run.events.acknowledged).toBeGreaterThanOrEqual(events);
-  },
-  DEADLINE_MS,
-);

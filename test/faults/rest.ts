@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { backlogIn, type GroupPosition } from '../src/invariants.ts';
-import type { PositionWatch } from './positions.ts';
+import type { PositionWatch, Snapshot } from './positions.ts';
 import { readStoreEvidence, type StoreEvidence } from './store-evidence.ts';
+import { SERVICES } from './targets.ts';
 import type { TopicsEvidence } from './topics-evidence.ts';
 import type { World } from './world.ts';
 
@@ -12,7 +13,10 @@ const NOTE_MS = 15_000;
 /** Whole samples in a row in which every group has committed everything. */
 const QUIET_SAMPLES = 3;
 
-/** Waits until every group has committed everything; after too long it says where they are. */
+/** Nothing is broken any more: who commits nothing for so long will not do it later either. */
+const STUCK_MS = 90_000;
+
+/** Waits until every group has committed everything, or is stuck; then it says where they are. */
 export async function rest(
   watch: PositionWatch,
   note: (line: string) => void,
@@ -24,6 +28,7 @@ export async function rest(
     const since = watch.samples.filter(({ at }) => at > begin).slice(-QUIET_SAMPLES);
     const isQuiet = since.every(({ positions }) => backlogIn(positions).length === 0);
     if (since.length === QUIET_SAMPLES && isQuiet) break;
+    if (isStuck(watch, begin)) break;
     if (performance.now() - notedAt > NOTE_MS) {
       notedAt = performance.now();
       const backlog = backlogIn(watch.newest.positions);
@@ -32,6 +37,32 @@ export async function rest(
     await delay(POLL_MS, undefined, { signal });
   }
   return watch.newest.at > begin ? watch.newest.positions : [];
+}
+
+/** Whether nobody has committed anything for long. */
+function isStuck({ samples, newest }: PositionWatch, begin: number): boolean {
+  const before = samples.findLast(({ at }) => at > begin && at < newest.at - STUCK_MS);
+  return before !== undefined && progressOf(before) === progressOf(newest);
+}
+
+const progressOf = ({ positions }: Snapshot) =>
+  positions.map(({ committed, end }) => `${committed}/${end}`).join(' ');
+
+/** What every instance of ours says of itself, for whoever wonders why there is no rest. */
+export async function conditions(world: World): Promise<string[]> {
+  const instances = SERVICES.flatMap((service) => world.instancesOf(service));
+  return Promise.all(
+    instances.map(async ({ name, adminPort }) => {
+      if (adminPort === undefined) return `${name}: no port`;
+      const url = `http://127.0.0.1:${adminPort}/readyz`;
+      try {
+        const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+        return `${name}: ${answer.status} ${(await answer.text()).trim()}`;
+      } catch (error) {
+        return `${name}: ${error}`;
+      }
+    }),
+  );
 }
 
 /** What was committed is in the table; a view may get its rows a moment later. */

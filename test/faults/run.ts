@@ -1,14 +1,15 @@
 import { rm } from 'node:fs/promises';
 import { consumerGroups } from '@email-events/deploy/run/groups';
 import type { Progress } from '@email-events/deploy/simulate';
+import { backlogIn } from '../src/invariants.ts';
 import type { AnswerFigures } from './answers.ts';
-import { clusterOf } from './cluster.ts';
 import { isGentle } from './decks.ts';
 import { type Harm, Inflictions } from './inflict-all.ts';
 import { type Finding, judge, type SentEvidence } from './judge.ts';
 import { PositionWatch } from './positions.ts';
-import { rest, settledStore } from './rest.ts';
+import { conditions, rest, settledStore } from './rest.ts';
 import { type Fault, planFaults } from './schedule.ts';
+import { severalBrokers } from './several-brokers.ts';
 import { type StandStill, watchEvidence } from './stand-still.ts';
 import type { Deck } from './targets.ts';
 import { readTopicsEvidence } from './topics-evidence.ts';
@@ -72,7 +73,7 @@ async function run(world: World, options: FaultRunOptions): Promise<FaultRun> {
   note(`seed ${seed}: ${events} events at ${rate} a second, ${faults.length} faults`);
   const watch = new PositionWatch(world.direct);
   watch.start();
-  const cluster = brokers > 1 ? await clusterOf(world, options.delays) : undefined;
+  const cluster = brokers > 1 ? severalBrokers(world, options.delays) : undefined;
   try {
     const groupOf = new Map(consumerGroups(world.direct).map(({ service, group }) => [service, group]));
     let allSent = false;
@@ -93,10 +94,10 @@ async function run(world: World, options: FaultRunOptions): Promise<FaultRun> {
     const positions = await rest(watch, note, signal);
     const drainMs = performance.now() - sentAt;
     await watch.stop();
+    if (backlogIn(positions).length > 0) for (const line of await conditions(world)) note(`  ${line}`);
     return await conclude(world, { ...{ options, faults, sent, inflictions, watch, positions, drainMs } });
   } finally {
     await watch.stop();
-    await cluster?.close();
   }
 }
 

@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { consumerGroups } from '@email-events/deploy/run/groups';
+import { topics } from '@email-events/schemas';
+import { Cluster } from '../cluster/cluster.ts';
+import type { Brokers } from './brokers.ts';
+import type { BrokerRole } from './targets.ts';
+import type { World } from './world.ts';
+
+const IN_SYNC_MS = 120_000;
+/** Each answer is the state of every partition by every broker, and they have other work. */
+const POLL_MS = 250;
+
+/** Topics that every event, or every transaction of it, goes through. */
+const HOT = [topics.raw, topics.normalized, topics.seen, topics.events('delivered')] as const;
+/** Whoever leads these coordinates groups and transactions. */
+const OF_COORDINATORS = ['__consumer_offsets', '__transaction_state'] as const;
+
+/** The brokers of a world. `delays`: how late the answers of each are all the time, by broker from 0. */
+export function severalBrokers(world: World, delays: ReadonlyMap<number, number> = new Map()): Brokers {
+  const cluster = new Cluster(world.stack);
+  const proxies = world.proxies.brokers;
+  const proxy = (broker: number) => at(proxies, broker);
+  return {
+    count: proxies.length,
+    proxy,
+    component: (broker) => cluster.broker(broker + 1),
+    delayOf: (broker) => (delays.get(broker) ?? 0) / 2,
+    find: async (role, which) => (await nodeOf(cluster, world, role, which)) - 1,
+    inSync: () => inSync(cluster),
+    async electOthers(which) {
+      for (const topic of [chosen(HOT, which), chosen(OF_COORDINATORS, which)]) {
+        const partitions = await cluster.partitionsOf(topic);
+        for (const { partitionId, replicas } of partitions) {
+          await cluster.movePreferred(topic, partitionId, [...replicas.slice(1), ...replicas.slice(0, 1)]);
+        }
+        await cluster.electPreferred(
+          topic,
+          partitions.map(({ partitionId }) => partitionId),
+        );
+      }
+    },
+    async takeReplicas(which) {
+      const topic = chosen(HOT, which);
+      const before = await cluster.partitionsOf(topic);
+      for (const { partitionId, leader, replicas } of before) {
+        const others = replicas.filter((node) => node !== leader);
+        await cluster.movePreferred(topic, partitionId, others);
+      }
+      return async () => {
+        for (const { partitionId, replicas } of before) {
+          await cluster.movePreferred(topic, partitionId, replicas);
+        }
+        await cluster.electPreferred(
+          topic,
+          before.map(({ partitionId }) => partitionId),
+        );
+      };
+    },
+  };
+}
+
+/** Node ids count from 1. */
+async function nodeOf(cluster: Cluster, world: World, role: BrokerRole, which: number): Promise<number> {
+  switch (role) {
+    case 'leader':
+      return chosen(await cluster.leadersOf(chosen(HOT, which)), which);
+    case 'group-coordinator': {
+      const groups = consumerGroups(world.direct).map(({ group }) => group);
+      return cluster.coordinatorOf({ groupId: chosen(groups, which) });
+    }
+    case 'transaction-coordinator':
+      // Their ids are the business of those who open them; each partition coordinates some.
+      return chosen(await cluster.leadersOf('__transaction_state'), which);
+    case 'controller':
+      return cluster.controllerId();
+    case 'broker':
+      return (which % world.proxies.brokers.length) + 1;
+    default:
+      return role satisfies never;
+  }
+}
+
+async function inSync(cluster: Cluster): Promise<void> {
+  const deadline = performance.now() + IN_SYNC_MS;
+  for (;;) {
+    try {
+      return await cluster.awaitInSync(1);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+    }
+    await delay(POLL_MS);
+  }
+}
+
+const chosen = <T>(of: readonly T[], which: number): T => at(of, which % Math.max(1, of.length));
+
+function at<T>(of: readonly T[], index: number): T {
+  const found = of[index];
+  if (found === undefined) throw new Error(`there is no number ${index} of ${of.length}`);
+  return found;
+}
