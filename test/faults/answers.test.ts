@@ -10,12 +10,15 @@ test('every attempt counts, and what was not answered rightly is told', () => {
   for (let ms = 1; ms <= 100; ms++) answers.add(attempt(200, ms));
   answers.add(attempt(401, 3, 401));
   answers.add(attempt(503, 2_000));
+  answers.add(attempt(0, 5, 413));
+  answers.add(attempt(429, 60, 413));
   answers.add(attempt(0, 30_000));
   const { byStatus, p50Ms, p99Ms, maxMs, refused } = answers.figures();
-  expect(byStatus).toEqual({ 0: 1, 200: 100, 401: 1, 503: 1 });
+  expect(byStatus).toEqual({ 0: 2, 200: 100, 401: 1, 429: 1, 503: 1 });
   expect([p50Ms, p99Ms, maxMs]).toEqual([51, 100, 2_000]);
   expect(refused.map((text) => text.replace(/ at .* s after/, ''))).toEqual([
     '503 instead of 200 2000 ms',
+    '429 instead of 413 60 ms',
     'no answer instead of 200 30000 ms',
   ]);
 });
