@@ -3,6 +3,8 @@ import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import type { PipelineConfig } from '../config/index.ts';
 import type { Logger } from '../log.ts';
 import { Kafka, logLevel } from './kafkajs.ts';
+import { Brokers } from './wire/brokers.ts';
+import { createLogger } from './wire/kafkajs-parts.ts';
 
 type KafkaSettings = PipelineConfig['kafka'];
 
@@ -28,6 +30,27 @@ export function createKafka(
     ...(settings.sasl ? { sasl: saslOf(settings.sasl) } : {}),
     logLevel: logLevel.WARN,
     logCreator: () => logEntry(log),
+  });
+}
+
+/** The same addresses and security for what of ours speaks to brokers without kafkajs's producer and consumer. */
+export function createBrokers(
+  settings: KafkaSettings,
+  service: string,
+  log: Logger,
+  /** For a client that must fail sooner than most. */
+  { connectionTimeoutMs = settings.connectionTimeoutMs, requestTimeoutMs = settings.requestTimeoutMs } = {},
+): Brokers {
+  silenceNegativeTimeoutWarning();
+  const { brokers, clientId } = settings;
+  return new Brokers({
+    brokers,
+    clientId: `${clientId}-${service}`,
+    connectionTimeoutMs,
+    requestTimeoutMs,
+    ...tlsOf(settings),
+    ...(settings.sasl ? { sasl: saslOf(settings.sasl) } : {}),
+    logger: createLogger({ level: logLevel.WARN, logCreator: () => logEntry(log) }),
   });
 }
 

@@ -203,8 +203,11 @@ export class EventsStage implements Stage, MeasuredStage {
     store.apply({
       from: positions,
       to: {
-        seen: lastOffset(topics.seen, this.partition) ?? positions.seen,
-        recipientState: lastOffset(topics.recipientState, this.partition) ?? positions.recipientState,
+        seen: lastOffset(topics.seen, this.partition),
+        recipientState:
+          batch.recipients.size > 0
+            ? lastOffset(topics.recipientState, this.partition)
+            : positions.recipientState,
       },
       totals,
       ids: [{ seenAt, bytes: batch.ids }],

@@ -50,7 +50,7 @@ async function run(records: readonly InputRecord[]) {
       letters.map(({ value }) => value),
     ),
     letterOutputs: letters,
-    commit: () => committed?.(() => undefined),
+    commit: () => committed?.(() => 0),
   };
 }
 

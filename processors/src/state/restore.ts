@@ -60,8 +60,8 @@ export async function restore(
   const barrier = randomUUID();
   const lastOffset = await owned.write(barrierRecords(barrier, owned.partition, codec));
   const ends = {
-    seen: lastOffset(topics.seen, owned.partition) ?? 0,
-    recipientState: lastOffset(topics.recipientState, owned.partition) ?? 0,
+    seen: lastOffset(topics.seen, owned.partition),
+    recipientState: lastOffset(topics.recipientState, owned.partition),
   };
   if (store.positions.seen > ends.seen || store.positions.recipientState > ends.recipientState) {
     throw new PipelineError(

@@ -4,21 +4,11 @@ import { MemoryClient, type MemoryKafka } from '@email-events/core/testing';
 /** What a stage is given when it opens, on a cluster in memory. Earlier owners are fenced by nobody here. */
 export async function ownedPartition(kafka: MemoryKafka, partition: number): Promise<OwnedPartition> {
   const client = new MemoryClient(kafka);
-  const producer = client.producer({ transactionalId: `owner-${partition}` });
+  const owner = client.partition('owner', 'input', partition);
+  await owner.open();
   return {
     partition,
-    write: async (outputs) => {
-      const transaction = await producer.transaction();
-      const sent = new Map<string, number>();
-      for (const output of outputs) {
-        const { topic, key, value } = output;
-        const messages = [{ key, value, partition: output.partition }];
-        const [place] = await transaction.sendBatch({ topicMessages: [{ topic, messages }] });
-        sent.set(`${topic}/${output.partition}`, Number(place?.baseOffset));
-      }
-      await transaction.commit();
-      return (topic, of) => sent.get(`${topic}/${of}`);
-    },
+    write: (outputs) => owner.transact(outputs),
     read: async (topic, of, fromOffset, onRecords) => {
       const records = kafka.committed(topic, of, fromOffset);
       // In pieces, as they come from a broker.

@@ -236,17 +236,7 @@ class MemoryMember implements Member {
   private open(partition: number): OpenLane {
     const { group: groupId, topic } = this.group;
     const stage = this.createStage();
-    const kafka = this.client.asKafka();
-    const lane = new Lane({
-      kafka,
-      admin: kafka.admin(),
-      groupId,
-      topic,
-      partition,
-      stage,
-      transactionTimeoutMs: 60_000,
-      restoreIdleMs: 10_000,
-    });
+    const lane = new Lane({ client: this.client.partition(groupId, topic, partition), partition, stage });
     const next = Math.max(0, this.kafka.committedOffset(groupId, topic, partition));
     const open = { lane, stage, next, opened: lane.open() };
     this.lanes.set(partition, open);

@@ -1,13 +1,12 @@
-import type { Batch } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { silentLog } from '../admin.ts';
 import { Assignment } from './assignment.ts';
 import type { LaneContext } from './batch-lane.ts';
-import type { LogBounds } from './offsets.ts';
+import { encodeIntent } from './intent.ts';
 
 const AT = { topic: 'in', partition: 0 };
 
-function assigned(committed: number, bounds: LogBounds) {
+function assigned(offset: number | null, low: number, metadata: string | null = null) {
   return new Assignment<string>(
     {
       group: 'group',
@@ -17,43 +16,39 @@ function assigned(committed: number, bounds: LogBounds) {
       newNonce: () => 'nonce',
       log: silentLog,
     },
-    [{ ...AT, offset: committed, metadata: null }],
-    () => bounds,
+    [{ committed: { ...AT, offset, metadata }, bounds: { low, high: 99 } }],
   );
 }
 
-const fetchedFrom = (fetchedOffset: number) =>
-  ({ ...AT, fetchedOffset: String(fetchedOffset) }) as unknown as Batch;
-const reading = (low: number, high: number) => async () => ({ low, high });
+const fetched = (from: number, next: number) => ({ ...AT, records: [], from, next, end: next });
 
-test('what was committed must be there', () => {
-  expect(() => assigned(5, { low: 0, high: 5 })).not.toThrow();
-  expect(() => assigned(5, { low: 0, high: 4 })).toThrow('ends before offset 5');
+test('reading begins where was committed', () => {
+  expect(assigned(5, 0).positions()).toEqual([{ ...AT, position: 5 }]);
 });
 
-test('a fetch that goes on where the lane is is taken', async () => {
-  const assignment = assigned(5, { low: 0, high: 9 });
-  expect(await assignment.offsetToSeek(fetchedFrom(5), reading(0, 9))).toBeUndefined();
+test('what nobody has committed begins at its first record', () => {
+  expect(assigned(null, 3).positions()).toEqual([{ ...AT, position: 3 }]);
 });
 
-test.each([3, 8])(
-  'a fetch from offset %i, of before the group was joined, is done again',
-  async (fetched) => {
-    const assignment = assigned(5, { low: 0, high: 9 });
-    expect(await assignment.offsetToSeek(fetchedFrom(fetched), reading(0, 9))).toBe(5);
-  },
-);
-
-test('so is one that comes late; only a partition that ends before what was read has lost records', async () => {
-  const assignment = assigned(5, { low: 0, high: 9 });
-  await assignment.offsetToSeek(fetchedFrom(5), reading(0, 9));
-  expect(await assignment.offsetToSeek(fetchedFrom(3), reading(0, 9))).toBe(5);
-  await expect(assignment.offsetToSeek(fetchedFrom(3), reading(0, 4))).rejects.toMatchObject({
-    ...{ code: 'KAFKA_LOG_TRUNCATED', disposition: 'fatal' },
-  });
+test('where retention was faster than the reader, it goes on with what there is', () => {
+  expect(assigned(5, 7).positions()).toEqual([{ ...AT, position: 7 }]);
 });
 
-test('where retention was faster than the reader, it goes on with what there is', async () => {
-  const assignment = assigned(5, { low: 7, high: 9 });
-  expect(await assignment.offsetToSeek(fetchedFrom(7), reading(7, 9))).toBeUndefined();
+test('an announced batch that lost records to retention is not waited for', () => {
+  const lane = assigned(5, 7, encodeIntent('nonce', 7, 1)).lanes.get('lane');
+  expect(lane?.buffer.missing()).toEqual([]);
+});
+
+test('markers are passed, and so is what was taken', () => {
+  const assignment = assigned(5, 0);
+  const position = () => assignment.positions()[0]?.position;
+  assignment.pass(AT, 8);
+  expect(position()).toBe(8);
+  assignment.take(fetched(8, 11), []);
+  expect(position()).toBe(11);
+});
+
+test('nothing that was fetched is dropped in silence', () => {
+  const other = { ...fetched(5, 6), partition: 1 };
+  expect(() => assigned(5, 0).take(other, [])).toThrow('in/1 was fetched and is not assigned');
 });

@@ -2,13 +2,14 @@ import { CodecError } from '@email-events/schemas';
 import { codeOf, PipelineError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Sink, SinkVerdict } from '../../sink.ts';
+import type { OffsetToCommit } from '../consume/membership.ts';
+import type { Slots } from '../consume/slots.ts';
 import type { DeadLetters, Refusal } from './dead-letters.ts';
-import { backoffMs, LaneLost, pauseFor, persist, type Slots } from './delivery.ts';
+import { backoffMs, LaneLost, pauseFor, persist } from './delivery.ts';
 import { type Entry, readable } from './entry.ts';
 import { encodeIntent, type OffsetRange } from './intent.ts';
 import type { LaneBuffer, Plan } from './lane-buffer.ts';
 import type { SinkMeasures } from './measures.ts';
-import type { OffsetToCommit } from './offsets.ts';
 
 /** What the lanes of one assignment share. */
 export interface LaneContext<R> {

@@ -1,8 +1,8 @@
 import { type Codec, type DeadLetter, type Encoder, topics } from '@email-events/schemas';
-import type { Kafka, Message, Producer } from 'kafkajs';
 import { deadLetterKey, deadLetterOf, deadLetterPartition } from '../../dead-letter.ts';
 import type { Logger } from '../../log.ts';
-import { inputRecordOf } from '../input-record.ts';
+import { type PlacedMessage, publishAll } from '../produce/plain-producer.ts';
+import type { Brokers } from '../wire/brokers.ts';
 import type { Entry } from './entry.ts';
 
 /** A record that can never be written, and why. */
@@ -15,59 +15,48 @@ export interface Refusal {
   readonly firstAt: number;
 }
 
-/** Bytes of one produce request: far enough below a broker's default limit of 1 MiB. */
-const REQUEST_BYTES = 900_000;
+export interface DeadLettersOptions {
+  readonly brokers: Brokers;
+  readonly requestTimeoutMs: number;
+  readonly codec: Pick<Codec, 'encoder'>;
+  readonly stage: string;
+  readonly partitions: number;
+  readonly log: Logger;
+}
 
-/** Writes dead letters of a sink to their topic. */
+/** Writes dead letters of a sink to their topic. A letter that is there twice is one: whoever reads them goes by its key. */
 export class DeadLetters {
-  private readonly producer: Producer;
-  private readonly encoderOf: () => Promise<Encoder<DeadLetter>>;
-  private readonly stage: string;
-  private readonly partitions: number;
-  private readonly log: Logger;
-  private connected: Promise<void> | undefined;
+  private readonly options: DeadLettersOptions;
 
-  constructor(kafka: Kafka, codec: Codec, stage: string, partitions: number, log: Logger) {
-    this.producer = kafka.producer({ idempotent: true, allowAutoTopicCreation: false });
-    this.encoderOf = () => codec.encoder<DeadLetter>(topics.deadLetters, 'deadLetter');
-    this.stage = stage;
-    this.partitions = partitions;
-    this.log = log;
+  constructor(options: DeadLettersOptions) {
+    this.options = options;
   }
 
   /** Resolves when the broker has them for good. Throws when it may not: the caller tries again. */
   async publish(refusals: readonly Refusal[], now: number): Promise<void> {
     const letters = refusals.filter((refusal) => this.isWorthALetter(refusal));
     if (letters.length === 0) return;
-    this.connected ??= this.producer.connect();
-    await this.connected.catch((error) => {
-      this.connected = undefined;
-      throw error;
-    });
-    const encoder = await this.encoderOf();
-    for (const messages of inRequests(letters.map((refusal) => this.messageOf(refusal, encoder, now)))) {
-      await this.producer.send({ topic: topics.deadLetters, acks: -1, messages });
-    }
-  }
-
-  async close(): Promise<void> {
-    if (this.connected) await this.producer.disconnect();
+    const { brokers, codec, requestTimeoutMs } = this.options;
+    const encoder = await codec.encoder<DeadLetter>(topics.deadLetters, 'deadLetter');
+    const messages = letters.map((refusal) => this.messageOf(refusal, encoder, now));
+    await publishAll(brokers, topics.deadLetters, messages, requestTimeoutMs);
   }
 
   /** A dead letter about a dead letter would be refused again, without end. The record stays where it is. */
   private isWorthALetter({ entry: { topic, partition, offset }, code }: Refusal): boolean {
     if (topic !== topics.deadLetters) return true;
-    this.log.error(
+    this.options.log.error(
       { code, topic, partition, offset },
       'a dead letter was refused; it stays in its topic only',
     );
     return false;
   }
 
-  private messageOf(refusal: Refusal, encoder: Encoder<DeadLetter>, now: number): Message {
+  private messageOf(refusal: Refusal, encoder: Encoder<DeadLetter>, now: number): PlacedMessage {
     const { entry, code, message, firstAt } = refusal;
-    const letter = deadLetterOf(inputRecordOf(entry, entry.message), {
-      stage: this.stage,
+    const { stage, partitions } = this.options;
+    const letter = deadLetterOf(entry.record, {
+      stage,
       code,
       message,
       attempts: entry.attempts + 1,
@@ -77,22 +66,7 @@ export class DeadLetters {
     return {
       key: deadLetterKey(letter),
       value: encoder.encode(letter),
-      partition: deadLetterPartition(letter, this.partitions),
+      partition: deadLetterPartition(letter, partitions),
     };
   }
-}
-
-function inRequests(messages: readonly Message[]): Message[][] {
-  const requests: Message[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const message of messages) {
-    const size = message.value?.length ?? 0;
-    if (bytes + size > REQUEST_BYTES) {
-      requests.push([]);
-      bytes = 0;
-    }
-    requests.at(-1)?.push(message);
-    bytes += size;
-  }
-  return requests;
 }

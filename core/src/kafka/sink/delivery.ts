@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from '../../errors.ts';
+import { codeOf, PipelineError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 
 /** The assignment under which a lane works has ended; whoever owns it now goes on. */
@@ -21,7 +21,7 @@ export async function pauseFor(ms: number, lost: AbortSignal): Promise<void> {
   }
 }
 
-/** Tries until it works or the lane is lost: for what only Kafka being down can keep from working. */
+/** Tries until it works or the lane is lost: for what only Kafka being down can keep from working. What is fatal is thrown. */
 export async function persist<T>(
   what: string,
   work: () => Promise<T>,
@@ -34,30 +34,9 @@ export async function persist<T>(
       return await work();
     } catch (error) {
       if (error instanceof LaneLost) throw error;
+      if (error instanceof PipelineError && error.disposition === 'fatal') throw error;
       if (attempt > 0) log.warn({ code: codeOf(error), attempt }, `${what} failed and is tried again`);
       await pauseFor(backoffMs(attempt), lost);
-    }
-  }
-}
-
-/** Lets so many run at a time, in the order they came. */
-export class Slots {
-  private free: number;
-  private readonly queue: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.free = count;
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.free > 0) this.free -= 1;
-    else await new Promise<void>((resolve) => this.queue.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = this.queue.shift();
-      if (next) next();
-      else this.free += 1;
     }
   }
 }

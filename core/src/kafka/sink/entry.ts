@@ -1,5 +1,5 @@
 import { type Codec, CodecError, type Decoder, type SchemaKey } from '@email-events/schemas';
-import type { KafkaMessage } from 'kafkajs';
+import type { InputRecord } from '../../dead-letter.ts';
 import type { Replay } from '../../replay.ts';
 import type { SinkRecord } from '../../sink.ts';
 
@@ -40,32 +40,28 @@ export class Entry<R> implements SinkRecord<R> {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-  readonly message: KafkaMessage;
+  /** As it was read. */
+  readonly record: InputRecord;
   attempts = 0;
   /** Set once it is known that the value cannot be read. */
   unreadable = false;
   private readonly reader: RecordReader<R>;
   private readonly replay: Replay | undefined;
 
-  constructor(
-    topic: string,
-    partition: number,
-    message: KafkaMessage,
-    reader: RecordReader<R>,
-    replay?: Replay | undefined,
-  ) {
+  constructor(record: InputRecord, reader: RecordReader<R>, replay?: Replay | undefined) {
+    const { topic, partition, offset } = record;
     this.readFrom = topic;
     this.topic = replay?.topic ?? topic;
     this.replay = replay;
     this.partition = partition;
-    this.offset = Number(message.offset);
-    this.message = message;
+    this.offset = offset;
+    this.record = record;
     this.reader = reader;
   }
 
   /** Throws CodecError if it cannot be read; the sink lets it pass, and is called again without this record. */
   get value(): R | null {
-    const { value } = this.message;
+    const { value } = this.record;
     if (value === null) return null;
     try {
       return this.reader.read(this.topic, value);
@@ -76,15 +72,15 @@ export class Entry<R> implements SinkRecord<R> {
   }
 
   get key(): string | null {
-    return this.message.key?.toString() ?? null;
+    return this.record.key?.toString() ?? null;
   }
 
   get timestamp(): number {
-    return this.replay?.recordedAt ?? Number(this.message.timestamp);
+    return this.replay?.recordedAt ?? this.record.timestamp;
   }
 
   get bytes(): number {
-    return this.message.value?.length ?? 0;
+    return this.record.value?.length ?? 0;
   }
 }
 

@@ -1,53 +1,37 @@
-import type { Cluster, GroupMember, PartitionAssigner } from 'kafkajs';
-import { AssignerProtocol } from '../kafkajs.ts';
+import type { Assigner } from '../consume/assigners.ts';
+import { keyOf, type TopicPartition } from '../wire/ask-leaders.ts';
 
 /** Which lane a topic partition belongs to. Pure: every member must say the same. */
 export type LaneOf = (topic: string, partition: number) => string;
 
-export interface LaneAssignerHooks {
-  /** A join begins: from now on nothing of the current generation may be committed. Called before the request is sent. */
-  onJoining(): void;
-  /** Lanes that this member has now: they stay with it if that is fair. */
-  owned(): Iterable<string>;
-}
-
 const NAME = 'email-events-lanes';
 const VERSION = 1;
-const { MemberMetadata, MemberAssignment } = AssignerProtocol;
 
 /**
  * Gives all topic partitions of a lane to one member, so that one member can write a lane as one batch.
  * Members keep what they have as far as the shares stay even: each lane that moves costs a redo.
  */
-export function laneAssigner(laneOf: LaneOf, hooks: LaneAssignerHooks): PartitionAssigner {
-  return ({ cluster }) => ({
+export function laneAssigner(laneOf: LaneOf, owned: () => Iterable<string>): Assigner {
+  return {
     name: NAME,
     version: VERSION,
-    protocol: ({ topics }) => {
-      hooks.onJoining();
-      const userData = Buffer.from(JSON.stringify([...hooks.owned()]));
-      return { name: NAME, metadata: MemberMetadata.encode({ version: VERSION, topics, userData }) };
-    },
-    assign: async ({ members, topics }) => {
-      const lanes = lanesOf(cluster, topics, laneOf);
+    userData: () => Buffer.from(JSON.stringify([...owned()])),
+    assign: (members, partitions) => {
+      const lanes = lanesOf(partitions, laneOf);
       const owners = shareLanes(
         [...lanes.keys()],
-        members.map((member) => ({ id: member.memberId, owned: ownedBy(member) })),
+        members.map(({ id, userData }) => ({ id, owned: ownedBy(userData) })),
       );
-      return members.map(({ memberId }) => {
-        const assignment: { [topic: string]: number[] } = {};
-        for (const [lane, partitions] of lanes) {
-          if (owners.get(lane) !== memberId) continue;
-          for (const { topic, partition } of partitions) {
-            assignment[topic] ??= [];
-            assignment[topic].push(partition);
-          }
-        }
-        const encoded = { version: VERSION, assignment, userData: Buffer.alloc(0) };
-        return { memberId, memberAssignment: MemberAssignment.encode(encoded) };
-      });
+      const shares = new Map<string, TopicPartition[]>(members.map(({ id }) => [id, []]));
+      for (const [lane, own] of lanes) {
+        const owner = owners.get(lane);
+        const share = owner === undefined ? undefined : shares.get(owner);
+        if (!share) throw new Error(`lane ${lane} (${own.map(keyOf).join(', ')}) has no owner`);
+        for (const partition of own) share.push(partition);
+      }
+      return shares;
     },
-  });
+  };
 }
 
 /** Pure: who gets which lane. The shares differ by one lane at most. */
@@ -81,20 +65,17 @@ export function shareLanes(
   return owners;
 }
 
-function lanesOf(cluster: Cluster, topics: readonly string[], laneOf: LaneOf) {
-  const lanes = new Map<string, { topic: string; partition: number }[]>();
-  for (const topic of topics) {
-    for (const { partitionId } of cluster.findTopicPartitionMetadata(topic)) {
-      const lane = laneOf(topic, partitionId);
-      const partitions = lanes.get(lane) ?? [];
-      partitions.push({ topic, partition: partitionId });
-      lanes.set(lane, partitions);
-    }
+function lanesOf(partitions: readonly TopicPartition[], laneOf: LaneOf) {
+  const lanes = new Map<string, TopicPartition[]>();
+  for (const of of partitions) {
+    const lane = laneOf(of.topic, of.partition);
+    const own = lanes.get(lane);
+    if (own) own.push(of);
+    else lanes.set(lane, [of]);
   }
   return lanes;
 }
 
-function ownedBy({ memberMetadata }: GroupMember): string[] {
-  const text = MemberMetadata.decode(memberMetadata)?.userData?.toString();
-  return text ? (JSON.parse(text) as string[]) : [];
+function ownedBy(userData: Buffer): string[] {
+  return userData.length === 0 ? [] : (JSON.parse(userData.toString()) as string[]);
 }

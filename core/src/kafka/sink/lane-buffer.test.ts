@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { KafkaMessage } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { Entry } from './entry.ts';
 import { type CommittedOffset, encodeIntent } from './intent.ts';
@@ -9,8 +8,8 @@ const limits = { batchRows: 10, batchBytes: 1_000, flushMs: 100 };
 const reader = { load: async () => {}, read: (_topic: string, value: Buffer) => value.toString() };
 
 function entry(topic: string, offset: number, size = 1): Entry<string> {
-  const message = { offset: String(offset), key: null, value: Buffer.alloc(size), timestamp: '0' };
-  return new Entry(topic, 0, message as unknown as KafkaMessage, reader);
+  const value = Buffer.alloc(size);
+  return new Entry({ topic, partition: 0, offset, key: null, value, headers: {}, timestamp: 0 }, reader);
 }
 
 const committed = (

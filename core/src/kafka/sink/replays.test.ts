@@ -1,5 +1,5 @@
-import type { Batch, KafkaMessage } from 'kafkajs';
 import { expect, test } from 'vitest';
+import type { InputRecord } from '../../dead-letter.ts';
 import { encodeReplay, type Replay } from '../../replay.ts';
 import { entriesOf, loadEntries } from './replays.ts';
 
@@ -10,20 +10,21 @@ const settings = {
   reader: { load: async () => {}, read: (topic: string, value: Buffer) => `${topic} ${value}` },
 };
 
-function messageOf(offset: number, replay?: Partial<Replay>): KafkaMessage {
+type Message = Omit<InputRecord, 'topic' | 'partition'>;
+
+function messageOf(offset: number, replay?: Partial<Replay>): Message {
   const whole = { reason: 'dead-letter', partition: 2, items: null, events: null, letters: [], ...replay };
   return {
     key: Buffer.from('k'),
     value: Buffer.from(`value ${offset}`),
-    offset: String(offset),
-    timestamp: '900',
-    attributes: 0,
+    offset,
+    timestamp: 900,
     headers: replay ? { replay: encodeReplay(whole as Replay) } : {},
   };
 }
 
-const batchOf = (topic: string, messages: KafkaMessage[]) =>
-  ({ topic, partition: 1, messages }) as unknown as Batch;
+const batchOf = (topic: string, messages: Message[]): InputRecord[] =>
+  messages.map((message) => ({ topic, partition: 1, ...message }));
 const place = { topic: 'events', offset: 7, recordedAt: 5, sink: 'sink-a' };
 
 test('of what was put back, a sink gets what it refused itself, as it was', () => {

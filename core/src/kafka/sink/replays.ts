@@ -1,6 +1,5 @@
-import type { Batch } from 'kafkajs';
+import type { InputRecord } from '../../dead-letter.ts';
 import { replayOf } from '../../replay.ts';
-import { inputRecordOf } from '../input-record.ts';
 import { Entry, type RecordReader } from './entry.ts';
 
 export interface EntrySettings<R> {
@@ -15,24 +14,26 @@ export interface EntrySettings<R> {
  * The records of a fetch that are for this sink. A refused record comes back by a topic of its own: on its first topic every
  * other consumer would count it again. To the sink it looks as it did there.
  */
-export function entriesOf<R>(batch: Batch, { name, topics, replays, reader }: EntrySettings<R>): Entry<R>[] {
-  const { topic, partition, messages } = batch;
-  if (topic !== replays) return messages.map((message) => new Entry<R>(topic, partition, message, reader));
-  return messages.flatMap((message) => {
-    const replay = replayOf(inputRecordOf(batch, message));
+export function entriesOf<R>(
+  records: readonly InputRecord[],
+  { name, topics, replays, reader }: EntrySettings<R>,
+): Entry<R>[] {
+  return records.flatMap((record) => {
+    if (record.topic !== replays) return [new Entry<R>(record, reader)];
+    const replay = replayOf(record);
     if (replay?.sink !== name || !topics.includes(replay.topic)) return [];
-    return [new Entry<R>(topic, partition, message, reader, replay)];
+    return [new Entry<R>(record, reader, replay)];
   });
 }
 
 /** Whatever reading these entries needs. May throw: it is tried again. */
 export async function loadEntries<R>(reader: RecordReader<R>, entries: readonly Entry<R>[]): Promise<void> {
   const byTopic = new Map<string, Buffer[]>();
-  for (const { topic, message } of entries) {
-    if (message.value === null) continue;
+  for (const { topic, record } of entries) {
+    if (record.value === null) continue;
     const values = byTopic.get(topic);
-    if (values) values.push(message.value);
-    else byTopic.set(topic, [message.value]);
+    if (values) values.push(record.value);
+    else byTopic.set(topic, [record.value]);
   }
   for (const [topic, values] of byTopic) await reader.load(topic, values);
 }

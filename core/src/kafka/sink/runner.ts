@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Codec } from '@email-events/schemas';
-import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { PipelineConfig } from '../../config/index.ts';
 import { codeOf } from '../../errors.ts';
 import { runStopSteps } from '../../lifecycle.ts';
@@ -8,22 +7,29 @@ import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
 import type { Sink } from '../../sink.ts';
 import { whenThere } from '../../start-up.ts';
-import { createKafka } from '../client.ts';
-import { reaching } from '../crash.ts';
-import { keepCommitted } from '../out-of-range.ts';
-import { Rejoin } from '../rejoin.ts';
+import { createBrokers } from '../client.ts';
+import type { Assigned } from '../consume/assigners.ts';
+import { type FetchedBatch, Fetcher } from '../consume/fetcher.ts';
+import { type Generation as GroupGeneration, Membership } from '../consume/membership.ts';
+import { Slots } from '../consume/slots.ts';
+import { Standstill } from '../consume/standstill.ts';
+import { problemOf, reaching } from '../crash.ts';
+import { keyOf } from '../wire/ask-leaders.ts';
+import type { Brokers } from '../wire/brokers.ts';
+import { AnswerIncomplete } from '../wire/faults.ts';
+import { logBounds, partitionsOfAll } from '../wire/offsets.ts';
 import { Assignment, type TopicPartition } from './assignment.ts';
 import type { BatchLane, LaneContext } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
-import { backoffMs, LaneLost, pauseFor, persist, Slots } from './delivery.ts';
+import { backoffMs, LaneLost, pauseFor, persist } from './delivery.ts';
 import type { Entry, RecordReader } from './entry.ts';
 import { SinkHealth } from './health.ts';
 import { partitionKey } from './intent.ts';
 import { type LaneOf, laneAssigner } from './lane-assigner.ts';
 import type { BufferLimits } from './lane-buffer.ts';
 import { type SinkMeasures, sinkMeasures } from './measures.ts';
-import { offsetsByTopic, readOffsets } from './offsets.ts';
 import { entriesOf, loadEntries } from './replays.ts';
+import { startingPoints } from './starting-points.ts';
 
 export interface SinkRunnerOptions<R> extends BufferLimits {
   readonly kafka: PipelineConfig['kafka'];
@@ -61,8 +67,10 @@ export interface RunningSink {
   readonly done: Promise<void>;
 }
 
-const HEARTBEAT_MS = 3_000;
 const FETCH_WAIT_MS = 200;
+const PARTITION_BYTES = 1_048_576;
+/** Fetched batches that are put into buffers at a time: nothing but a wait for a schema takes long. */
+const TAKING = 16;
 /** Together they fit into the half minute that orchestrators wait by default. */
 const STOP_MS = 10_000;
 const LEAVE_MS = 5_000;
@@ -85,9 +93,10 @@ class Runner<R> implements RunningSink {
   private readonly options: SinkRunnerOptions<R>;
   private readonly log: Logger;
   private readonly measures: SinkMeasures;
-  private readonly kafka: Kafka;
-  private readonly admin: Admin;
-  private readonly consumer: Consumer;
+  private readonly brokers: Brokers;
+  private readonly member: Membership;
+  private readonly fetcher: Fetcher;
+  private readonly standstill: Standstill;
   private readonly deadLetters: DeadLetters;
   private readonly slots: Slots;
   private readonly finished = Promise.withResolvers<void>();
@@ -95,7 +104,11 @@ class Runner<R> implements RunningSink {
   private readonly abort = new AbortController();
   /** The last run of each lane: the next one waits for it. */
   private readonly runs = new Map<string, Promise<void>>();
-  private readonly rejoin: Rejoin;
+  private readonly reading = new AbortController();
+  private readonly membership = new AbortController();
+  private running: Promise<unknown> = Promise.resolve();
+  /** Why the last commit did not succeed. */
+  private unsettled: string | undefined;
   private generation: Generation<R> | undefined;
   private readonly health: SinkHealth;
   private ownedLanes: string[] = [];
@@ -104,42 +117,40 @@ class Runner<R> implements RunningSink {
   private stopping: Promise<void> | undefined;
 
   constructor(options: SinkRunnerOptions<R>) {
-    const { kafka, name, log, codec, deadLetterPartitions, concurrency, metrics } = options;
+    const { kafka, name, log, codec, deadLetterPartitions, concurrency, metrics, topics, replays } = options;
+    const { sessionTimeoutMs, requestTimeoutMs } = kafka;
     this.options = options;
     this.log = log;
     this.groupId = `${kafka.groupPrefix}-${name}`;
-    keepCommitted(this.groupId);
     this.measures = sinkMeasures(metrics);
-    this.kafka = createKafka(kafka, name, log);
-    this.admin = this.kafka.admin();
-    this.deadLetters = new DeadLetters(this.kafka, codec, name, deadLetterPartitions, log);
+    const brokers = createBrokers(kafka, name, log);
+    this.brokers = brokers;
+    this.deadLetters = new DeadLetters({
+      ...{ brokers, requestTimeoutMs, codec, stage: name, partitions: deadLetterPartitions, log },
+    });
     this.slots = new Slots(concurrency);
     this.health = new SinkHealth(options.sink, this.halt.signal);
-    this.consumer = this.kafka.consumer({
-      groupId: this.groupId,
-      sessionTimeout: kafka.sessionTimeoutMs,
-      heartbeatInterval: Math.min(HEARTBEAT_MS, Math.floor(kafka.sessionTimeoutMs / 3)),
-      maxWaitTimeInMs: FETCH_WAIT_MS,
-      allowAutoTopicCreation: false,
-      retry: { restartOnFailure: Rejoin.byOurselves },
-      partitionAssigners: [
-        laneAssigner(options.laneOf, {
-          onJoining: () => this.endGeneration(),
-          owned: () => this.ownedLanes,
-        }),
-      ],
+    this.member = new Membership({
+      ...{ brokers, groupId: this.groupId, sessionTimeoutMs, log },
+      topics: replays ? [...topics, replays] : topics,
+      assigner: laneAssigner(options.laneOf, () => this.ownedLanes),
+      onJoining: () => this.endGeneration(),
+      onAssigned: (assigned, generation) => this.beginGeneration(assigned, generation),
     });
-    this.rejoin = new Rejoin({
-      log,
-      stopped: this.halt.signal,
-      failed: (error) => this.fail(error),
-      start: async () => {
-        await this.consumer.connect();
-        await this.consume();
-      },
+    this.fetcher = new Fetcher({
+      ...{ brokers, requestTimeoutMs, concurrency: TAKING },
+      ...{ minBytes: 1, maxWaitMs: FETCH_WAIT_MS, maxBytesPerPartition: PARTITION_BYTES },
+      onBatch: (batch) => this.accept(batch),
+      onGap: (at, from, low) => this.skip(at, from, low),
+    });
+    this.standstill = new Standstill({
+      places: () => this.fetcher.states(),
+      groupProblem: () => this.member.problem(),
+      metrics,
+      stuck: (error) => this.fail(error),
     });
     this.readiness = {
-      kafka: () => (this.generation ? undefined : 'KAFKA_UNREACHABLE'),
+      kafka: () => this.kafkaProblem(),
       sink: () => this.health.problem(),
       registry: () => this.unreadable.values().next().value,
     };
@@ -151,35 +162,19 @@ class Runner<R> implements RunningSink {
   }
 
   async start(): Promise<void> {
-    const { topics, replays } = this.options;
+    const { topics } = this.options;
     const problem = await this.health.problem();
     if (problem) this.log.warn({ code: problem }, 'the sink does not work now; its records wait');
-    const connect = async () => {
-      await this.admin.connect();
-      await this.consumer.connect();
-      const all = replays ? [...topics, replays] : [...topics];
-      await this.consumer.subscribe({ topics: all, fromBeginning: true });
-    };
-    await whenThere(() => reaching(connect), { log: this.log, what: 'kafka' });
-    const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = this.consumer.events;
-    this.consumer.on(GROUP_JOIN, ({ payload }) => this.beginGeneration(payload.memberAssignment));
-    this.consumer.on(CRASH, ({ payload }) => {
-      this.endGeneration();
-      this.rejoin.crashed(payload.error);
-    });
-    this.consumer.on(END_BATCH_PROCESS, ({ payload }) => {
-      if (payload.batchSize > 0) return;
-      this.generation?.assignment?.pass(payload, Number(payload.firstOffset), Number(payload.lastOffset));
-    });
-    await this.consume();
+    const there = () => partitionsOfAll(this.brokers, topics, { forMs: 1_000 });
+    await whenThere(() => reaching(there), { log: this.log, what: 'kafka' });
+    const both = [this.member.run(this.membership.signal), this.fetcher.run(this.reading.signal)];
+    for (const one of both) one.catch((error) => this.fail(error));
+    this.running = Promise.allSettled(both);
   }
 
-  private consume(): Promise<void> {
-    return this.consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      eachBatch: (payload) => this.accept(payload),
-    });
+  private kafkaProblem(): string | undefined {
+    const joined = this.generation?.assignment ? undefined : 'KAFKA_NOT_JOINED';
+    return this.member.problem() ?? joined ?? this.unsettled ?? this.standstill.problem();
   }
 
   stop(): Promise<void> {
@@ -189,21 +184,27 @@ class Runner<R> implements RunningSink {
 
   private async shutDown(): Promise<void> {
     this.halt.abort();
+    this.standstill.stop();
+    this.reading.abort();
     for (const lane of this.generation?.assignment?.lanes.values() ?? []) lane.wake();
     const deadlineMs = this.options.stopMs ?? STOP_MS;
     await runStopSteps(
       [
         { name: 'writes under way', deadlineMs, run: () => Promise.all(this.runs.values()) },
         { name: 'aborting writes', deadlineMs: 100, run: () => this.abort.abort() },
-        { name: 'consumer', deadlineMs: LEAVE_MS, run: () => this.consumer.disconnect() },
-        { name: 'dead letters', deadlineMs: CLOSE_MS, run: () => this.deadLetters.close() },
-        { name: 'admin client', deadlineMs: CLOSE_MS, run: () => this.admin.disconnect() },
+        { name: 'consumer', deadlineMs: LEAVE_MS, run: () => this.leave() },
         { name: 'sink', deadlineMs: CLOSE_MS, run: () => this.options.sink.close() },
       ],
       this.log,
     );
     this.endGeneration();
+    this.brokers.close();
     this.finished.resolve();
+  }
+
+  private async leave(): Promise<void> {
+    this.membership.abort();
+    await this.running;
   }
 
   private fail(error: unknown): void {
@@ -212,32 +213,32 @@ class Runner<R> implements RunningSink {
   }
 
   private endGeneration(): void {
+    this.fetcher.forgetAll();
     this.generation?.lost.abort();
     this.generation = undefined;
+    this.unsettled = undefined;
+    this.unreadable.clear();
     this.health.forgetLanes();
   }
 
-  private beginGeneration(assigned: { [topic: string]: number[] }): void {
-    this.rejoin.joined();
+  private beginGeneration(assigned: Assigned, group: GroupGeneration): void {
     this.endGeneration();
-    const generation: Generation<R> = { lost: new AbortController(), opened: Promise.resolve() };
+    if (this.halt.signal.aborted) return;
+    const generation: Generation<R> = { lost: new AbortController(), group };
     this.generation = generation;
-    generation.opened = this.open(generation, assigned);
-    generation.opened.catch((error) => {
+    this.open(generation, assigned).catch((error) => {
       if (!(error instanceof LaneLost)) this.fail(error);
     });
   }
 
   /** Reads what was committed, and starts a lane for each that this member owns now. */
-  private async open(generation: Generation<R>, assigned: { [topic: string]: number[] }): Promise<void> {
+  private async open(generation: Generation<R>, assigned: Assigned): Promise<void> {
     const { laneOf, batchRows, batchBytes, flushMs } = this.options;
     const { signal } = generation.lost;
-    const topics = Object.keys(assigned);
-    const read = () => readOffsets(this.admin, this.groupId, topics);
-    const { committed, boundsOf } = await persist('reading offsets', read, signal, this.log);
+    const read = () => startingPoints(this.brokers, this.groupId, assigned, signal);
+    const points = await persist('reading offsets', read, signal, this.log);
     if (signal.aborted) throw new LaneLost();
-    const mine = committed.filter(({ topic, partition }) => assigned[topic]?.includes(partition));
-    generation.assignment = new Assignment<R>(
+    const assignment = new Assignment<R>(
       {
         group: this.groupId,
         laneOf,
@@ -246,12 +247,12 @@ class Runner<R> implements RunningSink {
         newNonce: () => randomBytes(9).toString('base64url'),
         log: this.log,
       },
-      mine,
-      boundsOf,
+      points,
     );
-    this.ownedLanes = [...generation.assignment.lanes.keys()];
-    this.consumer.resume(this.consumer.paused());
-    for (const lane of generation.assignment.lanes.values()) this.startLane(lane);
+    generation.assignment = assignment;
+    this.ownedLanes = [...assignment.lanes.keys()];
+    for (const lane of assignment.lanes.values()) this.startLane(lane);
+    for (const at of assignment.positions()) this.fetcher.begin(at, at.position);
   }
 
   private startLane(lane: BatchLane<R>): void {
@@ -275,17 +276,22 @@ class Runner<R> implements RunningSink {
       halted: this.halt.signal,
       abort: this.abort.signal,
       commit: async (offsets) => {
-        // Checked where the request is made: once the next generation has begun, its commits would pass for ours.
         if (generation.lost.signal.aborted) throw new LaneLost();
-        const request = offsetsByTopic(offsets);
-        if (generation.commit) await generation.commit(request);
-        // Before the first fetch there is nothing to announce, and this one may silently do nothing while it stops.
-        else await this.consumer.commitOffsets(request.topics.flatMap(flatOffsets));
+        try {
+          await this.member.commit(generation.group, offsets);
+          this.unsettled = undefined;
+        } catch (error) {
+          this.unsettled = problemOf(error);
+          throw error;
+        }
       },
       lowOffsets: async (ranges) => {
-        const names = new Set(ranges.map(({ topic }) => topic));
-        const { boundsOf } = await readOffsets(this.admin, this.groupId, [...names]);
-        return ranges.map((range) => ({ ...range, start: boundsOf(range)?.low ?? range.start }));
+        const bounds = await logBounds(this.brokers, ranges);
+        return ranges.map((range) => {
+          const of = bounds.get(keyOf(range));
+          if (!of) throw new AnswerIncomplete(keyOf(range));
+          return { ...range, start: of.low };
+        });
       },
       report: (lane, problem) => this.health.report(lane, problem),
       drained: (lane) => {
@@ -295,45 +301,38 @@ class Runner<R> implements RunningSink {
     };
   }
 
-  private async accept(payload: EachBatchPayload): Promise<void> {
-    const { batch, resolveOffset } = payload;
+  private async accept(batch: FetchedBatch): Promise<void> {
+    const { topic, partition, records, next, end } = batch;
     const { generation } = this;
-    if (!generation || this.halt.signal.aborted) return;
-    await generation.opened.catch(() => {});
-    const { assignment } = generation;
-    if (!assignment?.laneAt(batch)) return;
-    generation.commit ??= payload.commitOffsetsIfNecessary;
-    if (await this.seekInstead(assignment, batch)) return;
-    const entries = entriesOf(batch, this.options);
-    await this.load(payload, entries);
-    if (generation.lost.signal.aborted) return;
-    const { topic, partition, messages } = batch;
+    if (this.halt.signal.aborted) return;
+    const assignment = generation?.assignment;
+    if (!generation || !assignment) throw new Error(`${keyOf(batch)} was fetched before it was assigned`);
+    if (records.length === 0) return assignment.pass(batch, next);
+    const entries = entriesOf(records, this.options);
+    await this.load(generation, batch, entries);
+    // Its reading ended with the generation, so that nothing is passed.
+    if (generation.lost.signal.aborted || this.halt.signal.aborted) return;
     assignment.take(batch, entries);
-    const last = messages.at(-1);
-    if (last) resolveOffset(last.offset);
-    this.measures.lag.set({ topic, partition }, Number(batch.offsetLag()));
+    this.measures.lag.set({ topic, partition }, Math.max(0, end - next));
     this.measures.buffered.set(assignment.buffered());
-    this.pauseIfFull(generation, batch);
+    this.pauseIfFull(assignment, batch);
   }
 
-  private async seekInstead(assignment: Assignment<R>, batch: EachBatchPayload['batch']): Promise<boolean> {
-    const { topic, partition } = batch;
-    const offset = await assignment.offsetToSeek(batch, async () => {
-      const { boundsOf } = await readOffsets(this.admin, this.groupId, [topic]);
-      return boundsOf(batch) ?? { low: 0, high: 0 };
-    });
-    if (offset === undefined) return false;
-    this.consumer.seek({ topic, partition, offset: String(offset) });
-    return true;
+  private skip(at: TopicPartition, expected: number, low: number): void {
+    const { topic, partition } = at;
+    this.log.error({ topic, partition, expected, low }, 'retention removed records before they were read');
+    this.generation?.assignment?.pass(at, low);
   }
 
   /** The registry may be away for a while: wait, and stay in the group meanwhile. */
   private async load(
-    { batch, heartbeat, isRunning }: EachBatchPayload,
+    { lost }: Generation<R>,
+    at: TopicPartition,
     entries: readonly Entry<R>[],
   ): Promise<void> {
-    const of = partitionKey(batch);
-    for (let attempt = 0; isRunning(); attempt++) {
+    const of = partitionKey(at);
+    const gone = AbortSignal.any([lost.signal, this.halt.signal]);
+    for (let attempt = 0; !gone.aborted; attempt++) {
       try {
         await loadEntries(this.options.reader, entries);
         break;
@@ -341,37 +340,30 @@ class Runner<R> implements RunningSink {
         this.unreadable.set(of, codeOf(error));
         this.log.warn({ code: codeOf(error), attempt }, 'schemas cannot be read now');
       }
-      await heartbeat();
-      await pauseFor(backoffMs(Math.min(attempt, 4)), this.halt.signal).catch(() => {});
+      await pauseFor(backoffMs(Math.min(attempt, 4)), gone).catch(() => {});
     }
     this.unreadable.delete(of);
   }
 
-  private pauseIfFull(generation: Generation<R>, at: EachBatchPayload['batch']): void {
-    const lane = generation.assignment?.laneAt(at);
+  private pauseIfFull(assignment: Assignment<R>, at: TopicPartition): void {
+    const lane = assignment.laneAt(at);
     const { batchRows, batchBytes } = this.options;
     if (!lane || (lane.buffer.rows < batchRows && lane.buffer.bytes < batchBytes)) return;
-    this.consumer.pause(selectorsOf(generation.assignment?.partitionsOf(lane.id) ?? []));
+    this.fetcher.pause(assignment.partitionsOf(lane.id));
   }
 
-  private resume(generation: Generation<R>, lane: string): void {
-    if (generation !== this.generation || !generation.assignment) return;
-    const { rows, bytes } = generation.assignment.lanes.get(lane)?.buffer ?? { rows: 0, bytes: 0 };
-    if (rows >= this.options.batchRows || bytes >= this.options.batchBytes) return;
-    this.consumer.resume(selectorsOf(generation.assignment.partitionsOf(lane)));
+  private resume({ assignment }: Generation<R>, id: string): void {
+    if (!assignment || assignment !== this.generation?.assignment) return;
+    const lane = assignment.lanes.get(id);
+    if (!lane || lane.buffer.rows >= this.options.batchRows || lane.buffer.bytes >= this.options.batchBytes)
+      return;
+    this.fetcher.resume(assignment.partitionsOf(id));
   }
 }
 
 /** From one join of the group to the next. */
 interface Generation<R> {
   readonly lost: AbortController;
-  opened: Promise<void>;
+  readonly group: GroupGeneration;
   assignment?: Assignment<R>;
-  commit?: (offsets: ReturnType<typeof offsetsByTopic>) => Promise<void>;
 }
-
-const selectorsOf = (partitions: readonly TopicPartition[]) =>
-  partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }));
-
-const flatOffsets = ({ topic, partitions }: ReturnType<typeof offsetsByTopic>['topics'][number]) =>
-  partitions.map((offset) => ({ topic, ...offset }));

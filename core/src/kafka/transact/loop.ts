@@ -1,20 +1,22 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Admin, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { PipelineConfig } from '../../config/index.ts';
-import type { InputRecord } from '../../dead-letter.ts';
 import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
 import { whenThere } from '../../start-up.ts';
-import { createKafka } from '../client.ts';
+import { createBrokers } from '../client.ts';
+import { type Assigned, roundRobin } from '../consume/assigners.ts';
+import { type FetchedBatch, Fetcher } from '../consume/fetcher.ts';
+import { Membership } from '../consume/membership.ts';
+import { Standstill } from '../consume/standstill.ts';
 import { problemOf, reaching } from '../crash.ts';
-import { inputRecordOf } from '../input-record.ts';
-import { keepCommitted } from '../out-of-range.ts';
-import { Rejoin } from '../rejoin.ts';
+import type { Brokers } from '../wire/brokers.ts';
+import { partitionsOfAll } from '../wire/offsets.ts';
 import { IdleCommits } from './idle-commits.ts';
 import { Lane } from './lane.ts';
 import { isFatal, isFenced, Lanes } from './lanes.ts';
 import { LoopMeasures } from './measures.ts';
+import { partitionClient } from './partition-client.ts';
 import type { Stage } from './stage.ts';
 
 export interface TransactionalLoopOptions {
@@ -41,13 +43,13 @@ export interface TransactionalLoop {
   readonly done: Promise<void>;
 }
 
-const HEARTBEAT_MS = 3_000;
 /**
  * A transaction costs some milliseconds however little it carries. Waiting this long for this much to come together
  * keeps a trickle of records from becoming a flood of transactions.
  */
 const FETCH_WAIT_MS = 100;
 const FETCH_BYTES = 65_536;
+const PARTITION_BYTES = 1_048_576;
 const MAX_PAUSE_MS = 5_000;
 const TRANSACTION_TIMEOUT_MS = 60_000;
 const RESTORE_IDLE_MS = 30_000;
@@ -66,48 +68,54 @@ export async function startTransactionalLoop(options: TransactionalLoopOptions):
 class Loop implements TransactionalLoop {
   readonly groupId: string;
   private readonly options: TransactionalLoopOptions;
-  private readonly kafka: Kafka;
-  private readonly admin: Admin;
-  private readonly consumer: Consumer;
+  private readonly brokers: Brokers;
+  private readonly member: Membership;
+  private readonly fetcher: Fetcher;
   private readonly lanes: Lanes;
+  private readonly standstill: Standstill;
   private readonly measures: LoopMeasures;
   private readonly idle = new IdleCommits((partition, nextOffset) => this.commitIdle(partition, nextOffset));
   private readonly finished = Promise.withResolvers<void>();
-  private readonly rejoin: Rejoin;
-  private readonly halt = new AbortController();
+  private readonly reading = new AbortController();
+  private readonly membership = new AbortController();
+  private running: Promise<unknown> = Promise.resolve();
   private stopping = false;
-  /** What keeps the consumer, or one of its partitions, from working. */
-  private problem: string | undefined = 'KAFKA_NOT_JOINED';
+  /** What keeps one of its partitions from working. */
   private readonly troubled = new Map<number, string>();
-  private readonly openingAhead = new Set<number>();
+  private readonly beginning = new Set<number>();
+  /** Failures in a row, by partition. */
+  private readonly failures = new Map<number, number>();
   private assigned: readonly number[] = [];
 
   constructor(options: TransactionalLoopOptions) {
     this.options = options;
-    const { kafka: settings, name, log } = options;
+    const { kafka: settings, name, log, topic, concurrency } = options;
+    const { sessionTimeoutMs, requestTimeoutMs } = settings;
     this.groupId = `${settings.groupPrefix}.${name}`;
-    keepCommitted(this.groupId);
-    this.kafka = createKafka(settings, name, log);
-    this.admin = this.kafka.admin();
-    this.consumer = this.kafka.consumer({
-      groupId: this.groupId,
-      sessionTimeout: settings.sessionTimeoutMs,
-      heartbeatInterval: HEARTBEAT_MS,
-      minBytes: FETCH_BYTES,
-      maxWaitTimeInMs: FETCH_WAIT_MS,
-      retry: { restartOnFailure: Rejoin.byOurselves },
+    const brokers = createBrokers(settings, name, log);
+    this.brokers = brokers;
+    this.member = new Membership({
+      ...{ brokers, groupId: this.groupId, topics: [topic], assigner: roundRobin, sessionTimeoutMs, log },
+      onJoining: () => {},
+      onAssigned: (assigned) => this.assign(assigned),
     });
-    this.rejoin = new Rejoin({
-      log,
-      stopped: this.halt.signal,
-      failed: (error) => this.finished.reject(error),
-      start: async () => {
-        await this.consumer.connect();
-        await this.consume();
-      },
+    this.fetcher = new Fetcher({
+      ...{ brokers, requestTimeoutMs, concurrency },
+      minBytes: FETCH_BYTES,
+      maxWaitMs: FETCH_WAIT_MS,
+      maxBytesPerPartition: PARTITION_BYTES,
+      onBatch: (batch) => this.handle(batch),
+      onGap: (at, from, low) =>
+        log.error({ ...at, expected: from, low }, 'retention removed records before they were read'),
+    });
+    this.standstill = new Standstill({
+      places: () => this.fetcher.states(),
+      groupProblem: () => this.member.problem(),
+      metrics: options.metrics,
+      stuck: (error) => this.finished.reject(error),
     });
     this.lanes = new Lanes((partition) => this.makeLane(partition), log);
-    this.measures = new LoopMeasures(options.metrics, options.topic);
+    this.measures = new LoopMeasures(options.metrics, topic);
     this.finished.promise.catch(() => {});
   }
 
@@ -116,41 +124,20 @@ class Loop implements TransactionalLoop {
   }
 
   async start(): Promise<void> {
-    const { topic } = this.options;
-    const { GROUP_JOIN, CRASH, END_BATCH_PROCESS } = this.consumer.events;
-    this.consumer.on(GROUP_JOIN, ({ payload }) => this.assign(payload.memberAssignment[topic] ?? []));
-    this.consumer.on(CRASH, ({ payload }) => {
-      this.problem = problemOf(payload.error);
-      this.rejoin.crashed(payload.error);
-    });
-    // Fetches that hold nothing but transaction markers never get to eachBatch.
-    this.consumer.on(END_BATCH_PROCESS, ({ payload: { batchSize, partition, lastOffset } }) => {
-      if (batchSize === 0) this.idle.passed(partition, Number(lastOffset) + 1);
-    });
+    const { topic, log } = this.options;
     // The broker was there a moment ago; it may be away by now.
-    await whenThere(
-      () =>
-        reaching(async () => {
-          await this.admin.connect();
-          await this.consumer.connect();
-          await this.consumer.subscribe({ topic, fromBeginning: true });
-        }),
-      { log: this.options.log, what: 'kafka' },
-    );
-    await this.consume();
-  }
-
-  private consume(): Promise<void> {
-    return this.consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: this.options.concurrency,
-      eachBatch: (payload) => this.handle(payload),
+    await whenThere(() => reaching(() => partitionsOfAll(this.brokers, [topic], { forMs: 1_000 })), {
+      log,
+      what: 'kafka',
     });
+    const both = [this.member.run(this.membership.signal), this.fetcher.run(this.reading.signal)];
+    for (const one of both) one.catch((error) => this.finished.reject(error));
+    this.running = Promise.allSettled(both);
   }
 
   problems(): readonly string[] {
-    return [...(this.problem === undefined ? [] : [this.problem]), ...this.troubled.values()];
+    const all = [this.member.problem(), ...this.troubled.values(), this.standstill.problem()];
+    return all.filter((code) => code !== undefined);
   }
 
   isOpening(): boolean {
@@ -160,131 +147,118 @@ class Loop implements TransactionalLoop {
   async stop(): Promise<void> {
     if (this.stopping) return this.finished.promise.catch(() => {});
     this.stopping = true;
-    this.halt.abort();
+    this.standstill.stop();
+    this.reading.abort();
     this.idle.forgetAll();
-    // Batches wait for them, and the consumer for its batches.
     this.lanes.abandonOpening();
-    await this.consumer.stop();
     await this.lanes.closeAll();
-    await Promise.all([this.consumer.disconnect(), this.admin.disconnect()]);
+    this.membership.abort();
+    await this.running;
+    this.brokers.close();
     this.finished.resolve();
   }
 
-  private assign(partitions: readonly number[]): void {
-    this.problem = undefined;
-    this.rejoin.joined();
+  private assign(all: Assigned): void {
+    const partitions = all[this.options.topic] ?? [];
+    const { topic } = this.options;
     for (const partition of this.assigned) {
       if (partitions.includes(partition)) continue;
+      this.fetcher.forget({ topic, partition });
       this.troubled.delete(partition);
+      this.failures.delete(partition);
       this.idle.forget(partition);
       this.measures.forget(partition);
     }
     this.assigned = partitions;
+    if (this.stopping) return;
     this.lanes.assign(partitions);
-    for (const partition of partitions) void this.openAhead(partition);
+    for (const partition of partitions)
+      if (!this.fetcher.has({ topic, partition })) void this.begin(partition);
   }
 
-  /**
-   * A lane that cannot be opened is tried again although no batch asks for it: the partition counts as troubled until it
-   * is open. A batch that comes meanwhile takes over. So does the group where the lane was fenced.
-   */
-  private async openAhead(partition: number): Promise<void> {
-    if (this.openingAhead.has(partition)) return;
-    this.openingAhead.add(partition);
-    const { log, topic } = this.options;
-    for (let attempt = 0; this.assigned.includes(partition) && !this.stopping; attempt++) {
+  private isMine(partition: number): boolean {
+    return !this.stopping && this.assigned.includes(partition);
+  }
+
+  /** Opens the partition's lane, as often as it takes, and has it read from where the lane begins. */
+  private async begin(partition: number): Promise<void> {
+    if (this.beginning.has(partition)) return;
+    this.beginning.add(partition);
+    while (this.isMine(partition)) {
       const opening = this.lanes.get(partition);
-      const error = await opening.then(
-        () => undefined,
-        (reason: unknown) => ({ reason }),
-      );
-      if (!error) this.troubled.delete(partition);
-      if (!error || isFenced(error.reason) || this.lanes.existing(partition) !== opening) break;
-      const code = problemOf(error.reason);
-      this.measures.failures.inc({ code });
-      this.troubled.set(partition, code);
-      log.warn({ code, topic, partition, attempt }, 'a partition cannot be opened now');
-      if (isFatal(error.reason)) {
-        this.finished.reject(error.reason);
+      try {
+        const { position } = await opening;
+        if (this.lanes.existing(partition) !== opening || !this.isMine(partition)) continue;
+        this.fetcher.begin({ topic: this.options.topic, partition }, position);
+        this.troubled.delete(partition);
         break;
+      } catch (error) {
+        // It was let go of meanwhile: what comes next is another one.
+        if (this.lanes.existing(partition) !== opening) continue;
+        if (!(await this.afterFailure(error, partition, 'a partition cannot be opened now'))) break;
       }
-      await pause(pauseMs(attempt), undefined, { ref: false });
-      if (this.lanes.existing(partition) !== opening) break;
-      await this.lanes.drop(partition);
     }
-    this.openingAhead.delete(partition);
+    this.beginning.delete(partition);
   }
 
   private makeLane(partition: number): Lane {
-    const { topic, createStage } = this.options;
-    return new Lane({
-      kafka: this.kafka,
-      admin: this.admin,
-      groupId: this.groupId,
-      topic,
-      partition,
-      stage: createStage(partition),
+    const { topic, createStage, kafka: settings, name, log } = this.options;
+    const client = partitionClient({
+      ...{ settings, service: name, log, groupId: this.groupId, topic, partition },
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
       restoreIdleMs: RESTORE_IDLE_MS,
     });
+    return new Lane({ client, partition, stage: createStage(partition) });
   }
 
-  private async handle(payload: EachBatchPayload): Promise<void> {
-    const { batch, heartbeat, isRunning, isStale, resolveOffset } = payload;
-    const records = batch.messages.map((message) => inputRecordOf(batch, message));
-    const nextOffset = Number(batch.lastOffset()) + 1;
+  private async handle({ partition, records, from, next, end }: FetchedBatch): Promise<void> {
+    // Only markers: no record to process, and nothing to commit before the partition has gone quiet.
+    if (records.length === 0) return this.idle.passed(partition, next);
+    this.idle.forget(partition);
+    this.measures.behind(partition, end - from);
     const started = performance.now();
-    this.idle.forget(batch.partition);
-    const owned = () => isRunning() && !isStale() && this.assigned.includes(batch.partition);
-    // Not resolved unless done: the next owner reads it again, and leaves out what was committed after all.
-    if (!(await this.tryUntilDone(payload, records, nextOffset, owned))) return;
-    this.troubled.delete(batch.partition);
-    resolveOffset(batch.messages.at(-1)?.offset ?? batch.lastOffset());
-    this.measures.committed(records.length, started);
-    this.measures.behind(batch.partition, Number(batch.highWatermark) - nextOffset);
-    await heartbeat();
-  }
-
-  private async tryUntilDone(
-    { batch, heartbeat }: EachBatchPayload,
-    records: readonly InputRecord[],
-    nextOffset: number,
-    owned: () => boolean,
-  ): Promise<boolean> {
-    for (let attempt = 0; owned() && !this.stopping; attempt++) {
-      try {
-        await keepAlive(heartbeat, async () => {
-          const lane = await this.lanes.get(batch.partition);
-          await lane.process(records, nextOffset, Number(batch.highWatermark));
-        });
-        return true;
-      } catch (error) {
-        await this.recover(error, attempt, batch.partition, heartbeat);
-      }
+    try {
+      const lane = await this.lanes.existing(partition);
+      if (!lane) return;
+      await lane.process(records, next, end);
+    } catch (error) {
+      // Not waited for: others' batches have their turn meanwhile.
+      void this.recover(error, partition);
+      return;
     }
-    return false;
+    this.troubled.delete(partition);
+    this.failures.delete(partition);
+    this.measures.committed(records.length, started);
+    this.measures.behind(partition, end - next);
   }
 
-  private async recover(
-    error: unknown,
-    attempt: number,
-    partition: number,
-    heartbeat: () => Promise<void>,
-  ): Promise<void> {
+  /** Nothing of it is passed: a new lane says where its reading begins again. */
+  private async recover(error: unknown, partition: number): Promise<void> {
+    this.fetcher.forget({ topic: this.options.topic, partition });
+    if (!this.isMine(partition)) return;
+    if (await this.afterFailure(error, partition, 'a transaction failed and is tried again'))
+      void this.begin(partition);
+  }
+
+  /** Lets go of the lane, and waits before the next one. False: there is to be none. */
+  private async afterFailure(error: unknown, partition: number, what: string): Promise<boolean> {
     const { log, topic } = this.options;
+    const attempt = this.failures.get(partition) ?? 0;
+    this.failures.set(partition, attempt + 1);
     const code = problemOf(error);
     this.measures.failures.inc({ code });
     this.troubled.set(partition, code);
-    await this.lanes.drop(partition);
+    const dropped = this.lanes.drop(partition);
     if (isFatal(error)) {
       this.finished.reject(error);
-      throw error;
+      return false;
     }
-    log.warn({ code, topic, partition, attempt, err: error }, 'a transaction failed and is tried again');
-    // Who was fenced may have lost the partition without knowing: only a heartbeat that the group accepts says it has not.
-    const waitMs = isFenced(error) ? HEARTBEAT_MS + 100 : pauseMs(attempt);
-    await keepAlive(heartbeat, () => pause(waitMs));
-    await heartbeat();
+    log.warn({ code, topic, partition, attempt, err: error }, what);
+    await dropped;
+    // Who was fenced may have lost the partition without knowing: only a word of the group says that it has not.
+    if (isFenced(error) && !(await this.member.confirmed())) return false;
+    await pause(pauseMs(attempt), undefined, { ref: false });
+    return true;
   }
 
   /** Best effort: the next batch, or the next marker, commits it as well. */
@@ -296,31 +270,11 @@ class Loop implements TransactionalLoop {
       this.measures.behind(partition, 0);
     } catch (error) {
       const code = codeOf(error);
-      this.measures.failures.inc({ code });
       this.options.log.debug({ code, topic: this.options.topic, partition }, 'an idle commit failed');
-      await this.lanes.drop(partition);
+      await this.recover(error, partition);
     }
   }
 }
 
-const pauseMs = (attempt: number) => Math.min(MAX_PAUSE_MS, 50 * 2 ** attempt) * (0.5 + Math.random() / 2);
-
-/**
- * Heartbeats while the work goes on. A heartbeat that the group refuses does not end work that succeeds, since a commit
- * is a commit: the next heartbeat is refused as well.
- */
-async function keepAlive<T>(heartbeat: () => Promise<void>, work: () => Promise<T>): Promise<T> {
-  let refused: unknown;
-  const timer = setInterval(() => {
-    heartbeat().catch((error) => {
-      refused = error;
-    });
-  }, HEARTBEAT_MS);
-  try {
-    return await work();
-  } catch (error) {
-    throw refused ?? error;
-  } finally {
-    clearInterval(timer);
-  }
-}
+const pauseMs = (attempt: number) =>
+  Math.min(MAX_PAUSE_MS, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);

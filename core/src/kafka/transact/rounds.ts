@@ -1,4 +1,5 @@
-import type { Message, TopicMessages } from 'kafkajs';
+import type { Output } from '../produce/transactional-producer.ts';
+import type { OutMessage } from '../wire/requests.ts';
 import type { OutputRecord } from './stage.ts';
 
 /** Broker and topic limits are at least 1 MiB; what a record costs beyond its bytes is counted generously. */
@@ -6,25 +7,26 @@ const MAX_PARTITION_BYTES = 900_000;
 const RECORD_OVERHEAD = 64;
 
 /**
- * Cuts a transaction's records into sends, since kafkajs never splits one: within a send no partition gets more
- * than its limit, unless a single record is larger. Order within a partition is kept.
+ * Cuts a transaction's records into sends that brokers take: within a send no partition gets more than its limit, unless a single
+ * record is larger. Order within a partition is kept.
  */
-export function roundsOf(
-  outputs: readonly OutputRecord[],
-  maxBytes = MAX_PARTITION_BYTES,
-): TopicMessages[][] {
-  const rounds: Map<string, Message[]>[] = [];
+export function roundsOf(outputs: readonly OutputRecord[], maxBytes = MAX_PARTITION_BYTES): Output[][] {
+  const rounds: Map<string, { topic: string; partition: number; messages: OutMessage[] }>[] = [];
   const fill = new Map<string, { round: number; bytes: number }>();
   for (const output of outputs) {
-    const bytes = sizeOf(output);
-    const place = placeFor(fill, `${output.topic}/${output.partition}`, bytes, maxBytes);
-    const round = at(rounds, place.round);
-    const messages = round.get(output.topic);
-    const message = messageOf(output);
-    if (messages) messages.push(message);
-    else round.set(output.topic, [message]);
+    const { topic, partition } = output;
+    const target = `${topic}/${partition}`;
+    const place = placeFor(fill, target, sizeOf(output), maxBytes);
+    let round = rounds[place.round];
+    if (!round) {
+      round = new Map();
+      rounds[place.round] = round;
+    }
+    const own = round.get(target);
+    if (own) own.messages.push(output);
+    else round.set(target, { topic, partition, messages: [output] });
   }
-  return rounds.map((round) => [...round].map(([topic, messages]) => ({ topic, messages })));
+  return rounds.map((round) => [...round.values()]);
 }
 
 function placeFor(
@@ -46,16 +48,6 @@ function placeFor(
     place.bytes += bytes;
   }
   return place;
-}
-
-function at(rounds: Map<string, Message[]>[], index: number): Map<string, Message[]> {
-  const round = rounds[index] ?? new Map<string, Message[]>();
-  rounds[index] = round;
-  return round;
-}
-
-function messageOf({ partition, key, value, headers }: OutputRecord): Message {
-  return headers ? { partition, key, value, headers } : { partition, key, value };
 }
 
 function sizeOf({ key, value }: OutputRecord): number {

@@ -10,8 +10,8 @@ export interface OutputRecord {
   readonly headers?: IHeaders;
 }
 
-/** Offset of the last record that a transaction wrote to a partition; undefined if it wrote none there. */
-export type LastOffset = (topic: string, partition: number) => number | undefined;
+/** Offset of the last record that a transaction wrote to a partition. Throws for one to which it wrote nothing. */
+export type LastOffset = (topic: string, partition: number) => number;
 
 /** What a stage wants done with a batch of records: all of it in one transaction, or nothing. */
 export interface Step {

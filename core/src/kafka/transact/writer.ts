@@ -1,7 +1,9 @@
-import type { Producer } from 'kafkajs';
 import { PipelineError } from '../../errors.ts';
-import { type KafkaSettings, silentLog, unreachable } from '../admin.ts';
-import { createKafka } from '../client.ts';
+import { type KafkaSettings, silentLog } from '../admin.ts';
+import { createBrokers } from '../client.ts';
+import { isUnreachable } from '../crash.ts';
+import { TransactionalProducer } from '../produce/transactional-producer.ts';
+import type { Brokers } from '../wire/brokers.ts';
 import { isFenced } from './lanes.ts';
 import { roundsOf } from './rounds.ts';
 import type { OutputRecord } from './stage.ts';
@@ -14,34 +16,27 @@ const TRANSACTION_MS = 10_000;
  */
 export class TransactionalWriter {
   private readonly settings: KafkaSettings;
-  private readonly producer: Producer;
+  private readonly brokers: Brokers;
+  private readonly producer: TransactionalProducer;
 
-  private constructor(settings: KafkaSettings, producer: Producer) {
+  private constructor(settings: KafkaSettings, name: string) {
     this.settings = settings;
-    this.producer = producer;
+    this.brokers = createBrokers(settings, name, silentLog);
+    this.producer = new TransactionalProducer(this.brokers, {
+      transactionalId: `${settings.groupPrefix}-${name}`,
+      // What a killed command leaves open holds up all who read committed records of its topics until the broker ends it.
+      transactionTimeoutMs: TRANSACTION_MS,
+      requestTimeoutMs: settings.requestTimeoutMs,
+    });
   }
 
   /** Throws KAFKA_UNREACHABLE. */
   static async open(settings: KafkaSettings, name: string): Promise<TransactionalWriter> {
-    const producer = createKafka(settings, name, silentLog).producer({
-      transactionalId: `${settings.groupPrefix}-${name}`,
-      // What a killed command leaves open holds up all who read committed records of its topics until the broker ends it.
-      transactionTimeout: TRANSACTION_MS,
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner:
-        () =>
-        ({ message }) =>
-          message.partition ?? 0,
-    });
-    const writer = new TransactionalWriter(settings, producer);
+    const writer = new TransactionalWriter(settings, name);
     try {
-      await producer.connect();
-      // kafkajs takes the producer id, which fences, when a transaction begins.
-      await (await producer.transaction()).abort();
+      await writer.producer.open();
     } catch (error) {
-      await producer.disconnect();
+      writer.brokers.close();
       throw writer.coded(error);
     }
     return writer;
@@ -50,22 +45,14 @@ export class TransactionalWriter {
   /** All or nothing. Throws KAFKA_FENCED if another was opened since, KAFKA_UNREACHABLE, or what the broker says. */
   async write(outputs: readonly OutputRecord[]): Promise<void> {
     try {
-      const transaction = await this.producer.transaction();
-      try {
-        for (const topicMessages of roundsOf(outputs))
-          await transaction.sendBatch({ topicMessages, acks: -1 });
-      } catch (error) {
-        await transaction.abort().catch(() => {});
-        throw error;
-      }
-      await transaction.commit();
+      await this.producer.transact(roundsOf(outputs));
     } catch (error) {
       throw this.coded(error);
     }
   }
 
-  close(): Promise<void> {
-    return this.producer.disconnect();
+  async close(): Promise<void> {
+    this.brokers.close();
   }
 
   private coded(error: unknown): unknown {
@@ -74,11 +61,11 @@ export class TransactionalWriter {
         'KAFKA_FENCED',
         'retry',
         'the same command was started elsewhere and goes on there',
-        {
-          cause: error,
-        },
+        { cause: error },
       );
     }
-    return unreachable(error, this.settings) ?? error;
+    if (!isUnreachable(error)) return error;
+    const nobody = `no broker answers at ${this.settings.brokers.join(', ')}`;
+    return new PipelineError('KAFKA_UNREACHABLE', 'retry', nobody, { cause: error });
   }
 }

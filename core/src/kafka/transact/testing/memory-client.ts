@@ -1,25 +1,13 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import type { Kafka } from 'kafkajs';
-import type { InputRecord } from '../../../dead-letter.ts';
-import type { MemoryKafka, MemoryMessage, MemoryTransaction } from './memory-kafka.ts';
-
-interface TopicMessages {
-  readonly topic: string;
-  readonly messages: readonly (MemoryMessage & { readonly partition: number })[];
-}
-
-interface Offsets {
-  readonly consumerGroupId: string;
-  readonly topics: readonly {
-    topic: string;
-    partitions: readonly { partition: number; offset: string }[];
-  }[];
-}
+import { PipelineError } from '../../../errors.ts';
+import type { PartitionClient } from '../partition-client.ts';
+import type { LastOffset, OnRecords, OutputRecord } from '../stage.ts';
+import type { MemoryKafka, MemoryTransaction } from './memory-kafka.ts';
 
 /** A step of a transaction at which a test may interfere. */
 export type Moment = 'send' | 'offsets' | 'commit' | 'committed';
 
-/** A process's connection: the part of kafkajs's client that lanes use. It can be killed and frozen as a process can. */
+/** A process's connection, as lanes use it. It can be killed and frozen as a process can. */
 export class MemoryClient {
   /** Called before each step ('committed': after the commit, before its answer); what it throws is the answer. */
   interfere: (moment: Moment) => void = () => {};
@@ -29,11 +17,6 @@ export class MemoryClient {
 
   constructor(kafka: MemoryKafka) {
     this.kafka = kafka;
-  }
-
-  /** Typed as what the code under test takes. */
-  asKafka(): Kafka {
-    return this as unknown as Kafka;
   }
 
   /** kill -9: nothing that was asked is answered any more. */
@@ -53,126 +36,91 @@ export class MemoryClient {
     this.frozen = undefined;
   }
 
-  producer({ transactionalId }: { transactionalId: string }) {
+  partition(groupId: string, topic: string, partition: number): PartitionClient {
     const { kafka } = this;
+    const transactionalId = `${groupId}-${topic}-${partition}`;
     let epoch: number | undefined;
     const current = async (moment: Moment) => {
       await this.gate(moment);
       if (epoch !== kafka.epochs.get(transactionalId)) throw fenced();
     };
     return {
-      connect: () => this.gate(),
-      disconnect: async () => {},
-      transaction: async () => {
+      open: async () => {
         await this.gate();
-        if (epoch === undefined) {
-          epoch = (kafka.epochs.get(transactionalId) ?? -1) + 1;
-          kafka.epochs.set(transactionalId, epoch);
-          kafka.openTransactions.get(transactionalId)?.abort();
-        }
-        return this.transaction(transactionalId, current);
+        epoch = (kafka.epochs.get(transactionalId) ?? -1) + 1;
+        kafka.epochs.set(transactionalId, epoch);
+        kafka.openTransactions.get(transactionalId)?.abort();
       },
+      committed: async () => {
+        await this.gate();
+        const offset = kafka.committedOffset(groupId, topic, partition);
+        return offset < 0 ? null : offset;
+      },
+      transact: (outputs, position) =>
+        this.transact(transactionalId, current, outputs, () => {
+          if (position !== undefined) kafka.commitOffset(groupId, topic, partition, position);
+        }),
+      requireReaches: async (offset) => {
+        await this.gate();
+        if (kafka.end(topic, partition) < offset)
+          throw new PipelineError('KAFKA_LOG_TRUNCATED', 'fatal', 'the partition ends before');
+      },
+      read: (of, own, fromOffset, onRecords) => this.read(of, own, fromOffset, onRecords),
+      close: () => {},
     };
   }
 
-  admin() {
-    return {
-      connect: () => this.gate(),
-      disconnect: async () => {},
-      fetchOffsets: async ({ groupId, topics }: { groupId: string; topics: readonly string[] }) => {
-        await this.gate();
-        return topics.map((topic) => ({
-          topic,
-          partitions: this.kafka.partitionsOf(topic).map((partition) => ({
-            partition,
-            offset: String(this.kafka.committedOffset(groupId, topic, partition)),
-          })),
-        }));
-      },
-      fetchTopicOffsets: async (topic: string) => {
-        await this.gate();
-        return this.kafka.partitionsOf(topic).map((partition) => {
-          const high = String(this.kafka.end(topic, partition));
-          return { partition, offset: high, high, low: '0' };
-        });
-      },
-    };
+  private async read(
+    topic: string,
+    partition: number,
+    fromOffset: number,
+    onRecords: OnRecords,
+  ): Promise<void> {
+    for (let next = fromOffset; ; ) {
+      await this.gate();
+      const records = this.kafka.committed(topic, partition, next).slice(0, BATCH_RECORDS);
+      const last = records.at(-1);
+      if (!last) continue;
+      next = last.offset + 1;
+      if (await onRecords(records)) return;
+    }
   }
 
-  /** Reads the one partition that it is told to seek. */
-  consumer() {
-    let eachBatch: ((payload: { batch: unknown }) => Promise<void>) | undefined;
-    let running = true;
-    const read = async (topic: string, partition: number, from: number) => {
-      for (let next = from; running; ) {
-        await this.gate();
-        const messages = this.kafka.committed(topic, partition, next).slice(0, BATCH_RECORDS).map(messageOf);
-        const last = messages.at(-1);
-        if (!last) continue;
-        next = Number(last.offset) + 1;
-        await eachBatch?.({ batch: { topic, partition, messages, lastOffset: () => last.offset } });
-      }
-    };
-    return {
-      events: { CRASH: 'crash' },
-      on: () => {},
-      connect: () => this.gate(),
-      subscribe: () => this.gate(),
-      run: async (options: { eachBatch: typeof eachBatch }) => {
-        eachBatch = options.eachBatch;
-      },
-      seek: ({ topic, partition, offset }: { topic: string; partition: number; offset: string }) => {
-        void read(topic, partition, Number(offset));
-      },
-      disconnect: async () => {
-        running = false;
-      },
-    };
-  }
-
-  private transaction(transactionalId: string, current: (moment: Moment) => Promise<void>) {
+  private async transact(
+    transactionalId: string,
+    current: (moment: Moment) => Promise<void>,
+    outputs: readonly OutputRecord[],
+    commitPosition: () => void,
+  ): Promise<LastOffset> {
     const { kafka } = this;
     const transaction: MemoryTransaction = { status: 'open' };
-    const touched = new Map<string, { topic: string; partition: number }>();
-    const commitOffsets: (() => void)[] = [];
+    const touched = new Map<string, { topic: string; partition: number; last: number }>();
     const end = (status: 'committed' | 'aborted') => {
       if (transaction.status !== 'open') return;
       transaction.status = status;
       for (const { topic, partition } of touched.values()) kafka.marker(topic, partition, transaction);
       kafka.openTransactions.delete(transactionalId);
     };
-    kafka.openTransactions.set(transactionalId, { abort: () => end('aborted') });
-    return {
-      sendBatch: async ({ topicMessages }: { topicMessages: readonly TopicMessages[] }) => {
-        await current('send');
-        const first = new Map<string, { topicName: string; partition: number; baseOffset: string }>();
-        for (const { topic, messages } of topicMessages) {
-          for (const message of messages) {
-            const { partition } = message;
-            const baseOffset = String(kafka.append(topic, partition, message, transaction));
-            const name = `${topic}/${partition}`;
-            touched.set(name, { topic, partition });
-            if (!first.has(name)) first.set(name, { topicName: topic, partition, baseOffset });
-          }
-        }
-        return [...first.values()];
-      },
-      sendOffsets: async ({ consumerGroupId, topics }: Offsets) => {
-        await current('offsets');
-        for (const { topic, partitions } of topics)
-          for (const { partition, offset } of partitions)
-            commitOffsets.push(() => kafka.commitOffset(consumerGroupId, topic, partition, Number(offset)));
-      },
-      commit: async () => {
-        await current('commit');
-        end('committed');
-        for (const commit of commitOffsets) commit();
-        await this.gate('committed');
-      },
-      abort: async () => {
-        await this.gate();
-        end('aborted');
-      },
+    try {
+      await current('send');
+      kafka.openTransactions.set(transactionalId, { abort: () => end('aborted') });
+      for (const { topic, partition, key, value } of outputs) {
+        const last = kafka.append(topic, partition, { key, value }, transaction);
+        touched.set(`${topic}/${partition}`, { topic, partition, last });
+      }
+      await current('offsets');
+      await current('commit');
+    } catch (error) {
+      end('aborted');
+      throw error;
+    }
+    end('committed');
+    commitPosition();
+    await this.gate('committed');
+    return (topic, partition) => {
+      const written = touched.get(`${topic}/${partition}`);
+      if (!written) throw new Error(`nothing was written to ${topic}/${partition}`);
+      return written.last;
     };
   }
 
@@ -187,7 +135,3 @@ export class MemoryClient {
 const BATCH_RECORDS = 100;
 
 const fenced = () => Object.assign(new Error('fenced'), { type: 'INVALID_PRODUCER_EPOCH' });
-
-function messageOf({ key, value, offset, timestamp, headers }: InputRecord) {
-  return { key, value, offset: String(offset), timestamp: String(timestamp), headers, attributes: 0 };
-}

@@ -1,0 +1,134 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Brokers } from '../wire/brokers.ts';
+import { AnswerIncomplete, mayPass } from '../wire/faults.ts';
+import { createErrorFromCode } from '../wire/kafkajs-parts.ts';
+import { type OutMessage, type ProduceQuery, produce } from '../wire/requests.ts';
+
+/** What one partition is to get in one piece, in this order. */
+export interface PartitionBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly messages: readonly OutMessage[];
+  /** Of an idempotent producer: the number of the first record, which it keeps however often it is sent. */
+  readonly firstSequence?: number;
+}
+
+/** Base offset, or why there is none: then the records may be there all the same. */
+export type Outcome = { readonly baseOffset: number } | { readonly error: unknown };
+
+export interface ProduceOptions {
+  /** No attempt begins after so long. Milliseconds. */
+  readonly forMs: number;
+  /** Time for one answer. Milliseconds. */
+  readonly requestTimeoutMs: number;
+  /** What makes a repetition harmless. Without it a record whose answer was lost is there twice. */
+  readonly identity?: {
+    readonly transactionalId: string;
+    readonly producerId: string;
+    readonly producerEpoch: number;
+  };
+}
+
+interface Book {
+  readonly batch: PartitionBatch;
+  outcome: Outcome | undefined;
+}
+
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 500;
+
+/**
+ * Sends each batch to the leader of its partition until that has acknowledged it with `acks=all`. Books are kept by partition: what was
+ * acknowledged is never sent again, wherever its leadership goes, and what was not is sent as it was, to whoever leads now. Every
+ * request ends before anything is sent again. One outcome a batch, in their order; it never rejects.
+ */
+export async function produceAll(
+  brokers: Brokers,
+  batches: readonly PartitionBatch[],
+  options: ProduceOptions,
+): Promise<Outcome[]> {
+  const books = batches.map((batch): Book => ({ batch, outcome: undefined }));
+  const deadline = performance.now() + options.forMs;
+  let pauseMs = FIRST_PAUSE_MS;
+  let stale: unknown;
+  for (let open = books; ; ) {
+    if (stale !== undefined) await brokers.refresh(topicsOf(open)).catch(() => {});
+    await Promise.all(byLeader(brokers, open).map(([node, own]) => sendTo(brokers, node, own, options)));
+    const refused = open.find(({ outcome }) => failed(outcome) && !mayPass(outcome.error));
+    open = open.filter(({ outcome }) => outcome === undefined || (failed(outcome) && mayPass(outcome.error)));
+    if (open.length === 0 || refused || performance.now() + pauseMs > deadline) break;
+    stale = open[0]?.outcome;
+    await pause(pauseMs * (0.75 + Math.random() / 2));
+    pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
+  }
+  return books.map(({ outcome, batch }) => outcome ?? { error: unanswered(batch) });
+}
+
+const failed = (outcome: Outcome | undefined): outcome is { readonly error: unknown } =>
+  outcome !== undefined && 'error' in outcome;
+
+const topicsOf = (books: readonly Book[]) => [...new Set(books.map(({ batch }) => batch.topic))];
+
+const unanswered = ({ topic, partition }: PartitionBatch) => new AnswerIncomplete(`${topic}/${partition}`);
+
+/** What has no leader now keeps the reason as its outcome. */
+function byLeader(brokers: Brokers, books: readonly Book[]): [number, Book[]][] {
+  const groups = new Map<number, Book[]>();
+  for (const book of books) {
+    const { topic, partition } = book.batch;
+    try {
+      const leader = brokers.leaderOf(topic, partition);
+      const group = groups.get(leader);
+      if (group) group.push(book);
+      else groups.set(leader, [book]);
+    } catch (error) {
+      book.outcome = { error };
+    }
+  }
+  return [...groups];
+}
+
+async function sendTo(
+  brokers: Brokers,
+  node: number,
+  books: readonly Book[],
+  { requestTimeoutMs, identity }: ProduceOptions,
+): Promise<void> {
+  const query: ProduceQuery = {
+    acks: -1,
+    timeout: requestTimeoutMs,
+    ...identity,
+    topicData: topicData(books),
+  };
+  try {
+    const { topics } = await brokers.request(node, produce, query, { timeoutMs: requestTimeoutMs });
+    for (const book of books) {
+      const { topic, partition } = book.batch;
+      const answer = topics
+        .find(({ topicName }) => topicName === topic)
+        ?.partitions.find((of) => of.partition === partition);
+      book.outcome = answer ? outcomeOf(answer) : { error: unanswered(book.batch) };
+    }
+  } catch (error) {
+    for (const book of books) book.outcome = { error };
+  }
+}
+
+function outcomeOf({ errorCode, baseOffset }: { errorCode: number; baseOffset: string }): Outcome {
+  if (errorCode !== 0) return { error: createErrorFromCode(errorCode) };
+  const offset = Number(baseOffset);
+  // A repetition of something that the broker remembers too little of.
+  return offset >= 0 ? { baseOffset: offset } : { error: new AnswerIncomplete('an offset') };
+}
+
+function topicData(books: readonly Book[]): ProduceQuery['topicData'] {
+  const topics = new Map<string, ProduceQuery['topicData'][number]['partitions'][number][]>();
+  for (const { batch } of books) {
+    const { topic, partition, messages, firstSequence } = batch;
+    const entry = { partition, messages, ...(firstSequence === undefined ? {} : { firstSequence }) };
+    const partitions = topics.get(topic);
+    if (partitions) partitions.push(entry);
+    else topics.set(topic, [entry]);
+  }
+  return [...topics].map(([topic, partitions]) => ({ topic, partitions }));
+}

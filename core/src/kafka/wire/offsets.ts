@@ -1,0 +1,143 @@
+import { askLeaders, byTopic, keyOf, type TopicPartition } from './ask-leaders.ts';
+import type { Brokers } from './brokers.ts';
+import { AnswerIncomplete, requireNone } from './faults.ts';
+import { listOffsets, offsetFetch } from './requests.ts';
+import { retrying } from './retrying.ts';
+
+/** Offsets that a partition has: the first one, and the one after the last. */
+export interface LogBounds {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface Committed {
+  /** Null: nothing was ever committed, or it has expired. */
+  readonly offset: number | null;
+  readonly metadata: string | null;
+}
+
+export interface AskOptions {
+  /** Milliseconds; default 20 s. */
+  readonly forMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Of every partition that was asked for, by `keyOf`. */
+export type OfPartitions<T> = ReadonlyMap<string, T>;
+
+const FOR_MS = 20_000;
+const LATEST = -1;
+const EARLIEST = -2;
+const READ_UNCOMMITTED = 0;
+const READ_COMMITTED = 1;
+
+export type Isolation = 'committed' | 'uncommitted';
+
+/** What a group has committed for each of these partitions. An answer that leaves one out is none. */
+export async function committedOffsets(
+  brokers: Brokers,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+  { forMs = FOR_MS, signal }: AskOptions = {},
+): Promise<OfPartitions<Committed>> {
+  if (partitions.length === 0) return new Map();
+  const topics = byTopic(partitions).map(({ topic, partitions: own }) => ({
+    topic,
+    partitions: own.map((partition) => ({ partition })),
+  }));
+  return retrying(
+    async () => {
+      const found = new Map<string, Committed>();
+      const { responses } = await brokers.toCoordinator(
+        { kind: 'group', key: groupId },
+        offsetFetch,
+        { groupId, topics },
+        ({ errorCode }) => [errorCode],
+      );
+      for (const { topic, partitions: answered } of responses) {
+        requireNone(answered.map(({ errorCode }) => errorCode));
+        for (const { partition, offset, metadata } of answered) {
+          const at = Number(offset);
+          found.set(keyOf({ topic, partition }), { offset: at < 0 ? null : at, metadata });
+        }
+      }
+      for (const of of partitions) if (!found.has(keyOf(of))) throw new AnswerIncomplete(keyOf(of));
+      return found;
+    },
+    { forMs, signal },
+  );
+}
+
+/** Where each partition begins, and where it ends: its last stable offset, or everything that is acknowledged. */
+export async function logBounds(
+  brokers: Brokers,
+  partitions: readonly TopicPartition[],
+  isolation: Isolation = 'committed',
+  options: AskOptions = {},
+): Promise<OfPartitions<LogBounds>> {
+  // The end first: what lies before a beginning that was read later is gone by any reading.
+  const highs = await offsetsAt(brokers, partitions, LATEST, isolation, options);
+  const lows = await offsetsAt(brokers, partitions, EARLIEST, isolation, options);
+  return new Map(
+    partitions.map((of) => {
+      const [low, high] = [lows.get(keyOf(of)), highs.get(keyOf(of))];
+      if (low === undefined || high === undefined) throw new AnswerIncomplete(keyOf(of));
+      return [keyOf(of), { low, high }] as const;
+    }),
+  );
+}
+
+/** The first offset whose record was written at this time (epoch milliseconds) or later; null where there is none. */
+export async function offsetsByTime(
+  brokers: Brokers,
+  partitions: readonly TopicPartition[],
+  time: number,
+  options: AskOptions = {},
+): Promise<OfPartitions<number | null>> {
+  const found = await offsetsAt(brokers, partitions, time, 'committed', options);
+  return new Map([...found].map(([key, offset]) => [key, offset < 0 ? null : offset]));
+}
+
+function offsetsAt(
+  brokers: Brokers,
+  partitions: readonly TopicPartition[],
+  timestamp: number,
+  isolation: Isolation,
+  { forMs = FOR_MS, signal }: AskOptions,
+): Promise<OfPartitions<number>> {
+  const isolationLevel = isolation === 'committed' ? READ_COMMITTED : READ_UNCOMMITTED;
+  const ask = async (node: number, own: readonly TopicPartition[]) => {
+    const topics = byTopic(own).map(({ topic, partitions: ids }) => ({
+      topic,
+      partitions: ids.map((partition) => ({ partition, timestamp })),
+    }));
+    const { responses } = await brokers.request(node, listOffsets, { replicaId: -1, isolationLevel, topics });
+    return responses.flatMap(({ topic, partitions: answered }) =>
+      answered.map(({ partition, errorCode, offset }) => ({
+        topic,
+        partition,
+        errorCode,
+        answer: Number(offset),
+      })),
+    );
+  };
+  return askLeaders(brokers, partitions, ask, { forMs, signal });
+}
+
+/** Every partition of these topics, as of now. */
+export async function partitionsOfAll(
+  brokers: Brokers,
+  topics: readonly string[],
+  { forMs = FOR_MS, signal }: AskOptions = {},
+): Promise<TopicPartition[]> {
+  return retrying(
+    async () => {
+      await brokers.refresh(topics);
+      const found: TopicPartition[] = [];
+      for (const topic of topics)
+        for (const partition of await brokers.partitionsOf(topic)) found.push({ topic, partition });
+      return found;
+    },
+    { forMs, signal },
+  );
+}
