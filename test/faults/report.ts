@@ -20,10 +20,11 @@ const PLAIN = { chars: {}, style: { head: [], border: [], compact: true } };
 export function renderSurvived(survived: readonly Survived[]): string {
   const table = new Table({
     ...PLAIN,
-    head: ['', ...FAULT_KINDS, 'kill → back', 'kill → caught up (median · p95 · max)'],
+    head: ['', ...FAULT_KINDS, 'ended → back', 'ended → caught up (median · p95 · max)'],
   });
   for (const [target, of] of Map.groupBy(survived, (fault) => fault.target)) {
-    const kills = of.filter(({ kind }) => kind === 'kill');
+    // A broker is restarted as often as it is killed, and takes as long.
+    const kills = of.filter(({ kind }) => kind === 'kill' || (kind === 'restart' && isOfKafka(target)));
     const caughtUp = kills.flatMap(({ caughtUpMs }) => caughtUpMs ?? []);
     table.push([
       target,
