@@ -87,6 +87,7 @@ export class PositionWatch {
     const admin = createKafka(this.#config.kafka, 'watch', silentLog, FEW_TRIES).admin();
     this.#admin = admin;
     await admin.connect();
+    await introduce(admin, this.#config);
     return admin;
   }
 
@@ -99,7 +100,16 @@ export class PositionWatch {
 
 /** The same once. Throws while a broker is away, or if an answer is not whole. */
 export function readPositions(config: PipelineConfig): Promise<GroupPosition[]> {
-  return withAdmin(config.kafka, (admin) => readWith(admin, config));
+  return withAdmin(config.kafka, async (admin) => {
+    await introduce(admin, config);
+    return readWith(admin, config);
+  });
+}
+
+/** One topic after the other: the client's answers lack topics that it comes to know at the same time. */
+async function introduce(admin: Admin, config: PipelineConfig): Promise<void> {
+  const names = new Set(consumerGroups(config).flatMap(({ topics }) => topics));
+  for (const topic of names) await admin.fetchTopicOffsets(topic);
 }
 
 async function readWith(admin: Admin, config: PipelineConfig): Promise<GroupPosition[]> {
@@ -107,10 +117,10 @@ async function readWith(admin: Admin, config: PipelineConfig): Promise<GroupPosi
   const found: GroupPosition[] = [];
   // In the order of the flow: when the first group is through, the next one has all that it will have.
   for (const { group, topics } of consumerGroups(config)) {
-    // One after the other: on several brokers the client's answers lack topics that it comes to know at the same time.
-    const ends: Offsets[] = [];
-    for (const topic of topics) ends.push(await admin.fetchTopicOffsets(topic));
-    const answer = await admin.fetchOffsets({ groupId: group, topics: [...topics] });
+    const [answer, ends] = await Promise.all([
+      admin.fetchOffsets({ groupId: group, topics: [...topics] }),
+      Promise.all(topics.map(async (topic) => admin.fetchTopicOffsets(topic))),
+    ]);
     for (const [i, topic] of topics.entries()) {
       const committed = answer.find((entry) => entry.topic === topic)?.partitions ?? [];
       found.push(...positionsIn(group, topic, partitions.get(topic) ?? 0, committed, ends[i] ?? []));
