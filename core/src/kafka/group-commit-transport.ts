@@ -1,8 +1,10 @@
-import type { Kafka, Producer } from 'kafkajs';
 import type { PipelineConfig } from '../config/index.ts';
 import { PipelineError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { createKafka } from './client.ts';
+import { createBrokers } from './client.ts';
+import { type Outcome, produceTo } from './produce/produce.ts';
+import type { Brokers } from './wire/brokers.ts';
+import { isProtocolError } from './wire/faults.ts';
 
 export interface PublishRecord {
   readonly value: Buffer;
@@ -20,19 +22,34 @@ export interface RecordBatch {
   readonly records: readonly PublishRecord[];
 }
 
-/** A connection for the records of one topic. */
-export interface RecordTransport {
-  /**
-   * Connects afresh, letting go of any earlier connection, and says which partitions have a leader (at least one).
-   * Throws PipelineError: KAFKA_UNREACHABLE or KAFKA_TOPIC_MISSING.
-   */
-  open(): Promise<readonly number[]>;
-  /** One produce request a broker. Resolves with each partition's first offset when all in-sync replicas have them. */
-  send(batches: readonly RecordBatch[]): Promise<ReadonlyMap<number, number>>;
-  close(): Promise<void>;
+/** A broker, and the partitions that it leads now. */
+export interface Route {
+  readonly node: number;
+  readonly partitions: readonly number[];
 }
 
-/** kafkajs, set up to fail soon: what to do next is decided by the group commit. */
+/** First offset of a batch that all in-sync replicas have, or why that is not known. */
+export type BatchOutcome = number | PublishFailure;
+
+export interface PublishFailure {
+  readonly error: PipelineError;
+  /** True: the broker has answered that it cannot take the batch. False: it has not answered. */
+  readonly answered: boolean;
+}
+
+/** The brokers of one topic. */
+export interface RecordTransport {
+  /**
+   * Asks who leads the topic's partitions. At least one route.
+   * Throws PipelineError: KAFKA_UNREACHABLE or KAFKA_TOPIC_MISSING.
+   */
+  open(): Promise<readonly Route[]>;
+  /** One produce request to one broker: an outcome for each batch, in their order. Never rejects. */
+  send(node: number, batches: readonly RecordBatch[]): Promise<readonly BatchOutcome[]>;
+  close(): void;
+}
+
+/** Set up to fail soon: what to do next is decided by the group commit. */
 export function kafkaTransport(
   settings: PipelineConfig['kafka'],
   service: string,
@@ -40,116 +57,64 @@ export function kafkaTransport(
   publishTimeoutMs: number,
   log: Logger,
 ): RecordTransport {
-  const requestTimeout = Math.min(settings.requestTimeoutMs, publishTimeoutMs);
-  const kafka = createKafka(settings, service, log, {
-    requestTimeout,
-    connectionTimeout: Math.min(settings.connectionTimeoutMs, 2_000),
-    // One more try after fresh metadata carries it over a change of leader.
-    retry: { initialRetryTime: 100, factor: 0, multiplier: 2, maxRetryTime: 500, retries: 1 },
-  });
-  return new KafkajsTransport(kafka, topic, requestTimeout);
+  const requestTimeoutMs = Math.min(settings.requestTimeoutMs, publishTimeoutMs);
+  const connectionTimeoutMs = Math.min(settings.connectionTimeoutMs, 2_000);
+  const brokers = createBrokers(settings, service, log, { connectionTimeoutMs, requestTimeoutMs });
+  return {
+    open: () => routesOf(brokers, topic),
+    send: async (node, batches) => {
+      const placed = batches.map(({ partition, records }) => ({
+        topic,
+        partition,
+        messages: records.map(({ value, headers }) => ({ key: null, value, headers })),
+      }));
+      const outcomes = await produceTo(brokers, node, placed, { requestTimeoutMs });
+      return outcomes.map((outcome) => coded(outcome, topic));
+    },
+    close: () => brokers.close(),
+  };
 }
 
-class KafkajsTransport implements RecordTransport {
-  readonly #kafka: Kafka;
-  readonly #topic: string;
-  readonly #timeout: number;
-  #producer: Producer | undefined;
-
-  constructor(kafka: Kafka, topic: string, timeout: number) {
-    this.#kafka = kafka;
-    this.#topic = topic;
-    this.#timeout = timeout;
-  }
-
-  async open(): Promise<readonly number[]> {
-    this.#letGo();
-    const partitions = await this.#partitions();
-    const producer = this.#kafka.producer({
-      createPartitioner:
-        () =>
-        ({ message }) =>
-          message.partition ?? 0,
-      allowAutoTopicCreation: false,
-    });
-    await producer.connect().catch((error) => this.#fail(error));
-    this.#letGo();
-    this.#producer = producer;
-    return partitions;
-  }
-
-  async send(batches: readonly RecordBatch[]): Promise<ReadonlyMap<number, number>> {
-    const messages = batches.flatMap(({ partition, records }) =>
-      records.map(({ value, headers }) => ({ partition, key: null, value, headers })),
-    );
-    try {
-      if (!this.#producer) return this.#fail(undefined);
-      const answers = await this.#producer.send({
-        topic: this.#topic,
-        acks: -1,
-        timeout: this.#timeout,
-        messages,
-      });
-      return new Map(answers.map(({ partition, baseOffset }) => [partition, Number(baseOffset)]));
-    } catch (error) {
-      return this.#fail(error);
+async function routesOf(brokers: Brokers, topic: string): Promise<Route[]> {
+  const routes = new Map<number, number[]>();
+  try {
+    await brokers.refresh([topic]);
+    for (const partition of await brokers.partitionsOf(topic)) {
+      const node = leaderOf(brokers, topic, partition);
+      if (node === undefined) continue;
+      const own = routes.get(node);
+      if (own) own.push(partition);
+      else routes.set(node, [partition]);
     }
+  } catch (error) {
+    throw asPipelineError(error, topic);
   }
+  if (routes.size === 0)
+    throw new PipelineError('KAFKA_UNREACHABLE', 'retry', `no partition of ${topic} has a leader`);
+  return [...routes].map(([node, partitions]) => ({ node, partitions }));
+}
 
-  async close(): Promise<void> {
-    const producer = this.#producer;
-    this.#producer = undefined;
-    await producer?.disconnect();
-  }
-
-  async #partitions(): Promise<number[]> {
-    const admin = this.#kafka.admin();
-    try {
-      await admin.connect();
-      const { topics } = await admin.fetchTopicMetadata({ topics: [this.#topic] });
-      const partitions = topics.flatMap((found) => found.partitions);
-      const usable = partitions.filter(({ leader }) => leader >= 0).map(({ partitionId }) => partitionId);
-      if (usable.length === 0) {
-        throw new PipelineError('KAFKA_UNREACHABLE', 'retry', `no partition of ${this.#topic} has a leader`);
-      }
-      return usable;
-    } catch (error) {
-      return this.#fail(error);
-    } finally {
-      admin.disconnect().catch(() => {});
-    }
-  }
-
-  /** In the background: a broker that is gone must not hold up the next attempt. */
-  #letGo(): void {
-    this.#producer?.disconnect().catch(() => {});
-    this.#producer = undefined;
-  }
-
-  #fail(error: unknown): never {
-    if (error instanceof PipelineError) throw error;
-    switch (protocolCode(error)) {
-      case 'MESSAGE_TOO_LARGE':
-      case 'RECORD_LIST_TOO_LARGE':
-        throw new PipelineError('KAFKA_RECORD_TOO_LARGE', 'reject', 'more than the topic takes', {
-          cause: error,
-        });
-      case 'UNKNOWN_TOPIC_OR_PARTITION':
-        throw new PipelineError('KAFKA_TOPIC_MISSING', 'retry', `${this.#topic} does not exist`, {
-          cause: error,
-        });
-      default:
-        throw new PipelineError('KAFKA_UNREACHABLE', 'retry', 'the broker does not answer', { cause: error });
-    }
+function leaderOf(brokers: Brokers, topic: string, partition: number): number | undefined {
+  try {
+    return brokers.leaderOf(topic, partition);
+  } catch {
+    return undefined;
   }
 }
 
-/** kafkajs wraps the broker's answer in its own errors. */
-function protocolCode(error: unknown): string | undefined {
-  for (let at = error, depth = 0; typeof at === 'object' && at !== null && depth < 5; depth++) {
-    const { type, cause } = at as { type?: unknown; cause?: unknown };
-    if (typeof type === 'string') return type;
-    at = cause;
+function coded(outcome: Outcome, topic: string): BatchOutcome {
+  if ('baseOffset' in outcome) return outcome.baseOffset;
+  return { error: asPipelineError(outcome.error, topic), answered: isProtocolError(outcome.error) };
+}
+
+function asPipelineError(cause: unknown, topic: string): PipelineError {
+  switch ((cause as { type?: unknown }).type) {
+    case 'MESSAGE_TOO_LARGE':
+    case 'RECORD_LIST_TOO_LARGE':
+      return new PipelineError('KAFKA_RECORD_TOO_LARGE', 'reject', 'more than the topic takes', { cause });
+    case 'UNKNOWN_TOPIC_OR_PARTITION':
+      return new PipelineError('KAFKA_TOPIC_MISSING', 'retry', `${topic} does not exist`, { cause });
+    default:
+      return new PipelineError('KAFKA_UNREACHABLE', 'retry', 'the broker does not acknowledge', { cause });
   }
-  return undefined;
 }

@@ -1,7 +1,15 @@
 import { codeOf, type ErrorCode, PipelineError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { cutSend, type PendingRecord, sizeOf } from './group-commit-batch.ts';
-import type { Published, PublishRecord, RecordTransport } from './group-commit-transport.ts';
+import { cutSend, type PendingBatch, type PendingRecord, sizeOf } from './group-commit-batch.ts';
+import { failure, within } from './group-commit-failure.ts';
+import { Routes } from './group-commit-routes.ts';
+import type {
+  BatchOutcome,
+  Published,
+  PublishFailure,
+  PublishRecord,
+  RecordTransport,
+} from './group-commit-transport.ts';
 
 export interface GroupCommitOptions {
   readonly transport: RecordTransport;
@@ -12,8 +20,6 @@ export interface GroupCommitOptions {
   readonly maxWaitingBytes: number;
   /** What the topic takes (max.message.bytes). */
   readonly maxRecordBytes?: number;
-  /** Produce requests under way at a time. More than one splits what could travel together. */
-  readonly maxSends?: number;
 }
 
 const DEFAULT_MAX_RECORD_BYTES = 2 * 1_048_576;
@@ -23,19 +29,28 @@ const OPEN_DEADLINE_MS = 4_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 1_000;
 
+/** While another broker acknowledges, one that has not done so for this long is given up. */
+const HEDGE_MS = 2_500;
+
+interface Failed extends PublishFailure {
+  readonly batch: PendingBatch;
+}
+
 interface Send {
+  readonly node: number;
   readonly records: readonly PendingRecord[];
+  readonly startedAt: number;
   /** False once somebody else decided that it failed. */
   current: boolean;
 }
 
 /**
- * Publishes records so that those which wait together travel in one produce request, and answers each when the
- * broker has acknowledged it. Records are not sent twice by it, but one whose promise was rejected may have arrived
- * all the same: readers drop duplicates.
+ * Publishes records so that those which wait together travel in one produce request, one request a broker at a time, and answers each
+ * when the broker has acknowledged it. What a broker does not acknowledge, because it leads no more, went away or hangs, is sent to
+ * another one until its time is up: a record may be there twice, also one whose promise was rejected, and readers drop duplicates.
  *
- * A send that fails makes it connect afresh. If that fails too it is down: `publish` refuses at once (nothing queues for
- * a broker that is away) and it goes on trying by itself, about once a second, until the broker is back.
+ * When no broker is left it asks the cluster at once who leads now. If that fails too it is down: `publish` refuses at once (nothing
+ * queues for a broker that is away) and it goes on trying by itself, about once a second, until one is back.
  */
 export class GroupCommitProducer {
   readonly #options: Required<GroupCommitOptions>;
@@ -46,8 +61,11 @@ export class GroupCommitProducer {
   #waiting: PendingRecord[] = [];
   #bytes = 0;
   #sends = new Set<Send>();
-  #partitions: readonly number[] = [];
+  readonly #routes = new Routes();
+  /** Where the next send to a broker begins among its partitions. */
   #turn = 0;
+  #refreshing = false;
+  #acknowledgedAt = 0;
   #flushPlanned = false;
   #state: 'opening' | 'open' | 'down' | 'closed' = 'opening';
   #problem: ErrorCode | undefined;
@@ -56,9 +74,9 @@ export class GroupCommitProducer {
   #endPause: () => void = () => {};
 
   constructor(options: GroupCommitOptions) {
-    this.#options = { maxRecordBytes: DEFAULT_MAX_RECORD_BYTES, maxSends: 1, ...options };
+    this.#options = { maxRecordBytes: DEFAULT_MAX_RECORD_BYTES, ...options };
     const interval = Math.min(250, Math.max(10, options.publishTimeoutMs / 10));
-    this.#sweeper = setInterval(() => this.#rejectOverdue(), interval).unref();
+    this.#sweeper = setInterval(() => this.#sweep(), interval).unref();
   }
 
   /** Resolves after the first attempt to connect, whether it succeeded or not (see `health`). */
@@ -111,7 +129,7 @@ export class GroupCommitProducer {
     clearInterval(this.#sweeper);
     this.#endPause();
     this.#rejectWaiting('KAFKA_UNREACHABLE');
-    await this.#options.transport.close();
+    this.#options.transport.close();
   }
 
   #refusal(bytes: number): PipelineError | undefined {
@@ -132,79 +150,142 @@ export class GroupCommitProducer {
   }
 
   #flush(): void {
-    while (this.#state === 'open' && this.#waiting.length > 0 && this.#sends.size < this.#options.maxSends) {
+    const busy = new Set([...this.#sends].map(({ node }) => node));
+    while (this.#state === 'open' && this.#waiting.length > 0) {
+      const route = this.#routes.next((node) => busy.has(node));
+      if (!route) return;
+      busy.add(route.node);
       const limits = { batchBytes: this.#batchBytes, records: this.#sendRecords };
-      const { batches, rest } = cutSend(this.#waiting, this.#partitions, this.#turn, limits);
-      this.#turn = (this.#turn + batches.length) % this.#partitions.length;
+      const { batches, rest } = cutSend(this.#waiting, route.partitions, this.#turn, limits);
+      this.#turn += batches.length;
       this.#waiting = rest;
-      const send: Send = { records: batches.flatMap(({ records }) => records), current: true };
-      this.#sends.add(send);
-      this.#options.transport
-        .send(
-          batches.map(({ partition, records }) => ({
-            partition,
-            records: records.map(({ record }) => record),
-          })),
-        )
-        .then(
-          (acknowledged) => {
-            for (const { partition, records } of batches) {
-              const base = acknowledged.get(partition);
-              records.forEach((pending, i) => {
-                // A partition that the answer does not mention was not acknowledged.
-                if (base === undefined) this.#reject(pending, failure('KAFKA_PUBLISH_FAILED'));
-                else this.#resolve(pending, { partition, offset: base + i });
-              });
-            }
-            this.#sendEnded(send, undefined);
-          },
-          (error: unknown) => this.#sendEnded(send, error),
-        );
+      void this.#send(route.node, batches);
     }
   }
 
-  #sendEnded(send: Send, error: unknown): void {
+  async #send(node: number, batches: readonly PendingBatch[]): Promise<void> {
+    const records = batches.flatMap((batch) => batch.records);
+    const send: Send = { node, records, startedAt: performance.now(), current: true };
+    this.#sends.add(send);
+    const outcomes = await this.#options.transport.send(
+      node,
+      batches.map((batch) => ({
+        partition: batch.partition,
+        records: batch.records.map(({ record }) => record),
+      })),
+    );
     this.#sends.delete(send);
-    if (error === undefined) {
-      this.#failures = 0;
-      this.#sendRecords *= 2;
-      this.#flush();
-      return;
-    }
-    if (codeOf(error) === 'KAFKA_RECORD_TOO_LARGE') {
-      this.#sendTooLarge(send, error as PipelineError);
-      return;
-    }
-    for (const pending of send.records) this.#reject(pending, failure('KAFKA_PUBLISH_FAILED', error));
-    if (send.current) this.#sendFailed(error);
+    const failed = this.#acknowledge(batches, outcomes);
+    if (failed.length === 0) this.#sendSucceeded(send, batches);
+    else if (send.current) this.#sendFailed(send, failed);
   }
 
-  /** The topic takes less than it should. Smaller batches may pass; a record that does not by itself never will. */
-  #sendTooLarge(send: Send, error: PipelineError): void {
-    const waiting = send.records.filter(({ settled }) => !settled);
-    if (send.records.length === 1) for (const pending of waiting) this.#reject(pending, error);
-    else {
-      this.#batchBytes = Math.max(SMALLEST_BATCH_BYTES, this.#batchBytes / 2);
-      this.#sendRecords = Math.ceil(send.records.length / 2);
-      this.#waiting = [...waiting, ...this.#waiting];
-    }
+  /** Returns what was not acknowledged. */
+  #acknowledge(batches: readonly PendingBatch[], outcomes: readonly BatchOutcome[]): Failed[] {
+    return batches.flatMap((batch, i) => {
+      const outcome = outcomes[i];
+      if (typeof outcome !== 'number') {
+        // What the answer does not mention was not acknowledged.
+        const unknown = { error: failure('KAFKA_PUBLISH_FAILED'), answered: false };
+        return [{ batch, ...(outcome ?? unknown) }];
+      }
+      const { partition, records } = batch;
+      for (const [n, pending] of records.entries())
+        this.#resolve(pending, { partition, offset: outcome + n });
+      this.#acknowledgedAt = performance.now();
+      return [];
+    });
+  }
+
+  #sendSucceeded(send: Send, batches: readonly PendingBatch[]): void {
+    this.#routes.worked(
+      send.node,
+      batches.map(({ partition }) => partition),
+    );
+    this.#failures = 0;
+    this.#sendRecords *= 2;
     this.#flush();
   }
 
-  #sendFailed(error: unknown): void {
-    if (this.#state !== 'open') return;
-    this.#failures += 1;
+  #sendFailed(send: Send, failed: readonly Failed[]): void {
+    const now = performance.now();
+    const silent = failed.find(({ answered }) => !answered);
+    for (const { batch, error } of failed) {
+      if (error.code === 'KAFKA_RECORD_TOO_LARGE') this.#batchTooLarge(batch, error);
+      else {
+        this.#putBack(batch.records);
+        this.#routes.partitionFailed(batch.partition, now);
+      }
+    }
+    if (silent) this.#brokerFailed(send.node, silent.error);
+    else if (failed.every(({ error }) => error.code === 'KAFKA_RECORD_TOO_LARGE')) this.#flush();
+    else this.#goOn();
+  }
+
+  /** The topic takes less than it should. Smaller batches may pass; a record that does not by itself never will. */
+  #batchTooLarge({ records }: PendingBatch, error: PipelineError): void {
+    const waiting = records.filter(({ settled }) => !settled);
+    if (records.length === 1) {
+      for (const pending of waiting) this.#reject(pending, error);
+      return;
+    }
+    this.#batchBytes = Math.max(SMALLEST_BATCH_BYTES, this.#batchBytes / 2);
+    this.#sendRecords = Math.ceil(records.length / 2);
+    this.#putBack(waiting);
+  }
+
+  /** In front of what came later. */
+  #putBack(records: readonly PendingRecord[]): void {
+    this.#waiting = [...records.filter(({ settled }) => !settled), ...this.#waiting];
+  }
+
+  #drop(send: Send): void {
+    send.current = false;
+    this.#sends.delete(send);
+    this.#putBack(send.records);
+  }
+
+  /** It is not asked for a while. */
+  #brokerFailed(node: number, error: PipelineError): void {
+    this.#routes.nodeFailed(node, performance.now());
+    const cause = codeOf(error.cause ?? error);
     this.#options.log.warn(
-      { code: 'KAFKA_PUBLISH_FAILED', cause: codeOf(error) },
-      'a produce request failed',
+      { code: 'KAFKA_PUBLISH_FAILED', cause, broker: node },
+      'a broker did not acknowledge',
     );
+    this.#goOn();
+  }
+
+  /** With those brokers that are left, or with whoever leads by now. */
+  #goOn(): void {
+    if (this.#state !== 'open') return;
+    if (this.#routes.size > 0) {
+      this.#flush();
+      void this.#refresh();
+      return;
+    }
+    this.#failures += 1;
     // What is under way on the old connections no longer counts against the new ones.
-    for (const send of this.#sends) send.current = false;
-    this.#sends.clear();
+    for (const send of [...this.#sends]) this.#drop(send);
     this.#state = 'opening';
     this.#setProblem('KAFKA_UNREACHABLE');
-    // A changed leader or a cut connection: connecting afresh at once often helps. Failing again, it does not.
+    // A changed leader or a cut connection: asking afresh at once often helps. Failing again, it does not.
     void this.#recover(this.#failures === 1);
+  }
+
+  /** Who leads now, while others work. */
+  async #refresh(): Promise<void> {
+    if (this.#refreshing || this.#state !== 'open') return;
+    this.#refreshing = true;
+    try {
+      const routes = await within(this.#options.transport.open(), OPEN_DEADLINE_MS);
+      if (this.#isOpen()) this.#routes.set(routes, performance.now());
+    } catch {
+      // Those that work go on; the next look tells more.
+    } finally {
+      this.#refreshing = false;
+    }
+    if (this.#isOpen()) this.#flush();
   }
 
   /** Until it is connected: refuse for a while, try again. */
@@ -220,9 +301,9 @@ export class GroupCommitProducer {
   async #tryOpen(): Promise<boolean> {
     if (this.#state === 'closed') return false;
     try {
-      const partitions = await within(this.#options.transport.open(), OPEN_DEADLINE_MS);
+      const routes = await within(this.#options.transport.open(), OPEN_DEADLINE_MS);
       if (this.#isClosed()) return false;
-      this.#partitions = partitions;
+      this.#routes.set(routes, performance.now());
       this.#state = 'open';
       this.#setProblem(undefined);
       this.#flush();
@@ -257,26 +338,37 @@ export class GroupCommitProducer {
     else this.#options.log.info('connected to Kafka');
   }
 
+  #isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
 
-  #rejectOverdue(): void {
+  #sweep(): void {
     const now = performance.now();
+    this.#rejectOverdue(now);
+    for (const send of [...this.#sends]) {
+      const overdue = send.records.some(({ deadline, settled }) => deadline <= now && !settled);
+      // Where nobody acknowledges anything, as while replicas are missing, asking others again and again would only add to it.
+      const elsewhere = this.#routes.size > 1 && this.#acknowledgedAt > send.startedAt;
+      if (!overdue && !(elsewhere && now - send.startedAt > HEDGE_MS)) continue;
+      for (const pending of send.records)
+        if (pending.deadline <= now) this.#reject(pending, failure('KAFKA_PUBLISH_FAILED'));
+      this.#drop(send);
+      this.#brokerFailed(send.node, failure('KAFKA_PUBLISH_FAILED'));
+    }
+    if (this.#routes.isStale(now)) void this.#refresh();
+  }
+
+  #rejectOverdue(now: number): void {
     let alive = 0;
     while (alive < this.#waiting.length && (this.#waiting[alive]?.deadline ?? 0) <= now) alive++;
-    if (alive > 0) {
-      for (const pending of this.#waiting.slice(0, alive))
-        this.#reject(pending, failure('KAFKA_PUBLISH_FAILED'));
-      this.#waiting = this.#waiting.slice(alive);
-    }
-    for (const send of this.#sends) {
-      const overdue = send.records.filter(({ deadline, settled }) => deadline <= now && !settled);
-      if (overdue.length === 0) continue;
-      for (const pending of overdue) this.#reject(pending, failure('KAFKA_PUBLISH_FAILED'));
-      this.#sendFailed(new PipelineError('KAFKA_PUBLISH_FAILED', 'retry', 'not acknowledged in time'));
-      return;
-    }
+    if (alive === 0) return;
+    for (const pending of this.#waiting.slice(0, alive))
+      this.#reject(pending, failure('KAFKA_PUBLISH_FAILED'));
+    this.#waiting = this.#waiting.slice(alive);
   }
 
   #rejectWaiting(code: ErrorCode): void {
@@ -299,20 +391,4 @@ export class GroupCommitProducer {
     this.#bytes -= pending.bytes;
     return true;
   }
-}
-
-function failure(code: ErrorCode, cause?: unknown): PipelineError {
-  return new PipelineError(
-    code,
-    'retry',
-    'the record was not published',
-    cause === undefined ? {} : { cause },
-  );
-}
-
-function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(failure('KAFKA_UNREACHABLE')), ms);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -92,25 +92,40 @@ async function sendTo(
   brokers: Brokers,
   node: number,
   books: readonly Book[],
-  { requestTimeoutMs, identity }: ProduceOptions,
+  options: Pick<ProduceOptions, 'requestTimeoutMs' | 'identity'>,
 ): Promise<void> {
+  const outcomes = await produceTo(
+    brokers,
+    node,
+    books.map(({ batch }) => batch),
+    options,
+  );
+  for (const [i, book] of books.entries()) book.outcome = outcomes[i];
+}
+
+/** One request to one broker. One outcome a batch, in their order; it never rejects. */
+export async function produceTo(
+  brokers: Brokers,
+  node: number,
+  batches: readonly PartitionBatch[],
+  { requestTimeoutMs, identity }: Pick<ProduceOptions, 'requestTimeoutMs' | 'identity'>,
+): Promise<Outcome[]> {
   const query: ProduceQuery = {
     acks: -1,
     timeout: requestTimeoutMs,
     ...identity,
-    topicData: topicData(books),
+    topicData: topicData(batches),
   };
   try {
     const { topics } = await brokers.request(node, produce, query, { timeoutMs: requestTimeoutMs });
-    for (const book of books) {
-      const { topic, partition } = book.batch;
+    return batches.map((batch) => {
       const answer = topics
-        .find(({ topicName }) => topicName === topic)
-        ?.partitions.find((of) => of.partition === partition);
-      book.outcome = answer ? outcomeOf(answer) : { error: unanswered(book.batch) };
-    }
+        .find(({ topicName }) => topicName === batch.topic)
+        ?.partitions.find(({ partition }) => partition === batch.partition);
+      return answer ? outcomeOf(answer) : { error: unanswered(batch) };
+    });
   } catch (error) {
-    for (const book of books) book.outcome = { error };
+    return batches.map(() => ({ error }));
   }
 }
 
@@ -121,10 +136,9 @@ function outcomeOf({ errorCode, baseOffset }: { errorCode: number; baseOffset: s
   return offset >= 0 ? { baseOffset: offset } : { error: new AnswerIncomplete('an offset') };
 }
 
-function topicData(books: readonly Book[]): ProduceQuery['topicData'] {
+function topicData(batches: readonly PartitionBatch[]): ProduceQuery['topicData'] {
   const topics = new Map<string, ProduceQuery['topicData'][number]['partitions'][number][]>();
-  for (const { batch } of books) {
-    const { topic, partition, messages, firstSequence } = batch;
+  for (const { topic, partition, messages, firstSequence } of batches) {
     const entry = { partition, messages, ...(firstSequence === undefined ? {} : { firstSequence }) };
     const partitions = topics.get(topic);
     if (partitions) partitions.push(entry);
