@@ -94,6 +94,12 @@ export class Cluster {
     return (await this.partitionsOf(topic)).map(({ leader }) => leader);
   }
 
+  /** Offset behind all that a broker has of a partition: as a follower too, and what is not acknowledged yet as well. */
+  async logEndOf(topic: string, partition: number, nodeId: number): Promise<number> {
+    const { responses } = await ask(this.addressOf(nodeId), requests.replicaEnd(topic, partition));
+    return Number(responses[0]?.partitions[0]?.offset);
+  }
+
   /**
    * Makes a topic. Resolves when every broker that runs knows its leaders, which are the preferred ones.
    * @param replicas node ids for each partition, the preferred leader first

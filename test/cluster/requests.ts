@@ -60,6 +60,21 @@ export function findCoordinator(
   return exchangeOf('GroupCoordinator', 1, { groupId: key, coordinatorType: COORDINATED[of] });
 }
 
+/** As if by a debugging tool: then a follower says it as well. */
+const ANY_REPLICA = -2;
+const LATEST = -1;
+
+/** Offset behind all that one replica has of a partition, acknowledged or not. */
+export function replicaEnd(
+  topic: string,
+  partition: number,
+): Exchange<{
+  readonly responses: readonly { readonly partitions: readonly { readonly offset: string }[] }[];
+}> {
+  const topics = [{ topic, partitions: [{ partition, timestamp: LATEST }] }];
+  return exchangeOf('ListOffsets', 1, { replicaId: ANY_REPLICA, topics });
+}
+
 const ELECT_LEADERS = 43;
 const PREFERRED = 0;
 const ELECTION_NOT_NEEDED = 84;

@@ -49,6 +49,11 @@ export function exchangeOf<A>(name: string, version: number, args: object): Exch
   return found.protocol({ version })(args) as Exchange<A>;
 }
 
+/** By name, as kafkajs has them. */
+export const apiKeys = require('kafkajs/src/protocol/requests/apiKeys.js') as {
+  readonly [name: string]: number;
+};
+
 const { createErrorFromCode } = require('kafkajs/src/protocol/error.js') as {
   createErrorFromCode(code: number): Error;
 };
