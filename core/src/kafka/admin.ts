@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import type { PipelineConfig } from '../config/index.ts';
 import { PipelineError } from '../errors.ts';
 import { createKafka } from './client.ts';
+import { problemOf } from './crash.ts';
 
 export type KafkaSettings = PipelineConfig['kafka'];
 
@@ -47,18 +48,9 @@ export function readWithAdmin<T>(settings: KafkaSettings, work: (admin: Admin) =
   });
 }
 
-/** kafkajs's own names of the errors that mean: there is nobody to talk to. */
-const CONNECTION_ERRORS: readonly string[] = [
-  'KafkaJSConnectionError',
-  'KafkaJSConnectionClosedError',
-  'KafkaJSNoBrokerAvailableError',
-];
-
 /** The coded error if the broker could not be reached at all, undefined if it is about something else. */
 export function unreachable(error: unknown, { brokers }: KafkaSettings): PipelineError | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const exhausted = error.name === 'KafkaJSNumberOfRetriesExceeded' && error.cause instanceof Error;
-  if (!CONNECTION_ERRORS.includes((exhausted ? (error.cause as Error) : error).name)) return undefined;
+  if (error instanceof PipelineError || problemOf(error) !== 'KAFKA_UNREACHABLE') return undefined;
   return new PipelineError('KAFKA_UNREACHABLE', 'retry', `no broker answers at ${brokers.join(', ')}`, {
     cause: error,
   });

@@ -36,6 +36,3 @@ export async function reaching<T>(work: () => Promise<T>): Promise<T> {
     throw new PipelineError('KAFKA_UNREACHABLE', 'retry', 'no broker answers', { cause });
   }
 }
-
-/** How long to wait before a crashed consumer is started again. */
-export const REJOIN_MS = 1_000;

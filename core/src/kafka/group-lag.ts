@@ -1,6 +1,10 @@
-import type { Admin } from 'kafkajs';
-import { type KafkaSettings, readWithAdmin } from './admin.ts';
+import { type KafkaSettings, silentLog, unreachable } from './admin.ts';
+import { createBrokers } from './client.ts';
 import { readTopic, type TopicPosition } from './reader.ts';
+import { keyOf } from './wire/ask-leaders.ts';
+import type { Brokers } from './wire/brokers.ts';
+import { AnswerIncomplete } from './wire/faults.ts';
+import { committedOffsets, logBounds, offsetsByTime, partitionsOfAll } from './wire/offsets.ts';
 
 /** How far a consumer group is on one partition. */
 export interface PartitionLag {
@@ -29,7 +33,7 @@ export async function groupLag(
   settings: KafkaSettings,
   groups: readonly { readonly group: string; readonly topics: readonly string[] }[],
 ): Promise<PartitionLag[]> {
-  const gaps = await readWithAdmin(settings, (admin) => gapsOf(admin, groups));
+  const gaps = await asking(settings, (brokers) => gapsOf(brokers, groups));
   const small = gaps.filter(({ lag }) => lag > 0 && BigInt(lag) <= COUNTED_GAP);
   const counted = await countRecords(settings, small);
   return gaps.map((gap) => {
@@ -45,54 +49,68 @@ export async function lagSince(
   before: number,
 ): Promise<PartitionLag[]> {
   const behind = (await groupLag(settings, [group])).filter(({ lag }) => lag > 0);
-  const names = [...new Set(behind.map(({ topic }) => topic))];
-  const offsets = await readWithAdmin(settings, async (admin) =>
-    Promise.all(
-      names.map(async (topic) => [topic, await admin.fetchTopicOffsetsByTimestamp(topic, before)] as const),
-    ),
-  );
-  const reached = new Map(offsets);
-  return behind.filter(({ topic, partition, committed }) => {
-    const at = reached.get(topic)?.find((place) => place.partition === partition)?.offset ?? 0;
-    return (committed ?? 0n) < BigInt(at);
+  const reached = await asking(settings, (brokers) => offsetsByTime(brokers, behind, before));
+  return behind.filter((gap) => {
+    const at = reached.get(keyOf(gap));
+    if (at === undefined) throw new AnswerIncomplete(keyOf(gap));
+    // Nothing is younger: all of it was written before.
+    return at === null || (gap.committed ?? 0n) < BigInt(at);
   });
 }
 
+async function asking<T>(settings: KafkaSettings, ask: (brokers: Brokers) => Promise<T>): Promise<T> {
+  const brokers = createBrokers(settings, 'lag', silentLog);
+  try {
+    return await ask(brokers);
+  } catch (error) {
+    throw unreachable(error, settings) ?? error;
+  } finally {
+    brokers.close();
+  }
+}
+
+/** Topics that do not exist have no lag. */
 async function gapsOf(
-  admin: Admin,
+  brokers: Brokers,
   groups: readonly { readonly group: string; readonly topics: readonly string[] }[],
 ): Promise<PartitionLag[]> {
-  const existing = new Set(await admin.listTopics());
-  const present = groups.map(({ group, topics }) => ({
-    group,
-    topics: topics.filter((topic) => existing.has(topic)),
-  }));
-  const names = [...new Set(present.flatMap(({ topics }) => topics))];
-  const bounds = new Map(
-    await Promise.all(names.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)),
-  );
-  const lags = present.map(async ({ group, topics }) => {
-    if (topics.length === 0) return [];
-    const offsets = await admin.fetchOffsets({ groupId: group, topics });
-    return offsets.flatMap(({ topic, partitions }) =>
-      (bounds.get(topic) ?? []).map(({ partition, low, high }) => {
-        const offset = BigInt(partitions.find((p) => p.partition === partition)?.offset ?? -1);
-        const from = offset < BigInt(low) ? BigInt(low) : offset;
-        const gap = Math.max(0, Number(BigInt(high) - from));
-        return {
-          group,
-          topic,
-          partition,
-          committed: offset < 0n ? null : offset,
-          end: BigInt(high),
-          lag: gap,
-          exact: gap === 0,
-        };
-      }),
-    );
+  const names = [...new Set(groups.flatMap(({ topics }) => topics))];
+  const existing = await partitionsOfExisting(brokers, names);
+  const lags = groups.map(async ({ group, topics }) => {
+    const own = existing.filter(({ topic }) => topics.includes(topic));
+    // The ends last, so that nobody seems to have committed what is not there.
+    const committed = await committedOffsets(brokers, group, own);
+    const bounds = await logBounds(brokers, own);
+    return own.map((of) => {
+      const [position, log] = [committed.get(keyOf(of)), bounds.get(keyOf(of))];
+      if (!position || !log) throw new AnswerIncomplete(keyOf(of));
+      const gap = Math.max(0, log.high - Math.max(log.low, position.offset ?? 0));
+      return {
+        ...{ group, topic: of.topic, partition: of.partition },
+        committed: position.offset === null ? null : BigInt(position.offset),
+        end: BigInt(log.high),
+        lag: gap,
+        exact: gap === 0,
+      };
+    });
   });
   return (await Promise.all(lags)).flat();
 }
+
+async function partitionsOfExisting(brokers: Brokers, names: readonly string[]) {
+  const found = names.map(async (name) => {
+    try {
+      return await partitionsOfAll(brokers, [name], { forMs: LOOK_MS });
+    } catch (error) {
+      if ((error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION') return [];
+      throw error;
+    }
+  });
+  return (await Promise.all(found)).flat();
+}
+
+/** Of several brokers one may not have heard of a topic yet that was made just now. */
+const LOOK_MS = 1_000;
 
 /** Records between the committed offset and the end of each gap, all gaps of a group in one reading. */
 async function countRecords(

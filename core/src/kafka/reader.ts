@@ -1,24 +1,16 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Consumer, IHeaders, KafkaMessage } from 'kafkajs';
 import type { InputRecord } from '../dead-letter.ts';
 import { PipelineError } from '../errors.ts';
-import { type KafkaSettings, readWithAdmin, silentLog, unreachable, withAdmin } from './admin.ts';
-import { createKafka } from './client.ts';
-import { inputRecordOf } from './input-record.ts';
-import { keyOf, type PositionMap, type ReadFrom, resolveRange, type TopicPosition } from './reader-range.ts';
+import { type KafkaSettings, silentLog, unreachable } from './admin.ts';
+import { createBrokers } from './client.ts';
+import { type FetchedBatch, Fetcher } from './consume/fetcher.ts';
+import { type PositionMap, type ReadFrom, resolveRange, type TopicPosition } from './reader-range.ts';
+import { keyOf } from './wire/ask-leaders.ts';
+import type { Brokers } from './wire/brokers.ts';
 
 export type { ReadFrom, TopicPosition };
 
-export interface ReadRecord {
-  readonly topic: string;
-  readonly partition: number;
+export interface ReadRecord extends Omit<InputRecord, 'offset'> {
   readonly offset: bigint;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: IHeaders;
-  /** Epoch milliseconds. */
-  readonly timestamp: number;
 }
 
 export interface ReadOptions {
@@ -28,7 +20,7 @@ export interface ReadOptions {
   readonly until?: number;
   /** Go on with what is written later, until the signal. Default: stop at the end as it was at the start. */
   readonly follow?: boolean;
-  /** Called with each record of a partition in order; its rejection ends the reading with that error. */
+  /** Called with each record of a partition in order, one at a time; its rejection ends the reading with that error. */
   onRecord(record: ReadRecord): void | Promise<void>;
   /** Called once, when nothing that is written from now on can be missed. */
   onStart?(): void;
@@ -38,177 +30,123 @@ export interface ReadOptions {
 }
 
 const STALL_MS = 15_000;
-const RETRY_MS = 200;
+const WATCH_MS = 200;
+const MAX_WAIT_MS = 100;
+const PARTITION_BYTES = 1_048_576;
 
 /**
- * Reads committed records and leaves no trace: a consumer group of its own that commits nothing and is deleted.
- * Resolves at the end, or when the signal says so. Goes on where it was when a broker restarts.
+ * Reads committed records and leaves no trace: it needs no consumer group. Resolves at the end, or when the signal says so. Goes on where
+ * it was when a leader moves or a broker restarts.
  * Throws KAFKA_UNREACHABLE, KAFKA_TOPIC_MISSING, KAFKA_READ_STALLED, or what onRecord threw.
  */
 export async function readTopic(settings: KafkaSettings, options: ReadOptions): Promise<void> {
-  const { follow = false, signal, stallMs = STALL_MS } = options;
-  if (signal?.aborted) return;
-  const { starts, ends } = await readWithAdmin(settings, (admin) =>
-    resolveRange(admin, options.topics, options.from, options.until),
-  );
-  const unread = new Map([...ends].filter(([key, end]) => (starts.get(key) ?? end) < end));
-  if (unread.size === 0 && !follow) return options.onStart?.();
-  const reading: Reading = {
-    options,
-    positions: new Map(starts),
-    unread: follow ? undefined : unread,
-    ends: follow ? undefined : ends,
-    stallMs,
-    progressAt: performance.now(),
-    busy: false,
-    started: false,
-  };
-  for (;;) {
-    try {
-      return await readOnce(settings, reading);
-    } catch (error) {
-      if (!(error instanceof Interrupted)) throw error;
-      if (performance.now() - reading.progressAt > stallMs)
-        throw unreachable(error.cause, settings) ?? error.cause;
-      await delay(RETRY_MS);
-    }
-  }
-}
-
-/** One reading over all the consumers that it takes. */
-interface Reading {
-  readonly options: ReadOptions;
-  /** Next record to hand over, by partition. */
-  readonly positions: Map<string, bigint>;
-  /** What is still to be read, by partition; undefined when following. */
-  readonly unread: Map<string, bigint> | undefined;
-  readonly ends: PositionMap | undefined;
-  readonly stallMs: number;
-  progressAt: number;
-  /** A record is being handed over: however long that takes, the broker is not to blame. */
-  busy: boolean;
-  started: boolean;
-}
-
-/** The consumer gave up for a reason that may pass: a coordinator that loads, a broker that restarts. */
-class Interrupted extends Error {}
-
-async function readOnce(settings: KafkaSettings, reading: Reading): Promise<void> {
-  const groupId = `${settings.groupPrefix}-reader-${randomUUID()}`;
-  const consumer = createKafka(settings, 'reader', silentLog).consumer({
-    groupId,
-    readUncommitted: false,
-    allowAutoTopicCreation: false,
-    maxWaitTimeInMs: 100,
-    // kafkajs's own restart would forget the places that were sought.
-    retry: { restartOnFailure: async () => false },
-  });
+  if (options.signal?.aborted) return;
+  const brokers = createBrokers(settings, 'reader', silentLog);
   try {
-    await consume(consumer, reading);
+    const { starts, ends } = await resolveRange(brokers, options.topics, options.from, options.until);
+    options.onStart?.();
+    await new Reading(brokers, settings, options, starts, ends).run();
+  } catch (error) {
+    throw unreachable(error, settings) ?? error;
   } finally {
-    await consumer.disconnect();
-    // Best effort: a group that committed nothing is forgotten by the broker anyway.
-    await withAdmin(settings, (admin) => admin.deleteGroups([groupId])).catch(() => {});
+    brokers.close();
   }
 }
 
-/** Resolves when all is read, or the signal says so. */
-function consume(consumer: Consumer, reading: Reading): Promise<void> {
-  const { options, unread, stallMs } = reading;
-  return new Promise((resolve, reject) => {
-    let finished = false;
-    const finish = (error?: unknown) => {
-      if (finished) return;
-      finished = true;
-      clearInterval(watch);
-      options.signal?.removeEventListener('abort', stop);
-      if (error === undefined) resolve();
-      else reject(error);
-    };
-    const stop = () => finish();
-    options.signal?.addEventListener('abort', stop);
-    const watch = setInterval(() => {
-      if (!unread || reading.busy || performance.now() - reading.progressAt <= stallMs) return;
-      finish(new PipelineError('KAFKA_READ_STALLED', 'retry', `no progress for ${stallMs} ms`));
-    }, RETRY_MS);
+class Reading {
+  private readonly settings: KafkaSettings;
+  private readonly options: ReadOptions;
+  private readonly starts: PositionMap;
+  private readonly ends: PositionMap | undefined;
+  /** Partitions that are not at their end yet; undefined when following. */
+  private readonly unread: Set<string> | undefined;
+  private readonly fetcher: Fetcher;
+  private readonly over = new AbortController();
+  private progressAt = performance.now();
+  /** A record is being handed over: however long that takes, the broker is not to blame. */
+  private busy = false;
 
-    // Also fires for batches that hold nothing but transaction markers, which eachBatch never sees.
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-      if (finished) return;
-      const key = keyOf(payload.topic, payload.partition);
-      const next = BigInt(payload.lastOffset) + 1n;
-      if (next > (reading.positions.get(key) ?? next)) reading.positions.set(key, next);
-      reading.progressAt = performance.now();
-      if (next >= (unread?.get(key) ?? next + 1n)) unread?.delete(key);
-      if (unread?.size === 0) finish();
+  constructor(
+    brokers: Brokers,
+    settings: KafkaSettings,
+    options: ReadOptions,
+    starts: PositionMap,
+    ends: PositionMap,
+  ) {
+    this.settings = settings;
+    this.options = options;
+    this.starts = starts;
+    this.ends = options.follow ? undefined : ends;
+    const left = [...ends].filter(([key, end]) => (starts.get(key) ?? end) < end).map(([key]) => key);
+    this.unread = options.follow ? undefined : new Set(left);
+    this.fetcher = new Fetcher({
+      brokers,
+      requestTimeoutMs: settings.requestTimeoutMs,
+      ...{ minBytes: 1, maxWaitMs: MAX_WAIT_MS, maxBytesPerPartition: PARTITION_BYTES, concurrency: 1 },
+      onBatch: (batch) => this.take(batch),
     });
-    const fail = (error: unknown) => finish(mayPass(error) ? new Interrupted('', { cause: error }) : error);
-    consumer.on(consumer.events.CRASH, ({ payload }) => fail(payload.error));
-    run(consumer, reading, () => finished, finish).catch(fail);
-  });
-}
-
-const mayPass = (error: unknown) =>
-  (error as { retriable?: unknown }).retriable === true ||
-  (error as { name?: unknown }).name === 'KafkaJSNumberOfRetriesExceeded';
-
-async function run(
-  consumer: Consumer,
-  reading: Reading,
-  finished: () => boolean,
-  fail: (error: unknown) => void,
-): Promise<void> {
-  const { options, positions, ends } = reading;
-  await consumer.connect();
-  // Partitions that nobody asked for stay at their end; the others get their place below.
-  await consumer.subscribe({ topics: [...options.topics], fromBeginning: false });
-  await consumer.run({
-    autoCommit: false,
-    eachBatch: async ({ batch: { topic, partition, messages }, heartbeat }) => {
-      const key = keyOf(topic, partition);
-      const end = ends?.get(key);
-      for (const message of messages) {
-        const record = recordOf(topic, partition, message);
-        // On a partition that nobody asked for, ahead of the seek, or behind the end.
-        if (record.offset < (positions.get(key) ?? record.offset + 1n)) continue;
-        if (finished() || (end !== undefined && record.offset >= end)) return;
-        try {
-          reading.busy = true;
-          await options.onRecord(record);
-        } catch (error) {
-          return fail(error);
-        } finally {
-          reading.busy = false;
-          reading.progressAt = performance.now();
-        }
-        positions.set(key, record.offset + 1n);
-        await heartbeat();
-      }
-    },
-  });
-  for (const [key, offset] of positions) {
-    const at = key.lastIndexOf('/');
-    consumer.seek({ topic: key.slice(0, at), partition: Number(key.slice(at + 1)), offset: String(offset) });
   }
-  if (!reading.started) options.onStart?.();
-  reading.started = true;
+
+  async run(): Promise<void> {
+    const { unread, over } = this;
+    if (unread?.size === 0) return;
+    for (const [key, position] of this.starts) {
+      if (unread && !unread.has(key)) continue;
+      const at = key.lastIndexOf('/');
+      const of = { topic: key.slice(0, at), partition: Number(key.slice(at + 1)) };
+      this.fetcher.begin(of, Number(position));
+    }
+    const stop = () => over.abort();
+    this.options.signal?.addEventListener('abort', stop);
+    let stalled: PipelineError | undefined;
+    const watch = setInterval(() => {
+      stalled = this.stalled();
+      if (stalled) stop();
+    }, WATCH_MS);
+    try {
+      await this.fetcher.run(over.signal);
+    } finally {
+      clearInterval(watch);
+      this.options.signal?.removeEventListener('abort', stop);
+    }
+    if (stalled) throw stalled;
+  }
+
+  private async take({ topic, partition, records, next }: FetchedBatch): Promise<void> {
+    const key = keyOf({ topic, partition });
+    const end = this.ends?.get(key);
+    this.progressAt = performance.now();
+    for (const record of records) {
+      if (this.over.signal.aborted) return;
+      const offset = BigInt(record.offset);
+      if (end !== undefined && offset >= end) break;
+      this.busy = true;
+      try {
+        await this.options.onRecord({ ...record, offset });
+      } finally {
+        this.busy = false;
+        this.progressAt = performance.now();
+      }
+    }
+    if (end === undefined || BigInt(next) < end) return;
+    this.unread?.delete(key);
+    this.fetcher.forget({ topic, partition });
+    if (this.unread?.size === 0) this.over.abort();
+  }
+
+  private stalled(): PipelineError | undefined {
+    const { stallMs = STALL_MS } = this.options;
+    if (!this.unread || this.busy || performance.now() - this.progressAt <= stallMs) return undefined;
+    const away = this.fetcher.states().find(({ problem }) => problem === 'KAFKA_UNREACHABLE');
+    if (away) {
+      const nobody = `no broker answers at ${this.settings.brokers.join(', ')}`;
+      return new PipelineError('KAFKA_UNREACHABLE', 'retry', nobody);
+    }
+    return new PipelineError('KAFKA_READ_STALLED', 'retry', `no progress for ${stallMs} ms`);
+  }
 }
 
 /** A record as stages see it. */
-export function inputRecordOfRead({ offset, timestamp, ...record }: ReadRecord): InputRecord {
-  const message = { ...record, offset: String(offset), timestamp: String(timestamp), attributes: 0 };
-  return inputRecordOf(record, message);
-}
-
-function recordOf(topic: string, partition: number, message: KafkaMessage): ReadRecord {
-  const { key, value, headers, offset, timestamp } = message;
-  return {
-    topic,
-    partition,
-    offset: BigInt(offset),
-    key,
-    value,
-    headers: headers ?? {},
-    timestamp: Number(timestamp),
-  };
+export function inputRecordOfRead(record: ReadRecord): InputRecord {
+  return { ...record, offset: Number(record.offset) };
 }

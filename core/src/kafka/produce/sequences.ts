@@ -7,16 +7,22 @@ const SEQUENCES = 2 ** 31;
  */
 export class Sequences {
   private readonly next = new Map<string, number>();
+  private readonly start: number;
+
+  /** @param start where a partition begins; another than 0 is for tests of what comes near the end */
+  constructor(start = 0) {
+    this.start = start;
+  }
 
   /** The number of the first of so many records. */
   take(topic: string, partition: number, records: number): number {
     const of = `${topic}/${partition}`;
-    const first = this.next.get(of) ?? 0;
+    const first = this.next.get(of) ?? this.start;
     this.next.set(of, after(first, records));
     return first;
   }
 
-  /** With a new epoch all begin at 0 again. */
+  /** With a new epoch all begin anew. */
   reset(): void {
     this.next.clear();
   }

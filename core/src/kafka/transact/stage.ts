@@ -1,4 +1,3 @@
-import type { IHeaders } from 'kafkajs';
 import type { InputRecord } from '../../dead-letter.ts';
 
 /** A record to write. The partition is always chosen by the writer. */
@@ -7,7 +6,7 @@ export interface OutputRecord {
   readonly partition: number;
   readonly key: string | Buffer | null;
   readonly value: Buffer | null;
-  readonly headers?: IHeaders;
+  readonly headers?: { readonly [name: string]: Buffer };
 }
 
 /** Offset of the last record that a transaction wrote to a partition. Throws for one to which it wrote nothing. */

@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { useStack, waitFor } from '../../../test/stack/stack.ts';
-import { makeTopics } from '../../../test/stack/topics.ts';
-import { createKafka, parseConfig, readTopic, silentLog, type TopicPosition, withAdmin } from '../index.ts';
+import { useStack, waitFor } from '../../../../test/stack/stack.ts';
+import { makeTopics } from '../../../../test/stack/topics.ts';
+import {
+  createKafka,
+  parseConfig,
+  readTopic,
+  silentLog,
+  type TopicPosition,
+  withAdmin,
+} from '../../index.ts';
 
 // Several transactions that overlap on one partition, some of them aborted, in another order than they began: what the
 // broker's list of aborted transactions looks like when processes were killed or a broker came back.

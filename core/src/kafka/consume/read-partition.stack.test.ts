@@ -3,12 +3,21 @@ import { useStack } from '../../../../test/stack/stack.ts';
 import { makeTopics } from '../../../../test/stack/topics.ts';
 import { parseConfig } from '../../config/index.ts';
 import { silentLog, withAdmin } from '../admin.ts';
-import { createKafka } from '../client.ts';
-import { readPartition } from './partition-reader.ts';
+import { createBrokers, createKafka } from '../client.ts';
+import { type PartitionRead, readPartition } from './read-partition.ts';
 
 const stack = useStack();
 const settings = parseConfig({ kafka: stack.kafka }).kafka;
 const kafka = createKafka(settings, 'reader-test', silentLog);
+
+async function read(options: Omit<PartitionRead, 'requestTimeoutMs' | 'partition'>): Promise<void> {
+  const brokers = createBrokers(settings, 'reader-test', silentLog);
+  try {
+    await readPartition(brokers, { ...options, partition: 0, requestTimeoutMs: settings.requestTimeoutMs });
+  } finally {
+    brokers.close();
+  }
+}
 
 /** A topic whose first partition holds records 0, 1, 2 …, some of them aborted, each with its number as value. */
 async function topicWith(...steps: ('commit' | 'abort')[]): Promise<string> {
@@ -28,10 +37,8 @@ async function topicWith(...steps: ('commit' | 'abort')[]): Promise<string> {
 /** Values from an offset up to and including the last one. */
 async function valuesFrom(topic: string, fromOffset: number, last: string): Promise<string[]> {
   const values: string[] = [];
-  await readPartition(kafka, {
-    groupId: stack.unique('reader'),
+  await read({
     topic,
-    partition: 0,
     fromOffset,
     idleMs: 20_000,
     onRecords: (records) => {
@@ -58,26 +65,10 @@ test('where retention has removed what was asked for, begins with what is left',
   expect(await valuesFrom(topic, 1, '3')).toEqual(['2', '3']);
 });
 
-test('its group is named after the one that it reads for', async () => {
-  const topic = await topicWith('commit');
-  const groupId = stack.unique('reader');
-  const groups: string[] = [];
-  await readPartition(kafka, {
-    ...{ groupId, topic, partition: 0, fromOffset: 0, idleMs: 20_000 },
-    onRecords: async () => {
-      const listed = await withAdmin(settings, (admin) => admin.listGroups());
-      groups.push(...listed.groups.map((group) => group.groupId));
-      return true;
-    },
-  });
-  expect(groups.filter((group) => group.startsWith(`${groupId}-`))).toHaveLength(1);
-});
-
 test('says so when what it waits for does not come', async () => {
   const topic = await topicWith('commit');
-  const groupId = stack.unique('reader');
-  const read = { groupId, topic, partition: 0, fromOffset: 0, idleMs: 1_500, onRecords: () => false };
-  await expect(readPartition(kafka, read)).rejects.toMatchObject({
+  const nothing = read({ topic, fromOffset: 0, idleMs: 1_500, onRecords: () => false });
+  await expect(nothing).rejects.toMatchObject({
     code: 'STATE_RESTORE_FAILED',
     disposition: 'retry',
   });
