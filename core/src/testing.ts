@@ -2,6 +2,13 @@ export { Fetcher } from './kafka/consume/fetcher.ts';
 export { readPartition } from './kafka/consume/read-partition.ts';
 export { Lane, type LaneOptions } from './kafka/transact/lane.ts';
 export { isFatal } from './kafka/transact/lanes.ts';
-export { type PartitionClient, partitionClient } from './kafka/transact/partition-client.ts';
+export {
+  type PartitionClient,
+  type PartitionClient,
+  type PartitionClientOptions,
+  partitionClient,
+  partitionClient,
+} from './kafka/transact/partition-client.ts';
+export { roundsOf } from './kafka/transact/rounds.ts';
 export { MemoryClient, type Moment } from './kafka/transact/testing/memory-client.ts';
 export { MemoryKafka, type MemoryMessage } from './kafka/transact/testing/memory-kafka.ts';
