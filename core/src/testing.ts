@@ -4,9 +4,7 @@ export { Lane, type LaneOptions } from './kafka/transact/lane.ts';
 export { isFatal } from './kafka/transact/lanes.ts';
 export {
   type PartitionClient,
-  type PartitionClient,
   type PartitionClientOptions,
-  partitionClient,
   partitionClient,
 } from './kafka/transact/partition-client.ts';
 export { roundsOf } from './kafka/transact/rounds.ts';
