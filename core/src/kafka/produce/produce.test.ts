@@ -62,7 +62,7 @@ test('what moved is sent to its next leader as it was, although that one has ans
     partition === 0 && node === 1 ? { code: NOT_LEADER } : { offset: 5 },
   );
   await brokers.know(['t']);
-  brokers.leaders.t = [2, 2];
+  brokers.topics.t = [2, 2];
   const outcomes = await produceAll(brokers, [batch(0, 'a', 7), batch(1, 'b', 9)], OPTIONS);
   expect(outcomes).toEqual([{ baseOffset: 5 }, { baseOffset: 5 }]);
   expect(sent.map(({ node, partition, sequence }) => [node, partition, sequence])).toEqual([
@@ -77,7 +77,7 @@ test('a partition that was acknowledged and then moves is not sent again', async
     partition === 1 && round === 1 ? { code: NOT_LEADER } : { offset: 0 },
   );
   await brokers.know(['t']);
-  brokers.leaders.t = [3, 3];
+  brokers.topics.t = [3, 3];
   await produceAll(brokers, [batch(0, 'a'), batch(1, 'b')], OPTIONS);
   expect(sent.filter(({ partition }) => partition === 0)).toHaveLength(1);
 });
@@ -97,7 +97,9 @@ test('nothing is sent again before every request has ended', async () => {
       ended = true;
     } else if (first) setTimeout(slow.resolve, 50);
     const errorCode = node === 1 && first ? NOT_LEADER : 0;
-    return { topics: [{ topicName: 't', partitions: [{ partition: of!.partition, errorCode, baseOffset: '0' }] }] };
+    return {
+      topics: [{ topicName: 't', partitions: [{ partition: of!.partition, errorCode, baseOffset: '0' }] }],
+    };
   });
   await brokers.know(['t']);
   await produceAll(brokers, [batch(0, 'a'), batch(1, 'b')], OPTIONS);
@@ -153,7 +155,7 @@ test('a partition without a leader waits for one', async () => {
   const { brokers, sent } = cluster([-1, 2], () => ({ offset: 1 }));
   await brokers.know(['t']);
   const all = produceAll(brokers, [batch(0, 'a'), batch(1, 'b')], OPTIONS);
-  brokers.leaders.t = [3, 2];
+  brokers.topics.t = [3, 2];
   expect(await all).toEqual([{ baseOffset: 1 }, { baseOffset: 1 }]);
   expect(sent.map(({ node, partition }) => [node, partition])).toEqual([
     [2, 1],

@@ -51,13 +51,14 @@ const FIRST_PAUSE_MS = 4;
 export class TransactionalProducer {
   private readonly brokers: Brokers;
   private readonly options: TransactionalOptions;
-  private readonly sequences = new Sequences();
+  private readonly sequences: Sequences;
   private identity: { transactionalId: string; producerId: string; producerEpoch: number } | undefined;
   private usable = false;
 
-  constructor(brokers: Brokers, options: TransactionalOptions) {
+  constructor(brokers: Brokers, options: TransactionalOptions, sequences = new Sequences()) {
     this.brokers = brokers;
     this.options = options;
+    this.sequences = sequences;
   }
 
   /** Fences every other producer of this id, ends the transaction that it may have left, and waits until that has ended. */

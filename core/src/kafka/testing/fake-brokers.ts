@@ -28,13 +28,13 @@ export class FakeBrokers extends Brokers {
   /** Without those for metadata. */
   readonly asked: Asked[] = [];
   /** By topic, the leader of each partition; -1: none. */
-  readonly leaders: { [topic: string]: number[] };
-  nodes: readonly number[] = [1, 2, 3];
+  readonly topics: { [topic: string]: number[] };
+  nodeIds: readonly number[] = [1, 2, 3];
   coordinatorId: number | undefined = 1;
   refreshes = 0;
   private readonly handlers = new Map<number, Handler>();
 
-  constructor(leaders: { [topic: string]: number[] }) {
+  constructor(topics: { [topic: string]: number[] }) {
     super({
       brokers: [],
       clientId: 'test',
@@ -42,7 +42,7 @@ export class FakeBrokers extends Brokers {
       requestTimeoutMs: 1_000,
       logger: createLogger({ level: 0, logCreator: () => () => {} }),
     });
-    this.leaders = leaders;
+    this.topics = topics;
   }
 
   /** What a broker answers from now on. A promise that does not end is an answer that does not come. */
@@ -54,7 +54,12 @@ export class FakeBrokers extends Brokers {
     return this.asked.filter((of) => of.api === api);
   }
 
-  override async request<Q, A>(node: number, kind: Kind<Q, A>, query: Q, _options?: RequestOptions): Promise<A> {
+  override async request<Q, A>(
+    node: number,
+    kind: Kind<Q, A>,
+    query: Q,
+    _options?: RequestOptions,
+  ): Promise<A> {
     this.asked.push({ node, api: NAMES.get(kind.key) ?? '', query });
     const answer = this.handlers.get(kind.key);
     if (!answer) throw new Error(`nobody answers ${NAMES.get(kind.key)}`);
@@ -62,22 +67,23 @@ export class FakeBrokers extends Brokers {
   }
 
   override async requestAny<Q, A>(kind: Kind<Q, A>, query: Q): Promise<A> {
-    if (kind.key === metadata.key) return this.metadata(query as { topics: readonly string[] }) as A;
+    if (kind.key === metadata.key)
+      return this.metadataOf((query as { topics: readonly string[] }).topics) as A;
     if (kind.key !== findCoordinator.key) throw new Error(`nobody answers ${NAMES.get(kind.key)}`);
     if (this.coordinatorId === undefined) throw createErrorFromCode(NO_COORDINATOR);
     const coordinator = { nodeId: this.coordinatorId, host: 'fake', port: this.coordinatorId };
     return { errorCode: 0, coordinator } as A;
   }
 
-  private metadata({ topics }: { readonly topics: readonly string[] }) {
+  private metadataOf(asked: readonly string[]) {
     this.refreshes += 1;
     return {
-      brokers: this.nodes.map((nodeId) => ({ nodeId, host: 'fake', port: nodeId })),
+      brokers: this.nodeIds.map((nodeId) => ({ nodeId, host: 'fake', port: nodeId })),
       controllerId: 1,
-      topicMetadata: topics.map((topic) => ({
+      topicMetadata: asked.map((topic) => ({
         topic,
-        topicErrorCode: this.leaders[topic] ? 0 : UNKNOWN_TOPIC,
-        partitionMetadata: (this.leaders[topic] ?? []).map((leader, partitionId) => {
+        topicErrorCode: this.topics[topic] ? 0 : UNKNOWN_TOPIC,
+        partitionMetadata: (this.topics[topic] ?? []).map((leader, partitionId) => {
           return { partitionErrorCode: 0, partitionId, leader, replicas: [], isr: [] };
         }),
       })),
