@@ -60,7 +60,7 @@ export interface PlaceState extends TopicPartition {
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 250;
 const IDLE_MS = 1_000;
-/** An answer that is later than its wait by so much is given up, and by twice as much the next time. */
+/** An answer that is later than its wait by so much is given up; after one that was slow, or given up, by twice as much. */
 const FIRST_PATIENCE_MS = 3_000;
 
 /**
@@ -207,8 +207,9 @@ export class Fetcher {
     let fetched: FetchedPartition[];
     try {
       const timeoutMs = Math.min(requestTimeoutMs, maxWaitMs + patience);
+      const askedAt = performance.now();
       fetched = await fetchFrom(brokers, node, positions, this.options, timeoutMs);
-      this.patience.delete(node);
+      this.patience.set(node, Math.max(FIRST_PATIENCE_MS, 2 * (performance.now() - askedAt)));
     } catch (error) {
       if (!mayPass(error)) throw error;
       this.patience.set(node, Math.min(requestTimeoutMs, patience * 2));

@@ -86,7 +86,8 @@ export class Membership {
     let unforeseen = 0;
     for (let wait = RETRY_MS; !signal.aborted; ) {
       try {
-        await this.join(signal);
+        // A join may wait for others for a minute; who leaves does not.
+        await unlessAborted(this.join(signal), signal);
         [unforeseen, wait] = [0, RETRY_MS];
         await this.stay(signal);
       } catch (error) {
@@ -271,7 +272,6 @@ export class Membership {
     const query = { groupId, memberId: this.memberId };
     const left = brokers.toCoordinator(this.own(), leaveGroup, query, codeOf1, {
       timeoutMs: LEAVE_MS,
-      purpose: 'group',
     });
     // Whoever cannot say goodbye is missed after the session time-out.
     await Promise.race([left.catch(() => {}), pause(LEAVE_MS, undefined, { ref: false })]);
@@ -312,6 +312,18 @@ export class Membership {
 }
 
 const codeOf1 = ({ errorCode }: Coded) => [errorCode];
+
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  const stop = () => aborted.resolve();
+  signal.addEventListener('abort', stop);
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    work.catch(() => {});
+  }
+}
 
 function isJoinAgain(error: unknown): boolean {
   return isProtocolError(error) && (JOIN_AGAIN.includes(error.type) || error.type === 'MEMBER_ID_REQUIRED');

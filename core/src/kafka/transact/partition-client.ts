@@ -39,8 +39,7 @@ export interface PartitionClientOptions {
 
 /**
  * On a real cluster. The transactional id names group, topic and partition, so that an owner anywhere fences every other. The commit of
- * offsets carries no generation of the group, and the group's position is shown before a transaction over it has ended: both are safe only
- * because an owner is opened before it reads the position, and by that name.
+ * offsets carries no generation of the group: that is safe only because an owner is opened before it reads the position, and by that name.
  */
 export function partitionClient(options: PartitionClientOptions): PartitionClient {
   const { settings, service, log, groupId, topic, partition, transactionTimeoutMs, restoreIdleMs } = options;
@@ -56,7 +55,7 @@ export function partitionClient(options: PartitionClientOptions): PartitionClien
   return {
     open: () => producer.open(),
     committed: async () => {
-      const found = (await committedOffsets(brokers, groupId, [at])).get(keyOf(at));
+      const found = (await committedOffsets(brokers, groupId, [at], { stable: true })).get(keyOf(at));
       if (!found) throw new AnswerIncomplete(keyOf(at));
       return found.offset;
     },

@@ -3,6 +3,7 @@ import type { Brokers } from './brokers.ts';
 import { AnswerIncomplete, requireNone } from './faults.ts';
 import { listOffsets, offsetFetch } from './requests.ts';
 import { retrying } from './retrying.ts';
+import { stableOffsetFetch } from './stable-offset-fetch.ts';
 
 /** Offsets that a partition has: the first one, and the one after the last. */
 export interface LogBounds {
@@ -33,12 +34,15 @@ const READ_COMMITTED = 1;
 
 export type Isolation = 'committed' | 'uncommitted';
 
-/** What a group has committed for each of these partitions. An answer that leaves one out is none. */
+/**
+ * What a group has committed for each of these partitions; if it is to be stable, a position over which a transaction has not ended
+ * yet is waited for. An answer that leaves a partition out is none.
+ */
 export async function committedOffsets(
   brokers: Brokers,
   groupId: string,
   partitions: readonly TopicPartition[],
-  { forMs = FOR_MS, signal }: AskOptions = {},
+  { forMs = FOR_MS, signal, stable = false }: AskOptions & { readonly stable?: boolean } = {},
 ): Promise<OfPartitions<Committed>> {
   if (partitions.length === 0) return new Map();
   const topics = byTopic(partitions).map(({ topic, partitions: own }) => ({
@@ -50,7 +54,7 @@ export async function committedOffsets(
       const found = new Map<string, Committed>();
       const { responses } = await brokers.toCoordinator(
         { kind: 'group', key: groupId },
-        offsetFetch,
+        stable ? stableOffsetFetch : offsetFetch,
         { groupId, topics },
         ({ errorCode }) => [errorCode],
       );
