@@ -65,6 +65,28 @@ async function run(stage: EventsStage, ...records: Parameters<EventsStage['proce
   return outputs.map(({ topic }) => topic).filter((topic) => !topic.startsWith('email.internal.'));
 }
 
+/** Of a transaction whose answers leave a topic out. */
+function without(lost: string, last: LastOffset): LastOffset {
+  return (topic, partition) => {
+    if (topic === lost) throw new Error(`nothing was written to ${topic}/${partition}`);
+    return last(topic, partition);
+  };
+}
+
+test.each(['email.internal.seen', 'email.internal.recipient-state'])(
+  'what %s was not acknowledged for is not remembered: the next stage restores it',
+  async (lost) => {
+    const stage = await openStage();
+    const bounced = recordWith(eventOf('bounced'));
+    const { outputs, committed } = await stage.process([bounced]);
+    const last = await (await ownedPartition(kafka, 1)).write(outputs);
+    await expect(async () => committed?.(without(lost, last))).rejects.toThrow(lost);
+    await stage.close();
+    const next = await openStage();
+    expect(await run(next, bounced)).toEqual([]);
+  },
+);
+
 const totalsText = async () =>
   (await metrics.metrics()).split('\n').filter((line) => line.startsWith('email_events_events_total{'));
 

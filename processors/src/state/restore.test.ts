@@ -111,6 +111,29 @@ test('a store that fell behind reads what it lacks and nothing else', async () =
   expect(store.totals.received).toBe(3);
 });
 
+test.each([SEEN, STATES])(
+  'a barrier of %s that was not acknowledged is no end: nothing counts as restored',
+  async (lost) => {
+    await transaction([1], { 'ann@example.com': bounced });
+    const store = newStore();
+    const before = store.positions;
+    // What was written, without what the answer leaves out.
+    const lacking: OwnedPartition = {
+      ...owned,
+      write: async (outputs) => {
+        const last = await owned.write(outputs.filter(({ topic }) => topic !== lost));
+        return (topic, partition) => last(topic, partition);
+      },
+    };
+    await expect(restore(store, lacking, codec, { now: START })).rejects.toThrow(lost);
+    expect(store.positions).toEqual(before);
+    // The next one writes its own, and reads all of it.
+    await restored(store);
+    expect(store.has(idOf(1))).toBe(true);
+    expect(store.recipient('ann@example.com')).toEqual(bounced);
+  },
+);
+
 test('an aborted transaction leaves no trace', async () => {
   const store = newStore();
   await restored(store);
