@@ -14,7 +14,7 @@ export const ERROR_CODES = {
     'A topic is missing or has another partition count than configured: run `topics apply`.',
   KAFKA_TOPIC_CONFLICT: 'A topic differs from the configuration in a way that cannot be changed in place.',
   KAFKA_READ_STALLED:
-    'A topic could not be read to its end: no progress, for example because of an open transaction.',
+    'A partition has something to read and does not go on, for example because of an open transaction.',
   KAFKA_LOG_TRUNCATED:
     'A partition ends before what was read already: records were lost or the topic was made anew; reset the group.',
   KAFKA_RECORD_TOO_LARGE: 'A record exceeds what its topic takes.',
