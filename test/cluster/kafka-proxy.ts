@@ -39,6 +39,8 @@ const NAMES = new Map(Object.entries(apiKeys).map(([name, key]) => [key, name]))
 export class KafkaProxies {
   /** Every request since the start, in the order in which they came. */
   readonly requests: ProxiedRequest[] = [];
+  /** Connections that nobody took. */
+  refused = 0;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<{ readonly broker: number; readonly socket: Socket }>();
   readonly #rules = new Set<Rule>();
@@ -104,6 +106,7 @@ export class KafkaProxies {
 
   #accept(broker: number, client: Socket): void {
     if (this.#away.has(broker)) {
+      this.refused += 1;
       client.on('error', () => {});
       client.resetAndDestroy();
       return;
