@@ -6,7 +6,9 @@ import { connect } from 'node:net';
 const require = createRequire(import.meta.url);
 
 export interface Encoder {
+  readonly buffer: Buffer;
   writeInt8(value: number): Encoder;
+  writeInt16(value: number): Encoder;
   writeInt32(value: number): Encoder;
   writeString(value: string): Encoder;
   writeArray(value: readonly unknown[]): Encoder;

@@ -4,9 +4,6 @@ import type { Component } from './stack.ts';
 
 /** What a broker writes when it has closed its data, and removes when it opens them. */
 const CLOSED = '.kafka_cleanshutdown';
-/** For a broker that may end and is still closing its data when the others are gone. */
-const CLOSING_MS = 5_000;
-
 /**
  * The brokers of a cluster, each of which is a controller as well. One that is told to end asks the active controller first,
  * and there is none unless most of them run; it then asks for minutes. And the last active controller waits for five
@@ -16,27 +13,26 @@ const CLOSING_MS = 5_000;
 export class Quorum {
   readonly #size: number;
   readonly #brokers: Pick<Component, 'state'>[] = [];
-  readonly #now: () => number;
 
-  constructor(size: number, now: () => number = () => performance.now()) {
+  constructor(size: number) {
     this.#size = size;
-    this.#now = now;
   }
 
   add(broker: Pick<Component, 'state'>): void {
     this.#brokers.push(broker);
   }
 
-  /** Called when a broker is told to end. The answer says, whenever it is asked, whether waiting for it leads to nothing. */
-  ending(logDir: string): () => boolean {
-    if (this.#size === 1) return () => false;
+  /**
+   * Called when a broker is told to end. The answer says, whenever it is asked, whether waiting for it leads to nothing.
+   * @param serves whether the broker answers its clients, which it does until it was let go
+   */
+  ending(logDir: string, serves: () => Promise<boolean>): () => Promise<boolean> {
+    if (this.#size === 1) return async () => false;
     const lostBefore = this.#lost();
-    let lostAt: number | undefined;
-    return () => {
+    return async () => {
       if (lostBefore) return true;
       if (!this.#lost()) return false;
-      lostAt ??= this.#now();
-      return existsSync(join(logDir, CLOSED)) || this.#now() - lostAt > CLOSING_MS;
+      return existsSync(join(logDir, CLOSED)) || (await serves());
     };
   }
 

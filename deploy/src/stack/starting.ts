@@ -2,7 +2,13 @@ import { claimDataDir } from './data-dir.ts';
 import { StackError } from './errors.ts';
 import { type ProgressListener, withProgress } from './progress.ts';
 import { clearRunning, writeRunning } from './running.ts';
-import type { Component, ComponentName, Stack, StackAddresses } from './stack.ts';
+import {
+  BROKER_NAMES,
+  type Component,
+  type ComponentName,
+  type Stack,
+  type StackAddresses,
+} from './stack.ts';
 
 /**
  * Takes the data directory for a stack. The returned function gives it back when `end` is through, however that went.
@@ -27,9 +33,15 @@ export function startedStack(
   components: readonly Component[],
   stop: () => Promise<void>,
 ): Stack {
-  const logs = components.map(({ name, logFile }) => ({ name, logFile }));
+  const logs = inOrder(components).map(({ name, logFile }) => ({ name, logFile }));
   writeRunning(dataDir, { pid: process.pid, ...addresses, components: logs });
   return { ...addresses, ...controlOf(components, stop) };
+}
+
+/** They were made in any order. */
+function inOrder(components: readonly Component[]): readonly Component[] {
+  const order: readonly ComponentName[] = [...BROKER_NAMES, 'registry', 'clickhouse'];
+  return components.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 }
 
 /** `stop` is called once, however often its users do. */
@@ -39,7 +51,7 @@ export function controlOf(
 ): Pick<Stack, 'components' | 'component' | 'stop'> {
   let stopped: Promise<void> | undefined;
   return {
-    components,
+    components: inOrder(components),
     component: (name) => componentNamed(components, name),
     stop() {
       stopped ??= stop();

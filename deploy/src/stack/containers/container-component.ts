@@ -108,15 +108,13 @@ export class ContainerComponent extends ComponentBase {
 
   stop(): Promise<void> {
     return this.#end(async (container) => {
-      const inVain = this.#spec.ending?.() ?? (() => false);
-      const timer = setInterval(() => {
-        if (inVain()) container.kill({ signal: 'SIGKILL' }).catch(() => {});
-      }, PROBE_INTERVAL_MS);
-      try {
-        await container.stop({ t: Math.ceil(this.#spec.stopDeadlineMs / 1_000) });
-      } finally {
-        clearInterval(timer);
-      }
+      const inVain = this.#spec.ending?.();
+      const stopped = container.stop({ t: Math.ceil(this.#spec.stopDeadlineMs / 1_000) });
+      await this.waitForEnd(
+        stopped,
+        async () => (await inVain?.()) === true,
+        () => void container.kill({ signal: 'SIGKILL' }).catch(() => {}),
+      );
     });
   }
 

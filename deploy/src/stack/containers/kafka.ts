@@ -1,6 +1,7 @@
 import { type BrokerListener, brokerSettings } from '../broker-settings.ts';
 import { clusterId, nodeIdOf } from '../brokers.ts';
 import { kafkaAnswers } from '../probes.ts';
+import type { Quorum } from '../quorum.ts';
 import type { BrokerName } from '../stack.ts';
 import { type ContainerSpec, variablesOf } from './spec.ts';
 
@@ -27,8 +28,9 @@ export interface KafkaContainerOptions {
   readonly port: number;
   /** One more published port, whose clients are told to come to `advertised` on 127.0.0.1. */
   readonly proxied?: { readonly port: number; readonly advertised: number } | undefined;
-  /** See ContainerSpec. */
-  readonly ending: () => () => boolean;
+  /** Folder of this machine with its data. */
+  readonly dataDir: string;
+  readonly quorum: Quorum;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface KafkaContainerOptions {
  * there is a listener for each, and it must be known beforehand which port the engine will publish.
  */
 export function kafkaContainer(options: KafkaContainerOptions): ContainerSpec {
-  const { name, brokers, image, host, port, proxied, ending } = options;
+  const { name, brokers, image, host, port, proxied, dataDir, quorum } = options;
   const alone = brokers.length === 1;
   const nodeId = nodeIdOf(name);
   const listener = (listenerName: string, own: number, advertised: string): BrokerListener => ({
@@ -75,6 +77,6 @@ export function kafkaContainer(options: KafkaContainerOptions): ContainerSpec {
     answers: () => kafkaAnswers(host, port, nodeId),
     startDeadlineMs: 90_000,
     stopDeadlineMs: 20_000,
-    ending,
+    ending: () => quorum.ending(dataDir, () => kafkaAnswers(host, port)),
   };
 }

@@ -185,8 +185,9 @@ class ContainerStart {
 
   #spec(name: ComponentName, image: string, engine: Engine, ports: Ports): ContainerSpec {
     const { advertise } = this.#options;
-    const ending = () => this.#quorum.ending(this.#folder(name));
-    return specOf(name, { image, engine, ports, advertise, brokers: this.#brokers, ending });
+    const dataDir = this.#folder(name);
+    const cluster = { brokers: this.#brokers, quorum: this.#quorum };
+    return specOf(name, { image, engine, ports, advertise, dataDir, ...cluster });
   }
 
   #component(name: ComponentName, spec: ContainerSpec, engine: Engine): ContainerComponent {

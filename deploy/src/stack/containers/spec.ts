@@ -19,7 +19,7 @@ export interface ContainerSpec {
   /** How long it may take to end after SIGTERM before it is killed. */
   readonly stopDeadlineMs: number;
   /** Called with each SIGTERM. The answer says whether waiting any longer leads to nothing, so that it is killed then. */
-  ending?(): () => boolean;
+  ending?(): () => Promise<boolean>;
 }
 
 export interface PublishedPort {

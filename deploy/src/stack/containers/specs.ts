@@ -1,4 +1,5 @@
 import { brokerPorts, isBroker, nodeIdOf, portName } from '../brokers.ts';
+import type { Quorum } from '../quorum.ts';
 import type { BrokerName, ComponentName, PortName, StackOptions } from '../stack.ts';
 import { clickhouseContainer } from './clickhouse.ts';
 import type { Engine } from './engine.ts';
@@ -16,8 +17,9 @@ export interface SpecOptions extends Pick<StackOptions, 'advertise'> {
   readonly ports: Ports;
   /** All of the stack. */
   readonly brokers: readonly BrokerName[];
-  /** For brokers: see ContainerSpec. */
-  readonly ending: () => () => boolean;
+  readonly quorum: Quorum;
+  /** Folder of this machine with the component's data. */
+  readonly dataDir: string;
 }
 
 /** Of what is published. */
@@ -28,7 +30,7 @@ export function portNames(components: readonly ComponentName[]): PortName[] {
 }
 
 export function specOf(name: ComponentName, options: SpecOptions): ContainerSpec {
-  const { image, engine, ports, advertise, brokers, ending } = options;
+  const { image, engine, ports, advertise, brokers, dataDir, quorum } = options;
   const { host } = engine;
   if (name === 'registry') return registryContainer(image, host, ports.registry);
   if (name === 'clickhouse') return clickhouseContainer(image, host, ports.clickhouse);
@@ -36,5 +38,5 @@ export function specOf(name: ComponentName, options: SpecOptions): ContainerSpec
   const proxied =
     advertised === undefined ? undefined : { port: ports[portName('kafkaProxied', name)], advertised };
   const port = ports[portName('kafka', name)];
-  return kafkaContainer({ name, brokers, image, host, port, proxied, ending });
+  return kafkaContainer({ name, brokers, image, host, port, proxied, dataDir, quorum });
 }

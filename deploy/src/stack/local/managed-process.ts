@@ -26,7 +26,7 @@ export interface ProcessSpec {
   /** How long it may take to end after SIGTERM before it is killed. */
   readonly stopDeadlineMs: number;
   /** Called with each SIGTERM. The answer says whether waiting any longer leads to nothing, so that it is killed then. */
-  ending?(): () => boolean;
+  ending?(): () => Promise<boolean>;
   /** Called after each end; `inOrder` if it was not killed. */
   ended?(inOrder: boolean): void;
 }
@@ -79,12 +79,12 @@ export class ManagedProcess extends ComponentBase {
     child.kill('SIGCONT');
     if (this.#state === 'paused') this.#state = 'running';
     const deadline = performance.now() + this.#spec.stopDeadlineMs;
-    const inVain = this.#spec.ending?.() ?? (() => false);
-    const timer = setInterval(() => {
-      if (inVain() || performance.now() > deadline) child.kill('SIGKILL');
-    }, PROBE_INTERVAL_MS);
-    await exited;
-    clearInterval(timer);
+    const inVain = this.#spec.ending?.();
+    await this.waitForEnd(
+      exited,
+      async () => performance.now() > deadline || (await inVain?.()) === true,
+      () => child.kill('SIGKILL'),
+    );
   }
 
   async kill(): Promise<void> {
