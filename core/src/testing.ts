@@ -1,5 +1,6 @@
 export { Fetcher } from './kafka/consume/fetcher.ts';
 export { readPartition } from './kafka/consume/read-partition.ts';
+export { type PlacedMessage, publishAll } from './kafka/produce/plain-producer.ts';
 export { Lane, type LaneOptions } from './kafka/transact/lane.ts';
 export { isFatal } from './kafka/transact/lanes.ts';
 export {

@@ -247,5 +247,5 @@ export class Cluster {
 function coordinatorPartition(id: string): number {
   let hash = 0;
   for (const unit of id.split('')) hash = (Math.imul(31, hash) + unit.charCodeAt(0)) | 0;
-  return (hash & 0x7fffffff) % COORDINATOR_PARTITIONS;
+  return Math.abs(hash) % COORDINATOR_PARTITIONS;
 }
