@@ -1,0 +1,70 @@
+import type { Component } from '@email-events/deploy/stack';
+import { expect, test } from 'vitest';
+import type { TcpProxy } from '../contracts/tcp-proxy.ts';
+import type { Brokers } from './brokers.ts';
+import { harmBrokers } from './inflict-broker.ts';
+import type { FaultKind, Target } from './targets.ts';
+
+/** Three brokers that write down what is done to them; the leader is the second. */
+function brokers(): { readonly brokers: Brokers; readonly log: string[] } {
+  const log: string[] = [];
+  const say = (what: string) => async () => void log.push(what);
+  const component = (i: number): Component =>
+    ({
+      name: `kafka-${i}`,
+      ...{ kill: say(`kill ${i}`), start: say(`start ${i}`), restart: say(`restart ${i}`) },
+      ...{ pause: say(`pause ${i}`), resume: say(`resume ${i}`) },
+    }) as unknown as Component;
+  const proxy = (i: number): TcpProxy =>
+    ({
+      cut: () => void log.push(`cut ${i}`),
+      delay: (ms: number) => void log.push(`delay ${i} by ${ms}`),
+    }) as unknown as TcpProxy;
+  return {
+    log,
+    brokers: {
+      ...{ count: 3, component, proxy, delayOf: () => 40 },
+      find: async (role) => (role === 'leader' ? 1 : 2),
+      inSync: say('in sync'),
+      electOthers: async (which) => say(`elect ${which}`)(),
+      takeReplicas: async (which) => {
+        log.push(`take ${which}`);
+        return say(`give back ${which}`);
+      },
+    },
+  };
+}
+
+async function done(kind: FaultKind, target: Target, instance = 0): Promise<string[]> {
+  const { brokers: three, log } = brokers();
+  await harmBrokers(
+    three,
+    { ...{ index: 0, atMs: 0, kind, target, instance }, lastsMs: 1, delayMs: 70 },
+    (whom) => void log.push(`harm ${whom ?? ''}`.trim()),
+  );
+  return log;
+}
+
+test('a broker is found by what it is, harmed, undone, and waited for until all replicas are in sync', async () => {
+  expect(await done('kill', 'leader')).toEqual(['harm kafka-1', 'kill 1', 'start 1', 'in sync']);
+  expect(await done('pause', 'controller')).toEqual(['harm kafka-2', 'pause 2', 'resume 2', 'in sync']);
+  expect(await done('restart', 'broker')).toEqual(['harm kafka-2', 'restart 2', 'in sync']);
+});
+
+test('what happens on the way to a broker leaves it as late as it was', async () => {
+  expect(await done('cut', 'leader')).toEqual(['harm kafka-1', 'cut 1', 'in sync']);
+  expect(await done('slow', 'leader')).toEqual(['harm kafka-1', 'delay 1 by 70', 'delay 1 by 40', 'in sync']);
+});
+
+test('leaders and replicas are moved and given back; in an outage two are away at once', async () => {
+  expect(await done('elect', 'cluster', 5)).toEqual(['harm', 'elect 5', 'in sync']);
+  expect(await done('reassign', 'cluster', 4)).toEqual(['harm', 'take 4', 'give back 4', 'in sync']);
+  expect(await done('outage', 'cluster', 5)).toEqual([
+    ...['harm', 'kill 2', 'kill 0', 'start 2', 'start 0', 'in sync'],
+  ]);
+});
+
+test('what cannot be done to a broker is no fault that was survived', async () => {
+  await expect(done('join', 'broker')).rejects.toThrow('join cannot be done to a broker');
+  await expect(done('kill', 'cluster')).rejects.toThrow('kill cannot be done to a cluster');
+});
