@@ -133,5 +133,7 @@ function isFile(path: string): boolean {
 
 /** Names of environment variables look like codes. */
 function isEnvironment(name: string): boolean {
-  return name.endsWith('_VERSION') || name.endsWith('_SECRET') || name.endsWith('_KEY');
+  return (
+    name === 'KAFKA_BROKERS' || name.endsWith('_VERSION') || name.endsWith('_SECRET') || name.endsWith('_KEY')
+  );
 }
