@@ -20,10 +20,7 @@ beforeAll(async () => {
   await pair.feed(30);
   await pair.awaitAll();
 });
-afterEach(async () => {
-  world.proxies.calm();
-  await pair.requireExact();
-});
+afterEach(() => world.proxies.calm());
 afterAll(end);
 
 /** Heartbeats, of both groups, whose next answers have these codes; then as they are. */
@@ -63,7 +60,7 @@ test('a coordinator that is none any more, while the next one loads: nobody join
   const since = proxies.requests.length;
   refuseJoins(3, LOADING);
   beat(NOT_COORDINATOR, NOT_COORDINATOR, LOADING);
-  await waitFor('the heartbeats were answered', () => proxies.count('Heartbeat', since) > 10);
+  await waitFor('the heartbeats were answered', () => proxies.count('Heartbeat', since) >= 2 * 4);
   expect(proxies.count('JoinGroup', since)).toBe(0);
   await pair.feed(30);
   await pair.awaitAll();
@@ -111,33 +108,21 @@ test('coordinators that really move, again and again: no generation ends by it',
   expect(asked).toBeLessThan(5_000);
 });
 
-test.each(['loop', 'sink'] as const)(
-  'the coordinator of the %s is killed: it goes on with the next one',
-  async (of) => {
-    const { cluster, proxies } = world;
-    const groupId = pair[of].groupId;
-    const coordinator = await cluster.coordinatorOf({ groupId });
-    const since = proxies.requests.length;
-    await cluster.broker(coordinator).kill();
-    await pair.feed(30);
-    await pair.awaitAll();
-    await waitFor('both are well', () => pair.isWell(), DEADLINE_MS);
-    expect(proxies.count('JoinGroup', since)).toBeLessThanOrEqual(20);
-    await cluster.broker(coordinator).start();
-    await cluster.awaitInSync();
-  },
-);
-
-test('a leader is killed right after it has acknowledged: who takes over is no truncated log', async () => {
-  const { cluster } = world;
-  const [leader = 1] = await cluster.leadersOf(pair.input);
+test('a leader that coordinates both is killed right after it has acknowledged: they go on, no log is truncated', async () => {
+  const { cluster, proxies } = world;
+  const victim = await cluster.coordinatorOf({ groupId: pair.loop.groupId });
+  await cluster.moveCoordinator({ groupId: pair.sink.groupId }, victim);
+  await cluster.moveLeader(pair.input, 0, victim);
   await pair.feed(60);
-  await cluster.broker(leader).kill();
+  const since = proxies.requests.length;
+  await cluster.broker(victim).kill();
   await pair.feed(30);
   await pair.awaitAll();
-  await cluster.broker(leader).start();
+  await waitFor('both are well', () => pair.isWell(), DEADLINE_MS);
+  expect(proxies.count('JoinGroup', since)).toBeLessThanOrEqual(20);
+  await cluster.broker(victim).start();
   await cluster.awaitInSync();
-  await pair.awaitAll();
+  await pair.requireExact();
 });
 
 test('a leader is frozen, others take over, and it comes back with what it knew: no truncated log', async () => {
@@ -150,6 +135,7 @@ test('a leader is frozen, others take over, and it comes back with what it knew:
   await pair.feed(30);
   await pair.awaitAll();
   await cluster.awaitInSync();
+  await pair.requireExact();
 });
 
 test('a write of the sink that ends while every connection is torn down ends nothing', async () => {
@@ -172,4 +158,5 @@ test('a write of the sink that ends while every connection is torn down ends not
   for (const return_ of back) return_();
   await pair.awaitAll();
   await waitFor('both are well', () => pair.isWell(), DEADLINE_MS);
+  await pair.requireExact();
 });

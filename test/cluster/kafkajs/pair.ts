@@ -2,7 +2,6 @@ import {
   createBrokers,
   createMetrics,
   groupLag,
-  type KafkaSettings,
   Registry,
   type RunningSink,
   runSink,
@@ -26,6 +25,9 @@ const PARTITIONS = [
 ];
 /** Nobody stands still for longer than the session and a few seconds, and a machine that is busy with other things. */
 export const DEADLINE_MS = 45_000;
+
+/** A frozen broker is waited for so long. */
+const REQUEST_TIMEOUT_MS = 4_000;
 
 /** A loop that copies a topic, and a sink that is written with it. Both read it as a group each, through the proxies. */
 export class Pair {
@@ -56,8 +58,9 @@ export class Pair {
     for (const { done } of [loop, sink]) done.catch((error) => this.ended.push(error));
   }
 
-  static async start(world: World, scope: TestScope, change: Partial<KafkaSettings> = {}): Promise<Pair> {
-    const settings = { ...world.settings, sessionTimeoutMs: 6_000, groupPrefix: unique('pair'), ...change };
+  static async start(world: World, scope: TestScope): Promise<Pair> {
+    const times = { sessionTimeoutMs: 6_000, requestTimeoutMs: REQUEST_TIMEOUT_MS };
+    const settings = { ...world.settings, ...times, groupPrefix: unique('pair') };
     const [input, output] = [
       await newTopic(world, 'in', PARTITIONS),
       await newTopic(world, 'out', PARTITIONS),
@@ -109,7 +112,7 @@ export class Pair {
       return { key: null, value, partition: this.fed++ % PARTITIONS.length };
     });
     try {
-      await publishAll(brokers, this.input, messages, direct.requestTimeoutMs);
+      await publishAll(brokers, this.input, messages, REQUEST_TIMEOUT_MS);
     } finally {
       brokers.close();
     }
