@@ -55,6 +55,9 @@ const MAX_UNFORESEEN = 10;
 /** A topic may get partitions. */
 const TOPICS_MS = 60_000;
 const LEAVE_MS = 2_000;
+/** While a join waits for others, the coordinator is asked so often for a sign of life, and has so long for it. */
+const PROBE_MS = 2_000;
+const PROBE_ANSWER_MS = 3_000;
 
 /** The group's answers that mean: join anew. */
 const JOIN_AGAIN: readonly string[] = ['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'];
@@ -87,7 +90,7 @@ export class Membership {
     for (let wait = RETRY_MS; !signal.aborted; ) {
       try {
         // A join may wait for others for a minute; who leaves does not.
-        await unlessAborted(this.join(signal), signal);
+        await unlessAborted(this.watched(this.join(signal)), signal);
         [unforeseen, wait] = [0, RETRY_MS];
         await this.stay(signal);
       } catch (error) {
@@ -188,6 +191,24 @@ export class Membership {
     this.generation = { id: generationId, memberId };
     this.trouble = undefined;
     onAssigned(assigned, this.generation);
+  }
+
+  /** A join may take a minute, and a coordinator that hangs never answers it: only something else that it is asked tells the two apart. */
+  private async watched(join: Promise<void>): Promise<void> {
+    const { brokers } = this.options;
+    const over = new AbortController();
+    const watch = async () => {
+      while (!over.signal.aborted) {
+        await pause(PROBE_MS, undefined, { signal: over.signal, ref: false }).catch(() => {});
+        if (!over.signal.aborted) await brokers.checkCoordinator(this.own(), PROBE_ANSWER_MS);
+      }
+    };
+    void watch();
+    try {
+      await join;
+    } finally {
+      over.abort();
+    }
   }
 
   /** By the leader, for all. */

@@ -133,6 +133,21 @@ export class Brokers {
     }
   }
 
+  /** Whether the coordinator that was last found answers anything within this time. If not, what it was asked is rejected. */
+  async checkCoordinator(
+    of: { readonly kind: CoordinatorKind; readonly key: string },
+    timeoutMs: number,
+  ): Promise<void> {
+    const node = this.coordinators.get(`${of.kind} ${of.key}`);
+    const address = node === undefined ? undefined : this.nodes.get(node);
+    if (!address) return;
+    try {
+      await this.ask(address, findCoordinator, { groupId: of.key, coordinatorType: 0 }, { timeoutMs });
+    } catch (error) {
+      if (!isProtocolError(error)) this.links.giveUp(address, error as Error);
+    }
+  }
+
   /** At once: what is under way is rejected. */
   close(): void {
     this.links.close();

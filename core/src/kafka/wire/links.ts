@@ -78,6 +78,12 @@ export class Links {
     }
   }
 
+  /** All connections to this broker: it hangs. What it was asked is rejected with this error. */
+  giveUp({ host, port }: Address, error: Error): void {
+    for (const [name, link] of this.links)
+      if (link.address.host === host && link.address.port === port) this.drop(name, link, error);
+  }
+
   close(): void {
     this.closed = true;
     for (const [name, link] of this.links) this.drop(name, link, new KafkaJSConnectionError('closed'));
