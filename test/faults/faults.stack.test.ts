@@ -26,8 +26,8 @@ async function runOnce(context: TestContext, options: Options): Promise<FaultRun
     note: () => {},
     signal: context.signal,
   });
-  const { survived, findings, standStills, answers } = run;
-  const figures = [renderSurvived(survived), renderStandStills(standStills), renderFindings(findings)];
+  const { survived, findings, answers } = run;
+  const figures = [renderSurvived(survived), renderStandStills(run), renderFindings(findings)];
   context.annotate([...figures, renderAnswers(answers)].join('\n'));
   return run;
 }

@@ -54,15 +54,23 @@ export function renderFindings(findings: readonly Finding[]): string {
   return [table.toString(), ...details].join('\n');
 }
 
-/** Longest time that each group stood still without an excuse. */
-export function renderStandStills(standStills: readonly StandStill[]): string {
-  const table = new Table({ ...PLAIN, head: ['group', 'stood still at most', 'on', 'at', 'of'] });
-  for (const { group, topic, partition, ms, committed, end } of standStills) {
-    table.push(
-      ms === 0
-        ? [group, '0.0 s', '', '', '']
-        : [group, seconds(ms), `${topic}/${partition}`, String(committed), String(end)],
-    );
+/** Longest time that each group stood still without an excuse, and with faults that excuse it. */
+export function renderStandStills({
+  standStills,
+  heldUp,
+}: {
+  readonly standStills: readonly StandStill[];
+  readonly heldUp: readonly StandStill[];
+}): string {
+  const table = new Table({
+    ...PLAIN,
+    head: ['group', 'stood still at most', 'on', 'held up by faults', 'on'],
+  });
+  const place = ({ ms, topic, partition, committed, end }: StandStill) =>
+    ms === 0 ? '' : `${topic}/${partition} at ${committed} of ${end}`;
+  for (const still of standStills) {
+    const held = heldUp.find(({ group }) => group === still.group) ?? still;
+    table.push([still.group, seconds(still.ms), place(still), seconds(held.ms), place(held)]);
   }
   return table.toString();
 }

@@ -47,6 +47,8 @@ export interface FaultRun extends Pick<Harm, 'survived' | 'failures' | 'leftOut'
   readonly answers: AnswerFigures;
   /** Longest stand-still of each group that nothing excused. */
   readonly standStills: readonly StandStill[];
+  /** The same with nothing excused: how long the faults themselves held it up. */
+  readonly heldUp: readonly StandStill[];
   /** From the last request to rest. Milliseconds. */
   readonly drainMs: number;
 }
@@ -129,6 +131,7 @@ async function conclude(
   return {
     ...{ faults, survived, failures, leftOut, findings, drainMs },
     ...{ answers: sent.answers, standStills: watched.longest },
+    heldUp: watchEvidence(watch.samples, [], watch.groups).longest,
     events: {
       acknowledged: sent.acknowledged.size,
       emitted: topics.emitted.length,
