@@ -5,8 +5,6 @@ import { Sequences } from '../../../core/src/kafka/produce/sequences.ts';
 import { TransactionalProducer } from '../../../core/src/kafka/produce/transactional-producer.ts';
 import { DeadLetters } from '../../../core/src/kafka/sink/dead-letters.ts';
 import { Entry } from '../../../core/src/kafka/sink/entry.ts';
-import { partitionClient } from '../../../core/src/kafka/transact/partition-client.ts';
-import { committedOffsets } from '../../../core/src/kafka/wire/offsets.ts';
 import { fileScope, type TestScope } from '../../stack/stack.ts';
 import { unique } from '../../stack/unique.ts';
 import { waitFor } from '../../stack/wait.ts';
@@ -149,64 +147,4 @@ test('a producer whose numbers come to their end goes on: brokers count on from 
     ]);
   }
   expect(await readAll(world, topic, 2)).toEqual([expected, expected]);
-});
-
-describe('the position that a lane has committed', () => {
-  const TIMES = 20;
-  const setUp = async (test: TestScope) => {
-    const topic = await newTopic(world, 'in', [[1, 2, 3]]);
-    const groupId = unique('group');
-    const of = { settings: world.settings, service: 'test', log: silentLog, groupId, topic, partition: 0 };
-    const open = async () => {
-      const client = partitionClient({ ...of, transactionTimeoutMs: 60_000, restoreIdleMs: 30_000 });
-      test.onTestFinished(async () => client.close());
-      await client.open();
-      return client;
-    };
-    const brokers = createBrokers(world.settings, 'other', silentLog);
-    test.onTestFinished(async () => brokers.close());
-    const out = await newTopic(world, 'out', [
-      [2, 3, 1],
-      [3, 1, 2],
-    ]);
-    const outputs = [0, 1].map((partition) => ({
-      topic: out,
-      partition,
-      key: null,
-      value: Buffer.from('x'),
-    }));
-    const look = async (stable: boolean) => {
-      const found = await committedOffsets(brokers, groupId, [{ topic, partition: 0 }], { stable });
-      return [...found.values()][0]?.offset ?? 0;
-    };
-    return { open, look, outputs };
-  };
-
-  test(`is what the next one finds, ${TIMES} of ${TIMES} times`, async (test) => {
-    const { open, outputs } = await setUp(test);
-    const found: unknown[] = [];
-    let client = await open();
-    for (let position = 1; position <= TIMES; position++) {
-      await client.transact(outputs, position);
-      const next = await open();
-      found.push(await next.committed());
-      client.close();
-      client = next;
-    }
-    expect(found).toEqual(Array.from({ length: TIMES }, (_, i) => i + 1));
-  });
-
-  test('may be an older one to whoever does not open first, and does not ask for one that is stable', async (test) => {
-    const { open, look, outputs } = await setUp(test);
-    const client = await open();
-    let position = 0;
-    await waitFor('an older one', async () => {
-      await client.transact(outputs, ++position);
-      return (await look(false)) < position;
-    });
-    for (let i = 0; i < TIMES; i++) {
-      await client.transact(outputs, ++position);
-      expect(await look(true)).toBe(position);
-    }
-  });
 });
