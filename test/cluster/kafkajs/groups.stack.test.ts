@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { fileScope } from '../../stack/stack.ts';
+import { unique } from '../../stack/unique.ts';
 import { waitFor } from '../../stack/wait.ts';
 import { EncoderClass } from '../wire.ts';
 import { DEADLINE_MS, Pair } from './pair.ts';
+import { plainKafkajs } from './plain-kafkajs.ts';
 import { startWorld, type World } from './world.ts';
 
 const LOADING = 14;
@@ -78,6 +80,33 @@ test('joins that are refused are tried again, at a walk, until they succeed; rea
   await waitFor('both are well', () => pair.isWell());
   // Four refused and one that is not, by each of them; a rebalance may cost one more.
   expect(proxies.count('JoinGroup', since)).toBeLessThanOrEqual(2 * 7);
+});
+
+test('kafkajs takes a join that was refused for one that was made', async (test) => {
+  const { proxies } = world;
+  const { Kafka, logLevel } = plainKafkajs();
+  const clientId = unique('kafkajs');
+  const client = new Kafka({ brokers: [...world.settings.brokers], clientId, logLevel: logLevel.NOTHING });
+  const consumer = client.consumer({
+    groupId: unique('kafkajs'),
+    sessionTimeout: 6_000,
+    heartbeatInterval: 500,
+  });
+  await consumer.connect();
+  test.onTestFinished(() => consumer.disconnect());
+  await consumer.subscribe({ topic: pair.input, fromBeginning: true });
+  const read: string[] = [];
+  await consumer.run({ eachMessage: async ({ message }) => void read.push(message.offset) });
+  await waitFor('it reads', () => read.length > 0);
+  const since = proxies.requests.length;
+  const asked = (api: string) =>
+    proxies.requests.slice(since).filter((of) => of.api === api && of.clientId === clientId).length;
+  refuseJoins(1, LOADING);
+  beat(REBALANCE);
+  await waitFor('it has tried', () => asked('JoinGroup') > 0);
+  const beats = asked('Heartbeat');
+  await waitFor('it goes on as if it had joined', () => asked('Heartbeat') > beats + 4);
+  expect(asked('JoinGroup')).toBe(1);
 });
 
 test('who is not known any more joins as somebody else', async () => {
