@@ -8,6 +8,7 @@ import {
   type Verdict,
   type VerifierSettings,
 } from '../src/adapter.ts';
+import { bounceVerdict } from '../src/reading/bounce.ts';
 import {
   bareAddress,
   itemObject,
@@ -18,7 +19,7 @@ import {
   text,
 } from '../src/reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, parseBody } from '../src/reading/json.ts';
-import { bounceCategory, smtpFacts } from '../src/reading/smtp.ts';
+import { smtpFacts } from '../src/reading/smtp.ts';
 import { epochTime } from '../src/reading/time.ts';
 import { judgeHexHmac } from '../src/schemes/hmac.ts';
 import { checkSettings } from '../src/schemes/settings.ts';
@@ -108,8 +109,7 @@ function details(type: EventType, vendorType: string, event: JsonObject, item: I
     case 'delivered':
       return { smtp_response: text(event.response) };
     case 'bounced':
-      // The ESP's own verdict first; the answer of the other server says why.
-      return { bounce_class: vendorType === 'hard_bounce' ? 'hard' : 'soft', ...failure(event) };
+      return failure(event, vendorType === 'hard_bounce' ? 'hard' : 'soft');
     case 'opened':
       return client(event);
     case 'clicked':
@@ -123,11 +123,12 @@ function details(type: EventType, vendorType: string, event: JsonObject, item: I
   }
 }
 
-function failure(event: JsonObject): Partial<EspEvent> {
+/** The answer of the other server says what it means; the ESP's word counts where it does not. */
+function failure(event: JsonObject, says: 'hard' | 'soft'): Partial<EspEvent> {
   const response = text(event.response);
   const smtp = smtpFacts(response);
   return {
-    bounce_category: bounceCategory(smtp, response),
+    ...bounceVerdict(smtp, response, { says }),
     smtp_code: smtp.code,
     enhanced_status: smtp.enhanced,
     diagnostic: response,

@@ -1,5 +1,6 @@
 import type { EmailDropped, EventType } from '@email-events/schemas';
 import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
+import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import {
   addressList,
   bareAddress,
@@ -14,7 +15,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, parseBody } from '../reading/json.ts';
-import { bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
@@ -41,6 +42,11 @@ const EVENT_TYPES = {
   list_addition: 'subscribed',
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+const WORDS: { readonly [vendorType: string]: VendorWord } = {
+  soft_bounce: { says: 'soft' },
+  hard_bounce: { says: 'hard' },
+  invalid_email: { says: 'address', category: 'invalid_mailbox' },
+};
 const BY_PROXY: ReadonlySet<string> = new Set(['proxy_open', 'unique_proxy_open']);
 
 const DROP_REASONS: readonly (readonly [RegExp, EmailDropped['drop_reason']])[] = [
@@ -167,11 +173,7 @@ function details(type: EventType, vendorType: string, event: JsonObject, item: I
       return failure(event);
     case 'bounced':
       return {
-        bounce_class: vendorType === 'soft_bounce' ? 'soft' : 'hard',
-        bounce_category:
-          vendorType === 'invalid_email'
-            ? 'invalid_mailbox'
-            : bounceCategory(smtpFacts(text(event.reason)), text(event.reason)),
+        ...bounceVerdict(smtpFacts(text(event.reason)), text(event.reason), WORDS[vendorType]),
         ...failure(event),
       };
     case 'dropped': {

@@ -1,9 +1,10 @@
 import type { EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
 import { bareAddress, firstText, flag, itemObject, recipientOf, required, text } from '../reading/fields.ts';
 import { type JsonObject, objectOf, oneObject } from '../reading/json.ts';
-import { bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
 import { judgeHexHmac } from '../schemes/hmac.ts';
@@ -159,8 +160,7 @@ function details(type: EventType, metric: string, data: JsonObject, item: Item):
     case 'bounced': {
       const smtp = smtpFacts(reason);
       return {
-        bounce_class: bounceClass(smtp, reason),
-        bounce_category: bounceCategory(smtp, reason),
+        ...bounceVerdict(smtp, reason),
         smtp_code: smtp.code,
         enhanced_status: smtp.enhanced,
         diagnostic: reason,

@@ -8,6 +8,7 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
+import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import {
   bareAddress,
   itemObject,
@@ -18,7 +19,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { JsonItem, type JsonObject } from '../reading/json.ts';
-import type { BounceCategory, BounceClass } from '../reading/smtp.ts';
+import { NO_ANSWER } from '../reading/smtp.ts';
 import { anyTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier, DEFAULT_TOKEN_PARAMETER } from '../schemes/credentials.ts';
 
@@ -37,39 +38,37 @@ const TYPES: ReadonlyMap<string, EventType> = new Map(
   Object.entries(EVENT_TYPES).map(([name, type]) => [name.toLowerCase(), type]),
 );
 
-interface ErrorMeaning {
-  readonly bounceClass: BounceClass;
-  readonly category: BounceCategory;
+interface ErrorMeaning extends VendorWord {
   /** Delivery was not attempted. */
   readonly drop?: EmailDropped['drop_reason'];
 }
 
 /** By `category` of an error. */
 const CATEGORIES: { readonly [category: string]: ErrorMeaning } = {
-  NoMailbox: { bounceClass: 'hard', category: 'invalid_mailbox' },
-  DNSProblem: { bounceClass: 'hard', category: 'domain_not_found' },
-  GreyListed: { bounceClass: 'soft', category: 'other' },
-  Throttled: { bounceClass: 'soft', category: 'policy' },
-  Timeout: { bounceClass: 'soft', category: 'timeout' },
-  ConnectionProblem: { bounceClass: 'soft', category: 'timeout' },
-  ConnectionTerminated: { bounceClass: 'soft', category: 'timeout' },
-  WhitelistingProblem: { bounceClass: 'soft', category: 'policy' },
+  NoMailbox: { says: 'address', category: 'invalid_mailbox' },
+  DNSProblem: { says: 'address', category: 'domain_not_found' },
+  GreyListed: { says: 'soft', category: 'other' },
+  Throttled: { says: 'soft', category: 'policy' },
+  Timeout: { says: 'soft', category: 'timeout' },
+  ConnectionProblem: { says: 'soft', category: 'timeout' },
+  ConnectionTerminated: { says: 'soft', category: 'timeout' },
+  WhitelistingProblem: { says: 'soft', category: 'policy' },
   // The sender's side: no fault of the address.
-  Spam: { bounceClass: 'soft', category: 'spam' },
-  BlackListed: { bounceClass: 'soft', category: 'policy' },
-  ContentFilter: { bounceClass: 'soft', category: 'content' },
-  SPFProblem: { bounceClass: 'soft', category: 'policy' },
-  AccountProblem: { bounceClass: 'soft', category: 'other' },
-  CodeError: { bounceClass: 'soft', category: 'other' },
-  Ignore: { bounceClass: 'undetermined', category: 'other' },
-  Unknown: { bounceClass: 'undetermined', category: 'other' },
-  ManualCancel: { bounceClass: 'undetermined', category: 'other', drop: 'other' },
-  NotDelivered: { bounceClass: 'undetermined', category: 'other', drop: 'other' },
+  Spam: { says: 'soft', category: 'spam' },
+  BlackListed: { says: 'soft', category: 'policy' },
+  ContentFilter: { says: 'soft', category: 'content' },
+  SPFProblem: { says: 'soft', category: 'policy' },
+  AccountProblem: { says: 'soft', category: 'other' },
+  CodeError: { says: 'soft', category: 'other' },
+  Ignore: { says: 'nothing', category: 'other' },
+  Unknown: { says: 'nothing', category: 'other' },
+  ManualCancel: { says: 'nothing', category: 'other', drop: 'other' },
+  NotDelivered: { says: 'nothing', category: 'other', drop: 'other' },
 };
 const ERRORS: ReadonlyMap<string, ErrorMeaning> = new Map(
   Object.entries(CATEGORIES).map(([name, meaning]) => [name.toLowerCase(), meaning]),
 );
-const UNKNOWN_ERROR: ErrorMeaning = { bounceClass: 'undetermined', category: 'other' };
+const UNKNOWN_ERROR: ErrorMeaning = { says: 'nothing', category: 'other' };
 
 const credentials = { secret: 'token in the query of the URL', options: CREDENTIAL_OPTIONS } as const;
 
@@ -168,10 +167,10 @@ function normalize(item: Item): readonly EspEvent[] {
 }
 
 function details(type: EventType, event: JsonObject, item: Item): Partial<EspEvent> {
-  const { bounceClass, category, drop } = errorOf(event);
+  const { drop, ...word } = errorOf(event);
   switch (type) {
     case 'bounced':
-      return { bounce_class: bounceClass, bounce_category: category, diagnostic: text(event.category) };
+      return { ...bounceVerdict(NO_ANSWER, null, word), diagnostic: text(event.category) };
     case 'dropped':
       return { drop_reason: drop ?? 'other', diagnostic: text(event.category) };
     case 'clicked':

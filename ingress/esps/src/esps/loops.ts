@@ -1,7 +1,9 @@
 import type { EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, VerifierSettings } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import { bareAddress, firstText, itemObject, recipientOf, required, text } from '../reading/fields.ts';
 import { type JsonObject, listOf, objectOf, oneObject } from '../reading/json.ts';
+import { NO_ANSWER } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import {
   STANDARD_WEBHOOKS_CREDENTIALS,
@@ -99,10 +101,7 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
 function details(type: EventType, vendorType: string, item: Item): Partial<EspEvent> {
   switch (type) {
     case 'bounced':
-      return {
-        bounce_class: vendorType === 'email.hardBounced' ? 'hard' : 'soft',
-        bounce_category: 'other',
-      };
+      return bounceVerdict(NO_ANSWER, null, { says: vendorType === 'email.hardBounced' ? 'hard' : 'soft' });
     case 'unsubscribed':
     case 'subscribed':
       // Of all marketing mail: a list has an event of its own.

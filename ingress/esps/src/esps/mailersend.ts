@@ -8,6 +8,7 @@ import {
   type Verdict,
   type VerifierSettings,
 } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
 import {
   bareAddress,
@@ -19,7 +20,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, type JsonObject, objectOf, oneObject, parseBody } from '../reading/json.ts';
-import { bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { judgeHexHmac } from '../schemes/hmac.ts';
 import { checkSettings } from '../schemes/settings.ts';
@@ -181,8 +182,9 @@ function details(type: EventType, vendorType: string, data: JsonObject, item: It
       return failure(morph, meta);
     case 'bounced':
       return {
-        bounce_class: vendorType === 'activity.hard_bounced' ? 'hard' : 'soft',
-        bounce_category: bounceCategory(smtpOf(morph, meta), reasonOf(morph, meta)),
+        ...bounceVerdict(smtpOf(morph, meta), reasonOf(morph, meta), {
+          says: vendorType === 'activity.hard_bounced' ? 'hard' : 'soft',
+        }),
         ...failure(morph, meta),
       };
     case 'dropped': {

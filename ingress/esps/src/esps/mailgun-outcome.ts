@@ -1,8 +1,9 @@
 import type { EmailDropped, EventType } from '@email-events/schemas';
 import type { EspEvent } from '../adapter.ts';
+import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import { firstText, integer, text } from '../reading/fields.ts';
 import { type JsonObject, objectOf } from '../reading/json.ts';
-import { type BounceCategory, bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { LEGACY_EVENT_TYPES } from './mailgun-legacy.ts';
 
 // What became of a message: Mailgun says it with a type, a severity, a reason and a code of its own or of SMTP.
@@ -38,8 +39,8 @@ const SUPPRESSED: ReadonlyMap<string, EmailDropped['drop_reason']> = new Map([
 export interface Status {
   readonly reason: string | null;
   readonly diagnostic: string | null;
-  /** Mailgun's own verdict that trying again is no use. */
-  readonly permanent: boolean;
+  /** It calls the failure a bounce, not just permanent. */
+  readonly bounced: boolean;
   readonly detail: JsonObject;
 }
 
@@ -48,7 +49,7 @@ export function statusOf(event: JsonObject): Status {
   return {
     reason: text(event.reason),
     diagnostic: firstText(detail.message, detail.description, objectOf(event.reject).reason),
-    permanent: text(event.severity)?.toLowerCase() === 'permanent' || text(event.event) === 'bounced',
+    bounced: text(event.reason) === 'bounce' || text(event.event) === 'bounced',
     detail,
   };
 }
@@ -76,22 +77,27 @@ export function failure({ detail, diagnostic, reason }: Status): Partial<EspEven
 }
 
 export function bounce(status: Status): Pick<EspEvent, 'bounce_class' | 'bounce_category'> {
-  const { detail, diagnostic, reason } = status;
+  const { detail, diagnostic } = status;
   const smtp = smtpFacts(diagnostic, ownCode(detail) ? null : detail.code, detail['enhanced-code']);
-  const category = bounceCategory(smtp, diagnostic);
-  const or = (fallback: BounceCategory) => (category === 'other' ? fallback : category);
-  if (reason === 'old' || ownCode(detail)) {
-    return { bounce_class: 'undetermined', bounce_category: or('timeout') };
-  }
+  const verdict = bounceVerdict(smtp, diagnostic, wordOf(status));
+  // That attempts are used up makes nothing final: the last answer was one to come again.
+  return gaveUp(status) && verdict.bounce_class === 'hard'
+    ? { ...verdict, bounce_class: 'undetermined' }
+    : verdict;
+}
+
+/** "Permanent" says that Mailgun has stopped trying, whatever the cause; only "bounce" is about the address. */
+function wordOf(status: Status): VendorWord {
+  const { detail, reason, bounced } = status;
+  if (gaveUp(status)) return { says: 'nothing', category: 'timeout' };
   // The receiver's filter refused this message.
-  if (reason === 'espblock') return { bounce_class: 'soft', bounce_category: or('policy') };
-  if (text(detail['bounce-type'])?.toLowerCase() === 'soft') {
-    return { bounce_class: 'soft', bounce_category: category };
-  }
-  return {
-    bounce_class: status.permanent ? 'hard' : bounceClass(smtp, diagnostic),
-    bounce_category: category,
-  };
+  if (reason === 'espblock') return { says: 'message', category: 'policy' };
+  if (text(detail['bounce-type'])?.toLowerCase() === 'soft') return { says: 'soft' };
+  return { says: bounced ? 'hard' : undefined };
+}
+
+function gaveUp({ detail, reason }: Status): boolean {
+  return reason === 'old' || ownCode(detail);
 }
 
 /** 498 and 499 are Mailgun's own: it gave up after too many attempts. */

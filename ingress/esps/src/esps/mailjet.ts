@@ -1,5 +1,6 @@
 import type { EmailDropped, EventType } from '@email-events/schemas';
 import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import {
   bareAddress,
   firstText,
@@ -11,7 +12,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, parseBody } from '../reading/json.ts';
-import { type BounceCategory, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
@@ -156,10 +157,14 @@ function details(type: EventType, event: JsonObject, item: Item): Partial<EspEve
       return failure(event);
     case 'bounced':
       return {
-        bounce_class: isTrue(event.hard_bounce) ? 'hard' : 'soft',
-        bounce_category:
-          meaning?.category ??
-          bounceCategory(smtpFacts(text(event.comment)), firstText(event.comment, event.error)),
+        ...bounceVerdict(
+          smtpFacts(text(event.comment)),
+          text(event.comment ?? (meaning ? null : event.error)),
+          {
+            says: isTrue(event.hard_bounce) ? 'hard' : 'soft',
+            category: meaning?.category,
+          },
+        ),
         ...failure(event),
       };
     case 'dropped':

@@ -8,6 +8,7 @@ import {
   type Verdict,
   type VerifierSettings,
 } from '../adapter.ts';
+import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
 import {
   bareAddress,
@@ -19,7 +20,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { decodeText, isObject, JsonItem, type JsonObject, parseJson } from '../reading/json.ts';
-import { type BounceCategory, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { judgeHexHmac } from '../schemes/hmac.ts';
 import { checkSettings } from '../schemes/settings.ts';
@@ -58,6 +59,15 @@ const CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
   ['serverpolicy', 'policy'],
   ['verifyfail', 'policy'],
 ]);
+
+/**
+ * Mailtrap puts an address on its suppression list after `badrecipient`, `overquota` and `timeout`, and after no other
+ * category (bounce-categorization, "Suppressed"). These say why: the message, the sender or a rule.
+ */
+const SUPPRESSED: ReadonlySet<string> = new Set(['badrecipient', 'overquota', 'timeout']);
+const REFUSED_MESSAGE: ReadonlySet<string> = new Set(
+  'badsender block content greylisting relayfail serverpolicy spam spam_gmail verifyfail'.split(' '),
+);
 
 const credentials = { secret: 'signature key of the webhook', options: [] } as const;
 
@@ -166,8 +176,7 @@ function details(type: EventType, name: string, event: JsonObject, item: Item): 
     case 'deferred':
       return { diagnostic: text(event.reason) };
     case 'bounced':
-      // The name of the event is Mailtrap's verdict; categories do not follow it.
-      return { bounce_class: name === 'bounce' ? 'hard' : 'soft', ...failure(event) };
+      return failure(name, event);
     case 'dropped': {
       const reason = text(event.reason);
       return { drop_reason: dropReason(reason), diagnostic: reason };
@@ -185,16 +194,26 @@ function details(type: EventType, name: string, event: JsonObject, item: Item): 
   }
 }
 
-function failure(event: JsonObject): Partial<EspEvent> {
+function failure(name: string, event: JsonObject): Partial<EspEvent> {
   const response = text(event.response);
   const category = text(event.bounce_category);
   const smtp = smtpFacts(response, event.response_code);
   return {
-    bounce_category: CATEGORIES.get(category?.toLowerCase() ?? '') ?? bounceCategory(smtp, response),
+    ...bounceVerdict(smtp, response, {
+      says: saysOf(name, category?.toLowerCase()),
+      category: CATEGORIES.get(category?.toLowerCase() ?? ''),
+    }),
     smtp_code: smtp.code,
     enhanced_status: smtp.enhanced,
     diagnostic: response ?? category,
   };
+}
+
+/** "bounce" alone means that it will not try again. */
+function saysOf(name: string, category: string | undefined): VendorWord['says'] {
+  if (name === 'soft bounce') return 'soft';
+  if (category === undefined || SUPPRESSED.has(category)) return 'hard';
+  return REFUSED_MESSAGE.has(category) ? 'message' : 'soft';
 }
 
 function client(event: JsonObject): Pick<EspEvent, 'user_agent' | 'ip'> {

@@ -11,6 +11,7 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import { BOUNCE_CODES } from '../reading/bounce-codes.ts';
 import {
   bareAddress,
@@ -23,7 +24,7 @@ import {
 } from '../reading/fields.ts';
 import { type FormFields, firstField, parseForm } from '../reading/form.ts';
 import { JsonItem, type JsonObject, listOf, objectOf, parseJson } from '../reading/json.ts';
-import { type BounceCategory, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { fromBase64 } from '../schemes/encoding.ts';
 import { hmacMatches } from '../schemes/hmac.ts';
@@ -232,8 +233,7 @@ function details(type: EventType, vendorType: string, event: JsonObject, item: I
       return { ...failure(msg), attempt: listOf(msg.smtp_events).length || null };
     case 'bounced':
       return {
-        bounce_class: vendorType === 'hard_bounce' ? 'hard' : 'soft',
-        bounce_category: categoryOf(msg),
+        ...verdictOf(vendorType, msg),
         ...failure(msg),
       };
     case 'dropped': {
@@ -263,13 +263,14 @@ function lastAttempt(msg: JsonObject): JsonObject {
   return objectOf(listOf(msg.smtp_events).at(-1));
 }
 
-function categoryOf(msg: JsonObject): BounceCategory {
+function verdictOf(vendorType: string, msg: JsonObject) {
   const { diagnostic } = failure(msg);
-  return (
-    CATEGORIES.get(text(msg.bounce_description) ?? '') ??
-    BOUNCE_CODES.get(text(msg.bgtools_code) ?? '')?.category ??
-    bounceCategory(smtpFacts(diagnostic), diagnostic)
-  );
+  return bounceVerdict(smtpFacts(diagnostic), diagnostic, {
+    says: vendorType === 'hard_bounce' ? 'hard' : 'soft',
+    category:
+      CATEGORIES.get(text(msg.bounce_description) ?? '') ??
+      BOUNCE_CODES.get(text(msg.bgtools_code) ?? '')?.category,
+  });
 }
 
 function client(event: JsonObject): Partial<EspEvent> {

@@ -1,6 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
+import { dropReason } from '../reading/drop.ts';
 import {
   bareAddress,
   itemObject,
@@ -11,7 +13,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, type JsonObject, objectOf, oneObject } from '../reading/json.ts';
-import { bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { fromBase64 } from '../schemes/encoding.ts';
 import { rsaMatches, rsaPublicKeys } from '../schemes/rsa.ts';
@@ -25,6 +27,7 @@ const SHA256_SIGNATURE = 'x-postal-signature-256';
 const EVENT_TYPES = {
   MessageSent: 'delivered',
   MessageDelayed: 'deferred',
+  // Or dropped: Postal says this also of what its own filter has stopped.
   MessageDeliveryFailed: 'bounced',
   // For an operator to release or to let expire, whatever the reason: nothing is decided yet.
   MessageHeld: 'queued',
@@ -117,7 +120,7 @@ function normalize(item: Item): readonly EspEvent[] {
   if (text(message.direction) === 'incoming') return [];
   // A bounce that came as a message is in its payload, whatever the event is called.
   const returned = isObject(payload.bounce);
-  const type = returned ? 'bounced' : (TYPES.get(vendorType) ?? 'other');
+  const type = returned ? 'bounced' : typeOf(vendorType, payload);
   const id = text(event.uuid);
   return [
     {
@@ -132,12 +135,24 @@ function normalize(item: Item): readonly EspEvent[] {
       sender: bareAddress(message.from) || null,
       subject: text(message.subject),
       tags: tagsOf(message.tag),
-      ...details(type, returned, payload, item),
+      ...details(type, payload, item),
     },
   ];
 }
 
-function details(type: EventType, returned: boolean, payload: JsonObject, item: Item): Partial<EspEvent> {
+/**
+ * HardFail without an answer: no server was asked in the last attempt. Unless all attempts are used up, none was
+ * asked at all (outgoing_message_processor.rb: spam, or the sender's domain is gone).
+ */
+function typeOf(vendorType: string, payload: JsonObject): EventType {
+  const type = TYPES.get(vendorType) ?? 'other';
+  if (type !== 'bounced' || text(text(payload.output)?.trim()) !== null) return type;
+  const details = text(payload.details);
+  return details === null || ATTEMPTED.test(details) ? type : 'dropped';
+}
+const ATTEMPTED = /\battempts?\b|delivery error/i;
+
+function details(type: EventType, payload: JsonObject, item: Item): Partial<EspEvent> {
   switch (type) {
     case 'delivered':
       return { smtp_response: answerOf(payload) };
@@ -145,13 +160,14 @@ function details(type: EventType, returned: boolean, payload: JsonObject, item: 
       return failure(payload);
     case 'bounced': {
       const answer = answerOf(payload);
-      const smtp = smtpFacts(answer);
-      return {
-        // Postal's own verdict of what it tried itself; of a returned message only the text may tell.
-        bounce_class: returned ? bounceClass(smtp, answer) : 'hard',
-        bounce_category: bounceCategory(smtp, answer),
-        ...failure(payload),
-      };
+      // HardFail says that Postal has stopped trying, nothing of the address.
+      const word = ATTEMPTS_USED_UP.test(text(payload.details) ?? '') ? USED_UP : {};
+      return { ...bounceVerdict(smtpFacts(answer), answer, word), ...failure(payload) };
+    }
+    case 'dropped': {
+      const spam = text(objectOf(payload.message).spam_status) === 'Spam';
+      const diagnostic = text(payload.details);
+      return { drop_reason: spam ? 'spam' : dropReason(diagnostic), diagnostic };
     }
     case 'opened':
       return client(payload);
@@ -163,6 +179,9 @@ function details(type: EventType, returned: boolean, payload: JsonObject, item: 
       return {};
   }
 }
+
+const ATTEMPTS_USED_UP = /number of delivery attempts/i;
+const USED_UP = { says: 'soft', category: 'timeout' } as const;
 
 /** `output` is what the receiving server said, `details` what Postal makes of it. */
 function answerOf(payload: JsonObject): string | null {

@@ -7,6 +7,7 @@ import {
   Refusal,
   type VerifierSettings,
 } from '../adapter.ts';
+import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import {
   bareAddress,
   firstText,
@@ -17,7 +18,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
-import { type BounceCategory, type BounceClass, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
@@ -33,16 +34,16 @@ const RECORD_TYPES = {
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(RECORD_TYPES));
 
-interface BounceMeaning {
+interface BounceMeaning extends VendorWord {
   readonly type: EventType;
-  readonly bounceClass?: BounceClass;
-  readonly category?: BounceCategory;
+  /** The address is deactivated, which Postmark reports once more as a change of the subscription. */
+  readonly suppresses?: true;
   readonly dropReason?: EmailDropped['drop_reason'];
 }
 
 /** By `Type`: the numeric codes of the documentation's samples do not always agree with it. */
 const BOUNCE_TYPES: { readonly [type: string]: BounceMeaning } = {
-  HardBounce: { type: 'bounced', bounceClass: 'hard' },
+  HardBounce: { type: 'bounced', says: 'hard', suppresses: true },
   Transient: { type: 'deferred' },
   Unsubscribe: { type: 'unsubscribed' },
   Subscribe: { type: 'subscribed' },
@@ -50,24 +51,24 @@ const BOUNCE_TYPES: { readonly [type: string]: BounceMeaning } = {
   AddressChange: { type: 'other' },
   DnsError: { type: 'deferred' },
   // A receiver's filter refused it; no person complained.
-  SpamNotification: { type: 'bounced', bounceClass: 'undetermined', category: 'spam' },
+  SpamNotification: { type: 'bounced', says: 'nothing', category: 'spam' },
   OpenRelayTest: { type: 'deferred' },
-  Unknown: { type: 'bounced', bounceClass: 'undetermined' },
-  SoftBounce: { type: 'bounced', bounceClass: 'soft' },
-  VirusNotification: { type: 'bounced', bounceClass: 'undetermined', category: 'content' },
+  Unknown: { type: 'bounced', says: 'nothing' },
+  SoftBounce: { type: 'bounced', says: 'soft' },
+  VirusNotification: { type: 'bounced', says: 'nothing', category: 'content' },
   ChallengeVerification: { type: 'other' },
-  BadEmailAddress: { type: 'bounced', bounceClass: 'hard', category: 'invalid_mailbox' },
+  BadEmailAddress: { type: 'bounced', says: 'address', category: 'invalid_mailbox', suppresses: true },
   SpamComplaint: { type: 'complained' },
   ManuallyDeactivated: { type: 'dropped', dropReason: 'other' },
   Unconfirmed: { type: 'dropped', dropReason: 'other' },
-  Blocked: { type: 'bounced', bounceClass: 'soft', category: 'policy' },
+  Blocked: { type: 'bounced', says: 'message', category: 'policy' },
   SMTPApiError: { type: 'dropped', dropReason: 'other' },
   InboundError: { type: 'other' },
   DMARCPolicy: { type: 'dropped', dropReason: 'other' },
   TemplateRenderingFailed: { type: 'dropped', dropReason: 'content' },
 };
 const BOUNCES: ReadonlyMap<string, BounceMeaning> = new Map(Object.entries(BOUNCE_TYPES));
-const UNKNOWN_BOUNCE: BounceMeaning = { type: 'bounced', bounceClass: 'undetermined' };
+const UNKNOWN_BOUNCE: BounceMeaning = { type: 'bounced', says: 'nothing' };
 
 const credentials = { secret: 'user:password of Basic authentication', options: CREDENTIAL_OPTIONS } as const;
 
@@ -178,7 +179,7 @@ function meaningOf(recordType: string | null, record: JsonObject): BounceMeaning
   if (record.SuppressSending === false) return { type: 'subscribed' };
   switch (text(record.SuppressionReason)) {
     case 'HardBounce':
-      return { type: 'bounced', bounceClass: 'hard' };
+      return { type: 'bounced', says: 'hard', suppresses: true };
     case 'SpamComplaint':
       return { type: 'complained' };
     default:
@@ -194,8 +195,7 @@ function details(meaning: BounceMeaning, record: JsonObject, item: Item): Partia
       return failure(record);
     case 'bounced':
       return {
-        bounce_class: meaning.bounceClass ?? 'undetermined',
-        bounce_category: meaning.category ?? bounceCategory(smtpOf(record), text(record.Details)),
+        ...bounceVerdict(smtpOf(record), text(record.Details), meaning),
         ...failure(record),
       };
     case 'dropped':
@@ -243,7 +243,7 @@ function identityOf(
   item: Item,
 ): EspEvent['identity'] {
   const message = text(record.MessageID);
-  const suppresses = meaning.bounceClass === 'hard' || meaning.type === 'complained';
+  const suppresses = meaning.suppresses || meaning.type === 'complained';
   // The bounce (or complaint) and the suppression that follows it tell of one thing, with different ids and times.
   if (suppresses && message !== null) return ['message', message];
   const id = text(record.ID);

@@ -7,6 +7,7 @@ import {
   Refusal,
   type VerifierSettings,
 } from '../adapter.ts';
+import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
 import {
   addressList,
@@ -21,7 +22,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, type JsonObject, listOf, objectOf, oneObject, parseJson } from '../reading/json.ts';
-import { type BounceClass, bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { isoTime } from '../reading/time.ts';
 import {
   STANDARD_WEBHOOKS_CREDENTIALS,
@@ -29,7 +30,7 @@ import {
   WEBHOOK_ID_HEADERS,
   webhookId,
 } from '../schemes/standard-webhooks.ts';
-import { BOUNCE_CATEGORIES, BOUNCE_CLASSES } from './ses-details.ts';
+import { sesWord } from './ses-details.ts';
 
 // Seen 2026-11: https://resend.com/docs/webhooks/event-types and the types of resend-node.
 
@@ -60,7 +61,7 @@ const ONCE: ReadonlySet<string> = new Set([
 ]);
 
 /** Before `bounce.type` there was only prose. */
-const BOUNCE_PROSE: readonly (readonly [RegExp, BounceClass])[] = [
+const BOUNCE_PROSE: readonly (readonly [RegExp, VendorWord['says']])[] = [
   [/hard bounce|suppressed sending|suppression list/i, 'hard'],
   [/(?:inbox|mailbox) (?:was|is) full/i, 'soft'],
 ];
@@ -172,13 +173,13 @@ function bounce(refused: JsonObject, shared: boolean): Partial<EspEvent> {
   const message = text(refused.message);
   const answer = answerOf(refused);
   const smtp = smtpFacts(answer);
-  const own = BOUNCE_CLASSES.get(text(refused.type) ?? '');
-  const prose = refused.type ? undefined : BOUNCE_PROSE.find(([pattern]) => pattern.test(message ?? ''))?.[1];
-  const verdict = own ?? prose ?? (refused.type ? 'undetermined' : bounceClass(smtp, answer));
+  const word = refused.type
+    ? sesWord(text(refused.type), text(refused.subType))
+    : { says: BOUNCE_PROSE.find(([pattern]) => pattern.test(message ?? ''))?.[1] };
+  const verdict = bounceVerdict(smtp, answer ?? message, word);
   return {
-    bounce_class: shared ? 'undetermined' : verdict,
-    bounce_category:
-      BOUNCE_CATEGORIES.get(text(refused.subType) ?? '') ?? bounceCategory(smtp, answer ?? message),
+    ...verdict,
+    bounce_class: shared ? 'undetermined' : verdict.bounce_class,
     smtp_code: smtp.code,
     enhanced_status: smtp.enhanced,
     diagnostic: answer ?? message,

@@ -1,6 +1,7 @@
 import type { EmailDropped, EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
 import { Refusal } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import {
   bareAddress,
   firstText,
@@ -15,7 +16,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
-import { type BounceCategory, bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { ecdsaMatches, ecPublicKeys } from '../schemes/ecdsa.ts';
 import { fromBase64 } from '../schemes/encoding.ts';
@@ -45,7 +46,7 @@ const EVENT_TYPES = {
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
 
-/** Classes that name one cause; the others are looked up in the SMTP answer. */
+/** Classes that name one cause, where the SMTP answer names none. */
 const CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
   ['invalid address', 'invalid_mailbox'],
   ['content', 'content'],
@@ -223,9 +224,11 @@ function bounce(event: JsonObject): Partial<EspEvent> {
   const kind = text(event.type)?.toLowerCase();
   const classification = text(event.bounce_classification)?.toLowerCase();
   return {
-    // "blocked": the provider refused this message, whatever the status says; the address stays usable.
-    bounce_class: kind === 'blocked' ? 'soft' : kind === 'bounce' ? 'hard' : bounceClass(smtp, answer),
-    bounce_category: CATEGORIES.get(classification ?? '') ?? bounceCategory(smtp, answer),
+    ...bounceVerdict(smtp, answer, {
+      // "blocked": the provider refused this message; SendGrid goes on sending to the address.
+      says: kind === 'blocked' ? 'message' : kind === 'bounce' ? 'hard' : undefined,
+      category: CATEGORIES.get(classification ?? ''),
+    }),
     smtp_code: smtp.code,
     enhanced_status: smtp.enhanced,
     diagnostic: answer,

@@ -1,8 +1,9 @@
 import type { EventType } from '@email-events/schemas';
 import { type EspEvent, type Item, Refusal } from '../adapter.ts';
+import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import { bareAddress, firstText, text } from '../reading/fields.ts';
 import { type JsonObject, listOf, objectOf } from '../reading/json.ts';
-import { type BounceCategory, type BounceClass, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 
 /** What the part of a message that belongs to its type says of one recipient. */
 export type Reading = Partial<Omit<EspEvent, 'type' | 'recipient' | 'occurred_at' | 'identity'>> & {
@@ -18,19 +19,26 @@ export type Reading = Partial<Omit<EspEvent, 'type' | 'recipient' | 'occurred_at
 
 type Fragment = Omit<Reading, 'recipient'>;
 
-/** By bounceType; Resend, which sends by way of SES, quotes it. */
-export const BOUNCE_CLASSES: ReadonlyMap<string, BounceClass> = new Map([
+/** By bounceType. */
+const SAYS: ReadonlyMap<string, VendorWord['says']> = new Map([
   ['Permanent', 'hard'],
   ['Transient', 'soft'],
 ]);
-/** By bounceSubType. */
-export const BOUNCE_CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
-  ['NoEmail', 'invalid_mailbox'],
-  ['MailboxFull', 'mailbox_full'],
-  ['MessageTooLarge', 'too_large'],
-  ['ContentRejected', 'content'],
-  ['AttachmentRejected', 'content'],
+/** By bounceSubType: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types, seen 2026-11. */
+const SUB_TYPES: ReadonlyMap<string, VendorWord> = new Map<string, VendorWord>([
+  ['NoEmail', { says: 'address', category: 'invalid_mailbox' }],
+  ['MailboxFull', { category: 'mailbox_full' }],
+  ['MessageTooLarge', { category: 'too_large' }],
+  ['ContentRejected', { category: 'content' }],
+  ['AttachmentRejected', { category: 'content' }],
+  // Not delivered within the time that the sender had set.
+  ['CustomTimeoutExceeded', { category: 'timeout' }],
 ]);
+
+/** What SES says of a bounce; Resend, which sends by way of it, quotes both. */
+export function sesWord(bounceType: string | null, subType: string | null): VendorWord {
+  return { says: SAYS.get(bounceType ?? '') ?? 'nothing', ...SUB_TYPES.get(subType ?? '') };
+}
 
 export function readDetail(vendorType: string, message: JsonObject, item: Item): Reading[] {
   const mail = objectOf(message.mail);
@@ -116,6 +124,7 @@ function delays(delay: JsonObject): Reading[] {
  */
 function bounces(bounce: JsonObject): Reading[] {
   const subType = text(bounce.bounceSubType) ?? '';
+  const word = sesWord(text(bounce.bounceType), subType);
   const id = text(bounce.feedbackId);
   return recipientObjects(bounce.bouncedRecipients).map(({ recipient, detail }) => {
     const reported = failure(detail, subType || null);
@@ -128,9 +137,7 @@ function bounces(bounce: JsonObject): Reading[] {
     return {
       ...shared,
       type: 'bounced',
-      bounce_class: BOUNCE_CLASSES.get(text(bounce.bounceType) ?? '') ?? 'undetermined',
-      bounce_category:
-        BOUNCE_CATEGORIES.get(subType) ?? bounceCategory(smtpFacts(answer, undefined, detail.status), answer),
+      ...bounceVerdict(smtpFacts(answer, undefined, detail.status), answer, word),
       ...reported,
     };
   });

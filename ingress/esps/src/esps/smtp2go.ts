@@ -1,5 +1,6 @@
 import type { EventType } from '@email-events/schemas';
 import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
 import {
   addressList,
@@ -14,7 +15,7 @@ import {
 } from '../reading/fields.ts';
 import { bodyKind, parseForm } from '../reading/form.ts';
 import { JsonItem, type JsonObject, oneObject } from '../reading/json.ts';
-import { bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { anyTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
@@ -184,8 +185,7 @@ function bounce(event: JsonObject): Partial<EspEvent> {
   const smtp = smtpFacts(answer);
   const kind = text(event.bounce)?.toLowerCase();
   return {
-    bounce_class: kind === 'hard' || kind === 'soft' ? kind : bounceClass(smtp, answer),
-    bounce_category: bounceCategory(smtp, answer),
+    ...bounceVerdict(smtp, answer, { says: kind === 'hard' || kind === 'soft' ? kind : undefined }),
     smtp_code: smtp.code,
     enhanced_status: smtp.enhanced,
     diagnostic: firstText(event.message, event.context),

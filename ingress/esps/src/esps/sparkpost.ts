@@ -8,6 +8,7 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import { BOUNCE_CODES, type BounceMeaning } from '../reading/bounce-codes.ts';
 import { dropReason } from '../reading/drop.ts';
 import {
@@ -22,7 +23,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
-import { bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
@@ -57,7 +58,7 @@ const CLASSES: ReadonlySet<string> = new Set([
   'unsubscribe_event',
 ]);
 
-const UNKNOWN_BOUNCE: BounceMeaning = { type: 'bounced', bounceClass: 'undetermined' };
+const UNKNOWN_BOUNCE: BounceMeaning = { type: 'bounced', says: 'nothing' };
 
 const IGNORED =
   `type bounce_class amp_enabled click_tracking open_tracking outbound_tls initial_pixel customer_id delv_method
@@ -186,8 +187,7 @@ function details(
     case 'bounced': {
       const { diagnostic, ...smtp } = failure(event);
       return {
-        bounce_class: meaning.bounceClass ?? 'undetermined',
-        bounce_category: meaning.category ?? bounceCategory(smtpOf(event), diagnostic),
+        ...bounceVerdict(smtpOf(event), diagnostic, meaning),
         ...smtp,
         diagnostic,
         remote_mta: text(event.ip_address),

@@ -7,6 +7,7 @@ import {
   Refusal,
   type VerifierSettings,
 } from '../adapter.ts';
+import { type BounceVerdict, bounceVerdict } from '../reading/bounce.ts';
 import {
   bareAddress,
   flag,
@@ -20,7 +21,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, parseBody, stringifyJson } from '../reading/json.ts';
-import { bounceCategory, bounceClass, smtpFacts } from '../reading/smtp.ts';
+import { type BounceCategory, type BounceClass, smtpFacts } from '../reading/smtp.ts';
 import { anyTime } from '../reading/time.ts';
 import {
   STANDARD_WEBHOOKS_CREDENTIALS,
@@ -151,14 +152,30 @@ function failure(event: JsonObject): Pick<EspEvent, 'smtp_code' | 'enhanced_stat
 function bounce(event: JsonObject): Partial<EspEvent> {
   const diagnostic = text(event.diagnostic);
   const smtp = smtpFacts(diagnostic, event.smtp_code, event.enhanced_status);
+  const said = oneOf(BOUNCE_CLASSES, event.bounce_class, 'bounce_class');
+  const category = oneOf(BOUNCE_CATEGORIES, event.bounce_category, 'bounce_category');
   return {
-    bounce_class: oneOf(BOUNCE_CLASSES, event.bounce_class, 'bounce_class') ?? bounceClass(smtp, diagnostic),
-    bounce_category:
-      oneOf(BOUNCE_CATEGORIES, event.bounce_category, 'bounce_category') ?? bounceCategory(smtp, diagnostic),
+    ...ownVerdict(said, category, bounceVerdict(smtp, diagnostic)),
     ...failure(event),
     remote_mta: text(event.remote_mta),
   };
 }
+
+/** The sender's own words stand, but for a "hard" whose cause is not the address. */
+function ownVerdict(
+  said: BounceClass | null,
+  category: BounceCategory | null,
+  read: BounceVerdict,
+): BounceVerdict {
+  const cause = category ?? read.bounce_category;
+  const aboutAddress = ADDRESS_CAUSES.has(cause);
+  const bounce_class = said ?? (category === null || aboutAddress ? read.bounce_class : 'soft');
+  return {
+    bounce_class: bounce_class === 'hard' && !aboutAddress ? 'soft' : bounce_class,
+    bounce_category: cause,
+  };
+}
+const ADDRESS_CAUSES: ReadonlySet<BounceCategory> = new Set(['invalid_mailbox', 'domain_not_found', 'other']);
 
 function client(event: JsonObject): Pick<EspEvent, 'user_agent' | 'ip'> {
   return { user_agent: text(event.user_agent), ip: text(event.ip) };

@@ -11,6 +11,7 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import {
   bareAddress,
   firstText,
@@ -21,7 +22,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
-import { type BounceCategory, bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { fromHex, sameBytes } from '../schemes/encoding.ts';
 import { checkSettings } from '../schemes/settings.ts';
@@ -61,7 +62,6 @@ const CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
   ['err_spam_skipped', 'spam'],
   ['err_spam_removed', 'spam'],
   ['err_blacklisted', 'policy'],
-  ['err_unsubscribed', 'policy'],
   ['err_too_large', 'too_large'],
   ['err_giveup', 'timeout'],
 ]);
@@ -88,7 +88,11 @@ export const unisenderGo = {
   split,
   normalize,
   facts: {
-    eventTypes: { ...EVENT_TYPES, transactional_spam_block: 'other' },
+    eventTypes: {
+      ...EVENT_TYPES,
+      'hard_bounced (err_unsubscribed)': 'dropped',
+      transactional_spam_block: 'other',
+    },
     retries:
       'every 10 min for 24 h, unless the answer is 200 within 3 s; 10 events and no success in 24 h stop the webhook',
     identity:
@@ -174,7 +178,7 @@ function normalize(item: Item, { receivedAt }: EspRequest): readonly EspEvent[] 
   const name = required(event.event_name, 'event_name');
   const data = event.event_data === undefined ? event : itemObject(event.event_data);
   const vendorType = name === STATUS_EVENT ? required(data.status, 'status') : name;
-  const type = name === STATUS_EVENT ? (TYPES.get(vendorType) ?? 'other') : 'other';
+  const type = name === STATUS_EVENT ? typeOf(vendorType, data) : 'other';
   const time = firstText(data.event_time, data.block_time);
   const occurredAt = type === 'other' && time === null ? receivedAt : firstTime(time);
   const job = text(data.job_id);
@@ -192,6 +196,17 @@ function normalize(item: Item, { receivedAt }: EspRequest): readonly EspEvent[] 
   ];
 }
 
+function typeOf(vendorType: string, data: JsonObject): EventType {
+  const type = TYPES.get(vendorType) ?? 'other';
+  return type === 'bounced' && detailOf(data) === OPTED_OUT ? 'dropped' : type;
+}
+/** "The recipient has unsubscribed": it was not sent, and the address is fine. */
+const OPTED_OUT = 'err_unsubscribed';
+
+function detailOf(data: JsonObject): string | null {
+  return text(objectOf(data.delivery_info).delivery_status);
+}
+
 function identityOf(
   vendorType: string,
   job: string,
@@ -199,8 +214,7 @@ function identityOf(
   data: JsonObject,
 ): EspEvent['identity'] {
   const { user_agent, ip } = client(data);
-  const { delivery_status: detail } = objectOf(data.delivery_info);
-  return ['event', vendorType, job, occurredAt, text(data.url), user_agent, ip, text(detail)];
+  return ['event', vendorType, job, occurredAt, text(data.url), user_agent, ip, detailOf(data)];
 }
 
 function details(type: EventType, vendorType: string, data: JsonObject, item: Item): Partial<EspEvent> {
@@ -210,6 +224,8 @@ function details(type: EventType, vendorType: string, data: JsonObject, item: It
       return { smtp_response: text(info.destination_response) };
     case 'bounced':
       return bounce(vendorType, data);
+    case 'dropped':
+      return { drop_reason: 'unsubscribed', diagnostic: OPTED_OUT };
     case 'opened':
       return client(data);
     case 'clicked':
@@ -229,8 +245,10 @@ function bounce(vendorType: string, data: JsonObject): Partial<EspEvent> {
   const answer = text(info.destination_response);
   const smtp = smtpFacts(answer);
   return {
-    bounce_class: vendorType === 'hard_bounced' ? 'hard' : 'soft',
-    bounce_category: CATEGORIES.get(text(info.delivery_status) ?? '') ?? bounceCategory(smtp, answer),
+    ...bounceVerdict(smtp, answer, {
+      says: vendorType === 'hard_bounced' ? 'hard' : 'soft',
+      category: CATEGORIES.get(detailOf(data) ?? ''),
+    }),
     smtp_code: smtp.code,
     enhanced_status: smtp.enhanced,
     diagnostic: firstText(answer, info.delivery_status, data.comment),

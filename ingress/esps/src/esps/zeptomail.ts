@@ -8,6 +8,7 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
+import { bounceVerdict } from '../reading/bounce.ts';
 import { bareAddress, firstText, itemObject, tagsOf, text } from '../reading/fields.ts';
 import { bodyKind, parseForm } from '../reading/form.ts';
 import {
@@ -20,7 +21,7 @@ import {
   parseJson,
   stringifyJson,
 } from '../reading/json.ts';
-import { bounceCategory, smtpFacts } from '../reading/smtp.ts';
+import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
@@ -190,8 +191,9 @@ function details(type: EventType, vendorType: string, detail: JsonObject, item: 
   if (type !== 'bounced') return {};
   const smtp = smtpFacts(answer);
   return {
-    bounce_class: vendorType.toLowerCase() === 'hardbounce' ? 'hard' : 'soft',
-    bounce_category: bounceCategory(smtp, `${answer ?? ''} ${text(detail.reason) ?? ''}`),
+    ...bounceVerdict(smtp, `${answer ?? ''} ${text(detail.reason) ?? ''}`, {
+      says: vendorType.toLowerCase() === 'hardbounce' ? 'hard' : 'soft',
+    }),
     smtp_code: smtp.code,
     enhanced_status: smtp.enhanced,
     diagnostic: answer,

@@ -1,4 +1,6 @@
 import type { EmailDropped } from '@email-events/schemas';
+import { bounceVerdict } from './bounce.ts';
+import { type BounceCategory, smtpFacts } from './smtp.ts';
 
 export type DropReason = EmailDropped['drop_reason'];
 
@@ -13,7 +15,18 @@ const BY_WORDING: readonly (readonly [RegExp, DropReason])[] = [
   [/content|virus|attachment|template/i, 'content'],
 ];
 
-/** Why an ESP did not attempt delivery, in its own words. */
+/** What an earlier answer of the receiving server, where it is quoted, comes to. */
+const BY_CATEGORY: { readonly [category in BounceCategory]?: DropReason } = {
+  invalid_mailbox: 'invalid',
+  domain_not_found: 'invalid',
+  spam: 'spam',
+  content: 'content',
+  too_large: 'content',
+  timeout: 'expired',
+};
+
+/** Why an ESP did not attempt delivery, in its own words or in those that it quotes. */
 export function dropReason(words: string | null): DropReason {
-  return BY_WORDING.find(([pattern]) => pattern.test(words ?? ''))?.[1] ?? 'other';
+  const own = BY_WORDING.find(([pattern]) => pattern.test(words ?? ''))?.[1];
+  return own ?? BY_CATEGORY[bounceVerdict(smtpFacts(words), words).bounce_category] ?? 'other';
 }

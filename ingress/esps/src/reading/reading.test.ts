@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { EspRequest } from '../adapter.ts';
+import { bounceVerdict } from './bounce.ts';
 import { addressList, bareAddress, integer, messageId, metadataOf, tagsOf, text } from './fields.ts';
 import { firstField, lastField, parseForm } from './form.ts';
 import { JsonItem, parseBody, parseJson, stringifyJson } from './json.ts';
-import { bounceCategory, bounceClass, smtpFacts } from './smtp.ts';
+import { smtpFacts } from './smtp.ts';
 import { anyTime, epochTime, isoTime } from './time.ts';
 
 const request = (contentType: string, body: string | Buffer): EspRequest => ({
@@ -193,16 +194,18 @@ describe('SMTP answers', () => {
     ['550-5.7.26 unauthenticated mail', 550, '5.7.26', 'soft', 'policy'],
     ['5.4.4 host not found: NXDOMAIN', null, '5.4.4', 'hard', 'domain_not_found'],
     ['5.4.4 unable to route', null, '5.4.4', 'soft', 'domain_not_found'],
-    ['550 relaying denied', 550, null, 'hard', 'relay'],
+    ['550 relaying denied', 550, null, 'soft', 'relay'],
     ['421 try again', 421, null, 'soft', 'other'],
-    ['552 message size exceeds limit', 552, null, 'hard', 'too_large'],
-    ['connect to 10.5.1.1: connection timed out', null, null, 'undetermined', 'timeout'],
+    ['552 message size exceeds limit', 552, null, 'soft', 'too_large'],
+    ['connect to 10.5.1.1: connection timed out', null, null, 'soft', 'timeout'],
     ['waited 550ms for 5.1.1.9', null, null, 'undetermined', 'other'],
   ])('%s', (answer, code, enhanced, expectedClass, category) => {
     const facts = smtpFacts(answer);
     expect(facts).toEqual({ code, enhanced });
-    expect(bounceClass(facts, answer)).toBe(expectedClass);
-    expect(bounceCategory(facts, answer)).toBe(category);
+    expect(bounceVerdict(facts, answer)).toEqual({
+      bounce_class: expectedClass,
+      bounce_category: category,
+    });
   });
 
   it('trusts fields of their own before the text', () => {
