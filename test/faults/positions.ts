@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createKafka, type PipelineConfig, silentLog, withAdmin } from '@email-events/core';
+import type { PipelineConfig } from '@email-events/core';
 import { consumerGroups } from '@email-events/deploy/run/groups';
 import { topicCatalogue } from '@email-events/schemas';
 import type { GroupPosition } from '../src/invariants.ts';
+import { clusterState, type Offsets, readCommitted, readEnds } from './offsets-requests.ts';
 
 /** What a consumer group has committed and what there is, on every partition of its input, at one moment. */
 export interface Snapshot {
@@ -11,13 +12,9 @@ export interface Snapshot {
   readonly positions: readonly GroupPosition[];
 }
 
-type Admin = ReturnType<ReturnType<typeof createKafka>['admin']>;
-type Offsets = readonly { readonly partition: number; readonly offset: string }[];
-
 const SAMPLE_MS = 1_000;
 /** An answer that takes longer is none: the broker that was asked may be frozen. */
-const PATIENCE_MS = 8_000;
-const FEW_TRIES = { retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 2 }, requestTimeout: 3_000 };
+const PATIENCE_MS = 5_000;
 
 /**
  * Reads about once a second where all groups are, past the proxies. A sample is whole or it is none: what an answer does
@@ -29,7 +26,6 @@ export class PositionWatch {
   readonly groups: readonly string[];
   readonly #config: PipelineConfig;
   readonly #abort = new AbortController();
-  #admin: Admin | undefined;
   #watching: Promise<void> | undefined;
 
   constructor(config: PipelineConfig) {
@@ -52,7 +48,6 @@ export class PositionWatch {
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#watching;
-    await this.#leave();
   }
 
   async #watch(): Promise<void> {
@@ -67,63 +62,33 @@ export class PositionWatch {
   }
 
   async #sample(): Promise<readonly GroupPosition[] | undefined> {
-    const late = delay(PATIENCE_MS, undefined, { ref: false });
     try {
-      const positions = await Promise.race([
-        this.#connected().then((admin) => readWith(admin, this.#config)),
-        late,
-      ]);
-      if (positions) return positions;
+      const late = delay(PATIENCE_MS, undefined, { ref: false });
+      return await Promise.race([readPositions(this.#config), late]);
     } catch {
-      // A broker is away: that is what is going on here.
+      // A broker is away, or a leader has just moved: that is what is going on here.
+      return undefined;
     }
-    // Whatever state this client is in, the next one has none.
-    await this.#leave();
-    return undefined;
-  }
-
-  async #connected(): Promise<Admin> {
-    if (this.#admin) return this.#admin;
-    const admin = createKafka(this.#config.kafka, 'watch', silentLog, FEW_TRIES).admin();
-    this.#admin = admin;
-    await admin.connect();
-    await introduce(admin, this.#config);
-    return admin;
-  }
-
-  async #leave(): Promise<void> {
-    const admin = this.#admin;
-    this.#admin = undefined;
-    await Promise.race([admin?.disconnect().catch(() => {}), delay(PATIENCE_MS, undefined, { ref: false })]);
   }
 }
 
-/** The same once. Throws while a broker is away, or if an answer is not whole. */
-export function readPositions(config: PipelineConfig): Promise<GroupPosition[]> {
-  return withAdmin(config.kafka, async (admin) => {
-    await introduce(admin, config);
-    return readWith(admin, config);
-  });
-}
-
-/** One topic after the other: the client's answers lack topics that it comes to know at the same time. */
-async function introduce(admin: Admin, config: PipelineConfig): Promise<void> {
-  const names = new Set(consumerGroups(config).flatMap(({ topics }) => topics));
-  for (const topic of names) await admin.fetchTopicOffsets(topic);
-}
-
-async function readWith(admin: Admin, config: PipelineConfig): Promise<GroupPosition[]> {
+/**
+ * Asks brokers and coordinators each on a connection of its own, so that nothing of an earlier answer is left. Throws while
+ * one of them is away, or if an answer is not whole.
+ */
+export async function readPositions(config: PipelineConfig): Promise<GroupPosition[]> {
   const partitions = new Map(topicCatalogue(config.topics).map((topic) => [topic.name, topic.partitions]));
+  const state = await clusterState(config.kafka.brokers);
   const found: GroupPosition[] = [];
   // In the order of the flow: when the first group is through, the next one has all that it will have.
   for (const { group, topics } of consumerGroups(config)) {
-    const [answer, ends] = await Promise.all([
-      admin.fetchOffsets({ groupId: group, topics: [...topics] }),
-      Promise.all(topics.map(async (topic) => admin.fetchTopicOffsets(topic))),
+    const [committed, ends] = await Promise.all([
+      readCommitted(state, group, topics),
+      readEnds(state, topics),
     ]);
-    for (const [i, topic] of topics.entries()) {
-      const committed = answer.find((entry) => entry.topic === topic)?.partitions ?? [];
-      found.push(...positionsIn(group, topic, partitions.get(topic) ?? 0, committed, ends[i] ?? []));
+    for (const topic of topics) {
+      const [at, end] = [committed.get(topic) ?? [], ends.get(topic) ?? []];
+      found.push(...positionsIn(group, topic, partitions.get(topic) ?? 0, at, end));
     }
   }
   return found;
