@@ -77,7 +77,12 @@ export function verifierOf({ esp, fixture }: LoadedFixture): Verifier {
 export function actual(loaded: LoadedFixture): Pick<Fixture, 'expected' | 'unmapped'> {
   const adapter = adapterOf(loaded.esp);
   const request = requestOf(loaded.fixture);
-  const expected = inspectRequest({ adapter, verifier: verifierOf(loaded), request });
+  const expected = inspectRequest({
+    adapter,
+    verifier: verifierOf(loaded),
+    request,
+    options: loaded.fixture.credentials.options,
+  });
   return { expected, unmapped: unmappedKeys(adapter, request) };
 }
 

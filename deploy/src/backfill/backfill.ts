@@ -167,10 +167,13 @@ class Backfill {
 
   /** What has a dead letter is its own story: it was not lost, and an operator decides. */
   private read(record: InputRecord): void {
-    const { index, result } = this;
+    const { index, result, options } = this;
     const { topic, partition, offset } = replayOf(record) ?? record;
     const origin = `${topic}/${partition}/${offset}`;
-    const { events, failures } = normalizeRecord(record);
+    const { events, failures } = normalizeRecord(
+      record,
+      (source) => options.config.sources[source]?.options ?? {},
+    );
     // A request that was put back before is counted where it was first.
     const isCopy = replayOf(record) !== undefined;
     for (const { item } of isCopy ? [] : failures) {

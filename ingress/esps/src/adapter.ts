@@ -27,9 +27,10 @@ export interface EspAdapter {
   split(request: EspRequest): readonly Item[];
   /**
    * Reads one item. Several events when it names several recipients; none when it says nothing about a message
-   * (a destination check). Unknown types are `other`. Throws Refusal if it cannot be read.
+   * (a destination check). Unknown types are `other`. Throws Refusal if it cannot be read. The source's options may say
+   * how the account is set up, where no event does.
    */
-  normalize(item: Item, request: EspRequest): readonly EspEvent[];
+  normalize(item: Item, request: EspRequest, options?: SourceOptions): readonly EspEvent[];
   /** What is known of the ESP besides: documentation, and the `unmapped` check of the contract suite. */
   readonly facts: EspFacts;
 }
@@ -86,8 +87,10 @@ export interface VerifierSettings {
   /** All valid secrets, newest first: rotation without downtime. */
   readonly secrets: readonly string[];
   /** Values are strings, lists of strings or maps of strings, as the adapter's credentials say. */
-  readonly options: { readonly [name: string]: unknown };
+  readonly options: SourceOptions;
 }
+
+export type SourceOptions = { readonly [name: string]: unknown };
 
 export interface Verifier {
   /** Never throws: malformed input is a refusal. `resources` holds what an earlier verdict asked for. */

@@ -6,6 +6,7 @@ import {
   Refusal,
   type RefusalCode,
   type Resources,
+  type SourceOptions,
   type Verifier,
 } from './adapter.ts';
 import { toEmailEvent } from './event.ts';
@@ -31,12 +32,15 @@ export interface InspectInput {
   readonly request: EspRequest;
   /** Documents that verification may need (SES certificates), by URL. */
   readonly resources?: Resources | undefined;
+  /** Options of the source. */
+  readonly options?: SourceOptions | undefined;
   /** Shown in the events; the request has not passed through a source. */
   readonly source?: string | undefined;
 }
 
 /** Never throws for anything in the request. */
-export function inspectRequest({ adapter, verifier, request, resources, source }: InspectInput): Inspection {
+export function inspectRequest(input: InspectInput): Inspection {
+  const { verifier, request, resources } = input;
   const verdict = verifier.verify(request, resources);
   if (verdict.outcome !== 'verified') {
     const reason = verdict.outcome === 'refused' ? verdict.code : 'CERTIFICATE_UNUSABLE';
@@ -45,18 +49,19 @@ export function inspectRequest({ adapter, verifier, request, resources, source }
   if (verdict.handshake) {
     return { verified: true, reason: null, handshake: true, events: [], deadLetters: [] };
   }
-  return { verified: true, reason: null, handshake: false, ...read(adapter, request, source ?? 'inspect') };
+  return { verified: true, reason: null, handshake: false, ...read(input) };
 }
 
-function read(
-  adapter: EspAdapter,
-  request: EspRequest,
-  source: string,
-): Pick<Inspection, 'events' | 'deadLetters'> {
+function read({
+  adapter,
+  request,
+  options,
+  source = 'inspect',
+}: InspectInput): Pick<Inspection, 'events' | 'deadLetters'> {
   const events: InspectedEvent[] = [];
   const deadLetters: { index: number; code: NormalizeCode }[] = [];
   try {
-    for (const result of normalizeRequest(adapter, request).results) {
+    for (const result of normalizeRequest(adapter, request, options).results) {
       if ('code' in result) {
         deadLetters.push({ index: result.index, code: result.code });
         continue;

@@ -5,6 +5,7 @@ import {
   type Item,
   type NormalizeCode,
   Refusal,
+  type SourceOptions,
 } from './adapter.ts';
 
 /** What one item of a request came to. */
@@ -24,10 +25,14 @@ export interface NormalizedRequest {
   readonly results: readonly ItemResult[];
 }
 
-/** Splits a request and reads each item. Throws Refusal if the body as a whole cannot be read, and nothing else. */
-export function normalizeRequest(adapter: EspAdapter, request: EspRequest): NormalizedRequest {
+/** Splits a request and reads each item, as the options of its source say. Throws Refusal if the body as a whole cannot be read, and nothing else. */
+export function normalizeRequest(
+  adapter: EspAdapter,
+  request: EspRequest,
+  options: SourceOptions = {},
+): NormalizedRequest {
   const items = splitBody(adapter, request);
-  return { items: items.length, results: items.map((item) => readItem(adapter, item, request)) };
+  return { items: items.length, results: items.map((item) => readItem(adapter, item, request, options)) };
 }
 
 function splitBody(adapter: EspAdapter, request: EspRequest): readonly Item[] {
@@ -38,9 +43,9 @@ function splitBody(adapter: EspAdapter, request: EspRequest): readonly Item[] {
   }
 }
 
-function readItem(adapter: EspAdapter, item: Item, request: EspRequest): ItemResult {
+function readItem(adapter: EspAdapter, item: Item, request: EspRequest, options: SourceOptions): ItemResult {
   try {
-    return { index: item.index, events: adapter.normalize(item, request) };
+    return { index: item.index, events: adapter.normalize(item, request, options) };
   } catch (error) {
     const { code, message } = asRefusal(error);
     return { index: item.index, code, message, item: textOf(item) };

@@ -21,6 +21,17 @@ test('every event leads back to its request', () => {
   });
 });
 
+test('reads as the options of the source say', () => {
+  const item = { event: 'unsubscribe', email: 'ann@example.com', ts_event: 1_793_610_929, list_id: [3] };
+  const record = rawRecord([item], {}, { esp: 'brevo' });
+  const scopes = (options: object) =>
+    normalizeRecord(record, (source) => (source === 'main' ? { ...options } : {})).events.map(
+      (event) => event.scope,
+    );
+  expect(scopes({})).toEqual(['all']);
+  expect(scopes({ unsubscribeScope: 'list' })).toEqual(['3']);
+});
+
 test('one bad item of a thousand is refused alone, with its text', () => {
   const items: unknown[] = Array.from({ length: 1_000 }, () => sendgridItem('open'));
   items[700] = { event: 'open', note: 'no recipient, no time' };

@@ -5,7 +5,7 @@ import {
   type Replay,
   replayOf,
 } from '@email-events/core';
-import { findAdapter, normalizeRequest, Refusal, toEmailEvent } from '@email-events/esps';
+import { findAdapter, normalizeRequest, Refusal, type SourceOptions, toEmailEvent } from '@email-events/esps';
 import type { EmailEvent } from '@email-events/schemas';
 
 /** Why a record, or one item of it, gave no events. */
@@ -23,17 +23,21 @@ export interface Normalized {
   readonly failures: readonly NormalizeFailure[];
 }
 
+/** The options of a source, by its name; none of one that is not configured any more. */
+export type OptionsOf = (source: string) => SourceOptions;
+const NO_OPTIONS: OptionsOf = () => ({});
+
 /**
  * Reads what an ESP reported. Never throws: what cannot be read is a failure with a code. Of a record that was put back,
  * only the items that it was put back for.
  */
-export function normalizeRecord(record: InputRecord): Normalized {
+export function normalizeRecord(record: InputRecord, optionsOf: OptionsOf = NO_OPTIONS): Normalized {
   const replay = replayOf(record);
-  const normalized = readRecord(record);
+  const normalized = readRecord(record, optionsOf);
   return replay?.items ? restrict(normalized, replay.items, replay.events) : normalized;
 }
 
-function readRecord(record: InputRecord): Normalized {
+function readRecord(record: InputRecord, optionsOf: OptionsOf): Normalized {
   const request = decodeRawHeaders(record.headers);
   if (!request)
     return refused(undefined, 'NORMALIZE_HEADERS_UNREADABLE', 'the record lacks the headers of a request');
@@ -43,7 +47,8 @@ function readRecord(record: InputRecord): Normalized {
   const body = record.value ?? Buffer.alloc(0);
   const withType = contentType === null ? headers : { ...headers, 'content-type': contentType };
   try {
-    const { results } = normalizeRequest(adapter, { method, url, headers: withType, body, receivedAt });
+    const received = { method, url, headers: withType, body, receivedAt };
+    const { results } = normalizeRequest(adapter, received, optionsOf(source));
     const origin = {
       esp,
       source,

@@ -19,7 +19,7 @@ import {
   topics,
 } from '@email-events/schemas';
 import type { DeadLetterCounter } from '../dead-letters.ts';
-import { type NormalizeFailure, normalizeRecord } from './normalize-record.ts';
+import { type NormalizeFailure, normalizeRecord, type OptionsOf } from './normalize-record.ts';
 
 /** What all partitions share. */
 export interface NormalizeContext {
@@ -31,6 +31,8 @@ export interface NormalizeContext {
   readonly items: Counter<'result'>;
   readonly deadLetters: DeadLetterCounter;
   readonly clock: () => number;
+  /** Options of the sources; none if absent. */
+  readonly optionsOf?: OptionsOf;
 }
 
 /** A record of the internal topic is kept well below what its topic takes. */
@@ -53,7 +55,7 @@ export class NormalizeStage implements Stage {
     const letters = new Letters(this.context.clock());
     let items = 0;
     for (const record of records) {
-      const { events, failures, request } = normalizeRecord(record);
+      const { events, failures, request } = normalizeRecord(record, this.context.optionsOf);
       for (const event of events) this.place(byPartition, event, record);
       for (const failure of failures) letters.add(record, failure, request);
       items += events.length + failures.length;

@@ -41,6 +41,7 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
     items,
     deadLetters: deadLetterCounter(metrics),
     clock: Date.now,
+    optionsOf: (source: string) => config.sources[source]?.options ?? {},
   } as const;
   const loop = await startTransactionalLoop({
     kafka: config.kafka,

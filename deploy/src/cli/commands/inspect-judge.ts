@@ -48,7 +48,12 @@ export function createJudge(defaults: Credentials | undefined): Judge {
       if (kept.size >= KEPT_VERIFIERS) kept.clear();
       kept.set(key, tools);
     }
-    return inspectRequest({ ...tools, request, source: credentials.source });
+    return inspectRequest({
+      ...tools,
+      request,
+      options: credentials.options,
+      source: credentials.source,
+    });
   };
 }
 

@@ -1,10 +1,9 @@
 import { basicSigner } from '@email-events/esps/testing';
 import type { Step } from '../lifecycle.ts';
-import { PROGRAMMES } from '../population.ts';
-import { campaignOf, type Description } from './described.ts';
+import { campaignOf, type Description, everythingLeft } from './described.ts';
 import { addressOf, metadataOf } from './sender.ts';
 
-// Seen 2026-11: https://developers.brevo.com/docs/transactional-webhooks and /docs/marketing-webhooks
+// Seen 2026-11: https://developers.brevo.com/docs/transactional-webhooks
 const EVENTS: { readonly [type in Step['type']]?: string } = {
   ...{
     queued: 'request',
@@ -13,7 +12,7 @@ const EVENTS: { readonly [type in Step['type']]?: string } = {
     dropped: 'blocked',
     clicked: 'click',
   },
-  ...{ complained: 'spam', unsubscribed: 'unsubscribed', subscribed: 'list_addition' },
+  ...{ complained: 'spam', unsubscribed: 'unsubscribed' },
 };
 
 export const brevo: Description = {
@@ -23,14 +22,14 @@ export const brevo: Description = {
   batchSize: (random) => (random.chance(0.5) ? 1 : random.int(2, 30)),
   body: (events) => JSON.stringify(events.length === 1 ? events[0] : events),
   names: (step) => ({
+    ...everythingLeft(step),
     campaign: campaignOf(step),
-    scope: step.detail.scope === 'stream' ? String(listOf(step)) : step.detail.scope,
     // Of an open it says whether it came through a proxy, not that it did not.
     machine: step.type === 'opened' && step.detail.machine ? true : undefined,
   }),
   event({ step, again }, { runId }) {
     const { message, detail } = step;
-    const { client, failure, dropReason, scope, url } = detail;
+    const { client, failure, dropReason, url } = detail;
     return {
       id: 26_224,
       event: eventName(step, again),
@@ -49,7 +48,6 @@ export const brevo: Description = {
       ...(dropReason ? { reason: `blocked: ${dropReason}` } : {}),
       ...(client ? { ip: client.ip, user_agent: client.userAgent } : {}),
       ...(url === undefined ? {} : { link: url }),
-      ...(scope === 'stream' ? { list_id: [listOf(step)] } : {}),
     };
   },
 };
@@ -61,6 +59,3 @@ function eventName({ type, detail }: Step, again: boolean): string | undefined {
   const proxy = detail.machine ? 'proxy_open' : 'opened';
   return again ? `unique_${proxy}` : proxy;
 }
-
-const listOf = ({ message }: Step): number =>
-  11 + PROGRAMMES.findIndex(({ stream }) => stream === message.programme.stream);

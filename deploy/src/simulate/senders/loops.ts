@@ -7,7 +7,6 @@ import { addressOf } from './sender.ts';
 const EVENTS: { readonly [type in Step['type']]?: string } = {
   ...{ queued: 'campaign.email.sent', delivered: 'email.delivered', opened: 'email.opened' },
   ...{ clicked: 'email.clicked', complained: 'email.spamReported' },
-  ...{ unsubscribed: 'email.unsubscribed', subscribed: 'email.resubscribed' },
 };
 
 export const loops: Description = {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { normalizeRequest } from '../normalize.ts';
 import { brevo } from './brevo.ts';
 import { read } from './read.fixture.ts';
 
@@ -55,6 +56,47 @@ describe('tags', () => {
     [{}, []],
   ])('of %j are %j', (more, expected) => {
     expect(read('brevo', { ...open, ...more }).events[0]?.tags).toEqual(expected);
+  });
+});
+
+describe('what is left', () => {
+  const left = { event: 'unsubscribe', email: 'a@example.com', ts_event: 1_793_610_929, list_id: [3, 42] };
+  const scopes = (event: object, options = {}) => {
+    const request = {
+      method: 'POST',
+      url: '/',
+      headers: {},
+      body: Buffer.from(JSON.stringify(event)),
+      receivedAt: 1,
+    };
+    const [result] = normalizeRequest(brevo, request, options).results;
+    return result && 'events' in result ? result.events.map(({ type, scope }) => [type, scope]) : result;
+  };
+
+  it('is all mail, unless the account leaves by list', () => {
+    expect(scopes(left)).toEqual([['unsubscribed', 'all']]);
+    expect(scopes(left, { unsubscribeScope: 'all' })).toEqual([['unsubscribed', 'all']]);
+    expect(scopes(left, { unsubscribeScope: 'list' })).toEqual([
+      ['unsubscribed', '3'],
+      ['unsubscribed', '42'],
+    ]);
+    expect(scopes({ ...left, list_id: undefined }, { unsubscribeScope: 'list' })).toEqual([
+      ['unsubscribed', 'all'],
+    ]);
+  });
+
+  it('is all mail for a contact on the blocklist, and comes back with it', () => {
+    const contact = (...content: object[]) =>
+      scopes({ event: 'contact_updated', ts: 1_793_610_929, content });
+    expect(contact({ email: 'a@example.com', emailBlacklist: true })).toEqual([['unsubscribed', 'all']]);
+    expect(contact({ email: 'a@example.com', emailBlacklist: false })).toEqual([['subscribed', 'all']]);
+    expect(contact({ email: 'a@example.com', smsBlacklist: true })).toEqual([['other', undefined]]);
+    expect(contact({ email: 'a@example.com', attributes: {} })).toEqual([['other', undefined]]);
+  });
+
+  it('needs a word that it knows', () => {
+    const settings = { secrets: ['a:b'], options: { unsubscribeScope: 'lists' } };
+    expect(() => brevo.verifier(settings)).toThrow(/unsubscribeScope/);
   });
 });
 

@@ -1,5 +1,14 @@
 import type { EmailDropped, EventType } from '@email-events/schemas';
-import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
+import {
+  type EspAdapter,
+  EspConfigError,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  Refusal,
+  type SourceOptions,
+  type VerifierSettings,
+} from '../adapter.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import {
   addressList,
@@ -14,7 +23,7 @@ import {
   tagsOfText,
   text,
 } from '../reading/fields.ts';
-import { isObject, JsonItem, type JsonObject, parseBody } from '../reading/json.ts';
+import { isObject, JsonItem, type JsonObject, listOf, objectOf, parseBody } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
@@ -40,6 +49,8 @@ const EVENT_TYPES = {
   unsubscribed: 'unsubscribed',
   unsubscribe: 'unsubscribed',
   list_addition: 'subscribed',
+  contact_updated: 'other',
+  contact_deleted: 'other',
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
 const WORDS: { readonly [vendorType: string]: VendorWord } = {
@@ -56,7 +67,19 @@ const DROP_REASONS: readonly (readonly [RegExp, EmailDropped['drop_reason']])[] 
   [/invalid/i, 'invalid'],
 ];
 
-const credentials = { secret: 'user:password of Basic authentication', options: CREDENTIAL_OPTIONS } as const;
+const SCOPE_OPTION = 'unsubscribeScope';
+const credentials = {
+  secret: 'user:password of Basic authentication',
+  options: [
+    ...CREDENTIAL_OPTIONS,
+    {
+      name: SCOPE_OPTION,
+      required: false,
+      description:
+        'what the link of a campaign leaves: `all` mail, which is the default, or `list`, if Brevo has enabled list-based unsubscription for the account',
+    },
+  ],
+} as const;
 
 export const brevo = {
   name: 'brevo',
@@ -76,11 +99,15 @@ export const brevo = {
     addresses: { asOf: '2026-11-23', cidrs: ['185.107.232.0/24', '1.179.112.0/20'] },
   },
   credentials,
-  verifier: (settings) => credentialVerifier('brevo', credentials, settings),
+  verifier,
   split,
   normalize,
   facts: {
-    eventTypes: EVENT_TYPES,
+    eventTypes: {
+      ...EVENT_TYPES,
+      'contact_updated (emailBlacklist true)': 'unsubscribed',
+      'contact_updated (emailBlacklist false)': 'subscribed',
+    },
     retries:
       '4 times, after 10 min, 1 h, 2 h and 8 h, for time-outs and 429 only; other 4xx and any 5xx discard the event',
     identity:
@@ -114,6 +141,14 @@ export const brevo = {
   },
 } as const satisfies EspAdapter;
 
+function verifier(settings: VerifierSettings) {
+  const scope = settings.options[SCOPE_OPTION];
+  if (scope !== undefined && scope !== 'all' && scope !== 'list') {
+    throw new EspConfigError(`option ${SCOPE_OPTION} must be "all" or "list"`);
+  }
+  return credentialVerifier('brevo', credentials, settings);
+}
+
 /** One event, or (batched) a list of them. */
 function split({ body }: EspRequest): readonly Item[] {
   const parsed = parseBody(body);
@@ -122,12 +157,13 @@ function split({ body }: EspRequest): readonly Item[] {
   throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is neither an object nor a list');
 }
 
-function normalize(item: Item): readonly EspEvent[] {
+function normalize(item: Item, _request: EspRequest, options: SourceOptions = {}): readonly EspEvent[] {
   const event = itemObject(item.value);
   const vendorType = required(event.event, 'event');
+  const choices = vendorType === 'contact_updated' ? blocklistChoices(event, item) : [];
+  if (choices.length > 0) return choices;
   const type = TYPES.get(vendorType) ?? 'other';
-  // ts_epoch is UTC and to the millisecond; the others are seconds, and were seen in the account's zone.
-  const occurredAt = firstTime(event.ts_epoch, event.s_epoch, event.ts_event, event.ts, event.date);
+  const occurredAt = timeOf(event);
   const message = messageId(event['message-id']);
   const url = firstText(event.link, event.URL);
   const shared: Omit<EspEvent, 'recipient'> = {
@@ -157,14 +193,38 @@ function normalize(item: Item): readonly EspEvent[] {
   };
   return recipientsOf(type, event).flatMap((recipient) => {
     if (type !== 'unsubscribed' && type !== 'subscribed') return [{ ...shared, recipient }];
-    return scopesOf(type, event).map((scope) => ({
+    return scopesOf(type, event, options).map((scope) => ({
       ...shared,
       recipient,
       scope,
-      stream: scope === 'all' ? null : scope,
+      stream: scope === 'all' ? onlyList(event) : scope,
       identity: [...shared.identity, scope],
     }));
   });
+}
+
+/**
+ * Put on the blocklist of the account, or taken from it: by hand, a form, an import or the API, outside of any mail.
+ * An entry for each contact, with the fields that changed.
+ */
+function blocklistChoices(event: JsonObject, item: Item): EspEvent[] {
+  return listOf(event.content)
+    .map(objectOf)
+    .filter(({ emailBlacklist }) => typeof emailBlacklist === 'boolean')
+    .map(({ email, emailBlacklist }) => ({
+      type: emailBlacklist === true ? 'unsubscribed' : 'subscribed',
+      esp_event_type: 'contact_updated',
+      occurred_at: timeOf(event),
+      recipient: recipientOf(email ?? event.email),
+      identity: ['item', item.text],
+      scope: 'all',
+      method: 'blocklist',
+    }));
+}
+
+function timeOf(event: JsonObject): number {
+  // ts_epoch is UTC and to the millisecond; the others are seconds, and were seen in the account's zone.
+  return firstTime(event.ts_epoch, event.s_epoch, event.ts_event, event.ts, event.date);
 }
 
 function details(type: EventType, vendorType: string, event: JsonObject, item: Item): Partial<EspEvent> {
@@ -212,6 +272,12 @@ function tags(event: JsonObject): string[] {
   return list.length > 0 ? list : tagsOfText(event.tag);
 }
 
+/** The list that a campaign went to, if it was one. */
+function onlyList(event: JsonObject): string | null {
+  const lists = tagsOf(event.list_id);
+  return lists.length === 1 ? (lists[0] ?? null) : null;
+}
+
 /** Events of contacts name several at a time. */
 function recipientsOf(type: EventType, event: JsonObject): string[] {
   if (Array.isArray(event.email)) {
@@ -221,10 +287,13 @@ function recipientsOf(type: EventType, event: JsonObject): string[] {
   return [type === 'other' ? bareAddress(event.email) : recipientOf(event.email)];
 }
 
-/** The lists of a marketing event; an unsubscribe of transactional mail is one of all of it. */
-function scopesOf(type: EventType, event: JsonObject): string[] {
+/**
+ * A link in a campaign puts the contact on the blocklist for all campaigns, whatever lists it was sent to, unless the
+ * account has list-based unsubscription. A list is joined alone.
+ */
+function scopesOf(type: EventType, event: JsonObject, options: SourceOptions): string[] {
   const lists = tagsOf(event.list_id);
+  if (type === 'unsubscribed' && (lists.length === 0 || options[SCOPE_OPTION] !== 'list')) return ['all'];
   if (lists.length > 0) return lists;
-  if (type === 'unsubscribed') return ['all'];
   throw new Refusal('NORMALIZE_ITEM_INVALID', 'list_id is missing');
 }

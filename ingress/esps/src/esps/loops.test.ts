@@ -29,7 +29,26 @@ it('names a stream only where there is one list', () => {
   expect([stream(), stream('news'), stream('news', 'offers')]).toEqual([null, 'news', null]);
 });
 
-it('takes no unsubscription from a contact that was deleted or bounced', () => {
-  const { events } = read('loops', { ...opened, eventName: 'contact.unsubscribed', email: undefined });
-  expect(events[0]).toMatchObject({ type: 'other', recipient: 'a@example.com' });
+describe('leaving', () => {
+  const event = (eventName: string, more = {}) =>
+    read('loops', { ...opened, eventName, email: undefined, ...more });
+  const mailingList = { id: 'cm4', name: 'News', description: null, isPublic: true };
+
+  it('is of everything only where the contact leaves', () => {
+    expect(event('contact.unsubscribed').events).toMatchObject([
+      { type: 'unsubscribed', recipient: 'a@example.com', scope: 'all' },
+    ]);
+    // A link in a mail: of everything or of its list, that the event of the contact says.
+    expect(event('email.unsubscribed').events).toMatchObject([{ type: 'other' }]);
+  });
+
+  it('has the list as its scope where a list is left or joined', () => {
+    expect(event('contact.mailingList.unsubscribed', { mailingList }).events).toMatchObject([
+      { type: 'unsubscribed', scope: 'News', stream: 'News' },
+    ]);
+    expect(event('contact.mailingList.subscribed', { mailingList }).events).toMatchObject([
+      { type: 'subscribed', scope: 'News', stream: 'News' },
+    ]);
+    expect(event('contact.mailingList.unsubscribed').refused).toEqual(['NORMALIZE_ITEM_INVALID']);
+  });
 });

@@ -23,13 +23,14 @@ const EVENT_TYPES = {
   'email.hardBounced': 'bounced',
   'email.opened': 'opened',
   'email.clicked': 'clicked',
-  'email.unsubscribed': 'unsubscribed',
+  // By a link, of all marketing mail or of one list: which, only the event of the contact says that comes with it.
+  'email.unsubscribed': 'other',
   'email.resubscribed': 'subscribed',
   'email.spamReported': 'complained',
-  // Also sent when a contact is deleted or has bounced: not what a recipient asked for.
-  'contact.unsubscribed': 'other',
-  'contact.mailingList.subscribed': 'other',
-  'contact.mailingList.unsubscribed': 'other',
+  // Also sent when a contact is deleted: Loops will not write to it any more.
+  'contact.unsubscribed': 'unsubscribed',
+  'contact.mailingList.subscribed': 'subscribed',
+  'contact.mailingList.unsubscribed': 'unsubscribed',
   'testing.testEvent': 'other',
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
@@ -57,6 +58,7 @@ export const loops = {
       'Tells neither the link of a click nor the client of an open or a click.',
       'Tells no reason of a bounce, only whether it is hard or soft.',
       'Opens and clicks of transactional mail are not tracked.',
+      'email.unsubscribed does not say whether it was of everything or of a list: choose contact.unsubscribed and contact.mailingList.unsubscribed for the webhook, which do.',
       'At most 10 requests a second, so events of a large campaign come late.',
     ],
     ignored: [
@@ -70,6 +72,7 @@ export const loops = {
       'contactIdentity.userId',
       'email.emailMessageId',
       'mailingLists[].*',
+      'mailingList.*',
     ],
   },
 } as const satisfies EspAdapter;
@@ -93,19 +96,18 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
       subject: text(email.subject),
       campaign: firstText(event.campaignId, event.loopId, event.transactionalId),
       stream: mailingList(event),
-      ...details(type, vendorType, item),
+      ...details(type, vendorType, event, item),
     },
   ];
 }
 
-function details(type: EventType, vendorType: string, item: Item): Partial<EspEvent> {
+function details(type: EventType, vendorType: string, event: JsonObject, item: Item): Partial<EspEvent> {
   switch (type) {
     case 'bounced':
       return bounceVerdict(NO_ANSWER, null, { says: vendorType === 'email.hardBounced' ? 'hard' : 'soft' });
     case 'unsubscribed':
     case 'subscribed':
-      // Of all marketing mail: a list has an event of its own.
-      return { scope: 'all' };
+      return { scope: scopeOf(vendorType, event) };
     case 'other':
       return { payload: item.text };
     default:
@@ -113,8 +115,14 @@ function details(type: EventType, vendorType: string, item: Item): Partial<EspEv
   }
 }
 
-/** The list a campaign went to. Several are possible, and then none of them is its stream. */
+/** A list that was joined or left, else all marketing mail. */
+function scopeOf(vendorType: string, event: JsonObject): string {
+  if (!vendorType.startsWith('contact.mailingList.')) return 'all';
+  return required(mailingList(event), 'mailingList');
+}
+
+/** The list that the event is about, or a campaign went to. Several are possible, and then none of them is its stream. */
 function mailingList(event: JsonObject): string | null {
-  const lists = listOf(event.mailingLists);
+  const lists = event.mailingList === undefined ? listOf(event.mailingLists) : [event.mailingList];
   return lists.length === 1 ? firstText(objectOf(lists[0]).name, objectOf(lists[0]).id) : null;
 }
