@@ -63,3 +63,32 @@ it('reads the class of a bounce out of its text', () => {
   expect(bounceClass('Bounced')).toBe('undetermined');
   expect(bounceClass()).toBe('undetermined');
 });
+
+describe('changed preferences', () => {
+  const changed = (content: unknown, more = {}) => ({
+    ...{ object_type: 'customer', metric: 'cio_subscription_preferences_changed', event_id: 'p' },
+    ...{ timestamp: 1_793_610_929, data: { content, email_address: 'a@example.com' } },
+    ...more,
+  });
+  const choices = (content: unknown, more = {}) =>
+    read('customerio', changed(content, more)).events.map(({ type, scope }) => [type, scope]);
+
+  it('are one event a topic, and one of all mail for the channel', () => {
+    const content = JSON.stringify({ topics: { topic_7: false, topic_8: true }, channels: { email: false } });
+    const expected = [
+      ['unsubscribed', 'all'],
+      ['unsubscribed', 'topic_7'],
+      ['subscribed', 'topic_8'],
+    ];
+    expect(choices(content)).toEqual(expected);
+    expect(choices(JSON.parse(content))).toEqual(expected);
+    expect(new Set(read('customerio', changed(content)).ids).size).toBe(3);
+    // As in the documentation's sample.
+    expect(choices(content, { object_type: undefined, object_type_type: 'email' })).toEqual(expected);
+  });
+
+  it('are data where they name no topic', () => {
+    for (const content of ['{', '{}', undefined, '{"channels":{"sms":false}}'])
+      expect(choices(content)).toEqual([['other', undefined]]);
+  });
+});

@@ -3,7 +3,7 @@ import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings 
 import { bounceVerdict } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
 import { bareAddress, firstText, flag, itemObject, recipientOf, required, text } from '../reading/fields.ts';
-import { type JsonObject, objectOf, oneObject } from '../reading/json.ts';
+import { type JsonObject, objectOf, oneObject, parseJson } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
@@ -42,6 +42,7 @@ const EVENT_TYPES = {
   email_subscribed: 'subscribed',
   customer_unsubscribed: 'unsubscribed',
   customer_subscribed: 'subscribed',
+  customer_cio_subscription_preferences_changed: 'unsubscribed',
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
 
@@ -74,7 +75,7 @@ export const customerio = {
   split: oneObject,
   normalize,
   facts: {
-    eventTypes: EVENT_TYPES,
+    eventTypes: { ...EVENT_TYPES, 'customer_cio_subscription_preferences_changed (true)': 'subscribed' },
     retries: 'for 7 days at growing intervals, unless the answer is 2xx within 4 s; later events wait for it',
     identity: 'event_id; without one, the item',
     limitations: [
@@ -98,6 +99,8 @@ export const customerio = {
       'data.body',
       'data.body_amp',
       'data.channels[]',
+      'object_type_type',
+      'delivery_type',
     ],
   },
 } as const satisfies EspAdapter;
@@ -121,9 +124,12 @@ function normalize(item: Item): readonly EspEvent[] {
   const event = itemObject(item.value);
   const metric = required(event.metric, 'metric');
   // As the documentation names them.
-  const vendorType = `${required(event.object_type, 'object_type')}_${metric}`;
-  const type = TYPES.get(vendorType.toLowerCase()) ?? 'other';
+  const vendorType = `${objectTypeOf(event, metric)}_${metric}`;
   const data = objectOf(event.data);
+  const choices = PREFERENCES.test(metric) ? preferencesIn(data) : [];
+  if (choices.length > 0) return choices.map((choice) => preference(choice, vendorType, event, item));
+  const known = TYPES.get(vendorType.toLowerCase()) ?? 'other';
+  const type = PREFERENCES.test(metric) ? 'other' : known;
   const recipient = addressIn(data);
   const id = text(event.event_id);
   return [
@@ -142,6 +148,55 @@ function normalize(item: Item): readonly EspEvent[] {
       ...details(type, metric, data, item),
     },
   ];
+}
+
+const PREFERENCES = /^(?:cio_)?subscription_preferences_changed$/i;
+
+/** The documentation's sample of changed preferences has no object_type. */
+function objectTypeOf(event: JsonObject, metric: string): string {
+  const type = text(event.object_type);
+  return type ?? (PREFERENCES.test(metric) ? 'customer' : required(type, 'object_type'));
+}
+
+/** `content` is JSON: `{"topics":{"topic_7":false},"channels":{"email":true}}`. A channel is all mail. */
+function preferencesIn(data: JsonObject): readonly (readonly [scope: string, joined: boolean])[] {
+  const { topics, channels } = objectOf(
+    typeof data.content === 'string' ? parsedOrNothing(data.content) : data.content,
+  );
+  const all: readonly [string, unknown][] = [
+    ['all', objectOf(channels).email],
+    ...Object.entries(objectOf(topics)),
+  ];
+  return all.filter((entry): entry is [string, boolean] => typeof entry[1] === 'boolean');
+}
+
+function parsedOrNothing(json: string): unknown {
+  try {
+    return parseJson(json);
+  } catch {
+    return undefined;
+  }
+}
+
+function preference(
+  [scope, joined]: readonly [string, boolean],
+  vendorType: string,
+  event: JsonObject,
+  item: Item,
+): EspEvent {
+  const id = text(event.event_id);
+  return {
+    type: joined ? 'subscribed' : 'unsubscribed',
+    esp_event_type: vendorType,
+    occurred_at: epochTime(event.timestamp),
+    recipient: recipientOf(addressIn(objectOf(event.data))),
+    identity: [...(id === null ? ['item', item.text] : ['id', id]), scope],
+    esp_event_id: id,
+    esp_message_id: text(objectOf(event.data).delivery_id),
+    scope,
+    stream: scope === 'all' ? null : scope,
+    method: 'preferences',
+  };
 }
 
 /** A push message's recipient is a device, that of an SMS a number. */

@@ -89,3 +89,25 @@ it('reads nested events of any depth', () => {
   const body = new URLSearchParams({ mandrill_events: deep }).toString();
   expect(read('mandrill', body, TYPE).refused).toHaveLength(1);
 });
+
+describe('changes of the lists', () => {
+  const sync = (type: string, action: string, more: object) =>
+    read('mandrill', form([{ type, action, ts: 1_793_610_929, ...more }]), TYPE).events[0];
+  const reject = (reason: string, more = {}) => ({ reject: { reason, email: 'a@example.com', ...more } });
+
+  it.each([
+    ['blacklist', 'add', reject('unsub'), 'unsubscribed', 'all'],
+    ['blacklist', 'add', reject('custom'), 'unsubscribed', 'all'],
+    ['blacklist', 'change', reject('hard-bounce'), 'unsubscribed', 'all'],
+    ['blacklist', 'add', reject('unsub', { subaccount: 'shop' }), 'unsubscribed', 'shop'],
+    ['blacklist', 'add', reject('soft-bounce'), 'other', undefined],
+    ['blacklist', 'remove', reject('unsub'), 'subscribed', 'all'],
+    // The address works again; whether somebody wants mail there, this does not say.
+    ['blacklist', 'remove', reject('hard-bounce'), 'other', undefined],
+    ['whitelist', 'add', { entry: { email: 'a@example.com' } }, 'subscribed', 'all'],
+    ['whitelist', 'remove', { entry: { email: 'a@example.com' } }, 'other', undefined],
+  ])('%s %s %j is %s of %s', (list, action, more, type, scope) => {
+    expect(sync(list, action, more)).toMatchObject({ type, recipient: 'a@example.com' });
+    expect(sync(list, action, more)?.scope).toBe(scope);
+  });
+});

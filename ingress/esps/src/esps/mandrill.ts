@@ -29,6 +29,7 @@ import { firstTime } from '../reading/time.ts';
 import { fromBase64 } from '../schemes/encoding.ts';
 import { hmacMatches } from '../schemes/hmac.ts';
 import { checkSettings, textOption } from '../schemes/settings.ts';
+import { choiceOf } from './mandrill-sync.ts';
 
 // Seen 2026-11: https://mailchimp.com/developer/transactional/docs/webhooks/
 
@@ -70,7 +71,9 @@ const EVENTS = 'mandrill_events';
 const IGNORED =
   `location location.* user_agent_parsed user_agent_parsed.* ts ip user_agent _id msg._id msg._version
    msg.ts msg.state msg.opens[].* msg.clicks[].* msg.resends[].* msg.smtp_events[].* msg.subaccount
-   msg.template msg.bgtools_code msg.bounce_description msg.diag msg.reject.*`.split(/\s+/);
+   msg.template msg.bgtools_code msg.bounce_description msg.diag msg.reject.* type action reject.* entry.*`.split(
+    /\s+/,
+  );
 
 const credentials = {
   secret: 'webhook key (auth_key)',
@@ -103,7 +106,11 @@ export const mandrill = {
   split,
   normalize,
   facts: {
-    eventTypes: { ...EVENT_TYPES, 'blacklist, whitelist (sync)': 'other' },
+    eventTypes: {
+      ...EVENT_TYPES,
+      'blacklist add, change (sync)': 'unsubscribed',
+      'blacklist remove, whitelist add (sync)': 'subscribed',
+    },
     retries: 'failed batches are sent again, unless the answer is 200; the schedule is not published',
     identity:
       'type, message (_id), time, link and client: there is no event id, and _id repeats in all events of a message',
@@ -179,11 +186,12 @@ function normalize(item: Item, { receivedAt }: EspRequest): readonly EspEvent[] 
   const event = itemObject(item.value);
   const msg = objectOf(event.msg);
   const vendorType = vendorTypeOf(event);
-  const type = TYPES.get(vendorType) ?? 'other';
+  const choice = choiceOf(vendorType, event);
+  const type = choice?.type ?? TYPES.get(vendorType) ?? 'other';
   const message = firstText(event._id, msg._id);
   const address = firstText(msg.email, objectOf(event.reject).email, objectOf(event.entry).email);
   // Older sync events tell no time.
-  const occurredAt = type === 'other' && !event.ts ? receivedAt : firstTime(event.ts);
+  const occurredAt = (choice || type === 'other') && !event.ts ? receivedAt : firstTime(event.ts);
   return [
     {
       type,
@@ -208,7 +216,7 @@ function normalize(item: Item, { receivedAt }: EspRequest): readonly EspEvent[] 
       tags: tagsOf(msg.tags),
       // An empty list if there is none: PHP's empty object.
       metadata: metadataOf(msg.metadata),
-      ...details(type, vendorType, event, item),
+      ...(choice ?? details(type, vendorType, event, item)),
     },
   ];
 }

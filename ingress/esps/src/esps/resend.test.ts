@@ -72,3 +72,40 @@ it('reads a bounce that has neither type nor answer as undetermined', () => {
   expect(old("The recipient's email provider sent a general bounce message.")).toBe('undetermined');
   expect(old("The recipient's email provider sent a hard bounce message, but …")).toBe('hard');
 });
+
+describe('what is said of a contact', () => {
+  const at = '2026-11-02T09:15:29.512Z';
+  const said = (type: string, data: object) =>
+    read('resend', { type, created_at: at, data }, { 'svix-id': 'w' }).events.map((event) => [
+      event.type,
+      event.scope,
+    ]);
+  const contact = { email: 'a@example.com', first_name: 'A' };
+
+  it('is an opt-out of everything where the contact has left', () => {
+    expect(said('contact.updated', { ...contact, unsubscribed: true })).toEqual([['unsubscribed', 'all']]);
+    expect(said('contact.created', { ...contact, unsubscribed: true })).toEqual([['unsubscribed', 'all']]);
+    expect(said('suppression.added', { ...contact, origin: 'manual' })).toEqual([['unsubscribed', 'all']]);
+  });
+
+  it('is no choice where nothing says that there was one', () => {
+    expect(said('contact.updated', { ...contact, unsubscribed: false })).toEqual([['other', undefined]]);
+    expect(said('contact.topics.updated', { ...contact, topics: [] })).toEqual([['other', undefined]]);
+    expect(said('suppression.removed', { ...contact, origin: 'bounce' })).toEqual([['other', undefined]]);
+  });
+
+  it('is a choice for each topic, with an id of its own', () => {
+    const topics = [
+      { id: 't1', subscription: 'opt_out' },
+      { id: 't2', subscription: 'opt_out' },
+      { id: 't3', subscription: 'opt_in' },
+    ];
+    expect(said('contact.topics.updated', { ...contact, topics })).toEqual([
+      ['unsubscribed', 't1'],
+      ['unsubscribed', 't2'],
+      ['subscribed', 't3'],
+    ]);
+    const body = { type: 'contact.topics.updated', created_at: at, data: { ...contact, topics } };
+    expect(new Set(read('resend', body, { 'svix-id': 'w' }).ids).size).toBe(3);
+  });
+});

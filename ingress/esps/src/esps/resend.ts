@@ -17,6 +17,7 @@ import {
   messageId,
   metadataOf,
   metadataValue,
+  recipientOf,
   required,
   tagsOf,
   text,
@@ -30,6 +31,7 @@ import {
   WEBHOOK_ID_HEADERS,
   webhookId,
 } from '../schemes/standard-webhooks.ts';
+import { type Choice, choicesOf } from './resend-contacts.ts';
 import { sesWord } from './ses-details.ts';
 
 // Seen 2026-11: https://resend.com/docs/webhooks/event-types and the types of resend-node.
@@ -46,6 +48,11 @@ const EVENT_TYPES = {
   'email.failed': 'dropped',
   'email.suppressed': 'dropped',
   'email.received': 'other',
+  'contact.created': 'other',
+  'contact.updated': 'other',
+  'contact.topics.updated': 'unsubscribed',
+  'suppression.added': 'unsubscribed',
+  'suppression.removed': 'other',
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
 
@@ -96,7 +103,11 @@ export const resend = {
   split: oneObject,
   normalize,
   facts: {
-    eventTypes: EVENT_TYPES,
+    eventTypes: {
+      ...EVENT_TYPES,
+      'contact.created, contact.updated (unsubscribed)': 'unsubscribed',
+      'contact.topics.updated (opt_in)': 'subscribed',
+    },
     retries:
       'after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h, signed anew, unless the answer is 2xx within 15 s',
     identity:
@@ -104,9 +115,16 @@ export const resend = {
     limitations: [
       'Does not say whom of several addressees an event is about: unless the text of a failure names one, each is given it, and a bounce is then undetermined, so that nobody is suppressed by guess.',
       'Opens have no client; machine opens are not told.',
+      'That a contact is subscribed again is told like any other change of it, so it lifts nothing; joining a topic does.',
     ],
     ignored: [
       'data.created_at',
+      'data.updated_at',
+      'data.id',
+      'data.audience_id',
+      'data.segment_ids[]',
+      'data.first_name',
+      'data.last_name',
       'data.template_id',
       'data.cc[]',
       'data.bcc[]',
@@ -121,8 +139,12 @@ export const resend = {
 function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
   const event = itemObject(item.value);
   const vendorType = required(event.type, 'type');
-  const type = TYPES.get(vendorType) ?? 'other';
   const data = objectOf(event.data);
+  const choices = choicesOf(vendorType, data);
+  if (choices.length > 0)
+    return choices.map((choice) => contactEvent(choice, vendorType, event, item, request));
+  const known = TYPES.get(vendorType) ?? 'other';
+  const type = known === 'unsubscribed' ? 'other' : known;
   const recipients = type === 'other' ? [bareAddress(data.email)] : recipientsOf(data);
   const shared = {
     type,
@@ -140,6 +162,27 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
     ...details(type, data, recipients.length > 1, item),
   };
   return recipients.map((recipient) => ({ ...shared, recipient }));
+}
+
+function contactEvent(
+  choice: Choice,
+  vendorType: string,
+  event: JsonObject,
+  item: Item,
+  request: EspRequest,
+): EspEvent {
+  const { email, source_id } = objectOf(event.data);
+  const webhook = webhookId(request);
+  return {
+    ...choice,
+    esp_event_type: vendorType,
+    occurred_at: isoTime(event.created_at),
+    recipient: recipientOf(email),
+    identity: [...(webhook === null ? ['item', item.text] : ['webhook', webhook]), choice.scope],
+    esp_event_id: webhook,
+    // The message whose bounce or complaint put the address on the list.
+    esp_message_id: text(source_id),
+  };
 }
 
 function details(type: EventType, data: JsonObject, shared: boolean, item: Item): Partial<EspEvent> {
