@@ -1,4 +1,5 @@
-import type { OutputRecord } from '@email-events/core';
+import { type OutputRecord, silentLog } from '@email-events/core';
+import { partitionClient } from '@email-events/core/testing';
 import { unique } from '../../stack/unique.ts';
 import { waitFor } from '../../stack/wait.ts';
 import { newTopic, readAll, signal, type World } from './world.ts';
@@ -23,6 +24,7 @@ export async function skipped(world: World, open: OpenWriter): Promise<Written> 
   const lane = await openLane(world, open);
   const outputs = (step: number) => [value(out, 0, `a${step}`), value(out, 1, `b${step}`)];
   await lane.step(outputs);
+  await lane.settle([out]);
   await cluster.moveLeader(out, 0, 2);
   const answered = signal();
   const calm = [
@@ -46,6 +48,7 @@ export async function moved(world: World, open: OpenWriter): Promise<Written> {
   const lane = await openLane(world, open);
   const outputs = (step: number) => [value(out, 0, `a${step}`), value(out, 1, `b${step}`)];
   await lane.step(outputs);
+  await lane.settle([out]);
   const acknowledged = signal();
   let first = true;
   const calm = [
@@ -83,6 +86,7 @@ export async function takenBack(world: World, open: OpenWriter): Promise<Written
   const lane = await openLane(world, open);
   const outputs = (step: number) => [value(out, 0, `a${step}`), value(other, 0, `b${step}`)];
   await lane.step(outputs);
+  await lane.settle([out, other]);
   await cluster.movePreferred(out, 0, [after, before, frozen]);
   const answered = signal();
   let first = true;
@@ -95,6 +99,8 @@ export async function takenBack(world: World, open: OpenWriter): Promise<Written
       request: async () => {
         if (!first) return undefined;
         first = false;
+        // Nothing else is to need the one that is frozen.
+        await answered.reached;
         await cluster.broker(frozen).pause();
         const end = await cluster.logEndOf(out, 0, after);
         elected = waitFor('the next leader has it', async () => (await cluster.logEndOf(out, 0, after)) > end)
@@ -104,8 +110,7 @@ export async function takenBack(world: World, open: OpenWriter): Promise<Written
       },
       answer: async () => {
         await elected;
-        await cluster.broker(frozen).resume();
-        await answered.reached;
+        if (cluster.broker(frozen).state === 'paused') await cluster.broker(frozen).resume();
         return undefined;
       },
     }),
@@ -190,6 +195,14 @@ async function openLane(world: World, open: OpenWriter) {
         }
         return position >= next;
       });
+    },
+    /** Nothing of it is under way any more: what it wrote can be read, and its position is stable. */
+    settle: async (topics: readonly string[]) => {
+      for (const topic of topics) await readAll(world, topic, (await world.cluster.leadersOf(topic)).length);
+      const options = { transactionTimeoutMs: 60_000, restoreIdleMs: 30_000 };
+      const client = partitionClient({ ...of, ...options, service: 'settle', log: silentLog, partition: 0 });
+      await waitFor('the position is stable', async () => (await client.committed()) === position);
+      client.close();
     },
     /** What a new one finds committed. */
     end: async () => {

@@ -13,6 +13,8 @@ afterEach(() => world.proxies.calm());
 afterAll(end);
 
 const { ours, kafkajs } = implementations;
+/** A machine that is busy enough may pass such a moment by: then it is made once more. */
+const TRIES = 2;
 const [A, B] = [
   ['a0', 'a1', 'a2'],
   ['b0', 'b1', 'b2'],
@@ -24,7 +26,7 @@ describe('a partition whose next leader has answered already', () => {
     expect(await scenarios.skipped(world, ours)).toEqual({ partitions: [A, B], committed: 3 });
   });
 
-  test('kafkajs leaves it out, acknowledges it and commits', async () => {
+  test('kafkajs leaves it out, acknowledges it and commits', { retry: TRIES }, async () => {
     const found = await scenarios.skipped(world, kafkajs);
     expect(found).toEqual({ partitions: [['a0', 'a2'], B], committed: 3 });
   });
@@ -35,7 +37,7 @@ describe('a partition that moves after it was acknowledged', () => {
     expect(await scenarios.moved(world, ours)).toEqual({ partitions: [A, B], committed: 3 });
   });
 
-  test('kafkajs writes it to the next leader as well', async () => {
+  test('kafkajs writes it to the next leader as well', { retry: TRIES }, async () => {
     const found = await scenarios.moved(world, kafkajs);
     expect(found).toEqual({ partitions: [['a0', 'a1', 'a1', 'a2'], B], committed: 3 });
   });
@@ -47,7 +49,7 @@ describe('a batch that was appended and refused', () => {
     expect(found).toEqual({ partitions: [['a0', 'a1', 'a2', 'a3']], committed: 4 });
   });
 
-  test('kafkajs gives its number to the next one, which is lost', async () => {
+  test('kafkajs gives its number to the next one, which is lost', { retry: TRIES }, async () => {
     const found = await scenarios.takenBack(world, kafkajs);
     expect(found).toEqual({ partitions: [['a0', 'a1', 'a3']], committed: 4 });
   });
@@ -62,7 +64,7 @@ describe('three healthy brokers, of which one is slower', () => {
     expect(found).toEqual({ partitions: expected(200), committed: 200 });
   });
 
-  test('kafkajs writes some of it twice', async () => {
+  test('kafkajs writes some of it twice', { retry: TRIES }, async () => {
     const { partitions } = await scenarios.healthy(world, kafkajs, { transactions: 20, slowEvery: 1 });
     expect(partitions.map((values) => [...new Set(values)].length)).toEqual([20, 20, 20]);
     expect(partitions.flat().length).toBeGreaterThan(60);

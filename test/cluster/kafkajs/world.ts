@@ -39,13 +39,16 @@ export async function newTopic(
   return topic;
 }
 
-const END = 'the end';
+/** Records that end a reading begin with it. */
+export const END = 'the end';
 
 /** All that was committed, of each partition the values in order: up to a record that is written now. */
 export async function readAll({ direct }: World, topic: string, partitions = 1): Promise<string[][]> {
   const producer = createKafka(direct, 'end', silentLog).producer({ createPartitioner: () => placed });
   await producer.connect();
-  const ends = Array.from({ length: partitions }, (_, partition) => ({ partition, value: END }));
+  // Of each reading its own: there may have been others.
+  const end = unique(END);
+  const ends = Array.from({ length: partitions }, (_, partition) => ({ partition, value: end }));
   await producer.send({ topic, acks: -1, messages: ends });
   await producer.disconnect();
   const brokers = createBrokers(direct, 'all', silentLog);
@@ -56,11 +59,11 @@ export async function readAll({ direct }: World, topic: string, partitions = 1):
         const { requestTimeoutMs } = direct;
         const onRecords = (records: readonly { readonly value: Buffer | null }[]) => {
           values.push(...records.map(({ value }) => String(value)));
-          return values.at(-1) === END;
+          return values.includes(end);
         };
         const read = { topic, partition, fromOffset: 0, onRecords, idleMs: 20_000, requestTimeoutMs };
         await readPartition(brokers, read);
-        return values.slice(0, -1);
+        return values.filter((value) => !value.startsWith(END));
       }),
     );
   } finally {
