@@ -7,6 +7,7 @@ import {
   Refusal,
   type SourceOptions,
 } from './adapter.ts';
+import { withoutAutoReply } from './reading/auto-reply.ts';
 
 /** What one item of a request came to. */
 export type ItemResult =
@@ -45,7 +46,8 @@ function splitBody(adapter: EspAdapter, request: EspRequest): readonly Item[] {
 
 function readItem(adapter: EspAdapter, item: Item, request: EspRequest, options: SourceOptions): ItemResult {
   try {
-    return { index: item.index, events: adapter.normalize(item, request, options) };
+    const events = adapter.normalize(item, request, options);
+    return { index: item.index, events: events.map((event) => withoutAutoReply(event, item)) };
   } catch (error) {
     const { code, message } = asRefusal(error);
     return { index: item.index, code, message, item: textOf(item) };

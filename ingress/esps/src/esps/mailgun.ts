@@ -258,12 +258,15 @@ function streamOf(event: JsonObject): string | null {
   return firstText(list.address, list['list-id']);
 }
 
+const SUPPRESSING: ReadonlySet<EventType> = new Set(['bounced', 'complained', 'unsubscribed']);
+
 function recipientsOf(type: EventType, event: JsonObject, headers: JsonObject): string[] {
   const recipient = bareAddress(event.recipient);
   if (recipient !== '') return [recipient];
   // A rejected message never got as far as having one recipient a copy.
   const addressed = addressList(headers.to);
-  if (addressed.length > 0) return addressed;
+  // Whom of several a bounce or a complaint is about would be a guess.
+  if (addressed.length === 1 || (addressed.length > 1 && !SUPPRESSING.has(type))) return addressed;
   return type === 'other' ? [''] : [recipientOf(null)];
 }
 

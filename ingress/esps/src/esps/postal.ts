@@ -64,7 +64,7 @@ export const postal = {
   split: oneObject,
   normalize,
   facts: {
-    eventTypes: EVENT_TYPES,
+    eventTypes: { ...EVENT_TYPES, 'MessageDeliveryFailed (no server was asked)': 'dropped' },
     retries: 'after 2, 3, 6, 10 and 15 min, unless the answer is 2xx within 5 s; then it is given up',
     identity: 'uuid; without one, the item',
     limitations: [

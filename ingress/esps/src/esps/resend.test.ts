@@ -109,3 +109,14 @@ describe('what is said of a contact', () => {
     expect(new Set(read('resend', body, { 'svix-id': 'w' }).ids).size).toBe(3);
   });
 });
+
+it('takes none of several addressees for the one who complained', () => {
+  const complained = (...to: string[]) =>
+    read('resend', {
+      type: 'email.complained',
+      created_at: '2026-11-02T09:15:29.512Z',
+      data: { email_id: 'm', to },
+    }).events.map(({ type }) => type);
+  expect(complained('a@example.com')).toEqual(['complained']);
+  expect(complained('a@example.com', 'b@example.com')).toEqual(['other', 'other']);
+});

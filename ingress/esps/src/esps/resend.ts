@@ -113,7 +113,7 @@ export const resend = {
     identity:
       'the svix-id header; with several addressees the message, for what happens to it once; without either, the item',
     limitations: [
-      'Does not say whom of several addressees an event is about: unless the text of a failure names one, each is given it, and a bounce is then undetermined, so that nobody is suppressed by guess.',
+      'Does not say whom of several addressees an event is about: unless the text of a failure names one, each is given it; a bounce is then undetermined and a complaint "other", so that nobody is suppressed by guess.',
       'Opens have no client; machine opens are not told.',
       'That a contact is subscribed again is told like any other change of it, so it lifts nothing; joining a topic does.',
     ],
@@ -144,8 +144,9 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
   if (choices.length > 0)
     return choices.map((choice) => contactEvent(choice, vendorType, event, item, request));
   const known = TYPES.get(vendorType) ?? 'other';
-  const type = known === 'unsubscribed' ? 'other' : known;
-  const recipients = type === 'other' ? [bareAddress(data.email)] : recipientsOf(data);
+  const recipients = NO_MAIL.has(known) ? [bareAddress(data.email)] : recipientsOf(data);
+  // One of several has complained, and nobody says who.
+  const type = NO_MAIL.has(known) || (known === 'complained' && recipients.length > 1) ? 'other' : known;
   const shared = {
     type,
     esp_event_type: vendorType,
@@ -163,6 +164,9 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
   };
   return recipients.map((recipient) => ({ ...shared, recipient }));
 }
+
+/** What is told of a contact and is no choice. */
+const NO_MAIL: ReadonlySet<EventType> = new Set(['other', 'unsubscribed']);
 
 function contactEvent(
   choice: Choice,

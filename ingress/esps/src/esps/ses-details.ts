@@ -53,7 +53,7 @@ export function readDetail(vendorType: string, message: JsonObject, item: Item):
     case 'Bounce':
       return bounces(objectOf(message.bounce));
     case 'Complaint':
-      return complaints(objectOf(message.complaint), item);
+      return complaints(objectOf(message.complaint), mail, item);
     case 'Reject': {
       const reason = text(objectOf(message.reject).reason);
       return toAll({ type: 'dropped', drop_reason: 'content', diagnostic: reason, once: true });
@@ -70,7 +70,7 @@ export function readDetail(vendorType: string, message: JsonObject, item: Item):
       return toAll({ type: 'clicked', ...client(click), url: text(click.link) });
     }
     case 'Subscription':
-      return subscriptions(objectOf(message.subscription), item).flatMap(toAll);
+      return subscribers(objectOf(message.subscription), mail, item);
     default:
       // Inbound mail and types to come: whom they are about is not ours to guess.
       return [
@@ -118,21 +118,21 @@ function delays(delay: JsonObject): Reading[] {
   }));
 }
 
-/**
- * Sub-types Suppressed and OnAccountSuppressionList were not attempted, yet SES calls them permanent bounces, and
- * its verdict stands: the address bounced before, and whoever keeps a list clean must hear of it.
- */
+/** Suppressed and the like were not attempted, yet SES calls them permanent bounces, and of one recipient its verdict stands. */
 function bounces(bounce: JsonObject): Reading[] {
   const subType = text(bounce.bounceSubType) ?? '';
   const word = sesWord(text(bounce.bounceType), subType);
   const id = text(bounce.feedbackId);
-  return recipientObjects(bounce.bouncedRecipients).map(({ recipient, detail }) => {
+  const recipients = recipientObjects(bounce.bouncedRecipients);
+  const drop = notAttempted(subType, recipients.length);
+  return recipients.map(({ recipient, detail }) => {
     const reported = failure(detail, subType || null);
     const shared = {
       recipient,
       time: bounce.timestamp,
       ...(id === null ? {} : { identity: ['feedback', id] }),
     };
+    if (drop) return { ...shared, type: 'dropped', drop_reason: drop, diagnostic: reported.diagnostic };
     const answer = text(detail.diagnosticCode);
     return {
       ...shared,
@@ -141,6 +141,20 @@ function bounces(bounce: JsonObject): Reading[] {
       ...reported,
     };
   });
+}
+
+const ON_A_LIST: ReadonlySet<string> = new Set(['OnAccountSuppressionList', 'OnTenantSuppressionList']);
+
+/**
+ * Why SES did not try, where that is no verdict on an address. UnsubscribedRecipient: the reader has left the contact
+ * list or a topic of it, the event does not say which; the Subscription event did, and the one of coming back lifts that.
+ * EmailValidationSuppressed: SES guesses that the address is bad. Of several recipients that are said to be on a
+ * suppression list, each need not be.
+ */
+function notAttempted(subType: string, recipients: number): EspEvent['drop_reason'] {
+  if (subType === 'UnsubscribedRecipient') return 'unsubscribed';
+  if (subType === 'EmailValidationSuppressed') return 'invalid';
+  return ON_A_LIST.has(subType) && recipients > 1 ? 'bounced' : null;
 }
 
 function failure(
@@ -152,10 +166,16 @@ function failure(
   return { smtp_code: smtp.code, enhanced_status: smtp.enhanced, diagnostic: answer ?? otherwise };
 }
 
-function complaints(complaint: JsonObject, item: Item): Reading[] {
+/**
+ * SES lists who *may* have complained: where the provider hides it, all recipients of its domain
+ * (notification-contents.html, "Complained recipients"). Suppressing them all would lose all innocents but one.
+ */
+function complaints(complaint: JsonObject, mail: JsonObject, item: Item): Reading[] {
   const id = text(complaint.feedbackId);
   const feedback = text(complaint.complaintFeedbackType);
-  return recipientObjects(complaint.complainedRecipients).map(({ recipient }) => {
+  const suspects = suspectsOf(complaint, mail);
+  const unsent = ON_A_LIST.has(text(complaint.complaintSubType) ?? '');
+  return suspects.map((recipient) => {
     const shared = {
       recipient,
       time: complaint.timestamp,
@@ -163,12 +183,33 @@ function complaints(complaint: JsonObject, item: Item): Reading[] {
     };
     // The recipient took the message out of the spam folder: the reverse of a complaint, which must suppress nobody.
     if (feedback === 'not-spam') return { ...shared, type: 'other', payload: item.text };
-    return { ...shared, type: 'complained', feedback_type: feedback };
+    if (suspects.length === 1) return { ...shared, type: 'complained', feedback_type: feedback };
+    return unsent
+      ? { ...shared, type: 'dropped', drop_reason: 'complained' }
+      : { ...shared, type: 'other', payload: item.text };
   });
+}
+
+function suspectsOf(complaint: JsonObject, mail: JsonObject): string[] {
+  const listed = recipientObjects(complaint.complainedRecipients).map(({ recipient }) => recipient);
+  const addressed = new Set(listOf(mail.destination).map((address) => bareAddress(address).toLowerCase()));
+  const sentTo = listed.filter((recipient) => addressed.has(recipient.toLowerCase()));
+  return sentTo.length === 1 ? sentTo : [...new Set(listed)];
 }
 
 function client(detail: JsonObject): Pick<Reading, 'time' | 'user_agent' | 'ip'> {
   return { time: detail.timestamp, user_agent: text(detail.userAgent), ip: text(detail.ipAddress) };
+}
+
+/** SES does not say who it was; of several addressees, nobody is taken off a list by guess. */
+function subscribers(subscription: JsonObject, mail: JsonObject, item: Item): Reading[] {
+  const recipients = addressedTo(mail);
+  const [recipient] = recipients;
+  if (recipients.length > 1 || recipient === undefined) {
+    const { timestamp: time } = subscription;
+    return [{ type: 'other', recipient: '', time, payload: item.text }];
+  }
+  return subscriptions(subscription, item).map((fragment) => ({ ...fragment, recipient }));
 }
 
 /** One reading for leaving or joining everything, else one for every topic whose choice changed. */

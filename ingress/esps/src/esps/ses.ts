@@ -74,7 +74,9 @@ export const ses = {
   facts: {
     eventTypes: {
       ...EVENT_TYPES,
-      'Complaint (not-spam)': 'other',
+      'Bounce (UnsubscribedRecipient, EmailValidationSuppressed)': 'dropped',
+      'Bounce (out of office)': 'other',
+      'Complaint (not-spam, or of several recipients)': 'other',
       'Subscription (opt-in)': 'subscribed',
     },
     retries: '3 times, 20 s apart, unless the topic says otherwise; a 4xx answer is final',
@@ -82,7 +84,7 @@ export const ses = {
       'feedbackId of bounces and complaints, the same in both formats; else message, time and client of the event; always with the recipient',
     limitations: [
       'Does not say who of several recipients opened or clicked: each is given the event.',
-      'A complaint may list recipients who did not complain.',
+      'A complaint may list recipients who did not complain: of several, none is taken for the one who did, and the events are "other".',
       'Does not tell machine opens.',
       'Raw message delivery has no signature and is refused.',
     ],

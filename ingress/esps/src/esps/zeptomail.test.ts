@@ -95,3 +95,19 @@ it('makes an event of each message, each of its details and each recipient', () 
   ]);
   expect(new Set(ids).size).toBe(4);
 });
+
+it('suppresses nobody by guess: a bounce that names no recipient is undetermined for several', () => {
+  const bounced = (...to: string[]) =>
+    read('zeptomail', {
+      event_name: ['hardbounce'],
+      event_message: [
+        {
+          request_id: 'r',
+          email_info: { to: to.map((address) => ({ email_address: { address } })) },
+          event_data: [{ object: 'hardbounce', details: [{ time: '2026-11-02T09:15:29Z' }] }],
+        },
+      ],
+    }).events.map(({ bounce_class }) => bounce_class);
+  expect(bounced('a@example.com')).toEqual(['hard']);
+  expect(bounced('a@example.com', 'b@example.com')).toEqual(['undetermined', 'undetermined']);
+});

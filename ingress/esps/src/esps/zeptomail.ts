@@ -181,7 +181,11 @@ function eventsOf(
     ...(type === 'opened' || type === 'clicked' ? client : {}),
     ...(type === 'clicked' ? { url } : {}),
   };
-  return recipientsOf(type, detail, email).map((recipient) => ({ ...shared, recipient }));
+  const recipients = recipientsOf(type, detail, email);
+  // Nobody is suppressed by guess.
+  const guessed: Partial<EspEvent> =
+    type === 'bounced' && recipients.length > 1 ? { bounce_class: 'undetermined' } : {};
+  return recipients.map((recipient) => ({ ...shared, ...guessed, recipient }));
 }
 
 function details(type: EventType, vendorType: string, detail: JsonObject, item: Item): Partial<EspEvent> {

@@ -37,11 +37,6 @@ export function bounceVerdict(
   return { bounce_class: classOf(row, vendor), bounce_category: row.category };
 }
 
-/** Whether the answer says that the address is bad. */
-export function blamesAddress(smtp: SmtpFacts, answer: string | null): boolean {
-  return bounceVerdict(smtp, answer).bounce_class === 'hard';
-}
-
 function rowOf({ code, enhanced }: SmtpFacts, answer: string | null): BounceRow | undefined {
   // The subject and the detail say what it is about; the first digit only whether it lasts.
   const status = enhanced === null ? '' : enhanced.slice(2);
