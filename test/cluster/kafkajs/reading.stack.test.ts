@@ -7,15 +7,16 @@ import { committedOffsets, logBounds, partitionsOfAll } from '../../../core/src/
 import { fileScope, type TestScope } from '../../stack/stack.ts';
 import { unique } from '../../stack/unique.ts';
 import { waitFor } from '../../stack/wait.ts';
+import { ask, exchangeOf } from '../wire.ts';
 import { plainKafkajs } from './plain-kafkajs.ts';
-import { END, newTopic, readAll, startWorld, type World, withAdminOf } from './world.ts';
+import { END, newTopic, readAll, startWorld, type World } from './world.ts';
 
 const THREE = [
   [1, 2, 3],
   [2, 3, 1],
   [3, 1, 2],
 ];
-const START = THREE.map((_, partition) => ({ partition, offset: '0' }));
+const START = THREE.map((_, partition) => ({ partition, offset: '0', metadata: null }));
 
 const { scope, end } = fileScope();
 let world: World;
@@ -91,11 +92,12 @@ describe('the first read of offsets, of many topics', () => {
   const groupId = unique('group');
   beforeAll(async () => {
     await Promise.all(names.map((topic) => world.cluster.createTopic(topic, THREE)));
-    await withAdminOf(world.direct, async (admin) => {
-      for (const topic of names) {
-        const commit = () => admin.setOffsets({ groupId, topic, partitions: START });
-        await waitFor(`the group has a position in ${topic}`, () => commit().then(() => true));
-      }
+    const topics = names.map((topic) => ({ topic, partitions: START }));
+    const member = { groupId, groupGenerationId: -1, memberId: '', retentionTime: -1 };
+    await waitFor('the group has positions', async () => {
+      const coordinator = await world.cluster.coordinatorOf({ groupId });
+      await ask(world.cluster.addressOf(coordinator), exchangeOf('OffsetCommit', 2, { ...member, topics }));
+      return true;
     });
   });
   const expected = names.flatMap((topic) => [0, 1, 2].map((of) => `${topic}/${of}`)).sort();
