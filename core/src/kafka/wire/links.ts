@@ -103,7 +103,9 @@ export class Links {
       },
       logger,
     );
-    const link: Link = { broker, address, ready: broker.connect(), connected: false };
+    // A frozen broker's machine still accepts; kafkajs would wait for its first answer as long as for any other.
+    const ready = within(broker.connect(), 2 * connectionTimeoutMs, name);
+    const link: Link = { broker, address, ready, connected: false };
     link.ready.then(
       () => {
         link.connected = true;
