@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { silentLog } from '../admin.ts';
 import { Assignment } from './assignment.ts';
 import type { LaneContext } from './batch-lane.ts';
+import { Entry } from './entry.ts';
 import { encodeIntent } from './intent.ts';
 
 const AT = { topic: 'in', partition: 0 };
@@ -51,4 +52,42 @@ test('markers are passed, and so is what was taken', () => {
 test('nothing that was fetched is dropped in silence', () => {
   const other = { ...fetched(5, 6), partition: 1 };
   expect(() => assigned(5, 0).take(other, [])).toThrow('in/1 was fetched and is not assigned');
+});
+
+const WIDE = { batchRows: 1, batchBytes: 1_000, flushMs: 10 };
+
+/** Two partitions of one lane, of which a batch was announced over the second. */
+function announcedOverSecond() {
+  const at = (partition: number, metadata: string | null) => ({
+    committed: { topic: 'in', partition, offset: 0, metadata },
+    bounds: { low: 0, high: 99 },
+  });
+  return new Assignment<string>(
+    {
+      group: 'group',
+      laneOf: () => 'lane',
+      limits: WIDE,
+      context: { log: silentLog, now: () => 0 } as LaneContext<string>,
+      newNonce: () => 'nonce',
+      log: silentLog,
+    },
+    [at(0, null), at(1, encodeIntent('nonce', 3, 1))],
+  );
+}
+
+test('a lane that has enough goes on reading what its announced batch lacks, or it would wait for itself', () => {
+  const assignment = announcedOverSecond();
+  expect(assignment.partitionsThatCanWait('lane')).toEqual([{ topic: 'in', partition: 0 }]);
+  assignment.take({ topic: 'in', partition: 1, records: [], from: 0, next: 3, end: 3 }, []);
+  expect(assignment.partitionsThatCanWait('lane')).toHaveLength(2);
+});
+
+test('a lane that has something to write and does not is seen', () => {
+  const assignment = announcedOverSecond();
+  expect(assignment.states()).toMatchObject([{ waiting: true }]);
+  const reader = { load: async () => {}, read: () => 'value' };
+  const record = { topic: 'in', partition: 0, offset: 0, key: null, headers: {}, timestamp: 0 };
+  const entry = new Entry<string>({ ...record, value: Buffer.from('x') }, reader);
+  assignment.take({ topic: 'in', partition: 0, records: [], from: 0, next: 1, end: 1 }, [entry]);
+  expect(assignment.states()).toMatchObject([{ topic: 'in', partition: 1, position: 0, waiting: false }]);
 });

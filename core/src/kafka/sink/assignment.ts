@@ -1,5 +1,5 @@
 import type { Logger } from '../../log.ts';
-import type { FetchedBatch } from '../consume/fetcher.ts';
+import type { FetchedBatch, PlaceState } from '../consume/fetcher.ts';
 import type { LogBounds } from '../wire/offsets.ts';
 import { BatchLane, type LaneContext } from './batch-lane.ts';
 import type { Entry } from './entry.ts';
@@ -53,6 +53,27 @@ export class Assignment<R> {
     return this.membersOf.get(lane) ?? [];
   }
 
+  /**
+   * Partitions of a lane that has enough to write, and need not be read now. Not those of which an announced batch still lacks records:
+   * until it is complete nothing is written, so that they would be waited for, for ever, by what waits for them.
+   */
+  partitionsThatCanWait(lane: string): readonly TopicPartition[] {
+    const missing = new Set(this.lanes.get(lane)?.buffer.missing().map(partitionKey));
+    return this.partitionsOf(lane).filter((of) => !missing.has(partitionKey(of)));
+  }
+
+  /** How each lane gets on, as its readers see their partitions. One that has nothing to write, or is writing, waits for nothing. */
+  states(): PlaceState[] {
+    return [...this.lanes].flatMap(([id, { buffer, atWork, progressAt }]) => {
+      const of = buffer.missing()[0] ?? this.partitionsOf(id)[0];
+      if (!of) return [];
+      const { topic, partition } = of;
+      const position = buffer.positionOf(topic, partition) ?? 0;
+      const waiting = atWork || buffer.rows === 0;
+      return [{ topic, partition, position, end: undefined, waiting, problem: undefined, progressAt }];
+    });
+  }
+
   /** Where reading begins. */
   positions(): (TopicPartition & { readonly position: number })[] {
     return [...this.membersOf].flatMap(([id, own]) =>
@@ -66,6 +87,8 @@ export class Assignment<R> {
 
   take({ topic, partition, next }: FetchedBatch, entries: Entry<R>[]): void {
     const lane = this.requireLane({ topic, partition });
+    // From here on it has something to write.
+    if (lane.buffer.rows === 0) lane.progressAt = performance.now();
     lane.buffer.add(topic, partition, entries, next, this.options.context.now());
     lane.wake();
   }

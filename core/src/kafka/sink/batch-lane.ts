@@ -47,6 +47,10 @@ export class BatchLane<R> {
   readonly buffer: LaneBuffer<R>;
   private readonly context: LaneContext<R>;
   private readonly log: Logger;
+  /** When it last finished a batch, or began. Monotonic milliseconds. */
+  progressAt = performance.now();
+  /** A batch is being written, or waits for its turn or for the sink. */
+  atWork = false;
   private waker = Promise.withResolvers<void>();
 
   constructor(id: string, buffer: LaneBuffer<R>, context: LaneContext<R>) {
@@ -67,11 +71,21 @@ export class BatchLane<R> {
     try {
       while (!lost.aborted && !halted.aborted) {
         const due = this.buffer.dueAt();
-        if (due !== undefined && due <= this.context.now()) await this.writeNext();
+        if (due !== undefined && due <= this.context.now()) await this.work();
         else if (await this.waitUntil(due)) await this.tidy();
       }
     } catch (error) {
       if (!(error instanceof LaneLost)) throw error;
+    }
+  }
+
+  private async work(): Promise<void> {
+    this.atWork = true;
+    try {
+      await this.writeNext();
+    } finally {
+      this.atWork = false;
+      this.progressAt = performance.now();
     }
   }
 

@@ -144,7 +144,7 @@ class Runner<R> implements RunningSink {
       onGap: (at, from, low) => this.skip(at, from, low),
     });
     this.standstill = new Standstill({
-      places: () => this.fetcher.states(),
+      places: () => [...this.fetcher.states(), ...(this.generation?.assignment?.states() ?? [])],
       groupProblem: () => this.member.problem(),
       metrics,
       stuck: (error) => this.fail(error),
@@ -349,7 +349,7 @@ class Runner<R> implements RunningSink {
     const lane = assignment.laneAt(at);
     const { batchRows, batchBytes } = this.options;
     if (!lane || (lane.buffer.rows < batchRows && lane.buffer.bytes < batchBytes)) return;
-    this.fetcher.pause(assignment.partitionsOf(lane.id));
+    this.fetcher.pause(assignment.partitionsThatCanWait(lane.id));
   }
 
   private resume({ assignment }: Generation<R>, id: string): void {
