@@ -1,4 +1,5 @@
 import type { EmailEvent, EventType } from '@email-events/schemas';
+import type { PublishedAddresses } from './published-addresses.ts';
 
 /**
  * What the pipeline knows of one ESP: how it signs (verify) and what it says (split, normalize).
@@ -69,8 +70,8 @@ export interface HttpFacts {
   };
   /** Largest body the ESP sends, bytes, if documented. */
   readonly maxBodyBytes?: number;
-  /** Published sender addresses (CIDR), with the date they were read; a default an operator may use, never enforced by itself. */
-  readonly addresses?: { readonly asOf: string; readonly cidrs: readonly string[] };
+  /** Published sender addresses; a default an operator may use, never enforced by itself. */
+  readonly addresses?: PublishedAddresses;
 }
 
 export interface CredentialFacts {
@@ -146,6 +147,8 @@ export interface Item {
   readonly index: number;
   /** Parsed JSON (or form) value. Integers beyond 2^53 are strings or bigint, never rounded. */
   readonly value: unknown;
+  /** What it was cut out of may have bytes that are no UTF-8 where the body as a whole does not show it (a form). */
+  readonly suspect?: boolean;
   /** Its text, for dead letters and `other` payloads. May be a getter: it is only read when it is needed. */
   readonly text: string;
 }
@@ -193,9 +196,9 @@ export class Refusal extends Error {
 }
 
 export const NORMALIZE_CODES = [
-  /** The body is not what the content type says (invalid UTF-8, broken JSON, no list …). */
+  /** The body is not what the content type says (broken JSON, no list …). */
   'NORMALIZE_BODY_UNREADABLE',
-  /** The item is no object or lacks what every event of this ESP has. */
+  /** The item is no object, is not UTF-8, or lacks what every event of this ESP has. */
   'NORMALIZE_ITEM_INVALID',
   'NORMALIZE_TIME_INVALID',
   'NORMALIZE_RECIPIENT_MISSING',

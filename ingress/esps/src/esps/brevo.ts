@@ -9,6 +9,7 @@ import {
   type SourceOptions,
   type VerifierSettings,
 } from '../adapter.ts';
+import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import {
   addressList,
@@ -96,7 +97,7 @@ export const brevo = {
     keepHeaders: [],
     // Any 5xx, and any 4xx but this one, throws the event away.
     answers: { later: 429, overRate: 429, unauthorized: 401 },
-    addresses: { asOf: '2026-11-23', cidrs: ['185.107.232.0/24', '1.179.112.0/20'] },
+    addresses: PUBLISHED_ADDRESSES.brevo,
   },
   credentials,
   verifier,

@@ -1,5 +1,6 @@
 import type { EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
+import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
 import { bareAddress, firstText, flag, itemObject, recipientOf, required, text } from '../reading/fields.ts';
@@ -58,17 +59,7 @@ export const customerio = {
     contentTypes: ['application/json'],
     keepHeaders: [],
     answers: { later: 503, unauthorized: 401 },
-    addresses: {
-      asOf: '2026-11-23',
-      // United States, Europe, and two whose region the documentation does not say.
-      cidrs: `35.188.196.183 104.198.177.219 104.154.232.87 130.211.229.195 104.198.221.24 104.197.27.15
-        35.194.9.154 104.154.144.51 104.197.210.12 35.225.6.73
-        34.76.143.229 34.78.91.47 34.77.94.252 35.187.188.242 34.78.122.90 35.195.137.235 130.211.108.156
-        104.199.50.18 34.78.44.80 35.205.31.154
-        136.111.237.157 34.10.127.179`
-        .split(/\s+/)
-        .map((address) => `${address}/32`),
-    },
+    addresses: PUBLISHED_ADDRESSES.customerio,
   },
   credentials,
   verifier,

@@ -8,6 +8,7 @@ import {
   type Verdict,
   type VerifierSettings,
 } from '../adapter.ts';
+import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
 import {
@@ -85,7 +86,7 @@ export const mailtrap = {
     contentTypes: [],
     keepHeaders: [],
     answers: { later: 503, unauthorized: 401 },
-    addresses: { asOf: '2026-11-23', cidrs: ['45.158.83.0/24', '5.181.200.0/24'] },
+    addresses: PUBLISHED_ADDRESSES.mailtrap,
   },
   credentials,
   verifier,

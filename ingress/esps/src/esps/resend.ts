@@ -7,6 +7,7 @@ import {
   Refusal,
   type VerifierSettings,
 } from '../adapter.ts';
+import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
 import {
@@ -87,16 +88,7 @@ export const resend = {
     contentTypes: ['application/json'],
     keepHeaders: WEBHOOK_ID_HEADERS,
     answers: { later: 503, unauthorized: 401 },
-    addresses: {
-      asOf: '2026-11-23',
-      cidrs: [
-        '44.228.126.217/32',
-        '50.112.21.217/32',
-        '52.24.126.164/32',
-        '54.148.139.208/32',
-        '2600:1f24:64:8000::/52',
-      ],
-    },
+    addresses: PUBLISHED_ADDRESSES.resend,
   },
   credentials: STANDARD_WEBHOOKS_CREDENTIALS,
   verifier: (settings: VerifierSettings) => standardWebhooksVerifier('resend', settings),
