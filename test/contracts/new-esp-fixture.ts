@@ -1,5 +1,6 @@
 // Writes a fixture out of an unsigned request: `node test/contracts/new-esp-fixture.ts ESP CASE DESCRIPTION < body`.
 // The expectations are what the code says now: read them against the vendor's documentation before committing.
+import { isUtf8 } from 'node:buffer';
 import { mkdirSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
@@ -16,7 +17,9 @@ export function writeFixture(signer: Signer, name: string, description: string, 
       method: request.method,
       url: request.url,
       headers: request.headers as { [header: string]: string },
-      body: request.body.toString(),
+      ...(isUtf8(request.body)
+        ? { body: request.body.toString() }
+        : { body: request.body.toString('base64'), bodyEncoding: 'base64' as const }),
       receivedAt: new Date(request.receivedAt).toISOString(),
     },
     credentials: { secrets: [...secrets], options: certificates ? { ...options, certificates } : options },

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import {
   type EspAdapter,
   type EspEvent,
@@ -8,6 +9,7 @@ import {
   type SourceOptions,
 } from './adapter.ts';
 import { withoutAutoReply } from './reading/auto-reply.ts';
+import { hasForeignBytes } from './reading/foreign-bytes.ts';
 
 /** What one item of a request came to. */
 export type ItemResult =
@@ -33,7 +35,14 @@ export function normalizeRequest(
   options: SourceOptions = {},
 ): NormalizedRequest {
   const items = splitBody(adapter, request);
-  return { items: items.length, results: items.map((item) => readItem(adapter, item, request, options)) };
+  // One byte that is no UTF-8 costs the item that has it, not the batch.
+  const suspect = !isUtf8(request.body);
+  const results = items.map((item) =>
+    (suspect || item.suspect) && isForeign(item)
+      ? refused(item, NOT_UTF8)
+      : readItem(adapter, item, request, options),
+  );
+  return { items: items.length, results };
 }
 
 function splitBody(adapter: EspAdapter, request: EspRequest): readonly Item[] {
@@ -49,9 +58,23 @@ function readItem(adapter: EspAdapter, item: Item, request: EspRequest, options:
     const events = adapter.normalize(item, request, options);
     return { index: item.index, events: events.map((event) => withoutAutoReply(event, item)) };
   } catch (error) {
-    const { code, message } = asRefusal(error);
-    return { index: item.index, code, message, item: textOf(item) };
+    return refused(item, asRefusal(error));
   }
+}
+
+const NOT_UTF8 = new Refusal('NORMALIZE_ITEM_INVALID', 'the item is not valid UTF-8');
+
+function isForeign({ value }: Item): boolean {
+  try {
+    return hasForeignBytes(value);
+  } catch {
+    // Nested more deeply than anything can walk.
+    return true;
+  }
+}
+
+function refused(item: Item, { code, message }: Refusal): ItemResult {
+  return { index: item.index, code, message, item: textOf(item) };
 }
 
 function asRefusal(error: unknown): Refusal {

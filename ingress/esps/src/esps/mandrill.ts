@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { EmailDropped, EventType } from '@email-events/schemas';
 import {
   type EspAdapter,
@@ -22,11 +23,12 @@ import {
   tagsOf,
   text,
 } from '../reading/fields.ts';
-import { type FormFields, firstField, parseForm } from '../reading/form.ts';
-import { JsonItem, type JsonObject, listOf, objectOf, parseJson } from '../reading/json.ts';
+import { encodeForeign } from '../reading/foreign-bytes.ts';
+import { parseFormBytes } from '../reading/form.ts';
+import { decodeText, JsonItem, type JsonObject, listOf, objectOf, parseJson } from '../reading/json.ts';
 import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
-import { fromBase64 } from '../schemes/encoding.ts';
+import { fromBase64, presented } from '../schemes/encoding.ts';
 import { hmacMatches } from '../schemes/hmac.ts';
 import { checkSettings, textOption } from '../schemes/settings.ts';
 import { choiceOf } from './mandrill-sync.ts';
@@ -138,14 +140,18 @@ function verifier(settings: VerifierSettings): Verifier {
 function verify(request: EspRequest, keys: readonly Buffer[], url: string): Verdict {
   const encoded = request.headers[SIGNATURE];
   if (!encoded) return refused('SIGNATURE_MISSING');
-  const signature = fromBase64(encoded);
-  if (!signature) return refused('SIGNATURE_MALFORMED');
+  const signatures = presented(encoded, fromBase64);
+  if (signatures.length === 0) return refused('SIGNATURE_MALFORMED');
   const fields = fieldsOf(request);
   if (!fields) return refused('BODY_UNREADABLE');
-  const signed = [url, ...fields.flat()];
-  if (hmacMatches('sha1', keys, signed, signature)) return { outcome: 'verified' };
-  if (!hmacMatches('sha1', [TEST_KEY], signed, signature)) return refused('SIGNATURE_WRONG');
-  const isTest = fields.length === 1 && firstField(fields, EVENTS)?.trim() === '[]';
+  // Bytes, not text: what was sent is signed, also where it is no UTF-8.
+  const signed = [url, ...fields.flatMap(([name, value]) => [encodeForeign(name), value])];
+  if (signatures.some((signature) => hmacMatches('sha1', keys, signed, signature))) {
+    return { outcome: 'verified' };
+  }
+  if (!signatures.some((signature) => hmacMatches('sha1', [TEST_KEY], signed, signature)))
+    return refused('SIGNATURE_WRONG');
+  const isTest = fields.length === 1 && fields[0]?.[0] === EVENTS && fields[0][1].toString().trim() === '[]';
   return isTest
     ? { outcome: 'verified', handshake: { kind: 'acknowledge', note: 'Mandrill has tried the webhook' } }
     : refused('TEST_SECRET_NOT_ALLOWED');
@@ -155,23 +161,21 @@ function refused(code: RefusalCode): Verdict {
   return { outcome: 'refused', code };
 }
 
-/** In the order in which they are signed; null if it is no form, or a name is there twice. */
-function fieldsOf(request: EspRequest): FormFields | null {
-  try {
-    const fields = parseForm(request);
-    if (new Set(fields.map(([name]) => name)).size < fields.length) return null;
-    return fields.toSorted(([one], [other]) => (one < other ? -1 : 1));
-  } catch {
-    return null;
-  }
+/** In the order in which they are signed; null if a name is there twice. */
+function fieldsOf(request: EspRequest): (readonly [name: string, value: Buffer])[] | null {
+  const fields = parseFormBytes(request);
+  if (new Set(fields.map(([name]) => name)).size < fields.length) return null;
+  return fields.toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
 
 function split(request: EspRequest): readonly Item[] {
-  const events = parsed(firstField(parseForm(request), EVENTS));
+  const bytes = parseFormBytes(request).find(([name]) => name === EVENTS)?.[1];
+  const events = parsed(bytes && decodeText(bytes));
   if (!Array.isArray(events)) {
     throw new Refusal('NORMALIZE_BODY_UNREADABLE', `the body has no list ${EVENTS}`);
   }
-  return events.map((event, index) => new JsonItem(index, event));
+  const suspect = bytes !== undefined && !isUtf8(bytes);
+  return events.map((event, index) => new JsonItem(index, event, suspect));
 }
 
 function parsed(json: string | undefined): unknown {

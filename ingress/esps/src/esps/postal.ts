@@ -15,7 +15,7 @@ import {
 import { isObject, type JsonObject, objectOf, oneObject } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
-import { fromBase64 } from '../schemes/encoding.ts';
+import { fromBase64, presented } from '../schemes/encoding.ts';
 import { rsaMatches, rsaPublicKeys } from '../schemes/rsa.ts';
 import { checkSettings } from '../schemes/settings.ts';
 
@@ -104,9 +104,9 @@ function verify({ headers, body }: EspRequest, keys: readonly KeyObject[]): Verd
   const digest = headers[SHA256_SIGNATURE] ? 'sha256' : 'sha1';
   const encoded = headers[SHA256_SIGNATURE] || headers[SHA1_SIGNATURE];
   if (!encoded) return { outcome: 'refused', code: 'SIGNATURE_MISSING' };
-  const signature = fromBase64(encoded);
-  if (!signature) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
-  return rsaMatches(keys, digest, body, signature)
+  const signatures = presented(encoded, fromBase64);
+  if (signatures.length === 0) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
+  return signatures.some((signature) => rsaMatches(keys, digest, body, signature))
     ? { outcome: 'verified' }
     : { outcome: 'refused', code: 'SIGNATURE_WRONG' };
 }

@@ -19,7 +19,7 @@ import { JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.
 import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { ecdsaMatches, ecPublicKeys } from '../schemes/ecdsa.ts';
-import { fromBase64 } from '../schemes/encoding.ts';
+import { fromBase64, presented } from '../schemes/encoding.ts';
 import { staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
 import { checkSettings } from '../schemes/settings.ts';
 
@@ -137,11 +137,12 @@ function verifier(settings: VerifierSettings) {
       const encoded = headers[SIGNATURE];
       const timestamp = headers[TIMESTAMP];
       if (!encoded || !timestamp) return { outcome: 'refused', code: 'SIGNATURE_MISSING' };
-      const signature = fromBase64(encoded);
-      if (!signature) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
+      const signatures = presented(encoded, fromBase64);
+      if (signatures.length === 0) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
       const stale = staleness(timestamp, receivedAt, window);
       if (stale) return { outcome: 'refused', code: stale };
-      return ecdsaMatches(keys, Buffer.concat([Buffer.from(timestamp), body]), signature)
+      const signed = Buffer.concat([Buffer.from(timestamp), body]);
+      return signatures.some((signature) => ecdsaMatches(keys, signed, signature))
         ? { outcome: 'verified' }
         : { outcome: 'refused', code: 'SIGNATURE_WRONG' };
     },

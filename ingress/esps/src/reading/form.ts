@@ -16,7 +16,28 @@ export function bodyKind({ headers }: EspRequest): BodyKind {
 /** The body as form fields. Throws Refusal if it is none. */
 export function parseForm(request: EspRequest): FormFields {
   if (bodyKind(request) === 'multipart') return parseMultipart(request);
-  return [...new URLSearchParams(decodeText(request.body))];
+  return [...new URLSearchParams(request.body.toString('utf8'))];
+}
+
+/** Fields of an urlencoded body as the bytes that were encoded: what is signed, whatever encoding they are in. */
+export function parseFormBytes({ body }: EspRequest): readonly (readonly [name: string, value: Buffer])[] {
+  return body
+    .toString('latin1')
+    .split('&')
+    .filter((field) => field !== '')
+    .map((field) => {
+      const equals = field.indexOf('=');
+      const [name, value] = equals === -1 ? [field, ''] : [field.slice(0, equals), field.slice(equals + 1)];
+      return [decodeText(percentDecoded(name)), percentDecoded(value)] as const;
+    });
+}
+
+/** One character of the text is one byte. */
+function percentDecoded(text: string): Buffer {
+  const bytes = text
+    .replaceAll('+', ' ')
+    .replace(/%([0-9a-fA-F]{2})/g, (_whole, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(bytes, 'latin1');
 }
 
 /** First value of a name. */

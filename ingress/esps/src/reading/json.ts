@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { type EspRequest, type Item, Refusal } from '../adapter.ts';
+import { decodeForeign } from './foreign-bytes.ts';
 
 export type JsonObject = { readonly [key: string]: unknown };
 
-/** The body as text. Throws Refusal unless it is valid UTF-8; a byte order mark is dropped. */
+/** The body as text, a byte order mark dropped. Bytes that are no UTF-8 are kept apart, for the item that has them. */
 export function decodeText(body: Buffer): string {
-  if (!isUtf8(body)) throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is not valid UTF-8');
-  const text = body.toString('utf8');
+  const text = isUtf8(body) ? body.toString('utf8') : decodeForeign(body);
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
 
@@ -61,9 +61,11 @@ export function listOf(value: unknown): readonly unknown[] {
 export class JsonItem implements Item {
   readonly index: number;
   readonly value: unknown;
-  constructor(index: number, value: unknown) {
+  readonly suspect: boolean;
+  constructor(index: number, value: unknown, suspect = false) {
     this.index = index;
     this.value = value;
+    this.suspect = suspect;
   }
   get text(): string {
     return stringifyJson(this.value);

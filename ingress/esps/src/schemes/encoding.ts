@@ -13,6 +13,17 @@ export function fromHex(text: string): Buffer | null {
   return HEX.test(text) ? Buffer.from(text, 'hex') : null;
 }
 
+// A proxy or two may double a header, not more; what comes after these is not looked at.
+const MAX_PRESENTED = 16;
+
+/** Signatures of a header that may have come more than once (then they are joined by commas): any good one is enough. */
+export function presented(header: string, decode: (text: string) => Buffer | null): Buffer[] {
+  return header
+    .split(',', MAX_PRESENTED)
+    .map((text) => decode(text.trim()))
+    .filter((signature) => signature !== null);
+}
+
 /** Compares digests in constant time. A length is no secret. */
 export function sameBytes(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type { Verdict } from '../adapter.ts';
-import { fromHex, sameBytes } from './encoding.ts';
+import { fromHex, presented, sameBytes } from './encoding.ts';
 
 export type Digest = 'sha1' | 'sha256';
 
@@ -29,9 +29,9 @@ export function judgeHexHmac(
   encoded: string | undefined,
 ): Verdict {
   if (!encoded) return { outcome: 'refused', code: 'SIGNATURE_MISSING' };
-  const signature = fromHex(encoded);
-  if (!signature) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
-  return hmacMatches('sha256', keys, parts, signature)
+  const signatures = presented(encoded, fromHex);
+  if (signatures.length === 0) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
+  return signatures.some((signature) => hmacMatches('sha256', keys, parts, signature))
     ? { outcome: 'verified' }
     : { outcome: 'refused', code: 'SIGNATURE_WRONG' };
 }

@@ -164,12 +164,39 @@ describe('SES', () => {
     'https://evil.example/sns.eu-west-1.amazonaws.com/a.pem',
     'https://sns.x.y.amazonaws.com/a.pem',
     'https://bucket.s3.amazonaws.com/a.pem',
+    'https://sns.eusc-de-east-1.amazonaws.eu.evil.example/a.pem',
+    'https://sns.eusc-de-east-1.amazonawsxeu/a.pem',
+    'https://sns.eu-west-1.amazonaws.de/a.pem',
+    'https://evil-c2s.ic.gov/a.pem',
     '',
   ])('never asks for %s', async (certificateUrl) => {
     const signer = await sesSigner();
     const forged = signer.sign({ body: '{}', at: 1, sns: { certificateUrl } });
     const verifier = adapterOf('ses').verifier(signer.settings);
     expect(verifier.verify(forged)).toMatchObject({ code: 'CERTIFICATE_URL_NOT_ALLOWED' });
+  });
+
+  it.each([
+    ['aws', 'sns.eu-west-1.amazonaws.com'],
+    ['aws-us-gov', 'sns.us-gov-west-1.amazonaws.com'],
+    ['aws-cn', 'sns.cn-north-1.amazonaws.com.cn'],
+    ['aws-eusc', 'sns.eusc-de-east-1.amazonaws.eu'],
+    ['aws-iso', 'sns.us-iso-east-1.c2s.ic.gov'],
+    ['aws-iso-b', 'sns.us-isob-east-1.sc2s.sgov.gov'],
+    ['aws-iso-e', 'sns.eu-isoe-west-1.cloud.adc-e.uk'],
+    ['aws-iso-f', 'sns.us-isof-south-1.csp.hci.ic.gov'],
+  ])('knows SNS of partition %s', async (_partition, host) => {
+    const signer = await sesSigner();
+    const [pem = ''] = signer.resources.values();
+    const [certificateUrl, subscribeUrl] = [`https://${host}/a.pem`, `https://${host}/?Action=Confirm`];
+    const verifier = adapterOf('ses').verifier(signer.settings);
+    const type = 'SubscriptionConfirmation';
+    const request = signer.sign({ body: 'x', at: 1, sns: { type, certificateUrl, subscribeUrl } });
+    expect(verifier.verify(request)).toEqual({ outcome: 'needs', url: certificateUrl });
+    expect(verifier.verify(request, new Map([[certificateUrl, pem]]))).toMatchObject({
+      outcome: 'verified',
+      handshake: { kind: 'visit', url: subscribeUrl },
+    });
   });
 
   it('visits a confirmation, only acknowledges a cancellation', async () => {

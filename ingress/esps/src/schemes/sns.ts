@@ -1,5 +1,6 @@
 import { type KeyObject, verify, X509Certificate } from 'node:crypto';
 import type { Handshake, RefusalCode, Resources, Verdict } from '../adapter.ts';
+import { encodeForeign } from '../reading/foreign-bytes.ts';
 import { type JsonObject, objectOf, parseBody } from '../reading/json.ts';
 import { fromBase64 } from './encoding.ts';
 
@@ -34,7 +35,24 @@ const SIGNED_FIELDS: ReadonlyMap<string, readonly string[]> = new Map([
   ['UnsubscribeConfirmation', CONFIRMATION],
 ]);
 
-const AWS_HOST = /^sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(?:\.cn)?$/;
+/**
+ * SNS in a region of any partition: its DNS suffixes, as AWS's SDKs know them (partitions.json of the endpoint rules:
+ * https://github.com/aws/aws-sdk-js-v3/blob/main/packages/util-endpoints/src/lib/aws/partitions.json, seen 2026-11).
+ */
+const PARTITION_SUFFIXES = [
+  'amazonaws.com',
+  'amazonaws.com.cn',
+  // European Sovereign Cloud.
+  'amazonaws.eu',
+  // The isolated ones.
+  'c2s.ic.gov',
+  'sc2s.sgov.gov',
+  'cloud.adc-e.uk',
+  'csp.hci.ic.gov',
+];
+const AWS_HOST = new RegExp(
+  `^sns\\.[a-zA-Z0-9-]{3,}\\.(?:${PARTITION_SUFFIXES.map((suffix) => suffix.replaceAll('.', '\\.')).join('|')})$`,
+);
 
 /** The body as an envelope. Throws Refusal if it is no JSON. */
 export function snsEnvelope(body: Buffer): SnsEnvelope {
@@ -149,7 +167,7 @@ function rsaKey(pem: string): KeyObject | null {
 
 function isSigned(digest: string, signed: string, key: KeyObject, signature: Buffer): boolean {
   try {
-    return verify(digest, Buffer.from(signed), key, signature);
+    return verify(digest, encodeForeign(signed), key, signature);
   } catch {
     return false;
   }

@@ -76,14 +76,18 @@ function verify({ headers, body, receivedAt }: EspRequest, keys: readonly Buffer
   return { outcome: 'refused', code: 'SIGNATURE_WRONG' };
 }
 
-/** `v1,<base64> v1,<base64> …`: several while keys rotate; other versions are for other readers. */
+/**
+ * `v1,<base64> v1,<base64> …`: several while keys rotate; other versions are for other readers. A header that came twice
+ * is joined by a comma, with or without a space.
+ */
 function signaturesOf(header: string): Buffer[] {
   const signatures: Buffer[] = [];
-  for (const entry of header.split(' ', MAX_SIGNATURES)) {
-    const comma = entry.indexOf(',');
-    if (entry.slice(0, comma) !== VERSION) continue;
-    const signature = fromBase64(entry.slice(comma + 1));
+  for (const [, version, text = ''] of header.matchAll(ENTRY)) {
+    if (version !== VERSION) continue;
+    const signature = fromBase64(text);
     if (signature) signatures.push(signature);
+    if (signatures.length === MAX_SIGNATURES) break;
   }
   return signatures;
 }
+const ENTRY = /(?:^|[\s,])(v\d+[a-z]*),([^\s,]+)/g;

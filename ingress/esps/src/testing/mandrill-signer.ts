@@ -14,12 +14,23 @@ export function mandrillSigner(
     settings: { secrets: [secret], options: { url: URL } },
     resources: NO_RESOURCES,
     sign(input) {
-      const events = input.body.toString();
-      const body = new URLSearchParams({ mandrill_events: events }).toString();
+      const events = Buffer.from(input.body);
+      const body = `mandrill_events=${formEncoded(events)}`;
       const signature = hmac('sha1', signingKey, [URL, 'mandrill_events', events]).toString('base64');
       return post({ contentType: 'application/x-www-form-urlencoded', ...input }, Buffer.from(body), {
         'x-mandrill-signature': signature,
       });
     },
   };
+}
+
+/** As URLSearchParams does, of bytes in any encoding. */
+function formEncoded(bytes: Buffer): string {
+  return bytes
+    .toString('latin1')
+    .replace(
+      /[^A-Za-z0-9*\-._ ]/g,
+      (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+    )
+    .replaceAll(' ', '+');
 }

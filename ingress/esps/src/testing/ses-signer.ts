@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { KeyObject, randomUUID, sign, webcrypto } from 'node:crypto';
 import { X509CertificateGenerator } from '@peculiar/x509';
+import { decodeForeign, encodeForeign } from '../reading/foreign-bytes.ts';
 import { snsEnvelope, snsSignedText } from '../schemes/sns.ts';
 import { post, type Signer, type SignInput, type SnsInput } from './signer.ts';
 
@@ -24,14 +25,19 @@ export async function sesSigner(): Promise<Signer> {
       const fields = envelopeFields(input);
       const signed = snsSignedText(snsEnvelope(Buffer.from(JSON.stringify(fields)))) ?? '';
       const digest = fields.SignatureVersion === '1' ? 'RSA-SHA1' : 'RSA-SHA256';
-      const signature = sign(digest, Buffer.from(signed), privateKey).toString('base64');
-      const body = Buffer.from(JSON.stringify({ ...fields, Signature: signature }));
+      const signature = sign(digest, encodeForeign(signed), privateKey).toString('base64');
+      const body = encodeForeign(unescaped(JSON.stringify({ ...fields, Signature: signature })));
       return post({ contentType: 'text/plain; charset=UTF-8', ...input }, body, {
         'x-amz-sns-message-type': fields.Type,
         'x-amz-sns-topic-arn': fields.TopicArn,
       });
     },
   };
+}
+
+/** JSON.stringify writes a byte that is no UTF-8 as an escape; on the wire it is that byte. */
+function unescaped(json: string): string {
+  return json.replace(/\\udc[89a-f][0-9a-f]/g, (escaped) => JSON.parse(`"${escaped}"`) as string);
 }
 
 function envelopeFields(input: SignInput) {
@@ -41,7 +47,7 @@ function envelopeFields(input: SignInput) {
     MessageId: input.id ?? randomUUID(),
     TopicArn: sns.topicArn,
     ...(sns.subject === undefined ? {} : { Subject: sns.subject }),
-    Message: input.body.toString(),
+    Message: decodeForeign(Buffer.from(input.body)),
     Timestamp: new Date(input.at).toISOString(),
     SignatureVersion: sns.signatureVersion,
     SigningCertURL: sns.certificateUrl,

@@ -6,6 +6,7 @@ import {
   randomUUID,
   sign,
 } from 'node:crypto';
+import { decodeForeign, encodeForeign } from '../reading/foreign-bytes.ts';
 import { hmac } from '../schemes/hmac.ts';
 import { type HeaderPrefix, signingKey, standardSignature } from '../schemes/standard-webhooks.ts';
 import { NO_RESOURCES, post, type Signer, type SignInput, seconds } from './signer.ts';
@@ -38,14 +39,14 @@ export function mailgunSigner(secret = randomBytes(16).toString('hex')): Signer 
       const timestamp = seconds(input);
       const token = input.id ?? randomBytes(25).toString('hex');
       const signature = hmac('sha256', secret, [timestamp, token]).toString('hex');
-      return post(input, Buffer.from(withSignature(input, { timestamp, token, signature })), {});
+      return post(input, encodeForeign(withSignature(input, { timestamp, token, signature })), {});
     },
   };
 }
 
 /** Mailgun's signature is part of the body, so it is put in as its own serializer would. */
 function withSignature(input: SignInput, signature: { readonly [name: string]: string }): string {
-  const body = input.body.toString();
+  const body = decodeForeign(Buffer.from(input.body));
   const type = input.contentType ?? 'application/json';
   if (type.startsWith('application/x-www-form-urlencoded')) {
     return `${body}&${new URLSearchParams(signature)}`;

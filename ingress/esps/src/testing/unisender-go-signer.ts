@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import { decodeForeign, encodeForeign } from '../reading/foreign-bytes.ts';
 import { NO_RESOURCES, post, type Signer } from './signer.ts';
 
 /** Unisender Go writes the digest into the place where the key was when it was taken. */
@@ -8,8 +9,9 @@ export function unisenderGoSigner(secret = randomBytes(24).toString('base64url')
     settings: { secrets: [secret], options: {} },
     resources: NO_RESOURCES,
     sign(input) {
-      const withAuth = (auth: string) => input.body.toString().replace('{', `{"auth":"${auth}",`);
-      return post(input, Buffer.from(withAuth(hash('md5', withAuth(secret)))), {});
+      const event = decodeForeign(Buffer.from(input.body));
+      const withAuth = (auth: string) => encodeForeign(event.replace('{', `{"auth":"${auth}",`));
+      return post(input, withAuth(hash('md5', withAuth(secret))), {});
     },
   };
 }
