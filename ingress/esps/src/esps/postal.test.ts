@@ -33,9 +33,6 @@ describe('both signatures', () => {
       code: 'SIGNATURE_WRONG',
     });
     expect(verdict({ 'x-postal-signature-256': '!' })).toMatchObject({ code: 'SIGNATURE_MALFORMED' });
-    expect(verdict({ 'x-postal-signature-256': `${sha256}, ${sha256}` })).toMatchObject({
-      code: 'SIGNATURE_MALFORMED',
-    });
     expect(verdict({ 'x-postal-signature-256': 'AAAA' })).toMatchObject({ code: 'SIGNATURE_WRONG' });
   });
 });

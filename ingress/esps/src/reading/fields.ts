@@ -88,10 +88,35 @@ const COMMENT = /\s\([^()]*\)\s*$/;
 /** Address without display name and angle brackets, trimmed, case as given. Empty if there is none. */
 export function bareAddress(value: unknown): string {
   if (typeof value !== 'string') return '';
-  const open = value.lastIndexOf('<');
-  if (open === -1) return value.replace(COMMENT, '').trim();
-  const close = value.indexOf('>', open);
+  if (!value.includes('<')) return value.replace(COMMENT, '').trim();
+  let [open, close] = [-1, -1];
+  for (const at of outsideQuotes(value)) {
+    if (value[at] === '<') [open, close] = [at, -1];
+    else if (value[at] === '>' && close === -1) close = at;
+  }
+  // There is one in a local part only, such as "a<b"@example.com.
+  if (open === -1) return value.trim();
   return value.slice(open + 1, close === -1 ? undefined : close).trim();
+}
+
+/** Positions outside of quoted strings (RFC 5322). A quote that is never closed is no quote. One pass. */
+function* outsideQuotes(text: string): Generator<number> {
+  let unclosed = false;
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '"' && !unclosed) {
+      const end = endOfQuotes(text, at);
+      unclosed = end === -1;
+      if (!unclosed) at = end;
+    } else yield at;
+  }
+}
+
+function endOfQuotes(text: string, open: number): number {
+  for (let at = open + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '"') return at;
+  }
+  return -1;
 }
 
 /** Addresses of a header such as To, or of a list of such. */
@@ -102,7 +127,6 @@ export function addressList(value: unknown): string[] {
 
 // Commas inside quotes, comments and angle brackets do not separate. One pass: headers come from anybody.
 const CLOSING: ReadonlyMap<string, string> = new Map([
-  ['"', '"'],
   ['<', '>'],
   ['(', ')'],
 ]);
@@ -111,9 +135,12 @@ function splitAddresses(header: string): string[] {
   const entries: string[] = [];
   let start = 0;
   let closing: string | undefined;
+  let quoted = false;
   for (let i = 0; i < header.length; i++) {
     const character = header.charAt(i);
     if (character === '\\') i++;
+    else if (character === '"' && closing !== ')') quoted = !quoted;
+    else if (quoted) continue;
     else if (closing !== undefined) closing = character === closing ? undefined : closing;
     else if (character === ',') {
       entries.push(header.slice(start, i));

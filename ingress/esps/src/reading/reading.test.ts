@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EspRequest } from '../adapter.ts';
 import { bounceVerdict } from './bounce.ts';
 import { addressList, bareAddress, integer, messageId, metadataOf, tagsOf, text } from './fields.ts';
+import { decodeForeign, encodeForeign, hasForeignBytes } from './foreign-bytes.ts';
 import { firstField, lastField, parseForm } from './form.ts';
 import { JsonItem, parseBody, parseJson, stringifyJson } from './json.ts';
 import { smtpFacts } from './smtp.ts';
@@ -37,8 +38,8 @@ describe('JSON', () => {
     ]);
   });
 
-  it('refuses what is not UTF-8 and what is not JSON, and drops a byte order mark', () => {
-    expect(() => parseBody(Buffer.from([0x22, 0xff, 0x22]))).toThrow(UNREADABLE);
+  it('refuses what is not JSON, and drops a byte order mark', () => {
+    expect(() => parseBody(Buffer.from([0xff, 0x22]))).toThrow(UNREADABLE);
     expect(() => parseBody(Buffer.from('{'))).toThrow(UNREADABLE);
     expect(parseBody(Buffer.from('\ufeff{"a":1}'))).toEqual({ a: 1 });
   });
@@ -46,6 +47,35 @@ describe('JSON', () => {
   it('makes the text of an item when asked, with long integers', () => {
     expect(new JsonItem(0, { id: 4323372036854775807n }).text).toBe('{"id":4323372036854775807}');
     expect(new JsonItem(0, undefined).text).toBe('null');
+  });
+});
+
+describe('bytes that are no UTF-8', () => {
+  const bytes = (...parts: (string | number)[]) =>
+    Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.of(part))));
+
+  it.each([
+    ['latin-1', bytes('caf', 0xe9)],
+    ['cut off', bytes('ä€😀', 0xf0, 0x9f, 0x98)],
+    ['overlong', bytes(0xc0, 0xaf, 0xe0, 0x80, 0x80, 'x')],
+    ['surrogates', bytes(0xed, 0xa0, 0x80, 'é')],
+    ['beyond Unicode', bytes(0xf4, 0x90, 0x80, 0x80, 0xf5, '€')],
+    ['every byte', Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))],
+  ])('keep apart: %s', (_name, raw) => {
+    const text = decodeForeign(raw);
+    expect(hasForeignBytes({ deep: ['ok', { [text]: 1 }] })).toBe(true);
+    expect(encodeForeign(text).equals(raw)).toBe(true);
+    // What is valid is read as ever.
+    expect(text.replace(/[\udc80-\udcff](?<![\ud800-\udbff].)/g, '')).toBe(
+      new TextDecoder().decode(raw).replaceAll('\ufffd', ''),
+    );
+  });
+
+  it('are none in valid text, whatever it is', () => {
+    const text = 'a ä € 😀 \u{10ffff} \ufffd \ud7ff \ue000';
+    expect(decodeForeign(Buffer.from(text))).toBe(text);
+    expect(hasForeignBytes([text, 1, null, { a: text }])).toBe(false);
+    expect(encodeForeign(text).equals(Buffer.from(text))).toBe(true);
   });
 });
 
@@ -134,9 +164,20 @@ describe('fields', () => {
       'c@x.com',
     ]);
     expect(addressList('"a \\" , b" <a@x.com>, <b@x.com')).toEqual(['a@x.com', 'b@x.com']);
+    expect(addressList('<"a,>b"@x.com>, "c,d"@x.com')).toEqual(['"a,>b"@x.com', '"c,d"@x.com']);
     expect(messageId(' <a@b> ')).toBe('a@b');
   });
 });
+
+it.each([
+  ['"Lovelace, Ada" <"a<b"@example.com>', '"a<b"@example.com'],
+  ['"a<b"@example.com', '"a<b"@example.com'],
+  ['Ada <"a>b c"@example.com>', '"a>b c"@example.com'],
+  ['"a \\" <x> b" <ada@example.com>', 'ada@example.com'],
+  ['"never closed <ada@example.com>', 'ada@example.com'],
+  ['Ada <ada@example.com> "x', 'ada@example.com'],
+  ['<ada@example.com', 'ada@example.com'],
+])('reads the address of %s', (written, address) => expect(bareAddress(written)).toBe(address));
 
 describe('forms', () => {
   it('reads urlencoded fields with repetitions', () => {
