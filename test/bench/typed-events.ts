@@ -1,4 +1,4 @@
-import { createKafka, createLogger, type PipelineConfig } from '@email-events/core';
+import { type OutputRecord, type PipelineConfig, TransactionalWriter } from '@email-events/core';
 import {
   Codec,
   type EmailEvent,
@@ -25,33 +25,22 @@ const SPREAD_MS = 30 * 86_400_000;
 export async function produceTypedEvents(config: PipelineConfig, count: number, seed = 0): Promise<void> {
   const { url } = config.registry;
   const codec = new Codec({ url });
-  const kafka = createKafka(config.kafka, 'typed-events', createLogger('typed-events', 'error'));
-  const producer = kafka.producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    transactionalId: `typed-events-${crypto.randomUUID()}`,
-  });
-  await producer.connect();
+  // kafkajs's own producer loses and repeats records on several brokers.
+  const writer = await TransactionalWriter.open(config.kafka, `typed-events-${crypto.randomUUID()}`);
   const encoders = new Map<EventType, Encoder<EmailEvent>>();
   for (const type of new Set(LIFE)) encoders.set(type, await codec.encoder(topics.events(type), type));
   for (let from = 0; from < count; from += PER_SEND) {
-    const byTopic = new Map<string, { key: string; value: Buffer; partition: number }[]>();
+    const outputs: OutputRecord[] = [];
     for (let n = from; n < Math.min(count, from + PER_SEND); n++) {
       const event = eventOf(seed + n);
       const topic = topics.events(event.type);
       const key = recipientKey(event.recipient);
       const value = encoders.get(event.type)?.encode(event) ?? Buffer.alloc(0);
-      const messages = byTopic.get(topic) ?? [];
-      messages.push({ key, value, partition: partitionOf(key, config.topics.partitions) });
-      byTopic.set(topic, messages);
+      outputs.push({ topic, key, value, partition: partitionOf(key, config.topics.partitions) });
     }
-    const transaction = await producer.transaction();
-    await transaction.sendBatch({
-      topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })),
-    });
-    await transaction.commit();
+    await writer.write(outputs);
   }
-  await producer.disconnect();
+  await writer.close();
 }
 
 export function eventOf(n: number): EmailEvent {
