@@ -96,3 +96,35 @@ describe('verification', () => {
     expect(code(padded)).toBe('BODY_UNREADABLE');
   });
 });
+
+describe('what a failure says of the address', () => {
+  const failed = (delivery_status: string, destination_response = '') => {
+    const data = {
+      status: 'hard_bounced',
+      job_id: 'j',
+      email: 'a@example.com',
+      event_time: '2026-11-02 09:15:29',
+    };
+    const info = { delivery_info: { delivery_status, destination_response } };
+    const event = { event_name: 'transactional_email_status', event_data: { ...data, ...info } };
+    const [made] = read('unisender-go', { events_by_user: [{ events: [event] }] }).events;
+    return made?.type === 'bounced'
+      ? [made.bounce_class, made.bounce_category]
+      : [made?.type, made?.drop_reason];
+  };
+
+  it.each([
+    ['err_user_unknown', 'hard', 'invalid_mailbox'],
+    ['err_domain_inactive', 'hard', 'domain_not_found'],
+    ['err_mailbox_full', 'soft', 'mailbox_full'],
+    ['err_spam_rejected', 'soft', 'spam'],
+    ['err_delivery_failed', 'undetermined', 'other'],
+    ['err_lost', 'undetermined', 'other'],
+    ['err_unsubscribed', 'dropped', 'unsubscribed'],
+  ])('%s', (status, ...expected) => expect(failed(status)).toEqual(expected));
+
+  it('is in the answer, where there is one', () => {
+    expect(failed('err_delivery_failed', '550 5.1.1 no such user')).toEqual(['hard', 'invalid_mailbox']);
+    expect(failed('err_user_unknown', '550 5.7.1 refused')).toEqual(['soft', 'policy']);
+  });
+});

@@ -61,9 +61,20 @@ const CATEGORIES: ReadonlyMap<string, BounceCategory> = new Map([
   ['err_spam_rejected', 'spam'],
   ['err_spam_skipped', 'spam'],
   ['err_spam_removed', 'spam'],
+  ['err_spam_folder', 'spam'],
+  ['err_src_invalid', 'policy'],
   ['err_blacklisted', 'policy'],
   ['err_too_large', 'too_large'],
   ['err_giveup', 'timeout'],
+]);
+
+/** Failed for "other reasons", at Unisender Go itself, by the other server's set-up, or not tried: not the address. */
+const NO_CAUSE: ReadonlySet<string> = new Set([
+  'err_delivery_failed',
+  'err_destination_misconfigured',
+  'err_internal',
+  'err_lost',
+  'err_skip_letter',
 ]);
 
 const credentials = { secret: 'API key of the account or the project', options: [] } as const;
@@ -246,7 +257,7 @@ function bounce(vendorType: string, data: JsonObject): Partial<EspEvent> {
   const smtp = smtpFacts(answer);
   return {
     ...bounceVerdict(smtp, answer, {
-      says: vendorType === 'hard_bounced' ? 'hard' : 'soft',
+      says: vendorType === 'soft_bounced' ? 'soft' : NO_CAUSE.has(detailOf(data) ?? '') ? undefined : 'hard',
       category: CATEGORIES.get(detailOf(data) ?? ''),
     }),
     smtp_code: smtp.code,

@@ -59,8 +59,12 @@ function softened({ category }: BounceRow): BounceVerdict {
   return { bounce_class: 'soft', bounce_category: category === 'invalid_mailbox' ? 'other' : category };
 }
 
-function classOf({ bounceClass }: BounceRow, { says }: VendorWord): BounceClass {
-  if (bounceClass === 'hard') return says === 'message' ? 'undetermined' : 'hard';
+function classOf({ bounceClass, text }: BounceRow, { says }: VendorWord): BounceClass {
+  if (bounceClass === 'hard') {
+    // Words ("mailbox unavailable") are less certain than a status: not against an ESP that calls it temporary.
+    const doubted = says === 'message' || (says === 'soft' && text !== undefined);
+    return doubted ? 'undetermined' : 'hard';
+  }
   if (bounceClass === 'undetermined') return says === 'hard' || says === 'address' ? 'hard' : 'undetermined';
   return bounceClass;
 }

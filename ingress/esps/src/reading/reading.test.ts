@@ -249,6 +249,46 @@ describe('SMTP answers', () => {
     });
   });
 
+  it.each([
+    ['550 5.1.1 no such user', 'hard', 'hard', 'invalid_mailbox'],
+    ['550 5.1.1 no such user', 'soft', 'hard', 'invalid_mailbox'],
+    ['550 5.1.1 no such user', 'message', 'undetermined', 'invalid_mailbox'],
+    ['550 mailbox unavailable', 'hard', 'hard', 'invalid_mailbox'],
+    ['550 mailbox unavailable', undefined, 'hard', 'invalid_mailbox'],
+    ['550 mailbox unavailable', 'soft', 'undetermined', 'invalid_mailbox'],
+    ['550 5.2.1 x', 'hard', 'hard', 'invalid_mailbox'],
+    ['550 5.2.1 x', undefined, 'undetermined', 'invalid_mailbox'],
+    ['550 5.7.1 x', 'address', 'soft', 'policy'],
+    ['550 x', 'address', 'hard', 'invalid_mailbox'],
+    ['550 x', 'hard', 'hard', 'other'],
+    ['550 x', 'soft', 'soft', 'other'],
+    ['550 x', 'nothing', 'undetermined', 'other'],
+    ['550 x', undefined, 'undetermined', 'other'],
+    ['450 4.0.0 x', 'hard', 'undetermined', 'other'],
+    ['452 4.2.2 x', 'hard', 'soft', 'mailbox_full'],
+  ] as const)('%s, which the ESP calls %s, is %s', (answer, says, bounceClass, category) => {
+    expect(bounceVerdict(smtpFacts(answer), answer, { says })).toEqual({
+      bounce_class: bounceClass,
+      bounce_category: category,
+    });
+  });
+
+  it.each([
+    ['policy', 'hard', 'soft', 'policy'],
+    ['domain_not_found', 'hard', 'hard', 'domain_not_found'],
+    ['invalid_mailbox', 'soft', 'undetermined', 'invalid_mailbox'],
+    ['timeout', 'nothing', 'undetermined', 'timeout'],
+    ['spam', undefined, 'soft', 'spam'],
+  ] as const)(
+    'a cause of the ESP’s own, %s, that it calls %s, is %s',
+    (cause, says, bounceClass, category) => {
+      expect(bounceVerdict({ code: null, enhanced: null }, null, { says, category: cause })).toEqual({
+        bounce_class: bounceClass,
+        bounce_category: category,
+      });
+    },
+  );
+
   it('trusts fields of their own before the text', () => {
     expect(smtpFacts('550 5.1.1 x', '450', '4.2.1')).toEqual({ code: 450, enhanced: '4.2.1' });
     expect(smtpFacts('550 5.1.1 x', 605, 'unknown')).toEqual({ code: 550, enhanced: '5.1.1' });
