@@ -90,6 +90,14 @@ describe('what is left', () => {
       scopes({ event: 'contact_updated', ts: 1_793_610_929, content });
     expect(contact({ email: 'a@example.com', emailBlacklist: true })).toEqual([['unsubscribed', 'all']]);
     expect(contact({ email: 'a@example.com', emailBlacklist: false })).toEqual([['subscribed', 'all']]);
+    expect(
+      scopes({
+        event: 'contact_updated',
+        email: 'a@example.com',
+        ts: 1_793_610_929,
+        content: { emailBlacklist: true },
+      }),
+    ).toEqual([['unsubscribed', 'all']]);
     expect(contact({ email: 'a@example.com', smsBlacklist: true })).toEqual([['other', undefined]]);
     expect(contact({ email: 'a@example.com', attributes: {} })).toEqual([['other', undefined]]);
   });

@@ -117,6 +117,7 @@ export const brevo = {
       'Signs nothing: Basic authentication, a token or a header of one’s own is the only proof.',
       'A request that is refused, for a wrong password too, is lost: Brevo does not send it again.',
       'An event that tells its time as local text alone is read as UTC.',
+      'Does not say whether the link of a campaign left all mail or its lists: all, unless option unsubscribeScope is list.',
     ],
     ignored: [
       'id',
@@ -209,8 +210,8 @@ function normalize(item: Item, _request: EspRequest, options: SourceOptions = {}
  * An entry for each contact, with the fields that changed.
  */
 function blocklistChoices(event: JsonObject, item: Item): EspEvent[] {
-  return listOf(event.content)
-    .map(objectOf)
+  const entries = isObject(event.content) ? [event.content] : listOf(event.content).map(objectOf);
+  return entries
     .filter(({ emailBlacklist }) => typeof emailBlacklist === 'boolean')
     .map(({ email, emailBlacklist }) => ({
       type: emailBlacklist === true ? 'unsubscribed' : 'subscribed',
