@@ -8,4 +8,4 @@ export {
   type SourceConfig,
 } from './load.ts';
 export { referenceYaml } from './reference.ts';
-export { type Env, resolveSecret, Secret } from './secret.ts';
+export { type Env, resolveSecret, Secret, withoutLineEnd } from './secret.ts';

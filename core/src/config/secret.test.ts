@@ -22,6 +22,11 @@ test('a reference to a variable or a file gives its value; other text stands for
   expect(resolveSecret('user:pass:word', {})).toBe('user:pass:word');
 });
 
+test('one line end after the value in a variable is not part of it either', () => {
+  expect(resolveSecret('env:KEY', { KEY: 'value\n' })).toBe('value');
+  expect(resolveSecret('env:KEY', { KEY: 'a b \r\n' })).toBe('a b ');
+});
+
 test('one line end after the value in a file is not part of it, other space is', () => {
   expect(resolveSecret(`file:${fileOf('unix', 'a b \n')}`, {})).toBe('a b ');
   expect(resolveSecret(`file:${fileOf('dos', 'value\r\n')}`, {})).toBe('value');

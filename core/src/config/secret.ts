@@ -29,14 +29,17 @@ export class Secret {
 export type Env = { readonly [name: string]: string | undefined };
 
 /**
- * Resolves `env:NAME` and `file:/path` (one trailing line end is dropped); any other text stands for itself.
+ * Resolves `env:NAME` and `file:/path`, without one trailing line end; any other text stands for itself.
  * Throws with a message that names the place, never the value.
  */
 export function resolveSecret(reference: string, env: Env): string {
-  const value = dereference(reference, env);
+  const value = withoutLineEnd(dereference(reference, env));
   if (value.trim() === '') throw new Error(`${describe(reference)} is empty`);
   return value;
 }
+
+/** Editors, `echo` and secrets of orchestrators leave a line end behind a secret. */
+export const withoutLineEnd = (text: string): string => text.replace(/\r?\n$/, '');
 
 function dereference(reference: string, env: Env): string {
   if (reference.startsWith('env:')) {
@@ -46,7 +49,7 @@ function dereference(reference: string, env: Env): string {
   }
   if (reference.startsWith('file:')) {
     try {
-      return readFileSync(reference.slice(5), 'utf8').replace(/\r?\n$/, '');
+      return readFileSync(reference.slice(5), 'utf8');
     } catch {
       throw new Error(`file ${reference.slice(5)} cannot be read`);
     }

@@ -1,4 +1,5 @@
 import { PipelineError } from '@email-events/core/errors';
+import { withoutLineEnd } from '@email-events/core/secret';
 import {
   adapters,
   type EspAdapter,
@@ -38,7 +39,7 @@ export function createJudge(defaults: Credentials | undefined): Judge {
     const credentials: Credentials = {
       ...base,
       esp: name,
-      secrets: secrets ?? base?.secrets ?? [],
+      secrets: (secrets ?? base?.secrets ?? []).map(withoutLineEnd),
       options: options ?? base?.options ?? {},
     };
     const key = JSON.stringify(credentials);
