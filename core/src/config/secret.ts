@@ -29,11 +29,11 @@ export class Secret {
 export type Env = { readonly [name: string]: string | undefined };
 
 /**
- * Resolves `env:NAME` and `file:/path`, without one trailing line end; any other text stands for itself.
+ * Resolves `env:NAME` and `file:/path`, each without one trailing line end; any other text stands for itself.
  * Throws with a message that names the place, never the value.
  */
 export function resolveSecret(reference: string, env: Env): string {
-  const value = withoutLineEnd(dereference(reference, env));
+  const value = dereference(reference, env);
   if (value.trim() === '') throw new Error(`${describe(reference)} is empty`);
   return value;
 }
@@ -45,11 +45,11 @@ function dereference(reference: string, env: Env): string {
   if (reference.startsWith('env:')) {
     const value = env[reference.slice(4)];
     if (value === undefined) throw new Error(`environment variable ${reference.slice(4)} is not set`);
-    return value;
+    return withoutLineEnd(value);
   }
   if (reference.startsWith('file:')) {
     try {
-      return readFileSync(reference.slice(5), 'utf8');
+      return withoutLineEnd(readFileSync(reference.slice(5), 'utf8'));
     } catch {
       throw new Error(`file ${reference.slice(5)} cannot be read`);
     }
