@@ -265,7 +265,12 @@ export class Fetcher {
     place.busy = true;
     try {
       const low = await afterGap(this.options.brokers, place, place.position);
-      if (low === undefined || !place.current) return;
+      if (!place.current) return;
+      if (low === undefined) {
+        // It is there, only not at whoever was asked, who may have to learn that it leads no more.
+        place.notBefore = performance.now() + LONGEST_PAUSE_MS;
+        return;
+      }
       this.options.onGap?.(place, place.position, low);
       place.position = low;
     } catch (cause) {

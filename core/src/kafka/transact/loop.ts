@@ -13,7 +13,7 @@ import { problemOf, reaching } from '../crash.ts';
 import type { Brokers } from '../wire/brokers.ts';
 import { partitionsOfAll } from '../wire/offsets.ts';
 import { IdleCommits } from './idle-commits.ts';
-import { Lane } from './lane.ts';
+import { Lane, letGo } from './lane.ts';
 import { isFatal, isFenced, Lanes } from './lanes.ts';
 import { LoopMeasures } from './measures.ts';
 import { partitionClient } from './partition-client.ts';
@@ -219,7 +219,8 @@ class Loop implements TransactionalLoop {
     const started = performance.now();
     try {
       const lane = await this.lanes.existing(partition);
-      if (!lane) return;
+      // Returning would pass the batch.
+      if (!lane) throw letGo();
       await lane.process(records, next, end);
     } catch (error) {
       // Not waited for: others' batches have their turn meanwhile.
