@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** Marks a text that holds a secret or a reference to one; `loadConfig` turns it into a Secret. */
 export const SECRET = 'secret';
 
+/** Names of sources and accounts: they stand in URLs, headers and ids. */
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
 const secret = (description: string) => z.string().meta({ description, format: SECRET });
 const port = (fallback: number, description: string) =>
   z.int().min(0).max(65_535).default(fallback).describe(`${description} 0: any free port.`);
@@ -91,6 +94,23 @@ const topicSettings = section(
 
 const source = z.strictObject({
   esp: z.string().describe('ESP whose webhook this is.'),
+  account: z
+    .string()
+    .regex(NAME, 'must be lower-case letters, digits and hyphens, at most 63')
+    .optional()
+    .describe(
+      'What gives the identities of events: must be named as soon as two sources have the same ESP; never change it later.',
+    ),
+  suppresses: z
+    .enum(['all', 'own-streams', 'nothing'])
+    .default('all')
+    .describe(
+      'What its bounces, complaints and unsubscribes may suppress: all mail, only the streams of its own account, or nothing.',
+    ),
+  lifts: z
+    .enum(['own', 'all'])
+    .default('own')
+    .describe('Whose unsubscribes its resubscriptions may lift: those of its own account, or of all.'),
   secrets: z.array(secret('A valid secret.')).default([]).describe('Valid secrets, newest first.'),
   options: z
     .record(z.string(), z.unknown())
@@ -258,7 +278,7 @@ export const pipelineSchema = z.strictObject({
   registry,
   topics: topicSettings,
   sources: z
-    .record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/), source)
+    .record(z.string().regex(NAME), source)
     .default({})
     .describe('Webhooks by name: the last part of the URL.'),
   ingress,
