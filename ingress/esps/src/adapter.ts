@@ -202,6 +202,8 @@ export const NORMALIZE_CODES = [
   'NORMALIZE_ITEM_INVALID',
   'NORMALIZE_TIME_INVALID',
   'NORMALIZE_RECIPIENT_MISSING',
+  /** The recipient holds a control character. */
+  'NORMALIZE_RECIPIENT_INVALID',
   /** The adapter failed in a way nobody foresaw. */
   'NORMALIZE_UNEXPECTED',
 ] as const;

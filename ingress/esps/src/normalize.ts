@@ -9,6 +9,7 @@ import {
   type SourceOptions,
 } from './adapter.ts';
 import { withoutAutoReply } from './reading/auto-reply.ts';
+import { hasControlCharacter } from './reading/control-characters.ts';
 import { hasForeignBytes } from './reading/foreign-bytes.ts';
 
 /** What one item of a request came to. */
@@ -24,7 +25,7 @@ export type ItemResult =
 
 export interface NormalizedRequest {
   readonly items: number;
-  /** In the order of the items. */
+  /** In the order of the items; two of an item of which some events can be used and some cannot. */
   readonly results: readonly ItemResult[];
 }
 
@@ -37,11 +38,11 @@ export function normalizeRequest(
   const items = splitBody(adapter, request);
   // One byte that is no UTF-8 costs the item that has it, not the batch.
   const suspect = !isUtf8(request.body);
-  const results = items.map((item) =>
-    (suspect || item.suspect) && isForeign(item)
-      ? refused(item, NOT_UTF8)
-      : readItem(adapter, item, request, options),
-  );
+  const results: ItemResult[] = [];
+  for (const item of items) {
+    if ((suspect || item.suspect) && isForeign(item)) results.push(refused(item, NOT_UTF8));
+    else readItem(results, adapter, item, request, options);
+  }
   return { items: items.length, results };
 }
 
@@ -53,15 +54,29 @@ function splitBody(adapter: EspAdapter, request: EspRequest): readonly Item[] {
   }
 }
 
-function readItem(adapter: EspAdapter, item: Item, request: EspRequest, options: SourceOptions): ItemResult {
+function readItem(
+  results: ItemResult[],
+  adapter: EspAdapter,
+  item: Item,
+  request: EspRequest,
+  options: SourceOptions,
+): void {
+  let events: EspEvent[];
   try {
-    const events = adapter.normalize(item, request, options);
-    return { index: item.index, events: events.map((event) => withoutAutoReply(event, item)) };
+    events = adapter.normalize(item, request, options).map((event) => withoutAutoReply(event, item));
   } catch (error) {
-    return refused(item, asRefusal(error));
+    results.push(refused(item, asRefusal(error)));
+    return;
   }
+  const sound = events.filter(({ recipient }) => !hasControlCharacter(recipient));
+  if (sound.length > 0 || events.length === 0) results.push({ index: item.index, events: sound });
+  if (sound.length < events.length) results.push(refused(item, RECIPIENT_INVALID));
 }
 
+const RECIPIENT_INVALID = new Refusal(
+  'NORMALIZE_RECIPIENT_INVALID',
+  'the recipient holds a control character',
+);
 const NOT_UTF8 = new Refusal('NORMALIZE_ITEM_INVALID', 'the item is not valid UTF-8');
 
 function isForeign({ value }: Item): boolean {
