@@ -34,6 +34,8 @@ export function composeSchemas(): Composed[] {
     { key: 'deadLetter', schema: avro('dead-letter.avsc') },
     { key: 'seen', schema: avro('seen-batch.avsc') },
     { key: 'recipientState', schema: avro('recipient-state.avsc') },
+    { key: 'operatorAction', schema: avro('operator-action.avsc') },
+    { key: 'eventMark', schema: avro('event-mark.avsc') },
   ];
 }
 
@@ -55,6 +57,12 @@ function normalizedBatch(common: Field[], own: Field[], types: string[]): Record
     { name: 'type', type: 'string', values: types, doc: 'Event type.' },
     ...common,
     ...optional,
+    {
+      name: 'known_as',
+      type: { type: 'array', items: 'string' },
+      default: [],
+      doc: 'Other ids that a copy of this event may have been given, by an earlier version or before the account was named: it is a duplicate if any of them was seen.',
+    },
   ]);
   return record(
     'NormalizedBatch',
@@ -64,6 +72,12 @@ function normalizedBatch(common: Field[], own: Field[], types: string[]): Record
         name: 'events',
         type: { type: 'array', items: event },
         doc: 'In the order in which they were received.',
+      },
+      {
+        name: 'actions',
+        type: { type: 'array', items: avro('operator-action.avsc') },
+        default: [],
+        doc: 'What an operator orders about recipients of this partition; taken before the events.',
       },
     ],
   );

@@ -64,7 +64,7 @@ describe('register and use', () => {
     expect(decoder.decode(bytes)).toEqual(bounced);
     expect(await otherClient().decode(bytes)).toEqual(bounced);
 
-    const batch: NormalizedBatch = { events: [normalized(0), normalized(1)] };
+    const batch: NormalizedBatch = { events: [normalized(0), normalized(1)], actions: [] };
     const batches = codec.decoder<NormalizedBatch>('normalized');
     const written = (await codec.encoder<NormalizedBatch>(topics.normalized, 'normalized')).encode(batch);
     await batches.load([written]);

@@ -5,9 +5,12 @@ export function delivered(index = 0): EmailDelivered {
   return {
     event_id: index.toString(16).padStart(32, 'a'),
     occurred_at: 1_760_000_000_000 + index,
+    occurred_at_source: 'esp',
+    occurred_at_said: null,
     received_at: 1_760_000_000_123 + index,
     esp: 'sendgrid',
     source: 'sendgrid-main',
+    account: null,
     esp_event_type: 'delivered',
     esp_event_id: `c2VuZGdyaWRfaW50ZXJuYWxfZXZlbnRf${index}`,
     esp_message_id: '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0',
@@ -48,4 +51,9 @@ const absent = {
   payload: null,
 };
 
-export const normalized = (index = 0): EmailEvent => ({ type: 'delivered', ...delivered(index), ...absent });
+export const normalized = (index = 0): EmailEvent => ({
+  type: 'delivered',
+  ...delivered(index),
+  ...absent,
+  known_as: [],
+});

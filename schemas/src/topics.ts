@@ -11,6 +11,8 @@ export const topics = {
   recipientState: 'email.internal.recipient-state',
   replays: 'email.internal.replays',
   suppressions: 'email.suppressions',
+  operatorActions: 'email.operator-actions',
+  eventMarks: 'email.event-marks',
   deadLetters: 'email.dead-letters',
   events: (type: EventType) => `email.events.${type}` as const,
 } as const;
@@ -75,6 +77,7 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
     'cleanup.policy': 'delete',
     'retention.ms': String(days * DAY_MS),
   });
+  const keptForEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
   const compacted = { 'cleanup.policy': 'compact' };
   const bytes = (max: number) => ({ 'max.message.bytes': String(max) });
 
@@ -103,6 +106,13 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
       }),
     ),
     topic(topics.suppressions, 'suppression', 'Suppression state by recipient.', compacted),
+    topic(
+      topics.operatorActions,
+      'operatorAction',
+      'What operators ordered: who, when and why.',
+      keptForEver,
+    ),
+    topic(topics.eventMarks, 'eventMark', 'Events that do not count in reports, and why.', keptForEver),
     topic(
       topics.deadLetters,
       'deadLetter',
@@ -133,4 +143,6 @@ export const subjects: readonly Subject[] = [
   subject(topics.normalized, 'normalized'),
   subject(topics.seen, 'seen'),
   subject(topics.recipientState, 'recipientState'),
+  subject(topics.operatorActions, 'operatorAction'),
+  subject(topics.eventMarks, 'eventMark'),
 ];

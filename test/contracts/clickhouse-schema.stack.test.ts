@@ -126,6 +126,7 @@ test('of a recipient the state that was written last counts, and an erased one i
       reasons: [],
       changed_at: 1_790_000_000_000,
       event_id: 'e',
+      revision: 0,
     } as ClickHouseValue,
     timestamp: 0,
     attempts: 0,

@@ -1,7 +1,16 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { EspAdapter, EspRequest, Inspection, Item, Verifier } from '@email-events/esps';
+import { isDeepStrictEqual } from 'node:util';
+import type {
+  EspAdapter,
+  EspRequest,
+  InspectedEvent,
+  Inspection,
+  Item,
+  Verifier,
+} from '@email-events/esps';
 import { findAdapter, inspectRequest } from '@email-events/esps';
+import { schemas } from '@email-events/schemas';
 
 /** A request as an ESP sent it, with what must come of it. One JSON file each. */
 export interface Fixture {
@@ -83,7 +92,22 @@ export function actual(loaded: LoadedFixture): Pick<Fixture, 'expected' | 'unmap
     request,
     options: loaded.fixture.credentials.options,
   });
-  return { expected, unmapped: unmappedKeys(adapter, request) };
+  const events = expected.events.map(withoutDefaults);
+  return { expected: { ...expected, events }, unmapped: unmappedKeys(adapter, request) };
+}
+
+/** Fixtures leave out what a field says when it says nothing: a new field with a default changes none of them. */
+function withoutDefaults(event: InspectedEvent): InspectedEvent {
+  const defaults = new Map(
+    schemas[event.type].fields.flatMap((field) =>
+      'default' in field ? [[field.name as string, field.default]] : [],
+    ),
+  );
+  return Object.fromEntries(
+    Object.entries(event).filter(
+      ([name, value]) => !defaults.has(name) || !isDeepStrictEqual(value, defaults.get(name)),
+    ),
+  ) as InspectedEvent;
 }
 
 /** Keys of the request's items that normalize left unread. */

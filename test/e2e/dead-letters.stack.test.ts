@@ -79,7 +79,7 @@ describe('dead letters, from failure to the operator and back', () => {
     await world.start(sink);
     await waitFor('the good items', async () => (await emailsInClickHouse()).length === 2, 60_000);
     const event = await anEvent();
-    const batch = encoder.encode({ events: [{ ...event, event_id: 'no id', item_index: 0 }] });
+    const batch = encoder.encode({ events: [{ ...event, event_id: 'no id', item_index: 0 }], actions: [] });
     const [refused] = await world.produce(topics.normalized, [{ value: batch }]);
     ids = {
       bad: [1, 3].map((item) => `email.raw/0/${request}/${item}`),
@@ -222,6 +222,7 @@ describe('dead letters, from failure to the operator and back', () => {
       reasons: [],
       changed_at: 1,
       event_id: 'e',
+      revision: 0,
     };
     const encoder = await world.codec.encoder<Suppression>(topics.suppressions, 'suppression');
     const message = { key: state.recipient, value: encoder.encode(state) };

@@ -6,6 +6,8 @@ import type { EspEvent } from './adapter.ts';
 export interface Origin {
   readonly esp: string;
   readonly source: string;
+  /** Account of the source, where it names one. */
+  readonly account?: string | null;
   readonly request_id: string;
   /** Epoch milliseconds. */
   readonly received_at: number;
@@ -23,9 +25,12 @@ export function toEmailEvent(event: EspEvent, origin: Origin): EmailEvent {
     event_id: eventId(event, origin.esp),
     type: event.type,
     occurred_at: event.occurred_at,
+    occurred_at_source: 'esp',
+    occurred_at_said: null,
     received_at: origin.received_at,
     esp: origin.esp,
     source: origin.source,
+    account: origin.account ?? null,
     esp_event_type: event.esp_event_type,
     esp_event_id: event.esp_event_id ?? null,
     esp_message_id: event.esp_message_id ?? null,
@@ -60,6 +65,7 @@ export function toEmailEvent(event: EspEvent, origin: Origin): EmailEvent {
     scope: event.scope ?? null,
     method: event.method ?? null,
     payload: event.payload ?? null,
+    known_as: [],
   };
 }
 

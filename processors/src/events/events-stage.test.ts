@@ -55,7 +55,8 @@ async function openStage(): Promise<EventsStage> {
 }
 
 const encoder = encoderOf<NormalizedBatch>('normalized');
-const recordWith = (...events: EmailEvent[]) => recordOf(encoder.encode({ events }), { partition: 1 });
+const recordWith = (...events: EmailEvent[]) =>
+  recordOf(encoder.encode({ events, actions: [] }), { partition: 1 });
 
 /** Processes and commits as a lane does; returns the topics written to. */
 async function run(stage: EventsStage, ...records: Parameters<EventsStage['process']>[0]) {

@@ -143,6 +143,7 @@ test('the earliest bounce and complaint are the evidence', () => {
     source: 'main',
     event_id: early.event_id,
     detail: 'no such user',
+    account: null,
   });
 });
 

@@ -27,6 +27,9 @@ export const NO_STATE: RecipientState = {
   subscriptions: [],
   soft_bounces: [],
   delivered_at: null,
+  accounts: [],
+  words: [],
+  revision: 0,
   barrier: null,
 };
 
@@ -113,8 +116,8 @@ export function reasonsOf(state: RecipientState, rule: SoftBounceRule): Suppress
   const reasons: SuppressionReason[] = [];
   const add = (reason: SuppressionReason['reason'], scope: string, evidence: Evidence | null) => {
     if (!evidence) return;
-    const { at, ...rest } = evidence;
-    reasons.push({ reason, scope, since: at, ...rest });
+    const { at, received_at: _, ...rest } = evidence;
+    reasons.push({ reason, scope, since: at, ...rest, account: null });
   };
   add('hard_bounce', 'all', state.hard_bounce);
   add('complaint', 'all', state.complaint);
@@ -156,6 +159,7 @@ export function suppressionChange(
     reasons,
     changed_at: event.occurred_at,
     event_id: event.event_id,
+    revision: 0,
   };
 }
 
@@ -169,8 +173,11 @@ function sameReasons(a: readonly SuppressionReason[], b: readonly SuppressionRea
   );
 }
 
-function evidenceOf({ occurred_at, esp, source, event_id }: EmailEvent, detail: string | null): Evidence {
-  return { at: occurred_at, esp, source, event_id, detail: detail && shortened(detail) };
+function evidenceOf(
+  { occurred_at, received_at, esp, source, event_id }: EmailEvent,
+  detail: string | null,
+): Evidence {
+  return { at: occurred_at, esp, source, event_id, detail: detail && shortened(detail), received_at };
 }
 
 /** A character that is cut in two becomes a replacement character, since half of one is no text. */

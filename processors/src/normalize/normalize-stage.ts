@@ -109,7 +109,7 @@ export class NormalizeStage implements Stage {
 
   private tryEncode(placed: readonly { event: EmailEvent }[]): Buffer | undefined {
     try {
-      return this.context.encoder.encode({ events: placed.map(({ event }) => event) });
+      return this.context.encoder.encode({ events: placed.map(({ event }) => event), actions: [] });
     } catch (error) {
       if (error instanceof CodecError) return undefined;
       throw error;

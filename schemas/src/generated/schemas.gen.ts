@@ -18,7 +18,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -37,6 +57,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -182,7 +211,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -201,6 +250,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -364,7 +422,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -383,6 +461,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -564,7 +651,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -583,6 +690,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -791,7 +907,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -810,6 +946,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -979,7 +1124,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -998,6 +1163,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -1170,7 +1344,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -1189,6 +1383,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -1370,7 +1573,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -1389,6 +1612,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -1543,7 +1775,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -1562,6 +1814,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -1739,7 +2000,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -1758,6 +2039,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -1935,7 +2225,27 @@ export const schemas = {
           "type": "long",
           "logicalType": "timestamp-millis"
         },
-        "doc": "When it happened, by the ESP's clock."
+        "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+      },
+      {
+        "name": "occurred_at_source",
+        "type": "string",
+        "default": "esp",
+        "values": [
+          "esp",
+          "received",
+          "bounded"
+        ],
+        "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+      },
+      {
+        "name": "occurred_at_said",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
       },
       {
         "name": "received_at",
@@ -1954,6 +2264,15 @@ export const schemas = {
         "name": "source",
         "type": "string",
         "doc": "Configured webhook that reported it: the last part of the webhook URL."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
       },
       {
         "name": "esp_event_type",
@@ -2132,7 +2451,27 @@ export const schemas = {
                   "type": "long",
                   "logicalType": "timestamp-millis"
                 },
-                "doc": "When it happened, by the ESP's clock."
+                "doc": "When it happened: by the ESP's clock, unless occurred_at_source says otherwise."
+              },
+              {
+                "name": "occurred_at_source",
+                "type": "string",
+                "default": "esp",
+                "values": [
+                  "esp",
+                  "received",
+                  "bounded"
+                ],
+                "doc": "Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed."
+              },
+              {
+                "name": "occurred_at_said",
+                "type": [
+                  "null",
+                  "string"
+                ],
+                "default": null,
+                "doc": "What the ESP said of the time, where that is not occurred_at; cut to 100 characters."
               },
               {
                 "name": "received_at",
@@ -2151,6 +2490,15 @@ export const schemas = {
                 "name": "source",
                 "type": "string",
                 "doc": "Configured webhook that reported it: the last part of the webhook URL."
+              },
+              {
+                "name": "account",
+                "type": [
+                  "null",
+                  "string"
+                ],
+                "default": null,
+                "doc": "Account that the source belongs to, as configured; part of the identity. Null: the source names none."
               },
               {
                 "name": "esp_event_type",
@@ -2456,11 +2804,146 @@ export const schemas = {
                 ],
                 "doc": "The ESP's item as JSON text.",
                 "default": null
+              },
+              {
+                "name": "known_as",
+                "type": {
+                  "type": "array",
+                  "items": "string"
+                },
+                "default": [],
+                "doc": "Other ids that a copy of this event may have been given, by an earlier version or before the account was named: it is a duplicate if any of them was seen."
               }
             ]
           }
         },
         "doc": "In the order in which they were received."
+      },
+      {
+        "name": "actions",
+        "type": {
+          "type": "array",
+          "items": {
+            "type": "record",
+            "name": "OperatorAction",
+            "namespace": "email_events",
+            "doc": "What an operator ordered about a recipient: who, when and why. It travels with the events of the recipient's partition, and is put on a topic of its own once it was taken.",
+            "fields": [
+              {
+                "name": "action_id",
+                "type": "string",
+                "doc": "32 hex digits; the same for a repetition of the same order."
+              },
+              {
+                "name": "kind",
+                "type": "string",
+                "values": [
+                  "suppress",
+                  "lift",
+                  "retract"
+                ],
+                "doc": "suppress: send nothing, or nothing of a scope. lift: what is known up to now does not count any more. retract: what a source said in a time does not count, whenever it comes."
+              },
+              {
+                "name": "recipient",
+                "type": "string",
+                "doc": "Recipient key."
+              },
+              {
+                "name": "at",
+                "type": {
+                  "type": "long",
+                  "logicalType": "timestamp-millis"
+                },
+                "doc": "When it was ordered, by the clock of the command; never later than when it was taken."
+              },
+              {
+                "name": "by",
+                "type": "string",
+                "doc": "Who ordered it."
+              },
+              {
+                "name": "why",
+                "type": "string",
+                "doc": "Why."
+              },
+              {
+                "name": "reason",
+                "type": [
+                  "null",
+                  "string"
+                ],
+                "default": null,
+                "doc": "lift: the reason that is lifted, e.g. complaint; null: every one."
+              },
+              {
+                "name": "scope",
+                "type": [
+                  "null",
+                  "string"
+                ],
+                "default": null,
+                "doc": "suppress: all or a stream. lift: the scope that is lifted; null: every one."
+              },
+              {
+                "name": "source",
+                "type": [
+                  "null",
+                  "string"
+                ],
+                "default": null,
+                "doc": "retract: the configured webhook."
+              },
+              {
+                "name": "from",
+                "type": [
+                  "null",
+                  {
+                    "type": "long",
+                    "logicalType": "timestamp-millis"
+                  }
+                ],
+                "default": null,
+                "doc": "retract: what was received from then on."
+              },
+              {
+                "name": "to",
+                "type": [
+                  "null",
+                  {
+                    "type": "long",
+                    "logicalType": "timestamp-millis"
+                  }
+                ],
+                "default": null,
+                "doc": "retract: what was received before then."
+              },
+              {
+                "name": "changed",
+                "type": [
+                  "null",
+                  "boolean"
+                ],
+                "default": null,
+                "doc": "On the topic: whether what is suppressed changed by it."
+              },
+              {
+                "name": "taken_at",
+                "type": [
+                  "null",
+                  {
+                    "type": "long",
+                    "logicalType": "timestamp-millis"
+                  }
+                ],
+                "default": null,
+                "doc": "On the topic: when it was taken."
+              }
+            ]
+          }
+        },
+        "default": [],
+        "doc": "What an operator orders about recipients of this partition; taken before the events."
       }
     ]
   },
@@ -2503,7 +2986,7 @@ export const schemas = {
               {
                 "name": "scope",
                 "type": "string",
-                "doc": "all, or the name of the stream that the recipient left."
+                "doc": "all, the name of the stream that the recipient left, or account:<name> for all streams of an account."
               },
               {
                 "name": "since",
@@ -2535,7 +3018,16 @@ export const schemas = {
                   "string"
                 ],
                 "default": null,
-                "doc": "Diagnostic, feedback type or method."
+                "doc": "Diagnostic, feedback type or method; why, if an operator did it."
+              },
+              {
+                "name": "account",
+                "type": [
+                  "null",
+                  "string"
+                ],
+                "default": null,
+                "doc": "Account of the source; null if none is named."
               }
             ]
           }
@@ -2553,7 +3045,13 @@ export const schemas = {
       {
         "name": "event_id",
         "type": "string",
-        "doc": "Event that led to this state."
+        "doc": "Event that led to this state, or the id of the operator's action."
+      },
+      {
+        "name": "revision",
+        "type": "long",
+        "default": 0,
+        "doc": "Orders the states of a recipient: the last one plus 1, or milliseconds of the clock if that is more. 0: from before there were revisions."
       }
     ]
   },
@@ -2825,12 +3323,21 @@ export const schemas = {
                 ],
                 "default": null,
                 "doc": "Diagnostic, feedback type or method."
+              },
+              {
+                "name": "received_at",
+                "type": [
+                  "null",
+                  "long"
+                ],
+                "default": null,
+                "doc": "received_at of the event; null from before it was kept."
               }
             ]
           }
         ],
         "default": null,
-        "doc": "Earliest hard bounce."
+        "doc": "Earliest hard bounce. This and the four below: written before accounts were told apart, only read now."
       },
       {
         "name": "complaint",
@@ -2897,6 +3404,190 @@ export const schemas = {
         "doc": "Latest delivery."
       },
       {
+        "name": "accounts",
+        "type": {
+          "type": "array",
+          "items": {
+            "type": "record",
+            "name": "AccountState",
+            "doc": "What one account said. Of several of a kind a selection is kept that does not depend on their order: the one that counts, and those received first and last, so that taking some back leaves the others.",
+            "fields": [
+              {
+                "name": "account",
+                "type": "string",
+                "doc": "Account of the source; the ESP where none is named; empty for what was learnt before accounts were told apart and says no ESP."
+              },
+              {
+                "name": "hard_bounces",
+                "type": {
+                  "type": "array",
+                  "items": "Evidence"
+                },
+                "default": [],
+                "doc": "Earliest, received first, received last."
+              },
+              {
+                "name": "complaints",
+                "type": {
+                  "type": "array",
+                  "items": "Evidence"
+                },
+                "default": [],
+                "doc": "Earliest, received first, received last."
+              },
+              {
+                "name": "scopes",
+                "type": {
+                  "type": "array",
+                  "items": {
+                    "type": "record",
+                    "name": "AccountScope",
+                    "fields": [
+                      {
+                        "name": "scope",
+                        "type": "string",
+                        "doc": "all or a stream."
+                      },
+                      {
+                        "name": "unsubscribes",
+                        "type": {
+                          "type": "array",
+                          "items": "Evidence"
+                        },
+                        "default": [],
+                        "doc": "Latest, received first, received last."
+                      },
+                      {
+                        "name": "subscribes",
+                        "type": {
+                          "type": "array",
+                          "items": "Evidence"
+                        },
+                        "default": [],
+                        "doc": "Latest, received first, received last."
+                      }
+                    ]
+                  }
+                },
+                "default": [],
+                "doc": "By scope, sorted by scope."
+              },
+              {
+                "name": "soft_bounces",
+                "type": {
+                  "type": "array",
+                  "items": "Evidence"
+                },
+                "default": [],
+                "doc": "Newest soft bounces after the last delivery, oldest first, bounded."
+              },
+              {
+                "name": "delivered_at",
+                "type": [
+                  "null",
+                  "long"
+                ],
+                "default": null,
+                "doc": "Latest delivery."
+              }
+            ]
+          }
+        },
+        "default": [],
+        "doc": "By account, sorted by account."
+      },
+      {
+        "name": "words",
+        "type": {
+          "type": "array",
+          "items": {
+            "type": "record",
+            "name": "OperatorWord",
+            "doc": "What of an operator's action still counts.",
+            "fields": [
+              {
+                "name": "kind",
+                "type": "string",
+                "doc": "suppress, lift or retract."
+              },
+              {
+                "name": "at",
+                "type": "long",
+                "doc": "When it was ordered."
+              },
+              {
+                "name": "action_id",
+                "type": "string",
+                "doc": "The action."
+              },
+              {
+                "name": "by",
+                "type": "string",
+                "doc": "Who ordered it."
+              },
+              {
+                "name": "why",
+                "type": "string",
+                "doc": "Why, cut."
+              },
+              {
+                "name": "reason",
+                "type": [
+                  "null",
+                  "string"
+                ],
+                "default": null,
+                "doc": "lift: the reason that is lifted; null: every one."
+              },
+              {
+                "name": "scope",
+                "type": [
+                  "null",
+                  "string"
+                ],
+                "default": null,
+                "doc": "suppress: its scope. lift: the scope that is lifted; null: every one."
+              },
+              {
+                "name": "source",
+                "type": [
+                  "null",
+                  "string"
+                ],
+                "default": null,
+                "doc": "retract: the source whose word does not count."
+              },
+              {
+                "name": "from",
+                "type": [
+                  "null",
+                  "long"
+                ],
+                "default": null,
+                "doc": "retract: received from then on."
+              },
+              {
+                "name": "to",
+                "type": [
+                  "null",
+                  "long"
+                ],
+                "default": null,
+                "doc": "retract: received before then."
+              }
+            ]
+          }
+        },
+        "default": [],
+        "doc": "Bounded."
+      },
+      {
+        "name": "revision",
+        "type": "long",
+        "default": 0,
+        "doc": "Of the last record on email.suppressions; 0: none."
+      },
+      {
         "name": "barrier",
         "type": [
           "null",
@@ -2904,6 +3595,274 @@ export const schemas = {
         ],
         "default": null,
         "doc": "Set on the record that a new owner of the partition writes before it restores."
+      }
+    ]
+  },
+  "operatorAction": {
+    "type": "record",
+    "name": "OperatorAction",
+    "namespace": "email_events",
+    "doc": "What an operator ordered about a recipient: who, when and why. It travels with the events of the recipient's partition, and is put on a topic of its own once it was taken.",
+    "fields": [
+      {
+        "name": "action_id",
+        "type": "string",
+        "doc": "32 hex digits; the same for a repetition of the same order."
+      },
+      {
+        "name": "kind",
+        "type": "string",
+        "values": [
+          "suppress",
+          "lift",
+          "retract"
+        ],
+        "doc": "suppress: send nothing, or nothing of a scope. lift: what is known up to now does not count any more. retract: what a source said in a time does not count, whenever it comes."
+      },
+      {
+        "name": "recipient",
+        "type": "string",
+        "doc": "Recipient key."
+      },
+      {
+        "name": "at",
+        "type": {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        },
+        "doc": "When it was ordered, by the clock of the command; never later than when it was taken."
+      },
+      {
+        "name": "by",
+        "type": "string",
+        "doc": "Who ordered it."
+      },
+      {
+        "name": "why",
+        "type": "string",
+        "doc": "Why."
+      },
+      {
+        "name": "reason",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "lift: the reason that is lifted, e.g. complaint; null: every one."
+      },
+      {
+        "name": "scope",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "suppress: all or a stream. lift: the scope that is lifted; null: every one."
+      },
+      {
+        "name": "source",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "retract: the configured webhook."
+      },
+      {
+        "name": "from",
+        "type": [
+          "null",
+          {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          }
+        ],
+        "default": null,
+        "doc": "retract: what was received from then on."
+      },
+      {
+        "name": "to",
+        "type": [
+          "null",
+          {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          }
+        ],
+        "default": null,
+        "doc": "retract: what was received before then."
+      },
+      {
+        "name": "changed",
+        "type": [
+          "null",
+          "boolean"
+        ],
+        "default": null,
+        "doc": "On the topic: whether what is suppressed changed by it."
+      },
+      {
+        "name": "taken_at",
+        "type": [
+          "null",
+          {
+            "type": "long",
+            "logicalType": "timestamp-millis"
+          }
+        ],
+        "default": null,
+        "doc": "On the topic: when it was taken."
+      }
+    ]
+  },
+  "eventMark": {
+    "type": "record",
+    "name": "EventMark",
+    "namespace": "email_events",
+    "doc": "An event does not count in reports, or counts again. It stays where it is. The newest mark of an event counts.",
+    "fields": [
+      {
+        "name": "event_id",
+        "type": "string",
+        "doc": "The event."
+      },
+      {
+        "name": "mark",
+        "type": "string",
+        "values": [
+          "forged",
+          "superseded",
+          "none"
+        ],
+        "doc": "forged: somebody who was not meant to wrote it. superseded: today's mapping reads the same item as another event. none: it counts again."
+      },
+      {
+        "name": "change",
+        "type": "int",
+        "doc": "What this mark adds to the number of events that do not count: 1, -1, or 0 if it counted so before."
+      },
+      {
+        "name": "replaced_by",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "superseded: the event that the item is now."
+      },
+      {
+        "name": "at",
+        "type": {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        },
+        "doc": "When it was marked."
+      },
+      {
+        "name": "by",
+        "type": "string",
+        "doc": "Who marked it."
+      },
+      {
+        "name": "why",
+        "type": "string",
+        "doc": "Why."
+      },
+      {
+        "name": "type",
+        "type": "string",
+        "doc": "Type of the event. This and all below: as the event has them."
+      },
+      {
+        "name": "occurred_at",
+        "type": {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        },
+        "doc": "When it happened."
+      },
+      {
+        "name": "received_at",
+        "type": {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        },
+        "doc": "When it was received."
+      },
+      {
+        "name": "esp",
+        "type": "string",
+        "doc": "Email service provider."
+      },
+      {
+        "name": "source",
+        "type": "string",
+        "doc": "Configured webhook."
+      },
+      {
+        "name": "account",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Account of the source."
+      },
+      {
+        "name": "recipient",
+        "type": "string",
+        "doc": "Recipient key; empty if none."
+      },
+      {
+        "name": "recipient_domain",
+        "type": "string",
+        "doc": "Domain of the recipient."
+      },
+      {
+        "name": "campaign",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Campaign."
+      },
+      {
+        "name": "variant",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Variant."
+      },
+      {
+        "name": "stream",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Stream."
+      },
+      {
+        "name": "bounce_class",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Bounce class."
+      },
+      {
+        "name": "is_machine",
+        "type": [
+          "null",
+          "boolean"
+        ],
+        "default": null,
+        "doc": "Whether a machine did it."
       }
     ]
   }

@@ -4,14 +4,20 @@
 export interface EmailQueued {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -52,14 +58,20 @@ export interface EmailQueued {
 export interface EmailDelivered {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -104,14 +116,20 @@ export interface EmailDelivered {
 export interface EmailDeferred {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -160,14 +178,20 @@ export interface EmailDeferred {
 export interface EmailBounced {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -220,14 +244,20 @@ export interface EmailBounced {
 export interface EmailDropped {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -272,14 +302,20 @@ export interface EmailDropped {
 export interface EmailOpened {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -326,14 +362,20 @@ export interface EmailOpened {
 export interface EmailClicked {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -382,14 +424,20 @@ export interface EmailClicked {
 export interface EmailComplained {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -432,14 +480,20 @@ export interface EmailComplained {
 export interface EmailUnsubscribed {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -488,14 +542,20 @@ export interface EmailUnsubscribed {
 export interface EmailSubscribed {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -544,14 +604,20 @@ export interface EmailSubscribed {
 export interface EmailOther {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -596,14 +662,20 @@ export interface EmailEvent {
   type: 'queued' | 'delivered' | 'deferred' | 'bounced' | 'dropped' | 'opened' | 'clicked' | 'complained' | 'unsubscribed' | 'subscribed' | 'other';
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
-  /** When it happened, by the ESP's clock. */
+  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
   occurred_at: number;
+  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
+  occurred_at_source: 'esp' | 'received' | 'bounded';
+  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
+  occurred_at_said: null | string;
   /** When the ingress received the request that reported it. */
   received_at: number;
   /** Email service provider, e.g. sendgrid. */
   esp: string;
   /** Configured webhook that reported it: the last part of the webhook URL. */
   source: string;
+  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
+  account: null | string;
   /** The ESP's own name of the event type. */
   esp_event_type: string;
   /** The ESP's id of this event, if it gives one. */
@@ -672,18 +744,52 @@ export interface EmailEvent {
   method: null | string;
   /** The ESP's item as JSON text. */
   payload: null | string;
+  /** Other ids that a copy of this event may have been given, by an earlier version or before the account was named: it is a duplicate if any of them was seen. */
+  known_as: string[];
+}
+
+/** What an operator ordered about a recipient: who, when and why. It travels with the events of the recipient's partition, and is put on a topic of its own once it was taken. */
+export interface OperatorAction {
+  /** 32 hex digits; the same for a repetition of the same order. */
+  action_id: string;
+  /** suppress: send nothing, or nothing of a scope. lift: what is known up to now does not count any more. retract: what a source said in a time does not count, whenever it comes. */
+  kind: 'suppress' | 'lift' | 'retract';
+  /** Recipient key. */
+  recipient: string;
+  /** When it was ordered, by the clock of the command; never later than when it was taken. */
+  at: number;
+  /** Who ordered it. */
+  by: string;
+  /** Why. */
+  why: string;
+  /** lift: the reason that is lifted, e.g. complaint; null: every one. */
+  reason: null | string;
+  /** suppress: all or a stream. lift: the scope that is lifted; null: every one. */
+  scope: null | string;
+  /** retract: the configured webhook. */
+  source: null | string;
+  /** retract: what was received from then on. */
+  from: null | number;
+  /** retract: what was received before then. */
+  to: null | number;
+  /** On the topic: whether what is suppressed changed by it. */
+  changed: null | boolean;
+  /** On the topic: when it was taken. */
+  taken_at: null | number;
 }
 
 /** The events of one transaction whose recipients belong to one partition. */
 export interface NormalizedBatch {
   /** In the order in which they were received. */
   events: EmailEvent[];
+  /** What an operator orders about recipients of this partition; taken before the events. */
+  actions: OperatorAction[];
 }
 
 export interface SuppressionReason {
   /** Why. */
   reason: 'hard_bounce' | 'complaint' | 'unsubscribe' | 'soft_bounces' | 'manual';
-  /** all, or the name of the stream that the recipient left. */
+  /** all, the name of the stream that the recipient left, or account:<name> for all streams of an account. */
   scope: string;
   /** When the event that is the reason occurred. */
   since: number;
@@ -693,8 +799,10 @@ export interface SuppressionReason {
   source: string;
   /** Event that is the reason. */
   event_id: string;
-  /** Diagnostic, feedback type or method. */
+  /** Diagnostic, feedback type or method; why, if an operator did it. */
   detail: null | string;
+  /** Account of the source; null if none is named. */
+  account: null | string;
 }
 
 /** A recipient's whole suppression state. The newest record of a key replaces all earlier ones. */
@@ -707,8 +815,10 @@ export interface Suppression {
   reasons: SuppressionReason[];
   /** When the event that led to this state occurred. */
   changed_at: number;
-  /** Event that led to this state. */
+  /** Event that led to this state, or the id of the operator's action. */
   event_id: string;
+  /** Orders the states of a recipient: the last one plus 1, or milliseconds of the clock if that is more. 0: from before there were revisions. */
+  revision: number;
 }
 
 /** A record, or one item of it, that a stage could not process. */
@@ -788,6 +898,8 @@ export interface Evidence {
   event_id: string;
   /** Diagnostic, feedback type or method. */
   detail: null | string;
+  /** received_at of the event; null from before it was kept. */
+  received_at: null | number;
 }
 
 export interface ScopeState {
@@ -799,9 +911,58 @@ export interface ScopeState {
   subscribed_at: null | number;
 }
 
+export interface AccountScope {
+  /** all or a stream. */
+  scope: string;
+  /** Latest, received first, received last. */
+  unsubscribes: Evidence[];
+  /** Latest, received first, received last. */
+  subscribes: Evidence[];
+}
+
+/** What one account said. Of several of a kind a selection is kept that does not depend on their order: the one that counts, and those received first and last, so that taking some back leaves the others. */
+export interface AccountState {
+  /** Account of the source; the ESP where none is named; empty for what was learnt before accounts were told apart and says no ESP. */
+  account: string;
+  /** Earliest, received first, received last. */
+  hard_bounces: Evidence[];
+  /** Earliest, received first, received last. */
+  complaints: Evidence[];
+  /** By scope, sorted by scope. */
+  scopes: AccountScope[];
+  /** Newest soft bounces after the last delivery, oldest first, bounded. */
+  soft_bounces: Evidence[];
+  /** Latest delivery. */
+  delivered_at: null | number;
+}
+
+/** What of an operator's action still counts. */
+export interface OperatorWord {
+  /** suppress, lift or retract. */
+  kind: string;
+  /** When it was ordered. */
+  at: number;
+  /** The action. */
+  action_id: string;
+  /** Who ordered it. */
+  by: string;
+  /** Why, cut. */
+  why: string;
+  /** lift: the reason that is lifted; null: every one. */
+  reason: null | string;
+  /** suppress: its scope. lift: the scope that is lifted; null: every one. */
+  scope: null | string;
+  /** retract: the source whose word does not count. */
+  source: null | string;
+  /** retract: received from then on. */
+  from: null | number;
+  /** retract: received before then. */
+  to: null | number;
+}
+
 /** What events knows of a recipient in order to decide suppression. Changelog of the recipient store, compacted by recipient key. */
 export interface RecipientState {
-  /** Earliest hard bounce. */
+  /** Earliest hard bounce. This and the four below: written before accounts were told apart, only read now. */
   hard_bounce: null | Evidence;
   /** Earliest complaint. */
   complaint: null | Evidence;
@@ -811,6 +972,56 @@ export interface RecipientState {
   soft_bounces: Evidence[];
   /** Latest delivery. */
   delivered_at: null | number;
+  /** By account, sorted by account. */
+  accounts: AccountState[];
+  /** Bounded. */
+  words: OperatorWord[];
+  /** Of the last record on email.suppressions; 0: none. */
+  revision: number;
   /** Set on the record that a new owner of the partition writes before it restores. */
   barrier: null | string;
+}
+
+/** An event does not count in reports, or counts again. It stays where it is. The newest mark of an event counts. */
+export interface EventMark {
+  /** The event. */
+  event_id: string;
+  /** forged: somebody who was not meant to wrote it. superseded: today's mapping reads the same item as another event. none: it counts again. */
+  mark: 'forged' | 'superseded' | 'none';
+  /** What this mark adds to the number of events that do not count: 1, -1, or 0 if it counted so before. */
+  change: number;
+  /** superseded: the event that the item is now. */
+  replaced_by: null | string;
+  /** When it was marked. */
+  at: number;
+  /** Who marked it. */
+  by: string;
+  /** Why. */
+  why: string;
+  /** Type of the event. This and all below: as the event has them. */
+  type: string;
+  /** When it happened. */
+  occurred_at: number;
+  /** When it was received. */
+  received_at: number;
+  /** Email service provider. */
+  esp: string;
+  /** Configured webhook. */
+  source: string;
+  /** Account of the source. */
+  account: null | string;
+  /** Recipient key; empty if none. */
+  recipient: string;
+  /** Domain of the recipient. */
+  recipient_domain: string;
+  /** Campaign. */
+  campaign: null | string;
+  /** Variant. */
+  variant: null | string;
+  /** Stream. */
+  stream: null | string;
+  /** Bounce class. */
+  bounce_class: null | string;
+  /** Whether a machine did it. */
+  is_machine: null | boolean;
 }

@@ -10,6 +10,7 @@ export function suppressionOf(fields: Partial<Suppression> = {}): Suppression {
     reasons: [],
     changed_at: 1_000,
     event_id: 'event-1',
+    revision: 0,
     ...fields,
   };
 }

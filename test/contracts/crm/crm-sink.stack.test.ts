@@ -146,7 +146,7 @@ async function produceBytes(config: PipelineConfig, key: string, value: Buffer):
 }
 
 function stateRecord(recipient: string): SinkRecord<Suppression> {
-  const value = { recipient, suppressed: true, reasons: [], changed_at: 1, event_id: recipient };
+  const value = { recipient, suppressed: true, reasons: [], changed_at: 1, event_id: recipient, revision: 0 };
   return { topic: topics.suppressions, key: recipient, value, timestamp: Date.now(), attempts: 0 };
 }
 

@@ -26,11 +26,13 @@ export function suppressionLog(
     const changed_at = 1_700_000_000_000 + Math.floor(random() * 1_000_000);
     const event_id = `event-${offset}`;
     const reason = { reason: 'unsubscribe', scope: 'all', esp: 'postmark', source: 'postmark' } as const;
-    const reasons = suppressed ? [{ ...reason, since: changed_at, event_id, detail: null }] : [];
+    const reasons = suppressed
+      ? [{ ...reason, since: changed_at, event_id, detail: null, account: null }]
+      : [];
     return {
       topic: 'email.suppressions',
       key: recipient,
-      value: { recipient, suppressed, reasons, changed_at, event_id },
+      value: { recipient, suppressed, reasons, changed_at, event_id, revision: 0 },
       timestamp: 1_750_000_000_000 + offset,
       attempts: 0,
     };
