@@ -1,10 +1,12 @@
 import { codeOf } from '@email-events/core/errors';
 import pc from 'picocolors';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { jsonText, visible } from './terminal.ts';
 
 /** What to do about an error, by its code: the second line that a person sees. */
 const HINTS: { readonly [code: string]: string } = {
   CLI_USAGE: 'email-events help shows the commands, email-events help COMMAND its options and examples',
+  INSPECT_REQUEST_INVALID: 'email-events help inspect shows what a request looks like',
   CONFIG_UNREADABLE: 'name another file with --config, or EMAIL_EVENTS_CONFIG',
   CONFIG_INVALID: 'deploy/config/pipeline.reference.yaml shows every key with its meaning',
   KAFKA_UNREACHABLE: 'start the pipeline with `npx email-events up`, or set kafka.brokers to your cluster',
@@ -19,6 +21,7 @@ const HINTS: { readonly [code: string]: string } = {
 
 const EXIT_CODES: { readonly [code: string]: ExitCode } = {
   CLI_USAGE: EXIT.usage,
+  INSPECT_REQUEST_INVALID: EXIT.usage,
   RUN_NOT_RUNNING: EXIT.notRunning,
 };
 
@@ -41,10 +44,11 @@ export function describeFailure(
   { json, verbose }: { json: boolean; verbose: boolean },
 ): string {
   const { code, message, hint } = failureOf(error);
-  if (json) return JSON.stringify({ error: { code, message, ...(hint ? { hint } : {}) } });
-  const lines = [`${pc.red(code)} ${message}`];
+  if (json) return jsonText({ error: { code, message, ...(hint ? { hint } : {}) } });
+  // A broker, a registry or ClickHouse may have said part of it; problems are told one a line.
+  const lines = [`${pc.red(code)} ${visible(message, 'lines')}`];
   if (hint) lines.push(pc.dim(`→ ${hint}`));
-  if (verbose && error instanceof Error) lines.push(pc.dim(fullStack(error)));
+  if (verbose && error instanceof Error) lines.push(pc.dim(visible(fullStack(error), 'lines')));
   return lines.join('\n');
 }
 

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { runBin } from './testing.ts';
 
@@ -90,6 +91,35 @@ describe('inspect FILE', () => {
     expect(err).toContain(expected);
     expect(err).not.toMatch(/\n\s+at /);
   });
+});
+
+describe('inspect of the fixtures of this repository', () => {
+  const fixtures = fileURLToPath(new URL('../../../test/fixtures/esps/', import.meta.url));
+  const esps = readdirSync(fixtures);
+  const first = (esp: string) => join(fixtures, esp, readdirSync(join(fixtures, esp)).sort()[0] ?? '');
+  const expected = (path: string) => JSON.parse(readFileSync(path, 'utf8')).expected;
+
+  test('one of every ESP, by nothing but the file', async () => {
+    const paths = esps.map(first);
+    const { code, out } = await runBin(['inspect', ...paths]);
+    expect(esps.length).toBeGreaterThan(15);
+    const results = out.trimEnd().split('\n');
+    expect(results.map((text) => JSON.parse(text))).toMatchObject(paths.map(expected));
+    expect(code).toBe(paths.every((path) => expected(path).verified) ? 0 : 3);
+  });
+
+  test('--esp leaves secrets and options to the file; --secret goes before them', async () => {
+    const path = first('mailgun');
+    expect((await runBin(['inspect', path, '--esp', 'mailgun'])).code).toBe(0);
+    expect((await runBin(['inspect', path, '--esp', 'mailgun', '--secret', 'another'])).code).toBe(3);
+  });
+});
+
+test('a file that is no request: 2, and the message names it', async () => {
+  const path = file('package.json', { name: 'x', scripts: {} });
+  const { code, out, err } = await runBin(['inspect', path, ...ESP]);
+  expect([code, out]).toEqual([2, '']);
+  expect(err).toContain(`INSPECT_REQUEST_INVALID ${path}: this is no request`);
 });
 
 describe('inspect --ndjson', () => {

@@ -1,18 +1,26 @@
-/** The only places that write to standard output and standard error. */
-export const print = (text: string): void => void process.stdout.write(`${text}\n`);
-export const note = (text: string): void => void process.stderr.write(`${text}\n`);
-export const printJson = (value: unknown): void => print(JSON.stringify(value, jsonSafe, 2));
-export const printJsonLine = (value: unknown): void => print(JSON.stringify(value, jsonSafe));
+import { forTerminal, jsonText } from './terminal.ts';
 
-/** Offsets are bigints: numbers where they fit, texts beyond. */
-function jsonSafe(_key: string, value: unknown): unknown {
-  if (typeof value !== 'bigint') return value;
-  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+/** The only places that write to standard output and standard error. */
+export const print = (text: string): void => void process.stdout.write(`${forTerminal(text)}\n`);
+export const note = (text: string): void => void process.stderr.write(`${forTerminal(text)}\n`);
+/** What another process of ours has written, as it comes. */
+export const echo = (text: string): void => void process.stderr.write(forTerminal(text));
+export const printJson = (value: unknown): void => print(jsonText(value, 2));
+export const printJsonLine = (value: unknown): void => print(jsonText(value));
+/** Resolves when it may write more. */
+export function printLines(lines: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(forTerminal(lines), (error) => (error ? reject(error) : resolve()));
+  });
 }
+
+/** 1 letter, 2 letters, 12,345 letters. */
+export const counted = (count: number, one: string, several = `${one}s`): string =>
+  `${formatCount(count)} ${count === 1 ? one : several}`;
 
 type Cell = string | number;
 
-/** A table without lines: columns that fit their content. Numbers are set to the right. */
+/** A table without lines: columns that fit their content. Numbers are set to the right. A row is one line, whatever is in it. */
 export async function renderTable(
   head: readonly string[],
   rows: readonly (readonly Cell[])[],
@@ -28,13 +36,15 @@ export async function renderTable(
     chars: NO_LINES,
   });
   for (const row of rows)
-    table.push(row.map((cell) => (typeof cell === 'number' ? formatCount(cell) : cell)));
+    table.push(row.map((cell) => (typeof cell === 'number' ? formatCount(cell) : forCell(cell))));
   return table
     .toString()
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n');
 }
+
+const forCell = (text: string) => forTerminal(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 
 /** 12345 → 12,345. */
 export const formatCount = (count: number): string => count.toLocaleString('en-US');

@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { readFileSync } from 'node:fs';
+import { Command, type OutputConfiguration } from 'commander';
 import { backfillCommand } from './commands/backfill.ts';
 import { clickhouseCommand } from './commands/clickhouse.ts';
 import { configCommand } from './commands/config.ts';
@@ -12,9 +13,14 @@ import { statusCommand } from './commands/status.ts';
 import { tailCommand } from './commands/tail.ts';
 import { topicsCommand } from './commands/topics.ts';
 import { upCommand } from './commands/up.ts';
+import { helpCommand } from './help-command.ts';
+import { forTerminal } from './terminal.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done · 1 failed or found problems · 2 wrong usage · 3 inspect: not verified · 4 nothing runs here · 130 interrupted`;
+
+/** What is wrong with an argument quotes it. */
+const OUTPUT: OutputConfiguration = { outputError: (text, write) => write(forTerminal(text)) };
 
 /** All commands. Each loads what it needs when it runs, so that none pays for another. */
 export function createProgram(): Command {
@@ -22,6 +28,7 @@ export function createProgram(): Command {
     .description(
       'Email provider webhooks in, typed Kafka topics, ClickHouse analytics and CRM suppressions out.',
     )
+    .version(version(), '--version', 'print the version')
     .option('--json', 'print JSON', false)
     .option('--verbose', 'show where an error comes from', false)
     .option(
@@ -30,6 +37,8 @@ export function createProgram(): Command {
     )
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
+    .helpCommand(false)
+    .configureOutput(OUTPUT)
     .showHelpAfterError('(add --help for what it takes)')
     .addHelpText('after', EXIT_CODES);
   const commands = [
@@ -48,13 +57,20 @@ export function createProgram(): Command {
     backfillCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));
+  program.addCommand(inherit(helpCommand(program)));
   return program;
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 /** What a program's own `command()` would have handed down. */
 function inherit(command: Command): Command {
   command.exitOverride().configureHelp({ showGlobalOptions: true });
   command.showHelpAfterError('(add --help for what it takes)');
+  command.configureOutput(OUTPUT);
   for (const child of command.commands) inherit(child);
   return command;
 }

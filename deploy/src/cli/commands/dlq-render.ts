@@ -1,7 +1,8 @@
 import pc from 'picocolors';
 import type { LetterStatus, LetterSummary } from '../../dead-letters/ledger.ts';
 import type { Shown, Story } from '../../dead-letters/story.ts';
-import { formatCount, renderTable } from '../output.ts';
+import { counted, formatCount, renderTable } from '../output.ts';
+import { jsonText, visible } from '../terminal.ts';
 import type { LetterGroup } from './dlq-action.ts';
 
 const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString());
@@ -80,16 +81,14 @@ export async function renderPlan({
   const lines: string[] = [];
   if (groups.length > 0) lines.push(await renderGroups(groups), '');
   for (const { id, stage, problem } of problems.slice(0, MAX_PROBLEMS))
-    lines.push(`${pc.red('left alone')} ${stage} ${id}: ${problem}`);
+    lines.push(`${pc.red('left alone')} ${visible(`${stage} ${id}: ${problem}`)}`);
   if (problems.length > MAX_PROBLEMS) lines.push(`… and ${formatCount(problems.length - MAX_PROBLEMS)} more`);
   if (superseded > 0)
     lines.push(
-      `${formatCount(superseded)} state(s) have been replaced by newer ones: discarded, not replayed`,
+      `${counted(superseded, 'state')} replaced by newer ones in the meantime: discarded, not replayed`,
     );
-  const counted = `${formatCount(letters)} letter(s) of ${formatCount(records)} record(s)`;
-  lines.push(
-    dryRun ? `${counted} would be ${status}; nothing was changed` : pc.green(`${counted} ${status}`),
-  );
+  const all = `${counted(letters, 'letter')} of ${counted(records, 'record')}`;
+  lines.push(dryRun ? `${all} would be ${status}; nothing was changed` : pc.green(`${all} ${status}`));
   return lines.join('\n');
 }
 
@@ -103,7 +102,7 @@ function renderOne({ letter, recordedAt, item, key, value, headers, history }: S
     ['code', letter.code],
     ['message', letter.message],
     ['status', `${letter.status}${letter.note === null ? '' : `: ${letter.note}`}`],
-    ['attempts', `${letter.attempts}, replayed ${letter.replays} time(s)`],
+    ['attempts', `${letter.attempts}, replayed ${counted(letter.replays, 'time')}`],
     ['first failure', iso(letter.firstAt)],
     ['last failure', iso(letter.lastAt)],
     ['recorded', iso(recordedAt)],
@@ -111,16 +110,17 @@ function renderOne({ letter, recordedAt, item, key, value, headers, history }: S
     ['source', letter.source],
     ['request id', letter.requestId],
   ];
-  const lines = [pc.bold(letter.id)];
-  for (const [name, text] of facts) if (text !== null) lines.push(`${pc.dim(name.padEnd(14))} ${text}`);
+  const lines = [pc.bold(visible(letter.id))];
+  for (const [name, text] of facts)
+    if (text !== null) lines.push(`${pc.dim(name.padEnd(14))} ${visible(String(text))}`);
   if (history.length > 1) {
     lines.push('', pc.dim('history'));
     for (const { status, code, attempts, lastAt, statusAt, note } of history)
       lines.push(
-        `  ${iso(statusAt ?? lastAt)} ${status} ${code}, attempt ${attempts}${note ? `: ${note}` : ''}`,
+        `  ${iso(statusAt ?? lastAt)} ${status} ${visible(`${code}, attempt ${attempts}${note ? `: ${note}` : ''}`)}`,
       );
   }
-  for (const [name, bytes] of Object.entries(headers)) lines.push(...block(`header ${name}`, bytes));
+  for (const [name, bytes] of Object.entries(headers)) lines.push(...block(`header ${visible(name)}`, bytes));
   lines.push(...block('key', key), ...block('item', item), ...block('value', value));
   return lines.join('\n');
 }
@@ -128,6 +128,6 @@ function renderOne({ letter, recordedAt, item, key, value, headers, history }: S
 function block(name: string, shown: Shown | null): string[] {
   if (shown === null) return ['', pc.dim(`${name}: none`)];
   const { bytes, encoding, content } = shown;
-  const text = typeof content === 'string' ? content : JSON.stringify(content, null, 2);
-  return ['', pc.dim(`${name} (${formatCount(bytes)} bytes, ${encoding})`), text];
+  const text = typeof content === 'string' ? visible(content, 'lines') : jsonText(content, 2);
+  return ['', pc.dim(`${name} (${counted(bytes, 'byte')}, ${encoding})`), text];
 }

@@ -1,12 +1,15 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { codeOf, PipelineError } from '@email-events/core/errors';
+import { findAdapter } from '@email-events/esps';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { print } from '../output.ts';
+import { print, printLines } from '../output.ts';
+import { jsonText } from '../terminal.ts';
 import { type Credentials, createJudge, type Judge } from './inspect-judge.ts';
-import { parseOptions, parseRequest } from './inspect-request.ts';
+import { type InspectedRequest, parseOptions, parseRequest } from './inspect-request.ts';
 import { linesOf } from './lines.ts';
 
 export interface InspectOptions {
@@ -22,9 +25,17 @@ export const inspectAction: Action<InspectOptions> = async (options, files) => {
   const judge = createJudge(credentials);
   const verified = options.ndjson
     ? await inspectLines(judge, files)
-    : await inspectFiles(judge, files, credentials !== undefined, options);
+    : await inspectFiles(judge, files, toldBy(options), options);
   return verified ? EXIT.ok : EXIT.notVerified;
 };
+
+/** What the command line says about verification. An ESP alone leaves secrets and options to the file. */
+type Told = 'nothing' | 'esp' | 'all';
+
+function toldBy({ source, esp, secret, option }: InspectOptions): Told {
+  if (source === undefined && esp === undefined) return 'nothing';
+  return source === undefined && secret === undefined && option === undefined ? 'esp' : 'all';
+}
 
 async function credentialsFrom(options: InspectOptions & CommonOptions): Promise<Credentials | undefined> {
   const { source: name, esp, secret = [], option = [] } = options;
@@ -57,18 +68,44 @@ async function credentialsFrom(options: InspectOptions & CommonOptions): Promise
 async function inspectFiles(
   judge: Judge,
   files: readonly string[],
-  told: boolean,
+  told: Told,
   { json }: CommonOptions,
 ): Promise<boolean> {
   let verified = true;
   for (const file of files) {
-    const { request, ...own } = parseRequest(await readText(file), Date.now);
-    // What the command line says counts, not what is left in a file from a line of --ndjson.
-    const result = judge({ request, ...(told ? UNSAID : own) });
+    const result = judge(requestToJudge(file, await readText(file), told));
     verified &&= result.verified;
-    print(JSON.stringify(result, null, json || files.length > 1 ? 0 : 2));
+    print(jsonText(result, json || files.length > 1 ? 0 : 2));
   }
   return verified;
+}
+
+/** What the command line says counts, not what is left in a file from a line of --ndjson. */
+function requestToJudge(file: string, text: string, told: Told): InspectedRequest {
+  const {
+    request,
+    esp = espOfFolder(file),
+    secrets,
+    options,
+  } = namingFile(file, () => parseRequest(text, Date.now));
+  if (told === 'nothing') return { request, esp, secrets, options };
+  const own = told === 'esp' ? { secrets, options } : { secrets: undefined, options: undefined };
+  return { request, esp: undefined, ...own };
+}
+
+/** Fixtures are in a folder that is called like their ESP. */
+function espOfFolder(file: string): string | undefined {
+  const name = basename(dirname(resolve(file)));
+  return findAdapter(name) && name;
+}
+
+function namingFile<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof PipelineError)) throw error;
+    throw new PipelineError(error.code, error.disposition, `${file}: ${error.message}`, { cause: error });
+  }
 }
 
 async function readText(file: string): Promise<string> {
@@ -80,7 +117,6 @@ async function readText(file: string): Promise<string> {
   }
 }
 
-const UNSAID = { esp: undefined, secrets: undefined, options: undefined };
 const CHUNK_CHARS = 64 * 1024;
 
 /** One result a line, in order; a line that is no request yields an error in its place. */
@@ -92,13 +128,13 @@ async function inspectLines(judge: Judge, files: readonly string[]): Promise<boo
     for await (const line of linesOf(input)) {
       const result = judgeLine(judge, line);
       verified &&= 'verified' in result && result.verified;
-      pending += `${JSON.stringify(result)}\n`;
+      pending += `${jsonText(result)}\n`;
       if (pending.length < CHUNK_CHARS) continue;
-      await write(pending);
+      await printLines(pending);
       pending = '';
     }
   }
-  await write(pending);
+  await printLines(pending);
   return verified;
 }
 
@@ -110,10 +146,4 @@ function judgeLine(judge: Judge, line: string) {
       error: { code: codeOf(error), message: error instanceof Error ? error.message : String(error) },
     };
   }
-}
-
-function write(text: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
-  });
 }

@@ -42,12 +42,12 @@ describe('parseRequest', () => {
   });
 
   test('joins a header that comes in two spellings', () => {
-    expect(parse({ headers: { A: '1', a: '2' } }).request.headers.a).toBe('1, 2');
+    expect(parse({ body: '', headers: { A: '1', a: '2' } }).request.headers.a).toBe('1, 2');
   });
 
   test('a header may be named like a member of Object', () => {
-    expect(parse({ headers: { constructor: 'x' } }).request.headers.constructor).toBe('x');
-    expect(parse({}).request.headers.constructor).toBeUndefined();
+    expect(parse({ body: '', headers: { constructor: 'x' } }).request.headers.constructor).toBe('x');
+    expect(parse({ body: '' }).request.headers.constructor).toBeUndefined();
   });
 
   test.each([
@@ -56,13 +56,33 @@ describe('parseRequest', () => {
     ['a number for a body', { body: 1 }],
     ['an unknown encoding', { body: '', bodyEncoding: 'hex' }],
     ['no base64', { body: 'a*b', bodyEncoding: 'base64' }],
-    ['no time', { receivedAt: 'yesterday' }],
-    ['headers that are a list', { headers: ['a'] }],
-    ['an object for a header', { headers: { a: {} } }],
-    ['secrets that are no list', { secrets: 'x' }],
-    ['options that are no object', { options: [] }],
+    ['no time', { body: '', receivedAt: 'yesterday' }],
+    ['headers that are a list', { body: '', headers: ['a'] }],
+    ['an object for a header', { body: '', headers: { a: {} } }],
+    ['secrets that are no list', { body: '', secrets: 'x' }],
+    ['options that are no object', { body: '', options: [] }],
+    ['an empty object', {}],
+    ['what an ESP posts', { event: 'click', url: 'https://shop.example/', MessageID: 1 }],
+    ['another file', { name: 'email-events', scripts: {} }],
+    ['a fixture without a request', { description: 'x', request: {}, credentials: {} }],
   ])('refuses %s', (_what, request) => {
     expect(code(() => parse(request))).toBe('INSPECT_REQUEST_INVALID');
+  });
+
+  test('needs no body where it has a method and a URL', () => {
+    expect(parse({ method: 'GET', url: '/?to=a' }).request).toMatchObject({ method: 'GET', url: '/?to=a' });
+  });
+
+  test('reads a fixture, with its credentials', () => {
+    const fixture = {
+      description: 'one',
+      request: { method: 'POST', url: '/', headers: {}, body: 'x' },
+      credentials: { secrets: ['s'], options: { a: 'b' } },
+      expected: {},
+    };
+    const { request, ...how } = parse(fixture);
+    expect(request.body).toEqual(Buffer.from('x'));
+    expect(how).toEqual({ esp: undefined, secrets: ['s'], options: { a: 'b' } });
   });
 
   test('refuses what is no JSON', () => {

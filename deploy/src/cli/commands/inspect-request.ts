@@ -1,7 +1,7 @@
 import { PipelineError } from '@email-events/core/errors';
 import type { EspRequest } from '@email-events/esps';
 
-/** One request as `inspect` reads it, with what a line of --ndjson may say about its verification. */
+/** One request as `inspect` reads it, with what a line of --ndjson, or a fixture, may say about its verification. */
 export interface InspectedRequest {
   readonly request: EspRequest;
   readonly esp: string | undefined;
@@ -9,9 +9,13 @@ export interface InspectedRequest {
   readonly options: { readonly [name: string]: unknown } | undefined;
 }
 
-/** Reads the JSON form of a request. Throws INSPECT_REQUEST_INVALID. `now` is the clock for requests without receivedAt. */
+/**
+ * Reads the JSON form of a request, or a fixture of this repository: `{"request", "credentials"}`. Throws
+ * INSPECT_REQUEST_INVALID. `now` is the clock for requests without receivedAt.
+ */
 export function parseRequest(text: string, now: () => number): InspectedRequest {
-  const data = parseObject(text);
+  const data = unwrapped(parseObject(text));
+  requireRequest(data);
   const { method = 'POST', url = '/', body = '', esp, secrets, options } = data;
   if (typeof method !== 'string') throw invalid('method', 'a text');
   if (typeof url !== 'string') throw invalid('url', 'a text');
@@ -39,6 +43,20 @@ function parseObject(text: string): { [key: string]: unknown } {
   if (!isObject(data))
     throw new PipelineError('INSPECT_REQUEST_INVALID', 'reject', 'the input is no JSON object');
   return data;
+}
+
+/** A fixture as the request that is in it, with its credentials. */
+function unwrapped(data: { [key: string]: unknown }): { [key: string]: unknown } {
+  const { request, credentials, esp } = data;
+  if (!isObject(request)) return data;
+  return { esp, ...(isObject(credentials) ? credentials : {}), ...request };
+}
+
+/** What an ESP posts is JSON too; taken for a request it would be an empty one. */
+function requireRequest({ method, url, body }: { [key: string]: unknown }): void {
+  if (body !== undefined || (method !== undefined && url !== undefined)) return;
+  const message = 'this is no request: it has neither a body nor a method and a URL';
+  throw new PipelineError('INSPECT_REQUEST_INVALID', 'reject', message);
 }
 
 /** Lower-case names; a list and a name that comes in several spellings are joined as HTTP does. */

@@ -9,7 +9,8 @@ export function inspectCommand(): Command {
   const command = new Command('inspect')
     .description(
       'Show what the pipeline would do with a request, without any server: is it verified, which events are in it?\n' +
-        'A FILE (- is standard input) is JSON: {"method","url","headers","body","bodyEncoding":"utf8"|"base64","receivedAt"?}.',
+        'A FILE (- is standard input) is JSON: {"method","url","headers","body","bodyEncoding":"utf8"|"base64","receivedAt"?},\n' +
+        'or a fixture of this repository, which says itself how it is verified.',
     )
     .argument('<file...>', 'requests; with --ndjson: files with one request a line')
     .option('--source <name>', 'a source of the configuration says how to verify')
@@ -28,6 +29,7 @@ export function inspectCommand(): Command {
     'inspect request.json --source sendgrid',
     'inspect request.json --esp mailgun --secret key-1234',
     'inspect request.json --esp ses --option topicArns=arn:aws:sns:eu-west-1:123456789012:events',
+    'inspect test/fixtures/esps/mailgun/*.json',
     'inspect --ndjson - < requests.ndjson',
   );
 }

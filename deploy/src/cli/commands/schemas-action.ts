@@ -11,6 +11,7 @@ import pc from 'picocolors';
 import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { note, print, printJson, renderTable } from '../output.ts';
+import { jsonText, visible } from '../terminal.ts';
 
 export const registrySettings = ({ registry }: PipelineConfig): RegistrySettings => ({
   url: registry.url,
@@ -44,10 +45,15 @@ interface Outcome {
 }
 
 async function show({ results, problems, json, registered }: Outcome): Promise<ExitCode> {
-  if (json) {
-    printJson({ registered, subjects: results, problems });
-    return problems.length > 0 ? EXIT.failed : EXIT.ok;
-  }
+  if (json) printJson({ registered, subjects: results, problems });
+  else print(await renderSubjects(results, problems));
+  return problems.length > 0 ? EXIT.failed : EXIT.ok;
+}
+
+export async function renderSubjects(
+  results: readonly SubjectResult[],
+  problems: readonly SubjectProblem[],
+): Promise<string> {
   const rows = results.map(({ subject, action, versions, schemaId, levelChanged }) => [
     subject,
     action === 'unchanged' ? pc.dim(action) : pc.green(action),
@@ -55,10 +61,10 @@ async function show({ results, problems, json, registered }: Outcome): Promise<E
     schemaId ?? '',
     levelChanged ? 'level → FULL_TRANSITIVE' : '',
   ]);
-  print(await renderTable(['subject', '', 'versions', 'id', ''], rows));
+  const lines = [await renderTable(['subject', '', 'versions', 'id', ''], rows)];
   for (const { subject, code, message, details } of problems) {
-    print(`${pc.red(code)} ${subject}: ${message}`);
-    for (const detail of details) print(pc.dim(`  ${JSON.stringify(detail)}`));
+    lines.push(`${pc.red(code)} ${visible(`${subject}: ${message}`)}`);
+    for (const detail of details) lines.push(pc.dim(`  ${jsonText(detail)}`));
   }
-  return problems.length > 0 ? EXIT.failed : EXIT.ok;
+  return lines.join('\n');
 }

@@ -6,6 +6,7 @@ import { type PipelineStatus, readStatus, type ServiceReport } from '../../run/s
 import type { Action } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatCount, print, printJson, renderTable } from '../output.ts';
+import { visible } from '../terminal.ts';
 
 export const statusAction: Action<object> = async ({ json }) => {
   const paths = pathsOf(homeFolder());
@@ -13,13 +14,13 @@ export const statusAction: Action<object> = async ({ json }) => {
   if (!state) throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}`);
   const status = await readStatus(state);
   if (json) printJson(status);
-  else print(await render(status));
+  else print(await renderStatus(status));
   return status.ready ? EXIT.ok : EXIT.failed;
 };
 
-async function render(status: PipelineStatus): Promise<string> {
+export async function renderStatus(status: PipelineStatus): Promise<string> {
   const { phase, startedAt, pid, components, services, counts, urls } = status;
-  const head = `${status.ready ? pc.green('ready') : pc.red(phase === 'running' ? 'not ready' : phase)}, since ${startedAt}, process ${pid}`;
+  const head = `${status.ready ? pc.green('ready') : pc.red(phase === 'running' ? 'not ready' : visible(phase))}, since ${startedAt}, process ${pid}`;
   const parts = await Promise.all([
     renderTable(
       ['component', 'state', 'address'],
@@ -27,7 +28,7 @@ async function render(status: PipelineStatus): Promise<string> {
     ),
     renderTable(['service', 'state', 'ready', 'lag', 'restarts', 'admin'], services.map(serviceRow)),
   ]);
-  const webhooks = Object.values(urls?.webhooks ?? {}).map((url) => `webhook ${url}`);
+  const webhooks = Object.values(urls?.webhooks ?? {}).map((url) => `webhook ${visible(url)}`);
   const numbers = counts
     ? Object.entries(counts)
         .map(([name, count]) => `${name} ${formatCount(count)}`)

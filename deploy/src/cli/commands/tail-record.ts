@@ -1,6 +1,7 @@
 import { decodeRawHeaders, PipelineError, type ReadRecord } from '@email-events/core';
 import { type Decoder, eventTypeOf, topics } from '@email-events/schemas';
 import pc from 'picocolors';
+import { jsonText, visible } from '../terminal.ts';
 
 /** A record as tail shows it. */
 export interface DecodedRecord {
@@ -94,18 +95,20 @@ export function matches({ value }: DecodedRecord, filters: readonly Filter[]): b
   });
 }
 
-/** One line. What a person looks for first: time, what happened, to whom, and the reason if there is one. */
+/** One line, whatever is in it. What a person looks for first: time, what happened, to whom, and the reason if there is one. */
 export function renderRecord(record: DecodedRecord, topicWidth: number): string {
   const { topic, value, timestamp, key, partition, offset, problem } = record;
   const start = `${pc.dim(timestamp.slice(11, 23))} ${pc.cyan(topic.padEnd(topicWidth))}`;
-  if (problem) return `${start} ${pc.red(problem)} ${pc.dim(`${partition}/${offset}`)}`;
-  if (eventTypeOf(topic) === undefined) return `${start} ${key ?? ''} ${shortened(JSON.stringify(value))}`;
+  if (problem) return `${start} ${pc.red(visible(problem))} ${pc.dim(`${partition}/${offset}`)}`;
+  if (eventTypeOf(topic) === undefined) return `${start} ${visible(key ?? '')} ${shortened(jsonText(value))}`;
   const event = value as { [field: string]: unknown };
   const details = DETAILS.flatMap((name) => {
     const detail = event[name];
-    return detail === null || detail === undefined || detail === '' ? [] : [`${pc.dim(`${name}=`)}${detail}`];
+    if (detail === null || detail === undefined || detail === '') return [];
+    return [`${pc.dim(`${name}=`)}${visible(String(detail))}`];
   });
-  return `${start} ${String(event.esp).padEnd(10)} ${event.recipient} ${details.join(' ')}`;
+  const whom = visible(`${String(event.esp).padEnd(10)} ${event.recipient}`);
+  return `${start} ${whom} ${details.join(' ')}`;
 }
 
 /** Whole bodies and base64 are for --json. */

@@ -3,7 +3,7 @@ import { topicCatalogue } from '@email-events/schemas';
 import pc from 'picocolors';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { print, printJson, renderTable } from '../output.ts';
+import { counted, print, printJson, renderTable } from '../output.ts';
 
 export const planAction: Action<object> = (options) => run(options, planTopics, 'to do');
 export const applyAction: Action<object> = (options) => run(options, applyTopics, 'done');
@@ -21,16 +21,20 @@ async function run(
   return plan.problems > 0 ? EXIT.failed : EXIT.ok;
 }
 
-async function renderPlan(plan: TopicPlan, tense: 'to do' | 'done'): Promise<string> {
+export async function renderPlan(plan: TopicPlan, tense: 'to do' | 'done'): Promise<string> {
   const table = await renderTable(['topic', '', ''], plan.actions.map(rowOf));
   return `${table}\n\n${summary(plan, tense)}`;
 }
 
 function summary({ changes, problems }: TopicPlan, tense: 'to do' | 'done'): string {
   if (problems > 0)
-    return pc.red(`${problems} problem(s): nothing ${tense === 'done' ? 'was' : 'would be'} changed`);
+    return pc.red(
+      `${counted(problems, 'problem')}: nothing ${tense === 'done' ? 'was' : 'would be'} changed`,
+    );
   if (changes === 0) return pc.green('the cluster is as configured');
-  return tense === 'done' ? pc.green(`${changes} change(s) made`) : `${changes} change(s) to make`;
+  return tense === 'done'
+    ? pc.green(`${counted(changes, 'change')} made`)
+    : `${counted(changes, 'change')} to make`;
 }
 
 function rowOf(action: TopicAction): [string, string, string] {

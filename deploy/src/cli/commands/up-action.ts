@@ -8,7 +8,7 @@ import { homeFolder, pathsOf } from '../../run/home.ts';
 import { type RunState, readState } from '../../run/state-file.ts';
 import type { Action, CommonOptions } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { note, print, printJson } from '../output.ts';
+import { echo as echoText, note, print, printJson } from '../output.ts';
 import { runForeground } from './start-action.ts';
 
 export interface UpOptions {
@@ -35,7 +35,7 @@ async function runDetached({ anyPorts, config, json }: UpOptions & CommonOptions
   const args = [MAIN, 'up', ...(anyPorts ? ['--any-ports'] : []), ...(config ? ['--config', config] : [])];
   const child = spawn(process.execPath, args, { stdio: ['ignore', log, log], detached: true });
   closeSync(log);
-  const echo = echoFrom(logFile, json ? () => {} : (text) => process.stderr.write(text));
+  const echo = echoFrom(logFile, json ? () => {} : echoText);
   for (;;) {
     await delay(POLL_MS);
     if (child.exitCode !== null || child.signalCode !== null) {
