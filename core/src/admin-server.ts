@@ -9,8 +9,17 @@ import { codeOf } from './errors.ts';
  */
 export type ReadinessCheck = () => Promise<DependencyState> | DependencyState;
 
-/** Why it is not fine; `degraded`: not fine, but the service does its work without it for a while. */
-export type DependencyState = string | { readonly degraded: string } | undefined;
+/**
+ * Why it is not fine; `degraded`: not fine, but the service does its work without it for a while, or all of it but that of
+ * these partitions (`topic/partition`), each with its own code.
+ */
+export type DependencyState =
+  | string
+  | { readonly degraded: string; readonly partitions?: PartitionCodes }
+  | { readonly failed: string; readonly partitions: PartitionCodes }
+  | undefined;
+
+export type PartitionCodes = { readonly [partition: string]: string };
 
 export interface AdminServer {
   readonly port: number;
@@ -100,15 +109,25 @@ async function readyAnswer(options: AdminOptions, draining: boolean): Promise<An
   );
   const states = await Promise.all(checks);
   const dependencies = Object.fromEntries(states.map(([name, state]) => [name, textOf(state)]));
-  const ready = !draining && states.every(([, state]) => typeof state !== 'string');
+  const ready = !draining && states.every(([, state]) => !isFailed(state));
   const degraded = states.some(([, state]) => state !== undefined);
+  const partitions = Object.assign({}, ...states.map(([, state]) => partitionsOf(state))) as PartitionCodes;
   return json(ready ? 200 : 503, {
     status: draining ? 'stopping' : !ready ? 'not ready' : degraded ? 'degraded' : 'ok',
     dependencies,
+    ...(Object.keys(partitions).length > 0 ? { partitions } : {}),
   });
 }
 
-const textOf = (state: DependencyState) => (typeof state === 'object' ? state.degraded : (state ?? 'ok'));
+const isFailed = (state: DependencyState) =>
+  typeof state === 'string' || (typeof state === 'object' && 'failed' in state);
+
+const partitionsOf = (state: DependencyState) => (typeof state === 'object' ? state.partitions : undefined);
+
+function textOf(state: DependencyState): string {
+  if (typeof state !== 'object') return state ?? 'ok';
+  return 'failed' in state ? state.failed : state.degraded;
+}
 
 async function stateOf(check: ReadinessCheck, timeoutMs: number): Promise<DependencyState> {
   const { promise: late, resolve } = Promise.withResolvers<string>();

@@ -30,6 +30,20 @@ export const ERROR_CODES = {
   NORMALIZE_ESP_UNKNOWN: 'A record of email.raw names an ESP that has no adapter in this version.',
   NORMALIZE_EVENT_INVALID: 'An event does not fit the schema of the internal topic.',
   NORMALIZE_EVENT_TOO_LARGE: 'An event is larger than a record may be.',
+  NORMALIZE_TOO_MANY_ITEMS:
+    'A request has more items than `normalize.maxItems`; nothing of it was read. Raise that, then replay it.',
+  NORMALIZE_TOO_MANY_EVENTS:
+    'A request comes to more events than `normalize.maxEvents`; none came out. Raise that, then replay it.',
+  NORMALIZE_OUTPUT_TOO_LARGE:
+    'A request comes to more bytes of events than `normalize.maxOutputBytes` or `maxOutputRatio` allow; none came out. Raise these, then replay it.',
+  NORMALIZE_TOO_MANY_FAILURES:
+    'More items of a request cannot be read than `normalize.maxDeadLetters`: one dead letter stands for all of them. What can be read came out.',
+  NORMALIZE_RECORD_FAILED:
+    'The work on a request failed in a way nobody foresaw, each time it was tried; replay it with a version that mends it.',
+  EVENTS_RECORD_FAILED:
+    'The work on a record of the internal topic, or on one event in it, failed in a way nobody foresaw, each time it was tried; replay it with a version that mends it.',
+  PROCESSOR_HALTED:
+    'The work on good records fails, or on records of several sources: the fault is in this version or its surroundings, so nothing is set aside. Start a version that mends it.',
   EVENTS_EVENT_INVALID:
     'An event has no usable id or recipient, or does not fit the schema of its type; the message says which.',
   EVENTS_RECORD_UNREADABLE: 'A record of the internal topic cannot be decoded.',

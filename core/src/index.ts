@@ -18,7 +18,15 @@ export {
   type TransactionalLoopOptions,
 } from './kafka/transact/loop.ts';
 export { readinessOf, statefulReadinessOf } from './kafka/transact/readiness.ts';
-export type { LastOffset, OutputRecord, OwnedPartition, Stage, Step } from './kafka/transact/stage.ts';
+export type {
+  LastOffset,
+  OutputRecord,
+  OwnedPartition,
+  Stage,
+  Step,
+  Unforeseen,
+  UnforeseenFailure,
+} from './kafka/transact/stage.ts';
 export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';
 export * from './log.ts';

@@ -89,7 +89,7 @@ async function check(
   for (const [offset, { value, headers }] of ingress.published.entries()) {
     expect(value.equals(sent.body)).toBe(true);
     const record = { topic: 'email.raw', partition: 0, offset, key: null, value, headers, timestamp: 0 };
-    const { request, events, failures } = normalizeRecord(record);
+    const { request, events, failures } = await normalizeRecord(record);
     expect(request).toBeDefined();
     expect(failures.map(({ code }) => code)).not.toContain('NORMALIZE_UNEXPECTED');
     for (const event of events) expect(avroType(event.type).isValid(event)).toBe(true);

@@ -29,9 +29,10 @@ export interface EspAdapter {
   /**
    * Reads one item. Several events when it names several recipients; none when it says nothing about a message
    * (a destination check). Unknown types are `other`. Throws Refusal if it cannot be read. The source's options may say
-   * how the account is set up, where no event does.
+   * how the account is set up, where no event does. Where an item multiplies (recipients by lists, say), its events are made one by one as
+   * they are taken, since nobody may take them all.
    */
-  normalize(item: Item, request: EspRequest, options?: SourceOptions): readonly EspEvent[];
+  normalize(item: Item, request: EspRequest, options?: SourceOptions): Iterable<EspEvent>;
   /** What is known of the ESP besides: documentation, and the `unmapped` check of the contract suite. */
   readonly facts: EspFacts;
 }
@@ -210,6 +211,10 @@ export const NORMALIZE_CODES = [
   'NORMALIZE_RECIPIENT_INVALID',
   /** The adapter failed in a way nobody foresaw. */
   'NORMALIZE_UNEXPECTED',
+  /** The request is beyond its budget, as a whole. */
+  'NORMALIZE_TOO_MANY_ITEMS',
+  'NORMALIZE_TOO_MANY_EVENTS',
+  'NORMALIZE_OUTPUT_TOO_LARGE',
 ] as const;
 export type NormalizeCode = (typeof NORMALIZE_CODES)[number];
 

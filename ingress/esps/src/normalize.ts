@@ -8,6 +8,7 @@ import {
   Refusal,
   type SourceOptions,
 } from './adapter.ts';
+import { type Budget, DEFAULT_BUDGET, OverBudget, Spending } from './budget.ts';
 import { withoutAutoReply } from './reading/auto-reply.ts';
 import { hasControlCharacter } from './reading/control-characters.ts';
 import { hasForeignBytes } from './reading/foreign-bytes.ts';
@@ -15,7 +16,7 @@ import { hasForeignBytes } from './reading/foreign-bytes.ts';
 /** What one item of a request came to. */
 export type ItemResult =
   | { readonly index: number; readonly events: readonly EspEvent[] }
-  /** Refused, alone: the other items go on. `item` is its text, null where not even that could be had. */
+  /** Refused, alone: the other items go on. `item` is its text, null where not even that could be had, or too many were refused. */
   | {
       readonly index: number;
       readonly code: NormalizeCode;
@@ -29,21 +30,42 @@ export interface NormalizedRequest {
   readonly results: readonly ItemResult[];
 }
 
-/** Splits a request and reads each item, as the options of its source say. Throws Refusal if the body as a whole cannot be read, and nothing else. */
+/** Splits a request and reads each item, as the options of its source say. Throws Refusal if the body as a whole cannot be read, or is beyond the budget, and nothing else. */
 export function normalizeRequest(
   adapter: EspAdapter,
   request: EspRequest,
   options: SourceOptions = {},
+  budget: Budget = DEFAULT_BUDGET,
 ): NormalizedRequest {
+  const results = [...readItems(adapter, request, options, budget)];
+  return { items: (results.at(-1)?.index ?? -1) + 1, results };
+}
+
+/**
+ * The same item by item, so that others may have their turn between them. What was taken of a request that turns out to be beyond its
+ * budget is to be thrown away.
+ */
+export function* readItems(
+  adapter: EspAdapter,
+  request: EspRequest,
+  options: SourceOptions = {},
+  budget: Budget = DEFAULT_BUDGET,
+  spending: Spending = new Spending(budget, request.body.length + request.url.length),
+): Generator<ItemResult, void, undefined> {
   const items = splitBody(adapter, request);
+  spending.items(items.length);
   // One byte that is no UTF-8 costs the item that has it, not the batch.
   const suspect = !isUtf8(request.body);
-  const results: ItemResult[] = [];
+  let refusals = 0;
   for (const item of items) {
-    if ((suspect || item.suspect) && isForeign(item)) results.push(refused(item, NOT_UTF8));
-    else readItem(results, adapter, item, request, options);
+    const isBroken = (suspect || item.suspect) && isForeign(item);
+    const results = isBroken ? [NOT_UTF8] : readItem(adapter, item, request, options, spending);
+    for (const result of results) {
+      if (!(result instanceof Refusal)) yield { index: item.index, events: result };
+      // Of too many, nobody asks for the text any more.
+      else yield refused(item, result, refusals++ < budget.maxDeadLetters);
+    }
   }
-  return { items: items.length, results };
 }
 
 function splitBody(adapter: EspAdapter, request: EspRequest): readonly Item[] {
@@ -54,23 +76,29 @@ function splitBody(adapter: EspAdapter, request: EspRequest): readonly Item[] {
   }
 }
 
+/** Its events, why there are none, or both. */
 function readItem(
-  results: ItemResult[],
   adapter: EspAdapter,
   item: Item,
   request: EspRequest,
   options: SourceOptions,
-): void {
-  let events: EspEvent[];
+  spending: Spending,
+): readonly (readonly EspEvent[] | Refusal)[] {
+  const sound: EspEvent[] = [];
+  let unsound = 0;
   try {
-    events = adapter.normalize(item, request, options).map((event) => withoutAutoReply(event, item));
+    for (const said of adapter.normalize(item, request, options)) {
+      const event = withoutAutoReply(said, item);
+      spending.event(event);
+      if (hasControlCharacter(event.recipient)) unsound++;
+      else sound.push(event);
+    }
   } catch (error) {
-    results.push(refused(item, asRefusal(error)));
-    return;
+    if (error instanceof OverBudget) throw error;
+    return [asRefusal(error)];
   }
-  const sound = events.filter(({ recipient }) => !hasControlCharacter(recipient));
-  if (sound.length > 0 || events.length === 0) results.push({ index: item.index, events: sound });
-  if (sound.length < events.length) results.push(refused(item, RECIPIENT_INVALID));
+  if (unsound === 0) return [sound];
+  return sound.length === 0 ? [RECIPIENT_INVALID] : [sound, RECIPIENT_INVALID];
 }
 
 const RECIPIENT_INVALID = new Refusal(
@@ -88,8 +116,8 @@ function isForeign({ value }: Item): boolean {
   }
 }
 
-function refused(item: Item, { code, message }: Refusal): ItemResult {
-  return { index: item.index, code, message, item: textOf(item) };
+function refused(item: Item, { code, message }: Refusal, withText: boolean): ItemResult {
+  return { index: item.index, code, message, item: withText ? textOf(item) : null };
 }
 
 function asRefusal(error: unknown): Refusal {

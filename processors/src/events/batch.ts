@@ -103,6 +103,12 @@ export class Batch {
     this.failures.push({ record, code, message, carriesValue: true });
   }
 
+  /** The work on this event fails in a way nobody foresaw. */
+  giveUp(record: InputRecord, event: EmailEvent, index: number, message: string): void {
+    this.received++;
+    this.fail(record, event, index, message, 'EVENTS_RECORD_FAILED');
+  }
+
   get ids(): Buffer {
     return Buffer.concat(this.idBytes);
   }
@@ -150,11 +156,17 @@ export class Batch {
     return true;
   }
 
-  private fail(record: InputRecord, event: EmailEvent, index: number, message: string): void {
+  private fail(
+    record: InputRecord,
+    event: EmailEvent,
+    index: number,
+    message: string,
+    code = 'EVENTS_EVENT_INVALID',
+  ): void {
     const carriesValue = !this.failures.some((failure) => failure.record === record);
     this.failures.push({
       record,
-      code: 'EVENTS_EVENT_INVALID',
+      code,
       message,
       item: { index, event },
       carriesValue,

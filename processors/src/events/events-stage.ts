@@ -10,6 +10,7 @@ import {
   replayOf,
   type Stage,
   type Step,
+  type UnforeseenFailure,
 } from '@email-events/core';
 import {
   CodecError,
@@ -34,6 +35,8 @@ import { type ChangelogCodec, type RestoreProgress, restore } from '../state/res
 import { closeStore, openStore } from '../state/seal.ts';
 import { discardStore } from '../state/store-file.ts';
 import { Batch, type BatchFailure } from './batch.ts';
+import { checkEvents } from './canary.ts';
+import { setAside } from './set-aside.ts';
 import type { SoftBounceRule } from './suppress.ts';
 
 /** What all partitions share. */
@@ -124,6 +127,24 @@ export class EventsStage implements Stage, MeasuredStage {
       if (normalized === undefined) batch.refuse(record, UNREADABLE);
       else addAll(batch, record, normalized);
     }
+    return this.stepOf(batch, store, now);
+  }
+
+  async setAside(record: InputRecord, failure: UnforeseenFailure): Promise<Step> {
+    const { opened: store, context } = this;
+    const makeBatch = () => new Batch(store, context, this.partition);
+    const { batch, sources } = setAside(record, readable(context.decoder, record), failure, makeBatch);
+    return {
+      ...this.stepOf(batch, store, context.clock()),
+      unforeseen: [{ offset: record.offset, sources }],
+    };
+  }
+
+  async checkItself(): Promise<void> {
+    checkEvents(this.context);
+  }
+
+  private stepOf(batch: Batch, store: PartitionStore, now: number): Step {
     const outputs = [
       ...batch.outputs,
       ...this.deadLetters(batch.failures, now),
@@ -245,6 +266,15 @@ function addAll(batch: Batch, record: InputRecord, { events }: NormalizedBatch):
   const items = replayOf(record)?.items ?? null;
   for (const [index, event] of events.entries()) {
     if (items === null || items.includes(index)) batch.add(record, event, index);
+  }
+}
+
+/** Of a record on which anything may fail. */
+function readable(decoder: Decoder<NormalizedBatch>, record: InputRecord): NormalizedBatch | undefined {
+  try {
+    return decode(decoder, record);
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,9 +4,9 @@ import { expect, test } from 'vitest';
 import { rawRecord, sendgridItem } from '../testing/requests.ts';
 import { normalizeRecord } from './normalize-record.ts';
 
-test('every event leads back to its request', () => {
+test('every event leads back to its request', async () => {
   const items = [sendgridItem('delivered'), sendgridItem('open')];
-  const { events, failures, request } = normalizeRecord(rawRecord(items, { partition: 3, offset: 41 }));
+  const { events, failures, request } = await normalizeRecord(rawRecord(items, { partition: 3, offset: 41 }));
   expect(failures).toEqual([]);
   expect(request?.source).toBe('main');
   expect(events.map(({ type }) => type)).toEqual(['delivered', 'opened']);
@@ -21,21 +21,21 @@ test('every event leads back to its request', () => {
   });
 });
 
-test('reads as the options of the source say', () => {
+test('reads as the options of the source say', async () => {
   const item = { event: 'unsubscribe', email: 'ann@example.com', ts_event: 1_793_610_929, list_id: [3] };
   const record = rawRecord([item], {}, { esp: 'brevo' });
-  const scopes = (options: object) =>
-    normalizeRecord(record, (source) => (source === 'main' ? { ...options } : {})).events.map(
-      (event) => event.scope,
-    );
-  expect(scopes({})).toEqual(['all']);
-  expect(scopes({ unsubscribeScope: 'list' })).toEqual(['3']);
+  const scopes = async (options: object) =>
+    (
+      await normalizeRecord(record, { optionsOf: (source) => (source === 'main' ? { ...options } : {}) })
+    ).events.map((event) => event.scope);
+  expect(await scopes({})).toEqual(['all']);
+  expect(await scopes({ unsubscribeScope: 'list' })).toEqual(['3']);
 });
 
-test('one bad item of a thousand is refused alone, with its text', () => {
+test('one bad item of a thousand is refused alone, with its text', async () => {
   const items: unknown[] = Array.from({ length: 1_000 }, () => sendgridItem('open'));
   items[700] = { event: 'open', note: 'no recipient, no time' };
-  const { events, failures } = normalizeRecord(rawRecord(items));
+  const { events, failures } = await normalizeRecord(rawRecord(items));
   expect(events).toHaveLength(999);
   expect(events.map(({ item_index }) => item_index)).not.toContain(700);
   expect(failures).toHaveLength(1);
@@ -49,37 +49,37 @@ test.each([
   ['cut off', Buffer.from('[{"event":"open"')],
   ['empty', Buffer.alloc(0)],
   ['not there', null],
-])('a body that is %s is one failure', (_, value) => {
-  const { events, failures, request } = normalizeRecord({ ...rawRecord([]), value });
+])('a body that is %s is one failure', async (_, value) => {
+  const { events, failures, request } = await normalizeRecord({ ...rawRecord([]), value });
   expect(events).toEqual([]);
   expect(failures).toMatchObject([{ code: 'NORMALIZE_BODY_UNREADABLE' }]);
   expect(failures[0]).not.toHaveProperty('item');
   expect(request?.esp).toBe('sendgrid');
 });
 
-test('an ESP without an adapter is one failure', () => {
-  const { failures, request } = normalizeRecord(rawRecord([], {}, { esp: 'pigeon' }));
+test('an ESP without an adapter is one failure', async () => {
+  const { failures, request } = await normalizeRecord(rawRecord([], {}, { esp: 'pigeon' }));
   expect(failures).toMatchObject([{ code: 'NORMALIZE_ESP_UNKNOWN' }]);
   expect(request?.esp).toBe('pigeon');
 });
 
-test.each(['request-id', 'source', 'request'])('without the header %s nothing is known', (missing) => {
+test.each(['request-id', 'source', 'request'])('without the header %s nothing is known', async (missing) => {
   const { [missing]: _, ...headers } = rawRecord([]).headers;
-  const normalized = normalizeRecord({ ...rawRecord([]), headers });
+  const normalized = await normalizeRecord({ ...rawRecord([]), headers });
   expect(normalized).toMatchObject({
     request: undefined,
     failures: [{ code: 'NORMALIZE_HEADERS_UNREADABLE' }],
   });
 });
 
-test.each(['null', '[]', '"text"', '{"esp":1}', '{'])('headers that say %s are unreadable', (text) => {
+test.each(['null', '[]', '"text"', '{"esp":1}', '{'])('headers that say %s are unreadable', async (text) => {
   const headers = { ...rawRecord([]).headers, request: Buffer.from(text) };
-  expect(normalizeRecord({ ...rawRecord([]), headers }).failures).toMatchObject([
+  expect((await normalizeRecord({ ...rawRecord([]), headers })).failures).toMatchObject([
     { code: 'NORMALIZE_HEADERS_UNREADABLE' },
   ]);
 });
 
-test('the content type that the request had decides how it is read', () => {
+test('the content type that the request had decides how it is read', async () => {
   const headers = encodeRawHeaders({
     requestId: 'r',
     source: 'main',
@@ -91,15 +91,15 @@ test('the content type that the request had decides how it is read', () => {
     remoteAddress: null,
     headers: {},
   });
-  expect(normalizeRecord({ ...rawRecord([sendgridItem('open')]), headers }).events).toHaveLength(1);
+  expect((await normalizeRecord({ ...rawRecord([sendgridItem('open')]), headers })).events).toHaveLength(1);
 });
 
-test('no adapter makes it throw, whatever the body', () => {
+test('no adapter makes it throw, whatever the body', async () => {
   const bodies = ['', '0', 'null', '[null]', '[[]]', '{}', '{"Type":"Notification"}', '[{}]', '\u0000'];
   for (const { name } of adapters) {
     for (const body of bodies) {
       const record: InputRecord = { ...rawRecord([], {}, { esp: name }), value: Buffer.from(body) };
-      const { events, failures } = normalizeRecord(record);
+      const { events, failures } = await normalizeRecord(record);
       expect(events.length + failures.length, `${name} ${body}`).toBeGreaterThanOrEqual(0);
       for (const { code } of failures) expect(code).not.toBe('NORMALIZE_UNEXPECTED');
     }
@@ -119,26 +119,28 @@ function putBack(record: InputRecord, more: Partial<Replay>): InputRecord {
   return { ...record, offset: 99, headers: { ...record.headers, replay: encodeReplay(replay) } };
 }
 
-test('of a request that was put back, only the items that it was put back for count', () => {
+test('of a request that was put back, only the items that it was put back for count', async () => {
   const items = [sendgridItem('open'), { event: 'open' }, sendgridItem('open'), { event: 'open' }];
-  const { events, failures } = normalizeRecord(putBack(rawRecord(items), { items: [2, 3] }));
+  const { events, failures } = await normalizeRecord(putBack(rawRecord(items), { items: [2, 3] }));
   expect(events.map(({ item_index, raw_offset }) => [item_index, raw_offset])).toEqual([[2, 99]]);
   expect(failures.map(({ item }) => item?.index)).toEqual([3]);
-  const whole = normalizeRecord(putBack(rawRecord(items), {}));
+  const whole = await normalizeRecord(putBack(rawRecord(items), {}));
   expect([whole.events.length, whole.failures.length]).toEqual([2, 2]);
 });
 
-test('of an item that was put back for some of its events, only these count', () => {
+test('of an item that was put back for some of its events, only these count', async () => {
   const record = rawRecord([sendgridItem('open')]);
-  const events = normalizeRecord(record).events.map(({ event_id }) => event_id);
-  expect(normalizeRecord(putBack(record, { items: [0], events })).events).toHaveLength(1);
+  const events = (await normalizeRecord(record)).events.map(({ event_id }) => event_id);
+  expect((await normalizeRecord(putBack(record, { items: [0], events }))).events).toHaveLength(1);
   // An older version of the mapping has another event for it, which came out long ago.
-  expect(normalizeRecord(putBack(record, { items: [0], events: ['0'.repeat(32)] })).events).toEqual([]);
+  expect((await normalizeRecord(putBack(record, { items: [0], events: ['0'.repeat(32)] }))).events).toEqual(
+    [],
+  );
 });
 
-test('a request that cannot be read any more fails for the items that it was put back for, not as a whole', () => {
+test('a request that cannot be read any more fails for the items that it was put back for, not as a whole', async () => {
   const record = { ...rawRecord([]), value: Buffer.from('{') };
-  expect(normalizeRecord(putBack(record, { items: [3, 5] })).failures).toMatchObject([
+  expect((await normalizeRecord(putBack(record, { items: [3, 5] }))).failures).toMatchObject([
     { code: 'NORMALIZE_BODY_UNREADABLE', item: { index: 3 } },
     { code: 'NORMALIZE_BODY_UNREADABLE', item: { index: 5 } },
   ]);
@@ -146,9 +148,9 @@ test('a request that cannot be read any more fails for the items that it was put
 
 test.each(['{', 'null', '[]', '{"topic":"email.raw"}', '{"topic":1,"items":7}'])(
   'a header of somebody else that says %s stops nothing',
-  (text) => {
+  async (text) => {
     const record = rawRecord([sendgridItem('open')]);
     const headers = { ...record.headers, replay: Buffer.from(text) };
-    expect(normalizeRecord({ ...record, headers }).events).toHaveLength(1);
+    expect((await normalizeRecord({ ...record, headers })).events).toHaveLength(1);
   },
 );

@@ -5,15 +5,20 @@ import {
   type Replay,
   replayOf,
 } from '@email-events/core';
-import { findAdapter, normalizeRequest, Refusal, type SourceOptions, toEmailEvent } from '@email-events/esps';
+import {
+  type Budget,
+  DEFAULT_BUDGET,
+  findAdapter,
+  type ItemResult,
+  Refusal,
+  readItems,
+  type SourceOptions,
+  Spending,
+  toEmailEvent,
+} from '@email-events/esps';
 import type { EmailEvent } from '@email-events/schemas';
-
-/** Why a record, or one item of it, gave no events. */
-export interface NormalizeFailure {
-  readonly code: string;
-  readonly message: string;
-  readonly item?: { readonly index: number; readonly bytes: Buffer | null };
-}
+import { Breath } from './breath.ts';
+import { Failures, type NormalizeFailure } from './failures.ts';
 
 /** Past participle of a raw record. Every item is either in the events (none to many each) or in the failures. */
 export interface Normalized {
@@ -21,80 +26,92 @@ export interface Normalized {
   readonly request: RawRequest | undefined;
   readonly events: readonly EmailEvent[];
   readonly failures: readonly NormalizeFailure[];
+  /** Items that are refused; several may have one failure in common. */
+  readonly refused: number;
+  /** Bytes that the events come to, or fewer. */
+  readonly bytes: number;
+  /** The adapter failed on an item in a way nobody foresaw. */
+  readonly unforeseen: boolean;
 }
 
-/** The options of a source, by its name; none of one that is not configured any more. */
-export type OptionsOf = (source: string) => SourceOptions;
-const NO_OPTIONS: OptionsOf = () => ({});
+export interface NormalizeOptions {
+  /** The options of a source, by its name; none of one that is not configured any more. */
+  readonly optionsOf?: ((source: string) => SourceOptions) | undefined;
+  /** Account that a source belongs to today; null: it names none. */
+  readonly accountOf?: ((source: string) => string | null) | undefined;
+  readonly budget?: Budget | undefined;
+  /** Whose turn it is meanwhile. */
+  readonly breath?: Breath;
+}
 
 /**
- * Reads what an ESP reported. Never throws: what cannot be read is a failure with a code. Of a record that was put back,
- * only the items that it was put back for.
+ * Reads what an ESP reported, and lets others have their turn. What cannot be read is a failure with a code; it throws nothing that
+ * anybody foresaw. Of a record that was put back, only the items that it was put back for.
  */
-export function normalizeRecord(record: InputRecord, optionsOf: OptionsOf = NO_OPTIONS): Normalized {
-  const replay = replayOf(record);
-  const normalized = readRecord(record, optionsOf);
-  return replay?.items ? restrict(normalized, replay.items, replay.events) : normalized;
-}
-
-function readRecord(record: InputRecord, optionsOf: OptionsOf): Normalized {
+export async function normalizeRecord(
+  record: InputRecord,
+  options: NormalizeOptions = {},
+): Promise<Normalized> {
   const request = decodeRawHeaders(record.headers);
-  if (!request)
-    return refused(undefined, 'NORMALIZE_HEADERS_UNREADABLE', 'the record lacks the headers of a request');
-  const adapter = findAdapter(request.esp);
-  if (!adapter) return refused(request, 'NORMALIZE_ESP_UNKNOWN', 'no adapter of that name');
-  const { requestId, source, esp, receivedAt, method, url, headers, contentType } = request;
-  const body = record.value ?? Buffer.alloc(0);
-  const withType = contentType === null ? headers : { ...headers, 'content-type': contentType };
+  const { budget = DEFAULT_BUDGET } = options;
+  const failures = new Failures(budget, record, request);
+  if (!request) {
+    failures.ofAll('NORMALIZE_HEADERS_UNREADABLE', 'the record lacks the headers of a request');
+    return { request, events: [], bytes: 0, ...failures.result };
+  }
   try {
-    const received = { method, url, headers: withType, body, receivedAt };
-    const { results } = normalizeRequest(adapter, received, optionsOf(source));
-    const origin = {
-      esp,
-      source,
-      request_id: requestId,
-      received_at: receivedAt,
-      raw_partition: record.partition,
-      raw_offset: record.offset,
-    };
-    const events: EmailEvent[] = [];
-    const failures: NormalizeFailure[] = [];
-    for (const result of results) {
-      if ('code' in result) {
-        const bytes = result.item === null ? null : Buffer.from(result.item);
-        failures.push({ code: result.code, message: result.message, item: { index: result.index, bytes } });
-        continue;
-      }
-      for (const event of result.events)
-        events.push(toEmailEvent(event, { ...origin, item_index: result.index }));
-    }
-    return { request, events, failures };
+    const { events, bytes } = await readAll(record, request, failures, options);
+    return { request, events, bytes, ...failures.result };
   } catch (error) {
-    if (error instanceof Refusal) return refused(request, error.code, error.message);
-    return refused(request, 'NORMALIZE_UNEXPECTED', 'the adapter failed in a way nobody foresaw');
+    if (!(error instanceof Refusal)) throw error;
+    failures.ofAll(error.code, error.message);
+    return { request, events: [], bytes: 0, ...failures.result };
   }
 }
 
-/** A failure of the whole stands for each of the items: the others were counted long ago. */
-function restrict(
-  { request, events, failures }: Normalized,
-  items: NonNullable<Replay['items']>,
-  ids: Replay['events'],
-): Normalized {
-  const [wanted, named] = [new Set(items), ids && new Set(ids)];
-  return {
-    request,
-    events: events.filter(
-      ({ item_index, event_id }) => wanted.has(item_index) && (named?.has(event_id) ?? true),
-    ),
-    failures: failures.flatMap((failure) => {
-      const { item } = failure;
-      if (item) return wanted.has(item.index) ? [failure] : [];
-      return items.map((index) => ({ ...failure, item: { index, bytes: null } }));
-    }),
+async function readAll(
+  record: InputRecord,
+  request: RawRequest,
+  failures: Failures,
+  { optionsOf, accountOf, budget = DEFAULT_BUDGET, breath = new Breath() }: NormalizeOptions,
+): Promise<{ readonly events: readonly EmailEvent[]; readonly bytes: number }> {
+  const adapter = findAdapter(request.esp);
+  if (!adapter) {
+    failures.ofAll('NORMALIZE_ESP_UNKNOWN', 'no adapter of that name');
+    return { events: [], bytes: 0 };
+  }
+  const { requestId, source, esp, receivedAt, method, url, headers, contentType } = request;
+  const body = record.value ?? Buffer.alloc(0);
+  const withType = contentType === null ? headers : { ...headers, 'content-type': contentType };
+  const received = { method, url, headers: withType, body, receivedAt };
+  const origin = {
+    esp,
+    source,
+    account: request.account,
+    accountNow: accountOf?.(source) ?? null,
+    identityVersion: request.identityVersion,
+    request_id: requestId,
+    received_at: receivedAt,
+    raw_partition: record.partition,
+    raw_offset: record.offset,
   };
+  const spending = new Spending(budget, body.length + url.length);
+  const isWanted = wanted(replayOf(record));
+  const events: EmailEvent[] = [];
+  for (const result of readItems(adapter, received, optionsOf?.(source) ?? {}, budget, spending)) {
+    if (breath.isDue) await breath.take();
+    if ('code' in result) failures.ofItem(result);
+    else
+      for (const said of result.events) {
+        const event = toEmailEvent(said, { ...origin, item_index: result.index });
+        if (isWanted(result, event)) events.push(event);
+      }
+  }
+  return { events, bytes: spending.bytes };
 }
 
-function refused(request: RawRequest | undefined, code: string, message: string): Normalized {
-  return { request, events: [], failures: [{ code, message }] };
+function wanted(replay: Replay | undefined): (item: ItemResult, event: EmailEvent) => boolean {
+  if (!replay?.items) return () => true;
+  const [items, ids] = [new Set(replay.items), replay.events && new Set(replay.events)];
+  return ({ index }, { event_id }) => items.has(index) && (ids?.has(event_id) ?? true);
 }

@@ -1,48 +1,37 @@
 import {
   type Counter,
-  deadLetterKey,
-  deadLetterOf,
-  deadLetterPartition,
+  decodeRawHeaders,
   type InputRecord,
-  type OutputRecord,
   type Stage,
   type Step,
+  type Unforeseen,
+  type UnforeseenFailure,
 } from '@email-events/core';
-import {
-  CodecError,
-  type DeadLetter,
-  type EmailEvent,
-  type Encoder,
-  type NormalizedBatch,
-  partitionOf,
-  recipientKey,
-  topics,
-} from '@email-events/schemas';
+import { type Budget, DEFAULT_BUDGET } from '@email-events/esps';
 import type { DeadLetterCounter } from '../dead-letters.ts';
-import { type NormalizeFailure, normalizeRecord, type OptionsOf } from './normalize-record.ts';
+import { Breath } from './breath.ts';
+import { checkNormalize } from './canary.ts';
+import { Failures } from './failures.ts';
+import { type NormalizeOptions, normalizeRecord } from './normalize-record.ts';
+import { Transaction, type Writing } from './transaction.ts';
 
 /** What all partitions share. */
-export interface NormalizeContext {
-  /** Partitions of the topics that are keyed by recipient. */
-  readonly partitions: number;
-  readonly deadLetterPartitions: number;
-  readonly encoder: Encoder<NormalizedBatch>;
-  readonly deadLetterEncoder: Encoder<DeadLetter>;
+export interface NormalizeContext extends Writing, Pick<NormalizeOptions, 'optionsOf' | 'accountOf'> {
   readonly items: Counter<'result'>;
   readonly deadLetters: DeadLetterCounter;
   readonly clock: () => number;
-  /** Options of the sources; none if absent. */
-  readonly optionsOf?: OptionsOf;
+  /** Default: DEFAULT_BUDGET. */
+  readonly budget?: Budget;
+  /** Bytes of output after which a transaction takes no further request. */
+  readonly maxTransactionBytes?: number;
 }
 
-/** A record of the internal topic is kept well below what its topic takes. */
-const MAX_BATCH_BYTES = 800_000;
-/** An event that alone exceeds this cannot be on a typed topic either (2 MiB). */
-const MAX_EVENT_BYTES = 1_900_000;
+const MAX_TRANSACTION_BYTES = 16_777_216;
 
 /** Stateless: split, normalize, and put the events where their recipient's partition is, in batches. */
 export class NormalizeStage implements Stage {
   private readonly context: NormalizeContext;
+  private readonly breath = new Breath();
 
   constructor(context: NormalizeContext) {
     this.context = context;
@@ -51,107 +40,57 @@ export class NormalizeStage implements Stage {
   async open(): Promise<void> {}
 
   async process(records: readonly InputRecord[]): Promise<Step> {
-    const byPartition = new Map<number, { event: EmailEvent; record: InputRecord }[]>();
-    const letters = new Letters(this.context.clock());
-    let items = 0;
+    const { optionsOf, accountOf, budget, clock, maxTransactionBytes = MAX_TRANSACTION_BYTES } = this.context;
+    const transaction = new Transaction(this.context, clock());
+    const unforeseen: Unforeseen[] = [];
+    let taken = 0;
     for (const record of records) {
-      const { events, failures, request } = normalizeRecord(record, this.context.optionsOf);
-      for (const event of events) this.place(byPartition, event, record);
-      for (const failure of failures) letters.add(record, failure, request);
-      items += events.length + failures.length;
+      if (this.breath.isDue) await this.breath.take();
+      const normalized = await normalizeRecord(record, { optionsOf, accountOf, budget, breath: this.breath });
+      transaction.add(record, normalized);
+      const sources = [normalized.request?.source ?? ''];
+      if (normalized.unforeseen) unforeseen.push({ offset: record.offset, sources });
+      taken++;
+      if (transaction.bytes >= maxTransactionBytes) break;
     }
-    const outputs: OutputRecord[] = [];
-    for (const [partition, placed] of byPartition) {
-      for (const value of this.encode(placed, letters)) {
-        outputs.push({ topic: topics.normalized, partition, key: null, value });
-      }
-    }
-    outputs.push(...letters.all.map((letter) => this.deadLetter(letter)));
-    return { outputs, committed: () => this.count(items, letters.all) };
+    return this.step(transaction, unforeseen, taken);
+  }
+
+  async setAside(record: InputRecord, { error, attempts }: UnforeseenFailure): Promise<Step> {
+    const transaction = new Transaction(this.context, this.context.clock());
+    const request = requestOf(record);
+    const failures = new Failures(this.context.budget ?? DEFAULT_BUDGET, record, request);
+    // The message of a foreign error may quote the payload, so only its kind is told.
+    const kind = error instanceof Error ? error.name : typeof error;
+    failures.ofAll('NORMALIZE_RECORD_FAILED', `the work on it fails with ${kind}`, attempts);
+    transaction.add(record, { request, events: [], bytes: 0, ...failures.result });
+    return this.step(transaction, [{ offset: record.offset, sources: [request?.source ?? ''] }], 1);
+  }
+
+  checkItself(): Promise<void> {
+    return checkNormalize(this.context);
   }
 
   async close(): Promise<void> {}
 
-  private place(
-    byPartition: Map<number, { event: EmailEvent; record: InputRecord }[]>,
-    event: EmailEvent,
-    record: InputRecord,
-  ): void {
-    const partition = partitionOf(recipientKey(event.recipient), this.context.partitions);
-    const placed = byPartition.get(partition);
-    if (placed) placed.push({ event, record });
-    else byPartition.set(partition, [{ event, record }]);
+  private step(transaction: Transaction, unforeseen: readonly Unforeseen[], taken: number): Step {
+    const outputs = transaction.outputs();
+    return { outputs, unforeseen, taken, committed: () => this.count(transaction) };
   }
 
-  /** One value, or several where one would be too large. An event that cannot be encoded becomes a dead letter. */
-  private encode(placed: readonly { event: EmailEvent; record: InputRecord }[], letters: Letters): Buffer[] {
-    const value = this.tryEncode(placed);
-    const [first] = placed;
-    if (
-      value &&
-      (value.length <= MAX_BATCH_BYTES || (placed.length === 1 && value.length <= MAX_EVENT_BYTES))
-    )
-      return [value];
-    if (placed.length > 1) {
-      const half = placed.length >> 1;
-      return [...this.encode(placed.slice(0, half), letters), ...this.encode(placed.slice(half), letters)];
-    }
-    if (first) {
-      const [code, message] = value
-        ? ['NORMALIZE_EVENT_TOO_LARGE', 'the event exceeds what a record may hold']
-        : ['NORMALIZE_EVENT_INVALID', 'the event does not fit the schema'];
-      const { event, record } = first;
-      const { esp, source, request_id: requestId, item_index: index } = event;
-      letters.add(record, { code, message, item: { index, bytes: null } }, { esp, source, requestId });
-    }
-    return [];
-  }
-
-  private tryEncode(placed: readonly { event: EmailEvent }[]): Buffer | undefined {
-    try {
-      return this.context.encoder.encode({ events: placed.map(({ event }) => event), actions: [] });
-    } catch (error) {
-      if (error instanceof CodecError) return undefined;
-      throw error;
-    }
-  }
-
-  private deadLetter(letter: DeadLetter): OutputRecord {
-    const { deadLetterEncoder, deadLetterPartitions } = this.context;
-    return {
-      topic: topics.deadLetters,
-      partition: deadLetterPartition(letter, deadLetterPartitions),
-      key: deadLetterKey(letter),
-      value: deadLetterEncoder.encode(letter),
-    };
-  }
-
-  private count(items: number, letters: readonly DeadLetter[]): void {
+  private count({ items, refused, letters }: Transaction): void {
     const { items: counter, deadLetters } = this.context;
-    counter.inc({ result: 'normalized' }, items - letters.length);
-    counter.inc({ result: 'dead_letter' }, letters.length);
+    counter.inc({ result: 'normalized' }, items - refused);
+    counter.inc({ result: 'dead_letter' }, refused);
     for (const { stage, code } of letters) deadLetters.inc({ stage, code });
   }
 }
 
-/** The dead letters of one transaction. The first of a record carries its value, the others only their item. */
-class Letters {
-  readonly all: DeadLetter[] = [];
-  private readonly records = new Set<InputRecord>();
-  private readonly now: number;
-
-  constructor(now: number) {
-    this.now = now;
-  }
-
-  add(
-    record: InputRecord,
-    failure: NormalizeFailure,
-    request: { esp: string; source: string; requestId: string } | undefined,
-  ): void {
-    const carriesValue = !this.records.has(record);
-    this.records.add(record);
-    const letter = { stage: 'normalize', firstAt: this.now, carriesValue, ...failure, ...request };
-    this.all.push(deadLetterOf(record, letter));
+/** Of a record on which anything may fail. */
+function requestOf({ headers }: InputRecord): ReturnType<typeof decodeRawHeaders> {
+  try {
+    return decodeRawHeaders(headers);
+  } catch {
+    return undefined;
   }
 }

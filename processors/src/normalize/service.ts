@@ -42,6 +42,9 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
     deadLetters: deadLetterCounter(metrics),
     clock: Date.now,
     optionsOf: (source: string) => config.sources[source]?.options ?? {},
+    accountOf: (source: string) => config.sources[source]?.account ?? null,
+    budget: config.normalize,
+    maxTransactionBytes: config.normalize.maxTransactionBytes,
   } as const;
   const loop = await startTransactionalLoop({
     kafka: config.kafka,

@@ -71,6 +71,8 @@ export class Pair {
       metrics: createMetrics('loop'),
       createStage: () => ({
         open: async () => {},
+        setAside: async () => ({ outputs: [] }),
+        checkItself: async () => {},
         close: async () => {},
         process: async (records) => ({
           outputs: records.map(({ partition, key, value }) => ({ topic: output, partition, key, value })),

@@ -34,6 +34,12 @@ class CopyStage implements Stage {
     };
   }
 
+  async setAside(): Promise<Step> {
+    throw new Error('nothing here is set aside');
+  }
+
+  async checkItself(): Promise<void> {}
+
   async close(): Promise<void> {
     this.closed = true;
   }

@@ -1,13 +1,41 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { InputRecord } from '../../dead-letter.ts';
 import { PipelineError } from '../../errors.ts';
+import { Blame } from './blame.ts';
+import { isOfOutputs, isOfRecords } from './fault.ts';
+import { Isolation } from './isolation.ts';
 import type { PartitionClient } from './partition-client.ts';
-import type { Stage } from './stage.ts';
+import type { Stage, Step, UnforeseenFailure } from './stage.ts';
 
 export interface LaneOptions {
   readonly client: PartitionClient;
   readonly partition: number;
   readonly stage: Stage;
+  /** What is known of records that fail: of the partition, whichever lane it has. */
+  readonly isolation?: Isolation;
+  /** Of all partitions. */
+  readonly blame?: Blame;
+  readonly watch?: LaneWatch;
 }
+
+/** Is told what a lane does. */
+export interface LaneWatch {
+  /** A transaction is committed: so many records, everything before `position`, in so many milliseconds. */
+  committed?(records: number, position: number, ms: number): void;
+  /** A record is a dead letter now because the work on it failed in a way nobody foresaw. */
+  setAside?(record: InputRecord, failure: UnforeseenFailure): void;
+}
+
+/** What is done with a piece of a batch. */
+interface Decision {
+  readonly piece: readonly InputRecord[];
+  readonly step: Step;
+  readonly failure?: UnforeseenFailure;
+}
+
+const NOTHING: Step = { outputs: [] };
+/** Before a single record is tried again. Short, since who sends many such records should not hold up the others for long. */
+const ATTEMPT_PAUSE_MS = 20;
 
 /**
  * One input partition with its transactions and its stage. Opening a lane anywhere fences every other lane of the partition,
@@ -15,12 +43,17 @@ export interface LaneOptions {
  */
 export class Lane {
   private readonly options: LaneOptions;
+  private readonly isolation: Isolation;
+  private readonly blame: Blame;
   private next = 0;
   private turn: Promise<unknown> = Promise.resolve();
   private usable = true;
+  private closing = false;
 
   constructor(options: LaneOptions) {
     this.options = options;
+    this.isolation = options.isolation ?? new Isolation();
+    this.blame = options.blame ?? new Blame();
   }
 
   /** Offset of the next record that it has not processed. Known once it is open. */
@@ -50,13 +83,15 @@ export class Lane {
    * the end of the partition when the records were read. Only a partition that still ends before what was committed has lost records:
    * a process that was frozen with a batch in hand finds that others have gone on, and a broker that has just taken over may not know
    * its own end yet. Leaving out what comes after a loss would lose more (KAFKA_LOG_TRUNCATED, fatal).
+   *
+   * A batch is one transaction, or several: as many as its stage wants, or as it takes to find a record that cannot be processed.
    */
   process(records: readonly InputRecord[], nextOffset: number, end?: number): Promise<void> {
     return this.inTurn(async () => {
       if (!this.usable) throw letGo();
       try {
         if (end !== undefined && end < this.next) await this.options.client.requireReaches(this.next);
-        await this.commit(records, nextOffset);
+        await this.commitAll(records, nextOffset);
       } catch (error) {
         this.usable = false;
         throw error;
@@ -69,8 +104,9 @@ export class Lane {
     this.usable = false;
   }
 
-  /** Lets a batch under way end first, since it works on the stage's files. */
+  /** Lets the transaction under way end first, since it works on the stage's files. */
   async close(): Promise<void> {
+    this.closing = true;
     await this.inTurn(async () => {
       this.usable = false;
       try {
@@ -81,13 +117,75 @@ export class Lane {
     });
   }
 
-  private async commit(records: readonly InputRecord[], nextOffset: number): Promise<void> {
-    const fresh = records.filter(({ offset }) => offset >= this.next);
-    if (nextOffset <= this.next) return;
-    const { stage, client } = this.options;
-    const step = fresh.length > 0 ? await stage.process(fresh) : { outputs: [] };
-    const lastOffset = await client.transact(step.outputs, nextOffset);
-    this.next = nextOffset;
+  private async commitAll(records: readonly InputRecord[], nextOffset: number): Promise<void> {
+    let rest = records.filter(({ offset }) => offset >= this.next);
+    while (this.next < nextOffset) {
+      const started = performance.now();
+      const decision = rest.length > 0 ? await this.decide(rest) : { piece: [], step: NOTHING };
+      const { piece, step, failure } = decision;
+      const taken = failure ? 1 : (step.taken ?? piece.length);
+      rest = rest.slice(taken);
+      await this.judge(decision);
+      await this.commit(decision, rest[0]?.offset ?? nextOffset);
+      this.blame.passed(this.options.partition, this.next, taken);
+      const [record] = piece;
+      if (failure && record) this.options.watch?.setAside?.(record, failure);
+      this.options.watch?.committed?.(taken, this.next, performance.now() - started);
+      if (rest.length > 0) this.requireWanted();
+    }
+  }
+
+  /** Asks the stage for as many of the records as it can do. Nothing is sent meanwhile, so that it may be asked again and again. */
+  private async decide(rest: readonly InputRecord[]): Promise<Decision> {
+    const { isolation } = this;
+    for (;;) {
+      const piece = isolation.piece(rest);
+      const failure = isolation.givenUp(piece);
+      if (failure) return { piece, failure, step: await this.setAside(piece, failure) };
+      try {
+        return { piece, step: await this.options.stage.process(piece) };
+      } catch (error) {
+        if (!isOfRecords(error)) throw error;
+        isolation.failed(piece, error);
+        if (piece.length === 1) await pause(ATTEMPT_PAUSE_MS);
+        this.requireWanted();
+      }
+    }
+  }
+
+  /** What is left of a batch is the next lane's if somebody waits for this one to end. */
+  private requireWanted(): void {
+    if (this.closing) throw letGo();
+  }
+
+  private async setAside([record]: readonly InputRecord[], failure: UnforeseenFailure): Promise<Step> {
+    return record ? this.options.stage.setAside(record, failure) : NOTHING;
+  }
+
+  /** Throws PROCESSOR_HALTED if what is to be given up is not given up. */
+  private async judge({ step, failure }: Decision): Promise<void> {
+    const { stage, partition } = this.options;
+    try {
+      for (const { offset, sources } of step.unforeseen ?? [])
+        await this.blame.judge({ partition, offset }, sources, () => stage.checkItself());
+    } catch (error) {
+      if (failure) this.isolation.tryAgain();
+      throw error;
+    }
+  }
+
+  private async commit({ piece, step }: Decision, position: number): Promise<void> {
+    const { client } = this.options;
+    let lastOffset: Awaited<ReturnType<PartitionClient['transact']>>;
+    try {
+      lastOffset = await client.transact(step.outputs, position);
+    } catch (error) {
+      // This lane is done for; the next one takes less.
+      if (isOfOutputs(error)) this.isolation.failed(piece, error);
+      throw error;
+    }
+    this.next = position;
+    this.isolation.passed(position);
     await step.committed?.(lastOffset);
   }
 

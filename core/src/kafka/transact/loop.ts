@@ -8,11 +8,14 @@ import { createBrokers } from '../client.ts';
 import { type Assigned, roundRobin } from '../consume/assigners.ts';
 import { type FetchedBatch, Fetcher } from '../consume/fetcher.ts';
 import { Membership } from '../consume/membership.ts';
-import { Standstill } from '../consume/standstill.ts';
+import { lateOf, Standstill } from '../consume/standstill.ts';
 import { problemOf, reaching } from '../crash.ts';
 import type { Brokers } from '../wire/brokers.ts';
-import { partitionsOfAll } from '../wire/offsets.ts';
+import { logEnds, partitionsOfAll } from '../wire/offsets.ts';
+import { Blame } from './blame.ts';
 import { IdleCommits } from './idle-commits.ts';
+import { Isolation } from './isolation.ts';
+import { Lag } from './lag.ts';
 import { Lane, letGo } from './lane.ts';
 import { isFatal, isFenced, Lanes } from './lanes.ts';
 import { LoopMeasures } from './measures.ts';
@@ -33,14 +36,22 @@ export interface TransactionalLoopOptions {
 
 export interface TransactionalLoop {
   readonly groupId: string;
-  /** Codes of what keeps it from working. */
+  /** Codes of what keeps it from working as a whole. */
   problems(): readonly string[];
+  /** What is wrong with single partitions, and how many it has. */
+  partitions(): PartitionTroubles;
   /** A partition was assigned and is being opened: its state is being restored. */
   isOpening(): boolean;
   /** Finishes the batches under way and leaves the group. */
   stop(): Promise<void>;
   /** Resolves after stop; rejects when it cannot go on. */
   readonly done: Promise<void>;
+}
+
+export interface PartitionTroubles {
+  readonly assigned: number;
+  /** Code by `topic/partition`. */
+  readonly troubled: ReadonlyMap<string, string>;
 }
 
 /**
@@ -51,6 +62,9 @@ const FETCH_WAIT_MS = 100;
 const FETCH_BYTES = 65_536;
 const PARTITION_BYTES = 1_048_576;
 const MAX_PAUSE_MS = 5_000;
+/** Nothing but a new version mends what is ours, unless it was memory. */
+const MAX_HALTED_PAUSE_MS = 30_000;
+const ENDS_FOR_MS = 2_000;
 const TRANSACTION_TIMEOUT_MS = 60_000;
 const RESTORE_IDLE_MS = 30_000;
 
@@ -74,6 +88,9 @@ class Loop implements TransactionalLoop {
   private readonly lanes: Lanes;
   private readonly standstill: Standstill;
   private readonly measures: LoopMeasures;
+  private readonly lag: Lag;
+  private readonly blame = new Blame({ halted: (why) => this.halt(why), resumed: () => this.resume() });
+  private readonly isolations = new Map<number, Isolation>();
   private readonly idle = new IdleCommits((partition, nextOffset) => this.commitIdle(partition, nextOffset));
   private readonly finished = Promise.withResolvers<void>();
   private readonly reading = new AbortController();
@@ -115,7 +132,12 @@ class Loop implements TransactionalLoop {
       stuck: (error) => this.finished.reject(error),
     });
     this.lanes = new Lanes((partition) => this.makeLane(partition), log);
-    this.measures = new LoopMeasures(options.metrics, topic);
+    this.measures = new LoopMeasures(options.metrics);
+    this.lag = new Lag({
+      ...{ topic, metrics: options.metrics },
+      places: () => this.fetcher.states(),
+      ends: (partitions) => logEnds(brokers, partitions, { forMs: ENDS_FOR_MS }),
+    });
     this.finished.promise.catch(() => {});
   }
 
@@ -136,8 +158,16 @@ class Loop implements TransactionalLoop {
   }
 
   problems(): readonly string[] {
-    const all = [this.member.problem(), ...this.troubled.values(), this.standstill.problem()];
-    return all.filter((code) => code !== undefined);
+    const halted = this.blame.isHalted ? 'PROCESSOR_HALTED' : undefined;
+    return [halted, this.member.problem()].filter((code) => code !== undefined);
+  }
+
+  partitions(): PartitionTroubles {
+    const troubled = new Map<string, string>();
+    for (const { topic, partition, problem } of lateOf(this.fetcher.states()))
+      troubled.set(`${topic}/${partition}`, problem ?? 'KAFKA_READ_STALLED');
+    for (const [partition, code] of this.troubled) troubled.set(`${this.options.topic}/${partition}`, code);
+    return { assigned: this.assigned.length, troubled };
   }
 
   isOpening(): boolean {
@@ -148,6 +178,7 @@ class Loop implements TransactionalLoop {
     if (this.stopping) return this.finished.promise.catch(() => {});
     this.stopping = true;
     this.standstill.stop();
+    this.lag.stop();
     this.reading.abort();
     this.idle.forgetAll();
     this.lanes.abandonOpening();
@@ -167,7 +198,9 @@ class Loop implements TransactionalLoop {
       this.troubled.delete(partition);
       this.failures.delete(partition);
       this.idle.forget(partition);
-      this.measures.forget(partition);
+      this.lag.forget(partition);
+      this.isolations.delete(partition);
+      this.blame.forget(partition);
     }
     this.assigned = partitions;
     if (this.stopping) return;
@@ -189,8 +222,10 @@ class Loop implements TransactionalLoop {
       try {
         const { position } = await opening;
         if (this.lanes.existing(partition) !== opening || !this.isMine(partition)) continue;
+        this.lag.committed(partition, position);
         this.fetcher.begin({ topic: this.options.topic, partition }, position);
-        this.troubled.delete(partition);
+        if (this.isHaltedFor(partition)) this.fetcher.pause([{ topic: this.options.topic, partition }]);
+        this.settled(partition);
         break;
       } catch (error) {
         // It was let go of meanwhile: what comes next is another one.
@@ -208,15 +243,29 @@ class Loop implements TransactionalLoop {
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
       restoreIdleMs: RESTORE_IDLE_MS,
     });
-    return new Lane({ client, partition, stage: createStage(partition) });
+    const isolation = this.isolations.get(partition) ?? new Isolation();
+    this.isolations.set(partition, isolation);
+    return new Lane({
+      ...{ client, partition, isolation },
+      stage: createStage(partition),
+      blame: this.blame,
+      watch: {
+        committed: (records, position, ms) => {
+          if (records > 0) this.measures.committed(records, ms);
+          if (this.isMine(partition)) this.lag.committed(partition, position);
+        },
+        setAside: ({ offset }, { error, attempts }) => {
+          const at = { topic, partition, offset };
+          log.error({ code: codeOf(error), ...at, attempts }, 'the work on a record fails: a dead letter');
+        },
+      },
+    });
   }
 
-  private async handle({ partition, records, from, next, end }: FetchedBatch): Promise<void> {
+  private async handle({ partition, records, next, end }: FetchedBatch): Promise<void> {
     // Only markers: no record to process, and nothing to commit before the partition has gone quiet.
     if (records.length === 0) return this.idle.passed(partition, next);
     this.idle.forget(partition);
-    this.measures.behind(partition, end - from);
-    const started = performance.now();
     try {
       const lane = await this.lanes.existing(partition);
       // Returning would pass the batch.
@@ -229,8 +278,34 @@ class Loop implements TransactionalLoop {
     }
     this.troubled.delete(partition);
     this.failures.delete(partition);
-    this.measures.committed(records.length, started);
-    this.measures.behind(partition, end - next);
+    if (this.isHaltedFor(partition)) this.fetcher.pause([{ topic: this.options.topic, partition }]);
+  }
+
+  /** Others wait until the records that halt them go through. */
+  private isHaltedFor(partition: number): boolean {
+    return this.blame.isHalted && !this.blame.isHalting(partition);
+  }
+
+  private halt(why: string): void {
+    const { log, topic } = this.options;
+    this.measures.halted.set(1);
+    log.error({ code: 'PROCESSOR_HALTED', topic }, `all partitions halt: ${why}`);
+    this.fetcher.pause(this.assigned.map((partition) => ({ topic, partition })));
+  }
+
+  private resume(): void {
+    const { log, topic } = this.options;
+    this.measures.halted.set(0);
+    log.warn(
+      { topic },
+      'the record that halted all partitions went through, or is somebody else’s: they go on',
+    );
+    this.fetcher.resume(this.assigned.map((partition) => ({ topic, partition })));
+  }
+
+  /** Until something else is wrong with it. What halted it is: its record is only tried again. */
+  private settled(partition: number): void {
+    if (!this.blame.isHalting(partition)) this.troubled.delete(partition);
   }
 
   /** Nothing of it is passed: a new lane says where its reading begins again. */
@@ -258,7 +333,8 @@ class Loop implements TransactionalLoop {
     await dropped;
     // Who was fenced may have lost the partition without knowing: only a word of the group says that it has not.
     if (isFenced(error) && !(await this.member.confirmed())) return false;
-    await pause(pauseMs(attempt), undefined, { ref: false });
+    const longest = this.blame.isHalting(partition) ? MAX_HALTED_PAUSE_MS : MAX_PAUSE_MS;
+    await pause(pauseMs(attempt, longest), undefined, { ref: false });
     return true;
   }
 
@@ -268,7 +344,6 @@ class Loop implements TransactionalLoop {
       const lane = await this.lanes.existing(partition);
       if (!lane || this.stopping) return;
       await lane.process([], nextOffset);
-      this.measures.behind(partition, 0);
     } catch (error) {
       const code = codeOf(error);
       this.options.log.debug({ code, topic: this.options.topic, partition }, 'an idle commit failed');
@@ -277,5 +352,5 @@ class Loop implements TransactionalLoop {
   }
 }
 
-const pauseMs = (attempt: number) =>
-  Math.min(MAX_PAUSE_MS, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
+const pauseMs = (attempt: number, longest: number) =>
+  Math.min(longest, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);

@@ -3,20 +3,12 @@ import { Counter, Gauge, Histogram, type Registry } from '../../metrics.ts';
 /** What a transactional loop tells about itself. */
 export class LoopMeasures {
   readonly failures: Counter<'code'>;
-  private readonly topic: string;
-  private readonly lag: Gauge<'topic' | 'partition'>;
+  readonly halted: Gauge;
   private readonly duration: Histogram;
   private readonly records: Counter;
 
-  constructor(registry: Registry, topic: string) {
+  constructor(registry: Registry) {
     const registers = [registry];
-    this.topic = topic;
-    this.lag = new Gauge({
-      name: 'email_events_consumer_lag',
-      help: 'Offsets between the last committed batch and the end of the partition, of the partitions this instance has.',
-      labelNames: ['topic', 'partition'],
-      registers,
-    });
     this.duration = new Histogram({
       name: 'email_events_transaction_seconds',
       help: 'Time from a batch of records to its committed transaction; its count is the number of transactions.',
@@ -34,19 +26,16 @@ export class LoopMeasures {
       labelNames: ['code'],
       registers,
     });
+    this.halted = new Gauge({
+      name: 'email_events_halted',
+      help: '1 while all partitions halt because the work on good records fails, or on records of several sources.',
+      registers,
+    });
+    this.halted.set(0);
   }
 
-  committed(records: number, startedMs: number): void {
-    this.duration.observe((performance.now() - startedMs) / 1_000);
+  committed(records: number, ms: number): void {
+    this.duration.observe(ms / 1_000);
     this.records.inc(records);
-  }
-
-  behind(partition: number, offsets: number): void {
-    this.lag.set({ topic: this.topic, partition }, Math.max(0, offsets));
-  }
-
-  /** The partition is another instance's now, which tells about it. */
-  forget(partition: number): void {
-    this.lag.remove({ topic: this.topic, partition });
   }
 }

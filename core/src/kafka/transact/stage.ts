@@ -15,6 +15,10 @@ export type LastOffset = (topic: string, partition: number) => number;
 /** What a stage wants done with a batch of records: all of it in one transaction, or nothing. */
 export interface Step {
   readonly outputs: readonly OutputRecord[];
+  /** How many of the records this is about, from the first on, at least one; absent: all. The rest comes in another transaction. */
+  readonly taken?: number;
+  /** Records with something that is a dead letter now because the work on it failed in a way nobody foresaw. */
+  readonly unforeseen?: readonly Unforeseen[];
   /** Called once the transaction is committed: the moment to update local state. */
   committed?(lastOffset: LastOffset): void | Promise<void>;
 }
@@ -26,10 +30,30 @@ export interface Step {
 export interface Stage {
   /** After earlier owners were fenced off: nobody else writes for this partition from now on. Restores state. */
   open(partition: OwnedPartition): Promise<void>;
-  /** Never called twice at a time. Throws if it cannot know what to do: the batch is tried again by a new stage. */
+  /**
+   * Never called twice at a time. Changes nothing that outlives it before `committed`. What it throws decides: an outage
+   * (see isOfRecords) makes a new stage try the batch again; anything else is taken for the records' fault, and the same stage is
+   * asked for fewer and fewer of them, in order, until the one is found.
+   */
   process(records: readonly InputRecord[]): Promise<Step>;
+  /** Gives up on a record on which its work fails in a way nobody foresaw: a dead letter that can be replayed, and what else is due. */
+  setAside(record: InputRecord, failure: UnforeseenFailure): Promise<Step>;
+  /** Does the same work on a record that is good and ships with the service, and forgets it. Throws if even that fails. */
+  checkItself(): Promise<void>;
   /** Forgets local resources. */
   close(): Promise<void>;
+}
+
+/** Of one record, alone. */
+export interface UnforeseenFailure {
+  readonly error: unknown;
+  readonly attempts: number;
+}
+
+export interface Unforeseen {
+  readonly offset: number;
+  /** Whose data it fails on: names of sources. */
+  readonly sources: readonly string[];
 }
 
 /** What a stage may do while it opens. */

@@ -31,6 +31,8 @@ test('a partition that ends before what was committed ends the loop: what comes 
           processed.push(...records);
           return { outputs: [] };
         },
+        setAside: async () => ({ outputs: [] }),
+        checkItself: async () => {},
         close: async () => {},
       }),
       log: silentLog,

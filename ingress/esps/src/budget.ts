@@ -1,0 +1,91 @@
+import { type EspEvent, Refusal } from './adapter.ts';
+
+/** How much of one request is taken on. What exceeds it is refused as a whole, before more is made of it. */
+export interface Budget {
+  readonly maxItems: number;
+  readonly maxEvents: number;
+  /** Bytes that its events may come to. */
+  readonly maxOutputBytes: number;
+  /** The same as a multiple of what was received, for requests whose events come to more than FREE_OUTPUT_BYTES. */
+  readonly maxOutputRatio: number;
+  /** Items that cannot be read and are refused one by one. */
+  readonly maxDeadLetters: number;
+}
+
+/** The largest real batches have 1,000 events (Mandrill) or 1.2 MB (SparkPost); SendGrid's end at 768 kB, some 2,500 events. */
+export const DEFAULT_BUDGET: Budget = {
+  maxItems: 10_000,
+  maxEvents: 10_000,
+  maxOutputBytes: 8_388_608,
+  maxOutputRatio: 20,
+  maxDeadLetters: 100,
+};
+
+/** A small event with fifty addressees may well come to a hundred times its size; that is still next to nothing. */
+export const FREE_OUTPUT_BYTES = 524_288;
+
+/** What the pipeline adds to an event: ids, source, request, place, times, lengths. */
+const EVENT_OVERHEAD = 400;
+const VALUE_OVERHEAD = 4;
+
+/** The request as a whole is beyond its budget. */
+export class OverBudget extends Refusal {}
+
+/** What one request has come to so far. Counts while its events are made, so that no more of them are than there is room for. */
+export class Spending {
+  private readonly budget: Budget;
+  private readonly room: number;
+  private events = 0;
+  private spent = 0;
+
+  /** `received`: bytes of the request. */
+  constructor(budget: Budget, received: number) {
+    this.budget = budget;
+    const allowed = Math.max(FREE_OUTPUT_BYTES, received * budget.maxOutputRatio);
+    this.room = Math.min(allowed, budget.maxOutputBytes);
+  }
+
+  /** Bytes, at most so many when encoded. */
+  get bytes(): number {
+    return this.spent;
+  }
+
+  /** Throws OverBudget if that is too many. */
+  items(count: number): void {
+    const { maxItems } = this.budget;
+    if (count <= maxItems) return;
+    throw new OverBudget('NORMALIZE_TOO_MANY_ITEMS', `${count} items, where ${maxItems} are allowed`);
+  }
+
+  /** Throws OverBudget if it is one too many. */
+  event(event: EspEvent): void {
+    const { maxEvents } = this.budget;
+    this.events++;
+    if (this.events > maxEvents)
+      throw new OverBudget('NORMALIZE_TOO_MANY_EVENTS', `more events than the ${maxEvents} that are allowed`);
+    this.spend(EVENT_OVERHEAD + sizeOf(event));
+  }
+
+  /** Throws OverBudget if there is no room for so many bytes. */
+  spend(bytes: number): void {
+    this.spent += bytes;
+    if (this.spent > this.room)
+      throw new OverBudget('NORMALIZE_OUTPUT_TOO_LARGE', `the events come to more than ${this.room} bytes`);
+  }
+}
+
+/** What makes its identity counts too: it is hashed for each event. The recipient is there a second time as its domain. */
+function sizeOf(event: EspEvent): number {
+  let bytes = sizeOfValue(event.recipient);
+  for (const name in event) bytes += sizeOfValue(event[name as keyof EspEvent]);
+  return bytes;
+}
+
+function sizeOfValue(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value) + VALUE_OVERHEAD;
+  if (typeof value !== 'object' || value === null) return VALUE_OVERHEAD;
+  let bytes = VALUE_OVERHEAD;
+  if (Array.isArray(value)) for (const inner of value) bytes += sizeOfValue(inner);
+  else for (const [name, inner] of Object.entries(value)) bytes += sizeOfValue(name) + sizeOfValue(inner);
+  return bytes;
+}

@@ -1,0 +1,65 @@
+import { type InputRecord, replayOf, type UnforeseenFailure } from '@email-events/core';
+import type { EmailEvent, NormalizedBatch } from '@email-events/schemas';
+import type { Batch } from './batch.ts';
+
+/** More single events than that are not told apart: the record as a whole is set aside. */
+const MAX_EVENTS = 100;
+
+export interface SetAsideRecord {
+  readonly batch: Batch;
+  /** Whose events fail; of a record as a whole, whose events are in it. */
+  readonly sources: readonly string[];
+}
+
+/**
+ * Gives up on a record on which the work fails in a way nobody foresaw: on those of its events that fail by themselves, so that what
+ * others have in the same record goes on; if it is none of them, or very many, on all of it. `normalized`: undefined if even reading it fails.
+ * `makeBatch`: an empty one, on the state as committed.
+ */
+export function setAside(
+  record: InputRecord,
+  normalized: NormalizedBatch | undefined,
+  { error }: UnforeseenFailure,
+  makeBatch: () => Batch,
+): SetAsideRecord {
+  // The message of a foreign error may quote the payload, so only its kind is told.
+  const message = `the work on it fails with ${error instanceof Error ? error.name : typeof error}`;
+  const events = eventsOf(record, normalized);
+  const bad = events.filter(([index, event]) =>
+    failsOn(makeBatch(), (batch) => batch.add(record, event, index)),
+  );
+  if (bad.length > 0 && bad.length <= MAX_EVENTS && normalized?.actions.length === 0) {
+    const batch = makeBatch();
+    const isBad = new Set(bad.map(([index]) => index));
+    const failed = failsOn(batch, () => {
+      for (const [index, event] of events)
+        if (isBad.has(index)) batch.giveUp(record, event, index, message);
+        else batch.add(record, event, index);
+    });
+    if (!failed) return { batch, sources: sourcesOf(bad) };
+  }
+  const batch = makeBatch();
+  batch.refuse(record, { code: 'EVENTS_RECORD_FAILED', message });
+  return { batch, sources: events.length > 0 ? sourcesOf(events) : [''] };
+}
+
+type Placed = readonly [index: number, event: EmailEvent];
+
+/** Of a record that was put back, only the events that it was put back for. */
+function eventsOf(record: InputRecord, normalized: NormalizedBatch | undefined): Placed[] {
+  const only = replayOf(record)?.items ?? null;
+  return [...(normalized?.events ?? []).entries()].filter(([index]) => only === null || only.includes(index));
+}
+
+/** Adding an event may be fine, and writing what follows from it not. */
+function failsOn(batch: Batch, work: (batch: Batch) => void): boolean {
+  try {
+    work(batch);
+    void batch.outputs;
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+const sourcesOf = (events: readonly Placed[]) => [...new Set(events.map(([, { source }]) => source))];

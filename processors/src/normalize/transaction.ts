@@ -1,0 +1,139 @@
+import {
+  deadLetterKey,
+  deadLetterOf,
+  deadLetterPartition,
+  type InputRecord,
+  type OutputRecord,
+  type RawRequest,
+} from '@email-events/core';
+import {
+  CodecError,
+  type DeadLetter,
+  type EmailEvent,
+  type Encoder,
+  type NormalizedBatch,
+  partitionOf,
+  recipientKey,
+  topics,
+} from '@email-events/schemas';
+import type { NormalizeFailure } from './failures.ts';
+import type { Normalized } from './normalize-record.ts';
+
+/** What it takes to write. */
+export interface Writing {
+  /** Partitions of the topics that are keyed by recipient. */
+  readonly partitions: number;
+  readonly deadLetterPartitions: number;
+  readonly encoder: Encoder<NormalizedBatch>;
+  readonly deadLetterEncoder: Encoder<DeadLetter>;
+}
+
+/** A record of the internal topic is kept well below what its topic takes. */
+const MAX_BATCH_BYTES = 800_000;
+/** An event that alone exceeds this cannot be on a typed topic either (2 MiB). */
+const MAX_EVENT_BYTES = 1_900_000;
+
+interface Placed {
+  readonly event: EmailEvent;
+  readonly record: InputRecord;
+}
+
+type Requested = Pick<RawRequest, 'esp' | 'source' | 'requestId'>;
+
+/** The events and dead letters of one transaction. The first letter of a record carries its value, the others only their item. */
+export class Transaction {
+  readonly letters: DeadLetter[] = [];
+  /** Events that were read, and items that were refused. */
+  items = 0;
+  refused = 0;
+  /** Bytes, roughly. */
+  bytes = 0;
+  private readonly writing: Writing;
+  private readonly now: number;
+  private readonly byPartition = new Map<number, Placed[]>();
+  private readonly withLetter = new Set<InputRecord>();
+
+  constructor(writing: Writing, now: number) {
+    this.writing = writing;
+    this.now = now;
+  }
+
+  add(record: InputRecord, { events, failures, request, refused, bytes }: Normalized): void {
+    for (const event of events) this.place(event, record);
+    for (const failure of failures) this.fail(record, failure, request);
+    this.items += events.length + refused;
+    this.refused += refused;
+    this.bytes += bytes;
+  }
+
+  fail(record: InputRecord, failure: NormalizeFailure, request: Requested | undefined): void {
+    const carriesValue = !this.withLetter.has(record);
+    this.withLetter.add(record);
+    const letter = deadLetterOf(record, {
+      ...{ stage: 'normalize', firstAt: this.now, carriesValue },
+      ...failure,
+      ...(request && { esp: request.esp, source: request.source, requestId: request.requestId }),
+    });
+    this.letters.push(letter);
+    this.bytes += (letter.value?.length ?? 0) + (letter.item?.length ?? 0);
+  }
+
+  /** Encoded. What turns out to fit no record is a dead letter. */
+  outputs(): OutputRecord[] {
+    const outputs: OutputRecord[] = [];
+    for (const [partition, placed] of this.byPartition) {
+      const put = (value: Buffer) => outputs.push({ topic: topics.normalized, partition, key: null, value });
+      this.encode(placed, put);
+    }
+    for (const letter of this.letters) outputs.push(this.deadLetter(letter));
+    return outputs;
+  }
+
+  private place(event: EmailEvent, record: InputRecord): void {
+    const partition = partitionOf(recipientKey(event.recipient), this.writing.partitions);
+    const placed = this.byPartition.get(partition);
+    if (placed) placed.push({ event, record });
+    else this.byPartition.set(partition, [{ event, record }]);
+  }
+
+  /** One value, or several where one would be too large. */
+  private encode(placed: readonly Placed[], put: (value: Buffer) => void): void {
+    const value = this.tryEncode(placed);
+    const [first] = placed;
+    const limit = placed.length === 1 ? MAX_EVENT_BYTES : MAX_BATCH_BYTES;
+    if (value && value.length <= limit) put(value);
+    else if (placed.length > 1) {
+      const half = placed.length >> 1;
+      this.encode(placed.slice(0, half), put);
+      this.encode(placed.slice(half), put);
+    } else if (first) this.refuse(first, value !== undefined);
+  }
+
+  private refuse({ event, record }: Placed, tooLarge: boolean): void {
+    const [code, message] = tooLarge
+      ? ['NORMALIZE_EVENT_TOO_LARGE', 'the event exceeds what a record may hold']
+      : ['NORMALIZE_EVENT_INVALID', 'the event does not fit the schema'];
+    const { esp, source, request_id: requestId, item_index: index } = event;
+    this.refused++;
+    this.fail(record, { code, message, item: { index, bytes: null } }, { esp, source, requestId });
+  }
+
+  private tryEncode(placed: readonly Placed[]): Buffer | undefined {
+    try {
+      return this.writing.encoder.encode({ events: placed.map(({ event }) => event), actions: [] });
+    } catch (error) {
+      if (error instanceof CodecError) return undefined;
+      throw error;
+    }
+  }
+
+  private deadLetter(letter: DeadLetter): OutputRecord {
+    const { deadLetterEncoder, deadLetterPartitions } = this.writing;
+    return {
+      topic: topics.deadLetters,
+      partition: deadLetterPartition(letter, deadLetterPartitions),
+      key: deadLetterKey(letter),
+      value: deadLetterEncoder.encode(letter),
+    };
+  }
+}
