@@ -5,6 +5,10 @@ export interface RawRequest {
   /** Configured webhook. */
   readonly source: string;
   readonly esp: string;
+  /** Account that the source belonged to; null: it named none. */
+  readonly account: string | null;
+  /** Version of the rules that give its events their ids; 1 in records from before there were versions. */
+  readonly identityVersion: number;
   /** Epoch milliseconds. */
   readonly receivedAt: number;
   readonly method: string;
@@ -24,7 +28,11 @@ export interface RawHeaders {
   request: Buffer;
 }
 
-export function encodeRawHeaders(request: RawRequest): RawHeaders {
+/** A request to keep: without a version its events get the ids of version 1. */
+export type NewRawRequest = Omit<RawRequest, 'account' | 'identityVersion'> &
+  Partial<Pick<RawRequest, 'account' | 'identityVersion'>>;
+
+export function encodeRawHeaders(request: NewRawRequest): RawHeaders {
   const { requestId, source, ...rest } = request;
   return {
     'request-id': Buffer.from(requestId),
@@ -46,6 +54,8 @@ export function decodeRawHeaders(headers: { readonly [name: string]: unknown }):
       requestId,
       source,
       esp: rest.esp,
+      account: typeof rest.account === 'string' ? rest.account : null,
+      identityVersion: typeof rest.identityVersion === 'number' ? rest.identityVersion : 1,
       receivedAt: rest.receivedAt,
       method: rest.method ?? 'POST',
       url: rest.url ?? '/',

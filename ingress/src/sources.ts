@@ -18,6 +18,8 @@ export interface Source {
   readonly resources: Resources;
   /** Undefined: any address. */
   readonly allow: AddressList | undefined;
+  /** What gives its events their ids, besides the ESP; null: none is named. */
+  readonly account: string | null;
   readonly maxBodyBytes: number;
   readonly bucket: TokenBucket | undefined;
   /** What must not be kept of the URL. */
@@ -72,6 +74,7 @@ function buildSource(
     verifier,
     resources: textsOf(options.certificates),
     allow,
+    account: settings.account ?? null,
     maxBodyBytes,
     bucket:
       requestsPerSecond === undefined ? undefined : new TokenBucket(requestsPerSecond, performance.now()),

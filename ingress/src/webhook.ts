@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { codeOf, encodeRawHeaders, type Logger, PipelineError } from '@email-events/core';
-import type { EspRequest } from '@email-events/esps';
+import { type EspRequest, IDENTITY_VERSION } from '@email-events/esps';
 import { type AddressList, clientAddress, isLoopback } from './addresses.ts';
 import { accept, answerFor, refuse } from './answers.ts';
 import { checkBodyHeaders, readBody } from './body.ts';
@@ -170,6 +170,8 @@ function rawRequest(request: EspRequest, requestId: string, source: Source, send
     requestId,
     source: source.name,
     esp: source.adapter.name,
+    account: source.account,
+    identityVersion: IDENTITY_VERSION,
     receivedAt,
     method,
     url: rawUrl(url, source.urlSecrets.parameter, source.urlSecrets.values),

@@ -137,7 +137,7 @@ class Backfill {
     if (options.signal.aborted || !this.isMeant(record)) return;
     result.requests++;
     result.reached = Math.max(result.reached ?? 0, record.timestamp);
-    this.read(record);
+    await this.read(record);
     if (this.chunk.length >= CHUNK_EVENTS || this.bytes >= CHUNK_BYTES) await this.flush();
   }
 
@@ -166,14 +166,20 @@ class Backfill {
   }
 
   /** What has a dead letter is its own story: it was not lost, and an operator decides. */
-  private read(record: InputRecord): void {
+  private async read(record: InputRecord): Promise<void> {
     const { index, result, options } = this;
     const { topic, partition, offset } = replayOf(record) ?? record;
     const origin = `${topic}/${partition}/${offset}`;
-    const { events, failures } = normalizeRecord(
-      record,
-      (source) => options.config.sources[source]?.options ?? {},
-    );
+    const { normalize: budget, sources } = options.config;
+    const optionsOf = (source: string) => sources[source]?.options ?? {};
+    const accountOf = (source: string) => sources[source]?.account ?? null;
+    const read = await normalizeRecord(record, { optionsOf, accountOf, budget }).catch(() => undefined);
+    if (!read) {
+      // The service would set it aside.
+      result.failingNow++;
+      return;
+    }
+    const { events, failures } = read;
     // A request that was put back before is counted where it was first.
     const isCopy = replayOf(record) !== undefined;
     for (const { item } of isCopy ? [] : failures) {

@@ -112,7 +112,8 @@ export type Verdict =
       /** A single-use token: the caller refuses it when it comes back with another body. */
       readonly replayToken?: string;
     }
-  | { readonly outcome: 'refused'; readonly code: RefusalCode }
+  /** `signedAt`: when it says that it was signed, where it does, whether that is true or not; epoch milliseconds, for the log. */
+  | { readonly outcome: 'refused'; readonly code: RefusalCode; readonly signedAt?: number }
   /** Ask again with this document. The adapter has checked that the URL can only lead to the vendor. */
   | { readonly outcome: 'needs'; readonly url: string };
 
@@ -158,16 +159,35 @@ export interface Item {
 export type EspEvent = {
   readonly type: EventType;
   readonly esp_event_type: string;
-  /** Epoch milliseconds. */
-  readonly occurred_at: number;
+  /** Epoch milliseconds, or what the ESP said instead of a time that can be read: then the time of receipt stands in. */
+  readonly occurred_at: number | UnreadTime;
   /** Bare address (no display name), empty if the event has no recipient. */
   readonly recipient: string;
   /**
    * What makes it *that* event, after ESP, type and recipient: the vendor's event id where it can be trusted,
-   * else natural keys. Two different events never share it; every copy of one event does.
+   * else natural keys. Two different events never share it; every copy of one event does. A time is a key only where it was
+   * read, and the time of receipt never is: else all of the item takes the place of the natural keys.
    */
-  readonly identity: readonly (string | number | null | undefined)[];
+  readonly identity: Identity;
+  /**
+   * What earlier versions of the mapping made of the same item, where that gave another id. What is absent was as it is now.
+   */
+  readonly formerly?: readonly FormerReading[];
 } & { readonly [K in SpokenField]?: EmailEvent[K] | undefined };
+
+export interface FormerReading {
+  readonly type?: EventType;
+  readonly recipient?: string;
+  readonly identity?: Identity;
+}
+
+export type Identity = readonly (string | number | null | undefined)[];
+
+/** A time that is missing or that nobody can read. */
+export interface UnreadTime {
+  /** What the ESP said, cut to 100 characters; null if it said nothing. */
+  readonly said: string | null;
+}
 
 type SpokenField = Exclude<
   keyof EmailEvent,
@@ -205,7 +225,6 @@ export const NORMALIZE_CODES = [
   'NORMALIZE_BODY_UNREADABLE',
   /** The item is no object, is not UTF-8, or lacks what every event of this ESP has. */
   'NORMALIZE_ITEM_INVALID',
-  'NORMALIZE_TIME_INVALID',
   'NORMALIZE_RECIPIENT_MISSING',
   /** The recipient holds a control character. */
   'NORMALIZE_RECIPIENT_INVALID',

@@ -1,13 +1,11 @@
-import { hash } from 'node:crypto';
-import { type EmailEvent, recipientDomain, recipientKey } from '@email-events/schemas';
+import { type EmailEvent, recipientDomain } from '@email-events/schemas';
 import type { EspEvent } from './adapter.ts';
+import { DEFAULT_TIME_BOUNDS, eventTime, type TimeBounds } from './event-time.ts';
+import { type IdentityOrigin, idsOf } from './identity.ts';
 
 /** Where an event came from: every field leads back to the request's bytes. */
-export interface Origin {
-  readonly esp: string;
+export interface Origin extends IdentityOrigin {
   readonly source: string;
-  /** Account of the source, where it names one. */
-  readonly account?: string | null;
   readonly request_id: string;
   /** Epoch milliseconds. */
   readonly received_at: number;
@@ -20,13 +18,19 @@ export interface Origin {
  * The pipeline's event: what the adapter said, where it came from, and its id.
  * One literal with every field, so that all events have one hidden class: everything behind this is a hot path.
  */
-export function toEmailEvent(event: EspEvent, origin: Origin): EmailEvent {
+export function toEmailEvent(
+  event: EspEvent,
+  origin: Origin,
+  bounds: TimeBounds = DEFAULT_TIME_BOUNDS,
+): EmailEvent {
+  const { event_id, known_as } = idsOf(event, origin);
+  const time = eventTime(event.occurred_at, origin.received_at, bounds);
   return {
-    event_id: eventId(event, origin.esp),
+    event_id,
     type: event.type,
-    occurred_at: event.occurred_at,
-    occurred_at_source: 'esp',
-    occurred_at_said: null,
+    occurred_at: time.occurred_at,
+    occurred_at_source: time.occurred_at_source,
+    occurred_at_said: time.occurred_at_said,
     received_at: origin.received_at,
     esp: origin.esp,
     source: origin.source,
@@ -65,12 +69,6 @@ export function toEmailEvent(event: EspEvent, origin: Origin): EmailEvent {
     scope: event.scope ?? null,
     method: event.method ?? null,
     payload: event.payload ?? null,
-    known_as: [],
+    known_as,
   };
-}
-
-/** 32 hex digits. JSON keeps the parts apart: no two lists of parts have the same text. */
-function eventId(event: EspEvent, esp: string): string {
-  const parts = [esp, event.type, recipientKey(event.recipient), ...event.identity];
-  return hash('sha256', JSON.stringify(parts), 'hex').slice(0, 32);
 }

@@ -11,6 +11,7 @@ import {
 } from '../adapter.ts';
 import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
+import { each, pairs } from '../reading/fan-out.ts';
 import {
   addressList,
   bareAddress,
@@ -26,7 +27,7 @@ import {
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, listOf, objectOf, parseBody } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
-import { firstTime } from '../reading/time.ts';
+import { firstTime, type ToldTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
 // Seen 2026-11: https://developers.brevo.com/docs/transactional-webhooks and /docs/marketing-webhooks
@@ -151,6 +152,9 @@ function verifier(settings: VerifierSettings) {
   return credentialVerifier('brevo', credentials, settings);
 }
 
+/** Beyond it an event of a campaign is not recognised as one that was told before version 2 of the identities. */
+const FORMER_LISTS = 20;
+
 /** One event, or (batched) a list of them. */
 function split({ body }: EspRequest): readonly Item[] {
   const parsed = parseBody(body);
@@ -159,7 +163,7 @@ function split({ body }: EspRequest): readonly Item[] {
   throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is neither an object nor a list');
 }
 
-function normalize(item: Item, _request: EspRequest, options: SourceOptions = {}): readonly EspEvent[] {
+function normalize(item: Item, _request: EspRequest, options: SourceOptions = {}): Iterable<EspEvent> {
   const event = itemObject(item.value);
   const vendorType = required(event.event, 'event');
   const choices = vendorType === 'contact_updated' ? blocklistChoices(event, item) : [];
@@ -173,7 +177,7 @@ function normalize(item: Item, _request: EspRequest, options: SourceOptions = {}
     esp_event_type: vendorType,
     occurred_at: occurredAt,
     identity:
-      message === null
+      message === null || typeof occurredAt !== 'number'
         ? ['item', item.text]
         : // Not the name of the type: the first open was reported as "opened" and "unique_opened".
           [
@@ -193,16 +197,21 @@ function normalize(item: Item, _request: EspRequest, options: SourceOptions = {}
     metadata: metadataOfText(event['X-Mailin-custom'], 'X-Mailin-custom'),
     ...details(type, vendorType, event, item),
   };
-  return recipientsOf(type, event).flatMap((recipient) => {
-    if (type !== 'unsubscribed' && type !== 'subscribed') return [{ ...shared, recipient }];
-    return scopesOf(type, event, options).map((scope) => ({
-      ...shared,
-      recipient,
-      scope,
-      stream: scope === 'all' ? onlyList(event) : scope,
-      identity: [...shared.identity, scope],
-    }));
-  });
+  const recipients = recipientsOf(type, event);
+  if (type !== 'unsubscribed' && type !== 'subscribed')
+    return each(recipients, (recipient) => ({ ...shared, recipient }));
+  const [scopes, list] = [scopesOf(type, event, options), onlyList(event)];
+  // Each list used to be a scope of its own, whatever the account.
+  const lists = tagsOf(event.list_id).slice(0, FORMER_LISTS);
+  const formerly = lists.map((scope) => ({ identity: [...shared.identity, scope] }));
+  return pairs(recipients, scopes, (recipient, scope) => ({
+    ...shared,
+    recipient,
+    scope,
+    ...(scope === 'all' && formerly.length > 0 ? { formerly } : {}),
+    stream: scope === 'all' ? list : scope,
+    identity: [...shared.identity, scope],
+  }));
 }
 
 /**
@@ -219,12 +228,13 @@ function blocklistChoices(event: JsonObject, item: Item): EspEvent[] {
       occurred_at: timeOf(event),
       recipient: recipientOf(email ?? event.email),
       identity: ['item', item.text],
+      formerly: [{ type: 'other', recipient: bareAddress(event.email) }],
       scope: 'all',
       method: 'blocklist',
     }));
 }
 
-function timeOf(event: JsonObject): number {
+function timeOf(event: JsonObject): ToldTime {
   // ts_epoch is UTC and to the millisecond; the others are seconds, and were seen in the account's zone.
   return firstTime(event.ts_epoch, event.s_epoch, event.ts_event, event.ts, event.date);
 }

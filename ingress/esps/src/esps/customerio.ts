@@ -7,7 +7,7 @@ import { bareAddress, firstText, flag, itemObject, recipientOf, required, text }
 import { type JsonObject, objectOf, oneObject, parseJson } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
-import { staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
+import { refusedAt, staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
 import { judgeHexHmac } from '../schemes/hmac.ts';
 import { checkSettings } from '../schemes/settings.ts';
 
@@ -105,8 +105,9 @@ function verifier(settings: VerifierSettings) {
       const signature = headers[SIGNATURE];
       if (!timestamp || !signature) return { outcome: 'refused', code: 'SIGNATURE_MISSING' };
       const stale = staleness(timestamp, receivedAt, window);
-      if (stale) return { outcome: 'refused', code: stale };
-      return judgeHexHmac(settings.secrets, [`${VERSION}:${timestamp}:`, body], signature);
+      if (stale) return refusedAt(stale, timestamp);
+      const verdict = judgeHexHmac(settings.secrets, [`${VERSION}:${timestamp}:`, body], signature);
+      return verdict.outcome === 'refused' ? refusedAt(verdict.code, timestamp) : verdict;
     },
   };
 }
@@ -182,6 +183,7 @@ function preference(
     occurred_at: epochTime(event.timestamp),
     recipient: recipientOf(addressIn(objectOf(event.data))),
     identity: [...(id === null ? ['item', item.text] : ['id', id]), scope],
+    formerly: [{ type: 'other', identity: id === null ? ['item', item.text] : ['id', id] }],
     esp_event_id: id,
     esp_message_id: text(objectOf(event.data).delivery_id),
     scope,

@@ -50,6 +50,59 @@ describe('SendGrid', () => {
   });
 });
 
+describe('SendGrid, sent again under another sg_event_id', () => {
+  const about = {
+    email: 'a@example.com',
+    timestamp: AT,
+    sg_event_id: 'a',
+    sg_message_id: 'm.filter0001.1.2.0',
+  };
+  const again = { sg_event_id: 'b' };
+  it.each(['processed', 'delivered', 'bounce', 'dropped', 'spamreport'])(
+    '%s is once in a message',
+    (event) => {
+      const of = (more: object) => ({ ...about, event, ...more });
+      const [one, other, message, person] = ids('sendgrid', [
+        of({}),
+        of({ ...again, timestamp: AT + 60 }),
+        of({ sg_message_id: 'n.filter0001.1.2.0' }),
+        of({ email: 'b@example.com' }),
+      ]);
+      expect(other).toBe(one);
+      expect(new Set([one, message, person]).size).toBe(3);
+    },
+  );
+
+  it.each([
+    ['open', { useragent: 'other' }, { ip: '192.0.2.9' }],
+    ['click', { url: 'https://example.com/b' }, { url_offset: { index: 1, type: 'html' } }],
+    ['deferred', { attempt: '2' }, {}],
+    ['unsubscribe', {}, {}],
+    ['group_unsubscribe', { asm_group_id: 7 }, {}],
+    ['group_resubscribe', { asm_group_id: 7 }, {}],
+  ])('%s: a repetition is one, two real ones are two', (event, ...differences) => {
+    const first = {
+      ...about,
+      event,
+      url: 'https://example.com/a',
+      attempt: '1',
+      asm_group_id: 6,
+      ip: '192.0.2.1',
+      useragent: 'client',
+      url_offset: { index: 0, type: 'html' },
+    };
+    const others = differences.filter((more) => Object.keys(more).length > 0);
+    const [one, repeated, later, ...different] = ids('sendgrid', [
+      first,
+      { ...first, ...again },
+      { ...first, timestamp: AT + 1 },
+      ...others.map((more) => ({ ...first, ...more })),
+    ]);
+    expect(repeated).toBe(one);
+    expect(new Set([one, later, ...different]).size).toBe(2 + others.length);
+  });
+});
+
 describe('Mailgun', () => {
   const event = (more: object, token = 't1') => ({
     signature: { timestamp: String(AT), token, signature: '00' },

@@ -34,6 +34,13 @@ const EVENT_TYPES = {
   'testing.testEvent': 'other',
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
+/** What they were in version 1 of the identities. */
+const FORMER_TYPES: ReadonlyMap<string, EventType> = new Map([
+  ['email.unsubscribed', 'unsubscribed'],
+  ['contact.unsubscribed', 'other'],
+  ['contact.mailingList.subscribed', 'other'],
+  ['contact.mailingList.unsubscribed', 'other'],
+]);
 
 export const loops = {
   name: 'loops',
@@ -84,6 +91,7 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
   const email = objectOf(event.email);
   const contact = objectOf(event.contactIdentity);
   const id = webhookId(request);
+  const former = FORMER_TYPES.get(vendorType);
   return [
     {
       type,
@@ -91,6 +99,7 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
       occurred_at: epochTime(event.eventTime),
       recipient: type === 'other' ? bareAddress(contact.email) : recipientOf(contact.email),
       identity: id === null ? ['item', item.text] : ['webhook', id],
+      ...(former ? { formerly: [{ type: former }] } : {}),
       esp_event_id: id,
       esp_message_id: text(email.id),
       subject: text(email.subject),

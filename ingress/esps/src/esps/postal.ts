@@ -14,7 +14,7 @@ import {
 } from '../reading/fields.ts';
 import { isObject, type JsonObject, objectOf, oneObject } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
-import { epochTime } from '../reading/time.ts';
+import { firstTime } from '../reading/time.ts';
 import { fromBase64, presented } from '../schemes/encoding.ts';
 import { rsaMatches, rsaPublicKeys } from '../schemes/rsa.ts';
 import { checkSettings } from '../schemes/settings.ts';
@@ -79,7 +79,6 @@ export const postal = {
       'payload.details',
       'payload.output',
       'payload.time',
-      'payload.timestamp',
       'payload.sent_with_ssl',
       'payload.token',
       'payload.message.token',
@@ -126,9 +125,11 @@ function normalize(item: Item): readonly EspEvent[] {
     {
       type,
       esp_event_type: vendorType,
-      occurred_at: epochTime(event.timestamp),
+      occurred_at: firstTime(event.timestamp, payload.timestamp),
       recipient: type === 'other' ? bareAddress(message.to) : recipientOf(message.to),
       identity: id === null ? ['item', item.text] : ['id', id],
+      // Its own refusals were bounces in version 1 of the identities.
+      ...(type === 'dropped' ? { formerly: [{ type: 'bounced' }] } : {}),
       esp_event_id: id,
       esp_message_id: text(message.id),
       message_id: messageId(message.message_id),

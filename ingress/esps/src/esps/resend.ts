@@ -10,6 +10,7 @@ import {
 import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
+import { each } from '../reading/fan-out.ts';
 import {
   addressList,
   bareAddress,
@@ -25,7 +26,7 @@ import {
 } from '../reading/fields.ts';
 import { isObject, type JsonObject, listOf, objectOf, oneObject, parseJson } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
-import { isoTime } from '../reading/time.ts';
+import { firstTime, isoTime } from '../reading/time.ts';
 import {
   STANDARD_WEBHOOKS_CREDENTIALS,
   standardWebhooksVerifier,
@@ -122,19 +123,17 @@ export const resend = {
       'data.bcc[]',
       'data.reply_to[]',
       'data.headers[].*',
-      'data.click.timestamp',
-      'data.open.timestamp',
     ],
   },
 } as const satisfies EspAdapter;
 
-function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
+function normalize(item: Item, request: EspRequest): Iterable<EspEvent> {
   const event = itemObject(item.value);
   const vendorType = required(event.type, 'type');
   const data = objectOf(event.data);
   const choices = choicesOf(vendorType, data);
   if (choices.length > 0)
-    return choices.map((choice) => contactEvent(choice, vendorType, event, item, request));
+    return each(choices, (choice) => contactEvent(choice, vendorType, event, item, request));
   const known = TYPES.get(vendorType) ?? 'other';
   const recipients = NO_MAIL.has(known) ? [bareAddress(data.email)] : recipientsOf(data);
   // One of several has complained, and nobody says who.
@@ -142,7 +141,8 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
   const shared = {
     type,
     esp_event_type: vendorType,
-    occurred_at: isoTime(event.created_at),
+    // The client's own times are of the same moment.
+    occurred_at: firstTime(event.created_at, objectOf(data.click).timestamp, objectOf(data.open).timestamp),
     identity: identityOf(vendorType, recipients, data, item, request),
     esp_event_id: webhookId(request),
     esp_message_id: text(data.email_id),
@@ -154,7 +154,7 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
     metadata: metadataIn(data),
     ...details(type, data, recipients.length > 1, item),
   };
-  return recipients.map((recipient) => ({ ...shared, recipient }));
+  return each(recipients, (recipient) => ({ ...shared, recipient }));
 }
 
 /** What is told of a contact and is no choice. */
@@ -175,6 +175,7 @@ function contactEvent(
     occurred_at: isoTime(event.created_at),
     recipient: recipientOf(email),
     identity: [...(webhook === null ? ['item', item.text] : ['webhook', webhook]), choice.scope],
+    formerly: [{ type: 'other', identity: webhook === null ? ['item', item.text] : ['webhook', webhook] }],
     esp_event_id: webhook,
     // The message whose bounce or complaint put the address on the list.
     esp_message_id: text(source_id),
@@ -234,6 +235,9 @@ function client(detail: JsonObject): Pick<EspEvent, 'user_agent' | 'ip'> {
   return { user_agent: text(detail.userAgent), ip: text(detail.ipAddress) };
 }
 
+/** Characters. */
+const TOLD_LENGTH = 4_000;
+
 /** Those the event may be about: the one whom the text of a failure names, else all addressees. */
 function recipientsOf(data: JsonObject): string[] {
   const addressed = [...new Set(addressList(data.to))];
@@ -242,7 +246,9 @@ function recipientsOf(data: JsonObject): string[] {
   }
   if (addressed.length === 1) return addressed;
   const refused = objectOf(data.bounce);
-  const told = `${answerOf(refused) ?? ''} ${text(refused.message) ?? ''}`.toLowerCase();
+  const said = `${answerOf(refused) ?? ''} ${text(refused.message) ?? ''}`;
+  // Every addressee is looked for in it: what is longer than servers say is not looked through.
+  const told = said.slice(0, TOLD_LENGTH).toLowerCase();
   const named = addressed.filter((address) => told.includes(address.toLowerCase()));
   return named.length === 1 ? named : addressed;
 }

@@ -20,7 +20,7 @@ import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { ecdsaMatches, ecPublicKeys } from '../schemes/ecdsa.ts';
 import { fromBase64, presented } from '../schemes/encoding.ts';
-import { staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
+import { refusedAt, staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
 import { checkSettings } from '../schemes/settings.ts';
 
 // Seen 2026-11: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
@@ -100,8 +100,10 @@ export const sendgrid = {
   facts: {
     eventTypes: EVENT_TYPES,
     retries: 'at growing intervals for 24 h, unless the answer is 2xx',
-    identity: 'sg_event_id; without one, the whole item',
+    identity:
+      'message and type where a message can have it once, else also its second, link, address and client; without sg_message_id, sg_event_id; without that, the whole item',
     limitations: [
+      'Two opens, or clicks on one link, of one message in the same second by the same address and client count once.',
       'Unsigned unless signing is switched on for the webhook.',
       'sg_message_id is kept whole; the X-Message-Id of the send API is its part before ".filter", ".recvd" or the first dot.',
       'A custom argument with the name of one of SendGrid’s own fields cannot be told from it.',
@@ -140,11 +142,11 @@ function verifier(settings: VerifierSettings) {
       const signatures = presented(encoded, fromBase64);
       if (signatures.length === 0) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
       const stale = staleness(timestamp, receivedAt, window);
-      if (stale) return { outcome: 'refused', code: stale };
+      if (stale) return refusedAt(stale, timestamp);
       const signed = Buffer.concat([Buffer.from(timestamp), body]);
       return signatures.some((signature) => ecdsaMatches(keys, signed, signature))
         ? { outcome: 'verified' }
-        : { outcome: 'refused', code: 'SIGNATURE_WRONG' };
+        : refusedAt('SIGNATURE_WRONG', timestamp);
     },
   };
 }
@@ -168,8 +170,7 @@ function normalize(item: Item): readonly EspEvent[] {
       esp_event_type: vendorType,
       occurred_at: epochTime(event.timestamp),
       recipient: type === 'other' ? bareAddress(event.email) : recipientOf(event.email),
-      // Ids are base64 whose padding came and went. An absent id says nothing, so then all there is identifies it.
-      identity: id === null ? ['item', item.text] : ['id', withoutPadding(id)],
+      ...identified(type, vendorType.toLowerCase(), event, item),
       esp_event_id: id,
       esp_message_id: text(event.sg_message_id),
       message_id: messageId(event['smtp-id']),
@@ -181,6 +182,42 @@ function normalize(item: Item): readonly EspEvent[] {
       ...details(type, event, item),
     },
   ];
+}
+
+/** What a message can be told once of one recipient, whatever id and time a repetition has. */
+const ONCE: ReadonlySet<string> = new Set(['processed', 'delivered', 'bounce', 'dropped', 'spamreport']);
+
+/**
+ * SendGrid may send an event again under a new sg_event_id, so what it says identifies it: the message, the recipient and the type, and for
+ * what can happen several times its second, and who did it to what. What is given up: two opens (or clicks on one link) of one
+ * recipient's message in the same second, by the same address and client, are one.
+ */
+function identified(
+  type: EventType,
+  vendorType: string,
+  event: JsonObject,
+  item: Item,
+): Pick<EspEvent, 'identity' | 'formerly'> {
+  const id = text(event.sg_event_id);
+  // Ids are base64 whose padding came and went. An absent id says nothing, so then all there is identifies it.
+  const byId = id === null ? ['item', item.text] : ['id', withoutPadding(id)];
+  const message = firstText(event.sg_message_id, event['smtp-id']);
+  if (message === null || type === 'other') return { identity: byId };
+  const formerly = [{ identity: byId }];
+  if (ONCE.has(vendorType)) return { identity: ['once', vendorType, message], formerly };
+  const time = text(event.timestamp);
+  if (time === null) return { identity: byId };
+  const parts = [text(event.attempt), text(event.asm_group_id), text(event.url), urlOffset(event.url_offset)];
+  return {
+    identity: ['event', vendorType, message, time, ...parts, text(event.ip), text(event.useragent)],
+    formerly,
+  };
+}
+
+/** Which of several equal links: `{"index":1,"type":"html"}`. */
+function urlOffset(value: unknown): string | null {
+  const { index, type } = objectOf(value);
+  return index === undefined && type === undefined ? null : `${text(index)}/${text(type)}`;
 }
 
 function details(type: EventType, event: JsonObject, item: Item): Partial<EspEvent> {

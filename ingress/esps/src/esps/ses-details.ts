@@ -1,6 +1,7 @@
 import type { EventType } from '@email-events/schemas';
 import { type EspEvent, type Item, Refusal } from '../adapter.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
+import { each } from '../reading/fan-out.ts';
 import { bareAddress, firstText, text } from '../reading/fields.ts';
 import { type JsonObject, listOf, objectOf } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
@@ -9,7 +10,7 @@ import { smtpFacts } from '../reading/smtp.ts';
 export type Reading = Partial<Omit<EspEvent, 'type' | 'recipient' | 'occurred_at' | 'identity'>> & {
   readonly type: EventType;
   readonly recipient: string;
-  /** The event's own time; absent: that of the mail. */
+  /** The event's own time; what happens once in a message's life has none, and that of the mail is its time. */
   readonly time?: unknown;
   /** Set where the vendor's id is the same in both formats. */
   readonly identity?: EspEvent['identity'];
@@ -40,9 +41,9 @@ export function sesWord(bounceType: string | null, subType: string | null): Vend
   return { says: SAYS.get(bounceType ?? '') ?? 'nothing', ...SUB_TYPES.get(subType ?? '') };
 }
 
-export function readDetail(vendorType: string, message: JsonObject, item: Item): Reading[] {
+export function readDetail(vendorType: string, message: JsonObject, item: Item): Iterable<Reading> {
   const mail = objectOf(message.mail);
-  const toAll = (fragment: Fragment) => addressedTo(mail).map((recipient) => ({ ...fragment, recipient }));
+  const toAll = (fragment: Fragment) => each(addressedTo(mail), (recipient) => ({ ...fragment, recipient }));
   switch (vendorType) {
     case 'Send':
       return toAll({ type: 'queued', once: true });
@@ -100,8 +101,8 @@ function recipientObjects(list: unknown): { readonly recipient: string; readonly
     .filter(({ recipient }) => recipient !== '');
 }
 
-function deliveries(delivery: JsonObject): Reading[] {
-  return named(listOf(delivery.recipients)).map((recipient) => ({
+function deliveries(delivery: JsonObject): Iterable<Reading> {
+  return each(named(listOf(delivery.recipients)), (recipient) => ({
     type: 'delivered',
     recipient,
     time: delivery.timestamp,
@@ -109,8 +110,8 @@ function deliveries(delivery: JsonObject): Reading[] {
   }));
 }
 
-function delays(delay: JsonObject): Reading[] {
-  return recipientObjects(delay.delayedRecipients).map(({ recipient, detail }) => ({
+function delays(delay: JsonObject): Iterable<Reading> {
+  return each(recipientObjects(delay.delayedRecipients), ({ recipient, detail }) => ({
     type: 'deferred',
     recipient,
     time: delay.timestamp,
@@ -119,20 +120,23 @@ function delays(delay: JsonObject): Reading[] {
 }
 
 /** Suppressed and the like were not attempted, yet SES calls them permanent bounces, and of one recipient its verdict stands. */
-function bounces(bounce: JsonObject): Reading[] {
+function bounces(bounce: JsonObject): Iterable<Reading> {
   const subType = text(bounce.bounceSubType) ?? '';
   const word = sesWord(text(bounce.bounceType), subType);
   const id = text(bounce.feedbackId);
   const recipients = recipientObjects(bounce.bouncedRecipients);
   const drop = notAttempted(subType, recipients.length);
-  return recipients.map(({ recipient, detail }) => {
+  return each(recipients, ({ recipient, detail }) => {
     const reported = failure(detail, subType || null);
     const shared = {
       recipient,
       time: bounce.timestamp,
       ...(id === null ? {} : { identity: ['feedback', id] }),
     };
-    if (drop) return { ...shared, type: 'dropped', drop_reason: drop, diagnostic: reported.diagnostic };
+    if (drop) {
+      const { diagnostic } = reported;
+      return { ...shared, type: 'dropped', drop_reason: drop, diagnostic, formerly: [{ type: 'bounced' }] };
+    }
     const answer = text(detail.diagnosticCode);
     return {
       ...shared,
@@ -170,12 +174,12 @@ function failure(
  * SES lists who *may* have complained: where the provider hides it, all recipients of its domain
  * (notification-contents.html, "Complained recipients"). Suppressing them all would lose all innocents but one.
  */
-function complaints(complaint: JsonObject, mail: JsonObject, item: Item): Reading[] {
+function complaints(complaint: JsonObject, mail: JsonObject, item: Item): Iterable<Reading> {
   const id = text(complaint.feedbackId);
   const feedback = text(complaint.complaintFeedbackType);
   const suspects = suspectsOf(complaint, mail);
   const unsent = ON_A_LIST.has(text(complaint.complaintSubType) ?? '');
-  return suspects.map((recipient) => {
+  return each(suspects, (recipient) => {
     const shared = {
       recipient,
       time: complaint.timestamp,
@@ -184,9 +188,10 @@ function complaints(complaint: JsonObject, mail: JsonObject, item: Item): Readin
     // The recipient took the message out of the spam folder: the reverse of a complaint, which must suppress nobody.
     if (feedback === 'not-spam') return { ...shared, type: 'other', payload: item.text };
     if (suspects.length === 1) return { ...shared, type: 'complained', feedback_type: feedback };
+    const suspected = { ...shared, formerly: [{ type: 'complained' }] } as const;
     return unsent
-      ? { ...shared, type: 'dropped', drop_reason: 'complained' }
-      : { ...shared, type: 'other', payload: item.text };
+      ? { ...suspected, type: 'dropped', drop_reason: 'complained' }
+      : { ...suspected, type: 'other', payload: item.text };
   });
 }
 
@@ -202,14 +207,14 @@ function client(detail: JsonObject): Pick<Reading, 'time' | 'user_agent' | 'ip'>
 }
 
 /** SES does not say who it was; of several addressees, nobody is taken off a list by guess. */
-function subscribers(subscription: JsonObject, mail: JsonObject, item: Item): Reading[] {
+function subscribers(subscription: JsonObject, mail: JsonObject, item: Item): Iterable<Reading> {
   const recipients = addressedTo(mail);
   const [recipient] = recipients;
   if (recipients.length > 1 || recipient === undefined) {
     const { timestamp: time } = subscription;
     return [{ type: 'other', recipient: '', time, payload: item.text }];
   }
-  return subscriptions(subscription, item).map((fragment) => ({ ...fragment, recipient }));
+  return each(subscriptions(subscription, item), (fragment) => ({ ...fragment, recipient }));
 }
 
 /** One reading for leaving or joining everything, else one for every topic whose choice changed. */

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { EventType } from '@email-events/schemas';
 import {
   type EspAdapter,
@@ -6,8 +5,6 @@ import {
   type EspRequest,
   type Item,
   Refusal,
-  type RefusalCode,
-  type Verdict,
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
@@ -24,7 +21,7 @@ import {
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
 import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
-import { fromHex, sameBytes } from '../schemes/encoding.ts';
+import { judgeKeyInBody } from '../schemes/key-in-body.ts';
 import { checkSettings } from '../schemes/settings.ts';
 
 // Seen 2026-11: https://godocs.unisender.ru/web-api-ref#callback-format (its twin UniOne has it in English:
@@ -127,38 +124,7 @@ function statusPaths(prefix: string): string[] {
 function verifier(settings: VerifierSettings): Verifier {
   checkSettings('unisender-go', credentials, settings);
   const keys = settings.secrets.map((secret) => Buffer.from(secret.trim()));
-  return { verify: ({ body }) => verify(body, keys) };
-}
-
-// Nothing but 32 hex digits may be looked for in the body: replacing ":" or "" would put the key anywhere.
-const MD5 = /^[0-9a-f]{32}$/i;
-
-/** `auth` is the MD5 of the body that has the key in the place of `auth`. */
-function verify(body: Buffer, keys: readonly Buffer[]): Verdict {
-  let auth: unknown;
-  try {
-    ({ auth } = objectOf(parseBody(body)));
-  } catch {
-    return refused('BODY_UNREADABLE');
-  }
-  if (auth === undefined || auth === null || auth === '') return refused('SIGNATURE_MISSING');
-  if (typeof auth !== 'string' || !MD5.test(auth)) return refused('SIGNATURE_MALFORMED');
-  const digest = fromHex(auth);
-  const start = body.indexOf(auth);
-  // Written twice, or with escapes: then it is not certain which place is meant.
-  if (!digest || start === -1 || start !== body.lastIndexOf(auth)) return refused('SIGNATURE_MALFORMED');
-  const before = body.subarray(0, start);
-  const after = body.subarray(start + auth.length);
-  let found = false;
-  for (const key of keys) {
-    const expected = Buffer.from(hash('md5', Buffer.concat([before, key, after])), 'hex');
-    found = sameBytes(expected, digest) || found;
-  }
-  return found ? { outcome: 'verified' } : refused('SIGNATURE_WRONG');
-}
-
-function refused(code: RefusalCode): Verdict {
-  return { outcome: 'refused', code };
+  return { verify: ({ body }) => judgeKeyInBody(body, 'auth', keys) };
 }
 
 /** Grouped by user, or (single event) one event with all of it at the top. */
@@ -184,14 +150,13 @@ function unreadable(message: string): Refusal {
   return new Refusal('NORMALIZE_BODY_UNREADABLE', message);
 }
 
-function normalize(item: Item, { receivedAt }: EspRequest): readonly EspEvent[] {
+function normalize(item: Item): readonly EspEvent[] {
   const event = itemObject(item.value);
   const name = required(event.event_name, 'event_name');
   const data = event.event_data === undefined ? event : itemObject(event.event_data);
   const vendorType = name === STATUS_EVENT ? required(data.status, 'status') : name;
   const type = name === STATUS_EVENT ? typeOf(vendorType, data) : 'other';
-  const time = firstText(data.event_time, data.block_time);
-  const occurredAt = type === 'other' && time === null ? receivedAt : firstTime(time);
+  const occurredAt = firstTime(data.event_time, data.block_time);
   const job = text(data.job_id);
   return [
     {
@@ -199,7 +164,13 @@ function normalize(item: Item, { receivedAt }: EspRequest): readonly EspEvent[] 
       esp_event_type: vendorType,
       occurred_at: occurredAt,
       recipient: type === 'other' ? bareAddress(data.email) : recipientOf(data.email),
-      identity: job === null ? ['item', item.text] : identityOf(vendorType, job, occurredAt, data),
+      identity:
+        job === null || typeof occurredAt !== 'number'
+          ? ['item', item.text]
+          : identityOf(vendorType, job, occurredAt, data),
+      ...(type === 'dropped' && TYPES.get(vendorType) === 'bounced'
+        ? { formerly: [{ type: 'bounced' }] }
+        : {}),
       esp_message_id: job,
       metadata: metadataOf(data.metadata),
       ...details(type, vendorType, data, item),

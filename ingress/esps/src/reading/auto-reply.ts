@@ -12,5 +12,6 @@ export function withoutAutoReply(event: EspEvent, item: Item): EspEvent {
   if (type !== 'bounced' || bounce_class === 'hard' || (smtp_code ?? 0) >= 400) return event;
   if (!WORDS.test(diagnostic ?? '')) return event;
   const nothing = { bounce_class: undefined, bounce_category: undefined, diagnostic: undefined };
-  return { ...event, ...nothing, enhanced_status: undefined, type: 'other', payload: item.text };
+  const formerly = event.formerly ?? [{ type: 'bounced' as const }];
+  return { ...event, ...nothing, formerly, enhanced_status: undefined, type: 'other', payload: item.text };
 }
