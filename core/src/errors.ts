@@ -83,6 +83,10 @@ export const ERROR_CODES = {
   DLQ_NOT_FOUND: 'There is no dead letter of that id (any more).',
   BACKFILL_SINK_BEHIND:
     'What came out is asked of ClickHouse, and its sink is too far behind to tell; it can be run when the sink has caught up.',
+  CLI_SINK_BEHIND:
+    'What came out is asked of ClickHouse, and its sink has not written all of it yet; try again in a moment.',
+  CLI_CHANGE_DIFFERS:
+    'More or less would change than --yes-change says, so nothing was changed: look at the dry run again.',
   CLI_UNAVAILABLE: 'Something that the command needs does not answer.',
   SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',

@@ -5,11 +5,13 @@ import { clickhouseCommand } from './commands/clickhouse.ts';
 import { configCommand } from './commands/config.ts';
 import { dlqCommand } from './commands/dlq.ts';
 import { downCommand } from './commands/down.ts';
+import { eventsCommand } from './commands/events-mark.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { schemasCommand } from './commands/schemas.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { startCommand } from './commands/start.ts';
 import { statusCommand } from './commands/status.ts';
+import { suppressionsCommand } from './commands/suppressions.ts';
 import { tailCommand } from './commands/tail.ts';
 import { topicsCommand } from './commands/topics.ts';
 import { upCommand } from './commands/up.ts';
@@ -55,6 +57,8 @@ export function createProgram(): Command {
     tailCommand(),
     dlqCommand(),
     backfillCommand(),
+    suppressionsCommand(),
+    eventsCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));
   program.addCommand(inherit(helpCommand(program)));

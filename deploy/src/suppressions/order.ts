@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type OutputRecord, readTopic, TransactionalWriter } from '@email-events/core';
+import { type NormalizedBatch, type OperatorAction, partitionOf, topics } from '@email-events/schemas';
+import { decoderOf, type Suppressions } from './topic.ts';
+
+export interface OrderOptions extends Suppressions {
+  readonly actions: readonly OperatorAction[];
+  /** How long to wait for `events` to take them, milliseconds; 0: not at all. */
+  readonly waitMs: number;
+  /** Ends the writing between transactions, and the waiting. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (result: OrderResult) => void;
+}
+
+export interface OrderResult {
+  /** Written: they will be taken, whatever becomes of this command. */
+  ordered: number;
+  /** Of these, taken by `events`: what is suppressed changed by it, or did not. */
+  changed: number;
+  unchanged: number;
+}
+
+/** A record stays far below what its topic takes; a transaction holds a few of them. */
+const RECORD_ACTIONS = 200;
+const TRANSACTION_ACTIONS = 2_000;
+const PROGRESS_MS = 1_000;
+
+/**
+ * Puts actions where the events of their recipients go, so that each has its place among them, and waits until `events` has told
+ * what became of them. Each transaction is whole; of one that is not written, nothing is ordered.
+ * Throws KAFKA_UNREACHABLE, KAFKA_TOPIC_MISSING, REGISTRY_UNREACHABLE.
+ */
+export async function order(options: OrderOptions): Promise<OrderResult> {
+  const { actions, waitMs, signal, onProgress } = options;
+  const result: OrderResult = { ordered: 0, changed: 0, unchanged: 0 };
+  if (actions.length === 0) return result;
+  if (waitMs === 0) {
+    await write(options, result);
+    return result;
+  }
+  const over = new AbortController();
+  const waiting = new Set(actions.map(({ action_id }) => action_id));
+  const started = Promise.withResolvers<void>();
+  const following = follow(options, AbortSignal.any([signal, over.signal]), started.resolve, (action) => {
+    if (!waiting.delete(action.action_id)) return;
+    if (action.changed) result.changed++;
+    else result.unchanged++;
+    if (waiting.size === 0) over.abort();
+  });
+  const progress = setInterval(() => onProgress(result), PROGRESS_MS);
+  try {
+    await Promise.race([started.promise, following]);
+    await write(options, result);
+    if (result.ordered < actions.length) over.abort();
+    await Promise.race([following, deadline(waitMs, over.signal)]);
+    over.abort();
+    await following;
+  } finally {
+    clearInterval(progress);
+    over.abort();
+    await following.catch(() => {});
+  }
+  return result;
+}
+
+async function follow(
+  { config, codec }: Suppressions,
+  signal: AbortSignal,
+  onStart: () => void,
+  onAction: (action: OperatorAction) => void,
+): Promise<void> {
+  const decode = decoderOf<OperatorAction>(codec, 'operatorAction');
+  await readTopic(config.kafka, {
+    topics: [topics.operatorActions],
+    from: 'end',
+    follow: true,
+    signal,
+    onStart,
+    onRecord: async ({ value }) => {
+      const action = value === null ? undefined : await decode(value);
+      if (action) onAction(action);
+    },
+  });
+}
+
+async function deadline(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {});
+}
+
+async function write({ config, codec, actions, signal }: OrderOptions, result: OrderResult): Promise<void> {
+  const encoder = await codec.encoder<NormalizedBatch>(topics.normalized, 'normalized');
+  // A name of its own: it depends on nothing that another run might be writing, and must not end that one.
+  const name = `suppressions-${actions[0]?.action_id.slice(0, 8)}`;
+  const writer = await TransactionalWriter.open(config.kafka, name);
+  try {
+    for (let start = 0; start < actions.length && !signal.aborted; start += TRANSACTION_ACTIONS) {
+      const part = actions.slice(start, start + TRANSACTION_ACTIONS);
+      await writer.write(
+        recordsOf(part, config.topics.partitions).map(({ partition, batch }) => ({
+          ...{ topic: topics.normalized, partition, key: null },
+          value: encoder.encode(batch),
+        })),
+      );
+      result.ordered += part.length;
+    }
+  } finally {
+    await writer.close();
+  }
+}
+
+/** Pure: the actions in records of their recipients' partitions. */
+export function recordsOf(
+  actions: readonly OperatorAction[],
+  partitions: number,
+): { readonly partition: OutputRecord['partition']; readonly batch: NormalizedBatch }[] {
+  const records: { partition: number; batch: NormalizedBatch }[] = [];
+  const open = new Map<number, NormalizedBatch>();
+  for (const action of actions) {
+    const partition = partitionOf(action.recipient, partitions);
+    let batch = open.get(partition);
+    if (!batch || batch.actions.length >= RECORD_ACTIONS) {
+      batch = { events: [], actions: [] };
+      open.set(partition, batch);
+      records.push({ partition, batch });
+    }
+    batch.actions.push(action);
+  }
+  return records;
+}
