@@ -17,7 +17,7 @@ import { type EmailEvent, eventTopics, topics } from '@email-events/schemas';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 import type { Letters } from '../dead-letters/letters-topic.ts';
 import { consumerGroups } from '../run/groups.ts';
-import { knownEvents, oldestKnown } from './known-events.ts';
+import { type Difference, knownEvents, oldestKnown } from './known-events.ts';
 import { type LetterIndex, readLetterIndex } from './letters.ts';
 import { RecentIds } from './recent-ids.ts';
 
@@ -49,6 +49,10 @@ export interface BackfillResult {
   known: number;
   /** Of these, those that today's mapping reads differently. They stay as they are. Counted in a dry run only. */
   different: number;
+  /** In what: by ESP, type today and field. */
+  readonly differences: { [what: string]: number };
+  /** Some of them, whole. */
+  readonly examples: DifferentEvent[];
   /** Items that have an open dead letter: can be read now, or not yet. They are left to `dlq replay`. */
   readonly letters: { readable: number; failing: number };
   /** Items that an operator discarded. */
@@ -60,6 +64,21 @@ export interface BackfillResult {
   /** When the first event was received that ClickHouse holds, epoch milliseconds. */
   oldestKnown: number | null;
 }
+
+/** An event that today's mapping reads differently from what came out. */
+export interface DifferentEvent {
+  readonly event_id: string;
+  readonly came_out_as: string;
+  readonly esp: string;
+  /** As which type today's mapping reads it. */
+  readonly type: string;
+  readonly recipient: string;
+  readonly raw_partition: number;
+  readonly raw_offset: number;
+  readonly item_index: number;
+  readonly fields: Difference['fields'];
+}
+const EXAMPLES = 100;
 
 const DAY_MS = 86_400_000;
 /** What is looked up and published together. */
@@ -124,6 +143,8 @@ class Backfill {
       newEvents: {},
       known: 0,
       different: 0,
+      differences: {},
+      examples: [],
       letters: { readable: 0, failing: 0 },
       discarded: 0,
       failingNow: 0,
@@ -211,8 +232,24 @@ class Backfill {
     const unsure = chunk.map(({ event }) => event).filter((event) => !this.isAccountedFor(event));
     const isDryRun = this.options.writer === undefined;
     const { ids, different } = await knownEvents(this.options.clickhouse, unsure, isDryRun);
-    this.result.different += different.size;
+    for (const event of unsure) {
+      const found = different.get(event.event_id);
+      if (found) this.tell(event, found);
+    }
     return (event) => ids.has(event.event_id) || this.isAccountedFor(event);
+  }
+
+  private tell(event: EmailEvent, { cameOutAs, fields }: Difference): void {
+    const { result } = this;
+    result.different++;
+    for (const { name } of fields) {
+      const what = `${event.esp} ${event.type}: ${name}`;
+      result.differences[what] = (result.differences[what] ?? 0) + 1;
+    }
+    if (result.examples.length >= EXAMPLES) return;
+    const { event_id, esp, type, recipient, raw_partition, raw_offset, item_index } = event;
+    const from = { raw_partition, raw_offset, item_index };
+    result.examples.push({ event_id, came_out_as: cameOutAs, esp, type, recipient, ...from, fields });
   }
 
   private isAccountedFor({ event_id }: EmailEvent): boolean {

@@ -3,9 +3,17 @@ import type { ClickHouse } from '@email-events/sink-clickhouse';
 
 /** What ClickHouse says of events, by event id. */
 export interface KnownEvents {
+  /** Those that came out, under this id or under another that a copy may have been given. */
   readonly ids: ReadonlySet<string>;
-  /** Of these, those that today's mapping would write differently. Empty unless asked for. */
-  readonly different: ReadonlySet<string>;
+  /** Of these, those that today's mapping would write differently: what came out, and in which fields it differs. Empty unless asked for. */
+  readonly different: ReadonlyMap<string, Difference>;
+}
+
+/** How what came out differs from what today's mapping says of the same item. */
+export interface Difference {
+  /** Id under which it came out. */
+  readonly cameOutAs: string;
+  readonly fields: readonly { readonly name: string; readonly before: string; readonly now: string }[];
 }
 
 /** Ids of one query: its text stays below ClickHouse's default limit of 256 KiB. */
@@ -13,6 +21,7 @@ const QUERY_IDS = 6_000;
 
 /** Fields that a mapping decides, as far as reports use them. */
 const COMPARED = [
+  'type',
   'esp_event_type',
   'message_id',
   'sender',
@@ -43,15 +52,22 @@ export async function knownEvents(
   events: readonly EmailEvent[],
   compare: boolean,
 ): Promise<KnownEvents> {
-  const [ids, different] = [new Set<string>(), new Set<string>()];
-  const byId = new Map(events.map((event) => [event.event_id, event]));
+  const ids = new Set<string>();
+  const different = new Map<string, Difference>();
+  const byName = new Map<string, EmailEvent>();
+  // An event's own id is told from what others are also known as.
+  for (const event of events) for (const name of event.known_as) byName.set(name, event);
+  for (const event of events) byName.set(event.event_id, event);
   for (const anyTime of [false, true]) {
-    const left = [...byId.values()].filter(({ event_id }) => !ids.has(event_id));
+    const left = [...byName].filter(([, { event_id }]) => !ids.has(event_id));
     for (let start = 0; start < left.length; start += QUERY_IDS) {
       const rows = await lookUp(clickhouse, left.slice(start, start + QUERY_IDS), { anyTime, compare });
       for (const row of rows) {
-        ids.add(row.event_id);
-        if (compare && differs(row, byId.get(row.event_id))) different.add(row.event_id);
+        const event = byName.get(row.event_id);
+        if (!event) continue;
+        ids.add(event.event_id);
+        const fields = compare ? differences(row, event) : [];
+        if (fields.length > 0) different.set(event.event_id, { cameOutAs: row.event_id, fields });
       }
     }
   }
@@ -73,17 +89,34 @@ interface KnownRow extends Readonly<Record<string, unknown>> {
 
 function lookUp(
   clickhouse: ClickHouse,
-  events: readonly EmailEvent[],
+  named: readonly (readonly [id: string, event: EmailEvent])[],
   { anyTime, compare }: { anyTime: boolean; compare: boolean },
 ): Promise<KnownRow[]> {
   let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const { occurred_at } of events) {
+  for (const [, { occurred_at }] of named) {
     from = Math.min(from, occurred_at);
     to = Math.max(to, occurred_at);
   }
-  const among = (field: 'type' | 'esp' | 'event_id') =>
-    `${field} IN (${[...new Set(events.map((event) => quote(event[field])))].join(', ')})`;
-  const conditions = [among('type'), among('esp'), among('event_id')];
+  const among = (column: string, values: readonly string[]) =>
+    `${column} IN (${[...new Set(values)].map(quote).join(', ')})`;
+  const conditions = [
+    among(
+      'esp',
+      named.map(([, { esp }]) => esp),
+    ),
+    among(
+      'event_id',
+      named.map(([id]) => id),
+    ),
+  ];
+  // Under another id it may have come out as another type.
+  if (named.every(([id, { event_id }]) => id === event_id))
+    conditions.push(
+      among(
+        'type',
+        named.map(([, { type }]) => type),
+      ),
+    );
   if (!anyTime) {
     const time = (ms: number) => `fromUnixTimestamp64Milli(${ms}, 'UTC')`;
     conditions.push(`occurred_at BETWEEN ${time(from)} AND ${time(to)}`);
@@ -97,12 +130,13 @@ function lookUp(
 /** Our own names and hex digits; quoted all the same. */
 const quote = (text: string) => `'${text.replaceAll(/['\\]/g, '\\$&')}'`;
 
-function differs(row: KnownRow, event: EmailEvent | undefined): boolean {
-  if (!event) return false;
-  return (
-    Number(row.at) !== event.occurred_at || COMPARED.some((name) => text(row[name]) !== text(event[name]))
-  );
+function differences(row: KnownRow, event: EmailEvent): Difference['fields'] {
+  const at = { name: 'occurred_at', before: iso(Number(row.at)), now: iso(event.occurred_at) };
+  const others = COMPARED.map((name) => ({ name, before: text(row[name]), now: text(event[name]) }));
+  return [at, ...others].filter(({ before, now }) => before !== now);
 }
+
+const iso = (time: number) => (Number.isFinite(time) ? new Date(time).toISOString() : String(time));
 
 /** What a field says, whichever side it comes from. */
 function text(value: unknown): string {

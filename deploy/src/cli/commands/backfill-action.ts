@@ -61,6 +61,29 @@ function timesAsText(result: BackfillResult) {
   return { ...result, reached: iso(result.reached), oldestKnown: iso(result.oldestKnown) };
 }
 
+async function renderDifferences({ differences, examples }: BackfillResult): Promise<string> {
+  const rows = Object.entries(differences).sort(([, a], [, b]) => b - a);
+  const shown = examples
+    .slice(0, EXAMPLES_SHOWN)
+    .flatMap(({ event_id, fields }) =>
+      fields.map(({ name, before, now }): [string, string, string, string] => [
+        event_id,
+        name,
+        shortened(before),
+        shortened(now),
+      ]),
+    );
+  return [
+    await renderTable(['read differently in', 'events'], rows),
+    '',
+    await renderTable(['event', 'field', 'came out as', 'is read today as'], shown),
+    pc.dim('--json tells more of them'),
+  ].join('\n');
+}
+
+const EXAMPLES_SHOWN = 10;
+const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 39).toWellFormed()}…` : text);
+
 async function render(result: BackfillResult, dryRun: boolean): Promise<string> {
   const { newEvents, known, different, letters, discarded, failingNow, requests, republished } = result;
   const total = Object.values(newEvents).reduce((sum, count) => sum + count, 0);
@@ -93,6 +116,7 @@ async function render(result: BackfillResult, dryRun: boolean): Promise<string> 
     '',
     await renderTable(['events', 'count', ''], shown),
     '',
+    ...(different > 0 ? [await renderDifferences(result), ''] : []),
     total > 0 && !dryRun ? pc.green(summary) : summary,
   ].join('\n');
 }
