@@ -62,7 +62,7 @@ export const SCHEMES: { readonly [esp: string]: Scheme } = {
     body: '{"eventType":"Send","mail":{"timestamp":"2026-11-02T09:15:29.000Z","messageId":"m","destination":["a@example.com"]}}',
     tampered: 'SIGNATURE_WRONG',
     wrongKey: 'SIGNATURE_WRONG',
-    window: null,
+    window: { past: 25 * HOUR, future: 300_000 },
     proof: /"Signature":"[^"]*"/,
     missing: 'SIGNATURE_MISSING',
     replayToken: false,

@@ -5,7 +5,6 @@ import {
   type EspRequest,
   type Item,
   Refusal,
-  type Verdict,
   type VerifierSettings,
 } from '../adapter.ts';
 import {
@@ -21,12 +20,11 @@ import {
   tagsOf,
   text,
 } from '../reading/fields.ts';
-import { bodyKind, lastField, parseForm } from '../reading/form.ts';
+import { bodyKind, parseForm } from '../reading/form.ts';
 import { isObject, JsonItem, type JsonObject, listOf, objectOf, parseBody } from '../reading/json.ts';
 import { epochTime } from '../reading/time.ts';
-import { fromHex } from '../schemes/encoding.ts';
-import { staleness, TOLERANCE_OPTION, type Window, windowOf } from '../schemes/freshness.ts';
-import { hmacMatches } from '../schemes/hmac.ts';
+import { TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
+import { judgeMailgun } from '../schemes/mailgun-signature.ts';
 import { checkSettings } from '../schemes/settings.ts';
 import { LEGACY_EVENT_TYPES, legacyEvent } from './mailgun-legacy.ts';
 import {
@@ -111,67 +109,7 @@ export const mailgun = {
 function verifier(settings: VerifierSettings) {
   checkSettings('mailgun', credentials, settings);
   const window = windowOf(settings, WINDOW_SECONDS);
-  return { verify: (request: EspRequest) => verify(request, settings.secrets, window) };
-}
-
-interface Signature {
-  readonly timestamp: string;
-  readonly token: string;
-  readonly signature: string;
-}
-
-function verify(request: EspRequest, secrets: readonly string[], window: Window): Verdict {
-  let candidates: readonly (Signature | null)[];
-  try {
-    candidates = signaturesOf(request);
-  } catch {
-    return { outcome: 'refused', code: 'BODY_UNREADABLE' };
-  }
-  if (candidates.length === 0) return { outcome: 'refused', code: 'SIGNATURE_MISSING' };
-  let verdict: Verdict = { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
-  for (const candidate of candidates) {
-    const next = candidate && verifyOne(candidate, request.receivedAt, secrets, window);
-    if (next?.outcome === 'verified') return next;
-    verdict = next ?? verdict;
-  }
-  return verdict;
-}
-
-function verifyOne(
-  candidate: Signature,
-  receivedAt: number,
-  secrets: readonly string[],
-  window: Window,
-): Verdict {
-  const { timestamp, token, signature } = candidate;
-  const bytes = fromHex(signature);
-  if (!bytes) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
-  const stale = staleness(timestamp, receivedAt, window);
-  if (stale) return { outcome: 'refused', code: stale };
-  return hmacMatches('sha256', secrets, [timestamp, token], bytes)
-    ? { outcome: 'verified', replayToken: token }
-    : { outcome: 'refused', code: 'SIGNATURE_WRONG' };
-}
-
-/** The signature and, for subaccounts, the parent's. Null: there, but not as it should be. */
-function signaturesOf(request: EspRequest): readonly (Signature | null)[] {
-  if (bodyKind(request) !== 'json') {
-    // A sender's custom variable of the same name comes first, Mailgun's own field last.
-    const fields = parseForm(request);
-    const own = (name: string) => lastField(fields, name);
-    return own('signature') === undefined
-      ? []
-      : [signatureOf({ timestamp: own('timestamp'), token: own('token'), signature: own('signature') })];
-  }
-  const body = objectOf(parseBody(request.body));
-  return [body.signature, body['parent-signature']].filter((block) => isObject(block)).map(signatureOf);
-}
-
-function signatureOf(block: JsonObject): Signature | null {
-  const timestamp = text(block.timestamp);
-  const token = text(block.token);
-  const signature = text(block.signature);
-  return timestamp && token && signature ? { timestamp, token, signature } : null;
+  return { verify: (request: EspRequest) => judgeMailgun(request, settings.secrets, window) };
 }
 
 function split(request: EspRequest): readonly Item[] {

@@ -12,8 +12,16 @@ import {
 import { bareAddress, firstText, itemObject, messageId, required, tagsOf, text } from '../reading/fields.ts';
 import { isObject, type JsonObject, objectOf, parseJson } from '../reading/json.ts';
 import { firstTime } from '../reading/time.ts';
+import { TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
 import { checkSettings, listOption, mapOption } from '../schemes/settings.ts';
-import { CertificateKeys, type SnsSettings, snsEnvelope, snsHandshake, verifySns } from '../schemes/sns.ts';
+import {
+  CertificateKeys,
+  type SnsSettings,
+  snsEnvelope,
+  snsHandshake,
+  UnverifiedSns,
+  verifySns,
+} from '../schemes/sns.ts';
 import { type Reading, readDetail } from './ses-details.ts';
 import { headerTags, messageMetadata } from './ses-message.ts';
 
@@ -34,6 +42,10 @@ const EVENT_TYPES = {
   Received: 'other',
 } as const satisfies { [vendor: string]: EventType };
 
+// A repetition keeps the time of the first attempt. A topic repeats for an hour at most, but AWS may be late by itself, and
+// what is refused here is lost; what comes later than that but within the dedupe window is only a duplicate.
+const WINDOW_SECONDS = 25 * 3600;
+
 /** SES posts this once, as plain text, when a destination is saved. */
 const VALIDATION_NOTE = /^Successfully validated/i;
 
@@ -46,6 +58,7 @@ const credentials = {
       required: false,
       description: 'signing certificates (URL → PEM) that are used instead of fetching',
     },
+    TOLERANCE_OPTION,
   ],
 } as const;
 
@@ -122,6 +135,7 @@ function verifier(settings: VerifierSettings) {
   const sns: SnsSettings = {
     topicArns: listOption(settings, 'topicArns'),
     certificates: mapOption(settings, 'certificates'),
+    window: windowOf(settings, WINDOW_SECONDS),
   };
   const keys = new CertificateKeys();
   return { verify: (request: EspRequest, resources?: Resources) => verify(request, sns, keys, resources) };
@@ -133,21 +147,19 @@ function verify(
   keys: CertificateKeys,
   resources?: Resources,
 ): Verdict {
-  let envelope: ReturnType<typeof snsEnvelope>;
-  try {
-    envelope = snsEnvelope(request.body);
-  } catch {
-    return { outcome: 'refused', code: 'BODY_UNREADABLE' };
-  }
-  const verdict = verifySns(envelope, sns, keys, resources);
+  const envelope = UnverifiedSns.of(request.body);
+  if (!envelope) return { outcome: 'refused', code: 'BODY_UNREADABLE' };
+  const verdict = verifySns(envelope, sns, keys, request.receivedAt, resources);
   if (verdict.outcome !== 'verified') return verdict;
   const handshake = snsHandshake(envelope);
   if (typeof handshake === 'string') return { outcome: 'refused', code: handshake };
   if (handshake) return { outcome: 'verified', handshake };
-  return VALIDATION_NOTE.test(envelope.message)
+  const beginning = envelope.bytes('Message')?.toString('latin1', 0, LONGEST_NOTE) ?? '';
+  return VALIDATION_NOTE.test(beginning)
     ? { outcome: 'verified', handshake: { kind: 'acknowledge', note: 'SES validated the topic' } }
     : verdict;
 }
+const LONGEST_NOTE = 64;
 
 function split({ body }: EspRequest): readonly Item[] {
   const { type, messageId: id, timestamp, topicArn, message } = snsEnvelope(body);

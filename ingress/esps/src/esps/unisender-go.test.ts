@@ -80,10 +80,14 @@ describe('verification', () => {
     expect(code(`{"auth":${auth}}`)).toMatch(/^SIGNATURE_M/);
   });
 
-  it('refuses an auth that is there twice, or written with escapes', () => {
+  it('takes the auth at the top alone, once and as it is written', () => {
     const body = signed('{"auth":"api_key","key":"value"}');
     const digest = /[0-9a-f]{32}/.exec(body)?.[0] ?? '';
-    expect(code(body.replace('value', digest))).toBe('SIGNATURE_MALFORMED');
+    expect(code(body.replace('value', digest))).toBe('SIGNATURE_WRONG');
+    expect(code(body.replace('"key"', '"auth"'))).toBe('BODY_UNREADABLE');
+    expect(code(body.replace('"key"', '"\\u0061uth"'))).toBe('BODY_UNREADABLE');
+    expect(code(`{"x":${body}}`)).toBe('SIGNATURE_MISSING');
+    expect(code(signed('{"x":{"auth":1},"auth":"api_key"}'))).toBe('verified');
     const unicode = digest.charCodeAt(1).toString(16);
     const escaped = `${digest[0]}\\u00${unicode}${digest.slice(2)}`;
     expect(JSON.parse(`"${escaped}"`)).toBe(digest);

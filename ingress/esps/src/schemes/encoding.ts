@@ -15,13 +15,16 @@ export function fromHex(text: string): Buffer | null {
 
 // A proxy or two may double a header, not more; what comes after these is not looked at.
 const MAX_PRESENTED = 16;
+/** Different ones: each costs a verification of its own where the key is public. */
+const MAX_DIFFERENT = 2;
 
 /** Signatures of a header that may have come more than once (then they are joined by commas): any good one is enough. */
 export function presented(header: string, decode: (text: string) => Buffer | null): Buffer[] {
-  return header
-    .split(',', MAX_PRESENTED)
-    .map((text) => decode(text.trim()))
-    .filter((signature) => signature !== null);
+  const texts = new Set(header.split(',', MAX_PRESENTED).map((text) => text.trim()));
+  return [...texts]
+    .map(decode)
+    .filter((signature) => signature !== null)
+    .slice(0, MAX_DIFFERENT);
 }
 
 /** Compares digests in constant time. A length is no secret. */

@@ -10,15 +10,18 @@ export function hmac(digest: Digest, key: string | Buffer, parts: readonly (stri
   return mac.digest();
 }
 
-/** Whether one of the keys made this signature. All keys are tried, so timing does not tell which. */
+/** Whether one of the keys made one of these signatures. All keys are tried, so timing does not tell which; one digest for each. */
 export function hmacMatches(
   digest: Digest,
   keys: readonly (string | Buffer)[],
   parts: readonly (string | Buffer)[],
-  signature: Buffer,
+  signatures: readonly Buffer[],
 ): boolean {
   let found = false;
-  for (const key of keys) found = sameBytes(hmac(digest, key, parts), signature) || found;
+  for (const key of keys) {
+    const made = hmac(digest, key, parts);
+    for (const signature of signatures) found = sameBytes(made, signature) || found;
+  }
   return found;
 }
 
@@ -31,7 +34,7 @@ export function judgeHexHmac(
   if (!encoded) return { outcome: 'refused', code: 'SIGNATURE_MISSING' };
   const signatures = presented(encoded, fromHex);
   if (signatures.length === 0) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
-  return signatures.some((signature) => hmacMatches('sha256', keys, parts, signature))
+  return hmacMatches('sha256', keys, parts, signatures)
     ? { outcome: 'verified' }
     : { outcome: 'refused', code: 'SIGNATURE_WRONG' };
 }

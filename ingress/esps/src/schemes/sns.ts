@@ -1,24 +1,20 @@
-import { type KeyObject, verify, X509Certificate } from 'node:crypto';
+import { createVerify, type KeyObject, X509Certificate } from 'node:crypto';
 import type { Handshake, RefusalCode, Resources, Verdict } from '../adapter.ts';
-import { encodeForeign } from '../reading/foreign-bytes.ts';
-import { type JsonObject, objectOf, parseBody } from '../reading/json.ts';
+import { objectOf, parseBody } from '../reading/json.ts';
 import { fromBase64 } from './encoding.ts';
+import { stalenessAt, type Window } from './freshness.ts';
+import { jsonFields, type Span, stringAt } from './json-fields.ts';
+import { jsonStringBytes } from './json-string.ts';
 
 // https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html, seen 2026-11.
 
-/** What Amazon SNS posts, with the fields of every message type. */
+/** What Amazon SNS posts, as far as it is read. */
 export interface SnsEnvelope {
   readonly type: string;
   readonly topicArn: string;
   readonly messageId: string;
   readonly message: string;
   readonly timestamp: string;
-  readonly subscribeUrl: string;
-  readonly certificateUrl: string;
-  readonly signature: string;
-  readonly signatureVersion: string;
-  /** As received: the signature covers some of these. */
-  readonly fields: JsonObject;
 }
 
 const DIGESTS: ReadonlyMap<string, string> = new Map([
@@ -57,46 +53,83 @@ const AWS_HOST = new RegExp(
 /** The body as an envelope. Throws Refusal if it is no JSON. */
 export function snsEnvelope(body: Buffer): SnsEnvelope {
   const fields = objectOf(parseBody(body));
-  const field = (...names: string[]) => {
-    for (const name of names) {
-      const value = fields[name];
-      if (typeof value === 'string') return value;
-    }
-    return '';
-  };
+  const field = (name: string) => (typeof fields[name] === 'string' ? fields[name] : '');
   return {
     type: field('Type'),
     topicArn: field('TopicArn'),
     messageId: field('MessageId'),
     message: field('Message'),
     timestamp: field('Timestamp'),
-    // Lambda spells the URLs in its own way.
-    subscribeUrl: field('SubscribeURL', 'SubscribeUrl'),
-    certificateUrl: field('SigningCertURL', 'SigningCertUrl'),
-    signature: field('Signature'),
-    signatureVersion: field('SignatureVersion'),
-    fields,
   };
 }
 
-/** The text that SNS signs; null for a message type that it does not know. */
-export function snsSignedText(envelope: SnsEnvelope): string | null {
-  const names = SIGNED_FIELDS.get(envelope.type);
-  if (!names) return null;
-  let signed = '';
-  for (const name of names) {
-    const value = name === 'SubscribeURL' ? envelope.subscribeUrl : envelope.fields[name];
-    // An absent subject is not signed; some deliveries spell absent as null.
-    if (typeof value === 'string' && (value !== '' || name !== 'SubscribeURL'))
-      signed += `${name}\n${value}\n`;
+// Lambda spells the URLs in its own way.
+const URL_SPELLINGS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['SubscribeURL', ['SubscribeURL', 'SubscribeUrl']],
+  ['SigningCertURL', ['SigningCertURL', 'SigningCertUrl']],
+]);
+const LOOKED_FOR = [
+  ...new Set([...NOTIFICATION, ...CONFIRMATION, ...[...URL_SPELLINGS.values()].flat()]),
+  'Signature',
+  'SignatureVersion',
+];
+/** Bytes of a field that is read as text; a certificate’s URL has about a hundred. */
+const LONGEST_TEXT = 8_192;
+
+/**
+ * An envelope that nobody has verified yet: looked through once, its fields read one by one when they are needed. What is
+ * found is what snsEnvelope reads of the same body (see jsonFields).
+ */
+export class UnverifiedSns {
+  readonly #body: Buffer;
+  readonly #spans: ReadonlyMap<string, Span>;
+
+  private constructor(body: Buffer, spans: ReadonlyMap<string, Span>) {
+    this.#body = body;
+    this.#spans = spans;
   }
-  return signed;
+
+  /** Null: no JSON object, or one that has a field twice. */
+  static of(body: Buffer): UnverifiedSns | null {
+    const spans = jsonFields(body, LOOKED_FOR);
+    return spans && new UnverifiedSns(body, spans);
+  }
+
+  /** A field’s text; empty if it is absent, no string, or longer than it can honestly be. */
+  text(name: string): string {
+    return stringAt(this.#body, this.#spanOf(name), LONGEST_TEXT) ?? '';
+  }
+
+  /** A field’s bytes, of any length; null if it is absent or no string. */
+  bytes(name: string): Buffer | null {
+    const span = this.#spanOf(name);
+    return span ? jsonStringBytes(this.#body, span) : null;
+  }
+
+  #spanOf(name: string): Span | undefined {
+    const spans = (URL_SPELLINGS.get(name) ?? [name]).map((spelling) => this.#spans.get(spelling));
+    return spans.find((span) => span && this.#body[span.start] === 0x22);
+  }
 }
+
+/** What SNS signs, in pieces; null for a message type that it does not know. */
+export function snsSignedParts(envelope: UnverifiedSns): Buffer[] | null {
+  const names = SIGNED_FIELDS.get(envelope.text('Type'));
+  if (!names) return null;
+  return names.flatMap((name) => {
+    const value = envelope.bytes(name);
+    // An absent subject is not signed; some deliveries spell absent as null.
+    if (!value || (value.length === 0 && name === 'SubscribeURL')) return [];
+    return [Buffer.from(`${name}\n`), value, NEW_LINE];
+  });
+}
+const NEW_LINE = Buffer.from('\n');
 
 export interface SnsSettings {
   readonly topicArns: readonly string[];
   /** PEM by URL, given by configuration. */
   readonly certificates: ReadonlyMap<string, string>;
+  readonly window: Window;
 }
 
 /**
@@ -104,35 +137,54 @@ export interface SnsSettings {
  * and nothing may be fetched for a stranger.
  */
 export function verifySns(
-  envelope: SnsEnvelope,
+  envelope: UnverifiedSns,
   settings: SnsSettings,
   keys: CertificateKeys,
+  receivedAt: number,
   resources: Resources | undefined,
 ): Verdict {
-  if (envelope.signature === '') return refused('SIGNATURE_MISSING');
-  if (!settings.topicArns.includes(envelope.topicArn)) return refused('TOPIC_NOT_ALLOWED');
-  const digest = DIGESTS.get(envelope.signatureVersion);
-  const signature = fromBase64(envelope.signature);
-  const signed = snsSignedText(envelope);
-  if (!digest || !signature || signed === null) return refused('SIGNATURE_MALFORMED');
-  const url = envelope.certificateUrl;
+  const encoded = envelope.text('Signature');
+  if (encoded === '') return refused('SIGNATURE_MISSING');
+  if (!settings.topicArns.includes(envelope.text('TopicArn'))) return refused('TOPIC_NOT_ALLOWED');
+  const digest = DIGESTS.get(envelope.text('SignatureVersion'));
+  const signature = fromBase64(encoded);
+  if (!digest || !signature || !SIGNED_FIELDS.has(envelope.text('Type')))
+    return refused('SIGNATURE_MALFORMED');
+  const signedAt = timeOf(envelope.text('Timestamp'));
+  if (signedAt === null) return refused('TIMESTAMP_MALFORMED');
+  const stale = stalenessAt(signedAt, receivedAt, settings.window);
+  if (stale) return refused(stale, signedAt);
+  const url = envelope.text('SigningCertURL');
   if (!isAwsUrl(url, '.pem')) return refused('CERTIFICATE_URL_NOT_ALLOWED');
   const pem = settings.certificates.get(url) ?? resources?.get(url);
   if (pem === undefined) return { outcome: 'needs', url };
   const key = keys.keyOf(pem);
   if (!key) return refused('CERTIFICATE_UNUSABLE');
-  return isSigned(digest, signed, key, signature) ? { outcome: 'verified' } : refused('SIGNATURE_WRONG');
+  const signed = snsSignedParts(envelope) ?? [];
+  return isSigned(digest, signed, key, signature)
+    ? { outcome: 'verified' }
+    : refused('SIGNATURE_WRONG', signedAt);
+}
+
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;
+
+/** Epoch milliseconds of a time as SNS writes it; null if it is none. */
+function timeOf(timestamp: string): number | null {
+  const time = TIMESTAMP.test(timestamp) ? Date.parse(timestamp) : Number.NaN;
+  return Number.isNaN(time) ? null : time;
 }
 
 /** What a verified confirmation asks for; undefined for a notification. */
-export function snsHandshake(envelope: SnsEnvelope): Handshake | RefusalCode | undefined {
-  if (envelope.type === 'UnsubscribeConfirmation') {
+export function snsHandshake(envelope: UnverifiedSns): Handshake | RefusalCode | undefined {
+  const type = envelope.text('Type');
+  if (type === 'UnsubscribeConfirmation') {
     // Its SubscribeURL would subscribe again.
     return { kind: 'acknowledge', note: 'the topic was unsubscribed' };
   }
-  if (envelope.type !== 'SubscriptionConfirmation') return undefined;
-  return isAwsUrl(envelope.subscribeUrl, '')
-    ? { kind: 'visit', url: envelope.subscribeUrl, note: 'confirms the subscription of the topic' }
+  if (type !== 'SubscriptionConfirmation') return undefined;
+  const url = envelope.text('SubscribeURL');
+  return isAwsUrl(url, '')
+    ? { kind: 'visit', url, note: 'confirms the subscription of the topic' }
     : 'SUBSCRIBE_URL_NOT_ALLOWED';
 }
 
@@ -165,9 +217,11 @@ function rsaKey(pem: string): KeyObject | null {
   }
 }
 
-function isSigned(digest: string, signed: string, key: KeyObject, signature: Buffer): boolean {
+function isSigned(digest: string, signed: readonly Buffer[], key: KeyObject, signature: Buffer): boolean {
   try {
-    return verify(digest, encodeForeign(signed), key, signature);
+    const verifier = createVerify(digest);
+    for (const part of signed) verifier.update(part);
+    return verifier.verify(key, signature);
   } catch {
     return false;
   }
@@ -181,6 +235,6 @@ function isAwsUrl(text: string, ending: string): boolean {
   return protocol === 'https:' && plain && AWS_HOST.test(hostname) && pathname.endsWith(ending);
 }
 
-function refused(code: RefusalCode): Verdict {
-  return { outcome: 'refused', code };
+function refused(code: RefusalCode, signedAt?: number): Verdict {
+  return { outcome: 'refused', code, ...(signedAt === undefined ? {} : { signedAt }) };
 }

@@ -7,7 +7,7 @@ import {
   type VerifierSettings,
 } from '../adapter.ts';
 import { fromBase64, sameBytes } from './encoding.ts';
-import { staleness, TOLERANCE_OPTION, type Window, windowOf } from './freshness.ts';
+import { refusedAt, staleness, TOLERANCE_OPTION, type Window, windowOf } from './freshness.ts';
 import { hmac } from './hmac.ts';
 import { checkSettings } from './settings.ts';
 
@@ -68,12 +68,12 @@ function verify({ headers, body, receivedAt }: EspRequest, keys: readonly Buffer
   const presented = signaturesOf(signatures);
   if (presented.length === 0) return { outcome: 'refused', code: 'SIGNATURE_MALFORMED' };
   const stale = staleness(timestamp, receivedAt, window);
-  if (stale) return { outcome: 'refused', code: stale };
+  if (stale) return refusedAt(stale, timestamp);
   for (const key of keys) {
     const expected = standardSignature(key, id, timestamp, body);
     if (presented.some((signature) => sameBytes(signature, expected))) return { outcome: 'verified' };
   }
-  return { outcome: 'refused', code: 'SIGNATURE_WRONG' };
+  return refusedAt('SIGNATURE_WRONG', timestamp);
 }
 
 /**

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { KeyObject, randomUUID, sign, webcrypto } from 'node:crypto';
 import { X509CertificateGenerator } from '@peculiar/x509';
 import { decodeForeign, encodeForeign } from '../reading/foreign-bytes.ts';
-import { snsEnvelope, snsSignedText } from '../schemes/sns.ts';
+import { snsSignedParts, UnverifiedSns } from '../schemes/sns.ts';
 import { post, type Signer, type SignInput, type SnsInput } from './signer.ts';
 
 const HOST = 'https://sns.eu-west-1.amazonaws.com';
@@ -23,9 +23,10 @@ export async function sesSigner(): Promise<Signer> {
     resources: new Map([[DEFAULTS.certificateUrl, pem]]),
     sign(input) {
       const fields = envelopeFields(input);
-      const signed = snsSignedText(snsEnvelope(Buffer.from(JSON.stringify(fields)))) ?? '';
+      const unsigned = UnverifiedSns.of(encodeForeign(unescaped(JSON.stringify(fields))));
+      const signed = Buffer.concat((unsigned && snsSignedParts(unsigned)) ?? []);
       const digest = fields.SignatureVersion === '1' ? 'RSA-SHA1' : 'RSA-SHA256';
-      const signature = sign(digest, encodeForeign(signed), privateKey).toString('base64');
+      const signature = sign(digest, signed, privateKey).toString('base64');
       const body = encodeForeign(unescaped(JSON.stringify({ ...fields, Signature: signature })));
       return post({ contentType: 'text/plain; charset=UTF-8', ...input }, body, {
         'x-amz-sns-message-type': fields.Type,
