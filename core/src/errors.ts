@@ -7,6 +7,8 @@ export type Disposition = 'reject' | 'retry' | 'deadletter' | 'fatal';
 /** Every code this project's services give, with what it means for an operator. README lists them from here. */
 export const ERROR_CODES = {
   CONFIG_INVALID: 'The configuration has problems; all are listed with their paths.',
+  CONFIG_DOUBTFUL:
+    'The configuration works, and has something in it that should be looked at; all is listed.',
   CONFIG_UNREADABLE: 'The configuration file cannot be read or is no YAML.',
   KAFKA_NOT_JOINED: 'The consumer has not joined its group yet.',
   KAFKA_UNREACHABLE: 'No broker answers.',

@@ -31,6 +31,11 @@ function askedAgain(): Promise<void> {
   });
 }
 
-await serviceMain('fixture', start, ({ kafka: { clientId } }) => {
-  if (clientId === 'refused') throw new ConfigError([{ path: 'kafka.clientId', message: 'refused' }]);
+await serviceMain('fixture', start, {
+  reads: ['kafka', 'registry'],
+  checks: [
+    ({ kafka: { clientId } }) => {
+      if (clientId === 'refused') throw new ConfigError([{ path: 'kafka.clientId', message: 'refused' }]);
+    },
+  ],
 });

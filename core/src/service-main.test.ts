@@ -76,7 +76,8 @@ test('--check-config exits 1 and lists the problems if not', async () => {
 test('the service itself has a say', async () => {
   const { code, lines } = await run(['--check-config'], clientId('refused')).ended;
   expect(code).toBe(1);
-  expect(lines[0]?.problems).toEqual([{ path: 'kafka.clientId', message: 'refused' }]);
+  const variable = 'EMAIL_EVENTS_KAFKA_CLIENT_ID';
+  expect(lines[0]?.problems).toEqual([{ path: 'kafka.clientId', message: 'refused', variable }]);
 });
 
 test.each([

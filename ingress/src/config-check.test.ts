@@ -37,11 +37,11 @@ test('every problem at once', () => {
     ingress: { host: '0.0.0.0', trustedProxies: ['nowhere'] },
     sources: {
       unknown: { esp: 'carrier-pigeon' },
-      silent: { esp: 'sendgrid' },
-      garbled: { esp: 'sendgrid', secrets: ['no key'] },
-      open: { esp: 'sendgrid', verification: 'none' },
-      both: { esp: 'sendgrid', verification: 'none', secrets },
-      far: { esp: 'sendgrid', secrets, allow: ['everywhere'], maxBodyBytes: 5_000_000 },
+      silent: { esp: 'sendgrid', account: 'silent' },
+      garbled: { esp: 'sendgrid', account: 'garbled', secrets: ['no key'] },
+      open: { esp: 'sendgrid', account: 'open', verification: 'none' },
+      both: { esp: 'sendgrid', account: 'both', verification: 'none', secrets },
+      far: { esp: 'sendgrid', account: 'far', secrets, allow: ['everywhere'], maxBodyBytes: 5_000_000 },
     },
   };
   expect(problemsOf(data).sort()).toEqual(

@@ -24,7 +24,7 @@ test('SIGHUP takes over the sources, all or none', async () => {
   expect([...(current?.keys() ?? [])]).toEqual(['shop']);
   const before = current;
 
-  next = () => parseConfig({ sources: { shop: { esp: 'sendgrid', secrets }, broken: { esp: 'sendgrid' } } });
+  next = () => parseConfig({ sources: { shop: { esp: 'sendgrid', secrets }, broken: { esp: 'mailgun' } } });
   process.emit('SIGHUP');
   expect(current).toBe(before);
   expect(logs.at(-1)).toMatchObject({

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { applyEnvironment, variableOf } from './environment.ts';
 import { configJsonSchema, type JsonSchema } from './json-schema.ts';
-import { ConfigError, parseConfig } from './load.ts';
+import { parseConfig } from './load.ts';
+import { ConfigError } from './problems.ts';
 
 test.each([
   [['kafka', 'clientId'], 'EMAIL_EVENTS_KAFKA_CLIENT_ID'],
@@ -57,7 +58,7 @@ test('values of every kind can be set, over the file and where the file has noth
   expect(config.kafka.sasl?.password.reveal()).toBe('p');
   expect(config.topics.retention.seenDays).toBe(3);
   expect(config.ingress.trustedProxies).toEqual(['10.0.0.0/8', '::1/128']);
-  expect(config.sinks.crm.dryRun).toBe(true);
+  expect(config.sinks.crm?.dryRun).toBe(true);
   expect(config.log.level).toBe('debug');
 });
 
@@ -88,7 +89,7 @@ test('a source of the file can be overridden, and all sources be given', () => {
 
 test('references to secrets are resolved after the override', () => {
   const config = parseConfig({}, { EMAIL_EVENTS_SINKS_CRM_SECRETS: 'env:A,env:B', A: '1', B: '2' });
-  expect(config.sinks.crm.secrets.map((secret) => secret.reveal())).toEqual(['1', '2']);
+  expect(config.sinks.crm?.secrets.map((secret) => secret.reveal())).toEqual(['1', '2']);
 });
 
 test.each(['abc', '', '[', '{', '1.5'])('%j is no port: the problem has the path of the key', (text) => {

@@ -1,11 +1,14 @@
 export { applyEnvironment, variableOf } from './environment.ts';
 export {
-  ConfigError,
-  type ConfigProblem,
+  type ConfigSection,
+  type ConfigUse,
+  type ExaminedConfig,
+  examineConfig,
   loadConfig,
   type PipelineConfig,
   parseConfig,
   type SourceConfig,
 } from './load.ts';
+export { ConfigError, type ConfigProblem, problemText } from './problems.ts';
 export { referenceYaml } from './reference.ts';
 export { type Env, resolveSecret, Secret, withoutLineEnd } from './secret.ts';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { codeOf } from '../errors.ts';
-import { ConfigError, loadConfig, parseConfig } from './load.ts';
+import { loadConfig, parseConfig } from './load.ts';
+import { ConfigError } from './problems.ts';
 import { Secret } from './secret.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'config-'));
@@ -25,7 +26,7 @@ test('nothing at all gives the defaults', () => {
       kafka: { brokers: ['127.0.0.1:9092'], tls: { enabled: false } },
       topics: { partitions: 6, retention: { seenDays: 7 } },
       sources: {},
-      sinks: { crm: { kind: 'http', secrets: [] } },
+      sinks: { clickhouse: { database: 'email' } },
     });
   }
 });
@@ -39,6 +40,11 @@ test('an address must not hold what would be logged with it', () => {
   const message = expect.stringContaining('must not hold a user name or password');
   expect(found).toEqual({ 'registry.url': message, 'sinks.clickhouse.url': message });
   expect(JSON.stringify(found)).not.toContain('secret@');
+});
+
+test('without a CRM there is none', () => {
+  expect(parseConfig({}).sinks.crm).toBeUndefined();
+  expect(parseConfig({ sinks: { crm: {} } }).sinks.crm).toMatchObject({ kind: 'http', secrets: [] });
 });
 
 test('defaults are not shared between configurations', () => {
@@ -103,7 +109,7 @@ test('secrets are resolved and wrapped, whatever holds them', () => {
     registry.password,
     ...(sources.a?.secrets ?? []),
     sinks.clickhouse.password,
-    ...sinks.crm.secrets,
+    ...(sinks.crm?.secrets ?? []),
   ];
   expect(secrets.every((secret) => secret instanceof Secret)).toBe(true);
   expect(secrets.map((secret) => secret?.reveal())).toEqual(['k', 'literal', 'n', 'o', 'c', 'm']);

@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { parse, YAMLParseError } from 'yaml';
 import type { z } from 'zod';
-import { codeOf, PipelineError } from '../errors.ts';
+import { codeOf } from '../errors.ts';
+import { findings } from './checks/index.ts';
 import { applyEnvironment } from './environment.ts';
-import { configJsonSchema, type JsonSchema } from './json-schema.ts';
-import { pipelineSchema, SECRET } from './schema.ts';
-import { type Env, resolveSecret, Secret } from './secret.ts';
+import { configJsonSchema } from './json-schema.ts';
+import { placed, type ReadFile, readYaml, unreadable } from './places.ts';
+import { ConfigError, type ConfigProblem, overlaps } from './problems.ts';
+import type { pipelineSchema } from './schema.ts';
+import type { Env, Secret } from './secret.ts';
+import { secretsIn, withSecrets } from './secrets.ts';
+import { parseTolerantly } from './tolerant.ts';
 
 type Revealed<T> = T extends string | number | boolean | undefined | null
   ? T
@@ -19,97 +23,115 @@ type Revealed<T> = T extends string | number | boolean | undefined | null
             : Revealed<T[K]>;
       };
 
-/** The configuration as services see it: complete, checked, secrets resolved and wrapped. */
+/** The configuration as services see it: complete, checked, secrets wrapped. */
 export type PipelineConfig = Revealed<z.output<typeof pipelineSchema>>;
 export type SourceConfig = PipelineConfig['sources'][string];
 
-export interface ConfigProblem {
-  /** Dotted path, e.g. sources.sendgrid.secrets.0 */
-  readonly path: string;
-  readonly message: string;
+/** Sections that have secrets, and sections that say what one service does. */
+export type ConfigSection =
+  | Exclude<keyof PipelineConfig, 'sinks'>
+  | `sinks.${keyof PipelineConfig['sinks'] & string}`;
+
+export interface ConfigUse {
+  /**
+   * Sections that the reader uses; default: all. Secrets of these are read now. Any other is when somebody reveals it, which
+   * throws ConfigError if it cannot be: a service needs no secret that is none of its own.
+   */
+  readonly reads?: readonly ConfigSection[];
+  /** What only services can judge; each throws ConfigError. Problems of what cannot be judged are left out. */
+  readonly checks?: readonly ((config: PipelineConfig) => void)[];
 }
 
-/** Thrown with every problem at once. */
-export class ConfigError extends PipelineError {
+export interface ExaminedConfig {
+  /** To be used only if there are no problems: what is wrong is not in it. */
+  readonly config: PipelineConfig;
+  /** All of them, with where they come from. */
   readonly problems: readonly ConfigProblem[];
-  constructor(problems: readonly ConfigProblem[]) {
-    super('CONFIG_INVALID', 'fatal', problems.map(({ path, message }) => `${path}: ${message}`).join('\n'));
-    this.problems = problems;
-  }
+  /** Of the sections that are read. */
+  readonly warnings: readonly ConfigProblem[];
 }
 
 /** Reads, overrides from the environment, checks and resolves. Throws ConfigError or CONFIG_UNREADABLE. */
-export function loadConfig(file: string | undefined, env: Env = process.env): PipelineConfig {
-  return parseConfig(file === undefined ? {} : readYaml(file), env);
+export function loadConfig(
+  file: string | undefined,
+  env: Env = process.env,
+  use: ConfigUse = {},
+): PipelineConfig {
+  return usable(examineConfig(file, env, use));
 }
 
-export function parseConfig(data: unknown, env: Env = {}): PipelineConfig {
-  const overridden = applyEnvironment(data ?? {}, env);
-  const result = pipelineSchema.safeParse(overridden);
-  const problems: ConfigProblem[] = result.success ? [] : result.error.issues.flatMap(problemsOf);
-  const resolved = resolveSecrets(overridden, configJsonSchema, env, problems);
-  if (!result.success || problems.length > 0) throw new ConfigError(problems);
-  return graft(result.data, resolved) as PipelineConfig;
+export function parseConfig(data: unknown, env: Env = {}, use: ConfigUse = {}): PipelineConfig {
+  return usable(examine({ data, lineOf: () => undefined }, env, use));
 }
 
-function readYaml(file: string): unknown {
+/** The same, and says what is wrong instead of throwing it. Throws CONFIG_UNREADABLE. */
+export function examineConfig(
+  file: string | undefined,
+  env: Env = process.env,
+  use: ConfigUse = {},
+): ExaminedConfig {
+  return examine(file === undefined ? undefined : readYaml(file, textOf(file)), env, use);
+}
+
+function usable({ config, problems }: ExaminedConfig): PipelineConfig {
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+function textOf(file: string): string {
   try {
-    return parse(readFileSync(file, 'utf8'));
+    return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new PipelineError('CONFIG_UNREADABLE', 'fatal', `${file}: ${reasonOf(error)}`);
+    throw unreadable(file, codeOf(error));
   }
 }
 
-/** The parser's own message quotes the lines around the error, which may hold a secret. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof YAMLParseError)) return codeOf(error);
-  const [at] = error.linePos ?? [];
-  return `${error.code} at line ${at?.line ?? '?'}, column ${at?.col ?? '?'}`;
+function examine(file: ReadFile | undefined, env: Env, { reads, checks = [] }: ConfigUse): ExaminedConfig {
+  const data = applyEnvironment(file?.data ?? {}, env);
+  const parsed = parseTolerantly(data);
+  const isRead = (path: string) =>
+    reads === undefined || reads.some((section) => path === section || path.startsWith(`${section}.`));
+  const unresolved: ConfigProblem[] = [];
+  const secrets = secretsIn(data, configJsonSchema, { env, isRead, problems: unresolved });
+  const config = withSecrets(parsed.config, secrets) as PipelineConfig;
+  const unknown = [...parsed.leftOut, ...unresolved.map(({ path }) => path)];
+  const judged = (path: string) => !unknown.some((left) => overlaps(left, path));
+
+  const found = findings(config).filter(({ path, compared = [] }) => [path, ...compared].every(judged));
+  const refused = found.filter(({ level }) => level === 'refuse').map(asProblem);
+  const own = [...parsed.problems, ...unresolved, ...refused];
+  const services = checks.flatMap((check) => problemsFrom(check, config, own.length > 0));
+  const problems = [...own, ...services.filter(({ path }) => judged(path))];
+  const warnings = found.filter(({ level, path }) => level === 'warn' && isRead(path)).map(asProblem);
+  return {
+    config,
+    problems: placed(withoutRepeats(problems), file, env),
+    warnings: placed(warnings, file, env),
+  };
 }
 
-function problemsOf(issue: z.core.$ZodIssue): ConfigProblem[] {
-  const path = issue.path.join('.');
-  if (issue.code !== 'unrecognized_keys') return [{ path: path || '(root)', message: issue.message }];
-  return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: 'unknown key' }));
-}
+const asProblem = ({ path, message }: ConfigProblem): ConfigProblem => ({ path, message });
 
-/** A tree of the same shape as data that holds nothing but the resolved secrets. */
-function resolveSecrets(
-  data: unknown,
-  schema: JsonSchema,
-  env: Env,
-  problems: ConfigProblem[],
-  path = '',
-): unknown {
-  if (schema.format === SECRET && typeof data === 'string') {
-    try {
-      return new Secret(resolveSecret(data, env));
-    } catch (error) {
-      problems.push({ path, message: (error as Error).message });
-      return undefined;
-    }
+function problemsFrom(
+  check: (config: PipelineConfig) => void,
+  config: PipelineConfig,
+  incomplete: boolean,
+): readonly ConfigProblem[] {
+  try {
+    check(config);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    // It was not made for a configuration that lacks something; what it lacks is told.
+    if (incomplete) return [];
+    throw error;
   }
-  if (typeof data !== 'object' || data === null) return undefined;
-  const children = Object.entries(data).map(([key, value]) => {
-    const child = childSchema(schema, key);
-    const childPath = path ? `${path}.${key}` : key;
-    return [key, child && resolveSecrets(value, child, env, problems, childPath)] as const;
+}
+
+function withoutRepeats(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const seen = new Set<string>();
+  return problems.filter(({ path, message }) => {
+    const key = `${path}\n${message}`;
+    return !seen.has(key) && seen.add(key);
   });
-  return Array.isArray(data) ? children.map(([, value]) => value) : Object.fromEntries(children);
-}
-
-function childSchema(schema: JsonSchema, key: string): JsonSchema | undefined {
-  if (schema.items) return schema.items;
-  if (schema.properties && Object.hasOwn(schema.properties, key)) return schema.properties[key];
-  return typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined;
-}
-
-function graft(config: unknown, secrets: unknown): unknown {
-  if (secrets instanceof Secret) return secrets;
-  if (Array.isArray(config)) {
-    return config.map((value, i) => graft(value, (secrets as unknown[] | undefined)?.[i]));
-  }
-  if (typeof config !== 'object' || config === null) return config;
-  const of = (secrets ?? {}) as { [key: string]: unknown };
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, graft(value, of[key])]));
 }

@@ -271,8 +271,8 @@ const sinks = section(
       },
       'Analytics in ClickHouse.',
     ),
-    crm: section(
-      {
+    crm: z
+      .strictObject({
         adminPort: port(9084, 'Port of /healthz, /readyz and /metrics.'),
         kind: z
           .enum(['http'])
@@ -286,9 +286,9 @@ const sinks = section(
         timeoutMs: ms(10_000, 'Time for the CRM to answer.'),
         concurrency: count(8, 'Recipients written at a time.'),
         dryRun: z.boolean().default(false).describe('Log what would be sent, send nothing.'),
-      },
-      'Suppressions to the CRM.',
-    ),
+      })
+      .optional()
+      .describe('Suppressions to the CRM; leave out for none.'),
   },
   'The sinks.',
 );
@@ -307,6 +307,12 @@ export const pipelineSchema = z.strictObject({
   events,
   sinks,
   adminHost: z.string().default('127.0.0.1').describe('Address of the admin ports.'),
+  plaintextHosts: z
+    .array(z.string().toLowerCase())
+    .default([])
+    .describe(
+      'Hosts that may be sent a password without TLS, because the network on the way is trusted; loopback always is.',
+    ),
   log: section(
     {
       level: z

@@ -3,14 +3,22 @@ import { inspect } from 'node:util';
 
 /** A value that never shows in a log, an error or JSON. */
 export class Secret {
-  readonly #value: string;
+  #value: string | (() => string);
 
-  constructor(value: string) {
+  /** Its value, or how to get it once somebody asks. */
+  constructor(value: string | (() => string)) {
     this.#value = value;
   }
 
+  /** Throws what reading it threw, if it is read only now. */
   reveal(): string {
+    if (typeof this.#value !== 'string') this.#value = this.#value();
     return this.#value;
+  }
+
+  /** False: nobody has asked for it yet. */
+  get isRead(): boolean {
+    return typeof this.#value === 'string';
   }
 
   toString(): string {

@@ -40,7 +40,8 @@ export function configFile({ config }: { readonly config?: string }): string | u
   return config ?? process.env.EMAIL_EVENTS_CONFIG ?? (existsSync(local) ? local : undefined);
 }
 
+/** Secrets are read when something needs them: a command needs no other's. Throws ConfigError. */
 export async function loadPipelineConfig(options: { readonly config?: string }): Promise<PipelineConfig> {
   const { loadConfig } = await import('@email-events/core/config');
-  return loadConfig(configFile(options));
+  return loadConfig(configFile(options), process.env, { reads: [] });
 }

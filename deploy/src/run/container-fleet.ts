@@ -112,7 +112,7 @@ export function publishedPorts(name: Exclude<ServiceName, 'receiver'>, config: P
     normalize: { admin: normalize.adminPort },
     events: { admin: events.adminPort },
     'sink-clickhouse': { admin: sinks.clickhouse.adminPort },
-    'sink-crm': { admin: sinks.crm.adminPort },
+    'sink-crm': { admin: sinks.crm?.adminPort ?? 0 },
   }[name];
   if (Object.values(found).every((port) => port > 0)) return found;
   throw unavailable(`${name}: port 0 cannot be published: name one, or leave it out of the configuration`);

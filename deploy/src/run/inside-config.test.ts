@@ -75,7 +75,7 @@ test('a secret that stands for itself is a copy too, wherever it comes from', ()
   expect(registry.password?.reveal()).toBe('hunter2');
   expect(revealed(sources.one?.secrets)).toEqual(['key one', 'with a line end\n']);
   expect(sinks.clickhouse.password?.reveal()).toBe('clickhouse pass');
-  expect(revealed(sinks.crm.secrets)).toEqual(['whsec_one', 'whsec_two']);
+  expect(revealed(sinks.crm?.secrets)).toEqual(['whsec_one', 'whsec_two']);
 });
 
 test('secrets of a list, or of a source, that the environment gives as YAML are copies', () => {

@@ -39,8 +39,8 @@ test('the generated file is a complete, valid configuration of this start', asyn
   expect(config.registry.url).toBe('http://127.0.0.1:2/apis/ccompat/v7');
   expect(config.sinks.clickhouse.url).toBe('http://127.0.0.1:3');
   expect(config.ingress.adminPort).toBe(USUAL_PORTS.ingressAdmin);
-  expect(config.sinks.crm.url).toBe(`http://127.0.0.1:${USUAL_PORTS.receiver}/suppressions`);
-  expect(config.sinks.crm.secrets.map((secret) => secret.reveal())).toEqual([crm.secret]);
+  expect(config.sinks.crm?.url).toBe(`http://127.0.0.1:${USUAL_PORTS.receiver}/suppressions`);
+  expect(config.sinks.crm?.secrets.map((secret) => secret.reveal())).toEqual([crm.secret]);
   expect(Object.keys(config.sources)).toEqual(expect.arrayContaining([...EVERY_ESP]));
   expect(config.topics.partitions).toBe(config.topics.rawPartitions);
 });
@@ -59,7 +59,7 @@ test('topics have as many replicas as the brokers can hold, unless the base says
 test('what the base says goes before what was chosen; its own sources are added', async () => {
   const { config } = await written({
     ingress: { port: 7000, maxConnections: 9 },
-    sources: { mine: { esp: 'postmark', secrets: ['u:p'] } },
+    sources: { mine: { esp: 'postmark', account: 'mine', secrets: ['u:p'] } },
   });
   expect(config.ingress).toMatchObject({
     port: 7000,
@@ -68,6 +68,11 @@ test('what the base says goes before what was chosen; its own sources are added'
     spool: { enabled: true, dir: paths.spool },
   });
   expect(Object.keys(config.sources)).toEqual(expect.arrayContaining(['mine', 'sendgrid', 'ses']));
+  const accounts = Object.values(config.sources).filter(({ account }) => account !== undefined);
+  expect(accounts.map(({ esp, account }) => [esp, account])).toEqual([
+    ['postmark', 'simulator'],
+    ['postmark', 'mine'],
+  ]);
 });
 
 test('secrets that stand for themselves are not in the file, and go with the next start', async () => {
@@ -77,7 +82,7 @@ test('secrets that stand for themselves are not in the file, and go with the nex
   };
   const { config } = await written({
     registry: { username: 'u', password: 'of the registry' },
-    sources: { mine: { esp: 'postmark', secrets: ['u:p', 'v:q\n'] } },
+    sources: { mine: { esp: 'postmark', account: 'mine', secrets: ['u:p', 'v:q\n'] } },
     sinks: { clickhouse: { password: `file:${join(paths.secrets, 'crm.secret')}` } },
   });
   expect(readFileSync(paths.configFile, 'utf8')).not.toMatch(/of the registry|u:p|v:q/);

@@ -67,7 +67,7 @@ export function localConfig({
     kafka: { brokers: kafka.brokers },
     registry,
     topics: replicationOn(kafka),
-    sources,
+    sources: besideThose(sources, base.sources),
     ingress: { spool: { dir: paths.spool }, ...(tls && { tls }) },
     events: { stateDir: paths.state },
     sinks: {
@@ -80,6 +80,18 @@ export function localConfig({
   };
   for (const [name, path] of Object.entries(PORT_PATHS)) put(chosen, path, ports[name as PortName]);
   return merge(chosen, base);
+}
+
+/** Where the base has a source of the same ESP, that one's account and the simulator's are two. */
+function besideThose(sources: SimulatorCredentials['sources'], own: unknown): ConfigTree {
+  const entries = typeof own === 'object' && own !== null ? Object.values(own) : [];
+  const esps = new Set(entries.map((entry) => (entry as { esp?: unknown } | null)?.esp));
+  return Object.fromEntries(
+    Object.entries(sources).map(([name, source]) => [
+      name,
+      esps.has(source.esp) ? { ...source, account: 'simulator' } : source,
+    ]),
+  );
 }
 
 function put(tree: ConfigTree, path: readonly string[], value: unknown): void {

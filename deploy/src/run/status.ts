@@ -21,7 +21,8 @@ export interface PipelineStatus extends Omit<RunState, 'services'> {
 
 /** The state of a running pipeline with what its parts say of themselves now. Never throws for a part that is down. */
 export async function readStatus(state: RunState): Promise<PipelineStatus> {
-  const config = loadConfig(state.configFile);
+  // Secrets are read when something is asked with them.
+  const config = loadConfig(state.configFile, process.env, { reads: [] });
   const [ready, lags, counts] = await Promise.all([
     Promise.all(state.services.map(({ adminUrl }) => readiness(adminUrl))),
     serviceLag(config).catch((): ServiceLag[] => []),

@@ -1,4 +1,4 @@
 import { serviceMain } from '@email-events/core';
 import { startEvents } from './service.ts';
 
-await serviceMain('events', startEvents);
+await serviceMain('events', startEvents, { reads: ['kafka', 'registry', 'topics', 'events'] });

@@ -1,5 +1,8 @@
 import { serviceMain } from '@email-events/core';
 import { startCrmSink } from './service.ts';
-import { checkCrmSettings } from './settings.ts';
+import { checkCrmSettings, crmSettings } from './settings.ts';
 
-await serviceMain('sink-crm', startCrmSink, checkCrmSettings);
+await serviceMain('sink-crm', startCrmSink, {
+  reads: ['kafka', 'registry', 'sinks.crm'],
+  checks: [crmSettings, checkCrmSettings],
+});

@@ -8,7 +8,7 @@ import {
 } from '@email-events/core';
 import { Codec, type Suppression, topics } from '@email-events/schemas';
 import { createAdapter } from './adapters/index.ts';
-import { checkCrmSettings } from './settings.ts';
+import { checkCrmSettings, crmSettings } from './settings.ts';
 import { createCrmSink } from './sink.ts';
 
 const NAME = 'sink-crm';
@@ -25,7 +25,7 @@ const ADMIN_STOP_MS = 1_000;
 /** Keeps the CRM at the state of email.suppressions. Throws ConfigError before anything is started. */
 export async function startCrmSink({ config, log, metrics }: ServiceContext): Promise<RunningService> {
   checkCrmSettings(config);
-  const settings = config.sinks.crm;
+  const settings = crmSettings(config);
   const { concurrency, dryRun } = settings;
   const { url, username, password } = config.registry;
   const codec = new Codec({ url, username, password: password?.reveal() });

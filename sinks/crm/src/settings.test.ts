@@ -1,6 +1,6 @@
 import { ConfigError, parseConfig } from '@email-events/core';
 import { expect, test } from 'vitest';
-import { checkCrmSettings } from './settings.ts';
+import { checkCrmSettings, crmSettings } from './settings.ts';
 
 const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
 
@@ -33,6 +33,12 @@ test.each([
   'https://user:password@crm.example/x',
 ])('%s is refused', (url) => {
   expect(problemsOf({ url })).toEqual(['sinks.crm.url']);
+});
+
+test('a pipeline without a CRM is fine, and nothing for this service', () => {
+  const without = parseConfig({});
+  expect(() => checkCrmSettings(without)).not.toThrow();
+  expect(() => crmSettings(without)).toThrow(ConfigError);
 });
 
 test('no secret is refused', () => {

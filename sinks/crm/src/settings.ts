@@ -1,7 +1,18 @@
 import { ConfigError, type ConfigProblem, type PipelineConfig, type Secret } from '@email-events/core';
 
+export type CrmSettings = NonNullable<PipelineConfig['sinks']['crm']>;
+
+/** Those of the CRM. A pipeline may have none, but then nothing is there for this service to do: throws ConfigError. */
+export function crmSettings({ sinks: { crm } }: PipelineConfig): CrmSettings {
+  if (crm) return crm;
+  throw new ConfigError([
+    { path: 'sinks.crm', message: 'no CRM is configured, and this service is for one' },
+  ]);
+}
+
 /** What configuration cannot say in its schema. Throws ConfigError with every problem. */
 export function checkCrmSettings({ sinks: { crm } }: PipelineConfig): void {
+  if (!crm) return;
   const problems = [...urlProblems(crm.url), ...secretProblems(crm.secrets)];
   if (problems.length > 0) throw new ConfigError(problems);
 }

@@ -1,32 +1,21 @@
-import { ConfigError, type ConfigProblem, loadConfig, type PipelineConfig } from '@email-events/core/config';
+import { type ConfigProblem, type ConfigUse, examineConfig, problemText } from '@email-events/core/config';
 import pc from 'picocolors';
 import { type Action, configFile } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { print, printJson } from '../output.ts';
+import { counted, print, printJson } from '../output.ts';
+import { visible } from '../terminal.ts';
 
+/** Every problem of the file, the environment and the secrets, with those that only a service can see, at once. */
 export const checkAction: Action<object> = async (options) => {
   const file = configFile(options);
-  const problems = await problemsOf(file);
-  if (options.json) printJson({ ok: problems.length === 0, file: file ?? null, problems });
-  else print(render(file, problems));
-  return problems.length > 0 ? EXIT.failed : EXIT.ok;
+  const { problems, warnings } = examineConfig(file, process.env, { checks: await serviceChecks() });
+  const ok = problems.length === 0;
+  if (options.json) printJson({ ok, file: file ?? null, problems, warnings });
+  else print(renderCheck(file, problems, warnings));
+  return ok ? EXIT.ok : EXIT.failed;
 };
 
-/** The file's own problems, or, once it can be read as a whole, those that only a service can see. */
-async function problemsOf(file: string | undefined): Promise<readonly ConfigProblem[]> {
-  let config: PipelineConfig;
-  try {
-    config = loadConfig(file);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return (await serviceChecks()).flatMap((check) => problemsFrom(() => check(config)));
-}
-
-type Check = (config: PipelineConfig) => void;
-
-async function serviceChecks(): Promise<Check[]> {
+async function serviceChecks(): Promise<NonNullable<ConfigUse['checks']>> {
   const [{ checkIngressConfig }, { checkCrmSettings }] = await Promise.all([
     import('@email-events/ingress'),
     import('@email-events/sink-crm'),
@@ -34,19 +23,19 @@ async function serviceChecks(): Promise<Check[]> {
   return [checkIngressConfig, checkCrmSettings];
 }
 
-function problemsFrom(check: () => void): readonly ConfigProblem[] {
-  try {
-    check();
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-}
-
-function render(file: string | undefined, problems: readonly ConfigProblem[]): string {
-  const name = file ?? 'defaults and environment';
-  if (problems.length === 0) return `${pc.green('ok')} ${name}`;
-  const lines = problems.map(({ path, message }) => `  ${pc.bold(path)}: ${message}`);
-  return [`${pc.red(`${problems.length} problem(s)`)} in ${name}`, ...lines].join('\n');
+export function renderCheck(
+  file: string | undefined,
+  problems: readonly ConfigProblem[],
+  warnings: readonly ConfigProblem[],
+): string {
+  const name = visible(file ?? 'defaults and environment');
+  const lines = (found: readonly ConfigProblem[]) =>
+    found.map((problem) => `  ${visible(problemText(problem))}`);
+  const head =
+    problems.length === 0
+      ? `${pc.green('ok')} ${name}`
+      : `${pc.red(counted(problems.length, 'problem'))} in ${name}`;
+  const doubts =
+    warnings.length === 0 ? [] : [pc.yellow(counted(warnings.length, 'warning')), ...lines(warnings)];
+  return [head, ...lines(problems), ...doubts].join('\n');
 }

@@ -6,7 +6,9 @@ export function configCommand(): Command {
   command.addCommand(
     examples(
       act(
-        new Command('check').description('List every problem of the configuration; exits 0 or 1'),
+        new Command('check').description(
+          'List every problem of the configuration, with its line, and what should be looked at; exits 1 if there is a problem, else 0',
+        ),
         async () => (await import('./config-action.ts')).checkAction,
       ),
       'config check',

@@ -1,8 +1,6 @@
-import type { PipelineConfig } from '@email-events/core';
 import type { CrmAdapter } from '../adapter.ts';
+import type { CrmSettings } from '../settings.ts';
 import { createHttpAdapter } from './http.ts';
-
-type CrmSettings = PipelineConfig['sinks']['crm'];
 
 /** The adapter of each kind that the configuration can name. */
 const ADAPTERS = {

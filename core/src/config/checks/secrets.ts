@@ -1,0 +1,28 @@
+import type { PipelineConfig } from '../load.ts';
+import type { Finding } from '../problems.ts';
+
+/**
+ * What ESPs give out is longer: Mandrill's keys have 22 characters, those of Mailgun, MailerSend and Mailtrap 32 and more,
+ * whsec_ secrets 24 bytes. Shorter ones were made up, and can be guessed from one signed request.
+ */
+const SHORTEST_BYTES = 16;
+
+/** Secrets that can be guessed. Only of those that are read. */
+export function secretFindings({ sources }: PipelineConfig): Finding[] {
+  return Object.entries(sources).flatMap(([name, { secrets }]) =>
+    secrets.flatMap((secret, index): Finding[] => {
+      if (!secret.isRead) return [];
+      const bytes = secretBytes(secret.reveal());
+      if (bytes >= SHORTEST_BYTES) return [];
+      const message = `${bytes} bytes can be guessed: whoever does can send events; use ${SHORTEST_BYTES} or more`;
+      return [{ level: 'warn', path: `sources.${name}.secrets.${index}`, message }];
+    }),
+  );
+}
+
+/** Of `user:password` the password counts, of `whsec_…` what it encodes. */
+function secretBytes(secret: string): number {
+  const encoded = /^whsec_(.*)$/s.exec(secret)?.[1];
+  if (encoded !== undefined) return Buffer.from(encoded, 'base64').length;
+  return Buffer.byteLength(secret.slice(secret.indexOf(':') + 1));
+}

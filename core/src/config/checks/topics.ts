@@ -1,0 +1,18 @@
+import type { PipelineConfig } from '../load.ts';
+import type { Finding } from '../problems.ts';
+
+/** Replicas and what must be in sync of them. */
+export function topicFindings({ topics }: PipelineConfig): Finding[] {
+  const { replicationFactor, minInsyncReplicas } = topics;
+  const path = 'topics.minInsyncReplicas';
+  const compared = ['topics.replicationFactor'];
+  if (minInsyncReplicas > replicationFactor) {
+    const message = `with ${replicationFactor} replica(s) there are never ${minInsyncReplicas} in sync: nothing could be written`;
+    return [{ level: 'refuse', path, message, compared }];
+  }
+  if (replicationFactor > 1 && minInsyncReplicas === replicationFactor) {
+    const message = 'all replicas must be in sync: one broker that is away stops all writes';
+    return [{ level: 'warn', path, message, compared }];
+  }
+  return [];
+}

@@ -1,0 +1,68 @@
+import type { JsonSchema } from './json-schema.ts';
+import { ConfigError, type ConfigProblem } from './problems.ts';
+import { SECRET } from './schema.ts';
+import { type Env, resolveSecret, Secret } from './secret.ts';
+
+export interface SecretContext {
+  readonly env: Env;
+  /** Whether the secrets below this path are read now; others are when somebody asks for them. */
+  readonly isRead: (path: string) => boolean;
+  /** Takes what cannot be read. */
+  readonly problems: ConfigProblem[];
+}
+
+/**
+ * A tree of the same shape as the data that holds nothing but its secrets. One that is read now and cannot be is a
+ * problem, and not in its list; one that is read later throws ConfigError then.
+ */
+export function secretsIn(data: unknown, schema: JsonSchema, context: SecretContext, path = ''): unknown {
+  if (schema.format === SECRET && typeof data === 'string') return secretOf(data, context, path);
+  if (typeof data !== 'object' || data === null) return undefined;
+  const children = Object.entries(data).map(([key, value]) => {
+    const child = childSchema(schema, key);
+    return [key, child && secretsIn(value, child, context, path ? `${path}.${key}` : key)] as const;
+  });
+  return Array.isArray(data) ? children.map(([, value]) => value) : Object.fromEntries(children);
+}
+
+function secretOf(reference: string, { env, isRead, problems }: SecretContext, path: string) {
+  if (!isRead(path)) return new Secret(() => resolve(reference, env, path));
+  try {
+    return new Secret(resolve(reference, env, path));
+  } catch (error) {
+    problems.push(...(error as ConfigError).problems);
+    return UNREADABLE;
+  }
+}
+
+function resolve(reference: string, env: Env, path: string): string {
+  try {
+    return resolveSecret(reference, env);
+  } catch (error) {
+    throw new ConfigError([{ path, message: (error as Error).message }]);
+  }
+}
+
+const UNREADABLE = Symbol('a secret that cannot be read');
+
+function childSchema(schema: JsonSchema, key: string): JsonSchema | undefined {
+  if (schema.items) return schema.items;
+  if (schema.properties && Object.hasOwn(schema.properties, key)) return schema.properties[key];
+  return typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined;
+}
+
+/** The configuration with these secrets in place of what refers to them. */
+export function withSecrets(config: unknown, secrets: unknown): unknown {
+  if (secrets instanceof Secret) return secrets;
+  // Nobody gets to see it: there is a problem.
+  if (secrets === UNREADABLE) return undefined;
+  if (Array.isArray(config)) {
+    const of = secrets as unknown[] | undefined;
+    return config
+      .map((value, index) => withSecrets(value, of?.[index]))
+      .filter((_, index) => of?.[index] !== UNREADABLE);
+  }
+  if (typeof config !== 'object' || config === null) return config;
+  const of = (secrets ?? {}) as { [key: string]: unknown };
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, withSecrets(value, of[key])]));
+}
