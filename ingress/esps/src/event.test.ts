@@ -67,7 +67,13 @@ describe('toEmailEvent', () => {
   });
 });
 
-const request: EspRequest = { method: 'POST', url: '/', headers: {}, body: Buffer.alloc(0), receivedAt: 1 };
+const request: EspRequest = {
+  method: 'POST',
+  url: '/',
+  headers: {},
+  body: Buffer.alloc(0),
+  receivedAt: origin.received_at,
+};
 const [model] = adapters;
 if (!model) throw new Error('no adapters');
 
@@ -77,7 +83,7 @@ const clumsy: EspAdapter = {
   verifier: () => ({ verify: () => ({ outcome: 'verified' }) }),
   split: () => [0, 1, 2].map((index) => ({ index, value: index, text: `item ${index}` })),
   normalize: ({ index }) => {
-    if (index === 1) throw new Refusal('NORMALIZE_TIME_INVALID', 'no time');
+    if (index === 1) throw new Refusal('NORMALIZE_ITEM_INVALID', 'no event');
     if (index === 2) throw new TypeError('secret@example.com is not a function');
     return [event()];
   },
@@ -89,7 +95,7 @@ describe('normalizeRequest', () => {
       items: 3,
       results: [
         { index: 0, events: [event()] },
-        { index: 1, code: 'NORMALIZE_TIME_INVALID', message: 'no time', item: 'item 1' },
+        { index: 1, code: 'NORMALIZE_ITEM_INVALID', message: 'no event', item: 'item 1' },
         {
           index: 2,
           code: 'NORMALIZE_UNEXPECTED',
@@ -124,7 +130,7 @@ describe('inspectRequest', () => {
       reason: null,
       handshake: false,
       deadLetters: [
-        { index: 1, code: 'NORMALIZE_TIME_INVALID' },
+        { index: 1, code: 'NORMALIZE_ITEM_INVALID' },
         { index: 2, code: 'NORMALIZE_UNEXPECTED' },
       ],
     });

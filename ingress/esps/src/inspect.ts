@@ -9,7 +9,9 @@ import {
   type SourceOptions,
   type Verifier,
 } from './adapter.ts';
+import { unpackedRequest } from './content-encoding.ts';
 import { toEmailEvent } from './event.ts';
+import type { TimeBounds } from './event-time.ts';
 import { normalizeRequest } from './normalize.ts';
 
 /** A typed event as `inspect` shows it: `type`, then the Avro fields of that type; times are ISO 8601 text. */
@@ -34,17 +36,21 @@ export interface InspectInput {
   readonly resources?: Resources | undefined;
   /** Options of the source. */
   readonly options?: SourceOptions | undefined;
+  /** Which times are believed; default: as the configuration's defaults. */
+  readonly timeBounds?: TimeBounds | undefined;
   /** Shown in the events; the request has not passed through a source. */
   readonly source?: string | undefined;
 }
 
 /** Never throws for anything in the request. */
-export function inspectRequest(input: InspectInput): Inspection {
-  const { verifier, request, resources } = input;
+export function inspectRequest(received: InspectInput): Inspection {
+  const request = unpackedRequest(received.adapter, received.request);
+  if (!request) return unverified('BODY_UNREADABLE');
+  const input = { ...received, request };
+  const { verifier, resources } = input;
   const verdict = verifier.verify(request, resources);
   if (verdict.outcome !== 'verified') {
-    const reason = verdict.outcome === 'refused' ? verdict.code : 'CERTIFICATE_UNUSABLE';
-    return { verified: false, reason, handshake: false, events: [], deadLetters: [] };
+    return unverified(verdict.outcome === 'refused' ? verdict.code : 'CERTIFICATE_UNUSABLE');
   }
   if (verdict.handshake) {
     return { verified: true, reason: null, handshake: true, events: [], deadLetters: [] };
@@ -52,10 +58,15 @@ export function inspectRequest(input: InspectInput): Inspection {
   return { verified: true, reason: null, handshake: false, ...read(input) };
 }
 
+function unverified(reason: RefusalCode): Inspection {
+  return { verified: false, reason, handshake: false, events: [], deadLetters: [] };
+}
+
 function read({
   adapter,
   request,
   options,
+  timeBounds,
   source = 'inspect',
 }: InspectInput): Pick<Inspection, 'events' | 'deadLetters'> {
   const events: InspectedEvent[] = [];
@@ -68,7 +79,7 @@ function read({
       }
       for (const event of result.events) {
         const origin = { ...NOWHERE, esp: adapter.name, source, received_at: request.receivedAt };
-        events.push(shown(toEmailEvent(event, { ...origin, item_index: result.index })));
+        events.push(shown(toEmailEvent(event, { ...origin, item_index: result.index }, timeBounds)));
       }
     }
   } catch (error) {

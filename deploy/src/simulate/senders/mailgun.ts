@@ -138,7 +138,7 @@ function badEvents({ runId, requestIndex, at }: WriteContext) {
   const recipient = `bad${requestIndex}.${runId}@gmail.example`;
   const event = { id: `${runId}-bad-${requestIndex}`, event: 'delivered' };
   return [
-    ['NORMALIZE_TIME_INVALID', { ...event, recipient, timestamp: 'now' }],
+    ['NORMALIZE_RECIPIENT_INVALID', { ...event, recipient: `\u0007${recipient}`, timestamp: at / 1000 }],
     ['NORMALIZE_RECIPIENT_MISSING', { ...event, timestamp: at / 1000 }],
   ] as const;
 }

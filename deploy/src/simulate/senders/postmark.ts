@@ -147,7 +147,7 @@ function badRecords({ runId, requestIndex, at }: WriteContext) {
   };
   const Recipient = `bad${requestIndex}.${runId}@gmail.example`;
   return [
-    ['NORMALIZE_TIME_INVALID', { ...record, Recipient, DeliveredAt: 'soon' }],
+    ['NORMALIZE_RECIPIENT_INVALID', { ...record, Recipient: `\u0007${Recipient}`, DeliveredAt: time(at) }],
     ['NORMALIZE_RECIPIENT_MISSING', { ...record, DeliveredAt: time(at) }],
   ] as const;
 }

@@ -145,8 +145,8 @@ function badItems({ runId, requestIndex, at }: WriteContext) {
   const timestamp = Math.floor(at / 1000);
   return [
     {
-      code: 'NORMALIZE_TIME_INVALID',
-      value: { email, event: 'delivered', timestamp: 'yesterday', run: runId },
+      code: 'NORMALIZE_RECIPIENT_INVALID',
+      value: { email: `\u0007${email}`, event: 'delivered', timestamp, run: runId },
     },
     { code: 'NORMALIZE_RECIPIENT_MISSING', value: { event: 'open', timestamp, run: runId } },
     { code: 'NORMALIZE_ITEM_INVALID', value: `${runId} is no event` },

@@ -196,8 +196,12 @@ function badMessages({ runId, requestIndex, at }: WriteContext) {
   const mail = { messageId: `${runId}-bad-${requestIndex}`, timestamp: time(at), destination };
   return [
     [
-      'NORMALIZE_TIME_INVALID',
-      { eventType: 'Delivery', mail, delivery: { recipients: destination, timestamp: 'soon' } },
+      'NORMALIZE_RECIPIENT_INVALID',
+      {
+        eventType: 'Delivery',
+        mail,
+        delivery: { recipients: [`\u0007${destination[0]}`], timestamp: time(at) },
+      },
     ],
     [
       'NORMALIZE_RECIPIENT_MISSING',

@@ -84,7 +84,7 @@ function badItems({ runId, requestIndex, at }: WriteContext) {
   const event = { id: `${runId}-bad-${requestIndex}`, type: 'delivered' };
   const recipient = `bad${requestIndex}.${runId}@gmail.example`;
   return [
-    ['NORMALIZE_TIME_INVALID', { ...event, recipient, occurred_at: 'soon' }],
+    ['NORMALIZE_RECIPIENT_INVALID', { ...event, recipient: `\u0007${recipient}`, occurred_at: at }],
     ['NORMALIZE_RECIPIENT_MISSING', { ...event, occurred_at: at }],
     [
       'NORMALIZE_ITEM_INVALID',

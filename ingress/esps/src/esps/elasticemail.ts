@@ -20,7 +20,7 @@ import {
 } from '../reading/fields.ts';
 import { JsonItem, type JsonObject } from '../reading/json.ts';
 import { NO_ANSWER } from '../reading/smtp.ts';
-import { anyTime } from '../reading/time.ts';
+import { anyTime, type ToldTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier, DEFAULT_TOKEN_PARAMETER } from '../schemes/credentials.ts';
 
 // Seen 2026-11: https://help.elasticemail.com/en/articles/4804685-notification-settings
@@ -153,7 +153,7 @@ function normalize(item: Item): readonly EspEvent[] {
       occurred_at: occurredAt,
       recipient: type === 'other' ? bareAddress(event.to) : recipientOf(event.to),
       identity:
-        message === null
+        message === null || typeof occurredAt !== 'number'
           ? ['item', item.text]
           : ['event', message, occurredAt, text(event.target), error ? text(event.category) : null],
       esp_message_id: message,
@@ -191,11 +191,13 @@ function errorOf(event: JsonObject): ErrorMeaning {
 const AMERICAN = /^(\d{1,2})\/(\d{1,2})\/(\d{4}),? (\d{1,2}):(\d\d)(?::(\d\d))? ?([AP]M)?$/i;
 
 /** UTC. The format is not documented; "11/2/2026 9:15:29 AM" was seen. */
-function timeOf(value: unknown): number {
+function timeOf(value: unknown): ToldTime {
   const match = typeof value === 'string' ? AMERICAN.exec(value.trim()) : null;
   if (!match) return anyTime(value);
   const [, month = '', day = '', year = '', hour = '', minute = '', second = '00', half = ''] = match;
   const hours = half === '' ? Number(hour) : (Number(hour) % 12) + (half.toUpperCase() === 'PM' ? 12 : 0);
   const two = (part: string | number) => String(part).padStart(2, '0');
-  return anyTime(`${year}-${two(month)}-${two(day)}T${two(hours)}:${minute}:${second}Z`);
+  const told = anyTime(`${year}-${two(month)}-${two(day)}T${two(hours)}:${minute}:${second}Z`);
+  // What cannot be read is quoted as it came.
+  return typeof told === 'number' ? told : anyTime(value);
 }

@@ -21,8 +21,16 @@ import {
   text,
 } from '../reading/fields.ts';
 import { bodyKind, parseForm } from '../reading/form.ts';
-import { isObject, JsonItem, type JsonObject, listOf, objectOf, parseBody } from '../reading/json.ts';
-import { epochTime } from '../reading/time.ts';
+import {
+  isObject,
+  JsonItem,
+  type JsonObject,
+  listOf,
+  objectOf,
+  parseBody,
+  stringifyJson,
+} from '../reading/json.ts';
+import { epochTime, type ToldTime } from '../reading/time.ts';
 import { TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
 import { judgeMailgun } from '../schemes/mailgun-signature.ts';
 import { checkSettings } from '../schemes/settings.ts';
@@ -211,11 +219,17 @@ function recipientsOf(type: EventType, event: JsonObject, headers: JsonObject): 
 function identityOf(
   event: JsonObject,
   body: JsonObject,
-  occurredAt: number,
+  occurredAt: ToldTime,
   item: Item,
 ): EspEvent['identity'] {
   const id = text(event.id);
-  if (id !== null) return ['id', id, new Date(occurredAt).toISOString().slice(0, 10)];
+  // Without the day, all of the event stands for it: what is signed anew with each attempt is outside of that.
+  if (id !== null)
+    return ['id', id, typeof occurredAt === 'number' ? utcDay(occurredAt) : stringifyJson(event)];
   const token = text(objectOf(body.signature).token);
   return token === null ? ['item', item.text] : ['token', token];
+}
+
+function utcDay(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().slice(0, 10);
 }

@@ -123,7 +123,7 @@ function normalize(item: Item): readonly EspEvent[] {
       occurred_at: occurredAt,
       recipient: type === 'other' ? bareAddress(event.email) : recipientOf(event.email),
       identity:
-        message === null
+        message === null || typeof occurredAt !== 'number'
           ? ['item', item.text]
           : ['event', vendorType, message, occurredAt, text(event.url), text(event.ip), text(event.agent)],
       esp_message_id: message,

@@ -19,7 +19,7 @@ import {
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
-import { firstTime } from '../reading/time.ts';
+import { firstTime, type ToldTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
 // Seen 2026-11: https://postmarkapp.com/developer/webhooks/webhooks-overview and its neighbours.
@@ -239,7 +239,7 @@ function client(record: JsonObject): Partial<EspEvent> {
 function identityOf(
   meaning: BounceMeaning,
   record: JsonObject,
-  occurredAt: number,
+  occurredAt: ToldTime,
   item: Item,
 ): EspEvent['identity'] {
   const message = text(record.MessageID);
@@ -248,7 +248,7 @@ function identityOf(
   if (suppresses && message !== null) return ['message', message];
   const id = text(record.ID);
   if (id !== null) return ['id', id];
-  if (message === null) return ['item', item.text];
+  if (message === null || typeof occurredAt !== 'number') return ['item', item.text];
   return [
     'event',
     text(record.RecordType),

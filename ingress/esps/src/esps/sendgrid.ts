@@ -206,7 +206,7 @@ function identified(
   const formerly = [{ identity: byId }];
   if (ONCE.has(vendorType)) return { identity: ['once', vendorType, message], formerly };
   const time = text(event.timestamp);
-  if (time === null) return { identity: byId };
+  if (time === null || typeof epochTime(time) !== 'number') return { identity: byId };
   const parts = [text(event.attempt), text(event.asm_group_id), text(event.url), urlOffset(event.url_offset)];
   return {
     identity: ['event', vendorType, message, time, ...parts, text(event.ip), text(event.useragent)],

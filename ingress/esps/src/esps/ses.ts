@@ -11,7 +11,7 @@ import {
 } from '../adapter.ts';
 import { bareAddress, firstText, itemObject, messageId, required, tagsOf, text } from '../reading/fields.ts';
 import { isObject, type JsonObject, objectOf, parseJson } from '../reading/json.ts';
-import { firstTime } from '../reading/time.ts';
+import { anyTime, firstTime } from '../reading/time.ts';
 import { TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
 import { checkSettings, listOption, mapOption } from '../schemes/settings.ts';
 import {
@@ -205,7 +205,8 @@ function normalize(item: Item): readonly EspEvent[] {
       ...shared,
       ...rest,
       recipient,
-      occurred_at: firstTime(time, mail.timestamp, envelope.Timestamp),
+      // The mail's is when it was sent, SNS's when it was told: a moment after it happened.
+      occurred_at: firstTime(time, reading.once ? mail.timestamp : null, envelope.Timestamp),
       identity: identity ?? identityOf(vendorType, reading, envelope, item),
     };
   });
@@ -219,7 +220,7 @@ function identityOf(
   item: Item,
 ): EspEvent['identity'] {
   const message = text(objectOf(objectOf(envelope.Message).mail).messageId);
-  const time = text(reading.time);
+  const time = typeof anyTime(reading.time) === 'number' ? text(reading.time) : null;
   if (message !== null && (time !== null || reading.once)) {
     return ['event', vendorType, message, time, reading.url, reading.ip, reading.user_agent, reading.scope];
   }

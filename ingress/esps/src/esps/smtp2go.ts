@@ -124,7 +124,7 @@ function normalize(item: Item): readonly EspEvent[] {
     esp_event_type: vendorType,
     occurred_at: occurredAt,
     identity:
-      message === null
+      message === null || typeof occurredAt !== 'number'
         ? ['item', item.text]
         : ['event', vendorType, message, occurredAt, urlOf(event), text(event['user-agent'])],
     esp_event_id: text(event.id),

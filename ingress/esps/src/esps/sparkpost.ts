@@ -24,7 +24,7 @@ import {
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
-import { firstTime } from '../reading/time.ts';
+import { anyTime, type ToldTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
 // Seen 2026-11: https://developers.sparkpost.com/api/webhooks/ and https://docs.bird.com/api/email-api/webhooks
@@ -134,7 +134,7 @@ function split({ body }: EspRequest): readonly Item[] {
   return events.map((event, index) => new JsonItem(index, event));
 }
 
-function normalize(item: Item, { receivedAt }: EspRequest): readonly EspEvent[] {
+function normalize(item: Item): readonly EspEvent[] {
   const { msys } = itemObject(item.value);
   if (!isObject(msys)) throw new Refusal('NORMALIZE_ITEM_INVALID', 'msys is missing');
   const [eventClass] = Object.keys(msys);
@@ -146,7 +146,7 @@ function normalize(item: Item, { receivedAt }: EspRequest): readonly EspEvent[] 
     : (text(event.type) ?? eventClass);
   const meaning: BounceMeaning = CLASSES.has(eventClass) ? meaningOf(vendorType, event) : { type: 'other' };
   const isOther = meaning.type === 'other';
-  const occurredAt = isOther && !event.timestamp ? receivedAt : firstTime(event.timestamp);
+  const occurredAt = anyTime(event.timestamp);
   const address = firstText(event.raw_rcpt_to, event.rcpt_to);
   return [
     {
@@ -244,13 +244,13 @@ function agentOf(event: JsonObject) {
 function identityOf(
   vendorType: string,
   event: JsonObject,
-  occurredAt: number,
+  occurredAt: ToldTime,
   item: Item,
 ): EspEvent['identity'] {
   const id = text(event.event_id);
   if (id !== null) return ['id', vendorType, id];
   const message = firstText(event.message_id, event.transmission_id);
-  if (message === null) return ['item', item.text];
+  if (message === null || typeof occurredAt !== 'number') return ['item', item.text];
   const { user_agent, ip } = agentOf(event);
   return ['event', vendorType, message, occurredAt, text(event.target_link_url), user_agent, ip];
 }

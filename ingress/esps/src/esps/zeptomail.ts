@@ -22,7 +22,7 @@ import {
   stringifyJson,
 } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
-import { firstTime } from '../reading/time.ts';
+import { anyTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 
 // Seen 2026-11: https://www.zoho.com/zeptomail/help/webhooks.html and the sample of
@@ -159,7 +159,8 @@ function eventsOf(
   const email = objectOf(message.email_info);
   const id = firstText(message.request_id, email.email_reference);
   const url = firstText(detail.clicked_link, detail.link, detail.url);
-  const occurredAt = firstTime(detail.time, email.processed_time);
+  // processed_time is when the message was sent, not when this happened to it.
+  const occurredAt = anyTime(detail.time);
   const client = { user_agent: text(detail.user_agent), ip: firstText(detail.ip_address, detail.ip) };
   const reference = text(email.client_reference);
   const shared = {
@@ -168,7 +169,7 @@ function eventsOf(
     occurred_at: occurredAt,
     // webhook_request_id is that of the request: nobody says that a repetition keeps it.
     identity:
-      id === null || text(detail.time) === null
+      id === null || typeof occurredAt !== 'number'
         ? ['item', item.text, stringifyJson(detail)]
         : ['event', vendorType, id, occurredAt, url, client.user_agent, client.ip],
     esp_event_id: text(body.webhook_request_id),

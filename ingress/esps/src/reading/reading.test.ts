@@ -6,7 +6,7 @@ import { decodeForeign, encodeForeign, hasForeignBytes } from './foreign-bytes.t
 import { firstField, lastField, parseForm } from './form.ts';
 import { JsonItem, parseBody, parseJson, stringifyJson } from './json.ts';
 import { smtpFacts } from './smtp.ts';
-import { anyTime, epochTime, isoTime } from './time.ts';
+import { anyTime, epochTime, firstTime, isoTime } from './time.ts';
 
 const request = (contentType: string, body: string | Buffer): EspRequest => ({
   method: 'POST',
@@ -100,22 +100,40 @@ describe('times', () => {
   ])('reads %s', (value, ms) => expect(isoTime(value)).toBe(at + ms));
 
   it.each([
-    '2026-13-02T09:15:30Z',
-    '11/02/2026',
-    'now',
-    '',
-    null,
-    undefined,
-    0,
-    -1,
-    Number.NaN,
-    1e300,
-    {},
-    '9999-01-01T00:00:00Z',
-  ])('refuses %s', (value) => {
-    expect(() => anyTime(value)).toThrow(expect.objectContaining({ code: 'NORMALIZE_TIME_INVALID' }));
+    ['2026-13-02T09:15:30Z', '2026-13-02T09:15:30Z'],
+    ['11/02/2026', '11/02/2026'],
+    ['now', 'now'],
+    ['9999-01-01T00:00:00Z', '9999-01-01T00:00:00Z'],
+    ['', null],
+    [null, null],
+    [undefined, null],
+    [0, '0'],
+    [-1, '-1'],
+    [1793610930908181n, '1793610930908181'],
+    [Number.NaN, 'NaN'],
+    [1e300, '1e+300'],
+    [{ sec: 1n }, '{"sec":1}'],
+    [[], '[]'],
+  ])('cannot read %s, and says so', (value, said) => expect(anyTime(value)).toEqual({ said }));
+
+  it('quotes what it cannot read up to 100 characters, none of them half a one', () => {
+    expect(anyTime('x'.repeat(101))).toEqual({ said: 'x'.repeat(100) });
+    expect(anyTime(`${'x'.repeat(99)}\u{1f642}`)).toEqual({ said: `${'x'.repeat(99)}\ufffd` });
+    expect(anyTime(nested(200_000))).toEqual({ said: null });
+  });
+
+  it('takes the first that can be read, else what was said first', () => {
+    expect(firstTime(undefined, 'now', '2026-11-02T09:15:30Z', 1)).toBe(at);
+    expect(firstTime(null, 'now', 'then')).toEqual({ said: 'now' });
+    expect(firstTime()).toEqual({ said: null });
   });
 });
+
+function nested(depth: number): unknown {
+  let value: unknown = [];
+  for (let level = 0; level < depth; level++) value = [value];
+  return value;
+}
 
 describe('fields', () => {
   it('reads scalars as text and nothing else', () => {
