@@ -30,6 +30,8 @@ export const ERROR_CODES = {
   STATE_UNUSABLE: 'The local store is corrupt or foreign; it is rebuilt from the changelog.',
   NORMALIZE_HEADERS_UNREADABLE: 'A record of email.raw lacks the headers of a request.',
   NORMALIZE_ESP_UNKNOWN: 'A record of email.raw names an ESP that has no adapter in this version.',
+  NORMALIZE_TOKEN_REPLAYED:
+    'A request used a token that came with another body before; only one of the two can be genuine.',
   NORMALIZE_EVENT_INVALID: 'An event does not fit the schema of the internal topic.',
   NORMALIZE_EVENT_TOO_LARGE: 'An event is larger than a record may be.',
   NORMALIZE_TOO_MANY_ITEMS:
@@ -51,6 +53,12 @@ export const ERROR_CODES = {
   EVENTS_RECORD_UNREADABLE: 'A record of the internal topic cannot be decoded.',
   SINK_RECORD_UNREADABLE: 'A record cannot be decoded by the sink.',
   SINK_UNAVAILABLE: 'The sink cannot work now; its partitions wait.',
+  SINK_RECORD_FAILED:
+    'The sink fails of this record, in a way that nobody foresaw, and of no other: it is set aside. Tell us.',
+  SINK_UNEXPECTED:
+    'The sink fails of records of several sources, or of a good one: it has a fault. It stops, commits nothing and sets nothing aside.',
+  SINK_CUT_UNKNOWN:
+    'A batch was announced that this version cannot cut in the same pieces: finish it with the version that announced it.',
   SINK_CLICKHOUSE_UNAVAILABLE:
     'ClickHouse does not answer or cannot take rows now; the same rows are sent again.',
   SINK_CLICKHOUSE_REFUSED:
@@ -69,7 +77,9 @@ export const ERROR_CODES = {
   SINK_CRM_UNAUTHORIZED:
     'The CRM refuses the credentials: nothing is sent until the configuration is put right.',
   SINK_CRM_REDIRECTED: 'The CRM answered with a redirect, which is never followed: put the address right.',
-  SINK_CRM_REJECTED: 'The CRM refuses this state for good.',
+  SINK_CRM_REJECTED: 'The CRM refuses this state for good, and takes others.',
+  SINK_CRM_RECORD_FAILED:
+    'The CRM failed of this state again and again while it took others: it is set aside.',
   SINK_CRM_UNVERIFIED: 'Read back after the write, the CRM does not hold the state; it is written again.',
   RUN_ALREADY_RUNNING: 'Another process runs the pipeline on this data directory.',
   RUN_NOT_RUNNING: 'No pipeline runs on this data directory.',

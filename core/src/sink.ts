@@ -2,8 +2,13 @@
  * Where typed records go: a database, a CRM. One package each; the runner in core does the rest.
  * A sink never sees an offset, never retries by itself and never commits.
  */
-export interface Sink<R> {
+export interface Sink<R> extends Cutting<R>, Telling<R> {
   readonly name: string;
+  /**
+   * True: it is idempotent by record, whatever batch the record comes in. A batch of it that has to be tried again may come with
+   * more records behind it, and in parts: the id of a batch means nothing to it. What was delivered may be asked for again.
+   */
+  readonly byRecord?: boolean;
   /** Imitates a real write without leaving a trace. Throws if the sink cannot work now. Called at start and by readiness. */
   check(signal: AbortSignal): Promise<void>;
   /**
@@ -14,6 +19,38 @@ export interface Sink<R> {
   write(batch: SinkBatch<R>, signal: AbortSignal): Promise<readonly SinkVerdict[]>;
   /** Lets go of connections. No write is under way and none follows. */
   close(): Promise<void>;
+}
+
+/** For a sink that writes a batch as several pieces, each of them all or nothing. Both members, or neither. */
+export interface Cutting<R> {
+  /**
+   * Names the way in which new batches are cut, without spaces. It is announced with a batch, and whoever finishes the batch cuts it
+   * in just that way: another way has another name, and a sink keeps every way that it ever announced.
+   */
+  readonly cut?: string;
+  /**
+   * Everything up to the first byte that is sent, for records that came to the sink: pure, so that it may be called for any records,
+   * and throws for a record what writing it would throw. Cut undefined: as before there were pieces. Throws SINK_CUT_UNKNOWN (fatal).
+   */
+  prepare?(records: readonly SinkRecord<R>[], cut: string | undefined): Promise<readonly SinkPiece[]>;
+}
+
+/** What tells a bad record from a sink that has a fault. */
+export interface Telling<R> {
+  /** Who is behind a record, such as the webhook that reported it. A fault in records of several is the sink's. */
+  sourceOf?(record: SinkRecord<R>): string;
+  /** A record that `prepare` takes, unless the sink has a fault. */
+  readonly example?: SinkRecord<R>;
+}
+
+/** Records of a batch that are written together. */
+export interface SinkPiece {
+  /** Its name within the batch, the same each time these records are cut; empty for a piece that is the batch. */
+  readonly key: string;
+  /** Its records, by their index in what was prepared. */
+  readonly indexes: readonly number[];
+  /** As `write` of a sink, one verdict for each of `indexes`. The id is of this piece of this batch and of no other. */
+  write(id: string, signal: AbortSignal): Promise<readonly SinkVerdict[]>;
 }
 
 export interface SinkBatch<R> {
@@ -36,7 +73,13 @@ export interface SinkRecord<R> {
 export type SinkVerdict =
   | { readonly outcome: 'delivered' }
   /** Try again: after this long, or when the runner sees fit. Everything behind it in its lane waits. */
-  | { readonly outcome: 'retry'; readonly code: string; readonly afterMs?: number }
+  | {
+      readonly outcome: 'retry';
+      readonly code: string;
+      readonly afterMs?: number;
+      /** It may have been too much at a time: later batches of the lane are smaller for a while. This one stays as it is. */
+      readonly smaller?: boolean;
+    }
   /** This record can never be written. */
   | { readonly outcome: 'dead-letter'; readonly code: string; readonly message: string };
 

@@ -36,7 +36,9 @@ export interface ClickHouse {
   close(): Promise<void>;
 }
 
-const REQUEST_MS = 60_000;
+/** For any request. What inserts are given is less and decided with them (insert.ts). */
+const REQUEST_MS = 900_000;
+const QUERY_MS = 60_000;
 
 /** Connects when it is first used. Names without a database are of the configured one. */
 export function connect(address: ClickHouseAddress): ClickHouse {
@@ -72,12 +74,14 @@ class HttpClickHouse implements ClickHouse {
       query: sql,
       format: 'JSONEachRow',
       query_params: { ...parameters },
+      abort_signal: AbortSignal.timeout(QUERY_MS),
     });
     return result.json<Row>();
   }
 
   async command(sql: string, signal?: AbortSignal): Promise<void> {
-    await this.client.command({ query: sql, ...(signal ? { abort_signal: signal } : {}) });
+    const late = AbortSignal.timeout(QUERY_MS);
+    await this.client.command({ query: sql, abort_signal: signal ? AbortSignal.any([signal, late]) : late });
   }
 
   async insert(

@@ -1,9 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SinkRecord } from '@email-events/core';
+import type { Cut } from './cut.ts';
 import { type ClickHouseValue, type TableWriter, writerOf } from './rows.ts';
 
-/** The rows of a batch that go into one table. */
-export interface EncodedTable {
+/** Rows of a batch that go into one table by one insert. */
+export interface EncodedRows {
+  /** The table, and what they were cut by: its name within the batch. */
+  readonly key: string;
   readonly table: string;
   readonly columns: readonly string[];
   /** Lines of JSONCompactEachRow, cut anywhere. */
@@ -13,7 +16,7 @@ export interface EncodedTable {
 }
 
 export interface EncodedBatch {
-  readonly tables: readonly EncodedTable[];
+  readonly inserts: readonly EncodedRows[];
   /** Index in the batch of records without a value where one is needed. */
   readonly empty: readonly number[];
 }
@@ -25,9 +28,12 @@ const ROWS_A_TURN = 1_000;
  * Encodes everything before anything is sent: a value that cannot be read throws while nothing is written yet.
  * Others get a turn now and then, heartbeats among them.
  */
-export async function encodeBatch(records: readonly SinkRecord<ClickHouseValue>[]): Promise<EncodedBatch> {
+export async function encodeBatch(
+  records: readonly SinkRecord<ClickHouseValue>[],
+  cut?: Cut,
+): Promise<EncodedBatch> {
   const writers = new Map<string, TableWriter>();
-  const tables = new Map<string, TableEncoder>();
+  const inserts = new Map<string, RowEncoder>();
   const empty: number[] = [];
   for (const [index, record] of records.entries()) {
     let writer = writers.get(record.topic);
@@ -37,14 +43,14 @@ export async function encodeBatch(records: readonly SinkRecord<ClickHouseValue>[
     }
     const row = writer.encode(record);
     if (row === undefined) empty.push(index);
-    else encoderOf(tables, writer).add(row, index);
+    else encoderOf(inserts, writer, cut?.(row.occurredAt)).add(row.line, index);
     if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
   }
-  return { tables: [...tables.values()].map((encoder) => encoder.finish()), empty };
+  return { inserts: [...inserts.values()].map((encoder) => encoder.finish()), empty };
 }
 
-/** Cuts the encoded rows of a table into lines again. */
-export function linesOf({ chunks }: EncodedTable): Buffer[] {
+/** Cuts the encoded rows of an insert into lines again. */
+export function linesOf({ chunks }: EncodedRows): Buffer[] {
   const all = Buffer.concat([...chunks]);
   const lines: Buffer[] = [];
   for (let start = 0; start < all.length; ) {
@@ -55,23 +61,30 @@ export function linesOf({ chunks }: EncodedTable): Buffer[] {
   return lines;
 }
 
-function encoderOf(tables: Map<string, TableEncoder>, { table, columns }: TableWriter): TableEncoder {
-  let encoder = tables.get(table);
+function encoderOf(
+  inserts: Map<string, RowEncoder>,
+  { table, columns }: TableWriter,
+  piece: string | undefined,
+): RowEncoder {
+  const key = piece === undefined ? table : `${table}/${piece}`;
+  let encoder = inserts.get(key);
   if (!encoder) {
-    encoder = new TableEncoder(table, columns);
-    tables.set(table, encoder);
+    encoder = new RowEncoder(key, table, columns);
+    inserts.set(key, encoder);
   }
   return encoder;
 }
 
-class TableEncoder {
+class RowEncoder {
+  private readonly key: string;
   private readonly table: string;
   private readonly columns: readonly string[];
   private readonly chunks: Buffer[] = [];
   private readonly indexes: number[] = [];
   private text = '';
 
-  constructor(table: string, columns: readonly string[]) {
+  constructor(key: string, table: string, columns: readonly string[]) {
+    this.key = key;
     this.table = table;
     this.columns = columns;
   }
@@ -79,16 +92,16 @@ class TableEncoder {
   add(row: string, index: number): void {
     this.text += row;
     this.indexes.push(index);
-    if (this.text.length >= CHUNK_CHARACTERS) this.cut();
+    if (this.text.length >= CHUNK_CHARACTERS) this.flush();
   }
 
-  finish(): EncodedTable {
-    this.cut();
-    const { table, columns, chunks, indexes } = this;
-    return { table, columns, chunks, indexes };
+  finish(): EncodedRows {
+    this.flush();
+    const { key, table, columns, chunks, indexes } = this;
+    return { key, table, columns, chunks, indexes };
   }
 
-  private cut(): void {
+  private flush(): void {
     if (this.text !== '') this.chunks.push(Buffer.from(this.text));
     this.text = '';
   }

@@ -1,5 +1,6 @@
 import { ClickHouseError } from '@clickhouse/client';
 import { type ErrorCode, PipelineError } from '@email-events/core';
+import { InsertTimeout } from './insert.ts';
 
 /**
  * What a failed insert means.
@@ -70,6 +71,10 @@ const CODES = {
   // Of a statement without rows, such as a check.
   rows: 'SINK_CLICKHOUSE_UNAVAILABLE',
 } as const satisfies { readonly [K in FailureKind]: ErrorCode };
+
+/** It may be less of a burden in smaller batches: the server is out of something, or was not done in time. */
+export const isTooMuch = (error: unknown): boolean =>
+  error instanceof InsertTimeout || failureKindOf(error) === 'overloaded';
 
 /** The code under which an operator is told of it. */
 export const sinkCodeOf = (error: unknown): ErrorCode => CODES[failureKindOf(error)];

@@ -35,7 +35,7 @@ const rowOf = (topic: string, value: object | null, key: string | null = 'ann@ex
     value: value as ClickHouseValue | null,
     timestamp: 5,
     attempts: 0,
-  });
+  })?.line;
   if (line === undefined) return undefined;
   const cells = JSON.parse(line) as unknown[];
   expect(cells).toHaveLength(writer.columns.length);
@@ -75,7 +75,7 @@ test('one line a row, whatever is in the texts', () => {
     value: common as unknown as ClickHouseValue,
     timestamp: 0,
     attempts: 0,
-  });
+  })?.line;
   expect(line?.indexOf('\n')).toBe((line?.length ?? 0) - 1);
 });
 

@@ -18,8 +18,15 @@ export interface TableWriter {
   readonly table: string;
   /** In the order of the encoded row. */
   readonly columns: readonly string[];
-  /** One line of JSONCompactEachRow, or undefined for a record without a value where one is needed. */
-  encode(record: SinkRecord<ClickHouseValue>): string | undefined;
+  /** Undefined for a record without a value where one is needed. Reads the value once. */
+  encode(record: SinkRecord<ClickHouseValue>): Row | undefined;
+}
+
+export interface Row {
+  /** Of JSONCompactEachRow. */
+  readonly line: string;
+  /** What its table is partitioned by, if it is: epoch milliseconds. */
+  readonly occurredAt?: number;
 }
 
 /** Columns that every event has, then those that only some types have. Order of `encodeEvent`. */
@@ -105,16 +112,16 @@ const SUPPRESSIONS: TableWriter = {
   table: 'suppressions',
   columns: SUPPRESSION_COLUMNS,
   encode: ({ key, value, timestamp }) => {
-    if (value) return encodeSuppression(value as Suppression);
+    if (value) return { line: encodeSuppression(value as Suppression) };
     // A tombstone: the recipient was erased.
-    return line([key ?? '', false, [], timestamp, '', true]);
+    return { line: line([key ?? '', false, [], timestamp, '', true]) };
   },
 };
 
 const DEAD_LETTERS: TableWriter = {
   table: 'dead_letters',
   columns: DEAD_LETTER_COLUMNS,
-  encode: ({ value }) => (value ? encodeDeadLetter(value as DeadLetter) : undefined),
+  encode: ({ value }) => (value ? { line: encodeDeadLetter(value as DeadLetter) } : undefined),
 };
 
 /** The tables, each with all columns that are written: what a check of the schema needs. */
@@ -133,7 +140,11 @@ export function writerOf(topic: string): TableWriter {
   return {
     table: 'email_events',
     columns: EVENT_COLUMNS,
-    encode: ({ key, value }) => (value ? encodeEvent(type, key, value as EmailEvent) : undefined),
+    encode: ({ key, value }) => {
+      if (!value) return undefined;
+      const event = value as EmailEvent;
+      return { line: encodeEvent(type, key, event), occurredAt: event.occurred_at };
+    },
   };
 }
 

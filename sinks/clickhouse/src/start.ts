@@ -58,6 +58,7 @@ export async function startClickHouseSink({ config, log, metrics }: ServiceConte
       kafka: running.readiness.kafka,
       clickhouse: running.readiness.sink,
       registry: running.readiness.registry,
+      lanes: running.readiness.lanes,
     },
   });
   return {

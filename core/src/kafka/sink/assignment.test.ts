@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { silentLog } from '../admin.ts';
 import { Assignment } from './assignment.ts';
-import type { LaneContext } from './batch-lane.ts';
 import { Entry } from './entry.ts';
 import { encodeIntent } from './intent.ts';
+import type { LaneContext } from './lane-context.ts';
 
 const AT = { topic: 'in', partition: 0 };
 
@@ -13,7 +13,7 @@ function assigned(offset: number | null, low: number, metadata: string | null = 
       group: 'group',
       laneOf: () => 'lane',
       limits: { batchRows: 10, batchBytes: 1_000, flushMs: 10 },
-      context: { log: silentLog, now: () => 0 } as LaneContext<string>,
+      context: { log: silentLog, now: () => 0, sink: {} } as LaneContext<string>,
       newNonce: () => 'nonce',
       log: silentLog,
     },
@@ -67,7 +67,7 @@ function announcedOverSecond() {
       group: 'group',
       laneOf: () => 'lane',
       limits: WIDE,
-      context: { log: silentLog, now: () => 0 } as LaneContext<string>,
+      context: { log: silentLog, now: () => 0, sink: {} } as LaneContext<string>,
       newNonce: () => 'nonce',
       log: silentLog,
     },

@@ -1,11 +1,13 @@
 import type { Logger } from '../../log.ts';
 import type { FetchedBatch, PlaceState } from '../consume/fetcher.ts';
 import type { LogBounds } from '../wire/offsets.ts';
-import { BatchLane, type LaneContext } from './batch-lane.ts';
+import { BatchLane } from './batch-lane.ts';
+import { BatchSize } from './batch-size.ts';
 import type { Entry } from './entry.ts';
 import { type CommittedOffset, partitionKey } from './intent.ts';
 import type { LaneOf } from './lane-assigner.ts';
 import { type BufferLimits, LaneBuffer } from './lane-buffer.ts';
+import type { LaneContext } from './lane-context.ts';
 
 export interface TopicPartition {
   readonly topic: string;
@@ -120,7 +122,8 @@ export class Assignment<R> {
       ...committed,
       offset: committed.offset ?? bounds.low,
     }));
-    const buffer = new LaneBuffer<R>(group, id, limits, offsets, newNonce);
+    const size = new BatchSize(limits);
+    const buffer = new LaneBuffer<R>(group, id, size, offsets, newNonce, context.sink.cut);
     for (const { committed, bounds } of points) {
       const { topic, partition, offset } = committed;
       if (offset === null || offset >= bounds.low) continue;
@@ -130,7 +133,7 @@ export class Assignment<R> {
       );
       buffer.skipTo(topic, partition, bounds.low);
     }
-    const lane = new BatchLane<R>(id, buffer, context);
+    const lane = new BatchLane<R>(id, { buffer, size, limits }, context);
     this.lanes.set(id, lane);
     this.membersOf.set(
       id,

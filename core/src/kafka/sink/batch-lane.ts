@@ -1,42 +1,28 @@
-import { CodecError } from '@email-events/schemas';
-import { codeOf, PipelineError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import type { Sink, SinkVerdict } from '../../sink.ts';
 import type { OffsetToCommit } from '../consume/membership.ts';
-import type { Slots } from '../consume/slots.ts';
-import type { DeadLetters, Refusal } from './dead-letters.ts';
-import { backoffMs, LaneLost, pauseFor, persist } from './delivery.ts';
-import { type Entry, readable } from './entry.ts';
+import { Attempts, type Delayed, type Prepared } from './attempts.ts';
+import type { BatchSize } from './batch-size.ts';
+import { LaneLost, pauseFor, persist } from './delivery.ts';
 import { encodeIntent, type OffsetRange } from './intent.ts';
-import type { LaneBuffer, Plan } from './lane-buffer.ts';
-import type { SinkMeasures } from './measures.ts';
+import type { BufferLimits, LaneBuffer, Plan } from './lane-buffer.ts';
+import type { LaneContext } from './lane-context.ts';
+import { OpenBatch } from './open-batch.ts';
 
-/** What the lanes of one assignment share. */
-export interface LaneContext<R> {
-  readonly sink: Sink<R>;
-  readonly deadLetters: DeadLetters;
-  readonly slots: Slots;
-  readonly measures: SinkMeasures;
-  readonly log: Logger;
-  readonly now: () => number;
-  /** Aborts when the assignment ends: nothing may be committed from then on. */
-  readonly lost: AbortSignal;
-  /** Aborts when the service stops: a write under way goes on, waiting for a better time does not. */
-  readonly halted: AbortSignal;
-  /** Aborts when writes under way must end too. */
-  readonly abort: AbortSignal;
-  /** One request. Throws LaneLost if the assignment has ended. */
-  commit(offsets: readonly OffsetToCommit[]): Promise<void>;
-  /** First offset that each partition still has. */
-  lowOffsets(ranges: readonly OffsetRange[]): Promise<OffsetRange[]>;
-  /** Undefined: the sink works. */
-  report(lane: string, problem: string | undefined): void;
-  /** There is room in the lane's buffer again. */
-  drained(lane: string): void;
-}
+/** Pieces of a new batch. */
+const MOST_PIECES = 64;
+/** A batch that grows while it is tried has at most so many times the size of a batch. */
+const GROWTH = 10;
 
 /** How often a lane looks whether anything can be committed without writing, or a redo waits for records that are gone. */
 const IDLE_MS = 1_000;
+
+export interface LaneParts<R> {
+  readonly buffer: LaneBuffer<R>;
+  /** The buffer's limits. */
+  readonly size: BatchSize;
+  /** What the size grows up to. */
+  readonly limits: BufferLimits;
+}
 
 /**
  * Writes one lane: announce the batch in the commit metadata, write it, commit its end. Whatever happens between
@@ -53,11 +39,18 @@ export class BatchLane<R> {
   atWork = false;
   private waker = Promise.withResolvers<void>();
 
-  constructor(id: string, buffer: LaneBuffer<R>, context: LaneContext<R>) {
+  private readonly most: BufferLimits;
+  private readonly size: BatchSize;
+  private readonly attempts: Attempts<R>;
+
+  constructor(id: string, { buffer, size, limits }: LaneParts<R>, context: LaneContext<R>) {
     this.id = id;
     this.buffer = buffer;
+    this.most = limits;
+    this.size = size;
     this.context = context;
     this.log = context.log.child({ lane: id });
+    this.attempts = new Attempts(id, context, size, this.log);
   }
 
   /** Something came. */
@@ -117,27 +110,57 @@ export class BatchLane<R> {
   }
 
   private async writeNext(): Promise<void> {
-    const { slots, now, lost, halted } = this.context;
-    const startedAt = now();
+    const { slots } = this.context;
     // The batch is taken when its turn has come: until then it may grow.
-    const { plan, first } = await slots.run(async () => {
-      if (lost.aborted || halted.aborted) throw new LaneLost();
-      const plan = this.buffer.take(now());
-      if (!plan || plan.entries.length === 0) return { plan, first: { entries: [], verdicts: [] } };
-      await this.announce(plan);
-      return { plan, first: await this.attempt(plan.id, plan.entries) };
-    });
-    if (!plan) return;
+    const { batch, first } = await slots.run(() => this.begin());
+    if (!batch) return;
     this.context.drained(this.id);
-    const written = 'afterMs' in first ? await this.retry(plan, first) : first;
-    const refusals = refusalsOf(plan.entries, written, startedAt);
-    await this.refuse(refusals);
-    await this.finish(plan.intent.ranges);
-    this.measure(plan.entries, refusals);
+    if (first) await this.retry(batch, first);
+    else if (batch.attempts === 0) this.size.wentWell();
+    await this.attempts.refuse(batch.refused());
+    await this.finish(batch.plan.intent.ranges);
+    this.measure(batch);
+  }
+
+  /** Takes the next batch, announces it and tries it once. */
+  private async begin(): Promise<{ batch?: OpenBatch<R>; first?: Delayed | undefined }> {
+    const { lost, halted } = this.context;
+    if (lost.aborted || halted.aborted) throw new LaneLost();
+    const taken = await this.takePrepared();
+    if (!taken) return {};
+    const { batch, prepared } = taken;
+    if (batch.plan.entries.length === 0) return { batch };
+    await this.announce(batch.plan);
+    return { batch, first: await this.attempts.attempt(batch, prepared) };
+  }
+
+  /**
+   * A batch of few enough pieces: each is an insert of its own, and a place in what a sink remembers of them. One that was announced
+   * stays as it is.
+   */
+  private async takePrepared(): Promise<{ batch: OpenBatch<R>; prepared?: Prepared<R> } | undefined> {
+    const { now, sink } = this.context;
+    for (;;) {
+      const plan = this.buffer.take(now());
+      if (!plan) return undefined;
+      const batch = new OpenBatch(plan, now());
+      if (plan.redo || !sink.prepare || plan.entries.length < 2) return { batch };
+      let prepared: Prepared<R>;
+      try {
+        prepared = await this.attempts.prepare(batch);
+      } catch {
+        // The attempt meets it again, and deals with it.
+        return { batch };
+      }
+      const pieces = prepared.pieces.length;
+      if (pieces <= MOST_PIECES) return { batch, prepared };
+      this.buffer.putBack(plan);
+      this.size.atMost(Math.floor((plan.entries.length * MOST_PIECES) / pieces));
+    }
   }
 
   /** Commits the unchanged offsets with the planned end. A batch that is redone is announced already. */
-  private async announce({ intent: { nonce, ranges }, redo, entries }: Plan<R>): Promise<void> {
+  private async announce({ intent: { nonce, ranges, cut }, redo, entries }: Plan<R>): Promise<void> {
     if (redo) {
       this.context.measures.redone.inc();
       this.log.info({ records: entries.length }, 'a batch that was announced before is written again');
@@ -148,7 +171,7 @@ export class BatchLane<R> {
         topic,
         partition,
         offset: start,
-        metadata: encodeIntent(nonce, end, ranges.length),
+        metadata: encodeIntent(nonce, end, ranges.length, cut),
       })),
     );
   }
@@ -165,76 +188,38 @@ export class BatchLane<R> {
     return persist('a commit', () => commit(offsets), lost, this.log);
   }
 
-  private async attempt(id: string, entries: readonly Entry<R>[]): Promise<Written<R> | Delayed> {
-    const stopTimer = this.context.measures.writeSeconds.startTimer();
-    let delayed: { code: string; afterMs: number | undefined };
-    try {
-      const written = await this.write(id, entries);
-      const retries = written.verdicts.flatMap((verdict) => (verdict.outcome === 'retry' ? [verdict] : []));
-      const [retry] = retries;
-      if (!retry) {
-        this.context.report(this.id, undefined);
-        return written;
-      }
-      delayed = { code: retry.code, afterMs: longest(retries) };
-    } catch (error) {
-      if (error instanceof PipelineError && error.disposition === 'fatal') throw error;
-      delayed = { code: codeOf(error), afterMs: undefined };
-    } finally {
-      stopTimer();
-    }
-    return this.delay(entries, delayed);
-  }
-
-  private delay(
-    entries: readonly Entry<R>[],
-    { code, afterMs }: { code: string; afterMs: number | undefined },
-  ): Delayed {
-    for (const entry of entries) entry.attempts += 1;
-    const attempts = entries[0]?.attempts ?? 1;
-    this.context.measures.retries.inc({ code });
-    this.context.report(this.id, code);
-    this.log.warn({ code, records: entries.length, attempts }, 'a write has to be retried');
-    return { afterMs: afterMs ?? backoffMs(attempts) };
-  }
-
-  /** A sink that meets a record that cannot be read has written nothing: it gets the others. */
-  private async write(id: string, entries: readonly Entry<R>[]): Promise<Written<R>> {
-    const { sink, abort } = this.context;
-    try {
-      const verdicts = await sink.write({ id, records: entries }, abort);
-      requireOneEach(verdicts, entries, sink.name);
-      return { entries, verdicts };
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error;
-      const rest = readable(entries);
-      if (rest.length === entries.length) throw error;
-      return rest.length === 0 ? { entries: [], verdicts: [] } : this.write(id, rest);
-    }
-  }
-
-  private async retry({ id, entries }: Plan<R>, first: Delayed): Promise<Written<R>> {
+  private async retry(batch: OpenBatch<R>, first: Delayed): Promise<void> {
     const { lost, halted, slots } = this.context;
     const gone = AbortSignal.any([lost, halted]);
-    for (let { afterMs } = first; ; ) {
-      await pauseFor(afterMs, gone);
-      const next = await slots.run(() => this.attempt(id, entries));
-      if (!('afterMs' in next)) return next;
-      afterMs = next.afterMs;
+    for (let next: Delayed | undefined = first; next; ) {
+      await pauseFor(next.afterMs, gone);
+      next = await slots.run(() => {
+        this.extend(batch);
+        return this.attempts.attempt(batch);
+      });
     }
   }
 
-  private async refuse(refusals: readonly Refusal[]): Promise<void> {
-    if (refusals.length === 0) return;
-    const { deadLetters, lost, now, measures } = this.context;
-    await persist('writing dead letters', () => deadLetters.publish(refusals, now()), lost, this.log);
-    for (const { entry } of refusals) measures.records.inc({ topic: entry.topic, outcome: 'dead-lettered' });
-    const codes = [...new Set(refusals.map(({ code }) => code))];
-    this.log.warn({ records: refusals.length, codes }, 'records became dead letters');
+  /**
+   * A record that fails for long must not hold up those behind it, and only when others pass is it known that it is the record. So where
+   * the sink takes record by record, they are tried with it, as long as not most of the batch waits.
+   */
+  private extend(batch: OpenBatch<R>): void {
+    const { sink } = this.context;
+    if (!sink.byRecord || batch.waiting * 2 > this.most.batchRows) return;
+    let bytes = 0;
+    for (const entry of batch.plan.entries) bytes += entry.bytes;
+    const rows = this.most.batchRows * GROWTH - batch.plan.entries.length;
+    batch.plan = this.buffer.extend(batch.plan, {
+      rows: Math.min(rows, this.most.batchRows),
+      bytes: Math.min(this.most.batchBytes * GROWTH - bytes, this.most.batchBytes),
+    });
+    this.context.drained(this.id);
   }
 
-  private measure(entries: readonly Entry<R>[], refusals: readonly Refusal[]): void {
+  private measure(batch: OpenBatch<R>): void {
     const { measures, now } = this.context;
+    const { entries } = batch.plan;
     const counts = new Map<string, number>();
     const count = (topic: string, by: number) => counts.set(topic, (counts.get(topic) ?? 0) + by);
     let oldest = Number.POSITIVE_INFINITY;
@@ -242,58 +227,9 @@ export class BatchLane<R> {
       count(topic, 1);
       if (timestamp < oldest) oldest = timestamp;
     }
-    for (const { entry } of refusals) count(entry.topic, -1);
+    for (const { entry } of batch.refusals) count(entry.topic, -1);
     for (const [topic, delivered] of counts) measures.records.inc({ topic, outcome: 'delivered' }, delivered);
     measures.batchRecords.observe(entries.length);
     if (entries.length > 0) measures.ageSeconds.observe((now() - oldest) / 1_000);
   }
-}
-
-/** The batch must be written again, as a whole, after so many milliseconds. */
-interface Delayed {
-  readonly afterMs: number;
-}
-
-/** What the sink was given, and its verdicts. */
-interface Written<R> {
-  readonly entries: readonly Entry<R>[];
-  readonly verdicts: readonly SinkVerdict[];
-}
-
-/** The longest wait that a verdict asks for; undefined if none does. */
-function longest(retries: readonly Extract<SinkVerdict, { outcome: 'retry' }>[]): number | undefined {
-  const waits = retries.flatMap(({ afterMs }) => (afterMs === undefined ? [] : [afterMs]));
-  return waits.length === 0 ? undefined : Math.max(...waits);
-}
-
-function refusalsOf<R>(
-  all: readonly Entry<R>[],
-  { entries, verdicts }: Written<R>,
-  firstAt: number,
-): Refusal[] {
-  const refusals: Refusal[] = all
-    .filter(({ unreadable }) => unreadable)
-    .map((entry) => ({
-      entry,
-      code: 'SINK_RECORD_UNREADABLE',
-      message: 'the value cannot be decoded',
-      firstAt,
-    }));
-  for (const [index, verdict] of verdicts.entries()) {
-    const entry = entries[index];
-    if (entry && verdict.outcome === 'dead-letter') {
-      refusals.push({ entry, code: verdict.code, message: verdict.message, firstAt });
-    }
-  }
-  return refusals;
-}
-
-export function requireOneEach(
-  verdicts: readonly SinkVerdict[],
-  records: readonly unknown[],
-  sink: string,
-): void {
-  if (verdicts.length === records.length) return;
-  const found = `${verdicts.length} verdicts for ${records.length} records`;
-  throw new PipelineError('SERVICE_UNEXPECTED', 'fatal', `the sink ${sink} gave ${found}`);
 }

@@ -5,6 +5,10 @@ import { type PlacedMessage, publishAll } from '../produce/plain-producer.ts';
 import type { Brokers } from '../wire/brokers.ts';
 import type { Entry } from './entry.ts';
 
+const MESSAGE_CHARACTERS = 500;
+/** What its topic takes (4 MiB), less what Kafka adds. */
+const LETTER_BYTES = 4_150_000;
+
 /** A record that can never be written, and why. */
 export interface Refusal {
   readonly entry: Entry<unknown>;
@@ -58,15 +62,25 @@ export class DeadLetters {
     const letter = deadLetterOf(entry.record, {
       stage,
       code,
-      message,
+      message: message.slice(0, MESSAGE_CHARACTERS),
       attempts: entry.attempts + 1,
       firstAt,
       lastAt: now,
     });
     return {
       key: deadLetterKey(letter),
-      value: encoder.encode(letter),
+      value: bounded(letter, encoder),
       partition: deadLetterPartition(letter, partitions),
     };
   }
+}
+
+/** A letter that its topic refuses would stop the lane: one that is too large goes without what makes it so, its place is in it. */
+function bounded(letter: DeadLetter, encoder: Encoder<DeadLetter>): Buffer {
+  const whole = encoder.encode(letter);
+  if (whole.length <= LETTER_BYTES) return whole;
+  const bare = encoder.encode({ ...letter, key: null, headers: {} });
+  return bare.length <= LETTER_BYTES
+    ? bare
+    : encoder.encode({ ...letter, key: null, headers: {}, value: null });
 }

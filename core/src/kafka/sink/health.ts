@@ -2,6 +2,8 @@ import { codeOf } from '../../errors.ts';
 import type { Sink } from '../../sink.ts';
 
 const CHECK_MS = 10_000;
+/** Lanes that readiness names; more are counted. */
+const NAMED = 5;
 
 /** Whether the sink works: what the last write of each lane said, and the sink's own check. */
 export class SinkHealth {
@@ -20,6 +22,14 @@ export class SinkHealth {
   report(lane: string, code: string | undefined): void {
     if (code === undefined) this.lanes.delete(lane);
     else this.lanes.set(lane, code);
+  }
+
+  /** Which lanes wait, and for what: `events-3: CODE, events-5: CODE`. Undefined: none does. */
+  waitingLanes(): string | undefined {
+    const waiting = [...this.lanes].sort(([a], [b]) => (a < b ? -1 : 1));
+    const named = waiting.slice(0, NAMED).map(([lane, code]) => `${lane}: ${code}`);
+    if (waiting.length > NAMED) named.push(`${waiting.length - NAMED} more`);
+    return named.length === 0 ? undefined : named.join(', ');
   }
 
   /** The lanes belong to someone else now. */

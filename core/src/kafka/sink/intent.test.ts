@@ -24,9 +24,30 @@ test('an announced batch is read back with its ranges in one order', () => {
   });
 });
 
+test('how a batch is cut is read back, and takes few bytes of what a broker allows', () => {
+  const metadata = encodeIntent('n1', 2 ** 52, 11, 'month-1');
+  expect(metadata.length).toBeLessThan(100);
+  expect(intentOf([at('a', 0, encodeIntent('n1', 3, 1, 'month-1'))])).toMatchObject({ cut: 'month-1' });
+});
+
+test('a batch that is not cut is announced as every version has done it', () => {
+  expect(encodeIntent('n1', 3, 2)).toBe('i1 n1 3 2');
+  expect(intentOf([at('a', 0, 'i1 n1 3 1')])).toEqual({
+    nonce: 'n1',
+    cut: undefined,
+    ranges: [{ topic: 'a', partition: 2, start: 0, end: 3 }],
+  });
+});
+
 test('what someone else wrote into the metadata announces nothing', () => {
   expect(
-    intentOf([at('a', 1, 'hello'), at('b', 1, ''), at('c', 1, null), at('d', 1, 'i2 n 5 1')]),
+    intentOf([
+      at('a', 1, 'hello'),
+      at('b', 1, ''),
+      at('c', 1, null),
+      at('d', 1, 'i2 n 5 1'),
+      at('e', 1, 'i3 n 5 1 x'),
+    ]),
   ).toBeUndefined();
 });
 

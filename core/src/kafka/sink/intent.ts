@@ -22,16 +22,22 @@ export interface Intent {
   readonly nonce: string;
   /** Sorted by topic, then partition. */
   readonly ranges: readonly OffsetRange[];
+  /** The name of the way in which it is cut into pieces; undefined: it is not. */
+  readonly cut?: string | undefined;
 }
 
-const VERSION = 'i1';
+/** A batch that is one piece; so were all before there were pieces. */
+const WHOLE = 'i1';
+/** A batch that is cut. */
+const CUT = 'i2';
 
 /**
- * Commit metadata of one range of a batch: version, nonce, planned end, and how many ranges the batch has.
+ * Commit metadata of one range of a batch: version, nonce, planned end, how many ranges the batch has, and how it is cut. The pieces
+ * follow from the records and the name of the cut, so that it stays below 100 bytes however many there are (a broker takes 4096).
  * All ranges of a batch are committed in one request, so a reader finds all of them or none.
  */
-export function encodeIntent(nonce: string, end: number, ranges: number): string {
-  return [VERSION, nonce, end, ranges].join(' ');
+export function encodeIntent(nonce: string, end: number, ranges: number, cut?: string): string {
+  return cut === undefined ? [WHOLE, nonce, end, ranges].join(' ') : [CUT, nonce, end, ranges, cut].join(' ');
 }
 
 /**
@@ -39,21 +45,24 @@ export function encodeIntent(nonce: string, end: number, ranges: number): string
  * nothing: someone has set offsets by hand since, and what they ask for is to read again from there.
  */
 export function intentOf(committed: readonly CommittedOffset[]): Intent | undefined {
-  const byNonce = new Map<string, { expected: number; ranges: OffsetRange[] }>();
+  const byNonce = new Map<string, { expected: number; cut: string | undefined; ranges: OffsetRange[] }>();
   for (const { topic, partition, offset, metadata } of committed) {
-    const [version, nonce, end, count] = (metadata ?? '').split(' ');
-    if (version !== VERSION || !nonce || offset === null) continue;
-    const entry = byNonce.get(nonce) ?? { expected: Number(count), ranges: [] };
+    const [version, nonce, end, count, cut] = (metadata ?? '').split(' ');
+    if (!nonce || offset === null || !isComplete(version, cut)) continue;
+    const entry = byNonce.get(nonce) ?? { expected: Number(count), cut, ranges: [] };
     entry.ranges.push({ topic, partition, start: offset, end: Number(end) });
     byNonce.set(nonce, entry);
   }
-  for (const [nonce, { expected, ranges }] of byNonce) {
-    if (ranges.length === expected) return { nonce, ranges: ranges.toSorted(compareRanges) };
+  for (const [nonce, { expected, cut, ranges }] of byNonce) {
+    if (ranges.length === expected) return { nonce, ranges: ranges.toSorted(compareRanges), cut };
   }
   return undefined;
 }
 
-/** The id of a batch: the same on every instance for the same announcement. */
+const isComplete = (version: string | undefined, cut: string | undefined) =>
+  (version === WHOLE && cut === undefined) || (version === CUT && cut !== undefined && cut !== '');
+
+/** The id of a batch: the same on every instance for the same announcement. How it is cut is told by its pieces' names. */
 export function batchId(group: string, lane: string, { nonce, ranges }: Intent): string {
   const parts = ranges.map(({ topic, partition, start, end }) => `${topic}/${partition}:${start}-${end}`);
   return createHash('sha256')

@@ -8,6 +8,7 @@ import {
   type OffsetRange,
   partitionKey,
 } from './intent.ts';
+import { type Chunk, fitting, keyOf, type Room, Taken } from './lane-chunks.ts';
 
 export interface BufferLimits {
   /** Rows after which a batch is due, and the most it holds. */
@@ -37,12 +38,6 @@ interface PartitionState {
   waiting: number;
 }
 
-interface Chunk<R> {
-  readonly key: string;
-  readonly arrivedAt: number;
-  entries: Entry<R>[];
-}
-
 /**
  * What has been read for one lane and not yet been written. Knows no Kafka: it is told what came and says what to write.
  * An unfinished batch of an earlier owner is formed again, record for record, before anything else.
@@ -52,8 +47,10 @@ export class LaneBuffer<R> {
   bytes = 0;
   private readonly group: string;
   private readonly lane: string;
+  /** Asked each time: they may change. */
   private readonly limits: BufferLimits;
   private readonly newNonce: () => string;
+  private readonly cut: string | undefined;
   private readonly partitions = new Map<string, PartitionState>();
   private chunks: Chunk<R>[] = [];
   private redo: Intent | undefined;
@@ -64,11 +61,14 @@ export class LaneBuffer<R> {
     limits: BufferLimits,
     committed: readonly CommittedOffset[],
     newNonce: () => string,
+    /** How new batches are cut, if they are. */
+    cut?: string,
   ) {
     this.group = group;
     this.lane = lane;
     this.limits = limits;
     this.newNonce = newNonce;
+    this.cut = cut;
     this.redo = intentOf(committed);
     for (const { topic, partition, offset } of committed) {
       const state = { topic, partition, start: offset, position: offset, waiting: 0 };
@@ -88,10 +88,7 @@ export class LaneBuffer<R> {
     state.start ??= first?.offset ?? next;
     state.position = Math.max(next, state.position ?? 0);
     if (!first) return;
-    state.waiting += entries.length;
-    this.rows += entries.length;
-    for (const entry of entries) this.bytes += entry.bytes;
-    this.chunks.push({ key: partitionKey(state), arrivedAt: now, entries });
+    this.chunks.push({ ...this.counted(entries), arrivedAt: now });
   }
 
   /** The log has nothing before this offset (any more). */
@@ -123,6 +120,36 @@ export class LaneBuffer<R> {
     return this.redo ? this.takeRedo(this.redo) : this.takeOldest();
   }
 
+  /** As if this plan, the last one that was taken, had not been. It must not have been announced. */
+  putBack({ intent, entries }: Plan<R>): void {
+    for (const { topic, partition, start } of intent.ranges) this.stateOf(topic, partition).start = start;
+    const chunks = new Taken(entries).sorted().map((own) => this.counted(own));
+    // They have waited long enough.
+    this.chunks = [
+      ...chunks.map(({ key, entries: own }) => ({ key, arrivedAt: 0, entries: own })),
+      ...this.chunks,
+    ];
+  }
+
+  /**
+   * The same batch with what waits behind it, as far as there is room. For what is delivered record by record: neither is the batch
+   * announced anew, nor does its id change.
+   */
+  extend(plan: Plan<R>, room: Room): Plan<R> {
+    if (this.redo || room.rows <= 0 || room.bytes <= 0) return plan;
+    const more = this.takeUpTo(room).sorted();
+    if (more.length === 0) return plan;
+    const ranges = new Map(plan.intent.ranges.map((range) => [partitionKey(range), range]));
+    for (const range of more.flatMap((group) => this.rangeOf(group))) {
+      const key = partitionKey(range);
+      ranges.set(key, { ...range, start: ranges.get(key)?.start ?? range.start });
+    }
+    const intent = { ...plan.intent, ranges: [...ranges.values()].sort(compareRanges) };
+    const all = new Taken(plan.entries);
+    for (const group of more) for (const entry of group) all.add(keyOf(entry), [entry]);
+    return { ...plan, intent, entries: all.sorted().flat() };
+  }
+
   /** Where to commit after these ranges were written: beyond the markers that follow if nothing else waits there. */
   commitAfter(ranges: readonly OffsetRange[]): OffsetRange[] {
     return ranges.map((range) => {
@@ -143,6 +170,15 @@ export class LaneBuffer<R> {
       }
     }
     return moved;
+  }
+
+  private counted(entries: Entry<R>[]): { key: string; entries: Entry<R>[] } {
+    const key = entries[0] ? keyOf(entries[0]) : '';
+    const state = this.partitions.get(key);
+    if (state) state.waiting += entries.length;
+    this.rows += entries.length;
+    for (const entry of entries) this.bytes += entry.bytes;
+    return { key, entries };
   }
 
   private stateOf(topic: string, partition: number): PartitionState {
@@ -167,8 +203,16 @@ export class LaneBuffer<R> {
   }
 
   private takeOldest(): Plan<R> {
+    const { batchRows, batchBytes } = this.limits;
+    const groups = this.takeUpTo({ rows: batchRows, bytes: batchBytes }).sorted();
+    const ranges = groups.flatMap((group) => this.rangeOf(group));
+    const intent = { nonce: this.newNonce(), ranges, cut: this.cut };
+    return { id: batchId(this.group, this.lane, intent), intent, entries: groups.flat(), redo: false };
+  }
+
+  private takeUpTo(most: Room): Taken<R> {
     const taken = new Taken<R>();
-    let room = { rows: this.limits.batchRows, bytes: this.limits.batchBytes };
+    let room = most;
     for (const chunk of this.chunks) {
       const count = fitting(chunk.entries, room);
       const whole = count === chunk.entries.length;
@@ -177,9 +221,7 @@ export class LaneBuffer<R> {
       if (!whole || room.rows <= 0 || room.bytes <= 0) break;
     }
     this.dropEmptyChunks();
-    const groups = taken.sorted();
-    const intent = { nonce: this.newNonce(), ranges: groups.flatMap((group) => this.rangeOf(group)) };
-    return { id: batchId(this.group, this.lane, intent), intent, entries: groups.flat(), redo: false };
+    return taken;
   }
 
   /** The range of one partition's entries: from where its last one ended to behind its last record. */
@@ -208,32 +250,4 @@ export class LaneBuffer<R> {
   private dropEmptyChunks(): void {
     this.chunks = this.chunks.filter(({ entries }) => entries.length > 0);
   }
-}
-
-/** Entries by partition, each in offset order because they are taken in the order they came. */
-class Taken<R> {
-  private readonly groups = new Map<string, Entry<R>[]>();
-
-  add(key: string, entries: Entry<R>[]): void {
-    const group = this.groups.get(key);
-    if (group) for (const entry of entries) group.push(entry);
-    else if (entries.length > 0) this.groups.set(key, entries);
-  }
-
-  sorted(): Entry<R>[][] {
-    return [...this.groups.values()].sort(([a], [b]) => (a && b ? compareRanges(a, b) : 0));
-  }
-}
-
-/** How many of the first entries fit; the first always does. */
-function fitting(entries: readonly Entry<unknown>[], room: { rows: number; bytes: number }): number {
-  let { rows, bytes } = room;
-  let count = 0;
-  for (const entry of entries) {
-    if (count > 0 && (rows <= 0 || bytes < entry.bytes)) break;
-    rows -= 1;
-    bytes -= entry.bytes;
-    count += 1;
-  }
-  return count;
 }

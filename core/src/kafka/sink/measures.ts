@@ -47,8 +47,8 @@ export function sinkMeasures(registry: Registry) {
       registers,
     }),
     lag: new Gauge({
-      name: 'email_events_sink_lag_records',
-      help: 'Records between what is read and the end of the partition.',
+      name: 'email_events_consumer_lag',
+      help: 'Offsets between what is committed and the end of the partition, of the partitions this instance has.',
       labelNames: ['topic', 'partition'] as const,
       registers,
     }),

@@ -19,14 +19,17 @@ import type { Brokers } from '../wire/brokers.ts';
 import { AnswerIncomplete } from '../wire/faults.ts';
 import { logBounds, partitionsOfAll } from '../wire/offsets.ts';
 import { Assignment, type TopicPartition } from './assignment.ts';
-import type { BatchLane, LaneContext } from './batch-lane.ts';
+import type { BatchLane } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { backoffMs, LaneLost, pauseFor, persist } from './delivery.ts';
 import type { Entry, RecordReader } from './entry.ts';
+import { SinkFaults } from './faults.ts';
 import { SinkHealth } from './health.ts';
 import { partitionKey } from './intent.ts';
+import { LagWatch } from './lag.ts';
 import { type LaneOf, laneAssigner } from './lane-assigner.ts';
 import type { BufferLimits } from './lane-buffer.ts';
+import type { LaneContext } from './lane-context.ts';
 import { type SinkMeasures, sinkMeasures } from './measures.ts';
 import { entriesOf, loadEntries } from './replays.ts';
 import { startingPoints } from './starting-points.ts';
@@ -60,6 +63,8 @@ export interface RunningSink {
     readonly sink: () => Promise<string | undefined>;
     /** Schemas are asked for once each: this is wrong only while a record waits for one. */
     readonly registry: () => string | undefined;
+    /** Lanes of which a batch has to be tried again, by name and with the code: `events-3: CODE`. */
+    readonly lanes: () => string | undefined;
   };
   /** Ends the writes under way and leaves the group; what is not written is left to the next owner. */
   stop(): Promise<void>;
@@ -99,6 +104,7 @@ class Runner<R> implements RunningSink {
   private readonly standstill: Standstill;
   private readonly deadLetters: DeadLetters;
   private readonly slots: Slots;
+  private readonly faults: SinkFaults;
   private readonly finished = Promise.withResolvers<void>();
   private readonly halt = new AbortController();
   private readonly abort = new AbortController();
@@ -129,6 +135,7 @@ class Runner<R> implements RunningSink {
       ...{ brokers, requestTimeoutMs, codec, stage: name, partitions: deadLetterPartitions, log },
     });
     this.slots = new Slots(concurrency);
+    this.faults = new SinkFaults(options.sink.name, Date.now);
     this.health = new SinkHealth(options.sink, this.halt.signal);
     this.member = new Membership({
       ...{ brokers, groupId: this.groupId, sessionTimeoutMs, log },
@@ -153,6 +160,7 @@ class Runner<R> implements RunningSink {
       kafka: () => this.kafkaProblem(),
       sink: () => this.health.problem(),
       registry: () => this.unreadable.values().next().value,
+      lanes: () => this.health.waitingLanes(),
     };
     this.finished.promise.catch(() => {});
   }
@@ -215,6 +223,7 @@ class Runner<R> implements RunningSink {
   private endGeneration(): void {
     this.fetcher.forgetAll();
     this.generation?.lost.abort();
+    this.generation?.lag?.end();
     this.generation = undefined;
     this.unsettled = undefined;
     this.unreadable.clear();
@@ -250,6 +259,9 @@ class Runner<R> implements RunningSink {
       points,
     );
     generation.assignment = assignment;
+    const bounds = (partitions: readonly TopicPartition[]) =>
+      logBounds(this.brokers, partitions, 'uncommitted');
+    generation.lag = new LagWatch({ gauge: this.measures.lag, bounds }, points);
     this.ownedLanes = [...assignment.lanes.keys()];
     for (const lane of assignment.lanes.values()) this.startLane(lane);
     for (const at of assignment.positions()) this.fetcher.begin(at, at.position);
@@ -270,8 +282,10 @@ class Runner<R> implements RunningSink {
       deadLetters: this.deadLetters,
       slots: this.slots,
       measures: this.measures,
+      faults: this.faults,
       log: this.log,
       now: Date.now,
+      backoff: backoffMs,
       lost: generation.lost.signal,
       halted: this.halt.signal,
       abort: this.abort.signal,
@@ -280,6 +294,7 @@ class Runner<R> implements RunningSink {
         try {
           await this.member.commit(generation.group, offsets);
           this.unsettled = undefined;
+          generation.lag?.note(offsets);
         } catch (error) {
           this.unsettled = problemOf(error);
           throw error;
@@ -302,7 +317,7 @@ class Runner<R> implements RunningSink {
   }
 
   private async accept(batch: FetchedBatch): Promise<void> {
-    const { topic, partition, records, next, end } = batch;
+    const { records, next } = batch;
     const { generation } = this;
     if (this.halt.signal.aborted) return;
     const assignment = generation?.assignment;
@@ -313,7 +328,6 @@ class Runner<R> implements RunningSink {
     // Its reading ended with the generation, so that nothing is passed.
     if (generation.lost.signal.aborted || this.halt.signal.aborted) return;
     assignment.take(batch, entries);
-    this.measures.lag.set({ topic, partition }, Math.max(0, end - next));
     this.measures.buffered.set(assignment.buffered());
     this.pauseIfFull(assignment, batch);
   }
@@ -366,4 +380,5 @@ interface Generation<R> {
   readonly lost: AbortController;
   readonly group: GroupGeneration;
   assignment?: Assignment<R>;
+  lag?: LagWatch;
 }
