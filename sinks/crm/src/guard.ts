@@ -16,24 +16,42 @@ export interface GuardOptions {
   readonly breakAfter: number;
   /** Time until one call may try again. Milliseconds. */
   readonly breakMs: number;
-  /** Time between tries while the configuration is refused. Milliseconds. */
-  readonly misconfiguredPauseMs: number;
+  /** Time between tries while the configuration is refused: at first, and at most. Milliseconds. */
+  readonly refusedMs: { readonly first: number; readonly most: number };
+  /** Throws a CrmError of failure `misconfigured` if the CRM refuses the configuration whatever is sent. */
+  readonly probe: () => Promise<void>;
+}
+
+/** A call that is to be made. */
+export interface GuardedCall<T> {
+  /** What is sent, by identity: a second one that is refused tells that it is not the first one's fault. */
+  readonly subject: object;
+  /** It has failed before. While the CRM is in doubt, what is new goes first, or what is bad would keep the doubt up. */
+  readonly suspect: boolean;
+  make(): Promise<T>;
 }
 
 /**
- * What one CRM's trouble means for all its recipients: it opens the breaker when the CRM fails, waits as long as the
- * CRM asks, and all but stops while the CRM refuses the configuration. A throttled call never counts as a failure.
+ * What one CRM's trouble means for all its recipients: it opens the breaker when the CRM fails, waits as long as the CRM asks, and all
+ * but stops while the CRM refuses the configuration. A throttled call never counts as a failure. One record that is refused is not taken
+ * for the configuration: a firewall may dislike what is in it.
  */
 export class CrmGuard {
+  /** Set while the CRM refuses the configuration. */
+  refusal: ErrorCode | undefined;
   private readonly options: GuardOptions;
   private readonly breaker: CircuitBreakerPolicy;
   private openedAt = 0;
   private pause: { until: number; code: ErrorCode } = { until: 0, code: 'SINK_CRM_PAUSED' };
-  /** Set while the CRM refuses the configuration. */
-  refusal: ErrorCode | undefined;
+  /** Refused since anything was taken. */
+  private refused = new WeakSet<object>();
+  private refusedSubjects = 0;
+  private refusedMs: number;
+  private underWay = 0;
 
   constructor(options: GuardOptions) {
     this.options = options;
+    this.refusedMs = options.refusedMs.first;
     this.breaker = circuitBreaker(
       handleWhen((error) => error instanceof CrmError && error.failure === 'unavailable'),
       { breaker: new ConsecutiveBreaker(options.breakAfter), halfOpenAfter: options.breakMs },
@@ -57,53 +75,102 @@ export class CrmGuard {
   }
 
   /** Runs the call, or throws a CrmError of failure `paused` without running it. */
-  async run<T>(call: () => Promise<T>): Promise<T> {
-    const wait = this.pause.until - this.options.now();
-    if (wait > 0) throw new CrmError('paused', this.pause.code, 'calls pause', { afterMs: wait });
+  async run<T>({ subject, suspect, make }: GuardedCall<T>): Promise<T> {
+    this.requireOpen(suspect);
+    this.underWay += 1;
     try {
-      const result = await this.breaker.execute(call);
+      const result = await this.breaker.execute(make);
       this.accepted();
       return result;
     } catch (error) {
-      throw this.learn(error);
+      throw await this.learn(error, subject);
+    } finally {
+      this.underWay -= 1;
     }
   }
 
-  private learn(error: unknown): unknown {
-    const { now, breakMs, misconfiguredPauseMs } = this.options;
-    if (error instanceof BrokenCircuitError) {
-      const afterMs = Math.max(1, this.openedAt + breakMs - now());
-      return new CrmError('paused', 'SINK_CRM_PAUSED', 'the breaker is open', { afterMs });
+  /**
+   * Runs a call of which it is known that it may fail: right before it, and right after, the CRM takes another. So its failure says
+   * nothing of the CRM; but a time that the CRM asks for is kept.
+   */
+  async runAlone<T>(make: () => Promise<T>): Promise<T> {
+    this.requireNoPause();
+    try {
+      return await make();
+    } catch (error) {
+      if (error instanceof CrmError && error.afterMs !== undefined) this.pauseFor(error.afterMs, error.code);
+      throw error;
     }
+  }
+
+  private requireOpen(suspect: boolean): void {
+    const { now, breakMs } = this.options;
+    this.requireNoPause(suspect && this.refusal ? this.refusedMs / 2 : 0);
+    if (this.refusal && this.underWay > 0) throw paused(this.refusal, this.options.refusedMs.first);
+    if (!suspect || this.breaker.state === CircuitState.Closed) return;
+    const wait = this.openedAt + breakMs * 1.5 - now();
+    if (wait > 0) throw paused('SINK_CRM_PAUSED', wait);
+  }
+
+  private requireNoPause(longerMs = 0): void {
+    const wait = this.pause.until + longerMs - this.options.now();
+    if (wait > 0) throw paused(this.pause.code, wait);
+  }
+
+  private async learn(error: unknown, subject: object): Promise<unknown> {
+    const { now, breakMs } = this.options;
+    if (error instanceof BrokenCircuitError)
+      return paused('SINK_CRM_PAUSED', Math.max(1, this.openedAt + breakMs - now()));
     if (!(error instanceof CrmError)) return error;
     if (error.failure === 'rejected') this.accepted();
-    if (error.failure === 'misconfigured') {
-      this.refused(error);
-      this.pauseFor(misconfiguredPauseMs, error.code);
-      return new CrmError('misconfigured', error.code, error.message, {
-        cause: error,
-        afterMs: misconfiguredPauseMs,
-      });
-    }
+    if (error.failure === 'misconfigured') return this.doubt(error, subject);
     if (error.afterMs !== undefined) this.pauseFor(error.afterMs, error.code);
     return error;
   }
 
-  /** Says so once; it stays visible in readiness and metrics until the CRM takes a call again. */
-  private refused(error: CrmError): void {
-    if (this.refusal === undefined) {
-      this.options.log.error(
-        { code: error.code },
-        `${error.message}: nothing is sent until this is put right`,
-      );
+  /** It is the configuration once another subject is refused too, or the probe is; until then it may be the subject. */
+  private async doubt(error: CrmError, subject: object): Promise<CrmError> {
+    if (!this.refused.has(subject)) {
+      this.refused.add(subject);
+      this.refusedSubjects += 1;
     }
+    const sure = this.refusal !== undefined || this.refusedSubjects > 1 || (await this.probeRefuses());
+    if (!sure) return error;
+    const afterMs = this.refusedMs;
+    this.refuse(error);
+    return new CrmError('misconfigured', error.code, error.message, { cause: error, afterMs });
+  }
+
+  private async probeRefuses(): Promise<boolean> {
+    try {
+      await this.options.probe();
+      return false;
+    } catch (error) {
+      return error instanceof CrmError && error.failure === 'misconfigured';
+    }
+  }
+
+  /** Says so once; it stays visible in readiness and metrics until the CRM takes a call again. */
+  private refuse(error: CrmError): void {
+    const { log, now, refusedMs } = this.options;
+    if (this.refusal === undefined)
+      log.error({ code: error.code }, `${error.message}: nothing is sent until this is put right`);
+    const known = this.refusal !== undefined;
     this.refusal = error.code;
+    // Calls that were under way together tell no more than one does.
+    if (known && this.pause.until > now()) return;
+    this.pauseFor(this.refusedMs, error.code);
+    this.refusedMs = Math.min(refusedMs.most, this.refusedMs * 2);
   }
 
   private accepted(): void {
     if (this.refusal !== undefined)
       this.options.log.info({ code: this.refusal }, 'the CRM takes calls again');
     this.refusal = undefined;
+    this.refusedMs = this.options.refusedMs.first;
+    if (this.refusedSubjects === 0) return;
+    this.refused = new WeakSet();
+    this.refusedSubjects = 0;
   }
 
   private pauseFor(ms: number, code: ErrorCode): void {
@@ -111,3 +178,5 @@ export class CrmGuard {
     if (until > this.pause.until) this.pause = { until, code };
   }
 }
+
+const paused = (code: ErrorCode, afterMs: number) => new CrmError('paused', code, 'calls pause', { afterMs });

@@ -1,7 +1,10 @@
 import { Counter, Gauge, Histogram, type Registry } from '@email-events/core';
 
 export interface CrmMetrics {
-  /** A call that was made, or a record that needed none: written, unchanged, superseded, erased, dry_run, or the failure. */
+  /**
+   * A call that was made, or a record that needed none: written, unchanged, superseded, erased, dry_run, or the failure; repeated: one
+   * that was made to tell a bad record from a CRM that is down.
+   */
   count(outcome: string, records?: number): void;
   took(seconds: number): void;
   /** A state that the CRM now has: when the event behind it occurred. Epoch milliseconds. */

@@ -199,34 +199,45 @@ test.each([
   [401, 'SINK_CRM_UNAUTHORIZED'],
   [403, 'SINK_CRM_UNAUTHORIZED'],
   [302, 'SINK_CRM_REDIRECTED'],
-])('%d stops the calls, says so once, and tries again slowly', async (code, expected) => {
-  let now = 0;
-  let refuses = true;
-  const { sink, put, lines, metric } = setUp(
-    () => {
-      if (refuses) throw errorOfStatus(code, undefined);
-    },
-    { now: () => now, concurrency: 1 },
-  );
-  const verdicts = await sink.write(batchOf(...people(20)), signal);
-  expect(verdicts).toEqual(Array(20).fill({ outcome: 'retry', code: expected, afterMs: 60_000 }));
-  expect(put).toHaveBeenCalledTimes(1);
-  expect(sink.problem()).toBe(expected);
-  await expect(sink.check(signal)).rejects.toMatchObject({ code: expected });
-  expect(await metric('crm_refused')).toBe(1);
+])(
+  '%d to a second record stops the calls, says so once, and tries again ever more slowly',
+  async (code, expected) => {
+    let now = 0;
+    let refuses = true;
+    const { sink, put, lines, metric } = setUp(
+      () => {
+        if (refuses) throw errorOfStatus(code, undefined);
+      },
+      { now: () => now, concurrency: 1 },
+    );
+    const batch = batchOf(...people(20));
+    const [first, ...others] = await sink.write(batch, signal);
+    expect(first).toEqual({ outcome: 'retry', code: expected });
+    expect(others).toEqual(Array(19).fill({ outcome: 'retry', code: expected, afterMs: 2_000 }));
+    expect(put).toHaveBeenCalledTimes(2);
+    expect(sink.problem()).toBe(expected);
+    await expect(sink.check(signal)).rejects.toMatchObject({ code: expected });
+    expect(await metric('crm_refused')).toBe(1);
 
-  now = 60_000;
-  await sink.write(batchOf(...people(20)), signal);
-  expect(put).toHaveBeenCalledTimes(2);
-  expect(lines.filter((line) => line.includes('put right'))).toHaveLength(1);
+    const tries: number[] = [];
+    for (; now < 300_000; now += 1_000) {
+      const before = put.mock.calls.length;
+      const verdicts = await sink.write(batch, signal);
+      expect(new Set(verdicts.map(({ outcome }) => outcome))).toEqual(new Set(['retry']));
+      if (put.mock.calls.length > before) tries.push(now);
+    }
+    expect(tries).toEqual([2_000, 6_000, 14_000, 30_000, 62_000, 122_000, 182_000, 242_000]);
+    expect(lines.filter((line) => line.includes('put right'))).toHaveLength(1);
 
-  now = 120_000;
-  refuses = false;
-  expect(await sink.write(batchOf(...people(2)), signal)).toEqual([DELIVERED, DELIVERED]);
-  expect(sink.problem()).toBeUndefined();
-  await sink.check(signal);
-  expect(await metric('crm_refused')).toBe(0);
-});
+    now = 600_000;
+    refuses = false;
+    for (let n = 0; n < 2; n++) await sink.write(batch, signal);
+    expect(await sink.write(batch, signal)).toEqual(Array(20).fill(DELIVERED));
+    expect(sink.problem()).toBeUndefined();
+    await sink.check(signal);
+    expect(await metric('crm_refused')).toBe(0);
+  },
+);
 
 test('a stopping runner gets its records back to be retried', async () => {
   const stop = new AbortController();
@@ -262,7 +273,7 @@ test('a dry run calls nobody and names nobody', async () => {
 test('no log line holds an address', async () => {
   for (const failure of [status(422), status(401), status(500)]) {
     const { sink, lines } = setUp(failure, { breakAfter: 1 });
-    await sink.write(batchOf(suppressionOf()), signal);
+    await sink.write(batchOf(...people(2)), signal);
     expect(lines).not.toEqual([]);
     expect(lines.join()).not.toMatch(/@|example/);
   }
