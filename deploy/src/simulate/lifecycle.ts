@@ -128,6 +128,9 @@ const PEOPLE = [
 ];
 const MACHINE = 'Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via image proxy)';
 
+/** Of delivered messages that nobody touched: the receiving host took them, and its own mailbox server refused them later. */
+const LATE_BOUNCE = 0.01;
+
 /** Soft bounces in a row before a flaky recipient is delivered to again, and which of them ever is. */
 const FLAKY_STREAK = 6;
 
@@ -141,7 +144,21 @@ export function lifeOf(message: Message, now: number, random: Random): Omit<Step
     if (at <= now && !vocabulary.silentOn.includes(type)) steps.push({ message, type, at, detail });
   };
   live(message, happen, vocabulary, random);
+  const late = lateBounce(message, steps.at(-1), random.fork(message.index));
+  if (late && late.at <= now) steps.push(late);
   return steps;
+}
+
+/** Chosen by a stream of its own, so that it shifts nothing else. */
+function lateBounce(
+  message: Message,
+  last: Omit<Step, 'id'> | undefined,
+  random: Random,
+): Omit<Step, 'id'> | undefined {
+  if (last?.type !== 'delivered' || !random.chance(LATE_BOUNCE)) return undefined;
+  const detail = { failure: random.pick(HARD) };
+  const at = timeOf('bounced', detail, last.at + random.int(30, 900) * 1000, message.esp, random);
+  return { message, type: 'bounced', at, detail };
 }
 
 type Happen = (type: EventType, after: readonly [number, number], detail?: StepDetail) => void;

@@ -54,6 +54,17 @@ describe('a plan', () => {
     expect(shape({ runId: 'another' })).toEqual(shape({}));
   });
 
+  it('has messages that bounce after they were delivered, and nothing happens to them then', () => {
+    const steps = [...new Set(planned({ events: 6_000 }).flatMap((request) => request.steps))];
+    const byMessage = Map.groupBy(steps, ({ message }) => message);
+    const late = [...byMessage.values()].filter((life) => {
+      const at = (type: string) => life.find((step) => step.type === type)?.at ?? Number.NaN;
+      return at('bounced') > at('delivered');
+    });
+    expect(late.length).toBeGreaterThan(3);
+    for (const life of late) expect(life.map(({ type }) => type)).not.toContain('opened');
+  });
+
   it('holds the events asked for, and the shares of duplicates and invalid requests', () => {
     const requests = planned({ events: 20_000 });
     const distinct = new Set(requests.flatMap(({ steps }) => steps));
