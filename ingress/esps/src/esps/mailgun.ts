@@ -7,6 +7,7 @@ import {
   Refusal,
   type VerifierSettings,
 } from '../adapter.ts';
+import { each } from '../reading/fan-out.ts';
 import {
   addressList,
   bareAddress,
@@ -128,7 +129,7 @@ function split(request: EspRequest): readonly Item[] {
 }
 
 /** Reads both generations: legacyEvent gave the forms the shape of the JSON. */
-function normalize(item: Item): readonly EspEvent[] {
+function normalize(item: Item): Iterable<EspEvent> {
   const body = itemObject(item.value);
   const event = itemObject(body['event-data']);
   const vendorType = required(event.event, 'event');
@@ -155,7 +156,7 @@ function normalize(item: Item): readonly EspEvent[] {
     metadata: metadataOf(event['user-variables']),
     ...details(type, event, status, item),
   };
-  return recipientsOf(type, event, headers).map((recipient) => ({ ...shared, recipient }));
+  return each(recipientsOf(type, event, headers), (recipient) => ({ ...shared, recipient }));
 }
 
 function details(type: EventType, event: JsonObject, status: Status, item: Item): Partial<EspEvent> {

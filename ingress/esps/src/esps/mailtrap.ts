@@ -128,11 +128,29 @@ function split({ body }: EspRequest): readonly Item[] {
   const items = whole
     .split('\n')
     .filter((line) => line.trim() !== '')
-    .map((line, index) => ({ index, value: parsedOrNothing(line), text: line }));
+    .map((line, index) => new LineItem(index, line));
   // One broken line is refused alone, but a body with no event at all is something else.
-  if (!items.some(({ value }) => isObject(value)))
+  // Of very many, each says so itself.
+  if (items.length <= MANY_LINES && !items.some(({ value }) => isObject(value)))
     throw unreadable('the body is neither JSON nor JSON Lines');
   return items;
+}
+
+const MANY_LINES = 10_000;
+
+/** A line that is parsed only when somebody asks for it. */
+class LineItem implements Item {
+  readonly index: number;
+  readonly text: string;
+  private parsed: { readonly value: unknown } | undefined;
+  constructor(index: number, text: string) {
+    this.index = index;
+    this.text = text;
+  }
+  get value(): unknown {
+    this.parsed ??= { value: parsedOrNothing(this.text) };
+    return this.parsed.value;
+  }
 }
 
 function parsedOrNothing(json: string): unknown {

@@ -9,6 +9,7 @@ import {
   type Verdict,
   type VerifierSettings,
 } from '../adapter.ts';
+import { each } from '../reading/fan-out.ts';
 import { bareAddress, firstText, itemObject, messageId, required, tagsOf, text } from '../reading/fields.ts';
 import { isObject, type JsonObject, objectOf, parseJson } from '../reading/json.ts';
 import { anyTime, firstTime } from '../reading/time.ts';
@@ -181,7 +182,7 @@ function parsed(message: string): unknown {
   }
 }
 
-function normalize(item: Item): readonly EspEvent[] {
+function normalize(item: Item): Iterable<EspEvent> {
   const envelope = itemObject(item.value);
   const message = envelope.Message;
   if (!isObject(message)) throw new Refusal('NORMALIZE_ITEM_INVALID', 'the SNS message is not a JSON object');
@@ -199,7 +200,7 @@ function normalize(item: Item): readonly EspEvent[] {
     tags: headerTags(mail),
     metadata: messageMetadata(mail),
   };
-  return readDetail(vendorType, message, item).map((reading) => {
+  return each(readDetail(vendorType, message, item), (reading) => {
     const { recipient, time, identity, ...rest } = reading;
     return {
       ...shared,

@@ -2,6 +2,7 @@ import type { EventType } from '@email-events/schemas';
 import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
 import { dropReason } from '../reading/drop.ts';
+import { each } from '../reading/fan-out.ts';
 import {
   addressList,
   bareAddress,
@@ -113,7 +114,7 @@ function split(request: EspRequest): readonly Item[] {
   return [new JsonItem(0, Object.fromEntries(fields))];
 }
 
-function normalize(item: Item): readonly EspEvent[] {
+function normalize(item: Item): Iterable<EspEvent> {
   const event = itemObject(item.value);
   const vendorType = required(event.event, 'event');
   const type = isMail(event) ? (TYPES.get(vendorType) ?? 'other') : 'other';
@@ -137,7 +138,7 @@ function normalize(item: Item): readonly EspEvent[] {
     metadata: customHeaders(event),
     ...details(type, event, item),
   };
-  return recipientsOf(type, event).map((recipient) => ({ ...shared, recipient }));
+  return each(recipientsOf(type, event), (recipient) => ({ ...shared, recipient }));
 }
 
 /** SMS are reported by the same webhook, some under the same names. */

@@ -9,6 +9,7 @@ import {
   type VerifierSettings,
 } from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
+import { each } from '../reading/fan-out.ts';
 import { bareAddress, firstText, itemObject, tagsOf, text } from '../reading/fields.ts';
 import { bodyKind, parseForm } from '../reading/form.ts';
 import {
@@ -116,7 +117,16 @@ function split(request: EspRequest): readonly Item[] {
   const body = bodyKind(request) === 'json' ? parseBody(request.body) : jsonInForm(request);
   if (!isObject(body)) throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the body is not an object');
   const messages = isObject(body.event_message) ? [body.event_message] : listOf(body.event_message);
+  if (messages.length > 1) requireLittle(body);
   return messages.map((message, index) => new JsonItem(index, { ...body, event_message: message }));
+}
+
+/** Beside its messages a request has three short fields. Whatever they share is read, and perhaps kept, with each of them. */
+const MAX_SHARED_LENGTH = 4_000;
+
+function requireLittle({ event_message: _, ...shared }: JsonObject): void {
+  if (stringifyJson(shared).length > MAX_SHARED_LENGTH)
+    throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the messages share more than ZeptoMail says of them');
 }
 
 /** Some webhooks send the JSON as a value of a form, or as its only name. */
@@ -132,20 +142,22 @@ function jsonInForm(request: EspRequest): unknown {
   throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'the form has no JSON in it');
 }
 
-function normalize(item: Item): readonly EspEvent[] {
+/** Data, details and recipients multiply. */
+function* normalize(item: Item): Generator<EspEvent, void, undefined> {
   const body = itemObject(item.value);
   const message = itemObject(body.event_message);
-  const data = listOf(message.event_data).map(objectOf);
   // A test of the webhook has no data.
-  const happened = data.length > 0 ? data : [objectOf(undefined)];
-  return happened.flatMap((event) => {
+  for (const event of objectsOf(message.event_data)) {
     const vendorType = firstText(event.object, listOf(body.event_name)[0], body.event_name);
     if (vendorType === null) throw new Refusal('NORMALIZE_ITEM_INVALID', 'event_name is missing');
-    const details = listOf(event.details).map(objectOf);
-    return (details.length > 0 ? details : [objectOf(undefined)]).flatMap((detail) =>
-      eventsOf(vendorType, detail, message, item, body),
-    );
-  });
+    for (const detail of objectsOf(event.details)) yield* eventsOf(vendorType, detail, message, item, body);
+  }
+}
+
+/** At least one, which may be empty. */
+function objectsOf(value: unknown): readonly JsonObject[] {
+  const list = listOf(value).map(objectOf);
+  return list.length > 0 ? list : [objectOf(undefined)];
 }
 
 function eventsOf(
@@ -154,7 +166,7 @@ function eventsOf(
   message: JsonObject,
   item: Item,
   body: JsonObject,
-): EspEvent[] {
+): Iterable<EspEvent> {
   const type = TYPES.get(vendorType.toLowerCase()) ?? 'other';
   const email = objectOf(message.email_info);
   const id = firstText(message.request_id, email.email_reference);
@@ -186,7 +198,7 @@ function eventsOf(
   // Nobody is suppressed by guess.
   const guessed: Partial<EspEvent> =
     type === 'bounced' && recipients.length > 1 ? { bounce_class: 'undetermined' } : {};
-  return recipients.map((recipient) => ({ ...shared, ...guessed, recipient }));
+  return each(recipients, (recipient) => ({ ...shared, ...guessed, recipient }));
 }
 
 function details(type: EventType, vendorType: string, detail: JsonObject, item: Item): Partial<EspEvent> {

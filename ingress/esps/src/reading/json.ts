@@ -62,13 +62,15 @@ export class JsonItem implements Item {
   readonly index: number;
   readonly value: unknown;
   readonly suspect: boolean;
+  private made: string | undefined;
   constructor(index: number, value: unknown, suspect = false) {
     this.index = index;
     this.value = value;
     this.suspect = suspect;
   }
   get text(): string {
-    return stringifyJson(this.value);
+    this.made ??= stringifyJson(this.value);
+    return this.made;
   }
 }
 
