@@ -223,6 +223,14 @@ const normalize = section(
       16_777_216,
       'Bytes of output after which a transaction takes no further request.',
     ),
+    maxFutureMinutes: count(
+      10,
+      'Minutes by which the time of an event may be after its receipt. More: it is taken to have happened at the receipt.',
+    ),
+    maxAgeDays: count(
+      400,
+      'Days by which the time of an event may be before its receipt. More: it is taken to have happened so many days before.',
+    ),
   },
   'The normalize processor.',
 );

@@ -191,10 +191,11 @@ class Backfill {
     const { index, result, options } = this;
     const { topic, partition, offset } = replayOf(record) ?? record;
     const origin = `${topic}/${partition}/${offset}`;
-    const { normalize: budget, sources } = options.config;
+    const { normalize, sources } = options.config;
     const optionsOf = (source: string) => sources[source]?.options ?? {};
     const accountOf = (source: string) => sources[source]?.account ?? null;
-    const read = await normalizeRecord(record, { optionsOf, accountOf, budget }).catch(() => undefined);
+    const limits = { budget: normalize, timeBounds: normalize };
+    const read = await normalizeRecord(record, { optionsOf, accountOf, ...limits }).catch(() => undefined);
     if (!read) {
       // The service would set it aside.
       result.failingNow++;

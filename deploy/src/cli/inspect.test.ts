@@ -15,8 +15,8 @@ const SECRET = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString
 const RECEIVED = '2026-01-02T03:04:05.000Z';
 
 /** A request of our own canonical form, signed as Standard Webhooks says. */
-function signed(recipient: string, overrides: object = {}) {
-  const body = JSON.stringify({ type: 'delivered', recipient, occurred_at: RECEIVED, event_id: recipient });
+function signed(recipient: string, overrides: object = {}, occurred_at: string = RECEIVED) {
+  const body = JSON.stringify({ type: 'delivered', recipient, occurred_at, event_id: recipient });
   const timestamp = String(Date.parse(RECEIVED) / 1000);
   const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64');
   const signature = createHmac('sha256', key).update(`msg_1.${timestamp}.${body}`).digest('base64');
@@ -78,6 +78,22 @@ describe('inspect FILE', () => {
     const { code, out } = await runBin(args, { env: { SHOP_SECRET: SECRET } });
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ verified: true, events: [{ source: 'shop' }] });
+  });
+
+  test.each([
+    ['2026-01-02T03:09:05.000Z', 4, [RECEIVED, 'bounded', '2026-01-02T03:09:05.000Z']],
+    ['2026-01-02T03:09:05.000Z', 5, ['2026-01-02T03:09:05.000Z', 'esp', null]],
+    ['at noon', 5, [RECEIVED, 'received', 'at noon']],
+  ])('a time of %s is believed as far as %i minutes ahead', async (time, maxFutureMinutes, expected) => {
+    const config = file('times.yaml', {
+      sources: { shop: { esp: 'standard-webhooks', secrets: ['env:SHOP_SECRET'] } },
+      normalize: { maxFutureMinutes },
+    });
+    const request = file('times.json', signed('a@b.example', {}, time));
+    const args = ['inspect', request, '--source', 'shop', '--config', config];
+    const { out } = await runBin(args, { env: { SHOP_SECRET: SECRET } });
+    const [event] = JSON.parse(out).events;
+    expect([event.occurred_at, event.occurred_at_source, event.occurred_at_said]).toEqual(expected);
   });
 
   test.each([

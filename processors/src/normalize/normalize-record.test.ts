@@ -1,7 +1,7 @@
 import { encodeRawHeaders, encodeReplay, type InputRecord, type Replay } from '@email-events/core';
 import { adapters } from '@email-events/esps';
 import { expect, test } from 'vitest';
-import { rawRecord, sendgridItem } from '../testing/requests.ts';
+import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/requests.ts';
 import { normalizeRecord } from './normalize-record.ts';
 
 test('every event leads back to its request', async () => {
@@ -30,6 +30,19 @@ test('reads as the options of the source say', async () => {
     ).events.map((event) => event.scope);
   expect(await scopes({})).toEqual(['all']);
   expect(await scopes({ unsubscribeScope: 'list' })).toEqual(['3']);
+});
+
+test('an item without a readable time is an event, and the same in a repetition that comes later', async () => {
+  const record = (receivedAt: number) =>
+    rawRecord([{ event: 'spamreport', email: 'ann@example.com', timestamp: 'n/a' }], {}, { receivedAt });
+  const [first, later] = [RECEIVED_AT, RECEIVED_AT + 3_600_000];
+  const { events, failures } = await normalizeRecord(record(first));
+  expect(failures).toEqual([]);
+  expect(events).toMatchObject([
+    { type: 'complained', occurred_at: first, occurred_at_source: 'received', occurred_at_said: 'n/a' },
+  ]);
+  const { events: again } = await normalizeRecord(record(later));
+  expect(again).toMatchObject([{ event_id: events[0]?.event_id, occurred_at: later }]);
 });
 
 test('one bad item of a thousand is refused alone, with its text', async () => {

@@ -14,6 +14,7 @@ import {
   readItems,
   type SourceOptions,
   Spending,
+  type TimeBounds,
   toEmailEvent,
 } from '@email-events/esps';
 import type { EmailEvent } from '@email-events/schemas';
@@ -40,6 +41,8 @@ export interface NormalizeOptions {
   /** Account that a source belongs to today; null: it names none. */
   readonly accountOf?: ((source: string) => string | null) | undefined;
   readonly budget?: Budget | undefined;
+  /** Which times are believed. Default: DEFAULT_TIME_BOUNDS. */
+  readonly timeBounds?: TimeBounds | undefined;
   /** Whose turn it is meanwhile. */
   readonly breath?: Breath;
 }
@@ -73,7 +76,7 @@ async function readAll(
   record: InputRecord,
   request: RawRequest,
   failures: Failures,
-  { optionsOf, accountOf, budget = DEFAULT_BUDGET, breath = new Breath() }: NormalizeOptions,
+  { optionsOf, accountOf, budget = DEFAULT_BUDGET, timeBounds, breath = new Breath() }: NormalizeOptions,
 ): Promise<{ readonly events: readonly EmailEvent[]; readonly bytes: number }> {
   const adapter = findAdapter(request.esp);
   if (!adapter) {
@@ -103,7 +106,7 @@ async function readAll(
     if ('code' in result) failures.ofItem(result);
     else
       for (const said of result.events) {
-        const event = toEmailEvent(said, { ...origin, item_index: result.index });
+        const event = toEmailEvent(said, { ...origin, item_index: result.index }, timeBounds);
         if (isWanted(result, event)) events.push(event);
       }
   }

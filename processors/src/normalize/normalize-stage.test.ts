@@ -31,6 +31,7 @@ beforeEach(() => {
     items,
     deadLetters: deadLetterCounter(metrics),
     clock: () => RECEIVED_AT + 5,
+    timeBounds: { maxFutureMinutes: 1, maxAgeDays: 400 },
   });
 });
 
@@ -75,6 +76,15 @@ test('events go where their recipient belongs, one record a partition, in the or
     const order = events.map(({ raw_offset, item_index }) => raw_offset * 1_000 + item_index);
     expect(order).toEqual([...order].sort((a, b) => a - b));
   }
+});
+
+test('believes a time as far ahead as it was told', async () => {
+  const ahead = (seconds: number) => to(1, { timestamp: RECEIVED_AT / 1_000 + seconds });
+  const { batches } = await run([rawRecord([ahead(60), ahead(61)])]);
+  expect(allEvents(batches).map((event) => [event.occurred_at, event.occurred_at_source])).toEqual([
+    [RECEIVED_AT + 60_000, 'esp'],
+    [RECEIVED_AT, 'bounded'],
+  ]);
 });
 
 test('spellings of an address meet on one partition', async () => {

@@ -16,7 +16,9 @@ import { type NormalizeOptions, normalizeRecord } from './normalize-record.ts';
 import { Transaction, type Writing } from './transaction.ts';
 
 /** What all partitions share. */
-export interface NormalizeContext extends Writing, Pick<NormalizeOptions, 'optionsOf' | 'accountOf'> {
+export interface NormalizeContext
+  extends Writing,
+    Pick<NormalizeOptions, 'optionsOf' | 'accountOf' | 'timeBounds'> {
   readonly items: Counter<'result'>;
   readonly deadLetters: DeadLetterCounter;
   readonly clock: () => number;
@@ -40,13 +42,14 @@ export class NormalizeStage implements Stage {
   async open(): Promise<void> {}
 
   async process(records: readonly InputRecord[]): Promise<Step> {
-    const { optionsOf, accountOf, budget, clock, maxTransactionBytes = MAX_TRANSACTION_BYTES } = this.context;
+    const { optionsOf, accountOf, budget, timeBounds, clock } = this.context;
+    const { maxTransactionBytes = MAX_TRANSACTION_BYTES } = this.context;
     const transaction = new Transaction(this.context, clock());
     const unforeseen: Unforeseen[] = [];
     let taken = 0;
     for (const record of records) {
       if (this.breath.isDue) await this.breath.take();
-      const normalized = await normalizeRecord(record, { optionsOf, accountOf, budget, breath: this.breath });
+      const normalized = await normalizeRecord(record, { optionsOf, accountOf, budget, timeBounds, breath: this.breath });
       transaction.add(record, normalized);
       const sources = [normalized.request?.source ?? ''];
       if (normalized.unforeseen) unforeseen.push({ offset: record.offset, sources });

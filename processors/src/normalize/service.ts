@@ -44,6 +44,7 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
     optionsOf: (source: string) => config.sources[source]?.options ?? {},
     accountOf: (source: string) => config.sources[source]?.account ?? null,
     budget: config.normalize,
+    timeBounds: config.normalize,
     maxTransactionBytes: config.normalize.maxTransactionBytes,
   } as const;
   const loop = await startTransactionalLoop({

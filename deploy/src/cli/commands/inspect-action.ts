@@ -45,7 +45,7 @@ async function credentialsFrom(options: InspectOptions & CommonOptions): Promise
   if (esp !== undefined) return { esp, secrets: secret, options: parseOptions(option) };
   // Then every request has to say it itself.
   if (name === undefined) return undefined;
-  const { sources } = await loadPipelineConfig(options);
+  const { sources, normalize } = await loadPipelineConfig(options);
   const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
   if (!source) {
     const known = Object.keys(sources).join(', ') || 'none';
@@ -61,6 +61,7 @@ async function credentialsFrom(options: InspectOptions & CommonOptions): Promise
     options: source.options,
     source: name,
     unverified: source.verification === 'none',
+    timeBounds: { maxFutureMinutes: normalize.maxFutureMinutes, maxAgeDays: normalize.maxAgeDays },
   };
 }
 

@@ -7,6 +7,7 @@ import {
   findAdapter,
   type Inspection,
   inspectRequest,
+  type TimeBounds,
   type Verifier,
 } from '@email-events/esps';
 import type { InspectedRequest } from './inspect-request.ts';
@@ -20,6 +21,8 @@ export interface Credentials {
   readonly source?: string;
   /** The source accepts unsigned requests. */
   readonly unverified?: boolean;
+  /** Which times are believed; default: as a configuration that does not say. */
+  readonly timeBounds?: TimeBounds;
 }
 
 /** Says what the pipeline would do with a request. Throws INSPECT_ESP_UNKNOWN or INSPECT_CREDENTIALS_UNUSABLE. */
@@ -54,6 +57,7 @@ export function createJudge(defaults: Credentials | undefined): Judge {
       request,
       options: credentials.options,
       source: credentials.source,
+      timeBounds: defaults?.timeBounds,
     });
   };
 }

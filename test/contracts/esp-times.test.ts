@@ -1,0 +1,106 @@
+import { parseConfig } from '@email-events/core';
+import { adapters, DEFAULT_TIME_BOUNDS, type EspRequest, inspectRequest } from '@email-events/esps';
+import { createSigner, type Signer } from '@email-events/esps/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Broken, TIME_FIELDS, withTime } from './esp-broken-times.ts';
+import { adapterOf, type LoadedFixture, loadFixtures } from './esp-fixtures.ts';
+
+// An event is worth more than its time: a complaint whose date nobody can read still suppresses.
+const AT = Date.parse('2026-11-06T09:15:30.500Z');
+const HOUR = 3_600_000;
+const names = adapters.map(({ name }) => name);
+
+it('knows where every ESP says its time', () => {
+  expect(Object.keys(TIME_FIELDS).sort()).toEqual([...names].sort());
+});
+
+it('believes by default what the configuration says by default', () => {
+  expect(parseConfig({}).normalize).toMatchObject(DEFAULT_TIME_BOUNDS);
+});
+
+describe.each(names)('%s', (esp) => {
+  let signer: Signer;
+  /** Genuine requests of which every item comes out and says a time. */
+  let fixtures: LoadedFixture[];
+  beforeAll(async () => {
+    signer = await createSigner(esp);
+    fixtures = loadFixtures(esp).filter(isWhole);
+  });
+
+  const signed = (loaded: LoadedFixture, broken: Broken, receivedAt = AT): EspRequest => {
+    // Of what is sent again, SNS alone keeps the time at which it was told first.
+    const at = esp === 'ses' ? AT : receivedAt;
+    return signer.sign({ body: withTime(loaded, broken) ?? '', at, receivedAt, id: 'msg_1' });
+  };
+  const read = (request: EspRequest, { fixture }: LoadedFixture) =>
+    inspectRequest({
+      adapter: adapterOf(esp),
+      verifier: adapterOf(esp).verifier(signer.settings),
+      request,
+      resources: signer.resources,
+      options: fixture.credentials.options,
+    });
+
+  /** The events, after seeing that none is lost, and that the same comes out, id by id, of a repetition three hours later. */
+  function eventsWith(loaded: LoadedFixture, broken: Broken) {
+    const { events, ...rest } = read(signed(loaded, broken), loaded);
+    expect(rest, loaded.name).toMatchObject({ verified: true, deadLetters: [] });
+    expect(events.map(({ type }) => type)).toEqual(loaded.fixture.expected.events.map(({ type }) => type));
+    const repeated = read(signed(loaded, broken, AT + 3 * HOUR), loaded);
+    const ids = (all: typeof events) => all.map(({ event_id }) => event_id);
+    expect(ids(repeated.events), loaded.name).toEqual(ids(events));
+    const distinct = (all: typeof events) => new Set(ids(all)).size;
+    expect(distinct(events), loaded.name).toBe(distinct(loaded.fixture.expected.events as typeof events));
+    return events.map(({ occurred_at, occurred_at_source, occurred_at_said }) => [
+      occurred_at,
+      occurred_at_source,
+      occurred_at_said,
+    ]);
+  }
+
+  const iso = (time: number) => new Date(time).toISOString();
+  // SNS says itself when it told.
+  const unread = (said: string | null) =>
+    esp === 'ses' ? [iso(AT), 'esp', null] : [iso(AT), 'received', said];
+
+  it.each([
+    ['is missing', undefined, unread(null)],
+    ['cannot be read', 'the day before', unread('the day before')],
+    ['is far ahead', new Date('2099-01-01T00:00:00.000Z'), [iso(AT), 'bounded', '2099-01-01T00:00:00.000Z']],
+    [
+      'is long ago',
+      new Date('1999-12-31T00:00:00.000Z'),
+      [iso(AT - 400 * 24 * HOUR), 'bounded', '1999-12-31T00:00:00.000Z'],
+    ],
+  ])('an event whose time %s is still an event, and one event', (_, broken, expected) => {
+    const told = fixtures.filter((loaded) => withTime(loaded, broken) !== undefined);
+    expect(told.length).toBeGreaterThan(3);
+    for (const loaded of told)
+      for (const time of eventsWith(loaded, broken)) expect(time, loaded.name).toEqual(expected);
+  });
+});
+
+/** Says when the mail was sent, and not when it was complained about. */
+const NO_TIME_OF_ITS_OWN = 'complaint-without-time';
+
+function isWhole({ name, fixture: { expected } }: LoadedFixture): boolean {
+  return (
+    name !== NO_TIME_OF_ITS_OWN &&
+    expected.events.length > 0 &&
+    expected.deadLetters.length === 0 &&
+    expected.events.every(({ occurred_at_source }) => (occurred_at_source ?? 'esp') !== 'received')
+  );
+}
+
+it('tells events apart by all there is of them where no time does', () => {
+  const opened = { event: 'open', email: 'ada@example.com', MessageID: 7, time: 'soon', ip: '203.0.113.1' };
+  const body = Buffer.from(JSON.stringify([opened, { ...opened, geo: 'RS' }, opened]));
+  const { events } = inspectRequest({
+    adapter: adapterOf('mailjet'),
+    verifier: { verify: () => ({ outcome: 'verified' }) },
+    request: { method: 'POST', url: '/', headers: {}, body, receivedAt: AT },
+  });
+  const [one, other, again] = events.map(({ event_id }) => event_id);
+  expect(other).not.toBe(one);
+  expect(again).toBe(one);
+});
