@@ -46,6 +46,18 @@ test('the process answers, and says what it does not know', async () => {
   expect((await get('/healthz', { method: 'HEAD' })).status).toBe(200);
 });
 
+test('partitions that do not work are named; whether it is ready all the same, the dependency says', async () => {
+  const partitions = { 'in/3': 'STATE_UNUSABLE' };
+  let state: DependencyState = { degraded: 'STATE_UNUSABLE', partitions };
+  const { getJson, get } = await start({ readiness: { kafka: () => undefined, state: () => state } });
+  const dependencies = { kafka: 'ok', state: 'STATE_UNUSABLE' };
+  expect(await getJson('/readyz')).toEqual({ status: 'degraded', dependencies, partitions });
+  expect((await get('/readyz')).status).toBe(200);
+  state = { failed: 'STATE_UNUSABLE', partitions };
+  expect(await getJson('/readyz')).toEqual({ status: 'not ready', dependencies, partitions });
+  expect((await get('/readyz')).status).toBe(503);
+});
+
 test('it is ready when all dependencies are', async () => {
   let problem: string | undefined = 'KAFKA_UNREACHABLE';
   const { get, getJson } = await start({ readiness: { kafka: () => problem, state: async () => undefined } });

@@ -12,6 +12,7 @@ export * from './kafka/reader.ts';
 export { requireTopics } from './kafka/require-topics.ts';
 export * from './kafka/sink/index.ts';
 export * from './kafka/topics-admin.ts';
+export { isOfRecords } from './kafka/transact/fault.ts';
 export {
   startTransactionalLoop,
   type TransactionalLoop,

@@ -24,8 +24,10 @@ export const DEFAULT_BUDGET: Budget = {
 /** A small event with fifty addressees may well come to a hundred times its size; that is still next to nothing. */
 export const FREE_OUTPUT_BYTES = 524_288;
 
-/** What the pipeline adds to an event: ids, source, request, place, times, lengths. */
-const EVENT_OVERHEAD = 400;
+/** What the pipeline adds to an event: ids, request, place, times, and a source and an account of 63 characters. */
+const EVENT_OVERHEAD = 300;
+/** What makes an event's identity is not written but hashed, once for each event: a few tenths of a second for all of a request. */
+const MAX_HASHED = 67_108_864;
 const VALUE_OVERHEAD = 4;
 
 /** The request as a whole is beyond its budget. */
@@ -37,6 +39,7 @@ export class Spending {
   private readonly room: number;
   private events = 0;
   private spent = 0;
+  private hashed = 0;
 
   /** `received`: bytes of the request. */
   constructor(budget: Budget, received: number) {
@@ -63,6 +66,9 @@ export class Spending {
     this.events++;
     if (this.events > maxEvents)
       throw new OverBudget('NORMALIZE_TOO_MANY_EVENTS', `more events than the ${maxEvents} that are allowed`);
+    this.hashed += sizeOfValue(event.identity) + sizeOfValue(event.formerly);
+    if (this.hashed > MAX_HASHED)
+      throw new OverBudget('NORMALIZE_OUTPUT_TOO_LARGE', 'what identifies the events is too long');
     this.spend(EVENT_OVERHEAD + sizeOf(event));
   }
 
@@ -74,10 +80,11 @@ export class Spending {
   }
 }
 
-/** What makes its identity counts too: it is hashed for each event. The recipient is there a second time as its domain. */
+/** The recipient is there a second time as its domain. */
 function sizeOf(event: EspEvent): number {
   let bytes = sizeOfValue(event.recipient);
-  for (const name in event) bytes += sizeOfValue(event[name as keyof EspEvent]);
+  for (const name in event)
+    if (name !== 'identity' && name !== 'formerly') bytes += sizeOfValue(event[name as keyof EspEvent]);
   return bytes;
 }
 
@@ -85,7 +92,11 @@ function sizeOfValue(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value) + VALUE_OVERHEAD;
   if (typeof value !== 'object' || value === null) return VALUE_OVERHEAD;
   let bytes = VALUE_OVERHEAD;
-  if (Array.isArray(value)) for (const inner of value) bytes += sizeOfValue(inner);
-  else for (const [name, inner] of Object.entries(value)) bytes += sizeOfValue(name) + sizeOfValue(inner);
+  if (Array.isArray(value)) {
+    for (const inner of value) bytes += sizeOfValue(inner);
+    return bytes;
+  }
+  const inner = value as { readonly [name: string]: unknown };
+  for (const name in inner) bytes += Buffer.byteLength(name) + VALUE_OVERHEAD + sizeOfValue(inner[name]);
   return bytes;
 }

@@ -1,4 +1,4 @@
-import { type InputRecord, replayOf, type UnforeseenFailure } from '@email-events/core';
+import { type InputRecord, isOfRecords, replayOf, type UnforeseenFailure } from '@email-events/core';
 import type { EmailEvent, NormalizedBatch } from '@email-events/schemas';
 import type { Batch } from './batch.ts';
 
@@ -57,7 +57,8 @@ function failsOn(batch: Batch, work: (batch: Batch) => void): boolean {
     work(batch);
     void batch.outputs;
     return false;
-  } catch {
+  } catch (error) {
+    if (!isOfRecords(error)) throw error;
     return true;
   }
 }
