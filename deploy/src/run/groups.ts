@@ -19,7 +19,7 @@ export function consumerGroups({ kafka }: Pick<PipelineConfig, 'kafka'>) {
     {
       service: 'sink-clickhouse',
       group: `${prefix}-sink-clickhouse`,
-      topics: [...eventTopics, topics.suppressions, topics.deadLetters, topics.replays],
+      topics: [...eventTopics, topics.suppressions, topics.eventMarks, topics.deadLetters, topics.replays],
     },
     { service: 'sink-crm', group: `${prefix}-sink-crm`, topics: [topics.suppressions, topics.replays] },
   ] as const satisfies readonly { service: ServiceName; group: string; topics: readonly string[] }[];
