@@ -70,6 +70,8 @@ function reasonInWords({ reason, scope, since, esp, source, account, event_id, d
 
 function scopeInWords(scope: string): string {
   if (scope === 'all') return 'for all mail';
+  // Left more streams than are kept apart.
+  if (scope === '*') return 'for all streams';
   const account = /^account:(.*)$/.exec(scope)?.[1];
   return account === undefined ? `for ${scope} only` : `for all streams of account ${account}`;
 }
