@@ -1,18 +1,16 @@
-import type { EmailEvent, RecipientState, Suppression } from '@email-events/schemas';
+import type { EmailEvent, OperatorAction, RecipientState, Suppression } from '@email-events/schemas';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeAll, encoderOf, typedEncoders } from '../testing/codecs.ts';
+import { batchSettings } from '../testing/batch-settings.ts';
+import { decodeAll, encoderOf } from '../testing/codecs.ts';
 import { eventOf, recordOf, START } from '../testing/events.ts';
 import { Batch, type KnownState } from './batch.ts';
+import { actionOf, idOf } from './suppression/history.fixture.ts';
 
-const RULE = { threshold: 5, windowMs: 30 * 86_400_000 };
 const NONE: KnownState = { has: () => false, recipient: () => undefined };
 const TOTALS = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0 };
-const settings = {
-  softBounces: RULE,
-  encoders: typedEncoders(),
-  suppressionEncoder: encoderOf<Suppression>('suppression'),
-};
+const NOW = START + 1_000_000;
+const settings = { ...batchSettings(), clock: () => NOW };
 const record = recordOf(Buffer.from('bytes'), { offset: 7 });
 
 function batchOf(events: readonly EmailEvent[], known: KnownState = NONE): Batch {
@@ -96,16 +94,97 @@ test('an event that its schema cannot hold is a dead letter alone', () => {
 
 test('what could never be written is a dead letter, since it would stop the partition', () => {
   const endless = eventOf('bounced', { recipient: `a@${'x'.repeat(700_000)}` });
-  const lists = Array.from({ length: 500 }, (_, i) =>
-    eventOf('unsubscribed', { scope: `${i} ${'x'.repeat(2_000)}` }),
-  );
-  const batch = batchOf([endless, ...lists]);
-  expect(batch.failures[0]?.item?.event).toBe(endless);
-  expect(batch.failures.length).toBeGreaterThan(100);
-  for (const { topic, key, value } of batch.outputs) {
-    if (topic === 'email.suppressions')
-      expect((key?.length ?? 0) + (value?.length ?? 0)).toBeLessThan(1_000_000);
+  const batch = batchOf([endless]);
+  expect(batch.failures).toMatchObject([{ item: { event: endless } }]);
+});
+
+test('a recipient’s state is written small, however large and many its events are', () => {
+  const texts = { method: 'm'.repeat(400), diagnostic: 'd'.repeat(400) };
+  const written = (batch: Batch) => {
+    const states = [...batch.recipients.values()].map((state) => encoderOf('recipientState').encode(state));
+    const told = batch.outputs.filter(({ topic }) => topic === 'email.suppressions');
+    return { state: states[0]?.length ?? 0, told: told[0]?.value?.length ?? 0 };
+  };
+  let known: KnownState = NONE;
+  for (let i = 0; i < 600; i++) {
+    const scope = `${i} ${'x'.repeat(600)}`;
+    const kind = (['unsubscribed', 'bounced', 'subscribed'] as const)[i % 3] ?? 'bounced';
+    const source = { source: `source-${i % 7}`, account: `account-${i % 5}` };
+    const event = eventOf(kind, { ...texts, ...source, scope, bounce_class: 'soft' });
+    const batch = batchOf([event], known);
+    expect(batch.failures).toEqual([]);
+    const { state, told } = written(batch);
+    // Of an event of some 1,200 bytes: twice 8 kB at most, in the changelog and on the topic.
+    expect(state).toBeLessThanOrEqual(8_192);
+    expect(told).toBeLessThanOrEqual(8_192);
+    const after = batch.recipients.get('ann@example.com');
+    if (after) known = { ...NONE, recipient: () => after };
   }
+});
+
+test('an event that is known under another id is a duplicate, within the batch and against what was seen before', () => {
+  const [first, old] = [eventOf('opened'), eventOf('opened')];
+  const again = eventOf('opened', { known_as: ['not an id', first.event_id] });
+  const late = eventOf('opened', { known_as: [old.event_id] });
+  const batch = batchOf([first, again, late], knowing(old.event_id));
+  expect(batch.totals(TOTALS)).toEqual({ received: 3, emitted: 1, duplicates: 2, deadLettered: 0 });
+  // Only the event's own id is remembered.
+  expect(batch.ids.toString('hex')).toBe(first.event_id);
+  const renamed = eventOf('opened', { known_as: [idOf(77)] });
+  expect(batchOf([renamed]).ids.toString('hex')).toBe(renamed.event_id);
+});
+
+const actionsOf = (batch: Batch) =>
+  decodeAll<OperatorAction>(
+    'operatorAction',
+    batch.outputs.filter(({ topic }) => topic === 'email.operator-actions').map(({ value }) => value),
+  );
+
+test('an action is told with what became of it, once, and counts in no total', async () => {
+  const action = actionOf('suppress', { action_id: idOf(5), recipient: ' Ann@EXAMPLE.com', at: START + 5 });
+  const batch = batchOf([], NONE);
+  for (const index of [0, 1]) batch.take(record, action, index);
+  expect(batch.outputs.map(({ topic, key, partition }) => `${topic} ${key} ${partition}`)).toEqual([
+    'email.operator-actions ann@example.com 4',
+    'email.suppressions ann@example.com 4',
+  ]);
+  const [told] = await actionsOf(batch);
+  expect(told).toMatchObject({ ...action, recipient: 'ann@example.com', changed: true, taken_at: NOW });
+  expect(await suppressionsOf(batch)).toMatchObject([{ reasons: [{ reason: 'manual', scope: 'all' }] }]);
+  expect(batch.totals(TOTALS)).toEqual(TOTALS);
+  expect(batch.ids.toString('hex')).toBe(action.action_id);
+  const again = batchOf([], knowing(action.action_id));
+  again.take(record, action, 0);
+  expect(again.outputs).toEqual([]);
+});
+
+test('an action that cannot be taken is a dead letter', () => {
+  const bad = [
+    actionOf('suppress', { action_id: 'no id' }),
+    actionOf('lift', { recipient: '' }),
+    actionOf('retract', { source: null }),
+    actionOf('retract', { source: 'main', from: 5, to: 5 }),
+    { ...actionOf('lift'), kind: 'forget' as 'lift' },
+  ];
+  const batch = batchOf([]);
+  for (const [index, action] of bad.entries()) batch.take(record, action, index);
+  expect(batch.outputs).toEqual([]);
+  expect(batch.failures.map(({ item }) => item)).toEqual(bad.map((action, index) => ({ action, index })));
+  expect(batch.totals(TOTALS)).toMatchObject({ received: 5, deadLettered: 5 });
+});
+
+test('what an operator says of any length fits its topic', () => {
+  const endless = '\ud800x'.repeat(1_000_000);
+  const batch = batchOf([]);
+  const said = { by: endless, why: endless, scope: endless, reason: endless };
+  batch.take(record, actionOf('suppress', said), 0);
+  const bytes = batch.outputs.map(({ value }) => value?.length ?? 0);
+  expect(Math.max(...bytes)).toBeLessThan(20_000);
+});
+
+test('half of a character in an address is the same recipient wherever it is kept', () => {
+  const batch = batchOf([eventOf('bounced', { recipient: 'a\ud800\u0000@example.com' })]);
+  expect([...batch.recipients.keys()]).toEqual(['a\ufffd\u0000@example.com']);
 });
 
 test('a record that cannot be read counts as one and carries its value', () => {

@@ -4,19 +4,19 @@ import {
   type EmailEvent,
   type Encoder,
   type EventType,
+  type OperatorAction,
   type RecipientState,
   recipientKey,
-  type Suppression,
   topics,
 } from '@email-events/schemas';
 import type { Totals } from '../state/partition-store.ts';
-import { isTelling, learn, NO_STATE, type SoftBounceRule, sizeOf, suppressionChange } from './suppress.ts';
+import { problemOf, takenAction } from './actions.ts';
+import { Suppress, type SuppressSettings } from './suppress.ts';
+import { isTelling } from './suppression/learn.ts';
 
-const EVENT_ID = /^[0-9a-f]{32}$/;
+const ID = /^[0-9a-f]{32}$/;
 /** Far beyond any address that mail can reach (320 octets); a key of any length would not fit every topic. */
 const MAX_KEY_LENGTH = 1_000;
-/** The topics of a recipient's state take 1 MiB: one record beyond that would stop the partition for good. */
-const MAX_STATE_BYTES = 900_000;
 
 /** What a batch asks of the state that was committed before it. */
 export interface KnownState {
@@ -24,34 +24,40 @@ export interface KnownState {
   recipient(key: string): RecipientState | undefined;
 }
 
-export interface BatchSettings {
-  readonly softBounces: SoftBounceRule;
+export interface BatchSettings extends SuppressSettings {
   readonly encoders: { readonly [T in EventType]: Encoder<EmailEvent> };
-  readonly suppressionEncoder: Encoder<Suppression>;
+  readonly actionEncoder: Encoder<OperatorAction>;
+  readonly clock: () => number;
 }
 
 export interface BatchFailure {
   readonly record: InputRecord;
   readonly code: string;
   readonly message: string;
-  /** The one event that failed; without it the whole record did. */
-  readonly item?: { readonly index: number; readonly event: EmailEvent };
+  /** The one event or action that failed; without it the whole record did. */
+  readonly item?: FailedItem;
   readonly carriesValue: boolean;
 }
 
+/** `index`: the place in the record, where actions come behind the events. */
+export type FailedItem = { readonly index: number } & (
+  | { readonly event: EmailEvent }
+  | { readonly action: OperatorAction }
+);
+
 /**
- * The events of one transaction, dedupe → suppress → route, on top of the committed state, which it only reads:
- * if the transaction fails, forgetting the batch undoes it.
+ * The events and operators' actions of one transaction, dedupe → suppress → route, on top of the committed state, which it
+ * only reads: if the transaction fails, forgetting the batch undoes it.
  */
 export class Batch {
   readonly failures: BatchFailure[] = [];
-  /** States that changed, by recipient key. */
-  readonly recipients = new Map<string, RecipientState>();
   private readonly known: KnownState;
   private readonly settings: BatchSettings;
   private readonly partition: number;
+  private readonly now: number;
+  private readonly suppress: Suppress;
   private readonly typed: OutputRecord[] = [];
-  private readonly suppressions = new Map<string, Suppression>();
+  private readonly taken: OutputRecord[] = [];
   private readonly newIds = new Set<string>();
   private readonly idBytes: Buffer[] = [];
   private received = 0;
@@ -61,33 +67,30 @@ export class Batch {
     this.known = known;
     this.settings = settings;
     this.partition = partition;
+    this.now = settings.clock();
+    this.suppress = new Suppress((key) => known.recipient(key), settings, this.now);
   }
 
   /** `index`: the event's place in the record. */
   add(record: InputRecord, event: EmailEvent, index: number): void {
     this.received++;
-    if (!EVENT_ID.test(event.event_id)) {
-      this.fail(record, event, index, 'the event id is not 32 hex digits');
+    if (!ID.test(event.event_id)) {
+      this.fail(record, { event, index }, 'the event id is not 32 hex digits');
       return;
     }
-    const id = Buffer.from(event.event_id, 'hex');
-    if (this.newIds.has(event.event_id) || this.known.has(id)) {
+    if (this.isSeen(event.event_id) || event.known_as.some((id) => ID.test(id) && this.isSeen(id))) {
       this.duplicates++;
       return;
     }
-    const key = recipientKey(event.recipient);
+    const key = keyOf(event.recipient);
     if (key.length > MAX_KEY_LENGTH) {
-      this.fail(record, event, index, 'the recipient is longer than any address');
+      this.fail(record, { event, index }, 'the recipient is longer than any address');
       return;
     }
     const value = this.encode(record, event, index);
     if (value === undefined) return;
-    if (key !== '' && isTelling(event) && !this.suppress(key, event)) {
-      this.fail(record, event, index, 'the recipient has more subscriptions than a record holds');
-      return;
-    }
-    this.newIds.add(event.event_id);
-    this.idBytes.push(id);
+    if (key !== '' && isTelling(event)) this.suppress.learn(key, event);
+    this.remember(event.event_id);
     // An event without a recipient has no order to keep.
     this.typed.push({
       topic: topics.events(event.type),
@@ -95,6 +98,25 @@ export class Batch {
       key: key === '' ? null : key,
       value,
     });
+  }
+
+  /** An operator's action, which counts in no total unless it is refused. `index`: behind the events of the record. */
+  take(record: InputRecord, action: OperatorAction, index: number): void {
+    const key = keyOf(action.recipient);
+    const problem =
+      key === '' || key.length > MAX_KEY_LENGTH ? 'the recipient is no address' : problemOf(action);
+    if (problem !== undefined || !ID.test(action.action_id)) {
+      this.received++;
+      this.fail(record, { action, index }, problem ?? 'the id of the action is not 32 hex digits');
+      return;
+    }
+    if (this.isSeen(action.action_id)) return;
+    const changed = this.suppress.take(key, action);
+    this.remember(action.action_id);
+    const value = this.settings.actionEncoder.encode(
+      takenAction({ ...action, recipient: key }, changed, this.now),
+    );
+    this.taken.push({ topic: topics.operatorActions, partition: this.partition, key, value });
   }
 
   /** The record as a whole cannot be read; it counts as one. */
@@ -106,22 +128,28 @@ export class Batch {
   /** The work on this event fails in a way nobody foresaw. */
   giveUp(record: InputRecord, event: EmailEvent, index: number, message: string): void {
     this.received++;
-    this.fail(record, event, index, message, 'EVENTS_RECORD_FAILED');
+    this.fail(record, { event, index }, message, 'EVENTS_RECORD_FAILED');
   }
 
+  /** Ids to remember, of events and of actions. */
   get ids(): Buffer {
     return Buffer.concat(this.idBytes);
   }
 
+  /** States that changed, by recipient key. */
+  get recipients(): ReadonlyMap<string, RecipientState> {
+    return this.suppress.states;
+  }
+
   get outputs(): OutputRecord[] {
-    const { suppressionEncoder } = this.settings;
-    const suppressions = [...this.suppressions].map(([key, suppression]) => ({
+    const { partition } = this;
+    const suppressions = [...this.suppress.suppressions()].map(({ key, value }) => ({
       topic: topics.suppressions,
-      partition: this.partition,
+      partition,
       key,
-      value: suppressionEncoder.encode(suppression),
+      value,
     }));
-    return [...this.typed, ...suppressions];
+    return [...this.typed, ...this.taken, ...suppressions];
   }
 
   totals(before: Totals): Totals {
@@ -133,43 +161,30 @@ export class Batch {
     };
   }
 
+  private isSeen(id: string): boolean {
+    return this.newIds.has(id) || this.known.has(Buffer.from(id, 'hex'));
+  }
+
+  private remember(id: string): void {
+    this.newIds.add(id);
+    this.idBytes.push(Buffer.from(id, 'hex'));
+  }
+
   private encode(record: InputRecord, event: EmailEvent, index: number): Buffer | undefined {
     try {
       return this.settings.encoders[event.type].encode(event);
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
-      this.fail(record, event, index, 'the event does not fit the schema of its type');
+      this.fail(record, { event, index }, 'the event does not fit the schema of its type');
       return undefined;
     }
   }
 
-  /** False if the state would grow too large to be kept. */
-  private suppress(key: string, event: EmailEvent): boolean {
-    const before = this.recipients.get(key) ?? this.known.recipient(key) ?? NO_STATE;
-    const after = learn(before, event);
-    if (after === before) return true;
-    if (sizeOf(after) > MAX_STATE_BYTES) return false;
-    this.recipients.set(key, after);
-    const change = suppressionChange(key, before, after, event, this.settings.softBounces);
-    // Only the newest state of a recipient matters to anyone; one record a transaction is enough.
-    if (change) this.suppressions.set(key, change);
-    return true;
-  }
-
-  private fail(
-    record: InputRecord,
-    event: EmailEvent,
-    index: number,
-    message: string,
-    code = 'EVENTS_EVENT_INVALID',
-  ): void {
+  private fail(record: InputRecord, item: FailedItem, message: string, code = 'EVENTS_EVENT_INVALID'): void {
     const carriesValue = !this.failures.some((failure) => failure.record === record);
-    this.failures.push({
-      record,
-      code,
-      message,
-      item: { index, event },
-      carriesValue,
-    });
+    this.failures.push({ record, code, message, item, carriesValue });
   }
 }
+
+/** Half of a character is no text: as a key of a record and of the store it would be two different ones. */
+const keyOf = (recipient: string) => recipientKey(recipient).toWellFormed();

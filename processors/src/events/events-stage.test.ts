@@ -3,20 +3,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeReplay, type LastOffset, Registry, silentLog } from '@email-events/core';
 import { MemoryKafka } from '@email-events/core/testing';
-import { type DeadLetter, type EmailEvent, type NormalizedBatch, SchemaError } from '@email-events/schemas';
-import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import {
-  changelogCodec,
-  decodeAll,
-  decoderOf,
-  encoderOf,
-  stateCodec,
-  typedEncoders,
-} from '../testing/codecs.ts';
+  avroType,
+  createDecoder,
+  createEncoder,
+  type DeadLetter,
+  type EmailEvent,
+  type NormalizedBatch,
+  type OperatorAction,
+  SchemaError,
+  type Suppression,
+  schemas,
+  typeForSchema,
+} from '@email-events/schemas';
+import { beforeEach, expect, onTestFinished, test } from 'vitest';
+import { batchSettings } from '../testing/batch-settings.ts';
+import { changelogCodec, decodeAll, decoderOf, encoderOf, stateCodec } from '../testing/codecs.ts';
 import { eventOf, recordOf, START } from '../testing/events.ts';
 import { ownedPartition } from '../testing/memory-owned.ts';
 import { type EventsContext, EventsStage } from './events-stage.ts';
 import { measureEvents } from './measures.ts';
+import { actionOf, idOf } from './suppression/history.fixture.ts';
 
 const HOUR = 3_600_000;
 let kafka: MemoryKafka;
@@ -30,14 +37,12 @@ beforeEach(() => {
   const stateDir = mkdtempSync(join(tmpdir(), 'events-test-'));
   onTestFinished(() => rmSync(stateDir, { recursive: true, force: true }));
   context = {
+    ...batchSettings(),
     stateDir,
     identity: { clusterId: 'c', application: 'a' },
     windowMs: 8 * HOUR,
-    softBounces: { threshold: 5, windowMs: 30 * 24 * HOUR },
     deadLetterPartitions: 2,
     decoder: decoderOf('normalized'),
-    encoders: typedEncoders(),
-    suppressionEncoder: encoderOf('suppression'),
     deadLetterEncoder: encoderOf('deadLetter'),
     changelogs: changelogCodec(),
     stateCodec: stateCodec(),
@@ -126,6 +131,72 @@ test('a duplicate is known after a restart, and after the disk was lost', async 
   const third = await openStage();
   expect(await run(third, recordWith(event))).toEqual([]);
   expect(third.totals).toEqual({ received: 3, emitted: 1, duplicates: 2, deadLettered: 0 });
+});
+
+test('an operator’s order is taken before the events it came with, and known after the disk was lost', async () => {
+  const order = (kind: 'suppress' | 'lift', id: number) => actionOf(kind, { action_id: idOf(id), at: START });
+  const recordOrdering = (action: OperatorAction, ...events: EmailEvent[]) =>
+    recordOf(encoder.encode({ events, actions: [action] }), { partition: 1 });
+  const first = await openStage();
+  const lift = order('lift', 1);
+  const complaint = eventOf('complained', { occurred_at: START - 5, received_at: START + 99 });
+  // Told behind the order, it is older: nothing is suppressed.
+  expect(await run(first, recordOrdering(lift, complaint))).toEqual([
+    'email.events.complained',
+    'email.operator-actions',
+  ]);
+  expect(first.totals).toEqual({ received: 1, emitted: 1, duplicates: 0, deadLettered: 0 });
+  await first.close();
+  rmSync(context.stateDir, { recursive: true });
+  const second = await openStage();
+  const repeated = eventOf('complained', { occurred_at: START - 9, received_at: START + 99 });
+  expect(await run(second, recordWith(repeated))).toEqual(['email.events.complained']);
+  expect(await run(second, recordOrdering(lift))).toEqual([]);
+  expect(await run(second, recordOrdering(order('suppress', 2)))).toEqual([
+    'email.operator-actions',
+    'email.suppressions',
+  ]);
+  expect(second.totals).toEqual({ received: 2, emitted: 2, duplicates: 0, deadLettered: 0 });
+});
+
+test('of a record that was put back, only the action that it was put back for', async () => {
+  const stage = await openStage();
+  const [good, bad] = [actionOf('lift', { action_id: idOf(3) }), actionOf('lift', { action_id: 'bad' })];
+  const value = encoder.encode({ events: [eventOf('opened')], actions: [good, bad] });
+  const record = { ...recordOf(value, { partition: 1 }), offset: 5 };
+  const { outputs } = await stage.process([record]);
+  const letters = outputs.filter(({ topic }) => topic === 'email.dead-letters');
+  expect(letters.map(({ key }) => key)).toEqual(['email.internal.normalized/1/5/2']);
+  const replay = encodeReplay({
+    reason: 'dead-letter',
+    ...{ topic: 'email.internal.normalized', partition: 1, offset: 5, recordedAt: START, sink: null },
+    ...{ items: [1], events: null, letters: [] },
+  });
+  expect(await run(stage, { ...record, headers: { replay } })).toEqual(['email.operator-actions']);
+});
+
+test('states of the version before are read from the changelog', async () => {
+  const published = new URL('../../../schemas/published/', import.meta.url);
+  const text = readFileSync(new URL('email.internal.recipient-state-value/v1.avsc', published), 'utf8');
+  const former = createEncoder(999, typeForSchema(JSON.parse(text)));
+  const evidence = { at: START, esp: 'sendgrid', source: 'main', event_id: idOf(1), detail: 'x' };
+  const value = former.encode({ hard_bounce: evidence, complaint: null, subscriptions: [] });
+  kafka.produce('email.internal.recipient-state', 1, { key: Buffer.from('ann@example.com'), value });
+  const decoder = createDecoder(avroType('recipientState'), async (id) =>
+    id === 999 ? JSON.parse(text) : schemas.recipientState,
+  ) as typeof context.changelogs.recipientState.decoder;
+  const { changelogs } = context;
+  context = {
+    ...context,
+    changelogs: { ...changelogs, recipientState: { ...changelogs.recipientState, decoder } },
+  };
+  const stage = await openStage();
+  const { outputs } = await stage.process([recordWith(eventOf('complained'))]);
+  const [told] = await decodeAll<Suppression>(
+    'suppression',
+    outputs.filter(({ topic }) => topic === 'email.suppressions').map(({ value: bytes }) => bytes),
+  );
+  expect(told?.reasons.map(({ reason }) => reason)).toEqual(['hard_bounce', 'complaint']);
 });
 
 test('a duplicate is forgotten after the window', async () => {

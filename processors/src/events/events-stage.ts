@@ -16,43 +16,30 @@ import {
   CodecError,
   type DeadLetter,
   type Decoder,
-  type EmailEvent,
   type Encoder,
-  type EventType,
   type NormalizedBatch,
-  type Suppression,
   topics,
 } from '@email-events/schemas';
 import type { DeadLetterCounter } from '../dead-letters.ts';
-import type {
-  PartitionStore,
-  StateCodec,
-  StoreIdentity,
-  StoreSize,
-  Totals,
-} from '../state/partition-store.ts';
+import type { PartitionStore, StoreIdentity, StoreSize, Totals } from '../state/partition-store.ts';
 import { type ChangelogCodec, type RestoreProgress, restore } from '../state/restore.ts';
 import { closeStore, openStore } from '../state/seal.ts';
+import type { StateCodec } from '../state/state-codec.ts';
 import { discardStore } from '../state/store-file.ts';
-import { Batch, type BatchFailure } from './batch.ts';
+import { Batch, type BatchFailure, type BatchSettings, type FailedItem } from './batch.ts';
 import { checkEvents } from './canary.ts';
 import { setAside } from './set-aside.ts';
-import type { SoftBounceRule } from './suppress.ts';
 
 /** What all partitions share. */
-export interface EventsContext {
+export interface EventsContext extends BatchSettings {
   readonly stateDir: string;
   readonly identity: Omit<StoreIdentity, 'partition'>;
   readonly windowMs: number;
-  readonly softBounces: SoftBounceRule;
   readonly deadLetterPartitions: number;
   readonly decoder: Decoder<NormalizedBatch>;
-  readonly encoders: { readonly [T in EventType]: Encoder<EmailEvent> };
-  readonly suppressionEncoder: Encoder<Suppression>;
   readonly deadLetterEncoder: Encoder<DeadLetter>;
   readonly changelogs: ChangelogCodec;
   readonly stateCodec: StateCodec;
-  readonly clock: () => number;
   readonly deadLetters: DeadLetterCounter;
   /** The stages that are open now, for whoever measures them. */
   readonly openStages: Set<MeasuredStage>;
@@ -246,8 +233,7 @@ export class EventsStage implements Stage, MeasuredStage {
         message,
         firstAt: now,
         carriesValue,
-        ...(item ? { item: { index: item.index, bytes: Buffer.from(JSON.stringify(item.event)) } } : {}),
-        ...(item ? { esp: item.event.esp, source: item.event.source, requestId: item.event.request_id } : {}),
+        ...(item ? placeOf(item) : {}),
       });
       return {
         topic: topics.deadLetters,
@@ -261,12 +247,24 @@ export class EventsStage implements Stage, MeasuredStage {
 
 const UNREADABLE = { code: 'EVENTS_RECORD_UNREADABLE', message: 'the record cannot be decoded' };
 
-/** Of a record that was put back, only the events that it was put back for. */
-function addAll(batch: Batch, record: InputRecord, { events }: NormalizedBatch): void {
+/** Operators' actions first. Of a record that was put back, only what it was put back for. */
+function addAll(batch: Batch, record: InputRecord, { events, actions }: NormalizedBatch): void {
   const items = replayOf(record)?.items ?? null;
-  for (const [index, event] of events.entries()) {
-    if (items === null || items.includes(index)) batch.add(record, event, index);
+  const isMeant = (index: number) => items === null || items.includes(index);
+  for (const [i, action] of actions.entries()) {
+    const index = events.length + i;
+    if (isMeant(index)) batch.take(record, action, index);
   }
+  for (const [index, event] of events.entries()) if (isMeant(index)) batch.add(record, event, index);
+}
+
+/** What a letter says of the item that failed. */
+function placeOf(item: FailedItem) {
+  const said = 'event' in item ? item.event : item.action;
+  const place = { item: { index: item.index, bytes: Buffer.from(JSON.stringify(said)) } };
+  if (!('event' in item)) return place;
+  const { esp, source, request_id: requestId } = item.event;
+  return { ...place, esp, source, requestId };
 }
 
 /** Of a record on which anything may fail. */

@@ -10,7 +10,6 @@ import {
   whenThere,
 } from '@email-events/core';
 import {
-  avroType,
   Codec,
   type EmailEvent,
   type Encoder,
@@ -21,11 +20,12 @@ import {
   topics,
 } from '@email-events/schemas';
 import { registryOf } from '../registry.ts';
-import type { StateCodec } from '../state/partition-store.ts';
 import type { ChangelogCodec } from '../state/restore.ts';
+import { stateCodec } from '../state/state-codec.ts';
 import { turns } from '../state/turns.ts';
 import { type EventsContext, EventsStage } from './events-stage.ts';
 import { measureEvents } from './measures.ts';
+import { policiesOf } from './suppression/policy.ts';
 
 const DAY_MS = 86_400_000;
 const RESTORES_AT_A_TIME = 2;
@@ -38,6 +38,7 @@ const TOPICS = [
   topics.recipientState,
   ...eventTopics,
   topics.suppressions,
+  topics.operatorActions,
   topics.deadLetters,
 ];
 
@@ -107,10 +108,12 @@ async function prepare({ config, log, metrics }: ServiceContext, groupId: string
     deadLetterPartitions: config.topics.deadLetterPartitions,
     decoder: codec.decoder('normalized'),
     encoders,
+    policyOf: policiesOf(config.sources),
     suppressionEncoder: await codec.encoder(topics.suppressions, 'suppression'),
+    actionEncoder: await codec.encoder(topics.operatorActions, 'operatorAction'),
     deadLetterEncoder: await codec.encoder(topics.deadLetters, 'deadLetter'),
     changelogs: await changelogCodec(codec),
-    stateCodec: recipientStateCodec(),
+    stateCodec: stateCodec(),
     clock: Date.now,
     restoreInTurn: turns(RESTORES_AT_A_TIME),
     ...measureEvents(metrics, log),
@@ -134,10 +137,4 @@ async function changelogCodec(codec: Codec): Promise<ChangelogCodec> {
       decoder: codec.decoder('recipientState'),
     },
   };
-}
-
-/** The store belongs to one version of the schema, so its bytes need no schema id. */
-function recipientStateCodec(): StateCodec {
-  const type = avroType('recipientState');
-  return { encode: (state) => type.toBuffer(state), decode: (bytes) => type.fromBuffer(bytes) };
 }

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { learn, NO_STATE } from '../events/suppress.ts';
+import { NO_STATE } from '../events/suppression/account-states.ts';
+import { learn } from '../events/suppression/learn.ts';
 import { stateCodec } from '../testing/codecs.ts';
 import { eventOf, START } from '../testing/events.ts';
 import { PartitionStore, type StoreChange, type StoreIdentity } from './partition-store.ts';
@@ -170,6 +171,14 @@ test('keys of any length are kept apart', () => {
   for (const [key, state] of states) expect(store.recipient(key)).toEqual(state);
 });
 
+test('keys with control characters are kept apart', () => {
+  const store = open();
+  const keys = ['a\u0000b@x.example', 'a\u0001b@x.example', 'ab@x.example', 'a\ufffdb@x.example', '\u0000'];
+  const states = new Map(keys.map((key, i) => [key, { ...NO_STATE, delivered_at: i }]));
+  store.apply(change(store, { recipients: states }));
+  for (const [key, state] of states) expect(store.recipient(key)).toEqual(state);
+});
+
 test.each([
   ['cluster', { identity: { ...IDENTITY, clusterId: 'other' } }],
   ['application', { identity: { ...IDENTITY, application: 'other' } }],
@@ -184,6 +193,15 @@ test.each([
   expect(store.positions.seen).toBe(-1);
   store.apply(change(store, { ids: [{ seenAt: START, bytes: idsOf(1) }] }));
   expect(store.has(idOf(1))).toBe(true);
+});
+
+test('states of another version of their schema are refused: their bytes would be read as something else', async () => {
+  await fill();
+  const codec = { ...stateCodec(), version: 'another' };
+  expect(() => new PartitionStore(path, IDENTITY, WINDOW, codec)).toThrow(
+    expect.objectContaining({ code: 'STATE_UNUSABLE' }),
+  );
+  expect(open().positions.seen).toBe(10);
 });
 
 test('a state that cannot be decoded is damage too', async () => {

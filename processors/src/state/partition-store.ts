@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { PipelineError } from '@email-events/core';
 import type { RecipientState } from '@email-events/schemas';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import type { StateCodec } from './state-codec.ts';
 import {
   checkStoreFile,
   diskFull,
@@ -44,11 +45,6 @@ export interface StoreIdentity {
   readonly partition: number;
 }
 
-export interface StateCodec {
-  encode(state: RecipientState): Buffer;
-  decode(bytes: Buffer): RecipientState;
-}
-
 export interface StoreSize {
   readonly ids: number;
   readonly recipients: number;
@@ -56,13 +52,15 @@ export interface StoreSize {
   readonly bytes: number;
 }
 
-const FORMAT = 2;
+const FORMAT = 3;
 const NOTHING = Buffer.alloc(0);
 const NO_TOTALS: Totals = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0 };
 const NO_POSITIONS: Positions = { seen: -1, recipientState: -1 };
 
 interface Meta extends Positions {
   format: number;
+  /** Version of the schema of recipients' states. */
+  schema: string;
   identity: StoreIdentity;
   /** Buckets are numbered by it. */
   windowMs: number;
@@ -191,6 +189,7 @@ export class PartitionStore {
 
   private readMeta(identity: StoreIdentity): Meta {
     const { windowMs } = this;
+    const { version: schema } = this.codec;
     let found: Meta | undefined;
     try {
       found = this.guarded(() => this.meta.get('meta'));
@@ -198,10 +197,11 @@ export class PartitionStore {
       if (error instanceof SyntaxError) throw unusable('the store does not say what it is', error);
       throw error;
     }
-    if (!found) return { format: FORMAT, identity, windowMs, totals: NO_TOTALS, ...NO_POSITIONS };
+    if (!found) return { format: FORMAT, schema, identity, windowMs, totals: NO_TOTALS, ...NO_POSITIONS };
     if (found.format !== FORMAT || !sameIdentity(found.identity, identity)) {
       throw unusable('the store belongs to another pipeline or version');
     }
+    if (found.schema !== schema) throw unusable('the store holds states of another version of their schema');
     if (found.windowMs !== windowMs) throw unusable('the store was made for another dedupe window');
     return found;
   }

@@ -8,7 +8,7 @@ import {
   type SeenBatch,
   topics,
 } from '@email-events/schemas';
-import { NO_STATE } from '../events/suppress.ts';
+import { NO_STATE } from '../events/suppression/account-states.ts';
 import { IdRun } from './id-run.ts';
 import type { PartitionStore, StoreChange, Totals } from './partition-store.ts';
 

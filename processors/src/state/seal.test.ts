@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { learn, NO_STATE } from '../events/suppress.ts';
+import { NO_STATE } from '../events/suppression/account-states.ts';
+import { learn } from '../events/suppression/learn.ts';
 import { stateCodec } from '../testing/codecs.ts';
 import { eventOf, START } from '../testing/events.ts';
 import type { PartitionStore } from './partition-store.ts';

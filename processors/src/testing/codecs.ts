@@ -13,7 +13,6 @@ import {
   type Suppression,
   schemas,
 } from '@email-events/schemas';
-import type { StateCodec } from '../state/partition-store.ts';
 import type { ChangelogCodec } from '../state/restore.ts';
 
 /** Schema ids as a registry would give them. */
@@ -35,10 +34,6 @@ export const changelogCodec = (): ChangelogCodec => ({
   recipientState: { encoder: encoderOf('recipientState'), decoder: decoderOf('recipientState') },
 });
 
-export function stateCodec(): StateCodec {
-  const type = avroType('recipientState');
-  return { encode: (state) => type.toBuffer(state), decode: (bytes) => type.fromBuffer(bytes) };
-}
 
 /** Decodes what is in a topic. */
 export async function decodeAll<T>(key: SchemaKey, values: readonly (Buffer | null)[]): Promise<T[]> {
@@ -48,4 +43,5 @@ export async function decodeAll<T>(key: SchemaKey, values: readonly (Buffer | nu
   return present.map((value) => decoder.decode(value));
 }
 
+export { stateCodec } from '../state/state-codec.ts';
 export type { DeadLetter, NormalizedBatch, Suppression };

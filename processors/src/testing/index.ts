@@ -2,4 +2,5 @@ export { deadLetterCounter } from '../dead-letters.ts';
 export { type EventsContext, EventsStage } from '../events/events-stage.ts';
 export { measureEvents } from '../events/measures.ts';
 export { NormalizeStage } from '../normalize/normalize-stage.ts';
+export { batchSettings } from './batch-settings.ts';
 export { changelogCodec, decodeAll, decoderOf, encoderOf, stateCodec, typedEncoders } from './codecs.ts';

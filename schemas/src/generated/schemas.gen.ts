@@ -3410,12 +3410,12 @@ export const schemas = {
           "items": {
             "type": "record",
             "name": "AccountState",
-            "doc": "What one account said. Of several of a kind a selection is kept that does not depend on their order: the one that counts, and those received first and last, so that taking some back leaves the others.",
+            "doc": "What one account said. Of several of a kind a selection is kept, of each source, that does not depend on their order: the one that counts, and those received first and last, so that taking some back leaves the others.",
             "fields": [
               {
                 "name": "account",
                 "type": "string",
-                "doc": "Account of the source; the ESP where none is named; empty for what was learnt before accounts were told apart and says no ESP."
+                "doc": "Account of the source; the ESP where none is named. account:<name>: what its sources say that may suppress its own streams only. *: what lifts for every account. Empty: what was learnt before accounts were told apart and says no ESP."
               },
               {
                 "name": "hard_bounces",
@@ -3424,7 +3424,7 @@ export const schemas = {
                   "items": "Evidence"
                 },
                 "default": [],
-                "doc": "Earliest, received first, received last."
+                "doc": "Earliest, latest, received first, received last."
               },
               {
                 "name": "complaints",
@@ -3433,7 +3433,7 @@ export const schemas = {
                   "items": "Evidence"
                 },
                 "default": [],
-                "doc": "Earliest, received first, received last."
+                "doc": "Earliest, latest, received first, received last."
               },
               {
                 "name": "scopes",
@@ -3446,7 +3446,7 @@ export const schemas = {
                       {
                         "name": "scope",
                         "type": "string",
-                        "doc": "all or a stream."
+                        "doc": "all, a stream, or * for streams that are not kept apart any more."
                       },
                       {
                         "name": "unsubscribes",

@@ -912,7 +912,7 @@ export interface ScopeState {
 }
 
 export interface AccountScope {
-  /** all or a stream. */
+  /** all, a stream, or * for streams that are not kept apart any more. */
   scope: string;
   /** Latest, received first, received last. */
   unsubscribes: Evidence[];
@@ -920,13 +920,13 @@ export interface AccountScope {
   subscribes: Evidence[];
 }
 
-/** What one account said. Of several of a kind a selection is kept that does not depend on their order: the one that counts, and those received first and last, so that taking some back leaves the others. */
+/** What one account said. Of several of a kind a selection is kept, of each source, that does not depend on their order: the one that counts, and those received first and last, so that taking some back leaves the others. */
 export interface AccountState {
-  /** Account of the source; the ESP where none is named; empty for what was learnt before accounts were told apart and says no ESP. */
+  /** Account of the source; the ESP where none is named. account:<name>: what its sources say that may suppress its own streams only. *: what lifts for every account. Empty: what was learnt before accounts were told apart and says no ESP. */
   account: string;
-  /** Earliest, received first, received last. */
+  /** Earliest, latest, received first, received last. */
   hard_bounces: Evidence[];
-  /** Earliest, received first, received last. */
+  /** Earliest, latest, received first, received last. */
   complaints: Evidence[];
   /** By scope, sorted by scope. */
   scopes: AccountScope[];

@@ -5,6 +5,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Counter, encodeRawHeaders, Registry, type Stage, silentLog } from '@email-events/core';
 import { isFatal, Lane, MemoryClient, MemoryKafka } from '@email-events/core/testing';
 import {
+  batchSettings,
   changelogCodec,
   deadLetterCounter,
   decoderOf,
@@ -13,7 +14,6 @@ import {
   measureEvents,
   NormalizeStage,
   stateCodec,
-  typedEncoders,
 } from '@email-events/processors/testing';
 import { topics } from '@email-events/schemas';
 import { waitFor } from '../../stack/stack.ts';
@@ -114,18 +114,15 @@ function normalizeStages(): () => Stage {
 
 function eventsStages(stateDir: string): () => Stage {
   const context = {
+    ...batchSettings(),
     stateDir,
     identity: { clusterId: 'memory', application: 'topology' },
     windowMs: 7 * 86_400_000,
-    softBounces: { threshold: 5, windowMs: 30 * 86_400_000 },
     deadLetterPartitions: 1,
     decoder: decoderOf('normalized'),
-    encoders: typedEncoders(),
-    suppressionEncoder: encoderOf('suppression'),
     deadLetterEncoder: encoderOf('deadLetter'),
     changelogs: changelogCodec(),
     stateCodec: stateCodec(),
-    clock: Date.now,
     restoreInTurn: (work: () => Promise<void>) => work(),
     ...measureEvents(new Registry(), silentLog),
   } as const;

@@ -1,0 +1,89 @@
+import type { AccountScope, AccountState, EmailEvent, RecipientState } from '@email-events/schemas';
+import { ACCOUNT_PREFIX, nameOf } from './evidence.ts';
+import type { SourcePolicy } from './policy.ts';
+
+export const NO_STATE: RecipientState = {
+  hard_bounce: null,
+  complaint: null,
+  subscriptions: [],
+  soft_bounces: [],
+  delivered_at: null,
+  accounts: [],
+  words: [],
+  revision: 0,
+  barrier: null,
+};
+
+/**
+ * A state has an entry for each account, by its name. What sources say that may suppress the streams of their account only
+ * has an entry beside it, `account:<name>`, so that neither hides the other.
+ */
+const limited = (account: string) => `${ACCOUNT_PREFIX}${account}`;
+/** Entry of what lifts unsubscribes, and ends runs of soft bounces, of every account. */
+export const EVERYONE = '*';
+/** Entry of what was learnt before accounts were told apart and names no ESP. */
+export const UNNAMED = '';
+
+/** Name of the entry that holds what the event says against a recipient. */
+export function entryOf(event: EmailEvent, { suppresses }: SourcePolicy): string {
+  const account = nameOf(event.account ?? event.esp);
+  return suppresses === 'own-streams' ? limited(account) : account;
+}
+
+/** Name of the entry that holds what the event says in favour of a recipient. */
+export const liftingEntryOf = (event: EmailEvent, policy: SourcePolicy) =>
+  policy.lifts === 'all' ? EVERYONE : entryOf(event, policy);
+
+const isLimited = (entry: string) => entry.startsWith(ACCOUNT_PREFIX);
+
+/** The account whose entry it is. */
+export const accountOf = (entry: string) => (isLimited(entry) ? entry.slice(ACCOUNT_PREFIX.length) : entry);
+
+/** The most that an entry may suppress. */
+export const widestScope = (entry: string) => (isLimited(entry) ? entry : 'all');
+
+/** The state with one entry changed; the same object if it is not. An entry that says nothing is none. */
+export function withEntry(
+  state: RecipientState,
+  name: string,
+  change: (entry: AccountState) => AccountState,
+): RecipientState {
+  const { accounts } = state;
+  const index = accounts.findIndex(({ account }) => account === name);
+  const before = accounts[index] ?? emptyEntry(name);
+  const after = change(before);
+  if (after === before) return state;
+  if (index !== -1)
+    return {
+      ...state,
+      accounts: isEmpty(after) ? accounts.toSpliced(index, 1) : accounts.with(index, after),
+    };
+  const sorted = [...accounts, after].sort((a, b) => (a.account < b.account ? -1 : 1));
+  return { ...state, accounts: sorted };
+}
+
+/** The entry with one scope changed; the same object if it is not. */
+export function withScope(
+  entry: AccountState,
+  scope: string,
+  change: (scope: AccountScope) => AccountScope,
+): AccountState {
+  const { scopes } = entry;
+  const index = scopes.findIndex((known) => known.scope === scope);
+  const before = scopes[index] ?? { scope, unsubscribes: [], subscribes: [] };
+  const after = change(before);
+  if (after === before) return entry;
+  if (index !== -1) return { ...entry, scopes: scopes.with(index, after) };
+  return { ...entry, scopes: [...scopes, after].sort((a, b) => (a.scope < b.scope ? -1 : 1)) };
+}
+
+/** Whether nothing is kept for or against anybody. */
+const isEmpty = (entry: AccountState) => entry.delivered_at === null && saysNothing(entry);
+
+/** Whether nothing is kept of an account that could suppress or lift. */
+export const saysNothing = ({ hard_bounces, complaints, scopes, soft_bounces }: AccountState) =>
+  hard_bounces.length + complaints.length + scopes.length + soft_bounces.length === 0;
+
+export function emptyEntry(account: string): AccountState {
+  return { account, hard_bounces: [], complaints: [], scopes: [], soft_bounces: [], delivered_at: null };
+}
