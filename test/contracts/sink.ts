@@ -86,6 +86,36 @@ export function sinkContract<R>(name: string, subject: SinkSubject<R>): void {
       expect((await rows()).sort()).toEqual(['a', 'b']);
     });
 
+    test('cut into pieces, every record is in one, and each piece again leaves one row a record', async () => {
+      const { sink, rows } = await open();
+      const records = [...goods('a', 'b', 'c'), subject.bad()];
+      expect(sink.prepare !== undefined).toBe(sink.cut !== undefined);
+      // One that is not cut has nothing to show.
+      const cut = await sink.prepare?.(records, sink.cut);
+      if (!cut) return;
+      const again = (await sink.prepare?.(records, sink.cut)) ?? [];
+      expect(await rows()).toEqual([]);
+      expect(cut.flatMap(({ indexes }) => indexes).sort()).toEqual([0, 1, 2, 3]);
+      expect(again.map(({ key, indexes }) => [key, indexes])).toEqual(
+        cut.map(({ key, indexes }) => [key, indexes]),
+      );
+      for (const piece of [...cut, ...again]) {
+        const verdicts = await piece.write(`cut/${piece.key}`, signal);
+        expect(verdicts.map(({ outcome }) => outcome)).toEqual(
+          piece.indexes.map((index) => (index === 3 ? 'dead-letter' : 'delivered')),
+        );
+      }
+      expect((await rows()).sort()).toEqual(['a', 'b', 'c']);
+      await expect(sink.prepare?.(records, 'unheard-of')).rejects.toMatchObject({ code: 'SINK_CUT_UNKNOWN' });
+    });
+
+    test('what it says of itself holds: its example is taken, every record has a source', async () => {
+      const { sink, rows } = await open();
+      if (sink.example) expect(await sink.prepare?.([sink.example], sink.cut)).toHaveLength(1);
+      for (const record of goods('a', 'b')) expect(typeof (sink.sourceOf?.(record) ?? '')).toBe('string');
+      expect(await rows()).toEqual([]);
+    });
+
     test('a value that cannot be read is thrown while nothing is written', async () => {
       const { sink, rows } = await open();
       const unreadable: SinkRecord<R> = {

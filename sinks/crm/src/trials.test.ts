@@ -153,7 +153,7 @@ test.each([0.3, 0.5, 0.9])(
       seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
       return seed / 2 ** 32;
     };
-    const { sink, write } = world(() => (random() < share ? 500 : 200), undefined, 6);
+    const { sink, write } = world(() => (random() < share ? 500 : 200), undefined, 10);
     for (let n = 0; n < 10; n++) {
       const verdicts = await write({ ...batchOf(...honest(20, n * 20)), id: `${n}` }, 600_000);
       expect(verdicts.filter(({ outcome }) => outcome === 'dead-letter')).toEqual([]);

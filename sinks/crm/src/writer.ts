@@ -61,7 +61,7 @@ export class CrmWriter {
     // In doubt one call is made at a time: what is bad must not always be the first.
     if (this.options.guard.refusal) shuffle(fresh);
     await this.all(fresh, verdicts, (record) => this.writeOne(record, signal));
-    const control = [...newest.values()].findLast((record) => this.taken.has(record));
+    const control = anyOf([...newest.values()].filter((record) => this.taken.has(record)));
     if (control) await this.try(suspects, control, verdicts, signal);
     else await this.all(suspects, verdicts, (record) => this.writeOne(record, signal));
     const of = (record: State) => this.settled.get(record) ?? verdicts.get(record) ?? DELIVERED;
@@ -160,6 +160,7 @@ export class CrmWriter {
         if (signal.aborted) return false;
         if (!(error instanceof CrmError)) throw error;
         metrics.count(error.failure);
+        if (error.failure === 'rejected') this.taken.delete(control);
         return false;
       }
     });
@@ -228,6 +229,9 @@ export class CrmWriter {
     }
   }
 }
+
+/** Another one each time: one that the CRM takes no more must not be asked for ever. */
+const anyOf = <T>(all: readonly T[]): T | undefined => all[Math.floor(Math.random() * all.length)];
 
 /** In place, as Fisher and Yates did. */
 function shuffle(states: State[]): void {

@@ -145,15 +145,10 @@ export class BatchLane<R> {
       if (!plan) return undefined;
       const batch = new OpenBatch(plan, now());
       if (plan.redo || !sink.prepare || plan.entries.length < 2) return { batch };
-      let prepared: Prepared<R>;
-      try {
-        prepared = await this.attempts.prepare(batch);
-      } catch {
-        // The attempt meets it again, and deals with it.
-        return { batch };
-      }
-      const pieces = prepared.pieces.length;
-      if (pieces <= MOST_PIECES) return { batch, prepared };
+      // What it throws the attempt meets again, and deals with; of how many pieces it is nobody knows, but not of more than records.
+      const prepared = await this.attempts.prepare(batch).catch(() => undefined);
+      const pieces = prepared?.pieces.length ?? plan.entries.length;
+      if (pieces <= MOST_PIECES) return { batch, ...(prepared ? { prepared } : {}) };
       this.buffer.putBack(plan);
       this.size.atMost(Math.floor((plan.entries.length * MOST_PIECES) / pieces));
     }

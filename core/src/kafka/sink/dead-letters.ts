@@ -69,14 +69,14 @@ export class DeadLetters {
     });
     return {
       key: deadLetterKey(letter),
-      value: bounded(letter, encoder),
+      value: boundedLetter(letter, encoder),
       partition: deadLetterPartition(letter, partitions),
     };
   }
 }
 
 /** A letter that its topic refuses would stop the lane: one that is too large goes without what makes it so, its place is in it. */
-function bounded(letter: DeadLetter, encoder: Encoder<DeadLetter>): Buffer {
+export function boundedLetter(letter: DeadLetter, encoder: Pick<Encoder<DeadLetter>, 'encode'>): Buffer {
   const whole = encoder.encode(letter);
   if (whole.length <= LETTER_BYTES) return whole;
   const bare = encoder.encode({ ...letter, key: null, headers: {} });

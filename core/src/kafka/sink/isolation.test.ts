@@ -33,6 +33,24 @@ test('a record of which a sink with pieces fails is found without writing, and t
   expect(world.commits.at(-1)).toEqual({ offset: 6, metadata: null });
 });
 
+test('with it, a batch of many pieces has few as well', async () => {
+  const batches = new Map<string, number>();
+  const world = laneOf(
+    lettersSink((token) => {
+      const id = token.split('/')[0] ?? '';
+      batches.set(id, (batches.get(id) ?? 0) + 1);
+      return DELIVERED;
+    }, explode),
+    { batchRows: 1_000 },
+  );
+  world.add(
+    ...Array.from({ length: 300 }, (_, n) => `${String.fromCharCode(0x4e00 + n)}${n === 70 ? 'bad' : n}`),
+  );
+  await world.drain();
+  expect(world.letters.map(({ entry }) => entry.offset)).toEqual([70]);
+  expect(Math.max(...batches.values())).toBeLessThanOrEqual(64);
+});
+
 test('alone in its batch it is set aside if a good record is taken', async () => {
   const example = { topic: 'in', key: null, value: 'good', timestamp: 0, attempts: 0 };
   const world = laneOf({ ...lettersSink(() => DELIVERED, explode), example });

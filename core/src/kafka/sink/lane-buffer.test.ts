@@ -138,6 +138,43 @@ test('a range whose records are gone does not hold up its batch', () => {
   expect(contents(buffer.take(0))).toEqual([]);
 });
 
+test('a plan that is put back is as if it had not been taken', () => {
+  const buffer = bufferOf(committed('a', 3), committed('b'));
+  add(buffer, 'a', [3, 4, 7]);
+  add(buffer, 'b', [0, 1]);
+  const before = { rows: buffer.rows, bytes: buffer.bytes };
+  const plan = buffer.take(100);
+  expect(buffer.rows).toBe(0);
+  if (plan) buffer.putBack(plan);
+  expect({ rows: buffer.rows, bytes: buffer.bytes }).toEqual(before);
+  expect(buffer.dueAt()).toBeLessThanOrEqual(100);
+  const again = buffer.take(100);
+  expect(contents(again)).toEqual(contents(plan));
+  expect(again?.intent.ranges).toEqual(plan?.intent.ranges);
+  // What waits decides how far is committed: nothing does any more.
+  expect(buffer.commitAfter(again?.intent.ranges ?? []).map(({ end }) => end)).toEqual([8, 2]);
+});
+
+test('a batch that grows goes on from where it ended, in the order of its partitions, as far as there is room', () => {
+  const buffer = bufferOf(committed('a'), committed('b'), committed('c', 5));
+  add(buffer, 'b', [0, 1]);
+  const plan = buffer.take(100) as Plan<string>;
+  add(buffer, 'b', [2, 5]);
+  add(buffer, 'a', [0]);
+  add(buffer, 'c', [5, 6]);
+  expect(buffer.extend(plan, { rows: 0, bytes: 9 })).toBe(plan);
+  const grown = buffer.extend(plan, { rows: 4, bytes: 1_000 });
+  expect(contents(grown)).toEqual(['a0', 'b0', 'b1', 'b2', 'b5', 'c5']);
+  expect([grown.id, grown.intent.nonce]).toEqual([plan.id, plan.intent.nonce]);
+  expect(grown.intent.ranges).toEqual([
+    { topic: 'a', partition: 0, start: 0, end: 1 },
+    { topic: 'b', partition: 0, start: 0, end: 6 },
+    { topic: 'c', partition: 0, start: 5, end: 6 },
+  ]);
+  expect(buffer.commitAfter(grown.intent.ranges).map(({ end }) => end)).toEqual([1, 6, 6]);
+  expect(contents(buffer.take(1_000))).toEqual(['c6']);
+});
+
 test('whatever came in whatever pieces, a new owner forms the announced batch again, record for record', () => {
   const fetches = fc.array(
     fc.record({
