@@ -293,7 +293,9 @@ function shown(event: { readonly [field: string]: unknown }, told: ReturnType<ty
 
 /** In time order, event by event, from nothing but normalized events. */
 function naiveSuppressions(events: readonly EmailEvent[]) {
-  const streaks = new Map<string, number>();
+  // Of each recipient what an account says: it is what that account takes back.
+  const streaks = new Map<string, Map<string, number>>();
+  const left = new Map<string, Map<string, Set<string>>>();
   const active = new Map<string, Set<string>>();
   for (const event of [...new Map(events.map((one) => [one.event_id, one])).values()].sort(
     (a, b) => a.occurred_at - b.occurred_at,
@@ -302,14 +304,19 @@ function naiveSuppressions(events: readonly EmailEvent[]) {
     const reasons = active.get(key) ?? new Set();
     active.set(key, reasons);
     const unsubscribe = event.scope === 'all' ? 'unsubscribe' : `unsubscribe:${event.scope}`;
+    const leavers = innerOf(left, key, unsubscribe, () => new Set<string>());
+    const streak = innerOf(streaks, key, event.esp, () => 0);
     if (event.type === 'complained') reasons.add('complaint');
-    if (event.type === 'unsubscribed') reasons.add(unsubscribe);
-    if (event.type === 'subscribed') reasons.delete(unsubscribe);
+    if (event.type === 'unsubscribed') leavers.get(unsubscribe)?.add(event.esp);
+    if (event.type === 'subscribed') leavers.get(unsubscribe)?.delete(event.esp);
+    for (const [reason, esps] of leavers)
+      if (esps.size > 0) reasons.add(reason);
+      else reasons.delete(reason);
     if (event.type === 'bounced' && event.bounce_class === 'hard') reasons.add('hard_bounce');
     if (event.type === 'bounced' && event.bounce_class === 'soft')
-      streaks.set(key, (streaks.get(key) ?? 0) + 1);
-    if (event.type === 'delivered') streaks.delete(key);
-    if ((streaks.get(key) ?? 0) >= 5) reasons.add('soft_bounces');
+      streak.set(event.esp, (streak.get(event.esp) ?? 0) + 1);
+    if (event.type === 'delivered') streak.delete(event.esp);
+    if ([...streak.values()].reduce((sum, count) => sum + count, 0) >= 5) reasons.add('soft_bounces');
     else reasons.delete('soft_bounces');
   }
   const found: { [recipient: string]: object } = {};
@@ -318,6 +325,13 @@ function naiveSuppressions(events: readonly EmailEvent[]) {
     const suppressed = [...reasons].some((reason) => !reason.includes(':'));
     found[key] = { suppressed, reasons: [...reasons].sort() };
   }
+  return found;
+}
+
+function innerOf<V>(outer: Map<string, Map<string, V>>, key: string, inner: string, make: () => V) {
+  const found = outer.get(key) ?? new Map<string, V>();
+  outer.set(key, found);
+  if (!found.has(inner)) found.set(inner, make());
   return found;
 }
 

@@ -23,14 +23,14 @@ const message: Message = {
   addressees: [{ recipient, messages: 1, address: KEY }],
 };
 
-/** [type, day, detail] */
-type Event = readonly [Step['type'], number, StepDetail?];
+/** [type, day, detail, esp] */
+type Event = readonly [Step['type'], number, StepDetail?, Message['esp']?];
 
 function judge(...events: readonly Event[]) {
   const results = [events, [...events].reverse()].map((order) => {
     const ledger = new SuppressionLedger();
-    for (const [id, [type, day, detail = {}]] of order.entries()) {
-      ledger.add({ id, message, type, at: day * DAY, detail }, detail.scope);
+    for (const [id, [type, day, detail = {}, esp = 'sendgrid']] of order.entries()) {
+      ledger.add({ id, message: { ...message, esp }, type, at: day * DAY, detail }, detail.scope);
     }
     return ledger.result();
   });
@@ -75,6 +75,21 @@ describe('who must be suppressed', () => {
     expect(judge(...softBounces(1, 2, 3, 4, 5), ['delivered', 6])).toBeUndefined();
     expect(judge(...softBounces(1, 2, 3, 4, 5), ['delivered', 2.5])).toBeUndefined();
     expect(judge(...softBounces(1, 2, 3, 4, 5), ['delivered', 0.5])?.suppressed).toBe(true);
+  });
+
+  it('by the account that said so: another one lifts nothing, and all count together', () => {
+    const all = { scope: 'all' };
+    const left: Event = ['unsubscribed', 5, all];
+    expect(judge(left, ['subscribed', 6, all, 'ses'])?.suppressed).toBe(true);
+    expect(judge(left, ['unsubscribed', 5, all, 'ses'], ['subscribed', 6, all])).toEqual({
+      suppressed: true,
+      reasons: ['unsubscribe'],
+    });
+    const bounces = softBounces(1, 2, 3);
+    const others: Event[] = [4, 5].map((day) => ['bounced', day, SOFT, 'ses']);
+    expect(judge(...bounces, ...others)?.reasons).toEqual(['soft_bounces']);
+    expect(judge(...bounces, ...others, ['delivered', 6, {}, 'ses'])).toBeUndefined();
+    expect(judge(...bounces, ...others, ['delivered', 6, {}, 'postmark'])?.suppressed).toBe(true);
   });
 
   it('counts recipients and reasons', () => {

@@ -31,7 +31,9 @@ export class SuppressionLedger {
   add(step: Step, scope: string | undefined): void {
     if (!RELEVANT.has(step.type)) return;
     for (const { recipient } of step.message.addressees) {
-      const history = this.#histories.get(recipient.key) ?? newHistory();
+      const history = this.#histories.get(recipient.key) ?? {
+        ...{ hardBounce: false, complaint: false, accounts: new Map() },
+      };
       this.#histories.set(recipient.key, history);
       record(history, step, scope ?? 'all');
     }
@@ -67,6 +69,11 @@ const RELEVANT: ReadonlySet<Step['type']> = new Set([
 interface History {
   hardBounce: boolean;
   complaint: boolean;
+  /** By ESP, each of which is an account of its own: what one says lifts nothing that another said. */
+  readonly accounts: Map<string, AccountHistory>;
+}
+
+interface AccountHistory {
   deliveredAt: number;
   readonly softBounces: number[];
   /** Latest times, by scope. */
@@ -74,23 +81,23 @@ interface History {
   readonly joined: Map<string, number>;
 }
 
-function newHistory(): History {
-  const never = Number.NEGATIVE_INFINITY;
-  return {
-    ...{ hardBounce: false, complaint: false, deliveredAt: never, softBounces: [] },
-    ...{ left: new Map(), joined: new Map() },
-  };
-}
+const NEVER = Number.NEGATIVE_INFINITY;
+
+const newAccount = (): AccountHistory => ({
+  ...{ deliveredAt: NEVER, softBounces: [], left: new Map(), joined: new Map() },
+});
 
 function record(history: History, step: Step, scope: string): void {
+  const account = history.accounts.get(step.message.esp) ?? newAccount();
+  history.accounts.set(step.message.esp, account);
   const later = (times: Map<string, number>) =>
-    times.set(scope, Math.max(times.get(scope) ?? Number.NEGATIVE_INFINITY, step.at));
-  if (step.type === 'delivered') history.deliveredAt = Math.max(history.deliveredAt, step.at);
+    times.set(scope, Math.max(times.get(scope) ?? NEVER, step.at));
+  if (step.type === 'delivered') account.deliveredAt = Math.max(account.deliveredAt, step.at);
   else if (step.type === 'complained') history.complaint = true;
-  else if (step.type === 'unsubscribed') later(history.left);
-  else if (step.type === 'subscribed') later(history.joined);
+  else if (step.type === 'unsubscribed') later(account.left);
+  else if (step.type === 'subscribed') later(account.joined);
   else if (step.detail.failure?.bounceClass === 'hard') history.hardBounce = true;
-  else history.softBounces.push(step.at);
+  else account.softBounces.push(step.at);
 }
 
 function reasonsOf(history: History): { readonly reason: string; readonly scope: string }[] {
@@ -98,15 +105,19 @@ function reasonsOf(history: History): { readonly reason: string; readonly scope:
   if (history.hardBounce) reasons.push({ reason: 'hard_bounce', scope: 'all' });
   if (history.complaint) reasons.push({ reason: 'complaint', scope: 'all' });
   if (hasStreak(history)) reasons.push({ reason: 'soft_bounces', scope: 'all' });
-  for (const [scope, at] of history.left) {
-    if ((history.joined.get(scope) ?? Number.NEGATIVE_INFINITY) < at)
-      reasons.push({ reason: 'unsubscribe', scope });
-  }
-  return reasons;
+  const accounts = [...history.accounts.values()];
+  const left = accounts.flatMap((account) =>
+    [...account.left].filter(([scope, at]) => (account.joined.get(scope) ?? NEVER) <= at),
+  );
+  const scopes = new Set(left.map(([scope]) => scope));
+  return [...reasons, ...[...scopes].map((scope) => ({ reason: 'unsubscribe', scope }))];
 }
 
-function hasStreak({ softBounces, deliveredAt }: History): boolean {
-  const since = softBounces.filter((at) => at > deliveredAt).sort((a, b) => a - b);
+/** Soft bounces of all accounts count together, each until its own account delivers. */
+function hasStreak({ accounts }: History): boolean {
+  const since = [...accounts.values()]
+    .flatMap(({ softBounces, deliveredAt }) => softBounces.filter((at) => at > deliveredAt))
+    .sort((a, b) => a - b);
   return since.some((at, index) => {
     const end = since[index + STREAK - 1];
     return end !== undefined && end - at <= STREAK_WINDOW_MS;
