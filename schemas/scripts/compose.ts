@@ -35,6 +35,7 @@ export function composeSchemas(): Composed[] {
     { key: 'seen', schema: avro('seen-batch.avsc') },
     { key: 'recipientState', schema: avro('recipient-state.avsc') },
     { key: 'operatorAction', schema: avro('operator-action.avsc') },
+    { key: 'tokens', schema: avro('token-batch.avsc') },
     { key: 'eventMark', schema: avro('event-mark.avsc') },
   ];
 }

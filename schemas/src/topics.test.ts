@@ -9,6 +9,7 @@ const settings: TopicSettings = {
   deadLetterPartitions: 2,
   replicationFactor: 3,
   minInsyncReplicas: 2,
+  maxRequestBytes: 4_194_304,
   retention: { rawDays: 30, normalizedDays: 7, seenDays: 7, eventsDays: 14, deadLettersDays: 90 },
 };
 const catalogue = topicCatalogue(settings);

@@ -8,6 +8,7 @@ export const topics = {
   raw: 'email.raw',
   normalized: 'email.internal.normalized',
   seen: 'email.internal.seen',
+  tokens: 'email.internal.tokens',
   recipientState: 'email.internal.recipient-state',
   replays: 'email.internal.replays',
   suppressions: 'email.suppressions',
@@ -43,6 +44,8 @@ export interface TopicSettings {
   readonly deadLetterPartitions: number;
   readonly replicationFactor: number;
   readonly minInsyncReplicas: number;
+  /** Bytes of the largest body of a request. */
+  readonly maxRequestBytes: number;
   readonly retention: {
     readonly rawDays: number;
     readonly normalizedDays: number;
@@ -54,7 +57,18 @@ export interface TopicSettings {
 }
 
 const DAY_MS = 86_400_000;
+/** A token is good for 25 hours at most; whoever comes late must still find what was first. */
+const TOKEN_DAYS = 4;
 const MIB = 1_048_576;
+
+/** What a record of email.raw has besides the body, and a dead letter besides the record: bytes, counted generously. */
+const RAW_BESIDES = 131_072;
+const LETTER_BESIDES = 262_144;
+
+/** Bytes of the largest record of email.raw. */
+export function largestRawRecord({ maxRequestBytes }: Pick<TopicSettings, 'maxRequestBytes'>): number {
+  return maxRequestBytes + RAW_BESIDES;
+}
 
 /** What `topics apply` makes true of the cluster. */
 export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
@@ -80,13 +94,16 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
   const keptForEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
   const compacted = { 'cleanup.policy': 'compact' };
   const bytes = (max: number) => ({ 'max.message.bytes': String(max) });
+  const rawBytes = largestRawRecord(settings);
+  // A dead letter carries the record whole.
+  const letterBytes = Math.max(4 * MIB, rawBytes + LETTER_BESIDES);
 
   return [
     topic(
       topics.raw,
       null,
       'Requests of ESPs, byte for byte.',
-      { ...keptFor(retention.rawDays), ...bytes(2 * MIB) },
+      { ...keptFor(retention.rawDays), ...bytes(rawBytes) },
       settings.rawPartitions,
     ),
     topic(topics.normalized, 'normalized', 'Events before deduplication, in batches.', {
@@ -94,10 +111,17 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
       ...bytes(4 * MIB),
     }),
     topic(topics.seen, 'seen', 'Changelog of the dedupe store.', keptFor(retention.seenDays)),
+    topic(
+      topics.tokens,
+      'tokens',
+      'Changelog of tokens that requests may use once.',
+      keptFor(TOKEN_DAYS),
+      settings.rawPartitions,
+    ),
     topic(topics.recipientState, 'recipientState', 'Changelog of the recipient store.', compacted),
     topic(topics.replays, null, 'Records that a sink refused, put back for that sink alone.', {
       ...keptFor(retention.eventsDays),
-      ...bytes(4 * MIB),
+      ...bytes(letterBytes),
     }),
     ...EVENT_TYPES.map((type) =>
       topic(topics.events(type), type, `Events of type ${type}.`, {
@@ -117,7 +141,7 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
       topics.deadLetters,
       'deadLetter',
       'What a stage could not process.',
-      { ...keptFor(retention.deadLettersDays), ...bytes(4 * MIB) },
+      { ...keptFor(retention.deadLettersDays), ...bytes(letterBytes) },
       settings.deadLetterPartitions,
     ),
   ];
@@ -143,6 +167,7 @@ export const subjects: readonly Subject[] = [
   subject(topics.normalized, 'normalized'),
   subject(topics.seen, 'seen'),
   subject(topics.recipientState, 'recipientState'),
+  subject(topics.tokens, 'tokens'),
   subject(topics.operatorActions, 'operatorAction'),
   subject(topics.eventMarks, 'eventMark'),
 ];

@@ -8,7 +8,7 @@ import {
 } from '@email-events/schemas';
 import { beforeEach, expect, test } from 'vitest';
 import { deadLetterCounter } from '../dead-letters.ts';
-import { decodeAll, encoderOf } from '../testing/codecs.ts';
+import { decodeAll, encoderOf, tokenSettings } from '../testing/codecs.ts';
 import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/requests.ts';
 import { NormalizeStage } from './normalize-stage.ts';
 
@@ -32,6 +32,7 @@ beforeEach(() => {
     deadLetters: deadLetterCounter(metrics),
     clock: () => RECEIVED_AT + 5,
     timeBounds: { maxFutureMinutes: 1, maxAgeDays: 400 },
+    tokens: tokenSettings(),
   });
 });
 

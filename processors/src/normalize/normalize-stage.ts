@@ -2,6 +2,7 @@ import {
   type Counter,
   decodeRawHeaders,
   type InputRecord,
+  type OwnedPartition,
   type Stage,
   type Step,
   type Unforeseen,
@@ -12,7 +13,8 @@ import type { DeadLetterCounter } from '../dead-letters.ts';
 import { Breath } from './breath.ts';
 import { checkNormalize } from './canary.ts';
 import { Failures } from './failures.ts';
-import { type NormalizeOptions, normalizeRecord } from './normalize-record.ts';
+import { type Normalized, type NormalizeOptions, normalizeRecord } from './normalize-record.ts';
+import { Tokens, type TokensOptions, type TokenTransaction } from './tokens.ts';
 import { Transaction, type Writing } from './transaction.ts';
 
 /** What all partitions share. */
@@ -24,50 +26,60 @@ export interface NormalizeContext
   readonly clock: () => number;
   /** Default: DEFAULT_BUDGET. */
   readonly budget?: Budget;
+  readonly tokens: TokensOptions;
   /** Bytes of output after which a transaction takes no further request. */
   readonly maxTransactionBytes?: number;
 }
 
 const MAX_TRANSACTION_BYTES = 16_777_216;
 
-/** Stateless: split, normalize, and put the events where their recipient's partition is, in batches. */
+/** Split, normalize, and put the events where their recipient's partition is, in batches. Its only state: tokens that are good for one body. */
 export class NormalizeStage implements Stage {
   private readonly context: NormalizeContext;
   private readonly breath = new Breath();
+  private readonly tokens: Tokens;
+  private partition = 0;
 
   constructor(context: NormalizeContext) {
     this.context = context;
+    this.tokens = new Tokens(context.tokens);
   }
 
-  async open(): Promise<void> {}
+  async open(owned: OwnedPartition): Promise<void> {
+    this.partition = owned.partition;
+    await this.tokens.restore(owned);
+  }
 
   async process(records: readonly InputRecord[]): Promise<Step> {
     const { optionsOf, accountOf, budget, timeBounds, clock } = this.context;
     const { maxTransactionBytes = MAX_TRANSACTION_BYTES } = this.context;
     const transaction = new Transaction(this.context, clock());
+    const tokens = this.tokens.begin();
     const unforeseen: Unforeseen[] = [];
     let taken = 0;
     for (const record of records) {
       if (this.breath.isDue) await this.breath.take();
-      const normalized = await normalizeRecord(record, { optionsOf, accountOf, budget, timeBounds, breath: this.breath });
+      const isReplayed = tokens.isReplayed(record, requestOf(record));
+      const normalized = isReplayed
+        ? this.refused(record, 'NORMALIZE_TOKEN_REPLAYED', 'its token came with another body before')
+        : await normalizeRecord(record, { optionsOf, accountOf, budget, timeBounds, breath: this.breath });
       transaction.add(record, normalized);
       const sources = [normalized.request?.source ?? ''];
       if (normalized.unforeseen) unforeseen.push({ offset: record.offset, sources });
       taken++;
       if (transaction.bytes >= maxTransactionBytes) break;
     }
-    return this.step(transaction, unforeseen, taken);
+    return this.step(transaction, unforeseen, taken, tokens);
   }
 
   async setAside(record: InputRecord, { error, attempts }: UnforeseenFailure): Promise<Step> {
     const transaction = new Transaction(this.context, this.context.clock());
-    const request = requestOf(record);
-    const failures = new Failures(this.context.budget ?? DEFAULT_BUDGET, record, request);
     // The message of a foreign error may quote the payload, so only its kind is told.
     const kind = error instanceof Error ? error.name : typeof error;
-    failures.ofAll('NORMALIZE_RECORD_FAILED', `the work on it fails with ${kind}`, attempts);
-    transaction.add(record, { request, events: [], bytes: 0, ...failures.result });
-    return this.step(transaction, [{ offset: record.offset, sources: [request?.source ?? ''] }], 1);
+    const message = `the work on it fails with ${kind}`;
+    const refused = this.refused(record, 'NORMALIZE_RECORD_FAILED', message, attempts);
+    transaction.add(record, refused);
+    return this.step(transaction, [{ offset: record.offset, sources: [refused.request?.source ?? ''] }], 1);
   }
 
   checkItself(): Promise<void> {
@@ -76,9 +88,25 @@ export class NormalizeStage implements Stage {
 
   async close(): Promise<void> {}
 
-  private step(transaction: Transaction, unforeseen: readonly Unforeseen[], taken: number): Step {
-    const outputs = transaction.outputs();
-    return { outputs, unforeseen, taken, committed: () => this.count(transaction) };
+  private refused(record: InputRecord, code: string, message: string, attempts?: number): Normalized {
+    const request = requestOf(record);
+    const failures = new Failures(this.context.budget ?? DEFAULT_BUDGET, record, request);
+    failures.ofAll(code, message, attempts);
+    return { request, events: [], bytes: 0, ...failures.result };
+  }
+
+  private step(
+    transaction: Transaction,
+    unforeseen: readonly Unforeseen[],
+    taken: number,
+    tokens?: TokenTransaction,
+  ): Step {
+    const outputs = [...transaction.outputs(), ...(tokens?.outputs(this.partition) ?? [])];
+    const committed = () => {
+      tokens?.committed();
+      this.count(transaction);
+    };
+    return { outputs, unforeseen, taken, committed };
   }
 
   private count({ items, refused, letters }: Transaction): void {

@@ -9,12 +9,16 @@ import {
   startTransactionalLoop,
   whenThere,
 } from '@email-events/core';
-import { Codec, type NormalizedBatch, topicCatalogue, topics } from '@email-events/schemas';
+import { Codec, type NormalizedBatch, type TokenBatch, topicCatalogue, topics } from '@email-events/schemas';
 import { deadLetterCounter } from '../dead-letters.ts';
 import { registryOf } from '../registry.ts';
 import { NormalizeStage } from './normalize-stage.ts';
 
-const TOPICS = [topics.raw, topics.normalized, topics.deadLetters];
+const TOPICS = [topics.raw, topics.normalized, topics.tokens, topics.deadLetters];
+/** A token's time is believed for 25 hours; a request may be read much later than it came. */
+const TOKEN_WINDOW_MS = 2 * 86_400_000;
+/** Some 100 MB. */
+const MAX_TOKENS = 1_000_000;
 
 /** `email.raw` → `email.internal.normalized`. */
 export async function startNormalize({ config, log, metrics }: ServiceContext): Promise<RunningService> {
@@ -43,6 +47,15 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
     clock: Date.now,
     optionsOf: (source: string) => config.sources[source]?.options ?? {},
     accountOf: (source: string) => config.sources[source]?.account ?? null,
+    tokens: {
+      codec: {
+        encoder: await codec.encoder<TokenBatch>(topics.tokens, 'tokens'),
+        decoder: codec.decoder<TokenBatch>('tokens'),
+      },
+      windowMs: TOKEN_WINDOW_MS,
+      maxEntries: MAX_TOKENS / config.topics.rawPartitions,
+      onOverflow: (forgotten: number) => log.warn({ forgotten }, 'tokens were forgotten before their time'),
+    },
     budget: config.normalize,
     timeBounds: config.normalize,
     maxTransactionBytes: config.normalize.maxTransactionBytes,

@@ -13,6 +13,7 @@ import {
   type Suppression,
   schemas,
 } from '@email-events/schemas';
+import type { TokensOptions } from '../normalize/tokens.ts';
 import type { ChangelogCodec } from '../state/restore.ts';
 
 /** Schema ids as a registry would give them. */
@@ -34,6 +35,10 @@ export const changelogCodec = (): ChangelogCodec => ({
   recipientState: { encoder: encoderOf('recipientState'), decoder: decoderOf('recipientState') },
 });
 
+export const tokenSettings = (): TokensOptions => ({
+  codec: { encoder: encoderOf('tokens'), decoder: decoderOf('tokens') },
+  ...{ windowMs: 172_800_000, maxEntries: 10_000, onOverflow: () => {} },
+});
 
 /** Decodes what is in a topic. */
 export async function decodeAll<T>(key: SchemaKey, values: readonly (Buffer | null)[]): Promise<T[]> {

@@ -3,4 +3,12 @@ export { type EventsContext, EventsStage } from '../events/events-stage.ts';
 export { measureEvents } from '../events/measures.ts';
 export { NormalizeStage } from '../normalize/normalize-stage.ts';
 export { batchSettings } from './batch-settings.ts';
-export { changelogCodec, decodeAll, decoderOf, encoderOf, stateCodec, typedEncoders } from './codecs.ts';
+export {
+  changelogCodec,
+  decodeAll,
+  decoderOf,
+  encoderOf,
+  stateCodec,
+  tokenSettings,
+  typedEncoders,
+} from './codecs.ts';

@@ -3716,6 +3716,36 @@ export const schemas = {
       }
     ]
   },
+  "tokens": {
+    "type": "record",
+    "name": "TokenBatch",
+    "namespace": "email_events",
+    "doc": "Tokens of requests whose signature covers nothing else, and the bodies that came with them first. Changelog of normalize, by partition of email.raw.",
+    "fields": [
+      {
+        "name": "entries",
+        "type": "bytes",
+        "doc": "32 bytes each: digest of source and token (16), digest of the body (16)."
+      },
+      {
+        "name": "seen_at",
+        "type": {
+          "type": "long",
+          "logicalType": "timestamp-millis"
+        },
+        "doc": "When the newest of the requests was received: decides when they are forgotten."
+      },
+      {
+        "name": "barrier",
+        "type": [
+          "null",
+          "string"
+        ],
+        "default": null,
+        "doc": "Set on the record that a new owner of the partition writes before it restores."
+      }
+    ]
+  },
   "eventMark": {
     "type": "record",
     "name": "EventMark",

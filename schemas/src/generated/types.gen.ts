@@ -982,6 +982,16 @@ export interface RecipientState {
   barrier: null | string;
 }
 
+/** Tokens of requests whose signature covers nothing else, and the bodies that came with them first. Changelog of normalize, by partition of email.raw. */
+export interface TokenBatch {
+  /** 32 bytes each: digest of source and token (16), digest of the body (16). */
+  entries: Buffer;
+  /** When the newest of the requests was received: decides when they are forgotten. */
+  seen_at: number;
+  /** Set on the record that a new owner of the partition writes before it restores. */
+  barrier: null | string;
+}
+
 /** An event does not count in reports, or counts again. It stays where it is. The newest mark of an event counts. */
 export interface EventMark {
   /** The event. */

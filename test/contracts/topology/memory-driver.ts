@@ -14,6 +14,7 @@ import {
   measureEvents,
   NormalizeStage,
   stateCodec,
+  tokenSettings,
 } from '@email-events/processors/testing';
 import { topics } from '@email-events/schemas';
 import { waitFor } from '../../stack/stack.ts';
@@ -108,6 +109,7 @@ function normalizeStages(): () => Stage {
     items: new Counter({ name: 'items', help: 'items', labelNames: ['result'], registers: [metrics] }),
     deadLetters: deadLetterCounter(metrics),
     clock: Date.now,
+    tokens: tokenSettings(),
   } as const;
   return () => new NormalizeStage(context as ConstructorParameters<typeof NormalizeStage>[0]);
 }

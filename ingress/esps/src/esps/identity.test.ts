@@ -91,7 +91,7 @@ describe('SendGrid, sent again under another sg_event_id', () => {
       useragent: 'client',
       url_offset: { index: 0, type: 'html' },
     };
-    const others = differences.filter((more) => Object.keys(more).length > 0);
+    const others = (differences as object[]).filter((more) => Object.keys(more).length > 0);
     const [one, repeated, later, ...different] = ids('sendgrid', [
       first,
       { ...first, ...again },

@@ -1,0 +1,106 @@
+import { hash, randomUUID } from 'node:crypto';
+import type { InputRecord, OutputRecord, OwnedPartition, RawRequest } from '@email-events/core';
+import { type Decoder, type Encoder, type TokenBatch, topics } from '@email-events/schemas';
+import { ENTRY_BYTES, TokenMemory, type TokenMemoryOptions, type TokenVerdict } from './token-memory.ts';
+
+/** Reads and writes the changelog of the tokens. */
+export interface TokenCodec {
+  readonly encoder: Encoder<TokenBatch>;
+  readonly decoder: Decoder<TokenBatch>;
+}
+
+export interface TokensOptions extends TokenMemoryOptions {
+  readonly codec: TokenCodec;
+}
+
+const DIGEST = /^[0-9a-f]{32}$/;
+
+/**
+ * Where a signature covers a token and not the body (Mailgun), whoever has seen one request can sign any other. So a token is good for
+ * one body: all requests of one token lie on one partition of email.raw, and their first body is remembered for longer than the
+ * signature's time is believed. The changelog is written in the transactions of the stage, so it survives whoever owns the partition.
+ */
+export class Tokens {
+  private readonly options: TokensOptions;
+  private readonly memory: TokenMemory;
+
+  constructor(options: TokensOptions) {
+    this.options = options;
+    this.memory = new TokenMemory(options);
+  }
+
+  /** After earlier owners were fenced: nothing comes behind the barrier, so reading up to it leaves nothing out. */
+  async restore(owned: OwnedPartition): Promise<void> {
+    const { codec } = this.options;
+    const barrier = randomUUID();
+    await owned.write([recordOf(owned.partition, codec, { entries: Buffer.alloc(0), seen_at: 0, barrier })]);
+    await owned.read(topics.tokens, owned.partition, 0, async (records) => {
+      await codec.decoder.load(records.flatMap(({ value }) => value ?? []));
+      for (const { value } of records) {
+        if (value === null) continue;
+        const batch = codec.decoder.decode(value);
+        if (batch.barrier === barrier) return true;
+        this.memory.add(batch.entries, batch.seen_at);
+      }
+      return false;
+    });
+  }
+
+  begin(): TokenTransaction {
+    return new TokenTransaction(this.memory, this.options.codec);
+  }
+}
+
+/** The tokens of one transaction: they count for the records behind them at once, for others once it is committed. */
+export class TokenTransaction {
+  private readonly memory: TokenMemory;
+  private readonly codec: TokenCodec;
+  private readonly added: TokenMemory;
+  private readonly entries: Buffer[] = [];
+  private seenAt = 0;
+
+  constructor(memory: TokenMemory, codec: TokenCodec) {
+    this.memory = memory;
+    this.codec = codec;
+    const unbounded = { windowMs: Number.POSITIVE_INFINITY, maxEntries: Number.POSITIVE_INFINITY };
+    this.added = new TokenMemory({ ...unbounded, onOverflow: () => {} });
+  }
+
+  /** True if the request's token came with another body before. */
+  isReplayed({ value }: InputRecord, request: RawRequest | undefined): boolean {
+    const digest = request?.tokenDigest;
+    if (!request || typeof digest !== 'string' || !DIGEST.test(digest)) return false;
+    const body = hash('sha256', value ?? '', 'buffer').subarray(0, ENTRY_BYTES / 2);
+    const entry = Buffer.concat([Buffer.from(digest, 'hex'), body]);
+    const verdict = this.judge(entry);
+    if (verdict === 'new') {
+      this.entries.push(entry);
+      this.seenAt = Math.max(this.seenAt, request.receivedAt);
+      this.added.add(entry, 0);
+    }
+    return verdict === 'other';
+  }
+
+  /** Nothing if it has no new token. */
+  outputs(partition: number): OutputRecord[] {
+    if (this.entries.length === 0) return [];
+    const batch = { entries: Buffer.concat(this.entries), seen_at: this.seenAt, barrier: null };
+    return [recordOf(partition, this.codec, batch)];
+  }
+
+  committed(): void {
+    this.memory.add(Buffer.concat(this.entries), this.seenAt);
+  }
+
+  private judge(entry: Buffer): TokenVerdict {
+    const known = this.memory.judge(entry);
+    return known === 'new' ? this.added.judge(entry) : known;
+  }
+}
+
+const recordOf = (partition: number, { encoder }: TokenCodec, batch: TokenBatch): OutputRecord => ({
+  topic: topics.tokens,
+  partition,
+  key: null,
+  value: encoder.encode(batch),
+});
