@@ -20,6 +20,22 @@ test.each([
   if (args.length === 3) expect(out).toContain('$ npx email-events dlq list');
 });
 
+test('acl print is one rule a line, for the prefix of the configuration', async () => {
+  const env = { EMAIL_EVENTS_KAFKA_GROUP_PREFIX: 'other' };
+  const { code, out } = await runBin(['acl', 'print', '--principal', 'normalize'], { env });
+  const rule = (rest: string) => `--allow-principal User:normalize --operation ${rest}`;
+  expect([code, out.trimEnd().split('\n')]).toEqual([
+    0,
+    expect.arrayContaining([
+      rule('Read --topic email.raw'),
+      rule('Read --operation Write --topic email.internal.tokens'),
+      rule('Read --group other.normalize'),
+      rule('Write --transactional-id other.normalize- --resource-pattern-type prefixed'),
+    ]),
+  ]);
+  expect((await runBin(['acl', 'print', '--principal', 'nobody'])).code).toBe(2);
+});
+
 test.each([[['help', 'nope']], [['help', 'dlq', 'nope']]])('%j is wrong usage', async (args) => {
   const { code, err } = await runBin(args);
   expect([code, err]).toEqual([2, expect.stringMatching(/CLI_USAGE no command.* "nope"; there are: /)]);

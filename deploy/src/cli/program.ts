@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, type OutputConfiguration } from 'commander';
+import { aclCommand } from './commands/acl.ts';
 import { backfillCommand } from './commands/backfill.ts';
 import { clickhouseCommand } from './commands/clickhouse.ts';
 import { configCommand } from './commands/config.ts';
@@ -50,6 +51,7 @@ export function createProgram(): Command {
     statusCommand(),
     configCommand(),
     topicsCommand(),
+    aclCommand(),
     schemasCommand(),
     clickhouseCommand(),
     inspectCommand(),
