@@ -115,6 +115,28 @@ test('reports count people once, keep machines apart and tell variants apart', a
   });
 });
 
+test('a row says where its time is from and whose it is; one from before that says what held then', async () => {
+  const { clickhouse, address } = await makeDatabase();
+  const table = `${address.database}.email_events`;
+  await migrate(
+    address,
+    readMigrations().filter(({ version }) => version < 7),
+  );
+  await clickhouse.command(
+    `INSERT INTO ${table} (event_id, type, occurred_at, received_at, esp) VALUES ('a', 'opened', 1, 2, 'ses')`,
+  );
+  await migrate(address);
+  const bounded = { occurred_at_source: 'bounded', occurred_at_said: '2099-01-01T00:00:00.000Z' } as const;
+  await insert(address, [{ ...eventOf(0), event_id: 'b', ...bounded, account: 'shop' }]);
+  const rows = await clickhouse.query(
+    `SELECT event_id, occurred_at_source, occurred_at_said, account FROM ${table} ORDER BY event_id`,
+  );
+  expect(rows).toEqual([
+    { event_id: 'a', occurred_at_source: 'esp', occurred_at_said: null, account: null },
+    { event_id: 'b', ...bounded, account: 'shop' },
+  ]);
+});
+
 test('of a recipient the state that was written last counts, and an erased one is gone', async () => {
   const { clickhouse, address } = await makeDatabase({ migrated: true });
   const state = (recipient: string, suppressed: boolean) => ({

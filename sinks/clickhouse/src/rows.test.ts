@@ -5,9 +5,12 @@ import { type ClickHouseValue, TABLES, writerOf } from './rows.ts';
 const common = {
   event_id: 'e'.repeat(32),
   occurred_at: 1_790_000_000_001,
+  occurred_at_source: 'bounded',
+  occurred_at_said: '2099-01-01T00:00:00.000Z',
   received_at: 1_790_000_000_002,
   esp: 'sendgrid',
   source: 'main',
+  account: 'shop',
   esp_event_type: 'open',
   esp_event_id: null,
   esp_message_id: 'm',
