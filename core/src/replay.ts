@@ -18,6 +18,8 @@ export interface Replay {
   readonly items: readonly number[] | null;
   /** Only events with these ids; null: all events of the items. */
   readonly events: readonly string[] | null;
+  /** Ids of events that those named stand in place of: having seen these does not make them duplicates. */
+  readonly supersedes?: readonly string[];
   /** Its dead letters so far. */
   readonly letters: readonly ReplayedLetter[];
 }
@@ -50,8 +52,8 @@ export function replayOf({ headers }: Pick<InputRecord, 'headers'>): Replay | un
   }
 }
 
-function isReplay({ topic, partition, offset, items, events, letters }: Replay): boolean {
-  const lists = [items ?? [], events ?? [], letters];
+function isReplay({ topic, partition, offset, items, events, supersedes, letters }: Replay): boolean {
+  const lists = [items ?? [], events ?? [], supersedes ?? [], letters];
   return (
     typeof topic === 'string' && [partition, offset].every(Number.isSafeInteger) && lists.every(Array.isArray)
   );

@@ -1,6 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { deadLetterKey, deadLetterOf, readTopic, withAdmin } from '@email-events/core';
-import { type DeadLetter, type EmailEvent, topics } from '@email-events/schemas';
+import { findAdapter, normalizeRequest, toEmailEvent } from '@email-events/esps';
+import {
+  type DeadLetter,
+  type EmailEvent,
+  type NormalizedBatch,
+  partitionOf,
+  topics,
+} from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { commitOffsets } from '../stack/offsets.ts';
 import { fileScope, waitFor } from '../stack/stack.ts';
@@ -117,6 +124,86 @@ test('an event that would be read differently is counted, and left as it is', as
   const { out } = await backfill('--dry-run');
   expect(out).toMatchObject({ newEvents: {}, different: 1, republished: 0 });
 });
+
+test('an opt-out that an earlier mapping took for something else takes its place, and counts under one type', async () => {
+  const item = {
+    eventName: 'contact.unsubscribed',
+    eventTime: Math.floor(Date.now() / 1_000) - 60,
+    contactIdentity: { id: 'c1', email: 'left@example.com' },
+  };
+  // Received by a version without versions of identities.
+  const received = rawMessage(item, { esp: 'loops', headers: { 'webhook-id': 'w1' } });
+  const [former] = await emitAsOther(item);
+  await waitFor('what it was', async () => (await typesOf('left')).includes('other'));
+  await world.produce(topics.raw, [received, rawMessage([open('behind')])]);
+  await waitFor('what came behind it', async () => (await namesInClickHouse()).includes('behind'));
+  // A copy of what came out, as another type: it counts once.
+  expect(await typesOf('left')).toEqual(['other']);
+  const retyped = { 'loops: other → unsubscribed': 1 };
+  expect((await backfill('--dry-run')).out).toMatchObject({ newEvents: {}, retyped, republished: 0 });
+  expect((await backfill()).out).toMatchObject({ newEvents: {}, retyped, republished: 0 });
+  expect((await backfill('--retype')).out).toMatchObject({ newEvents: { unsubscribed: 1 }, republished: 1 });
+  await waitFor('what it is now', async () => (await typesOf('left')).includes('unsubscribed'));
+  await waitFor('the suppression', async () => (await suppressed()).includes('left@example.com'));
+  await waitFor('the mark', async () => (await marks()).length > 0);
+  const [now] = await world.clickhouse.query<{ event_id: string }>(
+    `SELECT event_id FROM email_events WHERE type = 'unsubscribed' AND recipient = 'left@example.com'`,
+  );
+  expect(await marks()).toEqual([
+    { event_id: former, mark: 'superseded', replaced_by: now?.event_id, change: 1 },
+  ]);
+  const again = (await backfill('--retype')).out;
+  expect(again).toMatchObject({ newEvents: {}, retyped: {}, republished: 0 });
+}, 120_000);
+
+/** As version 1 of the mapping made it. */
+async function emitAsOther(item: object): Promise<string[]> {
+  const adapter = findAdapter('loops');
+  if (!adapter) throw new Error('there is no adapter');
+  const body = Buffer.from(JSON.stringify(item));
+  const now = Date.now();
+  const request = { method: 'POST', url: '/', headers: { 'webhook-id': 'w1' }, body, receivedAt: now };
+  const origin = { esp: 'loops', source: 'main', request_id: 'r', received_at: now, item_index: 0 };
+  const made = normalizeRequest(adapter, request).results.flatMap((result) =>
+    'events' in result
+      ? result.events.map((event) => toEmailEvent(event, { ...origin, raw_partition: 0, raw_offset: 0 }))
+      : [],
+  );
+  const events = made.map((event) => ({
+    ...event,
+    ...{
+      type: 'other',
+      event_id: event.known_as[0] ?? '',
+      known_as: [],
+      payload: '{}',
+      scope: null,
+      method: null,
+    },
+  })) as EmailEvent[];
+  const encoder = await world.codec.encoder<NormalizedBatch>(topics.normalized, 'normalized');
+  const partition = partitionOf('left@example.com', world.config.topics.partitions);
+  await world.produce(topics.normalized, [{ partition, value: encoder.encode({ events, actions: [] }) }]);
+  return events.map(({ event_id }) => event_id);
+}
+
+async function typesOf(name: string): Promise<string[]> {
+  const rows = await world.clickhouse.query<{ type: string }>(
+    `SELECT type FROM email_events WHERE recipient = '${name}@example.com' ORDER BY type`,
+  );
+  return rows.map(({ type }) => type);
+}
+
+async function suppressed(): Promise<string[]> {
+  const rows = await world.clickhouse.query<{ recipient: string }>(
+    'SELECT recipient FROM suppressions_current WHERE suppressed',
+  );
+  return rows.map(({ recipient }) => recipient);
+}
+
+const marks = () =>
+  world.clickhouse.query<{ event_id: string }>(
+    'SELECT event_id, mark, replaced_by, change FROM event_marks ORDER BY event_id',
+  );
 
 /** As a version would have left it that could not read the request's only item. */
 async function writeLetter({ value, headers = {} }: Message, offset: number): Promise<void> {

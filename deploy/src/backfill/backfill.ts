@@ -20,6 +20,7 @@ import { consumerGroups } from '../run/groups.ts';
 import { type Difference, knownEvents, oldestKnown } from './known-events.ts';
 import { type LetterIndex, readLetterIndex } from './letters.ts';
 import { RecentIds } from './recent-ids.ts';
+import type { Retyping } from './retyping.ts';
 
 export interface BackfillOptions {
   readonly config: PipelineConfig;
@@ -27,6 +28,8 @@ export interface BackfillOptions {
   readonly clickhouse: ClickHouse;
   /** Undefined: a dry run. */
   readonly writer: TransactionalWriter | undefined;
+  /** Puts events that are another type today in place of those that came out; undefined: they stay as they are. */
+  readonly retyping: Retyping | undefined;
   /** By the time at which a request reached Kafka, epoch milliseconds; `to` is exclusive. */
   readonly from: number;
   readonly to: number | undefined;
@@ -49,7 +52,9 @@ export interface BackfillResult {
   known: number;
   /** Of these, those that today's mapping reads differently. They stay as they are. Counted in a dry run only. */
   different: number;
-  /** In what: by ESP, type today and field. */
+  /** Of these, what is another type today: by ESP and both types. */
+  readonly retyped: { [what: string]: number };
+  /** In what they differ: by ESP, type today and field. */
   readonly differences: { [what: string]: number };
   /** Some of them, whole. */
   readonly examples: DifferentEvent[];
@@ -143,6 +148,7 @@ class Backfill {
       newEvents: {},
       known: 0,
       different: 0,
+      retyped: {},
       differences: {},
       examples: [],
       letters: { readable: 0, failing: 0 },
@@ -168,13 +174,14 @@ class Backfill {
     this.records.clear();
     this.bytes = 0;
     if (chunk.length === 0) return;
-    const known = await this.askFor(chunk);
-    const outputs = republished(chunk, known, (event) => this.announced.add(event.event_id));
+    const { isKnown, replaced } = await this.askFor(chunk);
+    const outputs = republished(chunk, isKnown, (event) => this.announced.add(event.event_id), replaced);
     for (const { type } of outputs.events) {
       this.result.newEvents[type] = (this.result.newEvents[type] ?? 0) + 1;
     }
     this.result.known += chunk.length - outputs.events.length;
-    if (options.writer && outputs.records.length > 0) await options.writer.write(outputs.records);
+    if (options.writer && outputs.records.length > 0)
+      await options.writer.write([...outputs.records, ...(await this.marksFor(outputs.events, replaced))]);
     this.result.republished += outputs.records.length;
     options.onProgress(this.result);
   }
@@ -229,15 +236,39 @@ class Backfill {
     this.bytes += record.value?.length ?? 0;
   }
 
-  private async askFor(chunk: readonly Candidate[]): Promise<(event: EmailEvent) => boolean> {
+  private async askFor(chunk: readonly Candidate[]): Promise<{
+    readonly isKnown: (event: EmailEvent) => boolean;
+    /** What came out, by the event that takes its place. */
+    readonly replaced: ReadonlyMap<string, string>;
+  }> {
+    const { clickhouse, writer, retyping } = this.options;
     const unsure = chunk.map(({ event }) => event).filter((event) => !this.isAccountedFor(event));
-    const isDryRun = this.options.writer === undefined;
-    const { ids, different } = await knownEvents(this.options.clickhouse, unsure, isDryRun);
+    const { ids, different, retyped } = await knownEvents(clickhouse, unsure, writer === undefined);
+    const replaced = new Map<string, string>();
     for (const event of unsure) {
       const found = different.get(event.event_id);
       if (found) this.tell(event, found);
+      const former = retyped.get(event.event_id);
+      if (!former) continue;
+      const what = `${event.esp}: ${former.type} → ${event.type}`;
+      this.result.retyped[what] = (this.result.retyped[what] ?? 0) + 1;
+      if (retyping?.mayReplace(former.cameOutAs)) replaced.set(event.event_id, former.cameOutAs);
     }
-    return (event) => ids.has(event.event_id) || this.isAccountedFor(event);
+    const isKnown = (event: EmailEvent) =>
+      this.isAccountedFor(event) || (ids.has(event.event_id) && !replaced.has(event.event_id));
+    return { isKnown, replaced };
+  }
+
+  private async marksFor(
+    events: readonly EmailEvent[],
+    replaced: ReadonlyMap<string, string>,
+  ): Promise<OutputRecord[]> {
+    const by = new Map<string, EmailEvent>();
+    for (const event of events) {
+      const former = replaced.get(event.event_id);
+      if (former !== undefined && !by.has(former)) by.set(former, event);
+    }
+    return by.size === 0 ? [] : ((await this.options.retyping?.marksFor(by)) ?? []);
   }
 
   private tell(event: EmailEvent, { cameOutAs, fields }: Difference): void {
@@ -263,6 +294,7 @@ export function republished(
   chunk: readonly Candidate[],
   isKnown: (event: EmailEvent) => boolean,
   onNew: (event: EmailEvent) => void,
+  replaced: ReadonlyMap<string, string> = new Map(),
 ): { records: OutputRecord[]; events: EmailEvent[] } {
   const wanted = new Map<InputRecord, EmailEvent[]>();
   const events: EmailEvent[] = [];
@@ -274,13 +306,18 @@ export function republished(
     if (of) of.push(event);
     else wanted.set(record, [event]);
   }
-  return { records: [...wanted].map(([record, of]) => putBack(record, of)), events };
+  return { records: [...wanted].map(([record, of]) => putBack(record, of, replaced)), events };
 }
 
 /** The events are named: should the services still have the old mapping, then nothing comes of it. */
-function putBack(record: InputRecord, events: readonly EmailEvent[]): OutputRecord {
+function putBack(
+  record: InputRecord,
+  events: readonly EmailEvent[],
+  replaced: ReadonlyMap<string, string>,
+): OutputRecord {
   const { topic, partition, key, value, headers } = record;
   const before = replayOf(record);
+  const supersedes = [...new Set(events.flatMap(({ event_id }) => replaced.get(event_id) ?? []))];
   const replay = encodeReplay({
     reason: 'backfill',
     topic,
@@ -290,6 +327,7 @@ function putBack(record: InputRecord, events: readonly EmailEvent[]): OutputReco
     sink: null,
     items: [...new Set(events.map(({ item_index }) => item_index))],
     events: events.map(({ event_id }) => event_id),
+    ...(supersedes.length > 0 ? { supersedes } : {}),
     letters: [],
   });
   return { topic, partition, key, value, headers: { ...headers, [REPLAY_HEADER]: replay } };

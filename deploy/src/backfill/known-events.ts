@@ -7,6 +7,8 @@ export interface KnownEvents {
   readonly ids: ReadonlySet<string>;
   /** Of these, those that today's mapping would write differently: what came out, and in which fields it differs. Empty unless asked for. */
   readonly different: ReadonlyMap<string, Difference>;
+  /** Of these, those that came out as another type, and not yet as today's. */
+  readonly retyped: ReadonlyMap<string, { readonly cameOutAs: string; readonly type: string }>;
 }
 
 /** How what came out differs from what today's mapping says of the same item. */
@@ -21,7 +23,6 @@ const QUERY_IDS = 6_000;
 
 /** Fields that a mapping decides, as far as reports use them. */
 const COMPARED = [
-  'type',
   'esp_event_type',
   'message_id',
   'sender',
@@ -54,24 +55,36 @@ export async function knownEvents(
 ): Promise<KnownEvents> {
   const ids = new Set<string>();
   const different = new Map<string, Difference>();
+  const retyped = new Map<string, { cameOutAs: string; type: string }>();
+  const itself = new Set<string>();
   const byName = new Map<string, EmailEvent>();
   // An event's own id is told from what others are also known as.
   for (const event of events) for (const name of event.known_as) byName.set(name, event);
   for (const event of events) byName.set(event.event_id, event);
   for (const anyTime of [false, true]) {
-    const left = [...byName].filter(([, { event_id }]) => !ids.has(event_id));
+    // One that came out under another id may have come out under its own since.
+    const left = [...byName].filter(
+      ([, { event_id }]) => !ids.has(event_id) || (anyTime && retyped.has(event_id)),
+    );
     for (let start = 0; start < left.length; start += QUERY_IDS) {
       const rows = await lookUp(clickhouse, left.slice(start, start + QUERY_IDS), { anyTime, compare });
       for (const row of rows) {
         const event = byName.get(row.event_id);
         if (!event) continue;
         ids.add(event.event_id);
+        if (row.event_id === event.event_id) itself.add(event.event_id);
+        if (row.type !== event.type) retyped.set(event.event_id, { cameOutAs: row.event_id, type: row.type });
         const fields = compare ? differences(row, event) : [];
         if (fields.length > 0) different.set(event.event_id, { cameOutAs: row.event_id, fields });
       }
     }
   }
-  return { ids, different };
+  // It came out a second time, in place of what it was.
+  for (const id of itself) {
+    retyped.delete(id);
+    if (different.get(id)?.cameOutAs !== id) different.delete(id);
+  }
+  return { ids, different, retyped };
 }
 
 /** When the first event was received that ClickHouse holds; null if it holds none. Epoch milliseconds. */
@@ -84,6 +97,7 @@ export async function oldestKnown(clickhouse: ClickHouse): Promise<number | null
 
 interface KnownRow extends Readonly<Record<string, unknown>> {
   readonly event_id: string;
+  readonly type: string;
   readonly at: string;
 }
 
@@ -121,7 +135,12 @@ function lookUp(
     const time = (ms: number) => `fromUnixTimestamp64Milli(${ms}, 'UTC')`;
     conditions.push(`occurred_at BETWEEN ${time(from)} AND ${time(to)}`);
   }
-  const columns = ['event_id', 'toUnixTimestamp64Milli(occurred_at) AS at', ...(compare ? COMPARED : [])];
+  const columns = [
+    'event_id',
+    'type',
+    'toUnixTimestamp64Milli(occurred_at) AS at',
+    ...(compare ? COMPARED : []),
+  ];
   return clickhouse.query<KnownRow>(
     `SELECT ${columns.join(', ')} FROM email_events WHERE ${conditions.join(' AND ')}`,
   );
@@ -133,7 +152,8 @@ const quote = (text: string) => `'${text.replaceAll(/['\\]/g, '\\$&')}'`;
 function differences(row: KnownRow, event: EmailEvent): Difference['fields'] {
   const at = { name: 'occurred_at', before: iso(Number(row.at)), now: iso(event.occurred_at) };
   const others = COMPARED.map((name) => ({ name, before: text(row[name]), now: text(event[name]) }));
-  return [at, ...others].filter(({ before, now }) => before !== now);
+  const type = { name: 'type', before: row.type, now: event.type };
+  return [type, at, ...others].filter(({ before, now }) => before !== now);
 }
 
 const iso = (time: number) => (Number.isFinite(time) ? new Date(time).toISOString() : String(time));

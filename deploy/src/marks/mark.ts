@@ -92,11 +92,12 @@ export function markOf(
   mark: EventMark['mark'],
   before: EventMark | undefined,
   { at, by, why }: Order,
+  replaced_by: string | null = null,
 ): EventMark {
   const counted = (before?.mark ?? 'none') === 'none';
   const change = mark === 'none' ? (counted ? 0 : -1) : counted ? 1 : 0;
   return {
-    ...{ event_id: event.event_id, mark, change, replaced_by: null },
+    ...{ event_id: event.event_id, mark, change, replaced_by },
     ...{ at: Math.max(at, (before?.at ?? 0) + 1), by, why },
     ...{ type: event.type, occurred_at: event.occurred_at, received_at: event.received_at },
     ...{ esp: event.esp, source: event.source, account: event.account },

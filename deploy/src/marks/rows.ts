@@ -11,6 +11,9 @@ type Row = Omit<MarkedEvent, 'occurred_at' | 'received_at'> & {
   readonly received: string;
 };
 
+const COLUMNS = `event_id, type, toUnixTimestamp64Milli(occurred_at) AS occurred, toUnixTimestamp64Milli(received_at) AS received,
+  esp, source, account, recipient_key AS recipient, recipient_domain, campaign, variant, stream, bounce_class, is_machine`;
+
 /** Rows of one query: each looks at the whole range, so they are many. */
 const PAGE = 50_000;
 
@@ -24,9 +27,7 @@ export async function* eventsOfSource(
 ): AsyncGenerator<MarkedEvent[]> {
   for (let after = ''; ; ) {
     const rows = await clickhouse.query<Row>(
-      `SELECT event_id, type, toUnixTimestamp64Milli(occurred_at) AS occurred, toUnixTimestamp64Milli(received_at) AS received,
-              esp, source, account, recipient_key AS recipient, recipient_domain, campaign, variant, stream, bounce_class, is_machine
-       FROM email_events
+      `SELECT ${COLUMNS} FROM email_events
        WHERE source = {source:String} AND event_id > {after:String}
          AND received_at >= fromUnixTimestamp64Milli({from:Int64}) AND received_at < fromUnixTimestamp64Milli({to:Int64})
        ORDER BY event_id LIMIT {page:UInt32}`,
@@ -38,6 +39,16 @@ export async function* eventsOfSource(
     if (rows.length < PAGE) return;
     after = last.event_id;
   }
+}
+
+/** Events by their ids, of which a few thousand fit into a query. */
+export async function eventsOfIds(clickhouse: ClickHouse, ids: readonly string[]): Promise<MarkedEvent[]> {
+  if (ids.length === 0) return [];
+  const rows = await clickhouse.query<Row>(
+    `SELECT ${COLUMNS} FROM email_events WHERE event_id IN {ids:Array(String)} ORDER BY event_id`,
+    { ids },
+  );
+  return rows.map(eventOf);
 }
 
 function eventOf({ occurred, received, ...row }: Row): MarkedEvent {

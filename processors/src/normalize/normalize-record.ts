@@ -99,7 +99,8 @@ async function readAll(
     raw_offset: record.offset,
   };
   const spending = new Spending(budget, body.length + url.length);
-  const isWanted = wanted(replayOf(record));
+  const replay = replayOf(record);
+  const [isWanted, superseded] = [wanted(replay), replay?.supersedes ?? []];
   const events: EmailEvent[] = [];
   for (const result of readItems(adapter, received, optionsOf?.(source) ?? {}, budget, spending)) {
     if (breath.isDue) await breath.take();
@@ -107,7 +108,7 @@ async function readAll(
     else
       for (const said of result.events) {
         const event = toEmailEvent(said, { ...origin, item_index: result.index }, timeBounds);
-        if (isWanted(result, event)) events.push(event);
+        if (isWanted(result, event)) events.push(superseding(event, superseded));
       }
   }
   return { events, bytes: spending.bytes };
@@ -117,4 +118,10 @@ function wanted(replay: Replay | undefined): (item: ItemResult, event: EmailEven
   if (!replay?.items) return () => true;
   const [items, ids] = [new Set(replay.items), replay.events && new Set(replay.events)];
   return ({ index }, { event_id }) => items.has(index) && (ids?.has(event_id) ?? true);
+}
+
+/** An event that is put back in place of another is no copy of that one. */
+function superseding(event: EmailEvent, superseded: readonly string[]): EmailEvent {
+  if (superseded.length === 0) return event;
+  return { ...event, known_as: event.known_as.filter((id) => !superseded.includes(id)) };
 }

@@ -1,8 +1,10 @@
-import { TransactionalWriter } from '@email-events/core';
+import { userInfo } from 'node:os';
+import { type PipelineConfig, TransactionalWriter } from '@email-events/core';
 import { Codec } from '@email-events/schemas';
-import { connect } from '@email-events/sink-clickhouse';
+import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import pc from 'picocolors';
 import { type BackfillResult, backfill } from '../../backfill/backfill.ts';
+import { Retyping } from '../../backfill/retyping.ts';
 import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatCount, note, print, printJson, renderTable } from '../output.ts';
@@ -14,12 +16,13 @@ export interface BackfillActionOptions {
   readonly esp?: readonly string[];
   readonly source?: readonly string[];
   readonly dryRun: boolean;
+  readonly retype: boolean;
 }
 
 const PROGRESS_MS = 2_000;
 
 export const backfillAction: Action<BackfillActionOptions> = async (options) => {
-  const { from, to, esp: esps, source: sources, dryRun, json } = options;
+  const { from, to, esp: esps, source: sources, dryRun, retype, json } = options;
   const config = await loadPipelineConfig(options);
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort()).once('SIGTERM', () => abort.abort());
@@ -32,18 +35,25 @@ export const backfillAction: Action<BackfillActionOptions> = async (options) => 
       letters: { kafka: config.kafka, codec: new Codec(registrySettings(config)) },
       clickhouse,
       writer,
+      retyping: retype && !dryRun ? await retyping(config, clickhouse) : undefined,
       ...{ from, to, esps, sources },
       now: Date.now(),
       signal: abort.signal,
       onProgress: json ? () => {} : progress(),
     });
     if (json) printJson({ dryRun, complete: !abort.signal.aborted, ...timesAsText(result) });
-    else print(await render(result, dryRun));
+    else print(await render(result, dryRun, retype));
     return abort.signal.aborted ? EXIT.interrupted : EXIT.ok;
   } finally {
     await Promise.all([clickhouse.close(), writer?.close()]);
   }
 };
+
+function retyping(config: PipelineConfig, clickhouse: ClickHouse): Promise<Retyping> {
+  const why = 'backfill --retype: read as another type today';
+  const order = { by: userInfo().username, at: Date.now(), why };
+  return Retyping.begin({ marks: { config, codec: new Codec(registrySettings(config)) }, clickhouse, order });
+}
 
 function progress(): (result: BackfillResult) => void {
   let shownAt = performance.now();
@@ -84,7 +94,7 @@ async function renderDifferences({ differences, examples }: BackfillResult): Pro
 const EXAMPLES_SHOWN = 10;
 const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 39).toWellFormed()}…` : text);
 
-async function render(result: BackfillResult, dryRun: boolean): Promise<string> {
+async function render(result: BackfillResult, dryRun: boolean, retype: boolean): Promise<string> {
   const { newEvents, known, different, letters, discarded, failingNow, requests, republished } = result;
   const total = Object.values(newEvents).reduce((sum, count) => sum + count, 0);
   const rows: [string, number, string][] = [
@@ -103,6 +113,11 @@ async function render(result: BackfillResult, dryRun: boolean): Promise<string> 
           ],
         ]
       : []),
+    ...Object.entries(result.retyped).map(([what, count]): [string, number, string] => [
+      what,
+      count,
+      retype ? 'in place of what came out' : '`--retype` puts them in place of what came out',
+    ]),
     ['dead letters, readable', letters.readable, '`dlq replay` brings them in'],
     ['dead letters, failing', letters.failing, 'cannot be read today either'],
     ['discarded', discarded, 'an operator said no'],

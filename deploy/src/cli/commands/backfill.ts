@@ -14,6 +14,11 @@ export function backfillCommand(): Command {
     .option('--to <time>', 'before then (default: now)', time)
     .option('--esp <name>', 'only of these ESPs: with commas, or repeated', collect)
     .option('--source <name>', 'only of these webhooks', collect)
+    .option(
+      '--retype',
+      'events that are another type today come out in place of those that came out, which do not count any more',
+      false,
+    )
     .option('--dry-run', 'say what would come out, change nothing', false);
   act<BackfillActionOptions>(command, async () => (await import('./backfill-action.ts')).backfillAction);
   command.addHelpText(
