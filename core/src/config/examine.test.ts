@@ -82,6 +82,12 @@ describe('all problems in one go', () => {
     ]);
   });
 
+  test('a password that cannot be read is one all the same', () => {
+    const registry = { url: 'http://far.example', username: 'u', password: 'env:ABSENT' };
+    const { problems } = examineConfig(file(JSON.stringify({ registry })), {});
+    expect(problems.map(({ path }) => path)).toEqual(['registry.password', 'registry.url']);
+  });
+
   test('a check that trips over what is missing hides no problem, and is none', () => {
     const trips = () => {
       throw new TypeError('cannot read');

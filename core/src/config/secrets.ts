@@ -12,8 +12,8 @@ export interface SecretContext {
 }
 
 /**
- * A tree of the same shape as the data that holds nothing but its secrets. One that is read now and cannot be is a
- * problem, and not in its list; one that is read later throws ConfigError then.
+ * A tree of the same shape as the data that holds nothing but its secrets. One that is read now and cannot be is a problem,
+ * and not in its list; it, and one that is to be read later and cannot be then, throws ConfigError when it is revealed.
  */
 export function secretsIn(data: unknown, schema: JsonSchema, context: SecretContext, path = ''): unknown {
   if (schema.format === SECRET && typeof data === 'string') return secretOf(data, context, path);
@@ -31,7 +31,7 @@ function secretOf(reference: string, { env, isRead, problems }: SecretContext, p
     return new Secret(resolve(reference, env, path));
   } catch (error) {
     problems.push(...(error as ConfigError).problems);
-    return UNREADABLE;
+    return new UnreadableSecret(error);
   }
 }
 
@@ -43,7 +43,14 @@ function resolve(reference: string, env: Env, path: string): string {
   }
 }
 
-const UNREADABLE = Symbol('a secret that cannot be read');
+/** It is there, so that what depends on that can be judged. */
+class UnreadableSecret extends Secret {
+  constructor(error: unknown) {
+    super(() => {
+      throw error;
+    });
+  }
+}
 
 function childSchema(schema: JsonSchema, key: string): JsonSchema | undefined {
   if (schema.items) return schema.items;
@@ -54,13 +61,11 @@ function childSchema(schema: JsonSchema, key: string): JsonSchema | undefined {
 /** The configuration with these secrets in place of what refers to them. */
 export function withSecrets(config: unknown, secrets: unknown): unknown {
   if (secrets instanceof Secret) return secrets;
-  // Nobody gets to see it: there is a problem.
-  if (secrets === UNREADABLE) return undefined;
   if (Array.isArray(config)) {
     const of = secrets as unknown[] | undefined;
     return config
       .map((value, index) => withSecrets(value, of?.[index]))
-      .filter((_, index) => of?.[index] !== UNREADABLE);
+      .filter((_, index) => !(of?.[index] instanceof UnreadableSecret));
   }
   if (typeof config !== 'object' || config === null) return config;
   const of = (secrets ?? {}) as { [key: string]: unknown };

@@ -175,7 +175,7 @@ test.each([
   ['any free port', { ingress: { adminPort: 0 }, normalize: { adminPort: 0 } }, []],
   [
     'a body larger than what may be under way',
-    { ingress: { maxInFlightBytes: 1_000 }, sources: { a: { esp: 'ses' } } },
+    { ingress: { maxInFlightBytes: 1_000 }, sources: { a: { esp: 'ses', maxBodyBytes: 1_001 } } },
     ['refuse sources.a.maxBodyBytes'],
   ],
   [

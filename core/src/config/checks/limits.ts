@@ -7,6 +7,8 @@ export function limitFindings({ ingress, sources }: PipelineConfig): Finding[] {
   return Object.entries(sources).flatMap(([name, { maxBodyBytes }]) => {
     const path = `sources.${name}.maxBodyBytes`;
     const found: Finding[] = [];
+    // What an ESP sends at most, only the ingress knows (see its config-check.ts).
+    if (maxBodyBytes === undefined) return found;
     if (maxBodyBytes > maxInFlightBytes) {
       const message = `a body of ${maxBodyBytes} bytes never fits into ingress.maxInFlightBytes (${maxInFlightBytes}): it would be told to come again for ever`;
       found.push({ level: 'refuse', path, message, compared: ['ingress.maxInFlightBytes'] });

@@ -14,7 +14,7 @@ export function secretFindings({ sources }: PipelineConfig): Finding[] {
       if (!secret.isRead) return [];
       const bytes = secretBytes(secret.reveal());
       if (bytes >= SHORTEST_BYTES) return [];
-      const message = `${bytes} bytes can be guessed: whoever does can send events; use ${SHORTEST_BYTES} or more`;
+      const message = `has ${bytes} of the ${SHORTEST_BYTES} bytes that cannot be guessed: whoever guesses it can send events`;
       return [{ level: 'warn', path: `sources.${name}.secrets.${index}`, message }];
     }),
   );

@@ -7,7 +7,7 @@ export function topicFindings({ topics }: PipelineConfig): Finding[] {
   const path = 'topics.minInsyncReplicas';
   const compared = ['topics.replicationFactor'];
   if (minInsyncReplicas > replicationFactor) {
-    const message = `with ${replicationFactor} replica(s) there are never ${minInsyncReplicas} in sync: nothing could be written`;
+    const message = `more than topics.replicationFactor (${replicationFactor}): so many are never in sync, and nothing could be written`;
     return [{ level: 'refuse', path, message, compared }];
   }
   if (replicationFactor > 1 && minInsyncReplicas === replicationFactor) {

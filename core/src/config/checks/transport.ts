@@ -51,7 +51,7 @@ function httpFindings(section: string, url: string, hasPassword: boolean, truste
       level: 'refuse',
       path: `${section}.url`,
       message: `the password would go to ${hostname} unencrypted: use https, ${EXCEPTION}`,
-      compared: [`${section}.password`, 'plaintextHosts'],
+      compared: ['plaintextHosts'],
     },
   ];
 }
