@@ -31,7 +31,7 @@ export interface Failure {
   readonly carriesValue?: boolean;
 }
 
-/** What its topic takes (4 MiB), less what the rest of a letter needs. */
+/** What its topic takes at least (4 MiB), less what the rest of a letter needs. A value alone always fits: its topic takes more than email.raw. */
 const MAX_BYTES = 3_900_000;
 
 /**

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { HttpFacts } from '@email-events/esps';
 import type { Holding } from './byte-budget.ts';
 import { Refused } from './codes.ts';
 
@@ -8,11 +9,15 @@ const SMALLEST_GROWTH = 16_384;
 /** Headers under which no body would be taken. Throws Refused before any of it is read. */
 export function checkBodyHeaders(
   { headers }: IncomingMessage,
-  contentTypes: readonly string[],
+  { contentTypes, contentEncodings = [] }: Pick<HttpFacts, 'contentTypes' | 'contentEncodings'>,
   maxBytes: number,
 ): void {
-  const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') {
+  const encoding = headers['content-encoding']?.trim().toLowerCase();
+  if (
+    encoding !== undefined &&
+    encoding !== 'identity' &&
+    !(contentEncodings as readonly string[]).includes(encoding)
+  ) {
     throw new Refused('INGRESS_ENCODING_UNSUPPORTED');
   }
   // "gzip, chunked" would be compressed as well.

@@ -37,7 +37,7 @@ export const INGRESS_CODES = {
   INGRESS_METHOD_NOT_ALLOWED: { answer: 'method-not-allowed', doc: 'The ESP does not use this method.' },
   INGRESS_PLAIN_HTTP: {
     answer: 'forbidden',
-    doc: 'Neither came by HTTPS nor through a trusted proxy that says it did (X-Forwarded-Proto).',
+    doc: 'Neither came by HTTPS nor through a trusted proxy that says it did (X-Forwarded-Proto or Forwarded; the log names the missing one).',
   },
   INGRESS_ADDRESS_NOT_ALLOWED: {
     answer: 'forbidden',
@@ -46,7 +46,7 @@ export const INGRESS_CODES = {
   INGRESS_OVER_RATE: { answer: 'over-rate', doc: 'The source exceeds its requestsPerSecond.' },
   INGRESS_ENCODING_UNSUPPORTED: {
     answer: 'unsupported',
-    doc: 'The body is compressed; no ESP does that, and unpacking invites bombs.',
+    doc: 'The body is compressed in a way that this ESP does not use.',
   },
   INGRESS_MEDIA_TYPE_UNSUPPORTED: {
     answer: 'unsupported',
@@ -64,7 +64,7 @@ export const INGRESS_CODES = {
   },
   INGRESS_DOCUMENT_UNAVAILABLE: {
     answer: 'later',
-    doc: 'A certificate that the verification needs could not be fetched.',
+    doc: 'A certificate that the verification needs could not be fetched, or was not, since too many of this sender’s requests had failed.',
   },
   INGRESS_HANDSHAKE_FAILED: {
     answer: 'later',
@@ -97,16 +97,30 @@ export type IngressCode = keyof typeof INGRESS_CODES;
 /** Whatever a request that is not accepted is logged under. */
 export type LogCode = IngressCode | RefusalCode | ErrorCode;
 
+export type LogFields = { readonly [name: string]: unknown };
+
+export interface RefusedOptions extends ErrorOptions {
+  readonly retryAfterSeconds?: number;
+  readonly signedAt?: number | undefined;
+  readonly fields?: LogFields;
+}
+
 /** A request that is not accepted. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly code: LogCode;
   readonly retryAfterSeconds: number | undefined;
+  /** When the request says that it was signed; epoch milliseconds. */
+  readonly signedAt: number | undefined;
+  /** What the log tells besides the code. */
+  readonly fields: LogFields;
 
-  constructor(code: LogCode, options: ErrorOptions & { retryAfterSeconds?: number } = {}) {
+  constructor(code: LogCode, options: RefusedOptions = {}) {
     super(code, options);
     this.code = code;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.signedAt = options.signedAt;
+    this.fields = options.fields ?? {};
   }
 }
 

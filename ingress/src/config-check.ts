@@ -1,12 +1,14 @@
 import { ConfigError, type ConfigProblem, type PipelineConfig } from '@email-events/core';
+import { findAdapter } from '@email-events/esps';
 import { AddressList, isLoopback } from './addresses.ts';
-import { buildSources, type FindAdapter } from './sources.ts';
+import { buildSources, type FindAdapter, largestBody } from './sources.ts';
 
 /** What only the ingress can judge. Throws ConfigError with everything that is wrong. */
 export function checkIngressConfig(config: PipelineConfig, find?: FindAdapter): void {
   const problems: ConfigProblem[] = [];
   const { ingress, sources } = config;
   collect(problems, () => buildSources(sources, find));
+  problems.push(...sizeProblems(config, find));
   try {
     new AddressList(ingress.trustedProxies);
   } catch (error) {
@@ -24,6 +26,33 @@ export function checkIngressConfig(config: PipelineConfig, find?: FindAdapter): 
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
+}
+
+/** Bodies that are allowed and would find no room. What is configured, and not an ESP's own size, core compares itself. */
+function sizeProblems(
+  { ingress, sources, topics }: PipelineConfig,
+  find: FindAdapter = findAdapter,
+): ConfigProblem[] {
+  const limits = [
+    { name: 'topics.maxRequestBytes', bytes: topics.maxRequestBytes, ownToo: true },
+    { name: 'ingress.maxInFlightBytes', bytes: ingress.maxInFlightBytes, ownToo: false },
+    ...(ingress.spool.enabled
+      ? [{ name: 'ingress.spool.maxBytes', bytes: ingress.spool.maxBytes, ownToo: false }]
+      : []),
+  ];
+  return Object.entries(sources).flatMap(([name, settings]) => {
+    const adapter = find(settings.esp);
+    if (!adapter) return [];
+    const largest = largestBody(settings, adapter);
+    const own = settings.maxBodyBytes !== undefined;
+    const what = own ? 'a body' : `a request of ${adapter.title}`;
+    return limits
+      .filter(({ bytes, ownToo }) => largest > bytes && (ownToo || !own))
+      .map(({ name: limit, bytes }) => ({
+        path: `sources.${name}.maxBodyBytes`,
+        message: `${what} of up to ${largest} bytes does not fit into ${limit} (${bytes})`,
+      }));
+  });
 }
 
 function collect(problems: ConfigProblem[], check: () => unknown): void {

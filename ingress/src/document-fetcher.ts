@@ -44,6 +44,11 @@ export class DocumentFetcher {
     });
   }
 
+  /** A document that was fetched before, if it is still kept. */
+  known(url: string): string | undefined {
+    return this.#documents.get(url);
+  }
+
   /** The document at this URL, fetched at most once at a time. Throws FetchFailed. */
   document(url: string): Promise<string> {
     const known = this.#documents.get(url);

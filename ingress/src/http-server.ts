@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Logger, PipelineConfig } from '@email-events/core';
+import type { PipelineConfig } from '@email-events/core';
 import { answerFor, errorBody, JSON_TYPE } from './answers.ts';
 import { answerKind, type IngressCode } from './codes.ts';
 import { ConnectionGuard } from './connection-guard.ts';
@@ -33,7 +33,8 @@ export interface ConnectionEnd {
 }
 
 export interface ClientErrors {
-  readonly log: Logger;
+  /** What could not be read as a request was answered. `bytes`: that came on this connection. */
+  refused(end: ConnectionEnd, peer: string | undefined, bytes: number): void;
   counted(status: number, code: IngressCode): void;
 }
 
@@ -146,7 +147,7 @@ function answerClientError(
   error: NodeJS.ErrnoException,
   socket: Duplex,
   ends: WeakMap<Duplex, ConnectionEnd>,
-  { log, counted }: ClientErrors,
+  { refused, counted }: ClientErrors,
 ): void {
   if (GONE.includes(error.code) || !socket.writable) {
     socket.destroy();
@@ -155,7 +156,9 @@ function answerClientError(
   const code = CLIENT_ERRORS[error.code ?? ''] ?? 'INGRESS_HTTP_MALFORMED';
   const requestId = newRequestId();
   const { status, error: word } = answerFor(answerKind(code), undefined);
-  ends.set(socket, { code, status, requestId });
+  const end = { code, status, requestId };
+  const { remoteAddress: peer } = socket as Socket;
+  ends.set(socket, end);
   const body = errorBody(word, requestId);
   socket.end(
     [
@@ -173,7 +176,7 @@ function answerClientError(
     setImmediate(() => {
       if (!ends.delete(socket)) return;
       counted(status, code);
-      log.warn({ code, status, requestId }, 'not accepted');
+      refused(end, peer, (socket as Socket).bytesRead);
     }),
   );
   (socket as Socket).destroySoon();

@@ -5,7 +5,7 @@ import {
   type ServiceContext,
   type StopStep,
 } from '@email-events/core';
-import { topics } from '@email-events/schemas';
+import { largestRawRecord, topics } from '@email-events/schemas';
 import { KafkaPublisher, type Publisher } from './publisher.ts';
 import { Drain } from './spool/drain.ts';
 import { Spool } from './spool/spool.ts';
@@ -33,6 +33,7 @@ export async function startPublishing(
     log,
     publishTimeoutMs,
     maxWaitingBytes: maxInFlightBytes,
+    maxRecordBytes: largestRawRecord(config.topics),
   });
   const kafkaUp = () => producer.health() === undefined;
   const stopProducer = { name: 'producer', deadlineMs: 5_000, run: () => producer.close() };
@@ -46,6 +47,7 @@ export async function startPublishing(
   const drain = new Drain({
     spool,
     producer,
+    rawPartitions: config.topics.rawPartitions,
     log,
     drained: (source) => {
       metrics.drained();

@@ -1,4 +1,5 @@
 import { ConfigError, codeOf, type Logger, type PipelineConfig } from '@email-events/core';
+import { checkIngressConfig } from './config-check.ts';
 import { buildSources, type Sources } from './sources.ts';
 
 /**
@@ -12,7 +13,9 @@ export function reloadOnHangup(
 ): () => void {
   const onHangup = () => {
     try {
-      const { sources } = reload();
+      const config = reload();
+      checkIngressConfig(config);
+      const { sources } = config;
       replace(buildSources(sources));
       log.info({ sources: Object.keys(sources).length }, 'sources read again');
     } catch (error) {

@@ -10,9 +10,8 @@ const DAY_MS = 86_400_000;
 export class ReplayGuard {
   readonly #seen = new LRUCache<string, string>({ max: 100_000, ttl: DAY_MS });
 
-  /** No if the token came with another body before. */
-  accept(source: string, token: string, body: Buffer): boolean {
-    const key = `${source}\n${hash('sha256', token, 'base64')}`;
+  /** No if the token of this digest came with another body before. */
+  accept(key: string, body: Buffer): boolean {
     const digest = hash('sha256', body, 'base64');
     const before = this.#seen.get(key);
     if (before === undefined) this.#seen.set(key, digest);

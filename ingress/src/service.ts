@@ -1,13 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RunningService, runStopSteps, type ServiceContext, startAdminServer } from '@email-events/core';
-import { AddressList, isLoopback } from './addresses.ts';
+import { AddressList, isLoopback, networkOf } from './addresses.ts';
 import { createApp } from './app.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { checkIngressConfig } from './config-check.ts';
 import { DocumentFetcher } from './document-fetcher.ts';
+import { FailureBudget } from './failure-budget.ts';
 import { type HttpServer, listen } from './http-server.ts';
 import { IngressMetrics } from './ingress-metrics.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { reloadOnHangup } from './reload.ts';
 import { buildSources } from './sources.ts';
 import { TlsFiles } from './tls-files.ts';
@@ -35,18 +37,30 @@ export async function startIngress(service: ServiceContext): Promise<RunningServ
     sources: buildSources(config.sources),
     draining: false,
     publisher: publishing.publisher,
+    rawPartitions: config.topics.rawPartitions,
     verification: new Verification(fetcher),
     budget,
     metrics,
     trustedProxies: new AddressList(ingress.trustedProxies),
     behindProxy: !ingress.tls && (ingress.trustedProxies.length > 0 || !isLoopback(ingress.host)),
+    proxyHeaders: ingress.proxyHeaders,
+    failures: new FailureBudget(),
+    refusals: new RefusalLog(log),
     log,
     clock: Date.now,
     endOf: (request) => server?.endOf(request),
   };
   const tls = ingress.tls && new TlsFiles(ingress.tls, log);
   server = await listen(ingress, tls, createApp(context), {
-    log,
+    refused: ({ code, ...fields }, peer, bytes) =>
+      context.refusals.refused({
+        level: 'warn',
+        code,
+        source: undefined,
+        network: networkOf(peer),
+        bytes,
+        fields,
+      }),
     counted: (status, code) => metrics.answered(undefined, status, code),
   });
   const admin = await startAdminServer({
@@ -95,6 +109,7 @@ function running({ config, log }: ServiceContext, context: WebhookContext, parts
         { name: 'drain', deadlineMs: drainDelayMs + 1_000, run: () => pause(drainDelayMs) },
         { name: 'requests', deadlineMs: requestsMs, run: () => server.close() },
         { name: 'connections', deadlineMs: 100, run: () => server.destroy() },
+        { name: 'log', deadlineMs: 100, run: () => context.refusals.close() },
         ...publishing.stopSteps,
         { name: 'fetcher', deadlineMs: 1_000, run: () => fetcher.close() },
         { name: 'admin', deadlineMs: 1_000, run: () => admin.close() },

@@ -14,6 +14,8 @@ export interface Source {
   readonly name: string;
   readonly adapter: EspAdapter;
   readonly verifier: Verifier;
+  /** How many secrets it has; the log says by number which were tried. */
+  readonly secretCount: number;
   /** Documents that need not be fetched (option `certificates`). */
   readonly resources: Resources;
   /** Undefined: any address. */
@@ -34,8 +36,12 @@ export type FindAdapter = (name: string) => EspAdapter | undefined;
 /** Ids by which the ESP, or a proxy before us, knows the request. */
 const ID_HEADERS = ['x-request-id', 'x-amzn-trace-id', 'x-correlation-id'];
 const ACCEPT_ANYTHING: Verifier = { verify: () => ({ outcome: 'verified' }) };
-/** A record must fit into what email.raw takes (2 MiB), headers included. */
-const LARGEST_BODY = 2 * 1_048_576 - 65_536;
+const USUAL_BODY = 1_048_576;
+
+/** Bytes of the largest body that a source takes: as configured, else as its ESP sends. */
+export function largestBody(settings: Pick<SourceConfig, 'maxBodyBytes'>, adapter: EspAdapter): number {
+  return settings.maxBodyBytes ?? adapter.http.maxBodyBytes ?? USUAL_BODY;
+}
 
 /** Throws ConfigError with the problems of all sources. */
 export function buildSources(config: PipelineConfig['sources'], find: FindAdapter = findAdapter): Sources {
@@ -63,19 +69,17 @@ function buildSource(
   if (!adapter) report('esp', `no ESP is called ${settings.esp}`);
   const verifier = adapter && verifierOf(adapter, settings, report);
   const allow = allowOf(settings, report);
-  if (settings.maxBodyBytes > LARGEST_BODY) {
-    report('maxBodyBytes', `a record takes ${LARGEST_BODY} bytes at most`);
-  }
   if (!adapter || !verifier) return undefined;
-  const { maxBodyBytes, requestsPerSecond, options } = settings;
+  const { requestsPerSecond, options } = settings;
   return {
     name,
     adapter,
     verifier,
+    secretCount: settings.secrets.length,
     resources: textsOf(options.certificates),
     allow,
     account: settings.account ?? null,
-    maxBodyBytes,
+    maxBodyBytes: largestBody(settings, adapter),
     bucket:
       requestsPerSecond === undefined ? undefined : new TokenBucket(requestsPerSecond, performance.now()),
     urlSecrets: { parameter: tokenParameter(adapter, options), values: secretTexts(settings) },

@@ -1,4 +1,4 @@
-/** Lets `perSecond` requests through in the long run, and a second's worth at once. */
+/** Lets `perSecond` through in the long run, and `capacity` at once: a second's worth unless it says otherwise. */
 export class TokenBucket {
   readonly #perSecond: number;
   readonly #capacity: number;
@@ -6,9 +6,9 @@ export class TokenBucket {
   #at: number;
 
   /** `now` is in milliseconds, on any clock that never goes back. */
-  constructor(perSecond: number, now: number) {
+  constructor(perSecond: number, now: number, capacity = Math.max(1, perSecond)) {
     this.#perSecond = perSecond;
-    this.#capacity = Math.max(1, perSecond);
+    this.#capacity = capacity;
     this.#tokens = this.#capacity;
     this.#at = now;
   }

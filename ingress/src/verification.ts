@@ -1,3 +1,4 @@
+import { tokenDigest } from '@email-events/core';
 import type { EspRequest, Handshake, Verdict } from '@email-events/esps';
 import { Refused } from './codes.ts';
 import type { DocumentFetcher } from './document-fetcher.ts';
@@ -5,10 +6,19 @@ import { ReplayGuard } from './replay-guard.ts';
 import type { Source } from './sources.ts';
 
 /** What verification needs of the outside; a DocumentFetcher in service. */
-export type Outside = Pick<DocumentFetcher, 'document' | 'visit'>;
+export type Outside = Pick<DocumentFetcher, 'document' | 'known' | 'visit'>;
 
 /** A signature names one certificate. */
 const MAX_DOCUMENTS = 2;
+
+/** What a genuine request came to. */
+export interface Proof {
+  readonly handshake: Handshake | undefined;
+  /** Of the single-use token that was signed in place of the body (see tokenDigest of core). */
+  readonly tokenDigest: string | undefined;
+}
+
+const PROVEN: Proof = { handshake: undefined, tokenDigest: undefined };
 
 /** Does for the adapters' verifiers what needs the outside world or a memory. */
 export class Verification {
@@ -19,11 +29,11 @@ export class Verification {
     this.#outside = outside;
   }
 
-  /** Returns the handshake if the request is one. Throws Refused for a request that is not genuine. */
-  verify(source: Source, request: EspRequest): Handshake | undefined | Promise<Handshake | undefined> {
+  /** Throws Refused for a request that is not genuine. `mayFetch`: whether a document may be fetched for it. */
+  verify(source: Source, request: EspRequest, mayFetch: () => boolean = () => true): Proof | Promise<Proof> {
     const verdict = source.verifier.verify(request, source.resources);
     return verdict.outcome === 'needs'
-      ? this.#withDocuments(source, request, verdict)
+      ? this.#withDocuments(source, request, verdict, mayFetch)
       : this.#judge(source, request, verdict);
   }
 
@@ -37,17 +47,25 @@ export class Verification {
     }
   }
 
-  async #withDocuments(source: Source, request: EspRequest, first: Verdict): Promise<Handshake | undefined> {
+  async #withDocuments(
+    source: Source,
+    request: EspRequest,
+    first: Verdict,
+    mayFetch: () => boolean,
+  ): Promise<Proof> {
     const resources = new Map(source.resources);
     let verdict = first;
     for (let i = 0; i < MAX_DOCUMENTS && verdict.outcome === 'needs'; i++) {
-      resources.set(verdict.url, await this.#fetch(verdict.url));
+      resources.set(verdict.url, await this.#fetch(verdict.url, mayFetch));
       verdict = source.verifier.verify(request, resources);
     }
     return this.#judge(source, request, verdict);
   }
 
-  async #fetch(url: string): Promise<string> {
+  async #fetch(url: string, mayFetch: () => boolean): Promise<string> {
+    const known = this.#outside.known(url);
+    if (known !== undefined) return known;
+    if (!mayFetch()) throw new Refused('INGRESS_DOCUMENT_UNAVAILABLE');
     try {
       return await this.#outside.document(url);
     } catch (cause) {
@@ -55,13 +73,14 @@ export class Verification {
     }
   }
 
-  #judge(source: Source, { body }: EspRequest, verdict: Verdict): Handshake | undefined {
+  #judge(source: Source, { body }: EspRequest, verdict: Verdict): Proof {
     if (verdict.outcome === 'needs') throw new Refused('CERTIFICATE_UNUSABLE');
-    if (verdict.outcome === 'refused') throw new Refused(verdict.code);
+    if (verdict.outcome === 'refused') throw new Refused(verdict.code, { signedAt: verdict.signedAt });
     const { replayToken, handshake } = verdict;
-    if (replayToken !== undefined && !this.#replays.accept(source.name, replayToken, body)) {
-      throw new Refused('TOKEN_REPLAYED');
-    }
-    return handshake;
+    if (replayToken === undefined) return handshake ? { handshake, tokenDigest: undefined } : PROVEN;
+    const digest = tokenDigest(source.name, replayToken);
+    if (!this.#replays.accept(digest, body))
+      throw new Refused('TOKEN_REPLAYED', { fields: { tokenDigest: digest } });
+    return { handshake, tokenDigest: digest };
   }
 }

@@ -1,53 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { codeOf, encodeRawHeaders, type Logger, PipelineError } from '@email-events/core';
+import { encodeRawHeaders } from '@email-events/core';
 import { type EspRequest, IDENTITY_VERSION } from '@email-events/esps';
-import { type AddressList, clientAddress, isLoopback } from './addresses.ts';
-import { accept, answerFor, refuse } from './answers.ts';
+import { clientAddress, isLoopback, networkOf } from './addresses.ts';
+import { accept } from './answers.ts';
 import { checkBodyHeaders, readBody } from './body.ts';
-import type { ByteBudget, Holding } from './byte-budget.ts';
-import { answerKind, type LogCode, Refused } from './codes.ts';
-import { type ConnectionEnd, MAX_HEADERS } from './http-server.ts';
-import type { IngressMetrics } from './ingress-metrics.ts';
-import type { Publisher } from './publisher.ts';
+import { Refused } from './codes.ts';
+import { decodedBody } from './content-encoding.ts';
+import { bytesOf, type Exchange, type WebhookContext } from './exchange.ts';
+import { forwardingOf } from './forwarded.ts';
+import { MAX_HEADERS } from './http-server.ts';
 import { rawUrl } from './raw-url.ts';
+import { countFailure, proxyFields, refuseExchange } from './refusing.ts';
 import { newRequestId } from './request-id.ts';
-import type { Source, Sources } from './sources.ts';
-import type { Verification } from './verification.ts';
+import type { Source } from './sources.ts';
+import { tokenPartition } from './token-partition.ts';
 
-export interface WebhookContext {
-  /** Replaced as a whole when the configuration is read again. */
-  sources: Sources;
-  /** True from the moment the service stops. */
-  draining: boolean;
-  readonly publisher: Publisher;
-  readonly verification: Verification;
-  readonly budget: ByteBudget;
-  readonly metrics: IngressMetrics;
-  readonly trustedProxies: AddressList;
-  /** HTTPS is somebody else's work: whoever comes from elsewhere must come through a trusted proxy. */
-  readonly behindProxy: boolean;
-  readonly log: Logger;
-  /** Epoch milliseconds. */
-  readonly clock: () => number;
-  /** How the server gave up the connection of a request, if it did (see HttpServer). */
-  readonly endOf: (request: IncomingMessage) => ConnectionEnd | undefined;
-}
-
-/** One request on its way through. */
-interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly requestId: string;
-  readonly startedAt: number;
-  source: Source | undefined;
-  /** Its part of the budget. */
-  holding: Holding | undefined;
-}
+export type { WebhookContext } from './exchange.ts';
 
 /** What a request costs besides its body. */
 const REQUEST_BYTES = 2_048;
 const LONGEST_KEPT_HEADER = 1_024;
-const SOURCE_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /**
  * One request: known source? → allowed sender? → body → genuine? → durable? → 200.
@@ -64,10 +36,14 @@ export async function handleWebhook(
     const source = context.sources.get(name);
     if (!source) throw new Refused('INGRESS_SOURCE_UNKNOWN');
     exchange.source = source;
-    const sender = admit(context, source, request);
+    admit(context, exchange, source);
     if (isProbe(source, request.method)) return succeed(context, exchange, 'PROBE');
-    await receive(context, exchange, source, sender);
+    await receive(context, exchange, source);
   } catch (error) {
+    exchange.holding?.release();
+    const late = countFailure(context, exchange, error);
+    // At once, if it need not wait: a request of which the rest is on its way must not be read to its end.
+    if (late) await late;
     refuseExchange(context, exchange, error, name);
   } finally {
     exchange.holding?.release();
@@ -91,12 +67,20 @@ function begin(request: IncomingMessage, response: ServerResponse): Exchange {
     requestId: newRequestId(),
     startedAt: performance.now(),
     source: undefined,
+    sender: undefined,
+    bodyBytes: undefined,
     holding: undefined,
   };
 }
 
-/** All that can be judged before a body is read. Returns the sender's address. */
-function admit(context: WebhookContext, source: Source, request: IncomingMessage): string | undefined {
+/** All that can be judged before a body is read. */
+function admit(context: WebhookContext, exchange: Exchange, source: Source): void {
+  const { request } = exchange;
+  const { headers, socket } = request;
+  const peer = socket.remoteAddress;
+  const throughProxy = context.trustedProxies.contains(peer);
+  const forwarding = throughProxy ? forwardingOf(headers, context.proxyHeaders) : undefined;
+  exchange.sender = clientAddress(peer, forwarding?.chain, context.trustedProxies);
   // Node hands over no more of them than that: what a proxy added at the end could be missing.
   if (request.rawHeaders.length > 2 * MAX_HEADERS) throw new Refused('INGRESS_HEADERS_TOO_LARGE');
   const { methods, probes } = source.adapter.http;
@@ -104,36 +88,30 @@ function admit(context: WebhookContext, source: Source, request: IncomingMessage
   const carries = (methods as readonly string[]).includes(method);
   if (!carries && !(probes as readonly string[]).includes(method))
     throw new Refused('INGRESS_METHOD_NOT_ALLOWED');
-  const { headers, socket } = request;
-  const peer = socket.remoteAddress;
-  if (context.behindProxy && !cameByHttps(context.trustedProxies, peer, headers['x-forwarded-proto'])) {
-    throw new Refused('INGRESS_PLAIN_HTTP');
+  const byHttps = throughProxy ? forwarding?.protocol === 'https' : isLoopback(peer);
+  if (context.behindProxy && !byHttps) {
+    throw new Refused('INGRESS_PLAIN_HTTP', { fields: proxyFields(context, request) });
   }
-  const forwardedFor = headers['x-forwarded-for'];
-  const sender = clientAddress(
-    peer,
-    Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor,
-    context.trustedProxies,
-  );
-  if (source.allow && !source.allow.contains(sender)) throw new Refused('INGRESS_ADDRESS_NOT_ALLOWED');
+  if (source.allow && !source.allow.contains(exchange.sender)) {
+    const fields = throughProxy && forwarding?.chain === undefined ? proxyFields(context, request) : {};
+    throw new Refused('INGRESS_ADDRESS_NOT_ALLOWED', { fields });
+  }
   const wait = source.bucket?.wait(performance.now()) ?? 0;
   if (wait > 0) throw new Refused('INGRESS_OVER_RATE', { retryAfterSeconds: wait });
-  if (method !== 'GET' && carries)
-    checkBodyHeaders(request, source.adapter.http.contentTypes, source.maxBodyBytes);
-  return sender;
+  if (method !== 'GET' && carries) checkBodyHeaders(request, source.adapter.http, source.maxBodyBytes);
 }
 
-async function receive(
-  context: WebhookContext,
-  exchange: Exchange,
-  source: Source,
-  sender: string | undefined,
-): Promise<void> {
+async function receive(context: WebhookContext, exchange: Exchange, source: Source): Promise<void> {
   const { request } = exchange;
   const holding = context.budget.hold();
   exchange.holding = holding;
   if (!holding.take(REQUEST_BYTES)) throw new Refused('INGRESS_OVERLOADED');
-  const body = await readBody(request, source.maxBodyBytes, holding);
+  const received = await readBody(request, source.maxBodyBytes, holding);
+  exchange.bodyBytes = received.length;
+  const encoding = request.headers['content-encoding'];
+  const { http } = source.adapter;
+  const decoded = decodedBody(received, encoding, http, source.maxBodyBytes, (bytes) => holding.take(bytes));
+  const body = decoded instanceof Promise ? await decoded : decoded;
   const espRequest: EspRequest = {
     method: request.method ?? 'POST',
     url: request.url ?? '/',
@@ -141,25 +119,33 @@ async function receive(
     body,
     receivedAt: context.clock(),
   };
-  const verified = context.verification.verify(source, espRequest);
-  const handshake = verified instanceof Promise ? await verified : verified;
+  // A request that nobody can tell from a genuine one yet costs a fetch; whoever failed often gets none.
+  const mayFetch = () => !context.failures.isExhausted(source.name, networkOf(exchange.sender));
+  const proof = context.verification.verify(source, espRequest, mayFetch);
+  const { handshake, tokenDigest } = proof instanceof Promise ? await proof : proof;
   // Only what is genuine counts, else anybody could use up the source's rate.
   source.bucket?.take(performance.now());
   if (handshake) {
     await context.verification.complete(handshake);
-    context.log.info({ source: source.name, requestId: exchange.requestId }, handshake.note);
+    const fields = { source: source.name, requestId: exchange.requestId };
+    // Some are signed with a key that everybody has.
+    context.refusals.noted(bytesOf(exchange), fields, handshake.note);
     return succeed(context, exchange, 'HANDSHAKE');
   }
   const keeper = await context.publisher.publish({
     value: body,
-    headers: encodeRawHeaders(rawRequest(espRequest, exchange.requestId, source, sender)),
+    headers: encodeRawHeaders({
+      ...rawRequest(espRequest, exchange, source),
+      ...(tokenDigest === undefined ? {} : { tokenDigest }),
+    }),
+    ...tokenPartition(tokenDigest, context.rawPartitions),
   });
   const seconds = (performance.now() - exchange.startedAt) / 1_000;
   context.metrics.accepted(source.name, body.length, seconds, keeper);
   succeed(context, exchange, 'OK');
 }
 
-function rawRequest(request: EspRequest, requestId: string, source: Source, sender: string | undefined) {
+function rawRequest(request: EspRequest, { requestId, sender }: Exchange, source: Source) {
   const { method, url, headers, receivedAt } = request;
   const kept: { [name: string]: string } = {};
   for (const name of source.keepHeaders) {
@@ -186,62 +172,6 @@ function succeed(context: WebhookContext, exchange: Exchange, code: 'OK' | 'HAND
   context.metrics.answered(exchange.source?.name, 200, code);
 }
 
-/** The one place that turns a failure into an answer, a count and a log line. */
-function refuseExchange(context: WebhookContext, exchange: Exchange, error: unknown, name?: string): void {
-  const { source } = exchange;
-  const end = context.endOf(exchange.request);
-  const code = end?.code ?? codeOfRefusal(error);
-  const status = end?.status ?? answerRefusal(context, exchange, code, error);
-  context.metrics.answered(source?.name, status, code);
-  const line = {
-    code,
-    status,
-    source: source?.name ?? (name !== undefined && SOURCE_NAME.test(name) ? name : undefined),
-    esp: source?.adapter.name,
-    requestId: end?.requestId ?? exchange.requestId,
-  };
-  if (code !== 'INGRESS_UNEXPECTED') context.log.warn(line, 'not accepted');
-  else context.log.error({ ...line, cause: codeOf(error), stack: framesOf(error) }, 'not accepted');
-}
-
-/** Returns the status that was sent; 0 if nobody is there any more. */
-function answerRefusal(context: WebhookContext, exchange: Exchange, code: LogCode, error: unknown): number {
-  const { request, response, requestId, source } = exchange;
-  const kind = answerKind(code);
-  if (kind === 'none' || response.headersSent || response.destroyed) {
-    request.destroy();
-    return 0;
-  }
-  const wait = error instanceof Refused ? error.retryAfterSeconds : undefined;
-  const answer = answerFor(kind, source?.adapter.http, wait);
-  refuse(response, answer, requestId, context.draining || !request.complete);
-  return answer.status;
-}
-
-function codeOfRefusal(error: unknown): LogCode {
-  return error instanceof Refused || error instanceof PipelineError ? error.code : 'INGRESS_UNEXPECTED';
-}
-
-/** Where it happened, without the message: that could quote a payload. */
-function framesOf(error: unknown): string[] {
-  if (!(error instanceof Error)) return [];
-  return (error.stack ?? '')
-    .split('\n')
-    .filter((line) => /^\s+at /.test(line))
-    .map((line) => line.trim());
-}
-
 function isProbe({ adapter }: Source, method: string | undefined): boolean {
   return !(adapter.http.methods as readonly string[]).includes(method ?? '');
-}
-
-function cameByHttps(
-  trusted: AddressList,
-  peer: string | undefined,
-  forwardedProto: string | string[] | undefined,
-): boolean {
-  if (!trusted.contains(peer)) return isLoopback(peer);
-  // The last entry is the one that our own proxy wrote.
-  const protocols = String(forwardedProto ?? '').split(',');
-  return protocols.at(-1)?.trim().toLowerCase() === 'https';
 }

@@ -70,6 +70,11 @@ export function largestRawRecord({ maxRequestBytes }: Pick<TopicSettings, 'maxRe
   return maxRequestBytes + RAW_BESIDES;
 }
 
+const keptFor = (days: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(days * DAY_MS) });
+const keptForEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
+const compacted = { 'cleanup.policy': 'compact' };
+const bytes = (max: number) => ({ 'max.message.bytes': String(max) });
+
 /** What `topics apply` makes true of the cluster. */
 export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
   const { retention } = settings;
@@ -87,13 +92,6 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
     replicationFactor: settings.replicationFactor,
     config: { 'min.insync.replicas': String(settings.minInsyncReplicas), ...config },
   });
-  const keptFor = (days: number) => ({
-    'cleanup.policy': 'delete',
-    'retention.ms': String(days * DAY_MS),
-  });
-  const keptForEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
-  const compacted = { 'cleanup.policy': 'compact' };
-  const bytes = (max: number) => ({ 'max.message.bytes': String(max) });
   const rawBytes = largestRawRecord(settings);
   // A dead letter carries the record whole.
   const letterBytes = Math.max(4 * MIB, rawBytes + LETTER_BESIDES);

@@ -47,7 +47,7 @@ test('with the comment marks of its settings taken away the reference file is st
   expect(Object.keys(kafka.sasl)).toEqual(['mechanism', 'username', 'password']);
   expect(kafka.tls.enabled).toBe(false);
   expect(Object.keys(kafka.tls)).toContain('caFile');
-  expect(sources['<name>']).toMatchObject({ esp: '<string>', secrets: [], maxBodyBytes: 1_048_576 });
+  expect(sources['<name>']).toMatchObject({ esp: '<string>', secrets: [], suppresses: 'all' });
 });
 
 test('what the schema marks as a secret is what is wrapped', () => {

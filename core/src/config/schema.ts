@@ -78,6 +78,14 @@ const topicSettings = section(
     deadLetterPartitions: count(1, 'Partitions of email.dead-letters.'),
     replicationFactor: count(1, 'Replicas of each partition; 3 in production.'),
     minInsyncReplicas: count(1, 'Replicas that must have a write before it counts; 2 in production.'),
+    maxRequestBytes: z
+      .int()
+      .min(65_536)
+      .max(16_777_216)
+      .default(4_194_304)
+      .describe(
+        'Largest body of a request that email.raw takes. The max.message.bytes of email.raw and email.dead-letters follow from it.',
+      ),
     retention: section(
       {
         rawDays: count(30, 'Days that email.raw is kept: how far backfill can look back.'),
@@ -121,7 +129,13 @@ const source = z.strictObject({
     .optional()
     .describe('`none` accepts unsigned requests; refused off loopback.'),
   allow: z.array(z.string()).default([]).describe('Addresses (CIDR) that may post; empty: any.'),
-  maxBodyBytes: count(1_048_576, 'Largest body.'),
+  maxBodyBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Largest body, after unpacking; leave out for what the ESP sends at most (1 MiB where nothing else is known). At most topics.maxRequestBytes.',
+    ),
   requestsPerSecond: z
     .number()
     .positive()
@@ -169,7 +183,13 @@ const ingress = section(
     trustedProxies: z
       .array(z.string())
       .default([])
-      .describe('Addresses (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed.'),
+      .describe('Addresses (CIDR) whose X-Forwarded-For and X-Forwarded-Proto, or Forwarded, are believed.'),
+    proxyHeaders: z
+      .enum(['any', 'x-forwarded', 'forwarded'])
+      .default('any')
+      .describe(
+        'Which of these the trusted proxies write: X-Forwarded-*, Forwarded (RFC 7239), or any: Forwarded where there is no X-Forwarded-*. With a proxy that writes Forwarded and passes on the X-Forwarded-* of senders, say forwarded.',
+      ),
     reusePort: z
       .boolean()
       .default(false)

@@ -36,26 +36,70 @@ export interface SendLimits {
   readonly records: number;
 }
 
-/** Takes what fits into one produce request off the front of the queue: a batch for each partition from `turn` on. */
+/**
+ * Takes what fits into one produce request off the queue: a batch for each partition from `turn` on. A record that belongs to a
+ * partition goes there, or stays where another broker leads that one; if nobody can write there (`writable`), it goes anywhere.
+ */
 export function cutSend(
-  waiting: PendingRecord[],
+  waiting: readonly PendingRecord[],
   partitions: readonly number[],
   turn: number,
   limits: SendLimits,
+  writable: (partition: number) => boolean = () => false,
 ): { batches: PendingBatch[]; rest: PendingRecord[] } {
-  const batches: PendingBatch[] = [];
-  let next = 0;
-  const end = Math.min(waiting.length, limits.records);
-  while (next < end && batches.length < Math.min(MAX_BATCHES, partitions.length)) {
-    const partition = partitions[(turn + batches.length) % partitions.length] ?? 0;
-    const start = next;
-    let bytes = 0;
-    for (; next < end; next++) {
-      const size = waiting[next]?.bytes ?? 0;
-      if (next > start && bytes + size > limits.batchBytes) break;
-      bytes += size;
+  const filling = new Filling(limits);
+  const rest: PendingRecord[] = [];
+  let shift = 0;
+  let isFull = false;
+  const inTurn = () => partitions[(turn + shift) % partitions.length] ?? 0;
+  for (const pending of waiting) {
+    const { partition } = pending.record;
+    let fits: boolean;
+    if (partition !== undefined && writable(partition)) {
+      fits = partitions.includes(partition) && filling.put(partition, pending);
+    } else {
+      fits = !isFull && filling.put(inTurn(), pending);
+      while (!fits && !isFull) {
+        isFull = filling.isFull || ++shift >= partitions.length;
+        fits = !isFull && filling.put(inTurn(), pending);
+      }
     }
-    batches.push({ partition, records: waiting.slice(start, next) });
+    if (!fits) rest.push(pending);
   }
-  return { batches, rest: waiting.slice(next) };
+  return { batches: filling.batches(), rest };
+}
+
+/** The batches of one produce request, one a partition. */
+class Filling {
+  private readonly limits: SendLimits;
+  private readonly byPartition = new Map<number, { bytes: number; records: PendingRecord[] }>();
+  private records = 0;
+
+  constructor(limits: SendLimits) {
+    this.limits = limits;
+  }
+
+  get isFull(): boolean {
+    return this.records >= this.limits.records;
+  }
+
+  /** No if there is no room for it. */
+  put(partition: number, pending: PendingRecord): boolean {
+    if (this.isFull) return false;
+    const batch = this.byPartition.get(partition);
+    if (!batch) {
+      if (this.byPartition.size >= MAX_BATCHES) return false;
+      this.byPartition.set(partition, { bytes: pending.bytes, records: [pending] });
+    } else {
+      if (batch.bytes + pending.bytes > this.limits.batchBytes) return false;
+      batch.bytes += pending.bytes;
+      batch.records.push(pending);
+    }
+    this.records++;
+    return true;
+  }
+
+  batches(): PendingBatch[] {
+    return [...this.byPartition].map(([partition, { records }]) => ({ partition, records }));
+  }
 }

@@ -63,6 +63,11 @@ export class Routes {
     return undefined;
   }
 
+  /** Whether some broker that is in use leads this partition. */
+  has(partition: number): boolean {
+    return this.usable.some(({ partitions }) => partitions.includes(partition));
+  }
+
   worked(node: number, partitions: readonly number[]): void {
     if (this.rests.size === 0) return;
     this.rests.delete(ofNode(node));

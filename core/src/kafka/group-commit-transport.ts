@@ -9,6 +9,8 @@ import { isProtocolError } from './wire/faults.ts';
 export interface PublishRecord {
   readonly value: Buffer;
   readonly headers: { readonly [name: string]: Buffer };
+  /** Where it belongs; any partition, if absent, and while nothing can be written to that one. */
+  readonly partition?: number;
 }
 
 /** Where a record ended up. */

@@ -18,7 +18,7 @@ export interface GroupCommitOptions {
   readonly publishTimeoutMs: number;
   /** Bytes that wait or are under way; beyond it `publish` refuses. */
   readonly maxWaitingBytes: number;
-  /** What the topic takes (max.message.bytes). */
+  /** What the topic takes (max.message.bytes); 2 MiB if absent. */
   readonly maxRecordBytes?: number;
 }
 
@@ -156,7 +156,11 @@ export class GroupCommitProducer {
       if (!route) return;
       busy.add(route.node);
       const limits = { batchBytes: this.#batchBytes, records: this.#sendRecords };
-      const { batches, rest } = cutSend(this.#waiting, route.partitions, this.#turn, limits);
+      const { batches, rest } = cutSend(this.#waiting, route.partitions, this.#turn, limits, (partition) =>
+        this.#routes.has(partition),
+      );
+      // What waits belongs to partitions that others lead.
+      if (batches.length === 0) continue;
       this.#turn += batches.length;
       this.#waiting = rest;
       void this.#send(route.node, batches);

@@ -8,6 +8,7 @@ const settings: TopicSettings = {
   deadLetterPartitions: 1,
   replicationFactor: 1,
   minInsyncReplicas: 1,
+  maxRequestBytes: 4_194_304,
   retention: { rawDays: 30, normalizedDays: 7, seenDays: 7, eventsDays: 14, deadLettersDays: 90 },
 };
 const catalogue = topicCatalogue(settings);

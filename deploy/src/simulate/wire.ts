@@ -1,3 +1,4 @@
+import { findAdapter } from '@email-events/esps';
 import type { SenderCredentials, SimulatedEsp } from './credentials.ts';
 import type { Plan } from './plan.ts';
 import type { PlannedRequest } from './planned-request.ts';
@@ -28,8 +29,8 @@ export interface WireOptions {
 
 const WEBHOOK_PATH = '/webhooks/email-events/';
 const NO_SOURCE = 'nobody-configured-this';
-/** Larger than the ingress takes by default (1 MiB). */
-const TOO_LARGE_BYTES = 1_100_000;
+/** Larger than what the ingress takes by default. */
+const tooLarge = (esp: string) => (findAdapter(esp)?.http.maxBodyBytes ?? 1_048_576) + 50_000;
 
 /**
  * Signs a plan's requests one by one, as they are asked for. For a load test, collect them first: `[...signedRequests()]`
@@ -56,14 +57,15 @@ function wireOf(planned: PlannedRequest, signer: Signer, { sources, now }: WireO
   const signed = signer(planned.draft, now(), planned.flaw);
   const source = kind === 'unknown-source' ? NO_SOURCE : (sources?.[esp] ?? esp);
   const { method = 'POST', query = '' } = signed;
-  return { method, path: WEBHOOK_PATH + source + query, ...spoiled(kind, signed) };
+  return { method, path: WEBHOOK_PATH + source + query, ...spoiled(esp, kind, signed) };
 }
 
 function spoiled(
+  esp: SimulatedEsp,
   kind: PlannedRequest['kind'],
   { headers, body }: Signed,
 ): Pick<WireRequest, 'headers' | 'body'> {
   if (kind === 'wrong-content-type') return { headers: { ...headers, 'content-type': 'image/png' }, body };
   if (kind !== 'too-large') return { headers, body };
-  return { headers, body: Buffer.concat([body, Buffer.alloc(TOO_LARGE_BYTES, ' ')]) };
+  return { headers, body: Buffer.concat([body, Buffer.alloc(tooLarge(esp), ' ')]) };
 }

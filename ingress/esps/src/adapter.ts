@@ -56,6 +56,8 @@ export interface HttpFacts {
   readonly probes: readonly ('GET' | 'HEAD')[];
   /** Accepted media types of the body; empty: any. */
   readonly contentTypes: readonly string[];
+  /** Ways in which the ESP compresses bodies, if its customer chooses so; what it signs is the body before that. */
+  readonly contentEncodings?: readonly 'gzip'[];
   /** Headers (lower case) that normalize needs, so they are kept in the raw record; content-type always is. */
   readonly keepHeaders: readonly string[];
   /** Statuses as this ESP understands them. */
@@ -69,8 +71,13 @@ export interface HttpFacts {
     /** WWW-Authenticate for 401, where the ESP sends credentials only when asked. */
     readonly challenge?: string;
   };
-  /** Largest body the ESP sends, bytes, if documented. */
+  /**
+   * The largest request that the ESP sends, body in bytes: as documented, or as large as the most events of one request come to with
+   * ample fields. A source takes as much by default. Absent: 1 MiB is plenty.
+   */
   readonly maxBodyBytes?: number;
+  /** Most events in one request, as documented; absent: one, or not documented. */
+  readonly maxEvents?: number;
   /** Published sender addresses; a default an operator may use, never enforced by itself. */
   readonly addresses?: PublishedAddresses;
 }

@@ -1,5 +1,6 @@
 export * from './adapter.ts';
 export { type Budget, DEFAULT_BUDGET, FREE_OUTPUT_BYTES, Spending } from './budget.ts';
+export { isGzip, unpackedRequest } from './content-encoding.ts';
 export { type Origin, toEmailEvent } from './event.ts';
 export { DEFAULT_TIME_BOUNDS, type TimeBounds } from './event-time.ts';
 export { IDENTITY_VERSION } from './identity.ts';

@@ -9,6 +9,7 @@ import {
   type SourceOptions,
   type Verifier,
 } from './adapter.ts';
+import { unpackedRequest } from './content-encoding.ts';
 import { toEmailEvent } from './event.ts';
 import type { TimeBounds } from './event-time.ts';
 import { normalizeRequest } from './normalize.ts';
@@ -42,17 +43,23 @@ export interface InspectInput {
 }
 
 /** Never throws for anything in the request. */
-export function inspectRequest(input: InspectInput): Inspection {
-  const { verifier, request, resources } = input;
+export function inspectRequest(received: InspectInput): Inspection {
+  const request = unpackedRequest(received.adapter, received.request);
+  if (!request) return unverified('BODY_UNREADABLE');
+  const input = { ...received, request };
+  const { verifier, resources } = input;
   const verdict = verifier.verify(request, resources);
   if (verdict.outcome !== 'verified') {
-    const reason = verdict.outcome === 'refused' ? verdict.code : 'CERTIFICATE_UNUSABLE';
-    return { verified: false, reason, handshake: false, events: [], deadLetters: [] };
+    return unverified(verdict.outcome === 'refused' ? verdict.code : 'CERTIFICATE_UNUSABLE');
   }
   if (verdict.handshake) {
     return { verified: true, reason: null, handshake: true, events: [], deadLetters: [] };
   }
   return { verified: true, reason: null, handshake: false, ...read(input) };
+}
+
+function unverified(reason: RefusalCode): Inspection {
+  return { verified: false, reason, handshake: false, events: [], deadLetters: [] };
 }
 
 function read({

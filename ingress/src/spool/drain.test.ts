@@ -17,6 +17,7 @@ async function setUp(answer: (record: PublishRecord, n: number) => ErrorCode | u
   const kafka = { problem: 'KAFKA_UNREACHABLE' as ErrorCode | undefined, published: [] as PublishRecord[] };
   const counts = { drained: 0, refused: 0, asked: 0 };
   const drain = new Drain({
+    rawPartitions: 6,
     spool,
     producer: {
       health: () => kafka.problem,

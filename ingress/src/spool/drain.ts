@@ -1,10 +1,19 @@
-import { codeOf, type GroupCommitProducer, type Logger, PipelineError } from '@email-events/core';
+import {
+  codeOf,
+  decodeRawHeaders,
+  type GroupCommitProducer,
+  type Logger,
+  PipelineError,
+} from '@email-events/core';
+import { tokenPartition } from '../token-partition.ts';
 import { type Spool, unpackHeaders } from './spool.ts';
 import type { StoredRecord } from './spool-file.ts';
 
 export interface DrainOptions {
   readonly spool: Pick<Spool, 'next' | 'settle' | 'appended'>;
   readonly producer: Pick<GroupCommitProducer, 'publish' | 'health'>;
+  /** Partitions of email.raw. */
+  readonly rawPartitions: number;
   readonly log: Logger;
   /** Kafka has it. */
   readonly drained: (source: string) => void;
@@ -88,7 +97,12 @@ export class Drain {
         const unpacked = unpackHeaders(headers);
         const source = String(unpacked.source ?? '');
         try {
-          await this.#options.producer.publish({ value: Buffer.from(value.buffer), headers: unpacked });
+          const digest = decodeRawHeaders(unpacked)?.tokenDigest;
+          await this.#options.producer.publish({
+            value: Buffer.from(value.buffer),
+            headers: unpacked,
+            ...tokenPartition(digest, this.#options.rawPartitions),
+          });
           published.push(seq);
           this.#options.drained(source);
         } catch (error) {

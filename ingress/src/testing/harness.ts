@@ -1,11 +1,13 @@
 import { connect } from 'node:net';
 import { decodeRawHeaders, type Logger, type PublishRecord, parseConfig, Registry } from '@email-events/core';
 import { type EspAdapter, findAdapter } from '@email-events/esps';
-import { AddressList } from '../addresses.ts';
+import { AddressList, networkOf } from '../addresses.ts';
 import { createApp } from '../app.ts';
 import { ByteBudget } from '../byte-budget.ts';
+import { FailureBudget, type FailureBudgetOptions } from '../failure-budget.ts';
 import { type HttpServer, listen } from '../http-server.ts';
 import { IngressMetrics } from '../ingress-metrics.ts';
+import { RefusalLog } from '../refusal-log.ts';
 import { buildSources } from '../sources.ts';
 import { TlsFiles } from '../tls-files.ts';
 import { type Outside, Verification } from '../verification.ts';
@@ -26,6 +28,7 @@ export interface HarnessOptions {
   readonly ingress?: object;
   readonly publish?: (record: PublishRecord) => Promise<unknown>;
   readonly outside?: Partial<Outside>;
+  readonly failures?: FailureBudgetOptions;
   readonly tlsPollMs?: number;
 }
 
@@ -64,18 +67,35 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
         return 'kafka' as const;
       },
     },
-    verification: new Verification({ document: nothingThere, visit: nothingThere, ...options.outside }),
+    rawPartitions: config.topics.rawPartitions,
+    verification: new Verification({
+      document: nothingThere,
+      known: () => undefined,
+      visit: nothingThere,
+      ...options.outside,
+    }),
     budget,
     metrics,
     trustedProxies: new AddressList(ingress.trustedProxies),
     behindProxy: !ingress.tls && ingress.trustedProxies.length > 0,
+    proxyHeaders: ingress.proxyHeaders,
+    failures: new FailureBudget(options.failures),
+    refusals: new RefusalLog(log),
     log,
     clock: Date.now,
     endOf: (request) => server?.endOf(request),
   };
   const tls = ingress.tls && new TlsFiles(ingress.tls, log, options.tlsPollMs);
   server = await listen(ingress, tls, createApp(context), {
-    log,
+    refused: ({ code, ...fields }, peer, bytes) =>
+      context.refusals.refused({
+        level: 'warn',
+        code,
+        source: undefined,
+        network: networkOf(peer),
+        bytes,
+        fields,
+      }),
     counted: (status, code) => metrics.answered(undefined, status, code),
   });
   const running = server;
@@ -89,6 +109,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     close: () => {
       const closed = running.close();
       running.destroy();
+      context.refusals.close();
       return closed;
     },
   };

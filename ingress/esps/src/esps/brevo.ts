@@ -98,6 +98,8 @@ export const brevo = {
     keepHeaders: [],
     // Any 5xx, and any 4xx but this one, throws the event away.
     answers: { later: 429, overRate: 429, unauthorized: 401 },
+    maxBodyBytes: 2_097_152,
+    maxEvents: 500,
     addresses: PUBLISHED_ADDRESSES.brevo,
   },
   credentials,

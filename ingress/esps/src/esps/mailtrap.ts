@@ -86,6 +86,8 @@ export const mailtrap = {
     contentTypes: [],
     keepHeaders: [],
     answers: { later: 503, unauthorized: 401 },
+    maxBodyBytes: 2_097_152,
+    maxEvents: 500,
     addresses: PUBLISHED_ADDRESSES.mailtrap,
   },
   credentials,
@@ -99,7 +101,7 @@ export const mailtrap = {
     limitations: [
       'No time is signed: a replay is caught by deduplication only.',
       'Names neither sender nor subject; machine opens are not told.',
-      'A batch has up to 500 events: with long custom variables raise maxBodyBytes of the source.',
+      'A batch has up to 500 events; one that is larger than the source’s maxBodyBytes (2 MiB unless configured) is refused.',
       'A new key ends the old one at once: configure the new one beside it first.',
     ],
     ignored: ['sending_domain_name'],

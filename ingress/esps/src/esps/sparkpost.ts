@@ -84,6 +84,8 @@ export const sparkpost = {
     contentTypes: ['application/json'],
     keepHeaders: [],
     answers: { later: 503, unauthorized: 401 },
+    // Batches have no documented size; 700 opens come to 1.2 MB.
+    maxBodyBytes: 4_194_304,
   },
   credentials,
   verifier,

@@ -88,6 +88,8 @@ export const unisenderGo = {
     // The URL is tried by GET when it is configured.
     probes: ['GET'],
     contentTypes: ['application/json'],
+    // event_format json_post_gzip.
+    contentEncodings: ['gzip'],
     keepHeaders: [],
     answers: { later: 503, unauthorized: 401 },
   },
@@ -107,7 +109,6 @@ export const unisenderGo = {
       'status, job_id, recipient, event_time, link and client: there is no event id (the header ID is new in each attempt)',
     limitations: [
       'The digest is a plain MD5 with the API key inside the body, and covers no time.',
-      'Choose event_format json_post: compressed bodies (json_post_gzip) are refused.',
       'Tells neither tags nor machine opens nor the list of an unsubscribe; times are whole seconds.',
       'A soft bounce is tried again for a day or two by the ESP itself.',
     ],

@@ -1,0 +1,59 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from '@email-events/core';
+import type { AddressList } from './addresses.ts';
+import type { ByteBudget, Holding } from './byte-budget.ts';
+import type { FailureBudget } from './failure-budget.ts';
+import type { ProxyHeaders } from './forwarded.ts';
+import type { ConnectionEnd } from './http-server.ts';
+import type { IngressMetrics } from './ingress-metrics.ts';
+import type { Publisher } from './publisher.ts';
+import type { RefusalLog } from './refusal-log.ts';
+import type { Source, Sources } from './sources.ts';
+import type { Verification } from './verification.ts';
+
+export interface WebhookContext {
+  /** Replaced as a whole when the configuration is read again. */
+  sources: Sources;
+  /** True from the moment the service stops. */
+  draining: boolean;
+  readonly publisher: Publisher;
+  /** Partitions of email.raw. */
+  readonly rawPartitions: number;
+  readonly verification: Verification;
+  readonly budget: ByteBudget;
+  readonly metrics: IngressMetrics;
+  readonly trustedProxies: AddressList;
+  /** HTTPS is somebody else's work: whoever comes from elsewhere must come through a trusted proxy. */
+  readonly behindProxy: boolean;
+  /** Which headers of trusted proxies are read. */
+  readonly proxyHeaders: ProxyHeaders;
+  readonly failures: FailureBudget;
+  readonly refusals: RefusalLog;
+  readonly log: Logger;
+  /** Epoch milliseconds. */
+  readonly clock: () => number;
+  /** How the server gave up the connection of a request, if it did (see HttpServer). */
+  readonly endOf: (request: IncomingMessage) => ConnectionEnd | undefined;
+}
+
+/** One request on its way through. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly startedAt: number;
+  source: Source | undefined;
+  /** The sender's address; undefined: not known yet, or none. */
+  sender: string | undefined;
+  /** Bytes of the body as received; undefined: not received. */
+  bodyBytes: number | undefined;
+  /** Its part of the budget. */
+  holding: Holding | undefined;
+}
+
+/** What a request has brought, at least: its first line and headers, and what was read of its body. */
+export function bytesOf({ request, bodyBytes = 0 }: Exchange): number {
+  let bytes = (request.url?.length ?? 0) + bodyBytes;
+  for (const text of request.rawHeaders) bytes += text.length + 2;
+  return bytes;
+}
