@@ -17,7 +17,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, formatCount, note, print, printJson, renderTable } from '../output.ts';
 import { visible } from '../terminal.ts';
 import { openSuppressions } from './suppressions-action.ts';
-import { orderOf, rangeOf, requireCount, usage } from './suppressions-change-action.ts';
+import { orderOf, rangeOf, requireCount, usage } from './suppressions-order.ts';
 
 export interface MarkActionOptions {
   readonly source: string;

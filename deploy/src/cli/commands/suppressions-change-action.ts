@@ -1,35 +1,15 @@
-import { userInfo } from 'node:os';
-import { PipelineError } from '@email-events/core';
 import type { OperatorAction, Suppression } from '@email-events/schemas';
-import { connect } from '@email-events/sink-clickhouse';
 import pc from 'picocolors';
-import {
-  lift,
-  type Order,
-  retract,
-  retractId,
-  type SaidBySource,
-  suppress,
-} from '../../suppressions/actions.ts';
+import { lift, suppress } from '../../suppressions/actions.ts';
 import { addressesOfFile, keysOfAddresses } from '../../suppressions/address.ts';
-import { order } from '../../suppressions/order.ts';
-import { type Concerned, concernedBy } from '../../suppressions/said-by-source.ts';
-import { requireSinkInStep } from '../../suppressions/sink-in-step.ts';
-import { readRetracted, readStates, type Suppressions } from '../../suppressions/topic.ts';
+import { readStates } from '../../suppressions/topic.ts';
 import type { Action, CommonOptions } from '../command.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { counted, formatCount, note, print, printJson } from '../output.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { formatCount, note } from '../output.ts';
 import { visible } from '../terminal.ts';
 import { openSuppressions } from './suppressions-action.ts';
-import { renderConcerned, renderOrdered } from './suppressions-render.ts';
-
-export interface OrderedOptions {
-  readonly why: string;
-  readonly by?: string;
-  /** Seconds; false: not at all. */
-  readonly wait: number | boolean;
-  readonly file?: string;
-}
+import { liftNotMade, liftOfSource } from './suppressions-lift-many.ts';
+import { give, type OrderedOptions, orderOf, usage } from './suppressions-order.ts';
 
 export interface AddOptions extends OrderedOptions {
   readonly scope: string;
@@ -41,6 +21,7 @@ export interface LiftOptions extends OrderedOptions {
   readonly source?: string;
   readonly from?: number;
   readonly to?: number;
+  readonly notMadeByMapping: boolean;
   readonly yesChange?: number;
 }
 
@@ -58,9 +39,10 @@ export const addAction: Action<AddOptions> = async (options, addresses) => {
 
 export const liftAction: Action<LiftOptions> = async (options, addresses) => {
   const { source, reason = null, scope = null } = options;
+  if (options.notMadeByMapping) return liftNotMade(options, addresses);
   if (source !== undefined) return liftOfSource(options, addresses, source);
   if (options.from !== undefined || options.to !== undefined || options.yesChange !== undefined)
-    throw usage('--from, --to and --yes-change go with --source');
+    throw usage('--from, --to and --yes-change go with --source or --not-made-by-mapping');
   const recipients = await recipientsOf(options, addresses);
   const said = orderOf(options);
   const isMeant = (active: Suppression['reasons'][number]) =>
@@ -96,111 +78,9 @@ async function changeRecipients(
   return give(options, from, recipients.map(actionOf), { unknown });
 }
 
-async function liftOfSource(
-  options: LiftOptions & CommonOptions,
-  addresses: readonly string[],
-  source: string,
-): Promise<ExitCode> {
-  const { from: since, to, yesChange, json } = options;
-  if (addresses.length > 0 || options.file !== undefined) throw usage('either addresses or --source');
-  if (options.reason !== undefined || options.scope !== undefined)
-    throw usage('--reason and --scope go with addresses: of a source everything is taken back');
-  const said = rangeOf(source, since, to);
-  const from = await openSuppressions(options);
-  const { concerned, already } = await concernedNow(from, said);
-  if (yesChange === undefined) {
-    const { recipients, ...counts } = concerned;
-    if (json)
-      printJson({ dryRun: true, recipients: recipients.length, alreadyTakenBack: already, ...counts });
-    else print(await renderConcerned(concerned, already));
-    return EXIT.ok;
-  }
-  requireCount(concerned.recipients.length, yesChange, 'recipient');
-  const words = orderOf(options);
-  return give(
-    options,
-    from,
-    concerned.recipients.map((recipient) => retract(recipient, said, words)),
-    { already },
-  );
-}
-
-/** Of whom it was taken back before is not asked again. */
-async function concernedNow(
-  from: Suppressions,
-  said: SaidBySource,
-): Promise<{ concerned: Concerned; already: number }> {
-  await requireSinkInStep(from.config, Date.now());
-  const clickhouse = connect(from.config.sinks.clickhouse);
-  try {
-    const all = await concernedBy(from, clickhouse, said);
-    const taken = await readRetracted(from);
-    const recipients = all.recipients.filter((recipient) => !taken.has(retractId(recipient, said)));
-    return { concerned: { ...all, recipients }, already: all.recipients.length - recipients.length };
-  } finally {
-    await clickhouse.close();
-  }
-}
-
-/** Writes the orders, waits for them as wished, and says what came of them. */
-async function give(
-  options: OrderedOptions & CommonOptions,
-  from: Suppressions,
-  actions: readonly OperatorAction[],
-  about: { readonly unknown?: readonly string[]; readonly already?: number },
-): Promise<ExitCode> {
-  const { json, wait } = options;
-  const abort = new AbortController();
-  process.once('SIGINT', () => abort.abort()).once('SIGTERM', () => abort.abort());
-  const waited = wait !== false;
-  const result = await order({
-    ...from,
-    actions,
-    waitMs: waited ? Number(wait) * 1_000 : 0,
-    signal: abort.signal,
-    onProgress: ({ ordered, changed, unchanged }) => {
-      if (!json) note(pc.dim(`${formatCount(changed + unchanged)} of ${counted(ordered, 'order')} taken`));
-    },
-  });
-  const pending = result.ordered - result.changed - result.unchanged;
-  if (json) printJson({ dryRun: false, ...result, pending, ...about });
-  else print(renderOrdered(result, actions.length, { waited, already: about.already ?? 0 }));
-  if (abort.signal.aborted) return EXIT.interrupted;
-  return waited && pending > 0 ? EXIT.failed : EXIT.ok;
-}
-
 async function recipientsOf({ file }: OrderedOptions, addresses: readonly string[]): Promise<string[]> {
   const listed = file === undefined ? [] : await addressesOfFile(file);
   const all = keysOfAddresses([...addresses, ...listed]);
   if (all.length === 0) throw usage('name addresses, or a file with --file');
   return all;
 }
-
-export function orderOf({ by, why }: Pick<OrderedOptions, 'by' | 'why'>): Order {
-  return { by: by ?? systemUser(), at: Date.now(), why };
-}
-
-/** In a container a user may have a number only. */
-function systemUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
-  }
-}
-
-/** Epoch milliseconds. Throws CLI_USAGE. */
-export function rangeOf(source: string, from: number | undefined, to: number | undefined): SaidBySource {
-  if (from === undefined || to === undefined) throw usage('--source needs --from and --to');
-  if (from >= to) throw usage('--from must be before --to');
-  return { source, from, to };
-}
-
-/** Throws CLI_CHANGE_DIFFERS: what would change is not what the operator was shown. */
-export function requireCount(found: number, wanted: number, what: string): void {
-  if (found === wanted) return;
-  const message = `${counted(found, what)} would change, --yes-change says ${formatCount(wanted)}; nothing was changed`;
-  throw new PipelineError('CLI_CHANGE_DIFFERS', 'reject', message);
-}
-
-export const usage = (message: string) => new PipelineError('CLI_USAGE', 'reject', message);

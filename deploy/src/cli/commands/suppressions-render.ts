@@ -1,5 +1,6 @@
 import type { OperatorAction, Suppression } from '@email-events/schemas';
 import pc from 'picocolors';
+import type { Judgement, NotMade } from '../../suppressions/not-made.ts';
 import type { OrderResult } from '../../suppressions/order.ts';
 import type { Concerned } from '../../suppressions/said-by-source.ts';
 import { counted, formatCount, renderTable } from '../output.ts';
@@ -150,4 +151,37 @@ export function renderOrdered(
       ),
     );
   return left > 0 || ordered < wanted ? lines.join('\n') : pc.green(lines.join('\n'));
+}
+
+export const notMadeJson = ({ recipient, reason, before, today }: NotMade) => ({
+  recipient,
+  ...reasonJson(reason),
+  before,
+  today,
+});
+
+const SHOWN_NOT_MADE = 100;
+
+export async function renderNotMade({ notMade, stillMade, unknown }: Judgement): Promise<string> {
+  const rows = notMade
+    .slice(0, SHOWN_NOT_MADE)
+    .map(({ recipient, reason, before, today }) => [
+      minute(reason.since),
+      ...[recipient, reason.reason, reason.scope, reason.source, before, today].map((cell) => visible(cell)),
+    ]);
+  const head = ['since', 'recipient', 'reason', 'scope', 'source', 'read then', 'read today'];
+  const lines = rows.length > 0 ? [await renderTable(head, rows), ''] : [];
+  if (notMade.length > rows.length)
+    lines.push(`… and ${formatCount(notMade.length - rows.length)} more: --json`);
+  lines.push(`${counted(stillMade, 'suppression')} that today's mapping makes too`);
+  if (unknown > 0)
+    lines.push(
+      `${counted(unknown, 'suppression')} that cannot be judged: an operator's, a run of soft bounces, or requests that are gone or cannot be read`,
+    );
+  lines.push(
+    notMade.length > 0
+      ? `${counted(notMade.length, 'suppression')} would be lifted; nothing was changed. --yes-change ${notMade.length} does it`
+      : 'nothing to lift',
+  );
+  return lines.join('\n');
 }

@@ -72,23 +72,29 @@ function liftCommand(): Command {
     .option('--scope <scope>', 'only of this scope: all, or the name of a stream')
     .option('--source <name>', 'instead of addresses: take back what this webhook said')
     .option(
+      '--not-made-by-mapping',
+      'instead of addresses: suppressions that today’s mapping would not make',
+      false,
+    )
+    .option(
       '--from <time>',
-      'with --source: received then or later: 2026-01-31T08:00Z, or how long ago: 36h',
+      'with --source: received then or later: 2026-01-31T08:00Z, or how long ago: 36h; with --not-made-by-mapping: in force since then',
       time,
     )
-    .option('--to <time>', 'with --source: received before then', time)
-    .option('--yes-change <n>', 'with --source: do it, for just so many recipients as it was said', count);
+    .option('--to <time>', 'before then', time)
+    .option('--yes-change <n>', 'without addresses: do it, for just so many as it was said', count);
   ordered(command);
   act<LiftOptions>(command, async () => (await import('./suppressions-change-action.ts')).liftAction);
   command.addHelpText(
     'after',
-    '\nWith --source nothing is done until --yes-change says the number that was shown. What is taken back does not count any\nmore, also when it is sent, replayed or backfilled again; what others said of the same recipients stays.',
+    '\nWithout addresses nothing is done until --yes-change says the number that was shown. What is taken back of a source does not\ncount any more, also when it is sent, replayed or backfilled again; what others said of the same recipients stays.',
   );
   return examples(
     command,
     'suppressions lift ann@example.com --why "wrote to us" --reason complaint',
     'suppressions lift --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "secret leaked"',
     'suppressions lift --source main --from … --to … --why "secret leaked" --yes-change 1234',
+    'suppressions lift --not-made-by-mapping --from 30d --why "full mailboxes were read as hard bounces"',
   );
 }
 
