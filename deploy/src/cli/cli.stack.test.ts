@@ -163,6 +163,19 @@ describe('tail', () => {
     });
   });
 
+  test('what a payload says to a terminal is shown, not obeyed', async () => {
+    const recipient = 'evil\u001b[2J\u202e@x.example';
+    await write([recipient]);
+    const tail = ['tail', 'email.events.bounced', '--from-beginning', '--filter', `recipient=${recipient}`];
+    const args = [...tail, '--max', '1', '--config', configure('plain')];
+    const { code, out } = await run(...args);
+    expect([code, out]).toEqual([0, expect.stringContaining('evil\\x1b[2J\\u202e@x.example')]);
+    expect(out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
+    const json = await run(...args, '--json');
+    expect(json.out.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u);
+    expect(JSON.parse(json.out).value.recipient).toBe(recipient);
+  });
+
   test('an unknown topic is a usage error that lists the topics', async () => {
     const { code, err } = await run('tail', 'email.events.bonced', '--config', configure('plain'));
     expect(code).toBe(2);
