@@ -43,7 +43,7 @@ export interface Telling<R> {
   readonly example?: SinkRecord<R>;
 }
 
-/** Records of a batch that are written together. */
+/** Records of a batch that are written together. Pieces of a batch are written one by one, in any order. */
 export interface SinkPiece {
   /** Its name within the batch, the same each time these records are cut; empty for a piece that is the batch. */
   readonly key: string;

@@ -99,7 +99,7 @@ export class Attempts<R> {
     batch.tell(aside);
     const retries: Retry[] = [];
     let failing = 0;
-    for (const piece of pieces) {
+    for (const piece of rotated(pieces, batch.attempts)) {
       if (batch.isDone(piece.key)) continue;
       if (lost.aborted) throw new LaneLost();
       const id = piece.key === '' ? batch.plan.id : `${batch.plan.id}/${piece.key}`;
@@ -161,6 +161,12 @@ export class Attempts<R> {
     );
     return this.attempt(batch);
   }
+}
+
+/** Each try begins with another one, so that some that fail do not keep the rest from being tried. */
+function rotated<T>(pieces: readonly T[], by: number): T[] {
+  const first = pieces.length === 0 ? 0 : by % pieces.length;
+  return [...pieces.slice(first), ...pieces.slice(0, first)];
 }
 
 type Retry = Extract<SinkVerdict, { outcome: 'retry' }>;

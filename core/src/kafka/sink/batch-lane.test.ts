@@ -38,6 +38,23 @@ test('only pieces that have not ended are repeated, and these unchanged', async 
   expect(world.reports).toEqual(['LATER', 'LATER', undefined]);
 });
 
+test('pieces that keep failing do not keep the others of their batch from being written', async () => {
+  const inserts: string[] = [];
+  let tries = 0;
+  const world = laneOf(
+    lettersSink((_, [text = '']) => {
+      inserts.push(text);
+      if (text === 'c' || text === 'd') return DELIVERED;
+      return ++tries < 12 ? again() : DELIVERED;
+    }),
+  );
+  world.add('a', 'b', 'c', 'd');
+  await world.drain();
+  expect(inserts.slice(0, 4)).toEqual(['a', 'b', 'b', 'c']);
+  expect(inserts.filter((text) => text === 'd')).toHaveLength(1);
+  expect(inserts.indexOf('d')).toBeLessThan(8);
+});
+
 test('what was announced is cut as it was announced: whole by the version before, by name since', async () => {
   for (const [committed, tokens] of [
     ['i1 old 3 1', ['all']],

@@ -20,7 +20,7 @@ export class OpenBatch<R> {
   /** Records that were not done with after the last try. */
   waiting = 0;
   private readonly done = new Set<string>();
-  private readonly verdicts = new Map<Entry<R>, SinkVerdict>();
+  private readonly refusedBySink: Refusal[] = [];
   /** Records that no piece may hold. */
   private readonly aside = new Map<Entry<R>, Refusal>();
   private readonly told = new Set<Refusal>();
@@ -50,7 +50,9 @@ export class OpenBatch<R> {
     this.done.add(piece);
     for (const [index, entry] of entries.entries()) {
       const verdict = verdicts[index];
-      if (verdict) this.verdicts.set(entry, verdict);
+      if (verdict?.outcome !== 'dead-letter') continue;
+      const { code, message } = verdict;
+      this.refusedBySink.push({ entry, code, message, firstAt: this.startedAt });
     }
   }
 
@@ -65,15 +67,11 @@ export class OpenBatch<R> {
 
   /** All that became dead letters, once nothing is left. */
   get refusals(): readonly Refusal[] {
-    return [...this.aside.values(), ...this.refused()];
+    return [...this.aside.values(), ...this.refusedBySink];
   }
 
   /** What the sink refused. To be asked for when all pieces are done. */
-  refused(): Refusal[] {
-    return [...this.verdicts].flatMap(([entry, verdict]) =>
-      verdict.outcome === 'dead-letter'
-        ? [{ entry, code: verdict.code, message: verdict.message, firstAt: this.startedAt }]
-        : [],
-    );
+  refused(): readonly Refusal[] {
+    return this.refusedBySink;
   }
 }
