@@ -166,6 +166,36 @@ test('of a recipient the state that was written last counts, and an erased one i
   ]);
 });
 
+test('a state from before accounts were told apart has reasons without them', async () => {
+  const { clickhouse, address } = await makeDatabase();
+  await migrate(
+    address,
+    readMigrations().filter(({ version }) => version < 8),
+  );
+  const table = `${address.database}.suppressions`;
+  const old = `[('complaint', 'all', 5, 'ses', 'main', 'e', NULL), ('unsubscribe', 'news', 6, 'ses', 'main', 'f', 'x')]`;
+  await clickhouse.command(
+    `INSERT INTO ${table} (recipient, suppressed, reasons, changed_at, event_id) VALUES ('old', true, ${old}, 6, 'f')`,
+  );
+  await migrate(address);
+  const reason = { reason: 'complaint', scope: 'all', since: 5, esp: 'ses', source: 'main', event_id: 'e' };
+  const value = {
+    ...{ recipient: 'new', suppressed: true, changed_at: 5, event_id: 'e', revision: 7 },
+    reasons: [{ ...reason, detail: null, account: 'shop' }],
+  } as ClickHouseValue;
+  const sink = createClickHouseSink(connect(address), log);
+  const record = { topic: topics.suppressions, key: 'new', value, timestamp: 0, attempts: 0 };
+  await sink.write({ id: '1', records: [record] }, signal);
+  await sink.close();
+  const states = await clickhouse.query(
+    'SELECT recipient, revision, reasons.reason AS reasons, reasons.account AS accounts FROM suppressions_current ORDER BY recipient',
+  );
+  expect(states).toEqual([
+    { recipient: 'new', revision: 7, reasons: ['complaint'], accounts: ['shop'] },
+    { recipient: 'old', revision: 0, reasons: ['complaint', 'unsubscribe'], accounts: [null, null] },
+  ]);
+});
+
 test('bytes of dead letters come out as they went in', async () => {
   const { clickhouse, address } = await makeDatabase({ migrated: true });
   const letter = {

@@ -100,6 +100,25 @@ test('a suppression without a value says that the recipient was erased', () => {
   });
 });
 
+test('a suppression says by whom, account for account, and where it is in the order of states', () => {
+  const reason = {
+    ...{ reason: 'complaint', scope: 'all', since: 5, esp: 'ses', source: 'main', event_id: 'e', detail: null },
+  } as const;
+  const state = {
+    ...{ recipient: 'ann@example.com', suppressed: true, changed_at: 5, event_id: 'e', revision: 7 },
+    reasons: [
+      { ...reason, account: 'shop' },
+      { ...reason, account: null },
+    ],
+  };
+  expect(rowOf(topics.suppressions, state as never)).toEqual({
+    ...state,
+    reasons: [reason, reason],
+    reason_accounts: ['shop', null],
+    is_deleted: false,
+  });
+});
+
 test('bytes of a dead letter survive', () => {
   const bytes = Buffer.from([0, 255, 10, 34]);
   const letter = {

@@ -81,8 +81,10 @@ const SUPPRESSION_COLUMNS = [
   'recipient',
   'suppressed',
   'reasons',
+  'reason_accounts',
   'changed_at',
   'event_id',
+  'revision',
   'is_deleted',
 ] as const;
 
@@ -117,7 +119,7 @@ const SUPPRESSIONS: TableWriter = {
   encode: ({ key, value, timestamp }) => {
     if (value) return { line: encodeSuppression(value as Suppression) };
     // A tombstone: the recipient was erased.
-    return { line: line([key ?? '', false, [], timestamp, '', true]) };
+    return { line: line([key ?? '', false, [], [], timestamp, '', 0, true]) };
   },
 };
 
@@ -215,7 +217,9 @@ function encodeSuppression(value: Suppression): string {
   const reasons = value.reasons.map(({ reason, scope, since, esp, source, event_id, detail }) => {
     return { reason, scope, since, esp, source, event_id, detail };
   });
-  return line([value.recipient, value.suppressed, reasons, value.changed_at, value.event_id, false]);
+  const accounts = value.reasons.map(({ account }) => account);
+  const { recipient, suppressed, changed_at, event_id, revision } = value;
+  return line([recipient, suppressed, reasons, accounts, changed_at, event_id, revision, false]);
 }
 
 function encodeDeadLetter(d: DeadLetter): string {
