@@ -5,7 +5,15 @@ import type {
   OperatorWord,
   RecipientState,
 } from '@email-events/schemas';
-import { EVERYONE, emptyEntry, UNNAMED, widestScope, withEntry, withScope } from './account-states.ts';
+import {
+  EVERYONE,
+  emptyEntry,
+  saysNothing,
+  UNNAMED,
+  widestScope,
+  withEntry,
+  withScope,
+} from './account-states.ts';
 import {
   byTime,
   COLLAPSED,
@@ -38,6 +46,7 @@ const FEW_BYTES = 2_300;
 export const MAX_SCOPES = 50;
 export const MAX_WORDS = 32;
 const SHORT_DETAIL = 60;
+const FEW_ENTRIES = 8;
 
 /**
  * The state within its bounds; the same object if it is already. What goes first matters least, and whatever goes, nobody is
@@ -45,6 +54,9 @@ const SHORT_DETAIL = 60;
  * become one (those that were joined again go before), then the oldest soft bounces go, then lifts and retractions, and in the end accounts are not told apart.
  */
 export function withinBounds(state: RecipientState, rule: SoftBounceRule): RecipientState {
+  // Most recipients: what was sent to them was delivered.
+  if (state.words.length === 0 && state.accounts.every(saysNothing) && state.accounts.length <= FEW_ENTRIES)
+    return state;
   let smallest = withFewWords(withFewScopes(state, MAX_SCOPES));
   if (fits(smallest, rule)) return smallest;
   for (const smaller of reductions(smallest)) {

@@ -96,9 +96,8 @@ export const boundedScope = (scope: string) => cut(scope, MAX_SCOPE);
 
 /** Beyond that many bytes a text is its beginning and a digest of it. */
 function cut(text: string, maxBytes: number): string {
-  if (text.length * 3 <= maxBytes) return text.toWellFormed();
+  if (text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes) return text.toWellFormed();
   const bytes = Buffer.from(text);
-  if (bytes.length <= maxBytes) return text.toWellFormed();
   // A character that is cut in two takes three bytes.
   const beginning = bytes.subarray(0, maxBytes - DIGEST_CHARACTERS - 4).toString();
   return `${beginning}~${hash('sha256', bytes, 'hex').slice(0, DIGEST_CHARACTERS)}`;

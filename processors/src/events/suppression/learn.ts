@@ -96,18 +96,23 @@ function learnSubscription(
 }
 
 function learnDelivery(state: RecipientState, event: EmailEvent, policy: SourcePolicy): RecipientState {
-  const { occurred_at: at, received_at } = event;
-  const source = nameOf(event.source);
   // Of a delivery, which comes most of all, only the time is kept: nobody can tell afterwards whose word it was.
-  if (isTooOld(event) || isRetracted(state.words, { at, source, received_at })) return state;
+  if (isTooOld(event) || (state.words.length > 0 && isTakenBack(state, event))) return state;
+  const { occurred_at: at } = event;
   const name = liftingEntryOf(event, policy);
-  const later = withEntry(state, name, (entry) =>
-    at <= (entry.delivered_at ?? -Infinity) ? entry : { ...entry, delivered_at: at },
-  );
+  const later = withDelivery(state, name, at);
   return later.accounts.some(({ soft_bounces }) => soft_bounces.length > 0)
-    ? withoutEndedRuns(later, at, name, source)
+    ? withoutEndedRuns(later, at, name, nameOf(event.source))
     : later;
 }
+
+const isTakenBack = ({ words }: RecipientState, { occurred_at: at, received_at, source }: EmailEvent) =>
+  isRetracted(words, { at, received_at, source: nameOf(source) });
+
+const withDelivery = (state: RecipientState, name: string, at: number) =>
+  withEntry(state, name, (entry) =>
+    at <= (entry.delivered_at ?? -Infinity) ? entry : { ...entry, delivered_at: at },
+  );
 
 /** A source that was given an account since then still speaks for what it said itself before. */
 function withoutEndedRuns(state: RecipientState, at: number, name: string, source: string): RecipientState {
