@@ -21,6 +21,7 @@ const CANARIES = EVENT_TYPES.map((type, i) =>
         identity: [type],
       },
       ...(type === 'bounced' ? { bounce_class: 'hard', bounce_category: 'other' } : {}),
+      ...(type === 'dropped' ? { drop_reason: 'other' } : {}),
       ...(type === 'unsubscribed' || type === 'subscribed' ? { scope: 'all' } : {}),
       ...(type === 'other' ? { payload: '{}' } : {}),
     },

@@ -3,6 +3,7 @@ import {
   deadLetterOf,
   deadLetterPartition,
   type InputRecord,
+  isOfRecords,
   type LastOffset,
   type OutputRecord,
   type OwnedPartition,
@@ -271,7 +272,8 @@ function placeOf(item: FailedItem) {
 function readable(decoder: Decoder<NormalizedBatch>, record: InputRecord): NormalizedBatch | undefined {
   try {
     return decode(decoder, record);
-  } catch {
+  } catch (error) {
+    if (!isOfRecords(error)) throw error;
     return undefined;
   }
 }

@@ -49,9 +49,12 @@ function rowOf({ code, enhanced }: SmtpFacts, answer: string | null): BounceRow 
   );
 }
 
+/** Characters. A line of an answer has at most 512 (RFC 5321 4.5.3.1.5); reading takes time by the square of what there is. */
+const MAX_READ = 2_000;
+
 /** Addresses and links in an answer contain any words, and mean none of them. */
 function wordsOf(answer: string): string {
-  return answer.replace(ADDRESS_TEXT, ' ');
+  return answer.slice(0, MAX_READ).replace(ADDRESS_TEXT, ' ');
 }
 
 /** "Come again" says nothing of whether there is such a mailbox. */
