@@ -78,7 +78,7 @@ describe('who must be suppressed', () => {
   });
 
   it('by the account that said so: another one lifts nothing, and all count together', () => {
-    const all = { scope: 'all' };
+    const all: StepDetail = { scope: 'all' };
     const left: Event = ['unsubscribed', 5, all];
     expect(judge(left, ['subscribed', 6, all, 'ses'])?.suppressed).toBe(true);
     expect(judge(left, ['unsubscribed', 5, all, 'ses'], ['subscribed', 6, all])).toEqual({

@@ -102,7 +102,8 @@ test('a suppression without a value says that the recipient was erased', () => {
 
 test('a suppression says by whom, account for account, and where it is in the order of states', () => {
   const reason = {
-    ...{ reason: 'complaint', scope: 'all', since: 5, esp: 'ses', source: 'main', event_id: 'e', detail: null },
+    ...{ reason: 'complaint', scope: 'all', since: 5, esp: 'ses', source: 'main' },
+    ...{ event_id: 'e', detail: null },
   } as const;
   const state = {
     ...{ recipient: 'ann@example.com', suppressed: true, changed_at: 5, event_id: 'e', revision: 7 },
