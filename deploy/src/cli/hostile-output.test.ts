@@ -4,9 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { topics } from '@email-events/schemas';
 import { afterAll, describe, expect, test } from 'vitest';
+import { renderCheck } from './commands/config-action.ts';
 import { renderGroups, renderLetters, renderPlan, renderStory } from './commands/dlq-render.ts';
+import { renderGroups as renderMarks } from './commands/events-mark-action.ts';
 import { renderSubjects } from './commands/schemas-action.ts';
 import { renderStatus } from './commands/status-action.ts';
+import { renderReasons, renderStory as renderSuppression } from './commands/suppressions-render.ts';
 import { renderRecord } from './commands/tail-record.ts';
 import { renderPlan as renderTopics } from './commands/topics-action.ts';
 import { describeFailure } from './failure.ts';
@@ -27,6 +30,10 @@ const letter = {
 const shown = (content: unknown) => ({ bytes: 1, encoding: 'utf8', content }) as const;
 const group = { ...{ stage: HOSTILE, code: HOSTILE, esp: HOSTILE }, status: 'open', letters: 1 } as const;
 const times = { firstAt: HOSTILE, lastAt: HOSTILE };
+const reason = {
+  ...{ reason: HOSTILE, scope: HOSTILE, since: AT, esp: HOSTILE, source: HOSTILE, account: HOSTILE },
+  ...{ event_id: HOSTILE, detail: HOSTILE, recipient: HOSTILE },
+} as never;
 const record = { partition: 0, offset: 1n, timestamp: '2026-01-02T03:04:05.006Z', key: HOSTILE };
 const event = { esp: HOSTILE, recipient: HOSTILE, diagnostic: HOSTILE, url: HOSTILE, campaign: HOSTILE };
 
@@ -63,6 +70,24 @@ const OUTPUTS: { readonly [command: string]: () => string | Promise<string> } = 
       ],
       urls: { webhooks: { x: HOSTILE } },
     } as never),
+  'config check': () =>
+    renderCheck(HOSTILE, [{ path: HOSTILE, message: HOSTILE }], [{ path: HOSTILE, message: HOSTILE }]),
+  'suppressions get': () =>
+    renderSuppression({
+      recipient: HOSTILE,
+      state: { suppressed: true, reasons: [reason], changed_at: AT, event_id: HOSTILE } as never,
+      actions: [
+        { kind: 'lift', at: AT, by: HOSTILE, why: HOSTILE, reason: HOSTILE, scope: HOSTILE } as never,
+      ],
+    }),
+  'suppressions list': () => renderReasons([reason]),
+  'events marks list': () =>
+    renderMarks([
+      {
+        ...{ source: HOSTILE, mark: HOSTILE, by: HOSTILE, why: HOSTILE, marks: 1, inForce: 1 },
+        ...{ firstAt: AT, lastAt: AT },
+      } as never,
+    ]),
   'any table': () => renderTable(['a'], [[HOSTILE]]),
 };
 
