@@ -35,13 +35,21 @@ export function parseJson(text: string): unknown {
   );
 }
 
-/** JSON text of a parsed value: long integers come out with all their digits. */
+/**
+ * JSON text of a parsed value: long integers come out with all their digits. Throws Refusal for what is nested so deeply that it can be
+ * parsed, but not written: a sender can have that as often as it likes, so it is no fault of ours.
+ */
 export function stringifyJson(value: unknown): string {
-  return (
-    JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? rawJson(String(inner)) : inner)) ??
-    'null'
-  );
+  try {
+    return JSON.stringify(value, writable) ?? 'null';
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new Refusal('NORMALIZE_ITEM_INVALID', 'it is nested too deeply to be written', { cause });
+  }
 }
+
+const writable = (_key: string, value: unknown) =>
+  typeof value === 'bigint' ? rawJson(String(value)) : value;
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
