@@ -58,8 +58,8 @@ export class Batch {
   private readonly suppress: Suppress;
   private readonly typed: OutputRecord[] = [];
   private readonly taken: OutputRecord[] = [];
+  /** In the order in which they came. */
   private readonly newIds = new Set<string>();
-  private readonly idBytes: Buffer[] = [];
   private received = 0;
   private duplicates = 0;
 
@@ -90,7 +90,7 @@ export class Batch {
     const value = this.encode(record, event, index);
     if (value === undefined) return;
     if (key !== '' && isTelling(event)) this.suppress.learn(key, event);
-    this.remember(event.event_id);
+    this.newIds.add(event.event_id);
     // An event without a recipient has no order to keep.
     this.typed.push({
       topic: topics.events(event.type),
@@ -112,7 +112,7 @@ export class Batch {
     }
     if (this.isSeen(action.action_id)) return;
     const changed = this.suppress.take(key, action);
-    this.remember(action.action_id);
+    this.newIds.add(action.action_id);
     const value = this.settings.actionEncoder.encode(
       takenAction({ ...action, recipient: key }, changed, this.now),
     );
@@ -133,7 +133,7 @@ export class Batch {
 
   /** Ids to remember, of events and of actions. */
   get ids(): Buffer {
-    return Buffer.concat(this.idBytes);
+    return Buffer.from([...this.newIds].join(''), 'hex');
   }
 
   /** States that changed, by recipient key. */
@@ -163,11 +163,6 @@ export class Batch {
 
   private isSeen(id: string): boolean {
     return this.newIds.has(id) || this.known.has(Buffer.from(id, 'hex'));
-  }
-
-  private remember(id: string): void {
-    this.newIds.add(id);
-    this.idBytes.push(Buffer.from(id, 'hex'));
   }
 
   private encode(record: InputRecord, event: EmailEvent, index: number): Buffer | undefined {
