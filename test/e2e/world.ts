@@ -51,7 +51,11 @@ export interface World {
 
 export const SERVICES = [startNormalize, startEvents, startClickHouseSink] as const;
 
-export async function startWorld(scope: TestScope): Promise<World> {
+/** `normalize`: settings of it that are not the defaults; `sinks`: those of further ones. */
+export async function startWorld(
+  scope: TestScope,
+  { normalize = {}, sinks = {} }: { readonly normalize?: object; readonly sinks?: object } = {},
+): Promise<World> {
   const stack = await vacantStack(scope);
   const folder = await mkdtemp(join(tmpdir(), 'email-events-world-'));
   const { registry } = stack;
@@ -59,9 +63,10 @@ export async function startWorld(scope: TestScope): Promise<World> {
     kafka: { ...stack.kafka, groupPrefix: stack.unique('world') },
     registry,
     topics: { partitions: 2, rawPartitions: 2, ...replicationOn(stack.kafka) },
-    normalize: { adminPort: 0 },
+    normalize: { adminPort: 0, ...normalize },
     events: { adminPort: 0, stateDir: join(folder, 'state') },
     sinks: {
+      ...sinks,
       clickhouse: { ...stack.clickhouse, database: stack.uniqueDatabase('world'), adminPort: 0, flushMs: 50 },
     },
   };

@@ -159,9 +159,20 @@ test('bytes of a dead letter survive', () => {
   expect([row?.key_base64, row?.value_base64]).toEqual(['AP8KIg==', 'AP8KIg==']);
 });
 
+test('a mark of an event says all that the rollup needs of it', () => {
+  const mark = {
+    ...{ event_id: 'e'.repeat(32), mark: 'forged', change: 1, replaced_by: null, at: 1, by: 'maria' },
+    ...{ why: 'a "quoted" reason', type: 'opened', occurred_at: 2, received_at: 3, esp: 'sendgrid' },
+    ...{ source: 'main', account: null, recipient: 'ann@example.com', recipient_domain: 'example.com' },
+    ...{ campaign: 'spring', variant: 'A', stream: null, bounce_class: null, is_machine: true },
+  };
+  expect(rowOf(topics.eventMarks, mark)).toEqual(mark);
+  expect(rowOf(topics.eventMarks, null)).toBeUndefined();
+});
+
 test('every table that is written is known to the check', () => {
   const names = TABLES.map(({ table }) => table);
-  for (const topic of [topics.events('queued'), topics.suppressions, topics.deadLetters]) {
+  for (const topic of [topics.events('queued'), topics.suppressions, topics.deadLetters, topics.eventMarks]) {
     expect(names).toContain(writerOf(topic).table);
   }
 });

@@ -2,6 +2,7 @@ import type { SinkRecord } from '@email-events/core';
 import {
   type DeadLetter,
   type EmailEvent,
+  type EventMark,
   type EventOf,
   type EventType,
   eventTypeOf,
@@ -9,9 +10,10 @@ import {
   type Suppression,
   topics,
 } from '@email-events/schemas';
+import { EVENT_MARKS } from './mark-rows.ts';
 
 /** Values of the topics that go to ClickHouse. */
-export type ClickHouseValue = EventOf[EventType] | Suppression | DeadLetter;
+export type ClickHouseValue = EventOf[EventType] | Suppression | DeadLetter | EventMark;
 
 /** How records of a topic become rows. */
 export interface TableWriter {
@@ -134,12 +136,14 @@ export const TABLES: readonly Pick<TableWriter, 'table' | 'columns'>[] = [
   { table: 'email_events', columns: EVENT_COLUMNS },
   SUPPRESSIONS,
   DEAD_LETTERS,
+  EVENT_MARKS,
 ];
 
 /** Throws if no table is for this topic. */
 export function writerOf(topic: string): TableWriter {
   if (topic === topics.suppressions) return SUPPRESSIONS;
   if (topic === topics.deadLetters) return DEAD_LETTERS;
+  if (topic === topics.eventMarks) return EVENT_MARKS;
   const type = eventTypeOf(topic);
   if (!type) throw new Error(`no table is for ${topic}`);
   return {

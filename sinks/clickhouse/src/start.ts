@@ -17,6 +17,7 @@ const SCHEMAS: ReadonlyMap<string, SchemaKey> = new Map<string, SchemaKey>([
   ...EVENT_TYPES.map((type) => [topics.events(type), type] as const),
   [topics.suppressions, 'suppression'],
   [topics.deadLetters, 'deadLetter'],
+  [topics.eventMarks, 'eventMark'],
 ]);
 
 /**
@@ -28,7 +29,7 @@ export function laneOf(topic: string, partition: number): string {
   return `${eventTypeOf(topic) ? 'events' : topic}-${partition}`;
 }
 
-/** Moves events, suppressions and dead letters into ClickHouse. The tables must be there: `clickhouse migrate`. */
+/** Moves events, suppressions, marks and dead letters into ClickHouse. The tables must be there: `clickhouse migrate`. */
 export async function startClickHouseSink({ config, log, metrics }: ServiceContext): Promise<RunningService> {
   const settings = config.sinks.clickhouse;
   const { url, username, password } = config.registry;

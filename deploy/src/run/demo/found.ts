@@ -77,17 +77,23 @@ const CAMPAIGNS = `
          countIf(type = 'complained') AS complained, countIf(type = 'unsubscribed') AS unsubscribed
   ${OF_RUN} AND campaign IS NOT NULL
   GROUP BY campaign, variant ORDER BY campaign, variant`;
+// By message, as the view of that name: one that bounced after it was delivered is a bounce.
 const DELIVERABILITY = `
-  SELECT recipient_domain, countIf(type = 'delivered') AS delivered,
-         countIf(type = 'bounced' AND bounce_class = 'hard') AS bounced_hard,
-         countIf(type = 'bounced' AND bounce_class != 'hard') AS bounced_soft,
-         countIf(type = 'dropped') AS dropped, countIf(type = 'complained') AS complained,
+  SELECT recipient_domain, countIf(was_delivered AND NOT bounced_last) AS delivered,
+         countIf(bounced_last AND was_hard) AS bounced_hard, countIf(bounced_last AND NOT was_hard) AS bounced_soft,
+         countIf(was_dropped) AS dropped, countIf(was_complained) AS complained,
          delivered / nullIf(delivered + bounced_hard + bounced_soft + dropped, 0) AS delivery_rate
-  ${OF_RUN} GROUP BY recipient_domain ORDER BY delivered DESC LIMIT 8`;
+  FROM (
+    SELECT recipient_domain, countIf(type = 'delivered') > 0 AS was_delivered,
+           countIf(type = 'bounced') > 0 AND maxIf(occurred_at, type = 'bounced') >= maxIf(occurred_at, type = 'delivered') AS bounced_last,
+           countIf(bounce_class = 'hard') > 0 AS was_hard,
+           countIf(type = 'dropped') > 0 AS was_dropped, countIf(type = 'complained') > 0 AS was_complained
+    ${OF_RUN} GROUP BY recipient_domain, source, recipient_key, coalesce(esp_message_id, message_id, '')
+  ) GROUP BY recipient_domain ORDER BY delivered DESC LIMIT 8`;
 // The report view sums all runs, as an analyst would see it.
 const AB_TESTS = `
-  SELECT campaign, variant, delivered, opened, clicked, open_rate, click_rate, open_p_value, click_p_value
-  FROM ab_comparison ORDER BY campaign, variant`;
+  SELECT source, campaign, variant, delivered, opened, clicked, open_rate, click_rate, open_p_value, click_p_value
+  FROM ab_comparison ORDER BY campaign, source, variant`;
 const DEAD_LETTERS = `
   SELECT code, count() AS n FROM dead_letters FINAL
   WHERE stage IN ('normalize', 'events') AND first_at >= toDateTime64({since:Float64}, 3, 'UTC') GROUP BY code ORDER BY code`;
@@ -95,7 +101,7 @@ const SUPPRESSIONS = `
   SELECT recipient, suppressed, arrayMap(r -> (r.reason, r.scope), reasons) AS reasons
   FROM suppressions_current WHERE position(recipient, {run:String}) > 0`;
 
-const NAMES: readonly string[] = ['campaign', 'variant', 'recipient_domain'];
+const NAMES: readonly string[] = ['source', 'campaign', 'variant', 'recipient_domain'];
 
 /** 64-bit counts come as text. */
 function withNumbers(row: Row): Row {

@@ -104,9 +104,10 @@ function campaignTable({ sent, found }: DemoResult): Promise<string> {
 
 function abTable({ found }: DemoResult): Promise<string> {
   return renderTable(
-    ['campaign', 'variant', 'open rate', 'p', 'click rate', 'p'],
+    ['campaign', 'source', 'variant', 'open rate', 'p', 'click rate', 'p'],
     found.abTests.map((row) => [
       String(row.campaign),
+      String(row.source),
       String(row.variant),
       percent(row.open_rate),
       chance(row.open_p_value),
