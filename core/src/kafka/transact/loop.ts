@@ -21,6 +21,7 @@ import { isFatal, isFenced, Lanes } from './lanes.ts';
 import { LoopMeasures } from './measures.ts';
 import { partitionClient } from './partition-client.ts';
 import type { Stage } from './stage.ts';
+import { pauseMs, Troubles } from './troubles.ts';
 
 export interface TransactionalLoopOptions {
   readonly kafka: PipelineConfig['kafka'];
@@ -97,11 +98,8 @@ class Loop implements TransactionalLoop {
   private readonly membership = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
   private stopping = false;
-  /** What keeps one of its partitions from working. */
-  private readonly troubled = new Map<number, string>();
+  private readonly troubles = new Troubles();
   private readonly beginning = new Set<number>();
-  /** Failures in a row, by partition. */
-  private readonly failures = new Map<number, number>();
   private assigned: readonly number[] = [];
 
   constructor(options: TransactionalLoopOptions) {
@@ -166,7 +164,8 @@ class Loop implements TransactionalLoop {
     const troubled = new Map<string, string>();
     for (const { topic, partition, problem } of lateOf(this.fetcher.states()))
       troubled.set(`${topic}/${partition}`, problem ?? 'KAFKA_READ_STALLED');
-    for (const [partition, code] of this.troubled) troubled.set(`${this.options.topic}/${partition}`, code);
+    for (const [partition, code] of this.troubles.codes)
+      troubled.set(`${this.options.topic}/${partition}`, code);
     return { assigned: this.assigned.length, troubled };
   }
 
@@ -195,8 +194,7 @@ class Loop implements TransactionalLoop {
     for (const partition of this.assigned) {
       if (partitions.includes(partition)) continue;
       this.fetcher.forget({ topic, partition });
-      this.troubled.delete(partition);
-      this.failures.delete(partition);
+      this.troubles.forget(partition);
       this.idle.forget(partition);
       this.lag.forget(partition);
       this.isolations.delete(partition);
@@ -225,7 +223,8 @@ class Loop implements TransactionalLoop {
         this.lag.committed(partition, position);
         this.fetcher.begin({ topic: this.options.topic, partition }, position);
         if (this.isHaltedFor(partition)) this.fetcher.pause([{ topic: this.options.topic, partition }]);
-        this.settled(partition);
+        // What halts it is still wrong: its record is only tried again.
+        if (!this.blame.isHalting(partition)) this.troubles.opened(partition);
         break;
       } catch (error) {
         // It was let go of meanwhile: what comes next is another one.
@@ -276,8 +275,7 @@ class Loop implements TransactionalLoop {
       void this.recover(error, partition);
       return;
     }
-    this.troubled.delete(partition);
-    this.failures.delete(partition);
+    this.troubles.forget(partition);
     if (this.isHaltedFor(partition)) this.fetcher.pause([{ topic: this.options.topic, partition }]);
   }
 
@@ -303,11 +301,6 @@ class Loop implements TransactionalLoop {
     this.fetcher.resume(this.assigned.map((partition) => ({ topic, partition })));
   }
 
-  /** Until something else is wrong with it. What halted it is: its record is only tried again. */
-  private settled(partition: number): void {
-    if (!this.blame.isHalting(partition)) this.troubled.delete(partition);
-  }
-
   /** Nothing of it is passed: a new lane says where its reading begins again. */
   private async recover(error: unknown, partition: number): Promise<void> {
     this.fetcher.forget({ topic: this.options.topic, partition });
@@ -319,11 +312,9 @@ class Loop implements TransactionalLoop {
   /** Lets go of the lane, and waits before the next one. False: there is to be none. */
   private async afterFailure(error: unknown, partition: number, what: string): Promise<boolean> {
     const { log, topic } = this.options;
-    const attempt = this.failures.get(partition) ?? 0;
-    this.failures.set(partition, attempt + 1);
     const code = problemOf(error);
+    const attempt = this.troubles.failed(partition, code);
     this.measures.failures.inc({ code });
-    this.troubled.set(partition, code);
     const dropped = this.lanes.drop(partition);
     if (isFatal(error)) {
       this.finished.reject(error);
@@ -351,6 +342,3 @@ class Loop implements TransactionalLoop {
     }
   }
 }
-
-const pauseMs = (attempt: number, longest: number) =>
-  Math.min(longest, 50 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
