@@ -118,7 +118,7 @@ export function unmappedKeys(adapter: EspAdapter, request: EspRequest): string[]
     const recording: Item = { index: item.index, value: record(item.value, '', read), text: item.text };
     try {
       // The payload of `other` is the whole item.
-      if (adapter.normalize(recording, request).every(({ type }) => type === 'other')) continue;
+      if ([...adapter.normalize(recording, request)].every(({ type }) => type === 'other')) continue;
     } catch {
       continue;
     }
