@@ -1,4 +1,4 @@
-import { partitionOf } from '@email-events/schemas';
+import { type OperatorAction, partitionOf } from '@email-events/schemas';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { backlogIn, imbalanceIn, violationsIn } from '../src/invariants.ts';
 import { type Member, type Outputs, PARTITIONS, type TopologyDriver } from './topology/driver.ts';
@@ -155,6 +155,37 @@ export function topologyContract(name: string, createDriver: () => Promise<Topol
       await settle();
       expect(of('leaver@example.com').at(-1)).toMatchObject({ suppressed: false, reasons: [] });
       expect(of('gone@example.com')).toHaveLength(1);
+    });
+
+    test('an operator’s order is taken once, among the events of its recipient, and kept when the disk is lost', async () => {
+      const recipient = 'called@example.com';
+      const before = Date.now() - 1_000;
+      const order = (kind: 'suppress' | 'lift', n: number): OperatorAction => ({
+        ...{ action_id: String(n).repeat(32), kind, recipient, at: before + n },
+        ...{ by: 'op', why: 'asked by phone', reason: null },
+        ...{ scope: null, source: null, from: null, to: null, changed: null, taken_at: null },
+      });
+      const complaint = traffic.event('complained', recipient);
+      await driver.receive([traffic.request([complaint])]);
+      await driver.idle();
+      const [suppress, lift] = [order('suppress', 5), order('lift', 6)];
+      for (const action of [suppress, suppress, lift]) await driver.order(action);
+      await settle();
+      const states = () => outputs.suppressions.filter((state) => state.recipient === recipient);
+      expect(outputs.actions).toMatchObject([
+        { action_id: suppress.action_id, changed: true },
+        { action_id: lift.action_id, changed: true },
+      ]);
+      expect(states().at(-1)).toMatchObject({ suppressed: false, reasons: [], event_id: lift.action_id });
+      await restartEvents(() => driver.loseDisk('a'));
+      // What is as old as what was lifted does not count, nor does the order again.
+      await driver.receive([traffic.request([traffic.event('complained', recipient)])]);
+      await driver.order(suppress);
+      await settle();
+      expect(outputs.actions).toHaveLength(2);
+      expect(states().at(-1)).toMatchObject({ suppressed: false, reasons: [] });
+      const revisions = states().map(({ revision }) => revision);
+      expect(revisions).toEqual([...new Set(revisions)].sort((a, b) => a - b));
     });
 
     test('a duplicate that comes late is known after a restart, and after the disk was lost', async () => {

@@ -12,7 +12,14 @@ import {
   withAdmin,
 } from '@email-events/core';
 import type { StackAddresses } from '@email-events/deploy/stack';
-import { Codec, registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
+import {
+  Codec,
+  type NormalizedBatch,
+  partitionOf,
+  registerSchemas,
+  topicCatalogue,
+  topics,
+} from '@email-events/schemas';
 import type { GroupPosition } from '@email-events/test/invariants';
 import { waitFor } from '../../stack/stack.ts';
 import { unique } from '../../stack/unique.ts';
@@ -90,6 +97,12 @@ export async function brokerDriver(stack: StackAddresses): Promise<TopologyDrive
     writeInternal: async (partition, value) => {
       const [place] = await producer.send({ topic: topics.normalized, messages: [{ partition, value }] });
       return { offset: Number(place?.baseOffset) };
+    },
+    order: async (action) => {
+      const encoder = await codec.encoder<NormalizedBatch>(topics.normalized, 'normalized');
+      const partition = partitionOf(action.recipient, PARTITIONS);
+      const value = encoder.encode({ events: [], actions: [action] });
+      await producer.send({ topic: topics.normalized, messages: [{ partition, value }] });
     },
     abortInternal: async (partition, value) => {
       const transaction = await aborting.transaction();

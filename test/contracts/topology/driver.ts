@@ -1,4 +1,4 @@
-import type { DeadLetter, EventType, Suppression } from '@email-events/schemas';
+import type { DeadLetter, EventType, OperatorAction, Suppression } from '@email-events/schemas';
 import type { EmittedEvent, EventTotals, GroupPosition } from '@email-events/test/invariants';
 
 /** A process of `normalize` or `events`. */
@@ -23,6 +23,8 @@ export interface Outputs {
   readonly events: readonly TypedEvent[];
   /** In the order of their partition. */
   readonly suppressions: readonly Suppression[];
+  /** What operators ordered and was taken, in the order of their partition. */
+  readonly actions: readonly OperatorAction[];
   readonly deadLetters: readonly DeadLetter[];
   /** Sums of the durable totals. */
   readonly totals: EventTotals;
@@ -42,7 +44,9 @@ export interface TopologyDriver {
   receive(requests: readonly TestRequest[]): Promise<void>;
   /** Writes to the internal topic behind the back of `normalize`. */
   writeInternal(partition: number, value: Buffer): Promise<{ offset: number }>;
-  /** The same in a transaction that is then aborted: no consumer may ever be handed it. */
+  /** An operator’s order, on the partition of its recipient. */
+  order(action: OperatorAction): Promise<void>;
+  /** As `writeInternal`, in a transaction that is then aborted: no consumer may ever be handed it. */
   abortInternal(partition: number, value: Buffer): Promise<void>;
   startNormalize(): Promise<Member>;
   /** Instances with the same disk share the local state, one after the other. */

@@ -16,7 +16,7 @@ import {
   stateCodec,
   tokenSettings,
 } from '@email-events/processors/testing';
-import { topics } from '@email-events/schemas';
+import { type NormalizedBatch, partitionOf, topics } from '@email-events/schemas';
 import { waitFor } from '../../stack/stack.ts';
 import { type Member, PARTITIONS, RAW_PARTITIONS, type TopologyDriver } from './driver.ts';
 import { decodeOutputs, OUTPUT_TOPICS } from './outputs.ts';
@@ -56,6 +56,10 @@ export function memoryDriver(): TopologyDriver {
     writeInternal: async (partition, value) => ({
       offset: kafka.produce(topics.normalized, partition, { value }),
     }),
+    order: async (action) => {
+      const value = encoderOf<NormalizedBatch>('normalized').encode({ events: [], actions: [action] });
+      kafka.produce(topics.normalized, partitionOf(action.recipient, PARTITIONS), { value });
+    },
     abortInternal: async (partition, value) => {
       const transaction = { status: 'aborted' } as const;
       kafka.append(topics.normalized, partition, { value }, transaction);

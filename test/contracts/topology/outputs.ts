@@ -4,6 +4,7 @@ import {
   type EmailEvent,
   eventTopics,
   eventTypeOf,
+  type OperatorAction,
   type SchemaKey,
   type SeenBatch,
   type Suppression,
@@ -13,7 +14,13 @@ import { SeenTotals } from '@email-events/test/seen-totals';
 import type { Outputs, TypedEvent } from './driver.ts';
 
 /** What a driver has to read to know what came out. */
-export const OUTPUT_TOPICS = [...eventTopics, topics.suppressions, topics.deadLetters, topics.seen];
+export const OUTPUT_TOPICS = [
+  ...eventTopics,
+  topics.suppressions,
+  topics.operatorActions,
+  topics.deadLetters,
+  topics.seen,
+];
 
 export interface OutputRecordRead {
   readonly topic: string;
@@ -53,6 +60,7 @@ export async function decodeOutputs(
   return {
     events,
     suppressions: await valuesOf<Suppression>('suppression', topics.suppressions),
+    actions: await valuesOf<OperatorAction>('operatorAction', topics.operatorActions),
     deadLetters: await valuesOf<DeadLetter>('deadLetter', topics.deadLetters),
     totals: totals.sum(),
   };
