@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { Agent, type Dispatcher } from 'undici';
+import { guardedLookup, isAllowedHost, isPublic, type Resolve, systemResolve } from './fetch-address.ts';
 
 /** A fetch that did not bring what it should; whoever asked may come again. */
 export class FetchFailed extends Error {
@@ -13,6 +14,10 @@ export interface FetcherOptions {
   readonly maxConcurrent?: number;
   /** Certificate authority, for a server that the system's list does not know. */
   readonly ca?: string;
+  /** How names are looked up; default: as the system does. */
+  readonly resolve?: Resolve;
+  /** Which addresses may be connected to; default: those of the open internet. */
+  readonly mayReach?: (address: string) => boolean;
 }
 
 const HOUR_MS = 3_600_000;
@@ -20,24 +25,37 @@ const FAILURE_MS = 5_000;
 
 /**
  * Fetches what an adapter asks for; the adapter has checked that the URL leads to the vendor. HTTPS only, no redirects,
- * bounded in time, size and number. Documents are kept for a day, failures for some seconds.
+ * to the open internet only, bounded in time, size and number. Documents are kept for a day, failures for some seconds.
  */
 export class DocumentFetcher {
   readonly #agent: Agent;
   readonly #timeoutMs: number;
   readonly #maxBytes: number;
   readonly #maxConcurrent: number;
+  readonly #mayReach: (address: string) => boolean;
   readonly #documents = new LRUCache<string, string>({ max: 200, ttl: 24 * HOUR_MS });
   readonly #failures = new LRUCache<string, true>({ max: 1_000, ttl: FAILURE_MS });
   readonly #underWay = new Map<string, Promise<string>>();
   #running = 0;
 
-  constructor({ timeoutMs = 5_000, maxBytes = 65_536, maxConcurrent = 8, ca }: FetcherOptions = {}) {
+  constructor({
+    timeoutMs = 5_000,
+    maxBytes = 65_536,
+    maxConcurrent = 8,
+    ca,
+    resolve = systemResolve,
+    mayReach = isPublic,
+  }: FetcherOptions = {}) {
+    this.#mayReach = mayReach;
     this.#timeoutMs = timeoutMs;
     this.#maxBytes = maxBytes;
     this.#maxConcurrent = maxConcurrent;
     this.#agent = new Agent({
-      connect: { timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) },
+      connect: {
+        timeout: timeoutMs,
+        lookup: guardedLookup(resolve, mayReach),
+        ...(ca === undefined ? {} : { ca }),
+      },
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
       maxResponseSize: maxBytes,
@@ -82,8 +100,10 @@ export class DocumentFetcher {
   }
 
   async #get(url: string): Promise<string> {
-    const { protocol, origin, pathname, search } = parse(url);
+    const { protocol, origin, pathname, search, hostname, username, password } = parse(url);
     if (protocol !== 'https:') throw new FetchFailed('not https');
+    if (username !== '' || password !== '' || !isAllowedHost(hostname, this.#mayReach))
+      throw new FetchFailed('not allowed');
     if (this.#running >= this.#maxConcurrent) throw new FetchFailed('too many fetches under way');
     this.#running += 1;
     const signal = AbortSignal.timeout(this.#timeoutMs);

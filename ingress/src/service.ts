@@ -25,7 +25,7 @@ export async function startIngress(service: ServiceContext): Promise<RunningServ
   checkIngressConfig(config);
   const { ingress } = config;
   const budget = new ByteBudget(ingress.maxInFlightBytes);
-  const fetcher = new DocumentFetcher();
+  const fetcher = new DocumentFetcher(ingress.fetchFromPrivate ? { mayReach: () => true } : {});
   let server: HttpServer | undefined;
   const metrics = new IngressMetrics(registry, {
     inFlightBytes: () => budget.used,

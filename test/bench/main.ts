@@ -6,6 +6,7 @@ const BENCHMARKS: { readonly [name: string]: string } = {
   'end-to-end': './end-to-end.ts',
   adapters: './adapters.ts',
   restore: './restore.ts',
+  unsigned: './unsigned.ts',
 };
 
 const [name = '', ...args] = process.argv.slice(2);

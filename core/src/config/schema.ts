@@ -190,6 +190,12 @@ const ingress = section(
       .describe(
         'Which of these the trusted proxies write: X-Forwarded-*, Forwarded (RFC 7239), or any: Forwarded where there is no X-Forwarded-*. With a proxy that writes Forwarded and passes on the X-Forwarded-* of senders, say forwarded.',
       ),
+    fetchFromPrivate: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Certificates of SNS may be fetched from private addresses: for an ingress that reaches SNS by an endpoint of its own network.',
+      ),
     reusePort: z
       .boolean()
       .default(false)

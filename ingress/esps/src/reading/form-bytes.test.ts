@@ -76,6 +76,7 @@ describe('urlencoded', () => {
     expect(last(form(`${'a=1&'.repeat(900)}token=t`)).token).toBe('t');
     expect(() => last(form(`${'a&'.repeat(2_000)}token=t`))).toThrow(/too many/);
     expect(() => last(form('&'.repeat(100_000)))).toThrow(/too many/);
+    expect(() => last(form(Buffer.alloc(100_000, 0xe9)))).toThrow(/name/);
   });
 
   it('does not decode what is longer than such a field is', () => {

@@ -8,6 +8,7 @@ export type ByteField = readonly [name: string, value: Buffer];
 /** No ESP sends so many. Looked for before anything is decoded, since nobody has verified the body yet. */
 const MAX_FIELDS = 1000;
 const LONGEST_HEAD = 8_192;
+const LONGEST_NAME = 1_024;
 
 const AND = 0x26;
 const EQUALS = 0x3d;
@@ -35,6 +36,7 @@ export function encodedFields(body: Buffer): readonly ByteField[] {
       const field = body.subarray(at, end);
       const equals = field.indexOf(EQUALS);
       const name = equals < 0 ? field : field.subarray(0, equals);
+      if (name.length > LONGEST_NAME) throw unreadable('a form with a name that is none');
       const value = equals < 0 ? field.subarray(field.length) : field.subarray(equals + 1);
       fields.push([textOfBytes(percentDecoded(name)), value]);
     }

@@ -19,13 +19,15 @@ const LOWER_U = 0x75;
 const SHORT_STRING = 48;
 /** Names at the top: those of an ESP are a dozen or two. */
 const MAX_FIELDS = 256;
+/** Levels of lists and objects. */
+const MAX_DEPTH = 512;
 
 /**
  * Where the values of these names stand at the top of a JSON object. For bodies that nobody has verified yet: one pass over the
  * bytes, no recursion, and nothing is allocated but the answer. Names are compared as JSON means them, escapes resolved.
  *
- * Null: the bytes are no JSON object, have more names than any ESP's, or one of those wanted twice, where readers differ in which
- * one counts. Nested values are only skipped, so not every body that gets through is JSON; but if it is, JSON.parse finds these values.
+ * Null: the bytes are no JSON object, have more names or a deeper nesting than any ESP's, or one of those wanted twice, where
+ * readers differ in which one counts. Nested values are only skipped, so not every body that gets through is JSON; but if it is, JSON.parse finds these values.
  */
 export function jsonFields(body: Buffer, names: readonly string[]): ReadonlyMap<string, Span> | null {
   const found = new Map<string, Span>();
@@ -151,6 +153,7 @@ function nestedEnd(body: Buffer, from: number): number {
       case 0x7b:
       case 0x5b:
         depth++;
+        if (depth > MAX_DEPTH) return -1;
         break;
       case 0x7d:
       case 0x5d:
