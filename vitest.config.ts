@@ -8,7 +8,9 @@ const needComponents = ['**/*.stack.test.ts', '**/*.containers.test.ts'];
 const unit = {
   ...common,
   name: 'unit',
-  include: ['{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,faults,stack}}/**/*.test.ts'],
+  include: [
+    '{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,faults,abuse,stack}}/**/*.test.ts',
+  ],
   exclude: ['**/node_modules/**', ...needComponents],
 };
 

@@ -14,6 +14,7 @@ export const COMMANDS = {
   test: [join('test', 'run.ts')],
   bench: [join('test', 'bench', 'main.ts')],
   containers: [join('deploy', 'src', 'stack', 'containers', 'main.ts')],
+  abuse: [join('test', 'abuse', 'main.ts')],
   faults: ['--max-old-space-size=6144', join('test', 'faults', 'main.ts')],
   install: null,
 };

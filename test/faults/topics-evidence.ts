@@ -105,7 +105,7 @@ async function readNormalized(
   return { normalized, normalizedCount, renormalized };
 }
 
-async function readEmitted(config: PipelineConfig, codec: Codec): Promise<EmittedEvent[]> {
+export async function readEmitted(config: PipelineConfig, codec: Codec): Promise<EmittedEvent[]> {
   const emitted: EmittedEvent[] = [];
   for (const topic of eventTopics) {
     const type = eventTypeOf(topic);
@@ -118,7 +118,7 @@ async function readEmitted(config: PipelineConfig, codec: Codec): Promise<Emitte
   return emitted;
 }
 
-async function readSeenTotals(config: PipelineConfig, codec: Codec): Promise<EventTotals> {
+export async function readSeenTotals(config: PipelineConfig, codec: Codec): Promise<EventTotals> {
   const totals = new SeenTotals();
   await readValues<SeenBatch>(config, codec, topics.seen, 'seen', ({ partition }, batch) =>
     totals.add(partition, batch),
@@ -157,7 +157,7 @@ export function reasonsText(reasons: readonly { readonly reason: string; readonl
 const CHUNK = 1_000;
 
 /** Decoded committed records of a topic, each partition in order. */
-async function readValues<T>(
+export async function readValues<T>(
   config: PipelineConfig,
   codec: Codec,
   topic: string,

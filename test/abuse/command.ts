@@ -1,0 +1,49 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { EVERY_ESP, SIMULATED_ESPS, type SimulatedEsp } from '@email-events/deploy/simulate';
+
+/** What the command line asks for. */
+export interface Command {
+  readonly seconds: number;
+  readonly rate: number;
+  readonly honestRate: number;
+  readonly honestEsps: readonly SimulatedEsp[];
+  readonly floodSeconds: number;
+  /** Undefined: any. */
+  readonly seed: number | undefined;
+  readonly only: string | undefined;
+  readonly keep: boolean;
+}
+
+const OPTIONS = {
+  /** How long hostile accounts send. */
+  seconds: { type: 'string', default: '60' },
+  /** Hostile requests a second. */
+  rate: { type: 'string', default: '50' },
+  /** Honest requests a second. */
+  honest: { type: 'string', default: '5' },
+  /** Honest ESPs: five, or all. */
+  'all-esps': { type: 'boolean', default: false },
+  /** Seconds of unsigned requests afterwards; 0: none. */
+  flood: { type: 'string', default: '10' },
+  seed: { type: 'string' },
+  /** Only attacks whose names hold this. */
+  only: { type: 'string' },
+  /** Leave logs and data behind. */
+  keep: { type: 'boolean', default: false },
+} as const satisfies ParseArgsConfig['options'];
+
+/** Throws an Error that says what is wrong with the arguments. */
+export function readCommand(args: readonly string[]): Command {
+  const { values } = parseArgs({ args: [...args], options: OPTIONS });
+  const number = (name: 'seconds' | 'rate' | 'honest' | 'flood' | 'seed', least: number): number => {
+    const value = Number(values[name]);
+    if (Number.isFinite(value) && value >= least) return value;
+    throw new Error(`--${name} ${values[name]}: a number of at least ${least} is needed`);
+  };
+  return {
+    ...{ seconds: number('seconds', 1), rate: number('rate', 0.1), honestRate: number('honest', 0.1) },
+    ...{ floodSeconds: number('flood', 0), only: values.only, keep: values.keep },
+    honestEsps: values['all-esps'] ? EVERY_ESP : SIMULATED_ESPS,
+    seed: values.seed === undefined ? undefined : number('seed', 0),
+  };
+}

@@ -1,0 +1,124 @@
+import type { PipelineConfig } from '@email-events/core';
+import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
+import type { ReasonFound } from './evidence-topics.ts';
+
+/** What ClickHouse and the CRM hold in the end. */
+export interface StoresFound {
+  readonly rows: number;
+  readonly distinct: number;
+  /** Sum over the hourly rollup. */
+  readonly rolledUp: number;
+  /** Rows by `source type`. */
+  readonly bySource: ReadonlyMap<string, number>;
+  /** Rows of the shops, by `source esp_event_id`. */
+  readonly shopRows: ReadonlyMap<string, number>;
+  /** When the first row of a request was inserted, by its id; only of the sources asked for. Epoch milliseconds. */
+  readonly insertedAt: ReadonlyMap<string, number>;
+  /** The report of campaigns, by `source campaign variant`. */
+  readonly campaigns: ReadonlyMap<string, CampaignFound>;
+  readonly letters: number;
+  readonly suppressions: ReadonlyMap<string, readonly ReasonFound[]>;
+  readonly crm: ReadonlyMap<string, readonly ReasonFound[]>;
+}
+
+export interface CampaignFound {
+  readonly complained: number;
+  readonly unsubscribed: number;
+  readonly clicked: number;
+  readonly clicks: number;
+}
+
+export interface SourcesAsked {
+  readonly honest: readonly string[];
+  readonly shops: readonly string[];
+}
+
+export async function readStores(
+  config: PipelineConfig,
+  receiverUrl: string,
+  asked: SourcesAsked,
+): Promise<StoresFound> {
+  const clickhouse = connect(config.sinks.clickhouse);
+  try {
+    const [totals] = await clickhouse.query<{ [name: string]: string }>(TOTALS);
+    return {
+      ...{ rows: Number(totals?.rows), distinct: Number(totals?.ids) },
+      ...{ rolledUp: Number(totals?.rolled_up), letters: Number(totals?.letters) },
+      bySource: await counted(clickhouse, BY_SOURCE, {}),
+      shopRows: await counted(clickhouse, SHOP_ROWS, { sources: asked.shops }),
+      insertedAt: await counted(clickhouse, INSERTED_AT, { sources: [...asked.honest, ...asked.shops] }),
+      campaigns: await readCampaigns(clickhouse),
+      suppressions: await readStates(clickhouse),
+      crm: await readReceiver(receiverUrl),
+    };
+  } finally {
+    await clickhouse.close();
+  }
+}
+
+const TOTALS = `
+  SELECT count() AS rows, uniqExact(event_id) AS ids,
+         (SELECT sum(events) FROM email_events_hourly) AS rolled_up,
+         (SELECT count() FROM dead_letters FINAL) AS letters
+  FROM email_events`;
+const BY_SOURCE = `SELECT concat(source, ' ', type) AS key, count() AS n FROM email_events GROUP BY key`;
+const SHOP_ROWS = `
+  SELECT concat(source, ' ', ifNull(esp_event_id, '')) AS key, count() AS n FROM email_events
+  WHERE source IN {sources:Array(String)} GROUP BY key`;
+const INSERTED_AT = `
+  SELECT request_id AS key, toUnixTimestamp64Milli(min(inserted_at)) AS n FROM email_events
+  WHERE source IN {sources:Array(String)} GROUP BY key`;
+
+async function counted(
+  clickhouse: ClickHouse,
+  sql: string,
+  parameters: { readonly [name: string]: readonly string[] },
+): Promise<Map<string, number>> {
+  const rows = await clickhouse.query<{ key: string; n: string }>(sql, parameters);
+  return new Map(rows.map(({ key, n }) => [key, Number(n)]));
+}
+
+async function readCampaigns(clickhouse: ClickHouse): Promise<Map<string, CampaignFound>> {
+  const rows = await clickhouse.query<{ [name: string]: string }>(
+    'SELECT source, campaign, variant, complained, unsubscribed, clicked, clicks FROM campaign_performance',
+  );
+  return new Map(
+    rows.map((row) => [
+      `${row.source} ${row.campaign} ${row.variant}`,
+      {
+        ...{ complained: Number(row.complained), unsubscribed: Number(row.unsubscribed) },
+        ...{ clicked: Number(row.clicked), clicks: Number(row.clicks) },
+      },
+    ]),
+  );
+}
+
+async function readStates(clickhouse: ClickHouse): Promise<Map<string, readonly ReasonFound[]>> {
+  const rows = await clickhouse.query<{ recipient: string; found: [string, string, string][] }>(
+    'SELECT recipient, arrayMap(r -> (r.reason, r.scope, r.source), reasons) AS found FROM suppressions_current',
+  );
+  const states = rows.map(({ recipient, found }) => {
+    const reasons = found.map(([reason, scope, source]) => ({ reason, scope, source }));
+    return [recipient, reasons] as const;
+  });
+  return new Map(states.filter(([, reasons]) => reasons.length > 0));
+}
+
+interface ReceiverPage {
+  readonly suppressions: readonly { readonly recipient: string; readonly reasons: readonly ReasonFound[] }[];
+  readonly next: string | null;
+}
+
+/** All states that the receiver behind the CRM's firewall holds. */
+async function readReceiver(url: string): Promise<Map<string, readonly ReasonFound[]>> {
+  const found = new Map<string, readonly ReasonFound[]>();
+  let after: string | null = '';
+  while (after !== null) {
+    const response = await fetch(`${url}/suppressions?limit=1000&after=${encodeURIComponent(after)}`);
+    const page = (await response.json()) as ReceiverPage;
+    for (const { recipient, reasons } of page.suppressions)
+      if (reasons.length > 0) found.set(recipient, reasons);
+    after = page.next;
+  }
+  return found;
+}

@@ -1,0 +1,112 @@
+import { UNBEARABLE } from './crm.ts';
+import type { ReasonFound } from './evidence-topics.ts';
+import type { Evidence } from './judge.ts';
+
+type States = ReadonlyMap<string, readonly ReasonFound[]>;
+
+/** What honest accounts must find: what they would have found without the others, computed from what they sent. Pure. */
+export function rowsWrong({ honest, stores }: Evidence): string[] {
+  const { events } = honest.result.expected;
+  const wanted = new Map(
+    Object.entries(events).flatMap(([esp, types]) =>
+      Object.entries(types).map(([type, n]) => [`${esp} ${type}`, n] as const),
+    ),
+  );
+  const sources = new Set(Object.keys(events));
+  const found = [...stores.bySource].filter(([key]) => sources.has(key.split(' ')[0] ?? ''));
+  return differences(wanted, new Map(found));
+}
+
+/** Each event of the shops is one row, whoever used its id before. */
+export function shopsWrong({ shops, stores, flood }: Evidence): string[] {
+  const acknowledged = [...shops, ...(flood?.honest ?? [])].filter(({ status }) => status === 200);
+  const wanted = new Map(acknowledged.map(({ source, id }) => [`${source} ${id}`, 1] as const));
+  return differences(wanted, stores.shopRows);
+}
+
+function differences(wanted: ReadonlyMap<string, number>, found: ReadonlyMap<string, number>): string[] {
+  return [...new Set([...wanted.keys(), ...found.keys()])]
+    .filter((key) => (wanted.get(key) ?? 0) !== (found.get(key) ?? 0))
+    .map((key) => `${key}: ${found.get(key) ?? 0} instead of ${wanted.get(key) ?? 0}`);
+}
+
+/** Of every honest recipient what follows from honest reports alone, and of others at most what they may say. */
+export function statesWrong(evidence: Evidence, found: States): string[] {
+  return [...wantedStates(evidence)].flatMap(([recipient, wanted]) =>
+    stateWrong(recipient, wanted, found.get(recipient) ?? []),
+  );
+}
+
+/** The same of the CRM; of what it cannot take there must be a dead letter each. Everything else is as the topic is. */
+export function crmWrong(evidence: Evidence): string[] {
+  const { shops, stores, topics } = evidence;
+  const hard = new Set(shops.filter(({ unbearable }) => unbearable).map(({ recipient }) => recipient));
+  const letters = topics.letters.filter(({ stage }) => stage === 'sink-crm');
+  const missing = [...topics.suppressions]
+    .filter(([recipient]) => !stores.crm.has(recipient))
+    .map(([recipient]) => recipient);
+  // Of a state there is one letter, or several if it changed meanwhile.
+  const enough = letters.length >= missing.length;
+  return [
+    ...[...wantedStates(evidence)].flatMap(([recipient, wanted]) =>
+      hard.has(recipient) ? [] : stateWrong(recipient, wanted, stores.crm.get(recipient) ?? []),
+    ),
+    ...[...hard].filter((recipient) => stores.crm.has(recipient)).map((recipient) => `${recipient} got in`),
+    ...(enough ? [] : [`${missing.length} states are not at the CRM, with ${letters.length} dead letters`]),
+    ...missing.filter(isHarmless).map((recipient) => `${recipient}: not at the CRM`),
+  ];
+}
+
+/** Whether no firewall and no fault of the CRM is in the way of this recipient. */
+const isHarmless = (recipient: string) => !recipient.startsWith(UNBEARABLE) && !MARKED.test(recipient);
+/** Recipients whose states carry what the firewall refuses: made by attacks on texts, and by the shops' bounces. */
+const MARKED = /^(?:script|odd|customer\.)/;
+
+/** Texts of reasons, by recipient key. */
+function wantedStates({ honest, shops }: Evidence): Map<string, readonly string[]> {
+  const { recipients } = honest.result.expected.suppressions;
+  const wanted = new Map(Object.entries(recipients).map(([key, { reasons }]) => [key, reasons] as const));
+  for (const { recipient, reason, status } of shops) if (status === 200) wanted.set(recipient, [reason]);
+  return wanted;
+}
+
+/** What hostile accounts are called; whatever they may say is marked as theirs. */
+const OF_OTHERS = /^(?:hostile|leaked)-/;
+const OWN_STREAMS = 'account:hostile';
+
+function stateWrong(recipient: string, wanted: readonly string[], found: readonly ReasonFound[]): string[] {
+  const texts = new Set(found.map(textOf));
+  const surplus = found.filter((reason) => !wanted.includes(textOf(reason)) && !isTheirs(reason));
+  return [
+    ...wanted.filter((text) => !texts.has(text)).map((text) => `${recipient}: ${text} is missing`),
+    ...surplus.map((reason) => `${recipient}: ${textOf(reason)} by ${reason.source}`),
+  ];
+}
+
+function isTheirs({ scope, source }: ReasonFound): boolean {
+  if (!OF_OTHERS.test(source)) return false;
+  // An account that may suppress its own streams only can say no more than that.
+  return (
+    source.startsWith('leaked-') ||
+    scope === OWN_STREAMS ||
+    (scope !== 'all' && !scope.startsWith('account:'))
+  );
+}
+
+const textOf = ({ reason, scope }: ReasonFound) => (scope === 'all' ? reason : `${reason}:${scope}`);
+
+/** The report of each campaign, as far as it is of an honest source. */
+export function campaignsWrong({ honest, stores }: Evidence): string[] {
+  if (honest.campaigns.size === 0) return ['no honest campaign was sent'];
+  return [...honest.campaigns].flatMap(([key, { complained, unsubscribed, clickers, clicks }]) => {
+    const wanted = {
+      ...{ complained: complained.size, unsubscribed: unsubscribed.size },
+      ...{ clicked: clickers.size, clicks },
+    };
+    const found = stores.campaigns.get(key);
+    if (!found) return [`${key} is in no report`];
+    return (Object.keys(wanted) as (keyof typeof wanted)[])
+      .filter((name) => wanted[name] !== found[name])
+      .map((name) => `${key}: ${name} ${found[name]} instead of ${wanted[name]}`);
+  });
+}

@@ -1,0 +1,174 @@
+import { expect, test } from 'vitest';
+import { soundEvidence } from './judge.fixture.ts';
+import { type Evidence, judge, type Limits } from './judge.ts';
+
+// A judge that cannot complain proves nothing: each promise is broken once.
+
+const LIMITS: Limits = { memoryBytes: 512 * 1_048_576, canaryP99Ms: 5_000 };
+
+const brokenIn = (evidence: Evidence) =>
+  judge(evidence, LIMITS).flatMap(({ promise, violations }) => (violations.length > 0 ? [promise] : []));
+
+test('nothing is wrong with what is as it must be', () => {
+  expect(judge(soundEvidence(), LIMITS).filter(({ violations }) => violations.length > 0)).toEqual([]);
+});
+
+const WITHOUT = (map: ReadonlyMap<string, unknown>, key: string) =>
+  new Map([...map].filter(([name]) => name !== key)) as never;
+const WITH = <T>(map: ReadonlyMap<string, T>, key: string, value: T) => new Map([...map, [key, value]]);
+
+const BROKEN: readonly (readonly [string, string, (sound: Evidence) => Evidence])[] = [
+  [
+    'an honest request is refused in the end',
+    'honest requests are answered with 200',
+    (e) => ({
+      ...e,
+      honest: {
+        ...e.honest,
+        result: {
+          ...e.honest.result,
+          surprises: [{ index: 0, esp: 'ses', kind: 'events', expected: 200, got: 429 }],
+        },
+      },
+    }),
+  ],
+  [
+    'an honest event has no row',
+    'ClickHouse: rows by source and type as without hostile accounts',
+    (e) => ({ ...e, stores: { ...e.stores, bySource: WITH(e.stores.bySource, 'sendgrid delivered', 3) } }),
+  ],
+  [
+    'a row in the name of an honest source is not its own',
+    'ClickHouse: rows by source and type as without hostile accounts',
+    (e) => ({ ...e, stores: { ...e.stores, bySource: WITH(e.stores.bySource, 'ses complained', 1) } }),
+  ],
+  [
+    'a guessed id took the place of a true event',
+    'an id that another account used takes nobody’s event',
+    (e) => ({
+      ...e,
+      stores: {
+        ...e.stores,
+        shopRows: WITHOUT(e.stores.shopRows, 'shop-a-standard-webhooks order-1001'),
+      },
+    }),
+  ],
+  [
+    'an unsubscribe was lifted by another account',
+    'suppressions: the topic',
+    (e) => ({
+      ...e,
+      topics: { ...e.topics, suppressions: WITH(e.topics.suppressions, 'bob@example.com', []) },
+    }),
+  ],
+  [
+    'an account that may not suppresses for all',
+    'suppressions: ClickHouse',
+    (e) => ({
+      ...e,
+      stores: {
+        ...e.stores,
+        suppressions: WITH(e.stores.suppressions, 'bob@example.com', [
+          { reason: 'unsubscribe', scope: 'offers', source: 'ses' },
+          { reason: 'hard_bounce', scope: 'all', source: 'hostile-ses' },
+        ]),
+      },
+    }),
+  ],
+  [
+    'a state did not reach the CRM',
+    'suppressions: the CRM, but for what it cannot take',
+    (e) => ({ ...e, stores: { ...e.stores, crm: WITHOUT(e.stores.crm, 'ann@example.com') } }),
+  ],
+  [
+    'forged complaints are in an honest report',
+    'campaigns by source',
+    (e) => ({
+      ...e,
+      stores: {
+        ...e.stores,
+        campaigns: WITH(e.stores.campaigns, 'sendgrid spring-sale A', {
+          ...{ complained: 51, unsubscribed: 0, clicked: 1, clicks: 2 },
+        }),
+      },
+    }),
+  ],
+  [
+    'a partition stands still',
+    'nothing stands still: every group has committed all',
+    (e) => ({
+      ...e,
+      positions: [{ group: 'g', topic: 'email.raw', partition: 0, committed: 5n, end: 6n }],
+    }),
+  ],
+  [
+    'an event is neither emitted nor a duplicate nor a dead letter',
+    'received = emitted + duplicates + dead-lettered',
+    (e) => ({ ...e, topics: { ...e.topics, totals: { ...e.topics.totals, duplicates: 0 } } }),
+  ],
+  [
+    'a row is there twice',
+    'received = emitted + duplicates + dead-lettered',
+    (e) => ({ ...e, stores: { ...e.stores, rows: 9, rolledUp: 9 } }),
+  ],
+  [
+    'a forged request got in',
+    'what is not genuine is refused, what is gets in',
+    (e) => withAnswers(e, 1, [[200, 1]]),
+  ],
+  [
+    'an attack never got in',
+    'what is not genuine is refused, what is gets in',
+    (e) => withAnswers(e, 0, [[401, 2]]),
+  ],
+  [
+    'a request that nobody was told of is in email.raw',
+    'nothing is in email.raw that was not answered with 200',
+    (e) => ({ ...e, topics: { ...e.topics, raw: WITH(e.topics.raw, 'unheard', 'ses') } }),
+  ],
+  [
+    'an acknowledged request is lost',
+    'nothing is in email.raw that was not answered with 200',
+    (e) => ({ ...e, topics: { ...e.topics, raw: WITHOUT(e.topics.raw, 'honest-2') } }),
+  ],
+  [
+    'a request comes to thousands of dead letters',
+    'dead letters of a hostile request are bounded',
+    (e) => {
+      const [first] = e.topics.letters.filter(({ requestId }) => requestId === 'hostile-1');
+      const letters = [...e.topics.letters, ...Array(2_000).fill(first)];
+      return {
+        ...e,
+        topics: { ...e.topics, letters },
+        stores: { ...e.stores, letters: letters.length },
+      };
+    },
+  ],
+  ['a service ended', 'no service ended', (e) => ({ ...e, restarts: new Map([['normalize', 1]]) })],
+  [
+    'a service takes too much memory',
+    'memory of every service',
+    (e) => ({ ...e, memory: new Map([['normalize', 600 * 1_048_576]]) }),
+  ],
+  [
+    'honest requests are late',
+    'honest requests become rows in time',
+    (e) => ({ ...e, stores: { ...e.stores, insertedAt: new Map([['honest-1', 9_000]]) } }),
+  ],
+  [
+    'a flood fills the log',
+    'a flood of unsigned requests',
+    (e) => ({ ...e, flood: e.flood && { ...e.flood, bytesLogged: 20_000 } }),
+  ],
+];
+
+test.each(BROKEN)('%s: it complains, and of nothing else', (_what, promise, spoil) => {
+  expect(brokenIn(spoil(soundEvidence()))).toEqual([promise]);
+});
+
+function withAnswers(evidence: Evidence, index: number, statuses: [number, number][]): Evidence {
+  const tallies = evidence.hostile.tallies.map((tally, i) =>
+    i === index ? { ...tally, statuses: new Map(statuses) } : tally,
+  );
+  return { ...evidence, hostile: { ...evidence.hostile, tallies } };
+}

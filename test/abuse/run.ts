@@ -1,0 +1,184 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createRandom, type SimulatedEsp } from '@email-events/deploy/simulate';
+import type { Finding } from '../faults/judge.ts';
+import { PositionWatch } from '../faults/positions.ts';
+import { rest } from '../faults/rest.ts';
+import { ATTACKS, type Attack, type AttackContext } from './attacks/index.ts';
+import { Client } from './client.ts';
+import type { CrmCounts } from './crm.ts';
+import { readStores, type StoresFound } from './evidence-stores.ts';
+import { readTopics, type TopicsFound } from './evidence-topics.ts';
+import { type FloodFound, flood } from './flood.ts';
+import { Honest } from './honest.ts';
+import { sendHostile } from './hostile.ts';
+import { type Evidence, judge, type Limits } from './judge.ts';
+import { MemoryWatch, WATCHED } from './memory.ts';
+import { sendShops } from './shops.ts';
+import { type AbuseWorld, startWorld } from './world.ts';
+
+export interface AbuseOptions {
+  readonly home: string;
+  readonly seed: number;
+  /** How long hostile accounts send. */
+  readonly seconds: number;
+  /** Of hostile accounts, requests a second. */
+  readonly rate: number;
+  /** Of honest accounts, requests a second; several ESPs. */
+  readonly honestRate: number;
+  readonly honestEsps: readonly SimulatedEsp[];
+  /** Of a flood of unsigned requests afterwards; 0: none. */
+  readonly floodSeconds: number;
+  readonly limits: Limits;
+  /** Only attacks whose names hold this. */
+  readonly only?: string | undefined;
+  readonly note: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface AbuseRun {
+  readonly evidence: Evidence;
+  readonly findings: readonly Finding[];
+  readonly crm: CrmCounts;
+  /** From the last hostile request to rest. Milliseconds. */
+  readonly drainMs: number;
+}
+
+/** Honest traffic begins that much earlier, so that there is something to overhear. */
+const CALM_MS = 3_000;
+const SETTLE_MS = 60_000;
+/** Distinct events for each honest request, and some to spare. */
+const EVENTS_PER_REQUEST = 100;
+const HOSTILE_CONCURRENCY = 64;
+const FLOOD_CONNECTIONS = 64;
+
+/** Hostile accounts beside honest ones, then rest, then what everything has come to. Leaves nothing running. */
+export async function runAbuse(options: AbuseOptions): Promise<AbuseRun> {
+  const { home, note, signal } = options;
+  const world = await startWorld({ home, note, signal });
+  const clients = [HOSTILE_CONCURRENCY, 8].map((size) => new Client(world.pipeline.urls.ingress, size));
+  const watch = new PositionWatch(world.pipeline.config);
+  const memory = new MemoryWatch(world.pipeline);
+  try {
+    return await run(world, options, { clients, watch, memory });
+  } finally {
+    await watch.stop();
+    await memory.stop();
+    await Promise.all(clients.map((client) => client.close()));
+    await world.stop();
+  }
+}
+
+interface Tools {
+  readonly clients: readonly Client[];
+  readonly watch: PositionWatch;
+  readonly memory: MemoryWatch;
+}
+
+async function run(world: AbuseWorld, options: AbuseOptions, tools: Tools): Promise<AbuseRun> {
+  const { note, signal } = options;
+  const { watch, memory } = tools;
+  watch.start();
+  memory.start();
+  const sent = await send(world, options, tools);
+  const sentAt = performance.now();
+  note(`all sent: ${sent.hostile.taken.size} hostile requests got in; waiting for rest`);
+  const positions = await rest(watch, note, signal);
+  const drainMs = performance.now() - sentAt;
+  await watch.stop();
+  const peaks = await memory.stop();
+  note(`at rest after ${(drainMs / 1_000).toFixed(1)} s; reading what came out`);
+  const found = await settled(world, options);
+  const restarts = new Map(WATCHED.map((name) => [name, world.pipeline.service(name).restarts]));
+  const evidence: Evidence = { ...sent, ...found, positions, memory: peaks, restarts };
+  return { evidence, findings: judge(evidence, options.limits), crm: world.crm.counts, drainMs };
+}
+
+async function send(world: AbuseWorld, options: AbuseOptions, { clients }: Tools) {
+  const { seed, seconds, rate, honestRate, honestEsps, only = '', note, signal } = options;
+  const [hostileClient, calmClient] = clients as [Client, Client];
+  const runId = `a${Date.now().toString(36)}`;
+  const { urls, sender: credentials } = world.pipeline;
+  const events = Math.ceil((seconds + CALM_MS / 1_000) * honestRate * EVENTS_PER_REQUEST);
+  const honest = new Honest({
+    ...{ baseUrl: urls.ingress, credentials, esps: honestEsps, seed, runId, events },
+    requestsPerSecond: honestRate,
+  });
+  const [enough, honestEnough] = [new AbortController(), new AbortController()];
+  note(
+    `${rate} hostile requests a second for ${seconds} s, ${honestRate} honest ones of ${honestEsps.length} ESPs`,
+  );
+  const honestSent = honest.send(honestEnough.signal, signal);
+  honestSent.catch(() => {});
+  await delay(CALM_MS, undefined, { signal });
+  const attacks = ATTACKS.filter(({ name }) => name.includes(only));
+  const timer = setTimeout(() => enough.abort(), seconds * 1_000);
+  const context = contextOf(world, honest, runId, seed);
+  const shopping = afterFirst(attacks, context, hostileClient).then(() =>
+    sendShops(world.shops, calmClient, { runId, count: 20, everyMs: (seconds * 800) / 20, signal }),
+  );
+  shopping.catch(() => {});
+  const random = createRandom(seed).fork(1);
+  const hostile = await sendHostile({
+    ...{ attacks, context, client: hostileClient, rate, random, concurrency: HOSTILE_CONCURRENCY },
+    enough: AbortSignal.any([enough.signal, signal]),
+  });
+  clearTimeout(timer);
+  const shops = await shopping;
+  honestEnough.abort();
+  const flooded = await floodIfAsked(world, options, runId, [hostileClient, calmClient]);
+  return { honest: await honestSent, hostile, shops, flood: flooded };
+}
+
+/** Ids are guessed before those whose they are have used them. */
+async function afterFirst(attacks: readonly Attack[], context: AttackContext, client: Client): Promise<void> {
+  const guess = attacks.find(({ name }) => name === 'a guessed event id');
+  for (const wire of guess?.blow('standard-webhooks', context) ?? []) await client.send(wire);
+}
+
+function contextOf(
+  { hostile, leaked }: AbuseWorld,
+  honest: Honest,
+  run: string,
+  seed: number,
+): AttackContext {
+  let number = 0;
+  const random = createRandom(seed).fork(2);
+  return {
+    ...{ hostile, leaked, random, run },
+    next: () => number++,
+    victim: () => honest.victim(random.int(0, 1_000_000)),
+    ahead: () => honest.ahead(),
+    overheard: (esp) => honest.overheard(esp),
+  };
+}
+
+async function floodIfAsked(
+  world: AbuseWorld,
+  { floodSeconds, seed, note, signal }: AbuseOptions,
+  runId: string,
+  [client, honestClient]: [Client, Client],
+): Promise<FloodFound | undefined> {
+  const [shop] = world.shops;
+  if (floodSeconds === 0 || !shop) return undefined;
+  note(`unsigned requests as fast as they go, for ${floodSeconds} s`);
+  return flood({
+    ...{ logFile: world.pipeline.service('ingress').logFile, client, honestClient, shop, runId },
+    ...{ seconds: floodSeconds, connections: FLOOD_CONNECTIONS, random: createRandom(seed), signal },
+  });
+}
+
+/** What was committed is in the table; a view may get its rows a moment later. */
+async function settled(
+  { pipeline, shops }: AbuseWorld,
+  { honestEsps }: AbuseOptions,
+): Promise<{ readonly topics: TopicsFound; readonly stores: StoresFound }> {
+  const asked = { honest: honestEsps, shops: shops.map((shop) => shop.sourceOf('standard-webhooks')) };
+  const topics = await readTopics(pipeline.config);
+  const deadline = performance.now() + SETTLE_MS;
+  for (;;) {
+    const stores = await readStores(pipeline.config, pipeline.urls.receiver, asked);
+    const isSettled = stores.letters === topics.letters.length && stores.rolledUp === stores.rows;
+    if (isSettled || performance.now() > deadline) return { topics, stores };
+    await delay(500);
+  }
+}

@@ -1,0 +1,71 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { REPOSITORY } from '@email-events/deploy/run/home';
+import { readBaseConfig } from '@email-events/deploy/run/local-config';
+import { type RunningPipeline, startPipeline } from '@email-events/deploy/run/pipeline';
+import { createReporter } from '@email-events/deploy/run/reporter';
+import { unique, uniqueDatabase } from '../stack/unique.ts';
+import { Account } from './account.ts';
+import { GuardedCrm } from './crm.ts';
+import { ALL_ESPS } from './story.ts';
+
+/** The whole pipeline as `npm start` runs it, with webhooks of honest and of hostile accounts. */
+export interface AbuseWorld {
+  readonly pipeline: RunningPipeline;
+  readonly hostile: Account;
+  readonly leaked: Account;
+  readonly shops: readonly Account[];
+  readonly crm: GuardedCrm;
+  stop(): Promise<void>;
+}
+
+export interface WorldOptions {
+  /** Everything that it keeps is in there. */
+  readonly home: string;
+  readonly note: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export async function startWorld({ home, note, signal }: WorldOptions): Promise<AbuseWorld> {
+  const [hostile, leaked, ...shops] = await Promise.all([
+    Account.create('hostile', { suppresses: 'own-streams' }),
+    Account.create('leaked', { suppresses: 'all' }),
+    Account.create('shop-a', { suppresses: 'all' }),
+    Account.create('shop-b', { suppresses: 'all' }),
+  ]);
+  const crm = await GuardedCrm.start();
+  let pipeline: RunningPipeline | undefined;
+  try {
+    const sources = {
+      // Those of the simulator's ESPs; each is an account of its own.
+      ...Object.fromEntries(ALL_ESPS.map((esp) => [esp, { account: esp }])),
+      ...hostile.sourcesOf(ALL_ESPS),
+      ...leaked.sourcesOf(ALL_ESPS),
+      ...Object.fromEntries(shops.flatMap((shop) => Object.entries(shop.sourcesOf(['standard-webhooks'])))),
+    };
+    pipeline = await startPipeline({
+      ...{ home, anyPorts: true, signal, reporter: createReporter(note) },
+      baseConfig: await writeBase(home, sources, crm.url),
+    });
+    crm.standBefore(pipeline.urls.receiver);
+  } catch (error) {
+    await crm.close();
+    throw error;
+  }
+  const running = pipeline;
+  const stop = () => running.stop().finally(() => crm.close());
+  return { pipeline, hostile, leaked, shops, crm, stop };
+}
+
+/** Names of its own: on a stack that others use, groups and tables of an earlier run would count for this one. */
+async function writeBase(home: string, sources: object, crmUrl: string): Promise<string> {
+  const base = readBaseConfig(join(REPOSITORY, 'deploy/config/local.yaml'));
+  const file = join(home, 'base.json');
+  await mkdir(home, { recursive: true });
+  const own = {
+    kafka: { groupPrefix: unique('abuse') },
+    sinks: { clickhouse: { database: uniqueDatabase('abuse') }, crm: { url: crmUrl } },
+  };
+  await writeFile(file, JSON.stringify({ ...base, ...own, sources }), { mode: 0o600 });
+  return file;
+}
