@@ -3,12 +3,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { eventOf, START } from '../../testing/events.ts';
 import { NO_STATE } from './account-states.ts';
-import { MAX_REASONS_BYTES, MAX_SCOPES, MAX_STATE_BYTES, MAX_WORDS, withinBounds } from './bounds.ts';
+import { MAX_REASONS_BYTES, MAX_STATE_BYTES, MAX_WORDS, withinBounds } from './bounds.ts';
 import { actionOf, DAY, history, idOf, learnAll, NOW, RULE } from './history.fixture.ts';
 import { learn } from './learn.ts';
 import { withAccounts } from './legacy.ts';
 import { DEFAULT_POLICY } from './policy.ts';
 import { reasonsOf } from './reasons.ts';
+import { MAX_SCOPES } from './reductions.ts';
 import { reasonsBytes, stateBytes } from './size.ts';
 import { addWord, wordOf } from './words.ts';
 
