@@ -146,11 +146,14 @@ function jsonInForm(request: EspRequest): unknown {
 function* normalize(item: Item): Generator<EspEvent, void, undefined> {
   const body = itemObject(item.value);
   const message = itemObject(body.event_message);
+  // Once for all that happened to the message: both lists may be long.
+  const addressed = addresseesOf(objectOf(message.email_info));
   // A test of the webhook has no data.
   for (const event of objectsOf(message.event_data)) {
     const vendorType = firstText(event.object, listOf(body.event_name)[0], body.event_name);
     if (vendorType === null) throw new Refusal('NORMALIZE_ITEM_INVALID', 'event_name is missing');
-    for (const detail of objectsOf(event.details)) yield* eventsOf(vendorType, detail, message, item, body);
+    for (const detail of objectsOf(event.details))
+      yield* eventsOf(vendorType, detail, message, item, body, addressed);
   }
 }
 
@@ -166,6 +169,7 @@ function eventsOf(
   message: JsonObject,
   item: Item,
   body: JsonObject,
+  addressed: readonly string[],
 ): Iterable<EspEvent> {
   const type = TYPES.get(vendorType.toLowerCase()) ?? 'other';
   const email = objectOf(message.email_info);
@@ -194,7 +198,7 @@ function eventsOf(
     ...(type === 'opened' || type === 'clicked' ? client : {}),
     ...(type === 'clicked' ? { url } : {}),
   };
-  const recipients = recipientsOf(type, detail, email);
+  const recipients = recipientsOf(type, detail, addressed);
   // Nobody is suppressed by guess.
   const guessed: Partial<EspEvent> =
     type === 'bounced' && recipients.length > 1 ? { bounce_class: 'undetermined' } : {};
@@ -218,13 +222,17 @@ function details(type: EventType, vendorType: string, detail: JsonObject, item: 
 }
 
 /** The one that bounced, else those in To. */
-function recipientsOf(type: EventType, detail: JsonObject, email: JsonObject): string[] {
+function recipientsOf(type: EventType, detail: JsonObject, addressed: readonly string[]): readonly string[] {
   const named = bareAddress(firstText(detail.bounced_recipient, detail.recipient));
   if (named !== '') return [named];
-  const addressed = listOf(email.to)
-    .map((entry) => bareAddress(objectOf(objectOf(entry).email_address).address))
-    .filter((address) => address !== '');
-  if (addressed.length > 0) return [...new Set(addressed)];
+  if (addressed.length > 0) return addressed;
   if (type === 'other') return [''];
   throw new Refusal('NORMALIZE_RECIPIENT_MISSING', 'the event names no recipient');
+}
+
+function addresseesOf(email: JsonObject): readonly string[] {
+  const addresses = listOf(email.to)
+    .map((entry) => bareAddress(objectOf(objectOf(entry).email_address).address))
+    .filter((address) => address !== '');
+  return [...new Set(addresses)];
 }
