@@ -54,6 +54,11 @@ test('a record in which no event fails by itself, or that cannot be read, is set
   expect(unread.batch.failures).toHaveLength(1);
 });
 
+test('the events of an account are by one sender, through however many webhooks they came', () => {
+  const events = ['a', 'b', 'c'].map((source) => ({ ...bad(source), account: 'one' }));
+  expect(run(events).sources).toEqual(['one']);
+});
+
 test('very many that fail are one letter', () => {
   const { batch } = run([good(), ...Array.from({ length: 101 }, () => bad())]);
   expect(batch.failures).toHaveLength(1);

@@ -7,7 +7,7 @@ const MAX_EVENTS = 100;
 
 export interface SetAsideRecord {
   readonly batch: Batch;
-  /** Whose events fail; of a record as a whole, whose events are in it. */
+  /** Whose events fail, by account, where there is one; of a record as a whole, whose events are in it. */
   readonly sources: readonly string[];
 }
 
@@ -63,4 +63,7 @@ function failsOn(batch: Batch, work: (batch: Batch) => void): boolean {
   }
 }
 
-const sourcesOf = (events: readonly Placed[]) => [...new Set(events.map(([, { source }]) => source))];
+/** An account with several webhooks is one sender still. */
+const sourcesOf = (events: readonly Placed[]) => [
+  ...new Set(events.map(([, { source, account }]) => account ?? source)),
+];

@@ -182,3 +182,12 @@ test('a request without items is nothing to write', async () => {
   const { outputs } = await stage.process([rawRecord([])]);
   expect(outputs).toEqual([]);
 });
+
+test('who makes the work fail is an account, however many webhooks it has', async () => {
+  const failure = { error: new RangeError('too much'), attempts: 3 };
+  const blamed = async (request: object) =>
+    (await stage.setAside(rawRecord([to(1)], {}, request), failure)).unforeseen?.[0]?.sources;
+  expect(await blamed({ source: 'main' })).toEqual(['main']);
+  for (const source of ['first', 'second', 'third'])
+    expect(await blamed({ source, account: 'one' })).toEqual(['one']);
+});

@@ -3,6 +3,7 @@ import {
   decodeRawHeaders,
   type InputRecord,
   type OwnedPartition,
+  type RawRequest,
   type Stage,
   type Step,
   type Unforeseen,
@@ -64,8 +65,8 @@ export class NormalizeStage implements Stage {
         ? this.refused(record, 'NORMALIZE_TOKEN_REPLAYED', 'its token came with another body before')
         : await normalizeRecord(record, { optionsOf, accountOf, budget, timeBounds, breath: this.breath });
       transaction.add(record, normalized);
-      const sources = [normalized.request?.source ?? ''];
-      if (normalized.unforeseen) unforeseen.push({ offset: record.offset, sources });
+      if (normalized.unforeseen)
+        unforeseen.push({ offset: record.offset, sources: [senderOf(normalized.request)] });
       taken++;
       if (transaction.bytes >= maxTransactionBytes) break;
     }
@@ -79,7 +80,7 @@ export class NormalizeStage implements Stage {
     const message = `the work on it fails with ${kind}`;
     const refused = this.refused(record, 'NORMALIZE_RECORD_FAILED', message, attempts);
     transaction.add(record, refused);
-    return this.step(transaction, [{ offset: record.offset, sources: [refused.request?.source ?? ''] }], 1);
+    return this.step(transaction, [{ offset: record.offset, sources: [senderOf(refused.request)] }], 1);
   }
 
   checkItself(): Promise<void> {
@@ -116,6 +117,9 @@ export class NormalizeStage implements Stage {
     for (const { stage, code } of letters) deadLetters.inc({ stage, code });
   }
 }
+
+/** An account with webhooks at several ESPs is one sender still: what it alone makes fail is not ours. */
+const senderOf = (request: RawRequest | undefined): string => request?.account ?? request?.source ?? '';
 
 /** Of a record on which anything may fail. */
 function requestOf({ headers }: InputRecord): ReturnType<typeof decodeRawHeaders> {

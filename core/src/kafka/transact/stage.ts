@@ -52,7 +52,7 @@ export interface UnforeseenFailure {
 
 export interface Unforeseen {
   readonly offset: number;
-  /** Whose data it fails on: names of sources. */
+  /** Whose data it fails on: names of accounts, and of sources that have none. */
   readonly sources: readonly string[];
 }
 
