@@ -32,10 +32,14 @@ function differences(wanted: ReadonlyMap<string, number>, found: ReadonlyMap<str
 
 /** Of every honest recipient what follows from honest reports alone, and of others at most what they may say. */
 export function statesWrong(evidence: Evidence, found: States): string[] {
-  return [...wantedStates(evidence)].flatMap(([recipient, wanted]) =>
-    stateWrong(recipient, wanted, found.get(recipient) ?? []),
+  const wanted = wantedStates(evidence);
+  return [...new Set([...wanted.keys(), ...[...found.keys()].filter(isOfSimulator)])].flatMap((recipient) =>
+    stateWrong(recipient, wanted.get(recipient) ?? [], found.get(recipient) ?? []),
   );
 }
+
+/** Attackers and shops make up addresses of this domain, where none of the simulator's people is. */
+const isOfSimulator = (recipient: string) => !recipient.endsWith('@example.com');
 
 /** The same of the CRM; of what it cannot take there must be a dead letter each. Everything else is as the topic is. */
 export function crmWrong(evidence: Evidence): string[] {
@@ -48,9 +52,7 @@ export function crmWrong(evidence: Evidence): string[] {
   // Of a state there is one letter, or several if it changed meanwhile.
   const enough = letters.length >= missing.length;
   return [
-    ...[...wantedStates(evidence)].flatMap(([recipient, wanted]) =>
-      hard.has(recipient) ? [] : stateWrong(recipient, wanted, stores.crm.get(recipient) ?? []),
-    ),
+    ...statesWrong({ ...evidence, shops: shops.filter(({ unbearable }) => !unbearable) }, stores.crm),
     ...[...hard].filter((recipient) => stores.crm.has(recipient)).map((recipient) => `${recipient} got in`),
     ...(enough ? [] : [`${missing.length} states are not at the CRM, with ${letters.length} dead letters`]),
     ...missing.filter(isHarmless).map((recipient) => `${recipient}: not at the CRM`),

@@ -76,6 +76,23 @@ const BROKEN: readonly (readonly [string, string, (sound: Evidence) => Evidence]
     }),
   ],
   [
+    'somebody is suppressed of whom no honest account said so',
+    'suppressions: the topic',
+    (e) => ({
+      ...e,
+      topics: {
+        ...e.topics,
+        suppressions: WITH(e.topics.suppressions, 'eve@gmail.example', [
+          { reason: 'complaint', scope: 'all', source: 'hostile-ses' },
+        ]),
+      },
+      stores: {
+        ...e.stores,
+        crm: WITH(e.stores.crm, 'eve@gmail.example', []),
+      },
+    }),
+  ],
+  [
     'a state did not reach the CRM',
     'suppressions: the CRM, but for what it cannot take',
     (e) => ({ ...e, stores: { ...e.stores, crm: WITHOUT(e.stores.crm, 'ann@example.com') } }),

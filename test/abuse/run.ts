@@ -113,7 +113,8 @@ async function send(world: AbuseWorld, options: AbuseOptions, { clients }: Tools
   const attacks = ATTACKS.filter(({ name }) => name.includes(only));
   const timer = setTimeout(() => enough.abort(), seconds * 1_000);
   const context = contextOf(world, honest, runId, seed);
-  const shopping = afterFirst(attacks, context, hostileClient).then(() =>
+  const guessed = new Map<string, number>();
+  const shopping = guessFirst(attacks, context, hostileClient, guessed).then(() =>
     sendShops(world.shops, calmClient, { runId, count: 20, everyMs: (seconds * 800) / 20, signal }),
   );
   shopping.catch(() => {});
@@ -126,13 +127,22 @@ async function send(world: AbuseWorld, options: AbuseOptions, { clients }: Tools
   const shops = await shopping;
   honestEnough.abort();
   const flooded = await floodIfAsked(world, options, runId, [hostileClient, calmClient]);
-  return { honest: await honestSent, hostile, shops, flood: flooded };
+  const taken = new Map([...guessed, ...hostile.taken]);
+  return { honest: await honestSent, hostile: { ...hostile, taken }, shops, flood: flooded };
 }
 
 /** Ids are guessed before those whose they are have used them. */
-async function afterFirst(attacks: readonly Attack[], context: AttackContext, client: Client): Promise<void> {
+async function guessFirst(
+  attacks: readonly Attack[],
+  context: AttackContext,
+  client: Client,
+  taken: Map<string, number>,
+): Promise<void> {
   const guess = attacks.find(({ name }) => name === 'a guessed event id');
-  for (const wire of guess?.blow('standard-webhooks', context) ?? []) await client.send(wire);
+  for (const wire of guess?.blow('standard-webhooks', context) ?? []) {
+    const { status, requestId } = await client.send(wire);
+    if (status === 200 && requestId !== null) taken.set(requestId, wire.body.length);
+  }
 }
 
 function contextOf(
