@@ -1,4 +1,6 @@
+import { avroType, topicCatalogue, topics } from '@email-events/schemas';
 import { expect, test } from 'vitest';
+import { parseConfig } from './config/index.ts';
 import { deadLetterKey, deadLetterOf, deadLetterPartition, type InputRecord } from './dead-letter.ts';
 import { encodeReplay, type Replay } from './replay.ts';
 
@@ -56,4 +58,26 @@ test('what was put back and fails again is counted on the same letter', () => {
 test('an item of a record that could not be read at all goes on from the letter of the whole', () => {
   const letter = deadLetterOf(putBack([{ item: null, attempts: 1, firstAt: 3_000, replays: 1 }]), item(0));
   expect(letter).toMatchObject({ item_index: 0, attempts: 2, first_at: 3_000 });
+});
+
+test('a letter of the largest request fits into its topic, with the largest item that it carries', () => {
+  const limit = (settings: { maxRequestBytes: number }) => {
+    const { topics: defaults } = parseConfig({});
+    const specs = topicCatalogue({ ...defaults, ...settings });
+    return Number(specs.find(({ name }) => name === topics.deadLetters)?.config['max.message.bytes']);
+  };
+  for (const maxRequestBytes of [65_536, 4_194_304, 16_777_216]) {
+    const request = Buffer.alloc(16_384 * 6);
+    const whole = { ...record, value: Buffer.alloc(maxRequestBytes), headers: { request } };
+    for (const bytes of [null, Buffer.alloc(10), Buffer.alloc(maxRequestBytes)]) {
+      const letter = deadLetterOf(whole, {
+        ...failure,
+        message: 'm'.repeat(1_000),
+        item: { index: 0, bytes },
+      });
+      expect(letter.value).toBe(whole.value);
+      // A schema id before it, a batch's head around it.
+      expect(avroType('deadLetter').toBuffer(letter).length + 1_000).toBeLessThan(limit({ maxRequestBytes }));
+    }
+  }
 });

@@ -66,3 +66,32 @@ test('no message shows a secret', () => {
     expect.objectContaining({ message: expect.not.stringContaining('topsecret') }),
   );
 });
+
+const mandrill = { esp: 'mandrill', secrets: ['k'], options: { url: 'https://x.example/' } };
+test.each([
+  ['as much as the ESP sends', {}, {}, []],
+  [
+    'a topic that takes less than that',
+    { topics: { maxRequestBytes: 1_048_576 } },
+    {},
+    ['topics.maxRequestBytes'],
+  ],
+  ['a topic that takes less than configured', {}, { maxBodyBytes: 5_000_000 }, ['topics.maxRequestBytes']],
+  ['both raised', { topics: { maxRequestBytes: 5_000_000 } }, { maxBodyBytes: 5_000_000 }, []],
+  ['less than that, on purpose', { topics: { maxRequestBytes: 1_048_576 } }, { maxBodyBytes: 1_000_000 }, []],
+  ['no room in the house', { ingress: { maxInFlightBytes: 2_000_000 } }, {}, ['ingress.maxInFlightBytes']],
+])('sizes: %s', (_, settings, source, limits) => {
+  const data = { ...settings, sources: { shop: { ...mandrill, ...source } } };
+  const found: string[] = [];
+  try {
+    checkIngressConfig(parseConfig(data));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const { path, message } of error.problems) {
+      expect(path).toBe('sources.shop.maxBodyBytes');
+      found.push(...limits.filter((limit) => message.includes(limit)));
+    }
+    expect(error.problems).toHaveLength(limits.length);
+  }
+  expect(found).toEqual(limits);
+});

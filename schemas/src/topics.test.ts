@@ -1,7 +1,15 @@
 import { expect, it } from 'vitest';
 import { EVENT_TYPES, isEventType } from './event-types.ts';
 import { schemas } from './generated/schemas.gen.ts';
-import { eventTopics, eventTypeOf, subjects, type TopicSettings, topicCatalogue, topics } from './topics.ts';
+import {
+  eventTopics,
+  eventTypeOf,
+  largestRawRecord,
+  subjects,
+  type TopicSettings,
+  topicCatalogue,
+  topics,
+} from './topics.ts';
 
 const settings: TopicSettings = {
   rawPartitions: 8,
@@ -59,4 +67,18 @@ it('knows the event type of a topic', () => {
   expect(eventTypeOf(topics.raw)).toBeUndefined();
   expect(isEventType('bounced')).toBe(true);
   expect(isEventType('toString')).toBe(false);
+});
+
+it('takes the largest request, and a dead letter that carries it whole', () => {
+  for (const maxRequestBytes of [65_536, 1_048_576, 4_194_304, 16_777_216]) {
+    const sized = topicCatalogue({ ...settings, maxRequestBytes });
+    const limit = (name: string) =>
+      Number(sized.find((topic) => topic.name === name)?.config['max.message.bytes']);
+    const raw = largestRawRecord({ maxRequestBytes });
+    expect(limit(topics.raw)).toBe(raw);
+    // Headers of 16 KiB, escaped in JSON, are at most six times that.
+    expect(raw).toBeGreaterThan(maxRequestBytes + 6 * 16_384);
+    expect(limit(topics.deadLetters)).toBeGreaterThan(raw + 131_072);
+    expect(limit(topics.replays)).toBe(limit(topics.deadLetters));
+  }
 });

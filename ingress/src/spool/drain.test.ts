@@ -1,6 +1,13 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ErrorCode, encodeRawHeaders, PipelineError, type PublishRecord } from '@email-events/core';
+import {
+  decodeRawHeaders,
+  type ErrorCode,
+  encodeRawHeaders,
+  PipelineError,
+  type PublishRecord,
+} from '@email-events/core';
+import { partitionOf } from '@email-events/schemas';
 import { expect, onTestFinished, test } from 'vitest';
 import { type LogLine, logInto } from '../testing/harness.ts';
 import { Drain } from './drain.ts';
@@ -54,6 +61,20 @@ function requestOf(n: number, bytes = 100): PublishRecord {
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, n) => n);
+
+test('a request whose token was signed goes to the partition of that token, as if it had gone there at once', async () => {
+  const { spool, kafka } = await setUp();
+  const { value, headers } = requestOf(1);
+  const raw = decodeRawHeaders(headers);
+  if (!raw) throw new Error('no headers');
+  const tokenDigest = '0123456789abcdef0123456789abcdef';
+  await spool.append({ value, headers: encodeRawHeaders({ ...raw, tokenDigest }) });
+  await spool.append(requestOf(2));
+  kafka.problem = undefined;
+  await expect.poll(() => kafka.published.length).toBe(2);
+  expect(kafka.published[0]?.partition).toBe(partitionOf(tokenDigest, 6));
+  expect(kafka.published[1]).not.toHaveProperty('partition');
+});
 
 test('waits for Kafka, then brings everything in order, with the bytes and headers that it came with', async () => {
   const { spool, kafka, counts, drain, names } = await setUp();
