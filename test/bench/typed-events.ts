@@ -22,7 +22,16 @@ const START_AT = Date.UTC(2026, 8, 1);
 const SPREAD_MS = 30 * 86_400_000;
 
 /** Writes that many typed events, in transactions as `events` does. Resolves when they are committed. */
-export async function produceTypedEvents(config: PipelineConfig, count: number, seed = 0): Promise<void> {
+export function produceTypedEvents(config: PipelineConfig, count: number, seed = 0): Promise<void> {
+  return produceEvents(config, count, (n) => eventOf(seed + n));
+}
+
+/** The same with events of the caller's, by number from 0. They are of the types that `eventOf` gives. */
+export async function produceEvents(
+  config: PipelineConfig,
+  count: number,
+  nth: (n: number) => EmailEvent,
+): Promise<void> {
   const { url } = config.registry;
   const codec = new Codec({ url });
   // kafkajs's own producer loses and repeats records on several brokers.
@@ -32,7 +41,7 @@ export async function produceTypedEvents(config: PipelineConfig, count: number, 
   for (let from = 0; from < count; from += PER_SEND) {
     const outputs: OutputRecord[] = [];
     for (let n = from; n < Math.min(count, from + PER_SEND); n++) {
-      const event = eventOf(seed + n);
+      const event = nth(n);
       const topic = topics.events(event.type);
       const key = recipientKey(event.recipient);
       const value = encoders.get(event.type)?.encode(event) ?? Buffer.alloc(0);

@@ -8,7 +8,7 @@ import type { Stack } from '@email-events/deploy/stack';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
 import { expect, type TestContext, test } from 'vitest';
-import { produceTypedEvents } from '../bench/typed-events.ts';
+import { eventOf, produceEvents, produceTypedEvents } from '../bench/typed-events.ts';
 import { startOwnStack, waitFor } from '../stack/stack.ts';
 import { wholeKafka } from '../stack/whole-kafka.ts';
 
@@ -50,6 +50,33 @@ test('killed again and again, by itself and in pairs, it leaves every event in t
   await produceTypedEvents(config, 100, produced);
   await waitFor('the proof', async () => (await count()) >= produced + 100, 60_000);
   await expectEachOnce(clickhouse, produced + 100);
+}, 400_000);
+
+test('killed in the middle of batches that are of many months, it leaves every event in table and rollup once', async (scope) => {
+  const { config, count, start, clickhouse } = await makeWorld(scope);
+  const perRound = 1_500;
+  const months = 90;
+  let produced = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const service = await start();
+    const before = await count();
+    const seed = produced;
+    const producing = produceEvents(config, perRound, (n) => {
+      const occurred_at = Date.UTC(2019, (seed + n) % months, 1 + (n % 28));
+      return { ...eventOf(seed + n), occurred_at };
+    });
+    produced += perRound;
+    await waitFor('some rows of the round', async () => (await count()) > before, 60_000);
+    service.process.kill('SIGKILL');
+    await once(service.process, 'exit');
+    await producing;
+  }
+  const last = await start();
+  await waitFor('all rows', async () => (await count()) >= produced, 120_000);
+  await produceTypedEvents(config, 100, produced);
+  await waitFor('the proof', async () => (await count()) >= produced + 100, 60_000);
+  await expectEachOnce(clickhouse, produced + 100);
+  expect(await metricOf(last, 'email_events_sink_redone_batches_total')).toBeGreaterThan(0);
 }, 400_000);
 
 test('ClickHouse killed and started again: readiness says so, rows wait, each arrives once', async (scope) => {

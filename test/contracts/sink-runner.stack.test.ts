@@ -86,13 +86,21 @@ describe('the sink runner', () => {
     const world = await makeWorld();
     const sink = new MemorySink();
     sink.down = true;
-    const runner = await world.run(sink);
-    await world.produce(50);
+    const metrics = createMetrics('test');
+    const runner = await world.run(sink, { metrics, batchRows: 10 });
+    await world.produce(300);
     await waitFor('several attempts', () => sink.attempts.length > 6);
     expect(await runner.readiness.sink()).toBe('SINK_UNAVAILABLE');
+    expect(runner.readiness.lanes()).toMatch(/^lane-\d: SINK_UNAVAILABLE/);
+    // Also what came when nothing was read any more: buffers are full.
+    await world.produce(300);
+    const lag = () => sumOf(metrics, 'email_events_consumer_lag');
+    await waitFor('the lag', async () => (await lag()) >= 600);
     sink.down = false;
-    await waitFor('all rows', () => sink.rows.length >= 50);
+    await waitFor('all rows', () => sink.rows.length >= 600);
     expectExactly(sink, world.sent);
+    expect(runner.readiness.lanes()).toBeUndefined();
+    await waitFor('no lag', async () => (await lag()) === 0);
     expect(await runner.readiness.sink()).toBeUndefined();
     expect(await world.deadLetters()).toEqual([]);
   });
@@ -247,6 +255,12 @@ describe('the sink runner', () => {
     expect(sink.rows).toEqual([]);
   });
 });
+
+/** Of all series of a metric. */
+async function sumOf(metrics: ReturnType<typeof createMetrics>, name: string): Promise<number> {
+  const found = await metrics.getSingleMetric(name)?.get();
+  return (found?.values ?? []).reduce((sum, { value }) => sum + value, 0);
+}
 
 interface Message {
   key: string;

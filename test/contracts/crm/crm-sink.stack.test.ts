@@ -1,38 +1,21 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  applyTopics,
-  createKafka,
-  createLogger,
-  type PipelineConfig,
-  parseConfig,
-  readTopic,
-  type SinkRecord,
-} from '@email-events/core';
+import { applyTopics, parseConfig, type SinkRecord } from '@email-events/core';
 import { type Fault, startReceiver } from '@email-events/deploy/receiver';
-import {
-  Codec,
-  type DeadLetter,
-  registerSchemas,
-  type Suppression,
-  topicCatalogue,
-  topics,
-} from '@email-events/schemas';
+import { Codec, registerSchemas, type Suppression, topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { vacantStack, waitFor } from '../../stack/stack.ts';
+import { deadLetterCodes, produce, produceBytes, startSink, stateRecord } from './service.ts';
 import { newestStates, seeded, suppressionLog } from './topic.ts';
 
 const SECRET = `whsec_${Buffer.alloc(24, 5).toString('base64')}`;
-const MAIN = new URL('../../../sinks/crm/src/main.ts', import.meta.url).pathname;
 const KILLS = 3;
 /** Records before each kill. */
 const SHARE = 100;
 /** Each kill is noticed only when the group's session ends. */
 const TIME_MS = 300_000;
-const log = createLogger('crm-stack-test', 'silent');
 
 test('killed again and again over a CRM that fails, the sink brings it to the newest states', {
   timeout: TIME_MS,
@@ -112,44 +95,6 @@ const FAULTS: readonly Fault[] = [
   { kind: 'lost-acknowledgement' },
 ];
 
-function startSink(file: string, scope: { onTestFinished(clean: () => Promise<void>): void }): ChildProcess {
-  const env = { PATH: process.env.PATH, EMAIL_EVENTS_LOG_LEVEL: 'error' };
-  const child = fork(MAIN, ['--config', file], { env });
-  scope.onTestFinished(async () => {
-    child.kill('SIGKILL');
-  });
-  return child;
-}
-
-async function produce(
-  config: PipelineConfig,
-  codec: Codec,
-  records: readonly SinkRecord<Suppression>[],
-): Promise<void> {
-  const encoder = await codec.encoder<Suppression>(topics.suppressions, 'suppression');
-  const producer = createKafka(config.kafka, 'test', log).producer();
-  await producer.connect();
-  const messages = records.map(({ key, value, timestamp }) => ({
-    key,
-    value: value && encoder.encode(value),
-    timestamp: String(timestamp),
-  }));
-  await producer.send({ topic: topics.suppressions, messages });
-  await producer.disconnect();
-}
-
-async function produceBytes(config: PipelineConfig, key: string, value: Buffer): Promise<void> {
-  const producer = createKafka(config.kafka, 'test', log).producer();
-  await producer.connect();
-  await producer.send({ topic: topics.suppressions, messages: [{ key, value }] });
-  await producer.disconnect();
-}
-
-function stateRecord(recipient: string): SinkRecord<Suppression> {
-  const value = { recipient, suppressed: true, reasons: [], changed_at: 1, event_id: recipient, revision: 0 };
-  return { topic: topics.suppressions, key: recipient, value, timestamp: Date.now(), attempts: 0 };
-}
-
 async function heldBy(base: string): Promise<Map<string, Suppression>> {
   const response = await fetch(`${base}/suppressions?limit=1000`);
   const { suppressions } = (await response.json()) as { suppressions: Suppression[] };
@@ -159,19 +104,4 @@ async function heldBy(base: string): Promise<Map<string, Suppression>> {
 function sameStates(held: Map<string, Suppression>, records: readonly SinkRecord<Suppression>[]): boolean {
   const newest = [...newestStates(records).values()];
   return newest.every(({ recipient, event_id }) => held.get(recipient)?.event_id === event_id);
-}
-
-async function deadLetterCodes(config: PipelineConfig, codec: Codec): Promise<string[]> {
-  const decoder = codec.decoder<DeadLetter>('deadLetter');
-  const codes: string[] = [];
-  await readTopic(config.kafka, {
-    topics: [topics.deadLetters],
-    from: 'beginning',
-    async onRecord({ value }) {
-      if (!value) return;
-      await decoder.load([value]);
-      codes.push(decoder.decode(value).code);
-    },
-  });
-  return codes;
 }

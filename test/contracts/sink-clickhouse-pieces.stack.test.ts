@@ -1,0 +1,306 @@
+import {
+  applyTopics,
+  avroReader,
+  createLogger,
+  createMetrics,
+  type PipelineConfig,
+  parseConfig,
+  type RunningSink,
+  runSink,
+  type Sink,
+  type SinkPiece,
+  type SinkRecord,
+} from '@email-events/core';
+import {
+  Codec,
+  type EmailEvent,
+  EVENT_TYPES,
+  partitionOf,
+  recipientKey,
+  registerSchemas,
+  type SchemaKey,
+  topicCatalogue,
+  topics,
+} from '@email-events/schemas';
+import {
+  type ClickHouse,
+  type ClickHouseAddress,
+  type ClickHouseValue,
+  connect,
+  createClickHouseSink,
+  migrate,
+} from '@email-events/sink-clickhouse';
+import { expect, onTestFinished, test } from 'vitest';
+import { eventOf, produceEvents } from '../bench/typed-events.ts';
+import { type TestScope, useStack, vacantStack, waitFor } from '../stack/stack.ts';
+
+// Batches that are cut into pieces, on the real components: by the runner, and by the sink alone.
+const log = createLogger('sink-pieces-test', 'silent');
+const { signal } = new AbortController();
+const MONTHS = 1_560;
+const ONE = 'one@mail.example';
+
+type ClickHouseSink = ReturnType<typeof createClickHouseSink>;
+
+/** Event n of one recipient, so of one lane, each of another month from 1970 on. */
+function monthly(n: number): EmailEvent {
+  return { ...eventOf(4 * n), recipient: ONE, occurred_at: Date.UTC(1970, n % MONTHS, 5) };
+}
+
+test('1,560 months in one go: in bounded time, few pieces a batch, and every event once', {
+  timeout: 1_000_000,
+}, async (scope) => {
+  const world = await makeWorld(scope);
+  const batches = new Map<string, number>();
+  const sink = world.sink();
+  await produceEvents(world.config, MONTHS, monthly);
+  const others = elsewhere(world.config, 200);
+  await produceEvents(world.config, others.length, (n) => others[n] as EmailEvent);
+  await world.run({
+    ...sink,
+    prepare: async (records, cut) => {
+      const pieces = await sink.prepare(records, cut);
+      return pieces.map((piece) => counted(piece, batches));
+    },
+  });
+  await waitFor(
+    'the events of other lanes',
+    async () => (await world.count(`recipient != '${ONE}'`)) >= 200,
+    120_000,
+  );
+  await waitFor('all rows', async () => (await world.count()) >= MONTHS + 200, 800_000);
+  await world.expectEachOnce(MONTHS + 200);
+  expect(Math.max(...batches.values())).toBeLessThanOrEqual(64);
+});
+
+test('ended after any piece, with or without its answer, the batch is finished by whoever comes next, once', async (scope) => {
+  const world = await makeWorld(scope);
+  const events = 300;
+  await produceEvents(world.config, events, (n) => ({
+    ...monthly(n % 37),
+    event_id: `${n}`.padStart(32, 'f'),
+  }));
+  for (const [after, inserted] of [
+    [0, true],
+    [3, false],
+    [11, true],
+  ] as const) {
+    const sink = world.sink();
+    const reached = Promise.withResolvers<void>();
+    let writes = 0;
+    const hang = async (): Promise<never> => {
+      reached.resolve();
+      return new Promise(() => {});
+    };
+    const running = await world.run({
+      ...sink,
+      prepare: async (records, cut) =>
+        (await sink.prepare(records, cut)).map((piece) => ({
+          ...piece,
+          write: async (id: string, abort: AbortSignal) => {
+            if (writes++ < after) return piece.write(id, abort);
+            if (inserted) await piece.write(id, abort);
+            return hang();
+          },
+        })),
+    });
+    await reached.promise;
+    await running.stop();
+  }
+  expect(await world.count()).toBeGreaterThan(0);
+  expect(await world.count()).toBeLessThan(events);
+  await world.run(world.sink());
+  await waitFor('all rows', async () => (await world.count()) >= events, 60_000);
+  await world.expectEachOnce(events);
+});
+
+test.each([true, false])(
+  'a batch that the version before had begun (its insert landed: %s) is finished as that version would have',
+  async (landed) => {
+    const world = await makeWorld({ onTestFinished });
+    const events = 120;
+    await produceEvents(world.config, events, monthly);
+    const old = world.sink();
+    const reached = Promise.withResolvers<void>();
+    // What the version before knew of a sink: it announces without a cut, and one insert a table has the token of the batch.
+    const before: Sink<ClickHouseValue> = {
+      name: old.name,
+      check: (abort) => old.check(abort),
+      close: () => old.close(),
+      write: async (batch, abort) => {
+        if (landed) await old.write(batch, abort);
+        reached.resolve();
+        return new Promise(() => {});
+      },
+    };
+    const running = await world.run(before);
+    await reached.promise;
+    await running.stop();
+    expect(await world.count()).toBe(landed ? events : 0);
+    await world.run(world.sink());
+    await waitFor('all rows', async () => (await world.count()) >= events, 60_000);
+    await produceEvents(world.config, 50, (n) => ({ ...monthly(n), event_id: `${n}`.padStart(32, 'e') }));
+    await waitFor('the proof', async () => (await world.count()) >= events + 50, 60_000);
+    await world.expectEachOnce(events + 50);
+  },
+);
+
+test('an insert that is late lands later, is repeated unchanged, and is waited for longer', async (scope) => {
+  const { address, clickhouse, expectEachOnce } = await makeDatabase(scope);
+  await clickhouse.command('CREATE TABLE slow (event_id String, slept UInt8) ENGINE = Null');
+  await clickhouse.command(
+    'CREATE MATERIALIZED VIEW slow_mv TO slow AS SELECT event_id, sleepEachRow(0.05) AS slept FROM email_events',
+  );
+  const sink = createClickHouseSink(connect(address), log, { insertMs: 200 });
+  scope.onTestFinished(() => sink.close());
+  // A second and a half for each month, in which it is asked again after 0.2, 0.4 and 0.8 s.
+  const records = Array.from({ length: 60 }, (_, n) => recordOf({ ...monthly(n % 2), event_id: `${n}` }));
+  const [done, late] = [new Set<string>(), new Set<string>()];
+  await waitFor('both pieces are in', async () => {
+    for (const piece of await sink.prepare(records, sink.cut)) {
+      // As the runner does it, what has ended is not written again.
+      if (done.has(piece.key)) continue;
+      const [verdict] = await piece.write(`slow/${piece.key}`, signal);
+      if (verdict?.outcome === 'delivered') {
+        done.add(piece.key);
+        continue;
+      }
+      expect(verdict).toEqual({ outcome: 'retry', code: 'SINK_CLICKHOUSE_UNAVAILABLE', smaller: true });
+      late.add(piece.key);
+    }
+    return done.size === 2;
+  });
+  expect(late.size).toBe(2);
+  await waitFor('what was given up has ended', async () => {
+    const running = await clickhouse.query(
+      'SELECT 1 FROM system.processes WHERE current_database = currentDatabase() AND query_kind = {kind:String}',
+      { kind: 'Insert' },
+    );
+    return running.length === 0;
+  });
+  await expectEachOnce(60);
+});
+
+test('a row with which an insert fails for ever is refused, after a number of tries, and the others are in once', async (scope) => {
+  const { address, expectEachOnce } = await makeDatabase(scope);
+  const url = `${address.url}/?ch_max_memory_usage=12000000`;
+  const sink = createClickHouseSink(connect({ ...address, url }), log);
+  scope.onTestFinished(() => sink.close());
+  const huge = recordOf({ ...monthly(0), event_id: 'huge', metadata: { big: 'x'.repeat(6_000_000) } });
+  const records = [
+    ...Array.from({ length: 20 }, (_, n) => recordOf({ ...monthly(0), event_id: `${n}` })),
+    huge,
+  ];
+  const write = async (attempts: number) => {
+    const [piece] = await sink.prepare(
+      records.map((record) => ({ ...record, attempts })),
+      sink.cut,
+    );
+    return (await piece?.write('huge/piece', signal)) ?? [];
+  };
+  for (let attempts = 0; attempts < 6; attempts++) {
+    const verdicts = await write(attempts);
+    expect(new Set(verdicts.map(({ outcome }) => outcome))).toEqual(new Set(['retry']));
+  }
+  const verdicts = await write(6);
+  expect(verdicts.map(({ outcome }) => outcome)).toEqual([...Array(20).fill('delivered'), 'dead-letter']);
+  expect(verdicts.at(-1)).toMatchObject({ code: 'SINK_CLICKHOUSE_ROW_REFUSED' });
+  await expectEachOnce(20);
+});
+
+/** So many usual events of other lanes. */
+function elsewhere({ topics: { partitions } }: PipelineConfig, count: number): EmailEvent[] {
+  const laneOfOne = partitionOf(recipientKey(ONE), partitions);
+  const all = Array.from({ length: count * 4 }, (_, n) => eventOf(100_000 + n));
+  return all
+    .filter(({ recipient }) => partitionOf(recipientKey(recipient), partitions) !== laneOfOne)
+    .slice(0, count);
+}
+
+/** Counts what is written of each batch. */
+const counted = (piece: SinkPiece, batches: Map<string, number>): SinkPiece => ({
+  ...piece,
+  write: (id, abort) => {
+    const batch = id.split('/')[0] ?? '';
+    batches.set(batch, (batches.get(batch) ?? 0) + 1);
+    return piece.write(id, abort);
+  },
+});
+
+function recordOf(event: Partial<EmailEvent>): SinkRecord<ClickHouseValue> {
+  const value = { ...event, type: 'delivered' } as unknown as ClickHouseValue;
+  return {
+    topic: topics.events('delivered'),
+    key: event.recipient ?? null,
+    value,
+    timestamp: 0,
+    attempts: 0,
+  };
+}
+
+async function makeDatabase(scope: TestScope) {
+  const { clickhouseAt, uniqueDatabase } = useStack();
+  const address: ClickHouseAddress = clickhouseAt(uniqueDatabase('pieces'));
+  await migrate(address);
+  const clickhouse = connect(address);
+  scope.onTestFinished(async () => {
+    await clickhouse.command(`DROP DATABASE ${address.database}`);
+    await clickhouse.close();
+  });
+  return { address, clickhouse, expectEachOnce: (events: number) => expectEachOnce(clickhouse, events) };
+}
+
+/** The runner of the ClickHouse sink as its service starts it, over the events of a stack of its own. */
+async function makeWorld(scope: TestScope) {
+  const { kafka, registry, unique } = await vacantStack(scope);
+  const database = await makeDatabase(scope);
+  const { clickhouse, address } = database;
+  const config: PipelineConfig = parseConfig({
+    kafka: { ...kafka, sessionTimeoutMs: 6_000 },
+    registry,
+    topics: { partitions: 3 },
+  });
+  await applyTopics(config.kafka, topicCatalogue(config.topics));
+  await registerSchemas(registry);
+  const name = unique('pieces');
+  const schemas = new Map<string, SchemaKey>(EVENT_TYPES.map((type) => [topics.events(type), type]));
+  const count = async (where = 'true') => {
+    const [row] = await clickhouse.query<{ n: string }>(
+      `SELECT count() AS n FROM email_events WHERE ${where}`,
+    );
+    return Number(row?.n);
+  };
+  return {
+    ...database,
+    ...{ config, count },
+    sink: (): ClickHouseSink => createClickHouseSink(connect(address), log),
+    async run(sink: Sink<ClickHouseValue>): Promise<RunningSink> {
+      const codec = new Codec(registry);
+      const running = await runSink<ClickHouseValue>({
+        ...{ kafka: config.kafka, deadLetterPartitions: config.topics.deadLetterPartitions, codec, name },
+        topics: [...schemas.keys()],
+        laneOf: (_topic, partition) => `events-${partition}`,
+        reader: avroReader(codec, schemas),
+        ...{ sink, concurrency: 2, batchRows: 10_000, batchBytes: 16_777_216, flushMs: 1_000, stopMs: 50 },
+        ...{ metrics: createMetrics('test'), log },
+      });
+      scope.onTestFinished(() => running.stop());
+      return running;
+    },
+  };
+}
+
+/** In the table and in its rollup, by month: a rollup that a repeated piece missed, or got twice, shows. */
+async function expectEachOnce(clickhouse: ClickHouse, events: number): Promise<void> {
+  const [table] = await clickhouse.query<{ n: string; ids: string }>(
+    'SELECT count() AS n, uniqExact(event_id) AS ids FROM email_events',
+  );
+  expect(table).toEqual({ n: `${events}`, ids: `${events}` });
+  const byMonth = (from: string, what: string, when: string) =>
+    clickhouse.query(
+      `SELECT toYYYYMM(${when}) AS month, ${what} AS n FROM ${from} GROUP BY month ORDER BY month`,
+    );
+  expect(await byMonth('email_events_hourly', 'sum(events)', 'hour')).toEqual(
+    await byMonth('email_events', 'count()', 'occurred_at'),
+  );
+}
