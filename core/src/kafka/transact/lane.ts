@@ -123,7 +123,7 @@ export class Lane {
       const started = performance.now();
       const decision = rest.length > 0 ? await this.decide(rest) : { piece: [], step: NOTHING };
       const { piece, step, failure } = decision;
-      const taken = failure ? 1 : (step.taken ?? piece.length);
+      const taken = failure ? 1 : Math.max(1, step.taken ?? piece.length);
       rest = rest.slice(taken);
       await this.judge(decision);
       await this.commit(decision, rest[0]?.offset ?? nextOffset);
