@@ -99,7 +99,7 @@ test('a batch has few pieces, whatever its records: it is cut off before, and no
   world.add(...texts);
   await world.drain();
   expect(rows).toEqual(texts);
-  expect(Math.max(...batches.values())).toBeLessThanOrEqual(64);
+  expect(Math.max(...batches.values())).toBeLessThanOrEqual(256);
   expect(batches.size).toBeLessThan(20);
 });
 

@@ -8,8 +8,11 @@ import type { BufferLimits, LaneBuffer, Plan } from './lane-buffer.ts';
 import type { LaneContext } from './lane-context.ts';
 import { OpenBatch } from './open-batch.ts';
 
-/** Pieces of a new batch. */
-const MOST_PIECES = 64;
+/**
+ * Pieces of a new batch. Enough for twenty years of months, or batches of them would be of a record a piece; few enough that the lanes of
+ * forty partitions can all have such batches at once, and a table that remembers 10,000 parts knows all of them.
+ */
+const MOST_PIECES = 256;
 /** A batch that grows while it is tried has at most so many times the size of a batch. */
 const GROWTH = 10;
 
