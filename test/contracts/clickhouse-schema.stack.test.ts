@@ -193,8 +193,8 @@ test('a state from before accounts were told apart has reasons without them', as
     `SELECT recipient, revision, reasons.reason AS reasons, reasons.account AS accounts FROM ${table}_current ORDER BY recipient`,
   );
   expect(states).toEqual([
-    { recipient: 'new', revision: 7, reasons: ['complaint'], accounts: ['shop'] },
-    { recipient: 'old', revision: 0, reasons: ['complaint', 'unsubscribe'], accounts: [null, null] },
+    { recipient: 'new', revision: '7', reasons: ['complaint'], accounts: ['shop'] },
+    { recipient: 'old', revision: '0', reasons: ['complaint', 'unsubscribe'], accounts: [null, null] },
   ]);
 });
 
