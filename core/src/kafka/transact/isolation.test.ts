@@ -167,6 +167,32 @@ test('what failed for a moment only is not set aside', async () => {
   expect([textsOf('letters'), textsOf('out')]).toEqual([[], ['a', 'b']]);
 });
 
+test('a commit whose answer is lost while records are told apart passes none of them', async () => {
+  produce('good', 'poison');
+  const isolation = new Isolation();
+  const first = await openLane(new PoisonStage(isPoison), isolation);
+  first.client.interfere = (moment) => {
+    if (moment === 'committed') throw Object.assign(new Error(), { code: 'ECONNRESET' });
+  };
+  await expect(all(first.lane)).rejects.toMatchObject({ code: 'ECONNRESET' });
+  const { lane, stage } = await openLane(new PoisonStage(isPoison), isolation);
+  await all(lane);
+  expect([textsOf('out'), textsOf('letters')]).toEqual([['good'], ['poison']]);
+  expect(stage.asked).not.toContain(0);
+});
+
+test('a stage that takes no record ends the loop, rather than have one passed', async () => {
+  produce('a');
+  class Lazy extends PoisonStage {
+    override async process() {
+      return { outputs: [], taken: 0 };
+    }
+  }
+  const { lane } = await openLane(new Lazy(() => undefined));
+  await expect(all(lane)).rejects.toMatchObject({ code: 'SERVICE_UNEXPECTED', disposition: 'fatal' });
+  expect(kafka.committedOffset(GROUP, 'in', 0)).toBe(-1);
+});
+
 test('a stage takes as many records a transaction as it wants', async () => {
   produce('a', 'b', 'c', 'd', 'e');
   class TwoAtATime extends PoisonStage {

@@ -15,6 +15,9 @@ export class Isolation {
 
   /** Those of the records, in order, that come next. None only of none. */
   piece(records: readonly InputRecord[]): readonly InputRecord[] {
+    const [first] = records;
+    // What an earlier lane has committed, without hearing of it, it has passed.
+    if (first) this.passed(first.offset);
     const cut = this.cuts.at(-1);
     if (cut === undefined) return records;
     const end = records.findIndex(({ offset }) => offset >= cut);

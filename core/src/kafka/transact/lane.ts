@@ -123,7 +123,8 @@ export class Lane {
       const started = performance.now();
       const decision = rest.length > 0 ? await this.decide(rest) : { piece: [], step: NOTHING };
       const { piece, step, failure } = decision;
-      const taken = failure ? 1 : Math.max(1, step.taken ?? piece.length);
+      const taken = failure ? 1 : (step.taken ?? piece.length);
+      if (rest.length > 0 && taken < 1) throw tookNothing();
       rest = rest.slice(taken);
       await this.judge(decision);
       await this.commit(decision, rest[0]?.offset ?? nextOffset);
@@ -196,6 +197,10 @@ export class Lane {
     return mine;
   }
 }
+
+/** Rather than go round for ever, or pass a record. */
+const tookNothing = () =>
+  new PipelineError('SERVICE_UNEXPECTED', 'fatal', 'a stage took none of the records that it was given');
 
 /** What a lane says that nobody wants any more. */
 export const letGo = () => new PipelineError('KAFKA_FENCED', 'retry', 'the lane was let go of');
