@@ -49,22 +49,23 @@ export function encodedFields(body: Buffer): readonly ByteField[] {
 export function percentDecoded(encoded: Buffer): Buffer {
   const first = firstEncoded(encoded);
   if (first < 0) return encoded;
-  const bytes = Buffer.allocUnsafe(encoded.length);
+  const { length: end } = encoded;
+  const bytes = Buffer.allocUnsafe(end);
   encoded.copy(bytes, 0, 0, first);
   const hex = HEX;
   let length = first;
-  for (let at = first; at < encoded.length; at++) {
+  for (let at = first; at < end; at++) {
     const byte = encoded[at] as number;
-    if (byte === PERCENT && at + 2 < encoded.length) {
-      const digits =
-        ((hex[encoded[at + 1] as number] as number) << 4) | (hex[encoded[at + 2] as number] as number);
-      if (digits >= 0) {
-        bytes[length++] = digits;
+    if (byte === 0x25 && at + 2 < end) {
+      const high = hex[encoded[at + 1] as number] as number;
+      const low = hex[encoded[at + 2] as number] as number;
+      if ((high | low) >= 0) {
+        bytes[length++] = (high << 4) | low;
         at += 2;
         continue;
       }
     }
-    bytes[length++] = byte === PLUS ? 0x20 : byte;
+    bytes[length++] = byte === 0x2b ? 0x20 : byte;
   }
   return bytes.subarray(0, length);
 }
