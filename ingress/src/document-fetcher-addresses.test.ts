@@ -2,7 +2,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { DocumentFetcher, type FetcherOptions, FetchFailed } from './document-fetcher.ts';
-import { isPublic } from './fetch-address.ts';
+import { guardedLookup, isPublic } from './fetch-address.ts';
 import { serverCertificate } from './testing/certificate.ts';
 
 let pair: { cert: string; key: string };
@@ -100,3 +100,16 @@ test.each([
   ['224.0.0.1', false],
   ['nonsense', false],
 ])('%s is public: %s', (address, expected) => expect(isPublic(address)).toBe(expected));
+
+test.each([
+  [['52.95.110.1', '2600:1f24:64:8000::1'], true],
+  [['52.95.110.1', '127.0.0.1'], false],
+  [['127.0.0.1', '52.95.110.1'], false],
+  [[], false],
+])('a name that leads to %j is found: %s', async (addresses, expected) => {
+  const lookup = guardedLookup(answering(...addresses), isPublic);
+  const found = await new Promise((resolve) => {
+    lookup('sns.example', { all: true }, (error, all) => resolve(error ? false : all));
+  });
+  expect(found).toEqual(expected && addresses.map((address, i) => ({ address, family: i === 0 ? 4 : 6 })));
+});
