@@ -7,6 +7,7 @@ export interface Command {
   readonly rate: number;
   readonly honestRate: number;
   readonly honestEsps: readonly SimulatedEsp[];
+  readonly calmSeconds: number;
   readonly floodSeconds: number;
   /** Undefined: any. */
   readonly seed: number | undefined;
@@ -21,6 +22,8 @@ const OPTIONS = {
   rate: { type: 'string', default: '50' },
   /** Honest requests a second. */
   honest: { type: 'string', default: '5' },
+  /** Seconds without hostile accounts before. */
+  calm: { type: 'string', default: '10' },
   /** Honest ESPs: five, or all. */
   'all-esps': { type: 'boolean', default: false },
   /** Seconds of unsigned requests afterwards; 0: none. */
@@ -35,13 +38,14 @@ const OPTIONS = {
 /** Throws an Error that says what is wrong with the arguments. */
 export function readCommand(args: readonly string[]): Command {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
-  const number = (name: 'seconds' | 'rate' | 'honest' | 'flood' | 'seed', least: number): number => {
+  const number = (name: 'seconds' | 'rate' | 'honest' | 'calm' | 'flood' | 'seed', least: number): number => {
     const value = Number(values[name]);
     if (Number.isFinite(value) && value >= least) return value;
     throw new Error(`--${name} ${values[name]}: a number of at least ${least} is needed`);
   };
   return {
     ...{ seconds: number('seconds', 1), rate: number('rate', 0.1), honestRate: number('honest', 0.1) },
+    calmSeconds: number('calm', 1),
     ...{ floodSeconds: number('flood', 0), only: values.only, keep: values.keep },
     honestEsps: values['all-esps'] ? EVERY_ESP : SIMULATED_ESPS,
     seed: values.seed === undefined ? undefined : number('seed', 0),

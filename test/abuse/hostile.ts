@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Random, SimulatedEsp, WireRequest } from '@email-events/deploy/simulate';
 import type { Attack, AttackContext } from './attacks/index.ts';
 import type { Client, Reply } from './client.ts';
+import { ALL_ESPS } from './story.ts';
 
 /** How one attack went. */
 export interface AttackTally {
@@ -83,10 +84,16 @@ async function strike(
   for (const wire of wires) {
     const reply: Reply = await client.send(wire);
     const bytes = wire.body.length + wire.path.length;
-    tally.esps.add(esp);
+    tally.esps.add(espOfPath(wire.path) ?? esp);
     tally.requests++;
     tally.bytes += bytes;
     tally.statuses.set(reply.status, (tally.statuses.get(reply.status) ?? 0) + 1);
     if (reply.status === 200 && reply.requestId !== null) taken.set(reply.requestId, bytes);
   }
+}
+
+/** A copy of an honest request goes to the ESP that this was of. */
+function espOfPath(path: string): SimulatedEsp | undefined {
+  const source = /email-events\/([^?]+)/.exec(path)?.[1] ?? '';
+  return ALL_ESPS.find((esp) => source === esp || source.endsWith(`-${esp}`));
 }

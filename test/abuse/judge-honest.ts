@@ -19,7 +19,11 @@ export function rowsWrong({ honest, stores }: Evidence): string[] {
 
 /** Each event of the shops is one row, whoever used its id before. */
 export function shopsWrong({ shops, stores, flood }: Evidence): string[] {
-  const acknowledged = [...shops, ...(flood?.honest ?? [])].filter(({ status }) => status === 200);
+  const told = [
+    ...shops.flatMap(({ source, status, ids }) => ids.map((id) => ({ source, status, id }))),
+    ...(flood?.honest ?? []),
+  ];
+  const acknowledged = told.filter(({ status }) => status === 200);
   const wanted = new Map(acknowledged.map(({ source, id }) => [`${source} ${id}`, 1] as const));
   return differences(wanted, stores.shopRows);
 }

@@ -51,6 +51,7 @@ export function soundEvidence(): Evidence {
       tallies: [tally('200,000 zeros', [[200, 2]]), tally('signed by another key', [[401, 2]])],
       taken: new Map([['hostile-1', 1_000]]),
     },
+    hostileSince: 500,
     shops: [
       shopEvent('order-1001', 'customer.0.shop-a.run@example.com', 'shop-1', 'complaint'),
       {
@@ -126,7 +127,7 @@ function resultOf(): SimulationResult {
 
 function shopEvent(id: string, recipient: string, requestId: string, why: 'complaint' | 'hard_bounce') {
   const source = 'shop-a-standard-webhooks';
-  return { source, id, recipient, requestId, reason: why, sentAt: 1_500, status: 200 };
+  return { source, ids: [id], recipient, requestId, reason: why, sentAt: 1_500, status: 200 };
 }
 
 const letter = (stage: string, code: string, requestId: string | null) => ({

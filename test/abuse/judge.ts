@@ -7,13 +7,15 @@ import type { HonestSent } from './honest.ts';
 import type { HostileSent } from './hostile.ts';
 import { campaignsWrong, crmWrong, rowsWrong, shopsWrong, statesWrong } from './judge-honest.ts';
 import { answersWrong, intruders, letterBounds } from './judge-hostile.ts';
-import type { ShopEvent } from './shops.ts';
+import type { ShopReport } from './shops.ts';
 
 /** Everything that was seen of a run. */
 export interface Evidence {
   readonly honest: HonestSent;
   readonly hostile: HostileSent;
-  readonly shops: readonly ShopEvent[];
+  /** Epoch milliseconds. */
+  readonly hostileSince: number;
+  readonly shops: readonly ShopReport[];
   readonly topics: TopicsFound;
   readonly stores: StoresFound;
   readonly positions: readonly GroupPosition[];
@@ -39,7 +41,8 @@ export function judge(evidence: Evidence, limits: Limits = {}): Finding[] {
     ...{ promise, checked, violations },
   });
   const { recipients } = honest.result.expected.suppressions;
-  const states = Object.keys(recipients).length;
+  const states = Object.keys(recipients).length + shops.length;
+  const told = shops.reduce((sum, { ids }) => sum + ids.length, 0);
   return [
     finding('honest requests are answered with 200', honest.answers.length, unanswered(evidence)),
     finding(
@@ -47,7 +50,7 @@ export function judge(evidence: Evidence, limits: Limits = {}): Finding[] {
       honest.result.expected.emitted,
       rowsWrong(evidence),
     ),
-    finding('an id that another account used takes nobody’s event', shops.length, shopsWrong(evidence)),
+    finding('an id that another account used takes nobody’s event', told, shopsWrong(evidence)),
     finding('suppressions: the topic', states, statesWrong(evidence, topics.suppressions)),
     finding('suppressions: ClickHouse', states, statesWrong(evidence, stores.suppressions)),
     finding('suppressions: the CRM, but for what it cannot take', states, crmWrong(evidence)),
@@ -75,7 +78,7 @@ function unanswered({ honest: { result }, shops }: Evidence): string[] {
   return [
     ...(result.requests === 0 ? ['nothing was sent'] : []),
     ...result.surprises.map(({ esp, got }) => `${esp}: ${got || 'no answer'} in the end`),
-    ...refused.map(({ source, id, status }) => `${source} ${id}: ${status || 'no answer'}`),
+    ...refused.map(({ source, ids, status }) => `${source} ${ids[0]}: ${status || 'no answer'}`),
   ];
 }
 
@@ -120,13 +123,14 @@ function memoryAbove(memory: ReadonlyMap<string, number>, { memoryBytes }: Limit
   );
 }
 
-/** From the sending to the row of each honest request that has one; milliseconds, sorted. */
-export function canaryTimes({ honest, shops, stores }: Evidence): number[] {
+/** From the sending to the row of each honest request that has one, during the attacks or before; milliseconds, sorted. */
+export function canaryTimes({ honest, shops, stores, hostileSince }: Evidence, calm = false): number[] {
   const sent = [
     ...honest.sentAt,
     ...shops.map(({ requestId, sentAt }) => [requestId ?? '', sentAt] as const),
   ];
   return sent
+    .filter(([, sentAt]) => sentAt < hostileSince === calm)
     .flatMap(([id, sentAt]) => {
       const at = stores.insertedAt.get(id);
       return at === undefined ? [] : [at - sentAt];

@@ -7,7 +7,7 @@ import { figuresOf, renderRun } from './report.ts';
 import { runAbuse } from './run.ts';
 
 /**
- * `npm run test:abuse -- [--seconds N] [--rate N] [--honest N] [--all-esps] [--flood SECONDS] [--seed N] [--only TEXT] [--keep]`:
+ * `npm run test:abuse -- [--seconds N] [--rate N] [--honest N] [--all-esps] [--calm SECONDS] [--flood SECONDS] [--seed N] [--only TEXT] [--keep]`:
  * exits 0 only if no hostile account could stop, flood or falsify the others.
  */
 const LIMITS = { memoryBytes: 512 * 1_048_576, canaryP99Ms: 5_000 };

@@ -24,7 +24,7 @@ function renderAttacks({ evidence: { hostile } }: AbuseRun): string {
 /** By name, for the table and for the file of results. */
 export function figuresOf({ evidence, crm, drainMs }: AbuseRun): { readonly [name: string]: number } {
   const { honest, hostile, topics, stores, memory, flood } = evidence;
-  const times = canaryTimes(evidence);
+  const [times, calmTimes] = [canaryTimes(evidence), canaryTimes(evidence, true)];
   const answers = honest.answers.toSorted((a, b) => a - b);
   const calm = (flood?.honest ?? []).map(({ tookMs }) => tookMs).sort((a, b) => a - b);
   const requests = hostile.tallies.reduce((sum, tally) => sum + tally.requests, 0);
@@ -41,6 +41,8 @@ export function figuresOf({ evidence, crm, drainMs }: AbuseRun): { readonly [nam
     honest_events: honest.result.expected.emitted,
     honest_answer_p50_ms: round(quantile(answers, 0.5)),
     honest_answer_p99_ms: round(quantile(answers, 0.99)),
+    calm_row_p50_ms: round(quantile(calmTimes, 0.5)),
+    calm_row_p99_ms: round(quantile(calmTimes, 0.99)),
     honest_row_p50_ms: round(quantile(times, 0.5)),
     honest_row_p99_ms: round(quantile(times, 0.99)),
     honest_row_max_ms: round(times.at(-1)),

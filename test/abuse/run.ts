@@ -13,7 +13,7 @@ import { Honest } from './honest.ts';
 import { sendHostile } from './hostile.ts';
 import { type Evidence, judge, type Limits } from './judge.ts';
 import { MemoryWatch, WATCHED } from './memory.ts';
-import { sendShops } from './shops.ts';
+import { sendShops, shopRecipient } from './shops.ts';
 import { type AbuseWorld, startWorld } from './world.ts';
 
 export interface AbuseOptions {
@@ -26,6 +26,8 @@ export interface AbuseOptions {
   /** Of honest accounts, requests a second; several ESPs. */
   readonly honestRate: number;
   readonly honestEsps: readonly SimulatedEsp[];
+  /** How much earlier honest accounts begin, so that there is something to overhear, and to compare with. */
+  readonly calmSeconds: number;
   /** Of a flood of unsigned requests afterwards; 0: none. */
   readonly floodSeconds: number;
   readonly limits: Limits;
@@ -43,11 +45,11 @@ export interface AbuseRun {
   readonly drainMs: number;
 }
 
-/** Honest traffic begins that much earlier, so that there is something to overhear. */
-const CALM_MS = 3_000;
 const SETTLE_MS = 60_000;
 /** Distinct events for each honest request, and some to spare. */
 const EVENTS_PER_REQUEST = 100;
+/** Of each shop. */
+const SHOP_REPORTS = 20;
 const HOSTILE_CONCURRENCY = 64;
 const FLOOD_CONNECTIONS = 64;
 
@@ -94,11 +96,11 @@ async function run(world: AbuseWorld, options: AbuseOptions, tools: Tools): Prom
 }
 
 async function send(world: AbuseWorld, options: AbuseOptions, { clients }: Tools) {
-  const { seed, seconds, rate, honestRate, honestEsps, only = '', note, signal } = options;
+  const { seed, seconds, rate, honestRate, honestEsps, calmSeconds, only = '', note, signal } = options;
   const [hostileClient, calmClient] = clients as [Client, Client];
   const runId = `a${Date.now().toString(36)}`;
   const { urls, sender: credentials } = world.pipeline;
-  const events = Math.ceil((seconds + CALM_MS / 1_000) * honestRate * EVENTS_PER_REQUEST);
+  const events = Math.ceil((seconds + calmSeconds) * honestRate * EVENTS_PER_REQUEST);
   const honest = new Honest({
     ...{ baseUrl: urls.ingress, credentials, esps: honestEsps, seed, runId, events },
     requestsPerSecond: honestRate,
@@ -109,13 +111,19 @@ async function send(world: AbuseWorld, options: AbuseOptions, { clients }: Tools
   );
   const honestSent = honest.send(honestEnough.signal, signal);
   honestSent.catch(() => {});
-  await delay(CALM_MS, undefined, { signal });
+  await delay(calmSeconds * 1_000, undefined, { signal });
+  const hostileSince = Date.now();
   const attacks = ATTACKS.filter(({ name }) => name.includes(only));
   const timer = setTimeout(() => enough.abort(), seconds * 1_000);
   const context = contextOf(world, honest, runId, seed);
   const guessed = new Map<string, number>();
   const shopping = guessFirst(attacks, context, hostileClient, guessed).then(() =>
-    sendShops(world.shops, calmClient, { runId, count: 20, everyMs: (seconds * 800) / 20, signal }),
+    sendShops(world.shops, calmClient, {
+      runId,
+      count: SHOP_REPORTS,
+      everyMs: (seconds * 800) / SHOP_REPORTS,
+      signal,
+    }),
   );
   shopping.catch(() => {});
   const random = createRandom(seed).fork(1);
@@ -128,7 +136,7 @@ async function send(world: AbuseWorld, options: AbuseOptions, { clients }: Tools
   honestEnough.abort();
   const flooded = await floodIfAsked(world, options, runId, [hostileClient, calmClient]);
   const taken = new Map([...guessed, ...hostile.taken]);
-  return { honest: await honestSent, hostile: { ...hostile, taken }, shops, flood: flooded };
+  return { honest: await honestSent, hostile: { ...hostile, taken }, hostileSince, shops, flood: flooded };
 }
 
 /** Ids are guessed before those whose they are have used them. */
@@ -146,7 +154,7 @@ async function guessFirst(
 }
 
 function contextOf(
-  { hostile, leaked }: AbuseWorld,
+  { hostile, leaked, shops }: AbuseWorld,
   honest: Honest,
   run: string,
   seed: number,
@@ -156,7 +164,10 @@ function contextOf(
   return {
     ...{ hostile, leaked, random, run },
     next: () => number++,
-    victim: () => honest.victim(random.int(0, 1_000_000)),
+    victim: () =>
+      random.chance(0.5)
+        ? honest.victim(random.int(0, 1_000_000))
+        : shopRecipient(random.pick(shops), run, random.int(0, SHOP_REPORTS - 1)),
     ahead: () => honest.ahead(),
     overheard: (esp) => honest.overheard(esp),
   };

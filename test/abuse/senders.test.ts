@@ -95,7 +95,7 @@ test('both shops tell the same ids, and say what the CRM cannot take', async () 
   ];
   const { signal } = new AbortController();
   const sent = await sendShops(shops, clientOf(origin), { runId: 'unit', count: 4, everyMs: 0, signal });
-  expect(sent.map(({ id }) => id)).toEqual(
+  expect(sent.map(({ ids }) => ids[0])).toEqual(
     [1_001, 1_001, 1_002, 1_002, 1_003, 1_003, 1_004, 1_004].map((n) => `order-${n}`),
   );
   expect(new Set(sent.map(({ recipient }) => recipient)).size).toBe(8);

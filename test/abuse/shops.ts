@@ -5,12 +5,14 @@ import type { Client } from './client.ts';
 import { UNBEARABLE } from './crm.ts';
 import { rawDraft } from './story.ts';
 
-/** A complaint or a bounce that a shop was told of, by its own event id. */
-export interface ShopEvent {
+/** What a shop was told of one recipient, in one request. */
+export interface ShopReport {
   readonly source: string;
-  readonly id: string;
+  /** Of its events. */
+  readonly ids: readonly string[];
   readonly recipient: string;
-  readonly reason: 'complaint' | 'hard_bounce';
+  /** What follows from it: `reason` or `reason:scope`. */
+  readonly reason: string;
   /** Epoch milliseconds. */
   readonly sentAt: number;
   readonly status: number;
@@ -29,8 +31,8 @@ export async function sendShops(
   shops: readonly Account[],
   client: Client,
   { runId, count, everyMs, signal }: ShopOptions,
-): Promise<ShopEvent[]> {
-  const sent: ShopEvent[] = [];
+): Promise<ShopReport[]> {
+  const sent: ShopReport[] = [];
   for (let number = 0; number < count && !signal.aborted; number++) {
     for (const shop of shops) sent.push(await tell(shop, client, runId, number));
     await delay(everyMs, undefined, { signal }).catch(() => {});
@@ -46,22 +48,52 @@ interface ShopOptions {
   readonly signal: AbortSignal;
 }
 
-async function tell(shop: Account, client: Client, run: string, number: number): Promise<ShopEvent> {
-  const id = counterId(number);
-  const unbearable = number === 1 ? 'recipient' : number % 5 === 2 ? 'text' : undefined;
-  const name = unbearable === 'recipient' ? UNBEARABLE : 'customer.';
-  const recipient = `${name}${number}.${shop.name}.${run}@example.com`;
-  const event = {
-    ...{ id, recipient, occurred_at: new Date().toISOString(), campaign: 'spring-sale' },
-    ...(unbearable === undefined
-      ? { type: 'complained', feedback_type: 'abuse' }
-      : { type: 'bounced', bounce_class: 'hard', bounce_category: 'invalid_mailbox' }),
-    ...(unbearable === 'text' ? { diagnostic: '550 5.1.1 <script src=//x.example></script>' } : {}),
-  };
+async function tell(shop: Account, client: Client, run: string, number: number): Promise<ShopReport> {
+  const { unbearable, reason, events }: Kind = KINDS[kindOf(number)];
+  const recipient = shopRecipient(shop, run, number);
   const sentAt = Date.now();
-  const draft = rawDraft(ESP, JSON.stringify(event), `msg_${shop.name}_${run}_${number}`);
+  const told = events.map((event, i) => ({
+    id: i === 0 ? counterId(number) : `${counterId(number)}-${i}`,
+    // Some minutes apart, as tries are.
+    ...{ recipient, occurred_at: new Date(sentAt - i * 300_000).toISOString(), campaign: 'spring-sale' },
+    ...event,
+  }));
+  const draft = rawDraft(ESP, JSON.stringify(told), `msg_${shop.name}_${run}_${number}`);
   const { status, requestId } = await client.send(shop.request(ESP, draft, sentAt));
-  const reason = unbearable === undefined ? 'complaint' : 'hard_bounce';
-  const told = { source: shop.sourceOf(ESP), id, recipient, reason, sentAt, status, requestId } as const;
-  return unbearable === undefined ? told : { ...told, unbearable };
+  const [source, ids] = [shop.sourceOf(ESP), told.map(({ id }) => id)];
+  return { source, ids, recipient, reason, sentAt, status, requestId, ...(unbearable && { unbearable }) };
+}
+
+/** Somebody whom attackers may try to bring back. */
+export function shopRecipient(shop: Account, run: string, number: number): string {
+  const { unbearable }: Kind = KINDS[kindOf(number)];
+  return `${unbearable === 'recipient' ? UNBEARABLE : 'customer.'}${number}.${shop.name}.${run}@example.com`;
+}
+
+interface Kind {
+  readonly reason: string;
+  readonly events: readonly object[];
+  readonly unbearable?: 'text' | 'recipient';
+}
+
+const HARD = { type: 'bounced', bounce_class: 'hard', bounce_category: 'invalid_mailbox' };
+const SOFT = { type: 'bounced', bounce_class: 'soft', bounce_category: 'mailbox_full' };
+/** What suppresses somebody, once each way. */
+const KINDS = {
+  complaint: { reason: 'complaint', events: [{ type: 'complained', feedback_type: 'abuse' }] },
+  unsubscribe: { reason: 'unsubscribe', events: [{ type: 'unsubscribed', scope: 'all' }] },
+  stream: { reason: 'unsubscribe:offers', events: [{ type: 'unsubscribed', scope: 'offers' }] },
+  // As many as suppress.
+  softBounces: { reason: 'soft_bounces', events: Array.from({ length: 5 }, () => SOFT) },
+  scripted: {
+    ...{ reason: 'hard_bounce', unbearable: 'text' },
+    events: [{ ...HARD, diagnostic: '550 5.1.1 <script src=//x.example></script>' }],
+  },
+  unbearable: { reason: 'hard_bounce', unbearable: 'recipient', events: [HARD] },
+} as const satisfies { readonly [name: string]: Kind };
+
+const ORDER = ['complaint', 'unsubscribe', 'scripted', 'stream', 'softBounces'] as const;
+
+function kindOf(number: number): keyof typeof KINDS {
+  return number === 1 ? 'unbearable' : (ORDER[number % ORDER.length] ?? 'complaint');
 }
