@@ -22,7 +22,9 @@ function renderAttacks({ evidence: { hostile } }: AbuseRun): string {
 }
 
 /** By name, for the table and for the file of results. */
-export function figuresOf({ evidence, crm, drainMs }: AbuseRun): { readonly [name: string]: number } {
+export function figuresOf({ evidence, crm, backlogs, drainMs }: AbuseRun): {
+  readonly [name: string]: number;
+} {
   const { honest, hostile, topics, stores, memory, flood } = evidence;
   const [times, calmTimes] = [canaryTimes(evidence), canaryTimes(evidence, true)];
   const answers = honest.answers.toSorted((a, b) => a - b);
@@ -55,6 +57,7 @@ export function figuresOf({ evidence, crm, drainMs }: AbuseRun): { readonly [nam
     crm_answered_500: crm.failed,
     drain_ms: round(drainMs),
     ...Object.fromEntries([...memory].map(([name, peak]) => [`${name}_peak_MiB`, round(peak / MEBIBYTE)])),
+    ...Object.fromEntries([...backlogs].map(([group, records]) => [`${serviceOf(group)}_backlog`, records])),
     ...(flood
       ? {
           flood_requests_per_second: round(flood.sent / flood.seconds),
@@ -65,6 +68,9 @@ export function figuresOf({ evidence, crm, drainMs }: AbuseRun): { readonly [nam
       : {}),
   };
 }
+
+/** Groups have a prefix of the run's own. */
+const serviceOf = (group: string) => /(?:normalize|events|sink-[a-z]+)$/.exec(group)?.[0] ?? group;
 
 function renderFigures(run: AbuseRun): string {
   const figures = Object.entries(figuresOf(run));

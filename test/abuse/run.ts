@@ -41,6 +41,8 @@ export interface AbuseRun {
   readonly evidence: Evidence;
   readonly findings: readonly Finding[];
   readonly crm: CrmCounts;
+  /** Records that each group had before it at most. */
+  readonly backlogs: ReadonlyMap<string, number>;
   /** From the last hostile request to rest. Milliseconds. */
   readonly drainMs: number;
 }
@@ -92,7 +94,24 @@ async function run(world: AbuseWorld, options: AbuseOptions, tools: Tools): Prom
   const found = await settled(world, options);
   const restarts = new Map(WATCHED.map((name) => [name, world.pipeline.service(name).restarts]));
   const evidence: Evidence = { ...sent, ...found, positions, memory: peaks, restarts };
-  return { evidence, findings: judge(evidence, options.limits), crm: world.crm.counts, drainMs };
+  return {
+    evidence,
+    findings: judge(evidence, options.limits),
+    crm: world.crm.counts,
+    backlogs: backlogsIn(watch),
+    drainMs,
+  };
+}
+
+function backlogsIn({ samples, groups }: PositionWatch): Map<string, number> {
+  const most = new Map(groups.map((group) => [group, 0]));
+  for (const { positions } of samples) {
+    for (const [group, of] of Map.groupBy(positions, (position) => position.group)) {
+      const records = of.reduce((sum, { committed, end }) => sum + Number(end - (committed ?? 0n)), 0);
+      most.set(group, Math.max(records, most.get(group) ?? 0));
+    }
+  }
+  return most;
 }
 
 async function send(world: AbuseWorld, options: AbuseOptions, { clients }: Tools) {
