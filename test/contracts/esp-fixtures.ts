@@ -1,14 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  EspAdapter,
-  EspRequest,
-  InspectedEvent,
-  Inspection,
-  Item,
-  Verifier,
-} from '@email-events/esps';
+import type { EspAdapter, EspRequest, InspectedEvent, Inspection, Item, Verifier } from '@email-events/esps';
 import { findAdapter, inspectRequest } from '@email-events/esps';
 import { schemas } from '@email-events/schemas';
 

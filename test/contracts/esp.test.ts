@@ -180,8 +180,7 @@ describe.each(names)('%s verification', (esp) => {
     for (const toleranceSeconds of [60, '60']) {
       const options = { ...ours.settings.options, toleranceSeconds };
       const verifier = adapter.verifier({ ...ours.settings, options });
-      const received = (after: number) =>
-        verifier.verify(signed({ receivedAt: AT + after }), ours.resources);
+      const received = (after: number) => verifier.verify(signed({ receivedAt: AT + after }), ours.resources);
       expect(received(60_000).outcome).toBe('verified');
       expect(received(62_000)).toMatchObject({ code: 'TIMESTAMP_STALE' });
     }

@@ -46,7 +46,7 @@ beforeAll(async () => {
 afterAll(() => file.end());
 
 const suppressions = (...args: string[]) => world.command('suppressions', ...args);
-const events = (...args: string[]) => world.command('events', ...args);
+const marks = (...args: string[]) => world.command('marks', ...args);
 
 /** `all`, the scopes that are left, or nothing: as the CRM has it. Undefined: it never heard of the recipient. */
 async function atCrm(recipient: string): Promise<string | undefined> {
@@ -209,13 +209,13 @@ test('its events are marked: no report counts them, none is deleted; unmarked, a
   await waitFor('the late one', async () => (await count()) === 9);
   const all = await rows();
   const before = await everyReport();
-  await waitFor('the sink is in step', async () => (await events('mark', ...ofHostile)).code === 0, 60_000);
-  expect((await events('mark', ...ofHostile)).out).toMatchObject({
+  await waitFor('the sink is in step', async () => (await marks('add', ...ofHostile)).code === 0, 60_000);
+  expect((await marks('add', ...ofHostile)).out).toMatchObject({
     ...{ dryRun: true, events: 9, byType: { complained: 8, subscribed: 1 }, already: 0 },
   });
-  const wrong = await events('mark', ...ofHostile, '--yes-change', '8');
+  const wrong = await marks('add', ...ofHostile, '--yes-change', '8');
   expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining('CLI_CHANGE_DIFFERS')]);
-  const marked = await events('mark', ...ofHostile, '--yes-change', '9');
+  const marked = await marks('add', ...ofHostile, '--yes-change', '9');
   expect([marked.code, marked.out]).toMatchObject([0, { dryRun: false, events: 9, changed: 9 }]);
   let hidden = before;
   await waitFor('the reports', async () => {
@@ -235,14 +235,14 @@ test('its events are marked: no report counts them, none is deleted; unmarked, a
   expect(hostile).toMatchObject({ type: 'complained', events: '2' });
   expect(await rows()).toBe(all);
 
-  expect((await events('mark', ...ofHostile)).out).toMatchObject({ events: 0, already: 9 });
-  expect((await events('unmark', ...ofHostile)).out).toMatchObject({ dryRun: true, events: 9 });
-  expect((await events('unmark', ...ofHostile, '--yes-change', '9')).out).toMatchObject({ changed: 9 });
+  expect((await marks('add', ...ofHostile)).out).toMatchObject({ events: 0, already: 9 });
+  expect((await marks('remove', ...ofHostile)).out).toMatchObject({ dryRun: true, events: 9 });
+  expect((await marks('remove', ...ofHostile, '--yes-change', '9')).out).toMatchObject({ changed: 9 });
   await waitFor('the reports as they were', async () => {
     const shown = await everyReport();
     return JSON.stringify(shown) === JSON.stringify(before);
   });
-  const { out } = await events('marks', 'list');
+  const { out } = await marks('list');
   expect(out).toMatchObject([
     { source: 'hostile', mark: 'forged', by: 'maria', marks: 9, inForce: 0 },
     { source: 'hostile', mark: 'none', marks: 9, inForce: 9 },

@@ -80,7 +80,7 @@ export function planFrom(
 }
 
 /** Records of these are not found by key, so a new partition breaks no one's order and no co-partitioning. */
-const growable: readonly string[] = [topics.raw, topics.deadLetters];
+const growable: readonly string[] = [topics.raw, topics.tokens, topics.deadLetters];
 
 function actionsFor(spec: TopicSpec, state: TopicState | undefined): TopicAction[] {
   const { name: topic, partitions, replicationFactor } = spec;

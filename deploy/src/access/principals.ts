@@ -69,7 +69,7 @@ export function principals(prefix: string): readonly Principal[] {
     {
       ...NONE,
       name: 'operator',
-      runs: 'dlq, backfill, suppressions, events mark, tail, status',
+      runs: 'dlq, backfill, suppressions, marks add, tail, status',
       reads: everything,
       writes: [topics.raw, topics.normalized, topics.replays, topics.eventMarks, topics.deadLetters],
       watches: groups,

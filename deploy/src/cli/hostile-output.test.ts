@@ -6,7 +6,7 @@ import { topics } from '@email-events/schemas';
 import { afterAll, describe, expect, test } from 'vitest';
 import { renderCheck } from './commands/config-action.ts';
 import { renderGroups, renderLetters, renderPlan, renderStory } from './commands/dlq-render.ts';
-import { renderGroups as renderMarks } from './commands/events-mark-action.ts';
+import { renderGroups as renderMarks } from './commands/marks-action.ts';
 import { renderSubjects } from './commands/schemas-action.ts';
 import { renderStatus } from './commands/status-action.ts';
 import { renderReasons, renderStory as renderSuppression } from './commands/suppressions-render.ts';
@@ -81,7 +81,7 @@ const OUTPUTS: { readonly [command: string]: () => string | Promise<string> } = 
       ],
     }),
   'suppressions list': () => renderReasons([reason]),
-  'events marks list': () =>
+  'marks list': () =>
     renderMarks([
       {
         ...{ source: HOSTILE, mark: HOSTILE, by: HOSTILE, why: HOSTILE, marks: 1, inForce: 1 },

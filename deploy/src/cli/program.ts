@@ -6,7 +6,7 @@ import { clickhouseCommand } from './commands/clickhouse.ts';
 import { configCommand } from './commands/config.ts';
 import { dlqCommand } from './commands/dlq.ts';
 import { downCommand } from './commands/down.ts';
-import { eventsCommand } from './commands/events-mark.ts';
+import { marksCommand } from './commands/marks.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { schemasCommand } from './commands/schemas.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -60,7 +60,7 @@ export function createProgram(): Command {
     dlqCommand(),
     backfillCommand(),
     suppressionsCommand(),
-    eventsCommand(),
+    marksCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));
   program.addCommand(inherit(helpCommand(program)));

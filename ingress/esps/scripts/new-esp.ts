@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const REGISTRY = 'ingress/esps/src/registry.ts';
 const SIGNERS = 'ingress/esps/src/testing/index.ts';
 const SCHEMES = 'test/contracts/esp-schemes.ts';
+const TIMES = 'test/contracts/esp-broken-times.ts';
 const TEMPLATE = 'ingress/esps/scripts/esp.template.ts';
 const EVENTS = 'ingress/esps/scripts/esp.template.json';
 
@@ -50,6 +51,7 @@ function create(esp: string): void {
       /^\]\);$/m,
       `  ['${esp}', () => bodyHmacSigner('${esp}', 'x-${esp}-signature')],\n`,
     ),
+    [TIMES]: beforeEnd(read(TIMES), /^\};$/m, `  ${keyOf(esp)}: seconds('timestamp'),\n`),
     [SCHEMES]: beforeEnd(read(SCHEMES), /^\};\n(?![\s\S])/m, schemeText(esp)),
   };
   for (const [path, text] of Object.entries(files)) writeFileSync(root + path, text);
@@ -86,8 +88,7 @@ function registered(registry: string, esp: string): string {
 }
 
 function schemeText(esp: string): string {
-  const key = esp.includes('-') ? `'${esp}'` : esp;
-  return `  ${key}: {
+  return `  ${keyOf(esp)}: {
     body: '{"id":"e1","event":"open","timestamp":1793610929,"email":"a@example.com"}',
     tampered: 'SIGNATURE_WRONG',
     wrongKey: 'SIGNATURE_WRONG',
@@ -100,6 +101,10 @@ function schemeText(esp: string): string {
 `;
 }
 
+function keyOf(esp: string): string {
+  return esp.includes('-') ? `'${esp}'` : esp;
+}
+
 /** @throws Error if the end is not there. */
 function beforeEnd(text: string, end: RegExp, addition: string): string {
   if (!end.test(text)) throw new Error(`no ${end} to add to`);
@@ -109,7 +114,7 @@ function beforeEnd(text: string, end: RegExp, addition: string): string {
 function nextSteps(esp: string): string {
   return `It works already, for an ESP that does not exist. Next (ingress/ADDING_AN_ESP.md):
 1. ${adapterPath(esp)}: make it what the vendor documents
-2. ${SIGNERS}, ${SCHEMES}: sign as the vendor does
+2. ${SIGNERS}, ${SCHEMES}: sign as the vendor does; ${TIMES}: where it says its time
 3. ${fixturePath(esp)}: requests of the vendor's in place of the invented one
 4. npx vitest run --project contracts test/contracts/esp.test.ts
 5. npm run gen`;

@@ -1,54 +1,52 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { act, examples } from '../command.ts';
 import { parseTime } from '../time.ts';
-import type { MarkActionOptions } from './events-mark-action.ts';
+import type { MarkActionOptions } from './marks-action.ts';
 import { nameText, reasonText } from './suppressions.ts';
 
-export function eventsCommand(): Command {
-  const command = new Command('events').description(
+export function marksCommand(): Command {
+  const command = new Command('marks').description(
     'Events that do not count in reports, because an operator says so',
   );
-  command.addCommand(markCommand());
-  command.addCommand(unmarkCommand());
-  command.addCommand(marksCommand());
+  command.addCommand(addCommand());
+  command.addCommand(removeCommand());
+  command.addCommand(listCommand());
   return command;
 }
 
-function markCommand(): Command {
+function addCommand(): Command {
   const command = ofSource(
-    new Command('mark').description('Mark what a webhook reported in a time as forged: no report counts it'),
+    new Command('add').description('Mark what a webhook reported in a time as forged: no report counts it'),
   );
-  act<MarkActionOptions>(command, async () => (await import('./events-mark-action.ts')).markAction);
+  act<MarkActionOptions>(command, async () => (await import('./marks-action.ts')).markAction);
   command.addHelpText(
     'after',
     '\nNothing is deleted, and nothing is done until --yes-change says the number that was shown. Suppressions are another\nmatter: `suppressions lift --source` takes back what the same events caused.',
   );
   return examples(
     command,
-    'events mark --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "secret leaked"',
-    'events mark --source main --from … --to … --why "secret leaked" --yes-change 5678',
+    'marks add --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "secret leaked"',
+    'marks add --source main --from … --to … --why "secret leaked" --yes-change 5678',
   );
 }
 
-function unmarkCommand(): Command {
+function removeCommand(): Command {
   const command = ofSource(
-    new Command('unmark').description('Let events count again that were marked as forged'),
+    new Command('remove').description('Let events count again that were marked as forged'),
   );
-  act<MarkActionOptions>(command, async () => (await import('./events-mark-action.ts')).unmarkAction);
+  act<MarkActionOptions>(command, async () => (await import('./marks-action.ts')).unmarkAction);
   return examples(
     command,
-    'events unmark --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "it was us"',
+    'marks remove --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "it was us"',
   );
 }
 
-function marksCommand(): Command {
-  const marks = new Command('marks').description('What was marked');
-  const list = new Command('list').description(
+function listCommand(): Command {
+  const command = new Command('list').description(
     'Show marks by source, who made them and why, the newest last',
   );
-  act<object>(list, async () => (await import('./events-mark-action.ts')).listAction);
-  marks.addCommand(examples(list, 'events marks list', 'events marks list --json'));
-  return marks;
+  act<object>(command, async () => (await import('./marks-action.ts')).listAction);
+  return examples(command, 'marks list', 'marks list --json');
 }
 
 function ofSource(command: Command): Command {
