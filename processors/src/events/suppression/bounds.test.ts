@@ -116,6 +116,17 @@ test('whatever is said, a record is small, and nobody is mailed who would not ha
   );
 });
 
+test('operators’ suppressions of many streams become one of all mail, which an older lift of all mail does not take back', () => {
+  const words = Array.from({ length: MAX_WORDS + 1 }, (_, i) =>
+    wordOf(actionOf('suppress', { action_id: idOf(i), at: START + i, scope: `list ${i}` }), NOW),
+  );
+  const lift = actionOf('lift', { action_id: idOf(1_000), at: START + DAY, scope: 'all' });
+  const bounded = withinBounds({ ...NO_STATE, words: addWord(words, wordOf(lift, NOW)) }, RULE);
+  expect(named(bounded)).toEqual(['manual all']);
+  const later = actionOf('lift', { action_id: idOf(1_001), at: START + 2 * DAY, scope: 'all' });
+  expect(named({ ...bounded, words: addWord(bounded.words, wordOf(later, NOW)) })).toEqual([]);
+});
+
 test('more streams than are kept apart become one, which nothing but an operator lifts', () => {
   const many = streams(MAX_SCOPES);
   expect(named(learnt(many))).toHaveLength(MAX_SCOPES);
@@ -131,6 +142,9 @@ test('more streams than are kept apart become one, which nothing but an operator
   expect(named({ ...joined, words: addWord([], lift) })).toEqual([]);
   // All mail is not one of them, and always has its place.
   expect(named(learnt([...many, leave('all')]))).toHaveLength(MAX_SCOPES + 1);
+  // Nor does a lift of all mail alone, whenever it was ordered.
+  const allMail = wordOf(actionOf('lift', { at: START + 2 * DAY, scope: 'all' }), NOW);
+  expect(named({ ...joined, words: addWord([], allMail) })).toEqual(['unsubscribe all']);
   expect(named(learnt(streams(MAX_SCOPES + 1), OWN_STREAMS))).toEqual(['unsubscribe account:sendgrid']);
 });
 

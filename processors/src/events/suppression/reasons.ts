@@ -58,14 +58,21 @@ export function activeUnsubscribe(
   entry: AccountState,
   { scope, unsubscribes: found }: AccountScope,
 ): Evidence | undefined {
-  const effective = effectiveScope(entry, scope);
-  const counting = found.filter((evidence) => counts(state, evidence, 'unsubscribe', effective));
+  const lifted = liftedScope(entry, scope);
+  const counting = found.filter((evidence) => counts(state, evidence, 'unsubscribe', lifted));
   return latestOf(counting.filter((evidence) => !isTakenBack(state, entry, scope, evidence)));
 }
 
 /** What a scope of an entry suppresses: `all` of some sources means all streams of their account. */
 export const effectiveScope = ({ account }: AccountState, scope: string) =>
   scope === 'all' || scope === COLLAPSED ? widestScope(account) : scope;
+
+/**
+ * The scope that a lift must name for it, or none. Streams that have become one go by a lift of every scope only: a lift of all mail that is
+ * older than their becoming one did not mean them.
+ */
+export const liftedScope = (entry: AccountState, scope: string) =>
+  scope === COLLAPSED ? COLLAPSED : effectiveScope(entry, scope);
 
 function isTakenBack(state: RecipientState, own: AccountState, scope: string, left: Evidence): boolean {
   return state.accounts.some((entry) =>

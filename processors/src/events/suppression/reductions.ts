@@ -16,8 +16,8 @@ import {
   select,
   UNTIL_LATER,
 } from './evidence.ts';
-import { activeUnsubscribe, counts, effectiveScope, SOFT_BOUNCES_KEPT } from './reasons.ts';
-import { isRetracted } from './words.ts';
+import { activeUnsubscribe, counts, liftedScope, SOFT_BOUNCES_KEPT } from './reasons.ts';
+import { byOrder, isRetracted } from './words.ts';
 
 // Ways to make a state smaller. Each may suppress more than was said, none less.
 
@@ -74,7 +74,7 @@ export function collapsed(state: RecipientState, entry: AccountState): AccountSt
   const left = named
     .filter((scope) => activeUnsubscribe(state, entry, scope) !== undefined)
     .flatMap(({ scope, unsubscribes: found }) =>
-      found.filter((each) => counts(state, each, 'unsubscribe', effectiveScope(entry, scope))),
+      found.filter((each) => counts(state, each, 'unsubscribe', liftedScope(entry, scope))),
     );
   if (left.length === 0) return wide;
   return withScope(wide, COLLAPSED, (known) => ({
@@ -93,11 +93,13 @@ export function newestWords(words: readonly OperatorWord[], most: number): Opera
   const suppressing = words.filter(({ kind }) => kind === 'suppress');
   const [last] = suppressing.slice(-1);
   const tooMany = last && words.length > most && suppressing.length > most / 2;
-  const kept = tooMany ? [{ ...last, scope: 'all' }] : suppressing;
+  // As of the newest word: a lift of all mail that is older than their becoming one did not mean them.
+  const at = Math.max(...words.map((word) => word.at));
+  const kept = tooMany ? [{ ...last, scope: 'all', at }] : suppressing;
   const room = Math.max(0, most - kept.length);
   return words.length <= most
     ? [...words]
-    : [...kept, ...(room > 0 ? others.slice(-room) : [])].sort((a, b) => words.indexOf(a) - words.indexOf(b));
+    : [...kept, ...(room > 0 ? others.slice(-room) : [])].sort(byOrder);
 }
 
 export function withTexts(state: RecipientState, cut: (text: string) => string): RecipientState {
@@ -135,7 +137,7 @@ export function onlyWhatCounts(state: RecipientState): RecipientState {
       scope,
       unsubscribes: one(
         activeUnsubscribe(state, entry, { scope, unsubscribes, subscribes }) ??
-          latestOf(counting(unsubscribes, 'unsubscribe', effectiveScope(entry, scope))),
+          latestOf(counting(unsubscribes, 'unsubscribe', liftedScope(entry, scope))),
       ),
       subscribes: one(latestOf(subscribes.filter((joined) => !isRetracted(state.words, joined)))),
     }));

@@ -38,7 +38,7 @@ export function addWord(words: OperatorWord[], word: OperatorWord): OperatorWord
   return [...words.filter((known) => !covers(word, known)), word].sort(byOrder);
 }
 
-function byOrder(a: OperatorWord, b: OperatorWord): number {
+export function byOrder(a: OperatorWord, b: OperatorWord): number {
   if (a.at !== b.at) return a.at - b.at;
   return a.action_id < b.action_id ? -1 : 1;
 }
