@@ -43,7 +43,7 @@ test('every step succeeds, and taking it back leaves nothing', { timeout: SLOW }
   });
   const report = await copy.shell(contract);
   // Two runs; the second is of the new ESP alone, in two suites.
-  expect(report).toMatch(/Test Files +1 passed \(1\)[^]*Test Files +2 passed \(2\)/);
+  expect(report).toMatch(/Test Files +1 passed \(1\)[\s\S]*Test Files +2 passed \(2\)/);
   expect(report).toMatch(/Tests +\d+ passed \| \d+ skipped/);
   await copy.shell(generate);
   expect(read('README.md')).toContain('`acmemail` |');
