@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { type PipelineConfig, TransactionalWriter } from '@email-events/core';
 import { Codec } from '@email-events/schemas';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
@@ -9,6 +8,7 @@ import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatCount, note, print, printJson, renderTable } from '../output.ts';
 import { registrySettings } from './schemas-action.ts';
+import { orderOf } from './suppressions-order.ts';
 
 export interface BackfillActionOptions {
   readonly from: number;
@@ -51,7 +51,7 @@ export const backfillAction: Action<BackfillActionOptions> = async (options) => 
 
 function retyping(config: PipelineConfig, clickhouse: ClickHouse): Promise<Retyping> {
   const why = 'backfill --retype: read as another type today';
-  const order = { by: userInfo().username, at: Date.now(), why };
+  const order = orderOf({ why });
   return Retyping.begin({ marks: { config, codec: new Codec(registrySettings(config)) }, clickhouse, order });
 }
 
