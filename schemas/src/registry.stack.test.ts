@@ -133,7 +133,8 @@ describe('evolve', () => {
       .set('email.suppressions-value', change(schemas.suppression, required));
     const error = (await registerSchemas(registry, { current: wrong }).catch((e) => e)) as RegistrationError;
     expect(error.code).toBe('SCHEMA_INCOMPATIBLE');
-    expect(error.problems.map(({ subject }) => subject)).toEqual([
+    // Against each of their versions.
+    expect([...new Set(error.problems.map(({ subject }) => subject))]).toEqual([
       'email.events.clicked-value',
       'email.suppressions-value',
     ]);
