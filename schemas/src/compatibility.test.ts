@@ -30,6 +30,17 @@ describe('allowed changes', () => {
     expect(both(before, after)).toEqual({ older: [], newer: [] });
   });
 
+  it('a namespace that is inherited on one side, as registries write it, and said on the other', () => {
+    const inner = (more: object) => ({ type: 'record', name: 'Inner', fields: [a], ...more });
+    const list = (items: unknown) => record([{ name: 'l', type: { type: 'array', items } }]);
+    const said = list(inner({ namespace: 'n' }));
+    expect(both(said, list(inner({})))).toEqual({ older: [], newer: [] });
+    expect(both(said, list(inner({ name: 'n.Inner' })))).toEqual({ older: [], newer: [] });
+    const other = both(said, list(inner({ namespace: 'm' })));
+    expect(other).toEqual({ older: ['NAME_CHANGED@l[]'], newer: ['NAME_CHANGED@l[]'] });
+    expect(both(list(inner({})), list(inner({ namespace: 'm' }))).newer).toEqual(['NAME_CHANGED@l[]']);
+  });
+
   it('a record that is used by name, defined in a field that one side lacks', () => {
     const inner = record([a], 'Inner');
     const before = record([

@@ -32,6 +32,8 @@ interface Side {
   readonly schema: Json;
   /** Records and enums defined so far on this side, since later uses only name them. */
   readonly names: Names;
+  /** Of the record around it, which it belongs to unless it says otherwise: registries leave out what can be inherited. */
+  readonly namespace?: unknown;
 }
 
 /** Why a reader with one schema cannot read what a writer with the other wrote; empty: it can. */
@@ -94,14 +96,14 @@ function compare(reader: Side, writer: Side, path: string, found: Incompatibilit
 function compareFields(reader: Side, writer: Side, path: string, found: Incompatibility[]): void {
   // A field that the other side lacks may define a record that a later one uses by name.
   for (const one of [reader, writer]) {
-    for (const field of fieldsOf(one)) learnNames(within(one, field.type));
+    for (const field of fieldsOf(one)) learnNames(withinRecord(one, field.type));
   }
   const written = new Map(fieldsOf(writer).map((field) => [field.name, field]));
   for (const field of fieldsOf(reader)) {
     const at = path === '' ? field.name : `${path}.${field.name}`;
     const source = written.get(field.name);
     if (source) {
-      compare(within(reader, field.type), within(writer, source.type), at, found);
+      compare(withinRecord(reader, field.type), withinRecord(writer, source.type), at, found);
     } else if (!('default' in field)) {
       const explanation = 'the writer does not have this field and the reader has no default for it';
       found.push({ path: at, code: 'FIELD_WITHOUT_DEFAULT', explanation });
@@ -121,7 +123,16 @@ function compareUnions(reader: Side, writer: Side, path: string, found: Incompat
   }
 }
 
-const within = (parent: Side, schema: unknown): Side => ({ schema: schema as Json, names: parent.names });
+function within(parent: Side, schema: unknown): Side {
+  const { names, namespace } = parent;
+  return { schema: schema as Json, names, namespace };
+}
+
+/** What is within a record belongs to its namespace. */
+const withinRecord = (record: Side, schema: unknown): Side => ({
+  ...within(record, schema),
+  namespace: resolved(record).namespace,
+});
 const branches = (union: Side): Side[] =>
   Array.isArray(union.schema) ? union.schema.map((schema) => within(union, schema)) : [union];
 const fieldsOf = (record: Side) => (resolved(record).fields ?? []) as readonly Field[];
@@ -134,14 +145,19 @@ function kindOf(of: Side): string {
 }
 
 /** The schema as an object; a name as what it was defined to be. */
-function resolved({ schema, names }: Side): { readonly [attribute: string]: unknown } {
+function resolved({ schema, names, namespace }: Side): { readonly [attribute: string]: unknown } {
   if (typeof schema === 'string') return names.get(shortName(schema)) ?? { type: schema };
   const definition = schema as { readonly [attribute: string]: unknown };
   if (typeof definition.type === 'object' && definition.type !== null && !Array.isArray(definition.type)) {
-    return resolved({ schema: definition.type as Json, names });
+    return resolved({ schema: definition.type as Json, names, namespace });
   }
-  if (typeof definition.name === 'string') names.set(shortName(definition.name), definition);
-  return definition;
+  const { name } = definition;
+  if (typeof name !== 'string') return definition;
+  const short = shortName(name);
+  const own = name === short ? (definition.namespace ?? namespace) : name.slice(0, -short.length - 1);
+  const named = { ...definition, name: short, namespace: own };
+  names.set(short, named);
+  return named;
 }
 
 const shortName = (name: string) => name.slice(name.lastIndexOf('.') + 1);
@@ -152,7 +168,7 @@ function learnNames(of: Side): void {
     if (type === 'array') learnNames(within(branch, items));
     else if (type === 'map') learnNames(within(branch, values));
     else if (type === 'record' && typeof branch.schema !== 'string') {
-      for (const field of fieldsOf(branch)) learnNames(within(branch, field.type));
+      for (const field of fieldsOf(branch)) learnNames(withinRecord(branch, field.type));
     }
   }
 }
