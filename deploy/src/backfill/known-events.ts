@@ -73,6 +73,8 @@ export async function knownEvents(
         if (!event) continue;
         ids.add(event.event_id);
         if (row.event_id === event.event_id) itself.add(event.event_id);
+        // Another request told of the same event, in its own words: what came out is not a reading of this one.
+        if (row.request_id !== event.request_id || Number(row.item_index) !== event.item_index) continue;
         if (row.type !== event.type) retyped.set(event.event_id, { cameOutAs: row.event_id, type: row.type });
         const fields = compare ? differences(row, event) : [];
         if (fields.length > 0) different.set(event.event_id, { cameOutAs: row.event_id, fields });
@@ -98,6 +100,8 @@ export async function oldestKnown(clickhouse: ClickHouse): Promise<number | null
 interface KnownRow extends Readonly<Record<string, unknown>> {
   readonly event_id: string;
   readonly type: string;
+  readonly request_id: string;
+  readonly item_index: number | string;
   readonly at: string;
 }
 
