@@ -142,6 +142,8 @@ function lookUp(
   const columns = [
     'event_id',
     'type',
+    'request_id',
+    'item_index',
     'toUnixTimestamp64Milli(occurred_at) AS at',
     ...(compare ? COMPARED : []),
   ];
