@@ -132,7 +132,7 @@ test('an opt-out that an earlier mapping took for something else takes its place
     contactIdentity: { id: 'c1', email: 'left@example.com' },
   };
   // Received by a version without versions of identities.
-  const received = rawMessage(item, { esp: 'loops', headers: { 'webhook-id': 'w1' } });
+  const received = rawMessage(item, { esp: 'loops', requestId: 'r1', headers: { 'webhook-id': 'w1' } });
   const [former] = await emitAsOther(item);
   await waitFor('what it was', async () => (await typesOf('left')).includes('other'));
   await world.produce(topics.raw, [received, rawMessage([open('behind')])]);
@@ -163,7 +163,7 @@ async function emitAsOther(item: object): Promise<string[]> {
   const body = Buffer.from(JSON.stringify(item));
   const now = Date.now();
   const request = { method: 'POST', url: '/', headers: { 'webhook-id': 'w1' }, body, receivedAt: now };
-  const origin = { esp: 'loops', source: 'main', request_id: 'r', received_at: now, item_index: 0 };
+  const origin = { esp: 'loops', source: 'main', request_id: 'r1', received_at: now, item_index: 0 };
   const made = normalizeRequest(adapter, request).results.flatMap((result) =>
     'events' in result
       ? result.events.map((event) => toEmailEvent(event, { ...origin, raw_partition: 0, raw_offset: 0 }))
