@@ -106,7 +106,7 @@ export class Attempts<R> {
       const verdicts = await piece.write(id, abort);
       requireOneEach(verdicts, piece.indexes, sink.name);
       const again = verdicts.filter((verdict): verdict is Retry => verdict.outcome === 'retry');
-      retries.push(...again);
+      for (const each of again) retries.push(each);
       if (again.length === 0) {
         batch.settle(
           piece.key,
@@ -184,7 +184,7 @@ function setUnreadableAside<R>(batch: OpenBatch<R>, error: unknown): boolean {
 /** The longest wait that a verdict asks for; undefined if none does. */
 function longest(retries: readonly Retry[]): number | undefined {
   const waits = retries.flatMap(({ afterMs }) => (afterMs === undefined ? [] : [afterMs]));
-  return waits.length === 0 ? undefined : Math.max(...waits);
+  return waits.length === 0 ? undefined : waits.reduce((longest, wait) => Math.max(longest, wait));
 }
 
 function requireOneEach(verdicts: readonly SinkVerdict[], records: readonly unknown[], sink: string): void {
