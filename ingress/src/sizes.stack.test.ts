@@ -1,0 +1,39 @@
+import { applyTopics, createLogger, createMetrics, parseConfig } from '@email-events/core';
+import { mandrillSigner } from '@email-events/esps/testing';
+import { topicCatalogue } from '@email-events/schemas';
+import { expect, test } from 'vitest';
+import { startOwnStack, waitFor } from '../../test/stack/stack.ts';
+import { startIngress } from './index.ts';
+import { readRaw } from './testing/traffic.ts';
+
+const LARGEST = 4_194_304;
+const log = createLogger('ingress-test', 'error');
+
+test('the largest batch of an ESP is in Kafka with the settings that nobody changed, one byte more is refused', async (context) => {
+  const { kafka } = await startOwnStack(context);
+  const signer = mandrillSigner();
+  const config = parseConfig({
+    kafka: { brokers: kafka.brokers },
+    ingress: { port: 0, adminPort: 0, spool: { enabled: false } },
+    sources: { shop: { esp: 'mandrill', ...signer.settings } },
+  });
+  await applyTopics(config.kafka, topicCatalogue(config.topics));
+  const service = await startIngress({ config, log, metrics: createMetrics('ingress') });
+  context.onTestFinished(() => service.stop());
+  const send = async (bytes: number) => {
+    const empty = signer.sign({ body: '[""]', at: Date.now() }).body.length;
+    const { headers, body } = signer.sign({ body: `["${'x'.repeat(bytes - empty)}"]`, at: Date.now() });
+    expect(body.length).toBe(bytes);
+    const response = await fetch(`http://127.0.0.1:${service.ports.http}/webhooks/email-events/shop`, {
+      method: 'POST',
+      headers: headers as { [name: string]: string },
+      body: new Uint8Array(body),
+    });
+    return { status: response.status, body };
+  };
+  const largest = await send(LARGEST);
+  expect(largest.status).toBe(200);
+  expect((await send(LARGEST + 1)).status).toBe(413);
+  const found = await readRaw(config.kafka, (bodies) => waitFor('the request', () => bodies.size > 0));
+  expect([...found.values()]).toEqual([largest.body.toString()]);
+});
