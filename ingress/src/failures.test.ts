@@ -54,6 +54,18 @@ describe('what is refused', () => {
       expect(codes).toContain(code);
   });
 
+  test('whoever makes up names of sources leaves one count behind, not one for each', async () => {
+    const ingress = await harness({ sources: {} });
+    const made = Array.from({ length: 300 }, (_, i) => `GET ${PATH}made-up-${i} HTTP/1.1\r\nhost:a\r\n\r\n`);
+    await sendRaw(ingress.port, [`${made.join('')}x\r\n\r\n`]);
+    const told = ingress.logs.filter(({ code }) => code === 'INGRESS_SOURCE_UNKNOWN');
+    // The first ones are told with the name that was asked for, since it may be a mistake.
+    expect(told.map(({ source }) => source)).toEqual(['made-up-0', 'made-up-1', 'made-up-2']);
+    ingress.context.refusals.flush();
+    const counted = ingress.logs.filter((line) => line.code === 'INGRESS_SOURCE_UNKNOWN' && line.count);
+    expect(counted).toMatchObject([{ count: 297 }]);
+  });
+
   test('says what to look at, and no secret', async () => {
     const signer = await createSigner('customerio');
     const other = await createSigner('customerio');

@@ -6,6 +6,7 @@ import type { LogCode } from './codes.ts';
 export interface Refusal {
   readonly level: 'warn' | 'error';
   readonly code: LogCode;
+  /** A configured one; what is counted by it is bounded by that. */
   readonly source: string | undefined;
   /** Of the sender (see networkOf). */
   readonly network: string;

@@ -47,10 +47,12 @@ export function refuseExchange(
   context.refusals.refused({
     level: unexpected ? 'error' : 'warn',
     code,
-    source: source?.name ?? (name !== undefined && SOURCE_NAME.test(name) ? name : undefined),
+    source: source?.name,
     network: networkOf(exchange.sender ?? exchange.request.socket.remoteAddress),
     bytes: bytesOf(exchange),
     fields: {
+      // Anybody may make one up, so it is told and nothing is counted by it.
+      ...(!source && name !== undefined && SOURCE_NAME.test(name) ? { source: name } : {}),
       status,
       esp: source?.adapter.name,
       requestId: end?.requestId ?? exchange.requestId,

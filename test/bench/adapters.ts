@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { adapters, type EspRequest, normalizeRequest, toEmailEvent, type Verifier } from '@email-events/esps';
+import { type EspRequest, normalizeRequest, toEmailEvent, type Verifier } from '@email-events/esps';
 import {
   adapterOf,
   type LoadedFixture,
@@ -7,6 +6,7 @@ import {
   requestOf,
   verifierOf,
 } from '../contracts/esp-fixtures.ts';
+import { espArguments } from './esp-arguments.ts';
 import { writeResult } from './result.ts';
 
 // What an adapter costs, on one thread and without anything around it: proving a request, and making events of it.
@@ -34,25 +34,14 @@ interface Cost {
 
 /** `npm run bench -- adapters [ESP …] [--rounds N]` */
 export async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { rounds: { type: 'string', default: String(ROUNDS) } },
-  });
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number above 0');
-  const names = adapters.map(({ name }) => name);
-  const unknown = positionals.filter((esp) => !names.includes(esp));
-  if (unknown.length > 0) throw new Error(`no adapter ${unknown.join(', ')}`);
-  const esps = positionals.length > 0 ? positionals : names;
+  const { esps, rounds, isPart } = espArguments(args, ROUNDS);
   const costs = esps.map((esp) => costOf(esp, rounds));
   printTable(costs);
   const figures = costs.flatMap(({ esp, verify, read }): [string, number][] => [
     [`${esp}: verify, µs/request`, rounded(verify)],
     [`${esp}: read, µs/event`, rounded(read)],
   ]);
-  // A part of the ESPs is no result to compare later ones with.
-  const name = positionals.length > 0 ? 'adapters-part' : 'adapters';
+  const name = isPart ? 'adapters-part' : 'adapters';
   await writeResult(name, { rounds, ...Object.fromEntries(figures) });
 }
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { adapters, type EspRequest, type Resources, type Verifier } from '@email-events/esps';
 import { createSigner } from '@email-events/esps/testing';
+import { espArguments } from './esp-arguments.ts';
 import { writeResult } from './result.ts';
 import { hostileBodies } from './unsigned-bodies.ts';
 
@@ -9,9 +9,11 @@ import { hostileBodies } from './unsigned-bodies.ts';
 // digest of as many bytes in the same run, which is what most ESPs' signatures cost and nobody can do without.
 
 const BYTES = 1_048_576;
-const ROUNDS = 5;
-/** In a round: the clock of a thread is coarse. */
-const TIMES = 12;
+const ROUNDS = 3;
+/** Of a round: the clock of a thread goes in steps of some milliseconds. Microseconds of CPU. */
+const ROUND_CPU = 120_000;
+/** What costs next to nothing is not done more often than that. */
+const MOST_TIMES = 2_000;
 const WARM_UP = 6;
 
 interface Cost {
@@ -24,23 +26,13 @@ interface Cost {
 
 /** `npm run bench -- unsigned [ESP …] [--rounds N]` */
 export async function run(args: string[]): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { rounds: { type: 'string', default: String(ROUNDS) } },
-  });
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number above 0');
-  const names = adapters.map(({ name }) => name);
-  const unknown = positionals.filter((esp) => !names.includes(esp));
-  if (unknown.length > 0) throw new Error(`no adapter ${unknown.join(', ')}`);
-  const esps = positionals.length > 0 ? positionals : names;
+  const { esps, rounds, isPart } = espArguments(args, ROUNDS);
   const bytes = Buffer.alloc(BYTES, 'a');
   const hash = least(rounds, () => createHmac('sha256', 'key').update(bytes).digest());
   const costs: Cost[] = [];
   for (const esp of esps) costs.push(await worstOf(esp, rounds));
   print(hash, costs);
-  await writeResult(positionals.length > 0 ? 'unsigned-part' : 'unsigned', {
+  await writeResult(isPart ? 'unsigned-part' : 'unsigned', {
     rounds,
     bytes: BYTES,
     'HMAC-SHA256 alone, µs': Math.round(hash),
@@ -79,9 +71,11 @@ function least(rounds: number, work: () => unknown): number {
   for (let i = 0; i < WARM_UP; i++) work();
   const costs = Array.from({ length: rounds }, () => {
     const before = process.threadCpuUsage();
-    for (let i = 0; i < TIMES; i++) work();
-    const { user, system } = process.threadCpuUsage(before);
-    return (user + system) / TIMES;
+    for (let times = 1; ; times++) {
+      work();
+      const { user, system } = process.threadCpuUsage(before);
+      if (user + system >= ROUND_CPU || times >= MOST_TIMES) return (user + system) / times;
+    }
   });
   return Math.min(...costs);
 }

@@ -127,24 +127,32 @@ test('an event that would be read differently is counted, and left as it is', as
 
 test('an opt-out that an earlier mapping took for something else takes its place, and counts under one type', async () => {
   const item = {
-    eventName: 'contact.unsubscribed',
-    eventTime: Math.floor(Date.now() / 1_000) - 60,
-    contactIdentity: { id: 'c1', email: 'left@example.com' },
+    event_id: 'e1',
+    object_type: 'customer',
+    metric: 'cio_subscription_preferences_changed',
+    timestamp: Math.floor(Date.now() / 1_000) - 60,
+    data: {
+      identifiers: { email: 'left@example.com' },
+      content: JSON.stringify({ topics: { topic_7: false, topic_8: true } }),
+    },
   };
   // Received by a version without versions of identities.
-  const received = rawMessage(item, { esp: 'loops', requestId: 'r1', headers: { 'webhook-id': 'w1' } });
+  const received = rawMessage(item, { esp: 'customerio', requestId: 'r1' });
   const [former] = await emitAsOther(item);
   await waitFor('what it was', async () => (await typesOf('left')).includes('other'));
   await world.produce(topics.raw, [received, rawMessage([open('behind')])]);
   await waitFor('what came behind it', async () => (await namesInClickHouse()).includes('behind'));
   // A copy of what came out, as another type: it counts once.
   expect(await typesOf('left')).toEqual(['other']);
-  const retyped = { 'loops: other → unsubscribed': 1 };
+  const retyped = { 'customerio: other → unsubscribed': 1, 'customerio: other → subscribed': 1 };
   expect((await backfill('--dry-run')).out).toMatchObject({ newEvents: {}, retyped, republished: 0 });
   expect((await backfill()).out).toMatchObject({ newEvents: {}, retyped, republished: 0 });
-  expect((await backfill('--retype')).out).toMatchObject({ newEvents: { unsubscribed: 1 }, republished: 1 });
-  await waitFor('what it is now', async () => (await typesOf('left')).includes('unsubscribed'));
-  await waitFor('the suppression', async () => (await suppressed()).includes('left@example.com'));
+  expect((await backfill('--retype')).out).toMatchObject({
+    newEvents: { unsubscribed: 1, subscribed: 1 },
+    republished: 1,
+  });
+  await waitFor('what it is now', async () => (await typesOf('left')).length === 3);
+  await waitFor('the suppression', async () => (await leftStreams('left')).includes('topic_7'));
   await waitFor('the mark', async () => (await marks()).length > 0);
   const [now] = await world.clickhouse.query<{ event_id: string }>(
     `SELECT event_id FROM email_events WHERE type = 'unsubscribed' AND recipient = 'left@example.com'`,
@@ -158,18 +166,18 @@ test('an opt-out that an earlier mapping took for something else takes its place
 
 /** As version 1 of the mapping made it. */
 async function emitAsOther(item: object): Promise<string[]> {
-  const adapter = findAdapter('loops');
+  const adapter = findAdapter('customerio');
   if (!adapter) throw new Error('there is no adapter');
   const body = Buffer.from(JSON.stringify(item));
   const now = Date.now();
-  const request = { method: 'POST', url: '/', headers: { 'webhook-id': 'w1' }, body, receivedAt: now };
-  const origin = { esp: 'loops', source: 'main', request_id: 'r1', received_at: now, item_index: 0 };
+  const request = { method: 'POST', url: '/', headers: {}, body, receivedAt: now };
+  const origin = { esp: 'customerio', source: 'main', request_id: 'r1', received_at: now, item_index: 0 };
   const made = normalizeRequest(adapter, request).results.flatMap((result) =>
     'events' in result
       ? result.events.map((event) => toEmailEvent(event, { ...origin, raw_partition: 0, raw_offset: 0 }))
       : [],
   );
-  const events = made.map((event) => ({
+  const events = made.slice(0, 1).map((event) => ({
     ...event,
     ...{
       type: 'other',
@@ -193,11 +201,11 @@ async function typesOf(name: string): Promise<string[]> {
   return rows.map(({ type }) => type);
 }
 
-async function suppressed(): Promise<string[]> {
-  const rows = await world.clickhouse.query<{ recipient: string }>(
-    'SELECT recipient FROM suppressions_current WHERE suppressed',
+async function leftStreams(name: string): Promise<string[]> {
+  const rows = await world.clickhouse.query<{ scope: string }>(
+    `SELECT arrayJoin(reasons).scope AS scope FROM suppressions_current WHERE recipient = '${name}@example.com'`,
   );
-  return rows.map(({ recipient }) => recipient);
+  return rows.map(({ scope }) => scope);
 }
 
 const marks = () =>

@@ -47,11 +47,12 @@ export function cutSend(
   limits: SendLimits,
   writable: (partition: number) => boolean = () => false,
 ): { batches: PendingBatch[]; rest: PendingRecord[] } {
+  if (partitions.length === 0) return { batches: [], rest: [...waiting] };
   const filling = new Filling(limits);
   const rest: PendingRecord[] = [];
   let shift = 0;
   let isFull = false;
-  const inTurn = () => partitions[(turn + shift) % partitions.length] ?? 0;
+  const inTurn = () => partitions[(turn + shift) % partitions.length] as number;
   for (const pending of waiting) {
     const { partition } = pending.record;
     let fits: boolean;

@@ -57,28 +57,27 @@ export async function knownEvents(
   const different = new Map<string, Difference>();
   const retyped = new Map<string, { cameOutAs: string; type: string }>();
   const itself = new Set<string>();
-  const byName = new Map<string, EmailEvent>();
-  // An event's own id is told from what others are also known as.
-  for (const event of events) for (const name of event.known_as) byName.set(name, event);
-  for (const event of events) byName.set(event.event_id, event);
+  // Several may be known as one: an item that is several events today and was one, and copies in other requests.
+  const named = events.flatMap((event) =>
+    [event.event_id, ...event.known_as].map((name): [string, EmailEvent] => [name, event]),
+  );
+  const byName = Map.groupBy(named, ([name]) => name);
   for (const anyTime of [false, true]) {
     // One that came out under another id may have come out under its own since.
-    const left = [...byName].filter(
-      ([, { event_id }]) => !ids.has(event_id) || (anyTime && retyped.has(event_id)),
-    );
+    const left = named.filter(([, { event_id }]) => !ids.has(event_id) || (anyTime && retyped.has(event_id)));
     for (let start = 0; start < left.length; start += QUERY_IDS) {
       const rows = await lookUp(clickhouse, left.slice(start, start + QUERY_IDS), { anyTime, compare });
-      for (const row of rows) {
-        const event = byName.get(row.event_id);
-        if (!event) continue;
-        ids.add(event.event_id);
-        if (row.event_id === event.event_id) itself.add(event.event_id);
-        // Another request told of the same event, in its own words: what came out is not a reading of this one.
-        if (row.request_id !== event.request_id || Number(row.item_index) !== event.item_index) continue;
-        if (row.type !== event.type) retyped.set(event.event_id, { cameOutAs: row.event_id, type: row.type });
-        const fields = compare ? differences(row, event) : [];
-        if (fields.length > 0) different.set(event.event_id, { cameOutAs: row.event_id, fields });
-      }
+      for (const row of rows)
+        for (const [, event] of byName.get(row.event_id) ?? []) {
+          ids.add(event.event_id);
+          if (row.event_id === event.event_id) itself.add(event.event_id);
+          // Another request told of the same event, in its own words: what came out is not a reading of this one.
+          if (row.request_id !== event.request_id || Number(row.item_index) !== event.item_index) continue;
+          const { event_id: cameOutAs, type } = row;
+          if (type !== event.type) retyped.set(event.event_id, { cameOutAs, type });
+          const fields = compare ? differences(row, event) : [];
+          if (fields.length > 0) different.set(event.event_id, { cameOutAs, fields });
+        }
     }
   }
   // It came out a second time, in place of what it was.

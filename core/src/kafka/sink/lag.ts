@@ -28,9 +28,8 @@ export class LagWatch {
     this.options = options;
     this.partitions = points.map(({ committed: { topic, partition } }) => ({ topic, partition }));
     for (const { committed, bounds } of points) {
-      // Retention may have been faster.
-      this.committed.set(keyOf(committed), Math.max(committed.offset ?? 0, bounds.low));
-      this.set(committed, bounds.high);
+      // What nobody has committed begins at its first record; and retention may have been faster.
+      this.tell(committed, Math.max(committed.offset ?? bounds.low, bounds.low), bounds.high);
     }
     this.timer = setInterval(() => void this.look(), options.everyMs ?? EVERY_MS).unref();
   }
@@ -57,16 +56,13 @@ export class LagWatch {
     }
     if (this.ended) return;
     for (const of of this.partitions) {
-      const log = bounds.get(keyOf(of));
-      if (!log) continue;
-      this.committed.set(keyOf(of), Math.max(this.committed.get(keyOf(of)) ?? 0, log.low));
-      this.set(of, log.high);
+      const [log, committed] = [bounds.get(keyOf(of)), this.committed.get(keyOf(of))];
+      if (log && committed !== undefined) this.tell(of, Math.max(committed, log.low), log.high);
     }
   }
 
-  private set(of: TopicPartition, end: number): void {
-    const { topic, partition } = of;
-    const lag = Math.max(0, end - (this.committed.get(keyOf(of)) ?? 0));
-    this.options.gauge.set({ topic, partition }, lag);
+  private tell({ topic, partition }: TopicPartition, committed: number, end: number): void {
+    this.committed.set(keyOf({ topic, partition }), committed);
+    this.options.gauge.set({ topic, partition }, Math.max(0, end - committed));
   }
 }

@@ -22,7 +22,7 @@ function make() {
     },
   });
   lags.push(lag);
-  const fetched = (partition: number, end: number, waiting = false) => {
+  const fetched = (partition: number, end: number | undefined, waiting = false) => {
     const rest = { topic: 'in', position: 0, problem: undefined, progressAt: 0 };
     places.splice(0, places.length, ...places.filter((place) => place.partition !== partition));
     places.push({ ...rest, partition, end, waiting });
@@ -43,6 +43,13 @@ test('it is what lies between what is committed and what was last seen of the en
   expect(lag.behind()).toEqual(new Map([[0, 15]]));
   lag.committed(0, 25);
   expect(lag.behind()).toEqual(new Map([[0, 0]]));
+});
+
+test('of a partition whose end nobody knows yet, nothing is told', async () => {
+  const { lag, fetched, text } = make();
+  lag.committed(0, 10);
+  fetched(0, undefined);
+  expect(await text()).toEqual([]);
 });
 
 test('the lag of a partition that stands still grows: its end is asked for', async () => {

@@ -59,8 +59,8 @@ export class Lag {
   /** Offsets behind, by partition; nothing of one whose position or end is not known yet. */
   behind(): ReadonlyMap<number, number> {
     const ends = new Map(this.asked);
-    for (const { partition, end = 0 } of this.options.places())
-      ends.set(partition, Math.max(end, ends.get(partition) ?? 0));
+    for (const { partition, end } of this.options.places())
+      if (end !== undefined) ends.set(partition, Math.max(end, ends.get(partition) ?? end));
     return new Map(
       [...this.positions].flatMap(([partition, position]) => {
         const end = ends.get(partition);

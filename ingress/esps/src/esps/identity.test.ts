@@ -73,6 +73,17 @@ describe('SendGrid, sent again under another sg_event_id', () => {
     },
   );
 
+  it('a message that was blocked may still bounce', () => {
+    const bounce = (type: string, id: string) => ({ ...about, event: 'bounce', type, sg_event_id: id });
+    const [blocked, bounced, again] = ids('sendgrid', [
+      bounce('blocked', 'a'),
+      bounce('bounce', 'b'),
+      bounce('bounce', 'c'),
+    ]);
+    expect(bounced).not.toBe(blocked);
+    expect(again).toBe(bounced);
+  });
+
   it.each([
     ['open', { useragent: 'other' }, { ip: '192.0.2.9' }],
     ['click', { url: 'https://example.com/b' }, { url_offset: { index: 1, type: 'html' } }],

@@ -204,7 +204,9 @@ function identified(
   const message = firstText(event.sg_message_id, event['smtp-id']);
   if (message === null || type === 'other') return { identity: byId };
   const formerly = [{ identity: byId }];
-  if (ONCE.has(vendorType)) return { identity: ['once', vendorType, message], formerly };
+  // A message that was blocked may still bounce.
+  if (ONCE.has(vendorType))
+    return { identity: ['once', vendorType, message, text(event.type)?.toLowerCase()], formerly };
   const time = text(event.timestamp);
   if (time === null || typeof epochTime(time) !== 'number') return { identity: byId };
   const parts = [text(event.attempt), text(event.asm_group_id), text(event.url), urlOffset(event.url_offset)];
