@@ -33,35 +33,48 @@ const NOTHING: readonly never[] = [];
  * today's mapping reads it as another type: that is another event, which is known as the old one.
  */
 export function idsOf(event: EspEvent, origin: IdentityOrigin): EventIds {
-  const { account = null, accountNow = null, identityVersion = IDENTITY_VERSION } = origin;
-  const { formerly = NOTHING } = event;
-  const current: Named = { type: event.type, recipient: event.recipient, identity: event.identity };
-  const others: Named[] = formerly.map((former) => ({ ...current, ...former }));
+  const { esp, account = null, accountNow = null, identityVersion = IDENTITY_VERSION } = origin;
+  const { type, recipient, identity, formerly = NOTHING } = event;
+  const key = recipientKey(recipient);
+  const current: Named = { type, key, identity };
+  const others = formerly.map(
+    (former): Named => ({
+      type: former.type ?? type,
+      key: former.recipient === undefined ? key : recipientKey(former.recipient),
+      identity: former.identity ?? identity,
+    }),
+  );
   const [first] = others;
-  const keepsOld =
-    identityVersion < IDENTITY_VERSION &&
-    others.length === 1 &&
-    first !== undefined &&
-    first.type === event.type;
-  const own = keepsOld ? first : current;
-  const event_id = idOf(own, origin.esp, account);
+  const keepsOld = identityVersion < IDENTITY_VERSION && others.length === 1 && first?.type === type;
+  const event_id = idOf(keepsOld && first ? first : current, esp, account);
   if (others.length === 0 && account === null && accountNow === null) return { event_id, known_as: [] };
-  const known = new Set<string>();
-  for (const named of [current, ...others])
-    for (const of of new Set([account, accountNow, null])) known.add(idOf(named, origin.esp, of));
-  known.delete(event_id);
-  return { event_id, known_as: [...known] };
+  const known_as: string[] = [];
+  for (const of of accountsOf(account, accountNow)) {
+    for (const named of [current, ...others]) {
+      const id = idOf(named, esp, of);
+      if (id !== event_id && !known_as.includes(id)) known_as.push(id);
+    }
+  }
+  return { event_id, known_as };
 }
+
+/** Under which accounts a copy may have been received. */
+function accountsOf(account: string | null, accountNow: string | null): readonly (string | null)[] {
+  if (account === null) return accountNow === null ? NO_ACCOUNT : [null, accountNow];
+  return accountNow === null || accountNow === account ? [null, account] : [null, account, accountNow];
+}
+const NO_ACCOUNT = [null];
 
 interface Named {
   readonly type: EspEvent['type'];
-  readonly recipient: string;
+  /** Recipient key. */
+  readonly key: string;
   readonly identity: EspEvent['identity'];
 }
 
 /** 32 hex digits. JSON keeps the parts apart: no two lists of parts have the same text, and no list begins with an account and an ESP. */
-function idOf({ type, recipient, identity }: Named, esp: string, account: string | null): string {
-  const parts = [esp, type, recipientKey(recipient), ...identity];
+function idOf({ type, key, identity }: Named, esp: string, account: string | null): string {
+  const parts = [esp, type, key, ...identity];
   return hash('sha256', JSON.stringify(account === null ? parts : [{ account }, ...parts]), 'hex').slice(
     0,
     32,
