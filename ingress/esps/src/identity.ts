@@ -72,11 +72,12 @@ interface Named {
   readonly identity: EspEvent['identity'];
 }
 
-/** 32 hex digits. JSON keeps the parts apart: no two lists of parts have the same text, and no list begins with an account and an ESP. */
+/**
+ * 32 hex digits, of a list as JSON: account if there is one, ESP, type, recipient key, identity. JSON keeps the parts apart: no two lists
+ * have the same text, and no list begins with an account and an ESP. Put together from two lists, since making one costs more.
+ */
 function idOf({ type, key, identity }: Named, esp: string, account: string | null): string {
-  const parts = [esp, type, key, ...identity];
-  return hash('sha256', JSON.stringify(account === null ? parts : [{ account }, ...parts]), 'hex').slice(
-    0,
-    32,
-  );
+  const head = JSON.stringify(account === null ? [esp, type, key] : [{ account }, esp, type, key]);
+  const parts = identity.length === 0 ? ']' : `,${JSON.stringify(identity).slice(1)}`;
+  return hash('sha256', head.slice(0, -1) + parts, 'hex').slice(0, 32);
 }
