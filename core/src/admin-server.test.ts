@@ -131,6 +131,14 @@ test('metrics are Prometheus text with the service and the process', async () =>
   expect(body).toContain('process_cpu_seconds_total');
 });
 
+test('what a service tells of its work is JSON; one that tells nothing has no such page', async () => {
+  const telling = await start({ status: () => ({ sources: [] }) });
+  const { status, type, body } = await telling.get('/status');
+  expect([status, type, JSON.parse(body)]).toEqual([200, 'application/json', { sources: [] }]);
+  const { get } = await start();
+  expect((await get('/status')).status).toBe(404);
+});
+
 test('a metric that cannot be read is an answer, not the end', async () => {
   const metrics = new Registry();
   const collect = () => {

@@ -34,6 +34,8 @@ export interface AdminOptions {
   readonly metrics: Registry;
   /** By dependency name. */
   readonly readiness: { readonly [dependency: string]: ReadinessCheck };
+  /** What the service tells of its work besides, as JSON; undefined: nothing. */
+  readonly status?: () => unknown;
   /** Time for each readiness check. Milliseconds. */
   readonly checkTimeoutMs?: number;
 }
@@ -42,7 +44,7 @@ const CHECK_TIMEOUT_MS = 5_000;
 
 /**
  * /healthz: the process answers. /readyz: so do its dependencies (503 with their names if not; 200 and `degraded` if it
- * can do without). /metrics: Prometheus text.
+ * can do without). /metrics: Prometheus text. /status: what the service tells of its work (404 if nothing).
  */
 export async function startAdminServer(options: AdminOptions): Promise<AdminServer> {
   let draining = false;
@@ -89,7 +91,7 @@ async function answer(request: IncomingMessage, options: AdminOptions, draining:
 }
 
 async function answerOf(path: string | undefined, options: AdminOptions, draining: boolean): Promise<Answer> {
-  const { metrics } = options;
+  const { metrics, status } = options;
   switch (path) {
     case '/healthz':
       return json(200, { status: 'ok' });
@@ -97,6 +99,8 @@ async function answerOf(path: string | undefined, options: AdminOptions, drainin
       return readyAnswer(options, draining);
     case '/metrics':
       return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
+    case '/status':
+      return status ? json(200, status()) : json(404, { status: 'not found' });
     default:
       return json(404, { status: 'not found' });
   }

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from '@email-events/core';
 import type { Keeper } from './publisher.ts';
+import { SourceActivity } from './source-activity.ts';
 
 /** Label values of requests that no source is known for. */
 const NO_SOURCE = '-';
@@ -12,6 +13,8 @@ export class IngressMetrics {
   readonly #records: Counter<'source'>;
   readonly #counters = new Map<string, Counter.Internal>();
   readonly #accepted = new Map<string, Accepted>();
+  /** The same of each source, also for the last minutes. */
+  readonly activity = new SourceActivity();
 
   constructor(
     registry: Registry,
@@ -64,6 +67,7 @@ export class IngressMetrics {
       this.#counters.set(key, counter);
     }
     counter.inc();
+    if (source !== undefined) this.activity.answered(source, code);
   }
 
   /** A request that is durable now, on top of `answered`. */

@@ -6,6 +6,7 @@ import {
   type StopStep,
 } from '@email-events/core';
 import { largestRawRecord, topics } from '@email-events/schemas';
+import { type SpoolReport, spoolReport } from './ingress-status.ts';
 import { KafkaPublisher, type Publisher } from './publisher.ts';
 import { Drain } from './spool/drain.ts';
 import { Spool } from './spool/spool.ts';
@@ -17,6 +18,8 @@ export interface Publishing {
   readonly publisher: Publisher;
   readonly readiness: { readonly [dependency: string]: () => DependencyState };
   kafkaUp(): boolean;
+  /** What waits in the spool of this process; null: it is switched off. */
+  spooled(): SpoolReport | null;
   /** In this order, when no request is in the house any more. */
   readonly stopSteps: readonly StopStep[];
 }
@@ -40,7 +43,8 @@ export async function startPublishing(
   if (!settings.enabled) {
     await producer.start();
     const readiness = { kafka: () => producer.health() };
-    return { publisher: new KafkaPublisher(producer), readiness, kafkaUp, stopSteps: [stopProducer] };
+    const publisher = new KafkaPublisher(producer);
+    return { publisher, readiness, kafkaUp, spooled: () => null, stopSteps: [stopProducer] };
   }
   const metrics = new SpoolMetrics(service.metrics);
   const spool = await Spool.start({ ...settings, log, damaged: () => metrics.damaged() });
@@ -62,6 +66,7 @@ export async function startPublishing(
     publisher: new SpooledPublisher({ producer, spool, afterMs: settings.afterMs, counts: metrics }),
     readiness: readinessOf(producer, spool),
     kafkaUp,
+    spooled: () => spoolReport(spool.status),
     stopSteps: [
       // What Kafka does not acknowledge by then stays in the spool.
       { name: 'spool drain', deadlineMs: 2_000, run: () => drain.stop() },

@@ -8,6 +8,7 @@ import { DocumentFetcher } from './document-fetcher.ts';
 import { FailureBudget } from './failure-budget.ts';
 import { type HttpServer, listen } from './http-server.ts';
 import { IngressMetrics } from './ingress-metrics.ts';
+import { statusOf } from './ingress-status.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { reloadOnHangup } from './reload.ts';
@@ -26,6 +27,7 @@ export async function startIngress(service: ServiceContext): Promise<RunningServ
   const { ingress } = config;
   const budget = new ByteBudget(ingress.maxInFlightBytes);
   const fetcher = new DocumentFetcher(ingress.fetchFromPrivate ? { mayReach: () => true } : {});
+  const startedAt = Date.now();
   let server: HttpServer | undefined;
   const metrics = new IngressMetrics(registry, {
     inFlightBytes: () => budget.used,
@@ -68,6 +70,8 @@ export async function startIngress(service: ServiceContext): Promise<RunningServ
     port: ingress.adminPort,
     metrics: registry,
     readiness: publishing.readiness,
+    status: () =>
+      statusOf(startedAt, metrics.activity.report(context.sources.values()), publishing.spooled()),
   });
   const stopReloading = service.reload
     ? reloadOnHangup(
