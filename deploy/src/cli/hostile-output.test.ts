@@ -8,7 +8,7 @@ import { renderCheck } from './commands/config-action.ts';
 import { renderGroups, renderLetters, renderPlan, renderStory } from './commands/dlq-render.ts';
 import { renderGroups as renderMarks } from './commands/marks-action.ts';
 import { renderSubjects } from './commands/schemas-action.ts';
-import { renderStatus } from './commands/status-action.ts';
+import { renderLocal, renderUrls } from './commands/status-render.ts';
 import { renderReasons, renderStory as renderSuppression } from './commands/suppressions-render.ts';
 import { renderRecord } from './commands/tail-record.ts';
 import { renderPlan as renderTopics } from './commands/topics-action.ts';
@@ -62,14 +62,25 @@ const OUTPUTS: { readonly [command: string]: () => string | Promise<string> } = 
       'to do',
     ),
   status: () =>
-    renderStatus({
-      ...{ ready: false, phase: 'running', startedAt: '', pid: 1, counts: null },
+    renderLocal({
+      ...{ ready: false, phase: 'running', startedAt: '2026-01-02T03:04:05.000Z', pid: 1, counts: null },
       components: [{ name: HOSTILE, state: 'running', address: HOSTILE }],
       services: [
-        { name: HOSTILE, state: 'running', ready: HOSTILE, lag: null, restarts: 0, adminUrl: HOSTILE },
+        {
+          ...{ name: HOSTILE, state: 'running', readiness: 'degraded', problems: { [HOSTILE]: HOSTILE } },
+          ...{ lag: null, restarts: 0, adminUrl: HOSTILE, logFile: HOSTILE },
+        },
       ],
-      urls: { webhooks: { x: HOSTILE } },
+      sources: [
+        {
+          ...{ name: HOSTILE, esp: HOSTILE, lastAcceptedAt: null },
+          sinceStart: { accepted: 0, refused: { [HOSTILE]: 1 } },
+          recent: { accepted: 0, refused: { [HOSTILE]: 1 } },
+        },
+      ],
+      ...{ recentSeconds: 300, spool: null, ingresses: { asked: 1, told: 1 }, onlyRefused: [HOSTILE] },
     } as never),
+  'status --urls': () => renderUrls({ webhooks: { [HOSTILE]: HOSTILE } } as never),
   'config check': () =>
     renderCheck(HOSTILE, [{ path: HOSTILE, message: HOSTILE }], [{ path: HOSTILE, message: HOSTILE }]),
   'suppressions get': () =>

@@ -1,14 +1,28 @@
+import { ProgressLine } from './progress-line.ts';
 import { forTerminal, jsonText } from './terminal.ts';
 
+const line = new ProgressLine(process.stderr);
+
+/** How far long work is; gone, in a terminal, once anything else is written. */
+export const progress = (text: string): void => line.show(text);
+export const clearProgress = (): void => line.clear();
+
 /** The only places that write to standard output and standard error. */
-export const print = (text: string): void => void process.stdout.write(`${forTerminal(text)}\n`);
-export const note = (text: string): void => void process.stderr.write(`${forTerminal(text)}\n`);
+export function print(text: string): void {
+  line.clear();
+  process.stdout.write(`${forTerminal(text)}\n`);
+}
+export const note = (text: string): void => echo(`${text}\n`);
 /** What another process of ours has written, as it comes. */
-export const echo = (text: string): void => void process.stderr.write(forTerminal(text));
+export function echo(text: string): void {
+  line.clear();
+  process.stderr.write(forTerminal(text));
+}
 export const printJson = (value: unknown): void => print(jsonText(value, 2));
 export const printJsonLine = (value: unknown): void => print(jsonText(value));
 /** Resolves when it may write more. */
 export function printLines(lines: string): Promise<void> {
+  line.clear();
   return new Promise((resolve, reject) => {
     process.stdout.write(forTerminal(lines), (error) => (error ? reject(error) : resolve()));
   });
@@ -17,6 +31,10 @@ export function printLines(lines: string): Promise<void> {
 /** 1 letter, 2 letters, 12,345 letters. */
 export const counted = (count: number, one: string, several = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : several}`;
+
+/** A time in a table: UTC, to the second. Takes epoch milliseconds or ISO 8601. */
+export const formatTime = (time: number | string): string =>
+  new Date(time).toISOString().slice(0, 19).replace('T', ' ');
 
 type Cell = string | number;
 

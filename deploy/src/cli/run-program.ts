@@ -1,7 +1,7 @@
 import { type Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { describeFailure, failureOf } from './failure.ts';
-import { note } from './output.ts';
+import { clearProgress, note } from './output.ts';
 
 /**
  * Runs the command that the arguments name, and sets the exit code. A failure is described on standard error; `exitCodeOf`
@@ -15,6 +15,8 @@ export async function runProgram(
     await program.parseAsync();
   } catch (error) {
     process.exitCode = codeFor(error);
+  } finally {
+    clearProgress();
   }
 
   function codeFor(error: unknown): ExitCode {

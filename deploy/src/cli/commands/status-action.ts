@@ -1,46 +1,50 @@
 import { PipelineError } from '@email-events/core/errors';
-import pc from 'picocolors';
 import { homeFolder, pathsOf } from '../../run/home.ts';
-import { readState } from '../../run/state-file.ts';
-import { type PipelineStatus, readStatus, type ServiceReport } from '../../run/status.ts';
+import { type RunState, readState } from '../../run/state-file.ts';
+import { readDeployment } from '../../status/deployment.ts';
+import { readLocal } from '../../status/local.ts';
+import { isWell } from '../../status/report.ts';
 import type { Action } from '../command.ts';
-import { EXIT } from '../exit-codes.ts';
-import { formatCount, print, printJson, renderTable } from '../output.ts';
-import { visible } from '../terminal.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { print, printJson } from '../output.ts';
+import { renderDeployment, renderLocal, renderUrls } from './status-render.ts';
 
-export const statusAction: Action<object> = async ({ json }) => {
+export interface StatusOptions {
+  readonly admin?: readonly string[];
+  readonly urls: boolean;
+}
+
+export const statusAction: Action<StatusOptions> = async ({ admin, urls, json }) => {
+  if (admin && urls)
+    throw usage('--urls is about the local pipeline: an admin port does not know how it is reached');
+  if (admin) {
+    const report = await readDeployment(admin.map(adminUrl));
+    if (json) printJson(report);
+    else print(await renderDeployment(report));
+    return isWell(report) ? EXIT.ok : EXIT.failed;
+  }
   const paths = pathsOf(homeFolder());
   const state = readState(paths);
   if (!state) throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}`);
-  const status = await readStatus(state);
-  if (json) printJson(status);
-  else print(await renderStatus(status));
-  return status.ready ? EXIT.ok : EXIT.failed;
+  if (urls) return showUrls(state, json);
+  const report = await readLocal(state);
+  if (json) printJson(report);
+  else print(await renderLocal(report));
+  return isWell(report) ? EXIT.ok : EXIT.failed;
 };
 
-export async function renderStatus(status: PipelineStatus): Promise<string> {
-  const { phase, startedAt, pid, components, services, counts, urls } = status;
-  const head = `${status.ready ? pc.green('ready') : pc.red(phase === 'running' ? 'not ready' : visible(phase))}, since ${startedAt}, process ${pid}`;
-  const parts = await Promise.all([
-    renderTable(
-      ['component', 'state', 'address'],
-      components.map(({ name, state, address }) => [name, coloured(state === 'running', state), address]),
-    ),
-    renderTable(['service', 'state', 'ready', 'lag', 'restarts', 'admin'], services.map(serviceRow)),
-  ]);
-  const webhooks = Object.values(urls?.webhooks ?? {}).map((url) => `webhook ${visible(url)}`);
-  const numbers = counts
-    ? Object.entries(counts)
-        .map(([name, count]) => `${name} ${formatCount(count)}`)
-        .join(' · ')
-    : pc.dim('no counts: a service or ClickHouse does not answer');
-  return [head, ...parts, numbers, webhooks.join('\n')].join('\n\n');
+async function showUrls({ urls }: RunState, json: boolean): Promise<ExitCode> {
+  if (json) printJson(urls);
+  else print(await renderUrls(urls));
+  return urls ? EXIT.ok : EXIT.failed;
 }
 
-function serviceRow({ name, state, ready, lag, restarts, adminUrl }: ServiceReport) {
-  const readiness = ready === null ? '' : ready === 'ok' ? pc.green('ok') : pc.red(ready);
-  const behind = lag === null ? '' : `${lag.exact ? '' : '≤ '}${formatCount(lag.records)}`;
-  return [name, coloured(state === 'running', state), readiness, behind, restarts, adminUrl ?? ''];
+/** As it is configured, `host:port`, or whole. Throws CLI_USAGE. */
+function adminUrl(text: string): string {
+  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`);
+  if (url === null || url.port === '')
+    throw usage(`--admin ${text}: the URL of an admin port is needed, http://host:9080`);
+  return url.origin;
 }
 
-const coloured = (well: boolean, text: string) => (well ? pc.green(text) : pc.red(text));
+const usage = (message: string) => new PipelineError('CLI_USAGE', 'reject', message);
