@@ -17,14 +17,14 @@ const SAME_PRESS_MS = 300;
 export const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(ROOT, '.email-events', 'cache');
 
 /**
- * Runs a script of the project under its own Node and resolves with the exit code to leave with.
+ * Runs a script of the project under its own Node, or the one that is given, and resolves with the exit code to leave with.
  *
  * The child gets a session of its own, so that Ctrl-C reaches it only from here and exactly once. Should this process
  * be killed, the IPC channel closes and `stop-with-parent.mjs` stops the child.
  */
-export function runUnderProjectNode(args) {
+export function runUnderProjectNode(args, node = NODE) {
   const stopWithParent = new URL('./stop-with-parent.mjs', import.meta.url).href;
-  const child = spawn(NODE, ['--import', stopWithParent, ...args], {
+  const child = spawn(node, ['--import', stopWithParent, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     detached: true,
     env: {

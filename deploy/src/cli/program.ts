@@ -3,11 +3,13 @@ import { Command, type OutputConfiguration } from 'commander';
 import { aclCommand } from './commands/acl.ts';
 import { backfillCommand } from './commands/backfill.ts';
 import { clickhouseCommand } from './commands/clickhouse.ts';
+import { completionCommand } from './commands/completion.ts';
 import { configCommand } from './commands/config.ts';
 import { dlqCommand } from './commands/dlq.ts';
 import { downCommand } from './commands/down.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { marksCommand } from './commands/marks.ts';
+import { runCommand } from './commands/run.ts';
 import { schemasCommand } from './commands/schemas.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { startCommand } from './commands/start.ts';
@@ -49,6 +51,7 @@ export function createProgram(): Command {
     upCommand(),
     downCommand(),
     statusCommand(),
+    runCommand(),
     configCommand(),
     topicsCommand(),
     aclCommand(),
@@ -63,6 +66,7 @@ export function createProgram(): Command {
     marksCommand(),
   ];
   for (const command of commands) program.addCommand(inherit(command));
+  program.addCommand(inherit(completionCommand(program)));
   program.addCommand(inherit(helpCommand(program)));
   return program;
 }
