@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { renderLocal, renderUrls } from '../cli/commands/status-render.ts';
 import type { RunState } from '../run/state-file.ts';
-import { type LocalReport, readLocal } from './local.ts';
+import { type LocalReport, type LocalService, readLocal } from './local.ts';
 import { isWell } from './report.ts';
 
 const STARTED = '2026-01-02T03:04:05.678Z';
@@ -38,7 +38,7 @@ test('a pipeline that starts for the first time has a status, before it has a co
 });
 
 test('what runs and is well is ready; what is degraded says so', async () => {
-  const service = {
+  const service: LocalService = {
     ...{
       name: 'ingress',
       state: 'running',
@@ -48,8 +48,9 @@ test('what runs and is well is ready; what is degraded says so', async () => {
       logFile: '/logs/ingress.log',
     },
     ...{ problems: {}, lag: { records: 1_234, exact: true } },
-  } as const;
-  const ok = await renderLocal(running({ services: [{ ...service, readiness: 'ok' }] }));
+    readiness: 'ok',
+  };
+  const ok = await renderLocal(running({ services: [service] }));
   expect(ok).toMatch(/^ready, since /);
   expect(ok).toMatch(/ingress +running +ok +1,234 +0 +http:\/\/x/);
   const problems = { spool: 'INGRESS_SPOOL_FULL' };
