@@ -1,5 +1,6 @@
 import pc from 'picocolors';
 import type { RunningPipeline } from './pipeline.ts';
+import { playLink } from './play-link.ts';
 
 /** Where everything is, and commands to try. */
 export function renderBanner({ urls, admin, paths, config, certificate }: RunningPipeline): string {
@@ -16,7 +17,7 @@ export function renderBanner({ urls, admin, paths, config, certificate }: Runnin
     ...(certificate ? [line('certificate', `${certificate}  ${pc.dim('for curl --cacert')}`)] : []),
     line(
       'ClickHouse',
-      `${urls.clickhouse}/play?user=analyst  ${pc.dim(`database ${config.sinks.clickhouse.database}; reads only`)}`,
+      `${playLink({ url: urls.clickhouse }, config.sinks.clickhouse.database)}  ${pc.dim('reads only')}`,
     ),
     line('Kafka', urls.kafka),
     line('registry', urls.registry),
@@ -28,7 +29,7 @@ export function renderBanner({ urls, admin, paths, config, certificate }: Runnin
     pc.bold('What to try, in another terminal'),
     ...[
       'npx email-events simulate --events 2000 --rate 200',
-      'npx email-events tail email.events.bounced',
+      'npx email-events tail email.events.bounced --from-beginning --max 5',
       'npx email-events tail email.suppressions --from-beginning --max 5',
       'npx email-events status',
     ].map((command) => `  ${command}`),
