@@ -16,7 +16,8 @@ export interface Found {
   readonly deadLetters: { readonly [code: string]: number };
   /** Suppression state by recipient, in ClickHouse and at the CRM receiver. */
   readonly suppressions: SuppressionsFound;
-  readonly crm: SuppressionsFound;
+  /** Null: there is no CRM. */
+  readonly crm: SuppressionsFound | null;
 }
 
 export interface CampaignFound {
@@ -37,7 +38,7 @@ export type SuppressionsFound = ReadonlyMap<string, { suppressed: boolean; reaso
 
 export async function readFound(
   clickhouse: ClickHouse,
-  receiverUrl: string,
+  receiverUrl: string | null,
   run: string,
   since: number,
 ): Promise<Found> {
@@ -51,7 +52,7 @@ export async function readFound(
       ask(AB_TESTS),
       ask(DEAD_LETTERS),
       ask(SUPPRESSIONS),
-      readReceiver(receiverUrl, run),
+      receiverUrl === null ? null : readReceiver(receiverUrl, run),
     ]);
   return {
     events: nested(events),
@@ -92,7 +93,9 @@ const DELIVERABILITY = `
   ) GROUP BY recipient_domain ORDER BY delivered DESC LIMIT 8`;
 // The report view sums all runs, as an analyst would see it.
 const AB_TESTS = `
-  SELECT source, campaign, variant, delivered, opened, clicked, open_rate, click_rate, open_p_value, click_p_value
+  SELECT source, campaign, variant, delivered, opened, clicked,
+         open_rate, open_difference_low, open_difference_high, open_p_value, open_verdict,
+         click_rate, click_difference_low, click_difference_high, click_p_value, click_verdict
   FROM ab_comparison ORDER BY campaign, source, variant`;
 const DEAD_LETTERS = `
   SELECT code, count() AS n FROM dead_letters FINAL
@@ -101,7 +104,9 @@ const SUPPRESSIONS = `
   SELECT recipient, suppressed, arrayMap(r -> (r.reason, r.scope), reasons) AS reasons
   FROM suppressions_current WHERE position(recipient, {run:String}) > 0`;
 
-const NAMES: readonly string[] = ['source', 'campaign', 'variant', 'recipient_domain'];
+const NAMES: readonly string[] = [
+  ...['source', 'campaign', 'variant', 'recipient_domain', 'open_verdict', 'click_verdict'],
+];
 
 /** 64-bit counts come as text. */
 function withNumbers(row: Row): Row {

@@ -1,6 +1,8 @@
 import { EVENT_TYPES } from '@email-events/schemas';
 import pc from 'picocolors';
-import { formatCount, renderTable } from '../../cli/output.ts';
+import { counted, formatCount, renderTable } from '../../cli/output.ts';
+import { overlap } from '../../simulate/index.ts';
+import { percent, renderAbTable } from './ab-table.ts';
 import type { Check } from './compare.ts';
 import type { DemoResult } from './demo.ts';
 
@@ -11,7 +13,7 @@ export async function renderReport(result: DemoResult): Promise<string> {
     section('Events by type and ESP, out of ClickHouse', await eventsTable(result)),
     section('Deliverability', await deliverabilityTable(result)),
     section('Campaigns and variants', await campaignTable(result)),
-    section('A/B comparison (all runs on this data)', await abTable(result)),
+    section('A/B comparison (all runs on this data)', await renderAbTable(result.found.abTests)),
     section('Suppressions', suppressionLines(result)),
     section('Do both ends agree?', await checkTable(result.checks)),
     verdict(result),
@@ -24,8 +26,8 @@ const section = (title: string, body: string) => `${pc.bold(title)}\n${body}`;
 function sentLine({ sent, drainSeconds }: DemoResult): string {
   const { expected, requests, seconds, eventsPerSecond, runId, seed } = sent;
   return [
-    `run ${runId}, seed ${seed}: ${formatCount(requests)} requests in ${seconds.toFixed(1)} s (${formatCount(Math.round(eventsPerSecond))} events/s); through ${drainSeconds.toFixed(1)} s after the last one`,
-    `${formatCount(expected.received)} events = ${formatCount(expected.emitted)} distinct + ${formatCount(expected.duplicates)} duplicates + ${formatCount(expected.deadLettered)} unreadable`,
+    `run ${runId}, seed ${seed}: ${counted(requests, 'request')} in ${seconds.toFixed(1)} s (${formatCount(Math.round(eventsPerSecond))} events/s); through ${drainSeconds.toFixed(1)} s after the last one`,
+    `${counted(expected.received, 'event')} = ${formatCount(expected.emitted)} distinct + ${counted(expected.duplicates, 'duplicate')} + ${formatCount(expected.deadLettered)} unreadable`,
     Object.entries(sent.byKind)
       .map(
         ([kind, { requests: all, asExpected }]) => `${kind} ${formatCount(asExpected)}/${formatCount(all)}`,
@@ -102,28 +104,14 @@ function campaignTable({ sent, found }: DemoResult): Promise<string> {
   );
 }
 
-function abTable({ found }: DemoResult): Promise<string> {
-  return renderTable(
-    ['campaign', 'source', 'variant', 'open rate', 'p', 'click rate', 'p'],
-    found.abTests.map((row) => [
-      String(row.campaign),
-      String(row.source),
-      String(row.variant),
-      percent(row.open_rate),
-      chance(row.open_p_value),
-      percent(row.click_rate),
-      chance(row.click_p_value),
-    ]),
-  );
-}
-
 function suppressionLines({ sent, found }: DemoResult): string {
   const { suppressed, byReason } = sent.expected.suppressions;
-  const atCrm = [...found.crm.values()].filter((state) => state.suppressed).length;
+  const atCrm = suppressedOf(found.crm ?? found.suppressions);
+  const where = found.crm ? 'at the CRM receiver' : 'in ClickHouse (there is no CRM)';
   const reasons = Object.entries(byReason).map(([reason, count]) => `${reason} ${formatCount(count)}`);
   return [
-    `${formatCount(atCrm)} recipients suppressed at the CRM receiver, ${formatCount(suppressed)} expected`,
-    `active reasons: ${reasons.join(' · ') || 'none'}`,
+    `${counted(atCrm, 'recipient')} suppressed ${where}, ${formatCount(suppressed)} expected`,
+    `active reasons: ${reasons.join(' · ') || 'none'}${overlap({ suppressed, byReason })}`,
   ].join('\n');
 }
 
@@ -152,18 +140,23 @@ function verdict({ agrees, sent, checks }: DemoResult): string {
       `  a ${kind} request of ${esp} was answered ${got || 'not at all'} instead of ${expected}`,
   );
   const answers =
-    sent.unexpected > 0 ? `, and ${sent.unexpected} requests were answered otherwise than expected` : '';
-  return [pc.red(`${differing} of ${checks.length} checks differ${answers}.`), ...surprises].join('\n');
+    sent.unexpected > 0
+      ? `, and ${counted(sent.unexpected, 'answer')} of the ingress ${sent.unexpected === 1 ? 'was' : 'were'} not as expected`
+      : '';
+  return [
+    pc.red(
+      `${differing} of ${counted(checks.length, 'check')} ${differing === 1 ? 'differs' : 'differ'}${answers}.`,
+    ),
+    ...surprises,
+  ].join('\n');
 }
 
-const percent = (rate: unknown) => (typeof rate === 'number' ? `${(rate * 100).toFixed(1)} %` : '');
-const chance = (p: unknown) => (typeof p === 'number' ? p.toFixed(3) : '');
+const suppressedOf = (states: DemoResult['found']['suppressions']) =>
+  [...states.values()].filter(({ suppressed }) => suppressed).length;
 
 /** The same for programs; recipients are counted, not listed. */
 export function reportJson({ sent, totals, found, checks, agrees, drainSeconds }: DemoResult): unknown {
   const { recipients, ...suppressions } = sent.expected.suppressions;
-  const suppressed = (states: DemoResult['found']['crm']) =>
-    [...states.values()].filter((state) => state.suppressed).length;
   return {
     agrees,
     checks,
@@ -178,8 +171,8 @@ export function reportJson({ sent, totals, found, checks, agrees, drainSeconds }
     },
     found: {
       ...found,
-      suppressions: suppressed(found.suppressions),
-      crm: suppressed(found.crm),
+      suppressions: suppressedOf(found.suppressions),
+      crm: found.crm && suppressedOf(found.crm),
     },
   };
 }
