@@ -16,8 +16,7 @@ export interface Found {
   readonly deadLetters: { readonly [code: string]: number };
   /** Suppression state by recipient, in ClickHouse and at the CRM receiver. */
   readonly suppressions: SuppressionsFound;
-  /** Null: there is no CRM. */
-  readonly crm: SuppressionsFound | null;
+  readonly crm: SuppressionsFound;
 }
 
 export interface CampaignFound {
@@ -38,7 +37,7 @@ export type SuppressionsFound = ReadonlyMap<string, { suppressed: boolean; reaso
 
 export async function readFound(
   clickhouse: ClickHouse,
-  receiverUrl: string | null,
+  receiverUrl: string,
   run: string,
   since: number,
 ): Promise<Found> {
@@ -52,7 +51,7 @@ export async function readFound(
       ask(AB_TESTS),
       ask(DEAD_LETTERS),
       ask(SUPPRESSIONS),
-      receiverUrl === null ? null : readReceiver(receiverUrl, run),
+      readReceiver(receiverUrl, run),
     ]);
   return {
     events: nested(events),

@@ -1,7 +1,6 @@
 import { EVENT_TYPES } from '@email-events/schemas';
 import pc from 'picocolors';
-import { counted, formatCount, renderTable } from '../../cli/output.ts';
-import { overlap } from '../../simulate/index.ts';
+import { formatCount, renderTable } from '../../cli/output.ts';
 import { percent, renderAbTable } from './ab-table.ts';
 import type { Check } from './compare.ts';
 import type { DemoResult } from './demo.ts';
@@ -26,8 +25,8 @@ const section = (title: string, body: string) => `${pc.bold(title)}\n${body}`;
 function sentLine({ sent, drainSeconds }: DemoResult): string {
   const { expected, requests, seconds, eventsPerSecond, runId, seed } = sent;
   return [
-    `run ${runId}, seed ${seed}: ${counted(requests, 'request')} in ${seconds.toFixed(1)} s (${formatCount(Math.round(eventsPerSecond))} events/s); through ${drainSeconds.toFixed(1)} s after the last one`,
-    `${counted(expected.received, 'event')} = ${formatCount(expected.emitted)} distinct + ${counted(expected.duplicates, 'duplicate')} + ${formatCount(expected.deadLettered)} unreadable`,
+    `run ${runId}, seed ${seed}: ${formatCount(requests)} requests in ${seconds.toFixed(1)} s (${formatCount(Math.round(eventsPerSecond))} events/s); through ${drainSeconds.toFixed(1)} s after the last one`,
+    `${formatCount(expected.received)} events = ${formatCount(expected.emitted)} distinct + ${formatCount(expected.duplicates)} duplicates + ${formatCount(expected.deadLettered)} unreadable`,
     Object.entries(sent.byKind)
       .map(
         ([kind, { requests: all, asExpected }]) => `${kind} ${formatCount(asExpected)}/${formatCount(all)}`,
@@ -106,12 +105,11 @@ function campaignTable({ sent, found }: DemoResult): Promise<string> {
 
 function suppressionLines({ sent, found }: DemoResult): string {
   const { suppressed, byReason } = sent.expected.suppressions;
-  const atCrm = suppressedOf(found.crm ?? found.suppressions);
-  const where = found.crm ? 'at the CRM receiver' : 'in ClickHouse (there is no CRM)';
+  const atCrm = [...found.crm.values()].filter((state) => state.suppressed).length;
   const reasons = Object.entries(byReason).map(([reason, count]) => `${reason} ${formatCount(count)}`);
   return [
-    `${counted(atCrm, 'recipient')} suppressed ${where}, ${formatCount(suppressed)} expected`,
-    `active reasons: ${reasons.join(' · ') || 'none'}${overlap({ suppressed, byReason })}`,
+    `${formatCount(atCrm)} recipients suppressed at the CRM receiver, ${formatCount(suppressed)} expected`,
+    `active reasons: ${reasons.join(' · ') || 'none'}`,
   ].join('\n');
 }
 
@@ -140,23 +138,15 @@ function verdict({ agrees, sent, checks }: DemoResult): string {
       `  a ${kind} request of ${esp} was answered ${got || 'not at all'} instead of ${expected}`,
   );
   const answers =
-    sent.unexpected > 0
-      ? `, and ${counted(sent.unexpected, 'answer')} of the ingress ${sent.unexpected === 1 ? 'was' : 'were'} not as expected`
-      : '';
-  return [
-    pc.red(
-      `${differing} of ${counted(checks.length, 'check')} ${differing === 1 ? 'differs' : 'differ'}${answers}.`,
-    ),
-    ...surprises,
-  ].join('\n');
+    sent.unexpected > 0 ? `, and ${sent.unexpected} requests were answered otherwise than expected` : '';
+  return [pc.red(`${differing} of ${checks.length} checks differ${answers}.`), ...surprises].join('\n');
 }
-
-const suppressedOf = (states: DemoResult['found']['suppressions']) =>
-  [...states.values()].filter(({ suppressed }) => suppressed).length;
 
 /** The same for programs; recipients are counted, not listed. */
 export function reportJson({ sent, totals, found, checks, agrees, drainSeconds }: DemoResult): unknown {
   const { recipients, ...suppressions } = sent.expected.suppressions;
+  const suppressed = (states: DemoResult['found']['crm']) =>
+    [...states.values()].filter((state) => state.suppressed).length;
   return {
     agrees,
     checks,
@@ -171,8 +161,8 @@ export function reportJson({ sent, totals, found, checks, agrees, drainSeconds }
     },
     found: {
       ...found,
-      suppressions: suppressedOf(found.suppressions),
-      crm: found.crm && suppressedOf(found.crm),
+      suppressions: suppressed(found.suppressions),
+      crm: suppressed(found.crm),
     },
   };
 }
