@@ -6,6 +6,7 @@ import type { FailureBudget } from './failure-budget.ts';
 import type { ProxyHeaders } from './forwarded.ts';
 import type { ConnectionEnd } from './http-server.ts';
 import type { IngressMetrics } from './ingress-metrics.ts';
+import type { Placement } from './placement.ts';
 import type { Publisher } from './publisher.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import type { Source, Sources } from './sources.ts';
@@ -17,8 +18,7 @@ export interface WebhookContext {
   /** True from the moment the service stops. */
   draining: boolean;
   readonly publisher: Publisher;
-  /** Partitions of email.raw. */
-  readonly rawPartitions: number;
+  readonly placement: Placement;
   readonly verification: Verification;
   readonly budget: ByteBudget;
   readonly metrics: IngressMetrics;

@@ -18,7 +18,12 @@ export class IngressMetrics {
 
   constructor(
     registry: Registry,
-    state: { inFlightBytes(): number; connections(): Promise<number>; kafkaUp(): boolean },
+    state: {
+      inFlightBytes(): number;
+      connections(): Promise<number>;
+      kafkaUp(): boolean;
+      heavySources(): number;
+    },
   ) {
     const registers = [registry];
     this.#requests = new Counter({
@@ -55,6 +60,12 @@ export class IngressMetrics {
     gauge(registry, 'email_events_ingress_connections', 'Open connections.', state.connections);
     gauge(registry, 'email_events_ingress_kafka_up', '1 when Kafka takes records.', () =>
       Number(state.kafkaUp()),
+    );
+    gauge(
+      registry,
+      'email_events_ingress_heavy_sources',
+      'Sources that are kept to other partitions than those that send less; 0 while there is room for all.',
+      state.heavySources,
     );
   }
 

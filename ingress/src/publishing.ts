@@ -7,6 +7,7 @@ import {
 } from '@email-events/core';
 import { largestRawRecord, topics } from '@email-events/schemas';
 import { type SpoolReport, spoolReport } from './ingress-status.ts';
+import type { Placement } from './placement.ts';
 import { KafkaPublisher, type Publisher } from './publisher.ts';
 import { Drain } from './spool/drain.ts';
 import { Spool } from './spool/spool.ts';
@@ -27,6 +28,7 @@ export interface Publishing {
 /** `drained`: a request of this source went from the spool to Kafka. Throws ConfigError. */
 export async function startPublishing(
   service: ServiceContext,
+  placement: Placement,
   drained: (source: string) => void,
 ): Promise<Publishing> {
   const { config, log } = service;
@@ -51,7 +53,7 @@ export async function startPublishing(
   const drain = new Drain({
     spool,
     producer,
-    rawPartitions: config.topics.rawPartitions,
+    placement,
     log,
     drained: (source) => {
       metrics.drained();

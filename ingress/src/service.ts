@@ -9,6 +9,7 @@ import { FailureBudget } from './failure-budget.ts';
 import { type HttpServer, listen } from './http-server.ts';
 import { IngressMetrics } from './ingress-metrics.ts';
 import { statusOf } from './ingress-status.ts';
+import { Placement } from './placement.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { reloadOnHangup } from './reload.ts';
@@ -27,19 +28,21 @@ export async function startIngress(service: ServiceContext): Promise<RunningServ
   const { ingress } = config;
   const budget = new ByteBudget(ingress.maxInFlightBytes);
   const fetcher = new DocumentFetcher(ingress.fetchFromPrivate ? { mayReach: () => true } : {});
+  const placement = new Placement(config.topics.rawPartitions);
   const startedAt = Date.now();
   let server: HttpServer | undefined;
   const metrics = new IngressMetrics(registry, {
     inFlightBytes: () => budget.used,
     connections: async () => (await server?.connections()) ?? 0,
     kafkaUp: () => publishing.kafkaUp(),
+    heavySources: () => placement.heavySources,
   });
-  const publishing = await startPublishing(service, (source) => metrics.drained(source));
+  const publishing = await startPublishing(service, placement, (source) => metrics.drained(source));
   const context: WebhookContext = {
     sources: buildSources(config.sources),
     draining: false,
     publisher: publishing.publisher,
-    rawPartitions: config.topics.rawPartitions,
+    placement,
     verification: new Verification(fetcher),
     budget,
     metrics,

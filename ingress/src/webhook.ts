@@ -13,7 +13,6 @@ import { rawUrl } from './raw-url.ts';
 import { countFailure, proxyFields, refuseExchange } from './refusing.ts';
 import { newRequestId } from './request-id.ts';
 import type { Source } from './sources.ts';
-import { tokenPartition } from './token-partition.ts';
 
 export type { WebhookContext } from './exchange.ts';
 
@@ -138,7 +137,7 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
       ...rawRequest(espRequest, exchange, source),
       ...(tokenDigest === undefined ? {} : { tokenDigest }),
     }),
-    ...tokenPartition(tokenDigest, context.rawPartitions),
+    ...context.placement.of(source.name, body.length, tokenDigest),
   });
   const seconds = (performance.now() - exchange.startedAt) / 1_000;
   context.metrics.accepted(source.name, body.length, seconds, keeper);

@@ -9,6 +9,7 @@ import {
 } from '@email-events/core';
 import { partitionOf } from '@email-events/schemas';
 import { expect, onTestFinished, test } from 'vitest';
+import { Placement } from '../placement.ts';
 import { type LogLine, logInto } from '../testing/harness.ts';
 import { Drain } from './drain.ts';
 import { Spool } from './spool.ts';
@@ -24,7 +25,7 @@ async function setUp(answer: (record: PublishRecord, n: number) => ErrorCode | u
   const kafka = { problem: 'KAFKA_UNREACHABLE' as ErrorCode | undefined, published: [] as PublishRecord[] };
   const counts = { drained: 0, refused: 0, asked: 0 };
   const drain = new Drain({
-    rawPartitions: 6,
+    placement: new Placement(6),
     spool,
     producer: {
       health: () => kafka.problem,

@@ -5,15 +5,14 @@ import {
   type Logger,
   PipelineError,
 } from '@email-events/core';
-import { tokenPartition } from '../token-partition.ts';
+import type { Placement } from '../placement.ts';
 import { type Spool, unpackHeaders } from './spool.ts';
 import type { StoredRecord } from './spool-file.ts';
 
 export interface DrainOptions {
   readonly spool: Pick<Spool, 'next' | 'settle' | 'appended'>;
   readonly producer: Pick<GroupCommitProducer, 'publish' | 'health'>;
-  /** Partitions of email.raw. */
-  readonly rawPartitions: number;
+  readonly placement: Pick<Placement, 'of'>;
   readonly log: Logger;
   /** Kafka has it. */
   readonly drained: (source: string) => void;
@@ -101,7 +100,7 @@ export class Drain {
           await this.#options.producer.publish({
             value: Buffer.from(value.buffer),
             headers: unpacked,
-            ...tokenPartition(digest, this.#options.rawPartitions),
+            ...this.#options.placement.of(source, value.length, digest),
           });
           published.push(seq);
           this.#options.drained(source);

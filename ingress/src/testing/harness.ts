@@ -7,6 +7,7 @@ import { ByteBudget } from '../byte-budget.ts';
 import { FailureBudget, type FailureBudgetOptions } from '../failure-budget.ts';
 import { type HttpServer, listen } from '../http-server.ts';
 import { IngressMetrics } from '../ingress-metrics.ts';
+import { Placement } from '../placement.ts';
 import { RefusalLog } from '../refusal-log.ts';
 import { buildSources } from '../sources.ts';
 import { TlsFiles } from '../tls-files.ts';
@@ -51,11 +52,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const log = logInto(logs);
   const registry = new Registry();
   const budget = new ByteBudget(ingress.maxInFlightBytes);
-  const metrics = new IngressMetrics(registry, {
-    inFlightBytes: () => budget.used,
-    connections: async () => 0,
-    kafkaUp: () => true,
-  });
+  const metrics = new IngressMetrics(registry, quiet(budget));
   let server: HttpServer | undefined;
   const context: WebhookContext = {
     sources: buildSources(config.sources, finder(options.adapters)),
@@ -67,7 +64,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
         return 'kafka' as const;
       },
     },
-    rawPartitions: config.topics.rawPartitions,
+    placement: new Placement(config.topics.rawPartitions),
     verification: new Verification({
       document: nothingThere,
       known: () => undefined,
@@ -112,6 +109,15 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       context.refusals.close();
       return closed;
     },
+  };
+}
+
+function quiet(budget: ByteBudget): ConstructorParameters<typeof IngressMetrics>[1] {
+  return {
+    inFlightBytes: () => budget.used,
+    connections: async () => 0,
+    kafkaUp: () => true,
+    heavySources: () => 0,
   };
 }
 
