@@ -7,6 +7,7 @@ const BENCHMARKS: { readonly [name: string]: string } = {
   adapters: './adapters.ts',
   restore: './restore.ts',
   unsigned: './unsigned.ts',
+  amplification: './amplification.ts',
 };
 
 const [name = '', ...args] = process.argv.slice(2);
