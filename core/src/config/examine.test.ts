@@ -96,6 +96,17 @@ describe('all problems in one go', () => {
     expect(() => examineConfig(file('{}'), {}, { checks: [trips] })).toThrow(TypeError);
   });
 
+  test('a name that cannot be one is told as such', () => {
+    const [problem] = examineConfig(file('sources:\n  Shop_1: {esp: mailgun, secrets: [x]}\n'), {}).problems;
+    expect(problem).toMatchObject({ path: 'sources.Shop_1', line: 2 });
+    expect(problem?.message).toMatch(/^as a name: /);
+  });
+
+  test('a file that is no YAML is told with every place that is wrong', () => {
+    const text = 'a: 1\na: 2\nb: 3\nb: 4\n';
+    expect(() => examineConfig(file(text), {})).toThrow(/at line 2, column 1, .* at line 4, column 1$/);
+  });
+
   test('the error says the lines', () => {
     expect(() => loadConfig(file('log: {}\nnothing: 1\n'), {})).toThrow('nothing (line 2): unknown key');
   });

@@ -15,8 +15,8 @@ export interface ReadFile {
 export function readYaml(file: string, text: string): ReadFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [error] = document.errors;
-  if (error) throw unreadable(file, describe(error, lines));
+  const { errors } = document;
+  if (errors.length > 0) throw unreadable(file, errors.map((error) => describe(error, lines)).join(', '));
   let data: unknown;
   try {
     data = document.toJS();

@@ -38,6 +38,8 @@ export function parseTolerantly(data: unknown): TolerantResult {
 
 function problemsOf(issue: Issue): ConfigProblem[] {
   const path = issue.path.join('.');
+  if (issue.code === 'invalid_key')
+    return issue.issues.map(({ message }) => ({ path, message: `as a name: ${message}` }));
   if (issue.code !== 'unrecognized_keys') return [{ path: path || '(root)', message: issue.message }];
   return issue.keys.map((key) => ({ path: path ? `${path}.${key}` : key, message: 'unknown key' }));
 }

@@ -6,7 +6,8 @@ import { jsonText, visible } from './terminal.ts';
 /** What to do about an error, by its code: the second line that a person sees. */
 const HINTS: { readonly [code: string]: string } = {
   CLI_USAGE: 'email-events help shows the commands, email-events help COMMAND its options and examples',
-  INSPECT_REQUEST_INVALID: 'email-events help inspect shows what a request looks like',
+  INSPECT_REQUEST_INVALID:
+    'expected is JSON such as {"method": "POST", "url": "/", "headers": {}, "body": "…"}, or a fixture of this repository; email-events help inspect says more',
   CONFIG_UNREADABLE: 'name another file with --config, or EMAIL_EVENTS_CONFIG',
   CONFIG_INVALID: 'deploy/config/pipeline.reference.yaml shows every key with its meaning',
   KAFKA_UNREACHABLE: 'start the pipeline with `npx email-events up`, or set kafka.brokers to your cluster',

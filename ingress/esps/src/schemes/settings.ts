@@ -1,26 +1,47 @@
 import { type CredentialFacts, EspConfigError, type VerifierSettings } from '../adapter.ts';
 
-/** Secrets and options as the adapter declared them. Throws EspConfigError for what is missing, empty or unknown. */
+export interface SettingProblem {
+  /** `secrets`, or `options` and the name of one: `options.topicArns`. */
+  readonly key: string;
+  readonly message: string;
+}
+
+/** Several at once, each with its key. */
+export class SettingsError extends EspConfigError {
+  readonly problems: readonly SettingProblem[];
+  constructor(problems: readonly SettingProblem[]) {
+    super(problems.map(({ message }) => message).join('; '));
+    this.problems = problems;
+  }
+}
+
+/** Secrets and options as the adapter declared them. Throws SettingsError with all that is missing, empty or unknown. */
 export function checkSettings(esp: string, facts: CredentialFacts, settings: VerifierSettings): void {
-  const { secrets, options } = settings;
+  const problems = [...secretProblems(esp, facts, settings), ...optionProblems(esp, facts, settings)];
+  if (problems.length > 0) throw new SettingsError(problems);
+}
+
+function secretProblems(esp: string, facts: CredentialFacts, { secrets }: VerifierSettings) {
+  const problem = (message: string): SettingProblem[] => [{ key: 'secrets', message }];
   if (facts.secret === null) {
-    if (secrets.length > 0) throw new EspConfigError(`${esp} has no secret, but one is configured`);
-  } else {
-    if (secrets.length === 0) throw new EspConfigError(`${esp} needs a secret: ${facts.secret}`);
-    if (secrets.some((secret) => typeof secret !== 'string' || secret.trim() === '')) {
-      throw new EspConfigError(`a secret of ${esp} is empty`);
-    }
+    return secrets.length > 0 ? problem(`${esp} has no secret, but one is configured`) : [];
   }
-  for (const name of Object.keys(options)) {
-    if (options[name] !== undefined && !facts.options.some((option) => option.name === name)) {
-      throw new EspConfigError(`${esp} has no option ${name}`);
-    }
-  }
-  for (const { name, required, description } of facts.options) {
-    if (required && isEmpty(options[name])) {
-      throw new EspConfigError(`${esp} needs the option ${name}: ${description}`);
-    }
-  }
+  if (secrets.length === 0) return problem(`${esp} needs a secret: ${facts.secret}`);
+  const isBlank = (secret: unknown) => typeof secret !== 'string' || secret.trim() === '';
+  return secrets.some(isBlank) ? problem(`a secret of ${esp} is empty`) : [];
+}
+
+function optionProblems(esp: string, facts: CredentialFacts, { options }: VerifierSettings) {
+  const unknown = Object.keys(options)
+    .filter((name) => options[name] !== undefined && !facts.options.some((option) => option.name === name))
+    .map((name) => ({ key: `options.${name}`, message: `${esp} has no option ${name}` }));
+  const missing = facts.options
+    .filter(({ name, required }) => required && isEmpty(options[name]))
+    .map(({ name, description }) => ({
+      key: `options.${name}`,
+      message: `${esp} needs the option ${name}: ${description}`,
+    }));
+  return [...unknown, ...missing];
 }
 
 /** A text option, or undefined. */
