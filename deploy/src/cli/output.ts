@@ -32,9 +32,11 @@ export function printLines(lines: string): Promise<void> {
 export const counted = (count: number, one: string, several = `${one}s`): string =>
   `${formatCount(count)} ${count === 1 ? one : several}`;
 
-/** A time in a table: UTC, to the second. Takes epoch milliseconds or ISO 8601. */
-export const formatTime = (time: number | string): string =>
-  new Date(time).toISOString().slice(0, 19).replace('T', ' ');
+/** A time in a table: UTC, to the second. Takes epoch milliseconds or ISO 8601; what is neither is shown as it is. */
+export function formatTime(time: number | string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? String(time) : date.toISOString().slice(0, 19).replace('T', ' ');
+}
 
 type Cell = string | number;
 

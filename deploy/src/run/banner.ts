@@ -1,19 +1,17 @@
 import pc from 'picocolors';
+import { counted } from '../cli/output.ts';
 import type { RunningPipeline } from './pipeline.ts';
 import { playLink } from './play-link.ts';
+import type { PipelineUrls } from './state-file.ts';
+
+type Shown = Pick<RunningPipeline, 'urls' | 'paths' | 'config' | 'certificate'>;
 
 /** Where everything is, and commands to try. */
-export function renderBanner({ urls, admin, paths, config, certificate }: RunningPipeline): string {
+export function renderBanner({ urls, paths, config, certificate }: Shown): string {
   const line = (label: string, text: string) => `  ${label.padEnd(12)} ${text}`;
-  const webhooks = Object.entries(urls.webhooks).map(([, url], index) =>
-    line(index === 0 ? 'webhooks' : '', url),
-  );
-  const metrics = Object.entries(admin).map(([name, url], index) =>
-    line(index === 0 ? 'metrics' : '', `${url}/metrics  ${pc.dim(name)}`),
-  );
   return [
     pc.bold('Where everything is'),
-    ...webhooks,
+    line('webhooks', webhooksText(urls)),
     ...(certificate ? [line('certificate', `${certificate}  ${pc.dim('for curl --cacert')}`)] : []),
     line(
       'ClickHouse',
@@ -22,7 +20,7 @@ export function renderBanner({ urls, admin, paths, config, certificate }: Runnin
     line('Kafka', urls.kafka),
     line('registry', urls.registry),
     line('CRM', `${urls.receiver}  ${pc.dim('a stand-in: what a CRM would have received')}`),
-    ...metrics,
+    line('metrics', pc.dim('at the admin ports that `npx email-events status` shows')),
     line('logs', paths.logs),
     line('config', paths.configFile),
     '',
@@ -34,4 +32,13 @@ export function renderBanner({ urls, admin, paths, config, certificate }: Runnin
       'npx email-events status',
     ].map((command) => `  ${command}`),
   ].join('\n');
+}
+
+/** One source's, or what they have in common: there may be as many as ESPs. */
+export function webhooksText({ ingress, webhooks }: PipelineUrls): string {
+  const [first, ...more] = Object.values(webhooks);
+  if (first === undefined) return pc.dim('no source is configured');
+  if (more.length === 0) return first;
+  const all = pc.dim(`${counted(more.length + 1, 'source')}: npx email-events status --urls`);
+  return `${ingress}/webhooks/email-events/<source>  ${all}`;
 }

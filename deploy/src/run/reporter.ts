@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import { formatProgress, type ProgressEvent, withProgress } from '../stack/progress.ts';
 import type { ServiceNews } from './service.ts';
 
-/** How a start and a stop tell what they do. One line each, on standard error. */
+/** How a start and a stop tell what they do. One line each, on standard error; what has only begun is gone once it is done. */
 export interface Reporter {
   readonly stack: (event: ProgressEvent) => void;
   service(news: ServiceNews): void;
@@ -11,11 +11,15 @@ export interface Reporter {
   step<T>(component: string, step: ProgressEvent['step'], work: () => Promise<T>): Promise<T>;
 }
 
-export function createReporter(write: (line: string) => void): Reporter {
+/** `passing` shows what takes its time while it does; without it that is a line like any other. */
+export function createReporter(
+  write: (line: string) => void,
+  passing: (line: string) => void = (line) => write(pc.dim(line)),
+): Reporter {
   const stack = (event: ProgressEvent) => {
+    if (event.state !== 'begin') write(colour(event)(formatProgress(event)));
     // Of two lines about the same step the second says it all, but for what takes its time.
-    if (event.state === 'begin' && event.step !== 'install') return;
-    write(colour(event)(formatProgress(event)));
+    else if (event.step === 'install') passing(formatProgress(event));
   };
   return {
     stack,
@@ -27,7 +31,7 @@ export function createReporter(write: (line: string) => void): Reporter {
 
 function colour({ state, step }: ProgressEvent): (text: string) => string {
   if (state === 'failed') return pc.red;
-  return state === 'begin' || step === 'stop' ? pc.dim : String;
+  return step === 'stop' ? pc.dim : String;
 }
 
 function newsLine(news: ServiceNews): string {

@@ -4,7 +4,7 @@ export type { Step } from './lifecycle.ts';
 export { createPlan, type Plan, type PlanOptions } from './plan.ts';
 export { MISHAPS, type Mishap, type PlannedRequest } from './planned-request.ts';
 export { createRandom, type Random } from './random.ts';
-export { createProgressBar, renderSummary } from './render.ts';
+export { createProgressBar, overlap, renderSummary } from './render.ts';
 export { runSimulation, type SimulationOptions } from './run.ts';
 export { type Answer, type Attempt, type SendOptions, sendPlan, sendRequests } from './send.ts';
 export { senders } from './senders/index.ts';

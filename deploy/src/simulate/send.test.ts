@@ -128,7 +128,7 @@ describe('sending', () => {
       statuses: { 401: refused },
     });
     expect(result.surprises[0]).toMatchObject({ esp: 'mailgun', kind: 'events', expected: 200, got: 401 });
-    expect(renderSummary(result)).toContain('401 instead of 200');
+    expect(await renderSummary(result)).toContain('401 instead of 200');
   });
 
   it('comes again on "later" and after a broken connection, with the same bytes', async () => {
@@ -193,7 +193,7 @@ describe('sending', () => {
       distinct: result.expected.emitted,
       total: 100,
     });
-    const text = renderSummary(result);
+    const text = await renderSummary(result);
     expect(text).toContain(`Run ${result.runId}`);
     expect(text).toContain('delivered');
   });

@@ -6,7 +6,7 @@ import { type BackfillResult, backfill } from '../../backfill/backfill.ts';
 import { Retyping } from '../../backfill/retyping.ts';
 import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { formatCount, note, print, printJson, renderTable } from '../output.ts';
+import { counted, formatCount, print, printJson, progress, renderTable } from '../output.ts';
 import { registrySettings } from './schemas-action.ts';
 import { orderOf } from './suppressions-order.ts';
 
@@ -39,7 +39,7 @@ export const backfillAction: Action<BackfillActionOptions> = async (options) => 
       ...{ from, to, esps, sources },
       now: Date.now(),
       signal: abort.signal,
-      onProgress: json ? () => {} : progress(),
+      onProgress: json ? () => {} : nowAndThen(),
     });
     if (json) printJson({ dryRun, complete: !abort.signal.aborted, ...timesAsText(result) });
     else print(await render(result, dryRun, retype));
@@ -55,13 +55,13 @@ function retyping(config: PipelineConfig, clickhouse: ClickHouse): Promise<Retyp
   return Retyping.begin({ marks: { config, codec: new Codec(registrySettings(config)) }, clickhouse, order });
 }
 
-function progress(): (result: BackfillResult) => void {
+function nowAndThen(): (result: BackfillResult) => void {
   let shownAt = performance.now();
   return ({ requests, reached, republished }) => {
     if (performance.now() - shownAt < PROGRESS_MS) return;
     shownAt = performance.now();
-    const counts = `${formatCount(requests)} requests read, ${formatCount(republished)} with new events`;
-    note(pc.dim(`${counts}; at ${iso(reached) ?? ''}`));
+    const counts = `${counted(requests, 'request')} read, ${formatCount(republished)} with new events`;
+    progress(`${counts}; at ${iso(reached) ?? ''}`);
   };
 }
 
@@ -124,10 +124,12 @@ async function render(result: BackfillResult, dryRun: boolean, retype: boolean):
     ['failing now', failingNow, 'were read once and cannot be now: look at the mapping'],
   ];
   const shown = rows.filter(([name, count]) => count > 0 || name === 'known');
-  const does = dryRun ? 'would come out; nothing was changed' : 'come out now';
-  const summary = `${formatCount(total)} new event(s) of ${formatCount(republished)} request(s) ${does}`;
+  const does = dryRun
+    ? { one: 'would come out; nothing was changed', several: 'would come out; nothing was changed' }
+    : { one: 'comes out now', several: 'come out now' };
+  const summary = `${counted(total, 'new event')} of ${counted(republished, 'request')} ${total === 1 ? does.one : does.several}`;
   return [
-    `${formatCount(requests)} request(s) read`,
+    `${counted(requests, 'request')} read`,
     '',
     await renderTable(['events', 'count', ''], shown),
     '',

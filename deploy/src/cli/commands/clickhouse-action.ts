@@ -2,7 +2,7 @@ import { type MigrationPlan, migrate, planMigrations } from '@email-events/sink-
 import pc from 'picocolors';
 import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { print, printJson } from '../output.ts';
+import { counted, print, printJson, renderTable } from '../output.ts';
 
 export interface MigrateOptions {
   readonly dryRun: boolean;
@@ -12,19 +12,24 @@ export const migrateAction: Action<MigrateOptions> = async (options) => {
   const { sinks } = await loadPipelineConfig(options);
   const plan = await (options.dryRun ? planMigrations : migrate)(sinks.clickhouse);
   if (options.json) printJson({ dryRun: options.dryRun, ...plan });
-  else print(render(plan, options.dryRun));
+  else print(await renderMigrations(plan, options.dryRun));
   return EXIT.ok;
 };
 
-function render({ applied, pending }: MigrationPlan, dryRun: boolean): string {
+export async function renderMigrations(
+  { applied, pending }: MigrationPlan,
+  dryRun: boolean,
+): Promise<string> {
   const label = (version: number, name: string) => `${String(version).padStart(4, '0')} ${name}`;
-  const lines = [
-    ...applied.map(({ version, name }) => pc.dim(`${label(version, name)}  applied before`)),
-    ...pending.map(
-      ({ version, name, statements }) =>
-        `${label(version, name)}  ${dryRun ? pc.yellow('to do') : pc.green('done')} (${statements.length} statements)`,
-    ),
+  const rows = [
+    ...applied.map(({ version, name }) => [label(version, name), pc.dim('applied before'), '']),
+    ...pending.map(({ version, name, statements }) => [
+      label(version, name),
+      dryRun ? pc.yellow('to do') : pc.green('done'),
+      counted(statements.length, 'statement'),
+    ]),
   ];
+  const lines = [await renderTable(['migration', '', ''], rows)];
   if (dryRun) for (const { statements } of pending) lines.push(...statements.map((text) => `\n${text};`));
   if (pending.length === 0) lines.push(pc.green('the database is up to date'));
   return lines.join('\n');

@@ -15,7 +15,7 @@ import { readStory } from '../../dead-letters/story.ts';
 import { supersededRecords } from '../../dead-letters/superseded.ts';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { formatCount, note, print, printJson } from '../output.ts';
+import { counted, formatCount, note, print, printJson, progress } from '../output.ts';
 import { jsonOf, renderGroups, renderLetters, renderPlan, renderStory, storyAsJson } from './dlq-render.ts';
 import { registrySettings } from './schemas-action.ts';
 
@@ -107,7 +107,7 @@ async function change(
       clock: Date.now,
       signal: abort.signal,
       onProgress: ({ letters }) => {
-        if (!options.json) note(pc.dim(`${formatCount(letters)} letters ${wanted.status}`));
+        if (!options.json) progress(`${counted(letters, 'letter')} ${wanted.status}`);
       },
     });
     await report(options, wanted, plan, changed);
@@ -170,9 +170,12 @@ async function readLedger({ letters }: Opened, { json }: CommonOptions): Promise
   const ledger = new Ledger();
   const unreadable = await readLetters(letters, {
     onLetter: (letter, at) => ledger.add(letter, at),
-    onProgress: json ? undefined : (records) => note(pc.dim(`${formatCount(records)} records read`)),
+    onProgress: json ? undefined : (records) => progress(`${counted(records, 'record')} read`),
   });
-  if (unreadable > 0) note(pc.yellow(`${formatCount(unreadable)} records of the topic are no dead letters`));
+  if (unreadable > 0) {
+    const are = unreadable === 1 ? 'is no dead letter' : 'are no dead letters';
+    note(pc.yellow(`${counted(unreadable, 'record')} of the topic ${are}`));
+  }
   return ledger;
 }
 

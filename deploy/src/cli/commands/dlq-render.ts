@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { LetterStatus, LetterSummary } from '../../dead-letters/ledger.ts';
 import type { Shown, Story } from '../../dead-letters/story.ts';
-import { counted, formatCount, renderTable } from '../output.ts';
+import { counted, formatCount, formatTime, renderTable } from '../output.ts';
 import { jsonText, visible } from '../terminal.ts';
 import type { LetterGroup } from './dlq-action.ts';
 
@@ -28,7 +28,7 @@ export function renderLetters(letters: readonly LetterSummary[]): Promise<string
   return renderTable(
     ['last failure', 'id', 'stage', 'code', 'esp', 'source', 'tries', 'status'],
     letters.map(({ id, stage, code, esp, source, attempts, lastAt, status }) => [
-      (iso(lastAt) ?? '').slice(0, 19),
+      formatTime(lastAt),
       id,
       stage,
       code,
@@ -50,8 +50,8 @@ export function renderGroups(groups: readonly LetterGroup[]): Promise<string> | 
       code,
       esp ?? '',
       COLOURS[status](status),
-      firstAt.slice(0, 19),
-      lastAt.slice(0, 19),
+      formatTime(firstAt),
+      formatTime(lastAt),
     ]),
   );
 }

@@ -14,7 +14,7 @@ import type { SaidBySource } from '../../suppressions/actions.ts';
 import { requireSinkInStep } from '../../suppressions/sink-in-step.ts';
 import type { Action, CommonOptions } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { counted, formatCount, note, print, printJson, renderTable } from '../output.ts';
+import { counted, formatTime, print, printJson, progress, renderTable } from '../output.ts';
 import { visible } from '../terminal.ts';
 import { openSuppressions } from './suppressions-action.ts';
 import { orderOf, rangeOf, requireCount, usage } from './suppressions-order.ts';
@@ -76,7 +76,7 @@ async function run(options: MarkActionOptions & CommonOptions, way: Way): Promis
       ...{ from, clickhouse, writer, said, plan, signal: abort.signal },
       order: orderOf(options),
       onProgress: (marked) => {
-        if (!json) note(pc.dim(`${counted(marked, 'event')} ${way.done}`));
+        if (!json) progress(`${counted(marked, 'event')} ${way.done}`);
       },
     });
     await report(options, plan, way, changed);
@@ -127,10 +127,10 @@ export function renderGroups(groups: readonly MarkGroup[]): Promise<string> | st
   return renderTable(
     ['at', 'source', 'mark', 'by', 'why', 'marks', 'in force'],
     groups.map(({ firstAt, source, mark, by, why, marks, inForce }) => [
-      iso(firstAt).slice(0, 19),
+      formatTime(firstAt),
       ...[source, mark, by, why].map((text) => visible(text)),
       marks,
-      mark === 'none' ? '' : formatCount(inForce),
+      mark === 'none' ? '' : inForce,
     ]),
   );
 }

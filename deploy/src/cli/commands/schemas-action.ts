@@ -10,7 +10,7 @@ import {
 import pc from 'picocolors';
 import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { note, print, printJson, renderTable } from '../output.ts';
+import { print, printJson, renderTable, progress as report } from '../output.ts';
 import { jsonText, visible } from '../terminal.ts';
 
 export const registrySettings = ({ registry }: PipelineConfig): RegistrySettings => ({
@@ -27,7 +27,7 @@ export const checkAction: Action<object> = async (options) => {
 export const registerAction: Action<object> = async (options) => {
   const settings = registrySettings(await loadPipelineConfig(options));
   try {
-    const progress = ({ subject, action }: SubjectResult) => note(pc.dim(`${subject} ${action}`));
+    const progress = ({ subject, action }: SubjectResult) => report(`${subject} ${action}`);
     const results = await registerSchemas(settings, {}, options.json ? undefined : progress);
     return show({ results, problems: [], json: options.json, registered: true });
   } catch (error) {

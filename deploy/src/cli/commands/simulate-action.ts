@@ -51,7 +51,7 @@ export const simulateAction: Action<SimulateOptions> = async (options) => {
     onProgress: (progress) => bar?.update(progress),
   }).finally(() => bar?.stop());
   if (options.json) printJson(result);
-  else print(renderSummary(result));
+  else print(await renderSummary(result));
   if (result.aborted) return EXIT.interrupted;
   return result.unexpected > 0 ? EXIT.failed : EXIT.ok;
 };

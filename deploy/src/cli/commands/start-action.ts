@@ -7,7 +7,7 @@ import { createReporter } from '../../run/reporter.ts';
 import { type Session, withPipeline } from '../../run/session.ts';
 import type { Action, CommonOptions } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { note, print, printJson } from '../output.ts';
+import { note, print, printJson, progress } from '../output.ts';
 
 export interface StartOptions {
   readonly demo: boolean;
@@ -35,7 +35,7 @@ export async function runForeground(
         home: homeFolder(),
         baseConfig: options.config,
         anyPorts: options.anyPorts,
-        reporter: createReporter(note),
+        reporter: createReporter(note, progress),
       },
       async (pipeline, session) => {
         note(`everything runs after ${elapsed()}\n`);
@@ -63,7 +63,7 @@ async function demo(pipeline: RunningPipeline, { signal }: Session, options: Opt
     seed: options.seed ?? 1,
     signal,
     quiet: options.json,
-    note,
+    note: progress,
   });
   if (options.json) printJson(reportJson(result));
   else print(`\n${await renderReport(result)}\n`);

@@ -1,11 +1,10 @@
 import type { Suppression } from '@email-events/schemas';
 import { Codec } from '@email-events/schemas';
-import pc from 'picocolors';
 import { keysOfAddresses } from '../../suppressions/address.ts';
 import { readActions, readState, readStates, type Suppressions } from '../../suppressions/topic.ts';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { counted, formatCount, note, print, printJson, printLines } from '../output.ts';
+import { counted, formatCount, note, print, printJson, printLines, progress } from '../output.ts';
 import { jsonText } from '../terminal.ts';
 import { registrySettings } from './schemas-action.ts';
 import {
@@ -56,7 +55,7 @@ export const listAction: Action<ListOptions> = async (options) => {
     wanted: ({ reasons }) => reasons.some(isMeant),
     ...(options.json || options.ndjson
       ? {}
-      : { onProgress: (records) => note(pc.dim(`${formatCount(records)} records read`)) }),
+      : { onProgress: (records: number) => progress(`${counted(records, 'record')} read`) }),
   });
   if (options.ndjson) {
     for (const state of states.values()) {

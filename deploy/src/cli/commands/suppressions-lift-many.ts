@@ -1,6 +1,5 @@
 import { recipientKey, type Suppression } from '@email-events/schemas';
 import { connect } from '@email-events/sink-clickhouse';
-import pc from 'picocolors';
 import { lift, retract, retractId, type SaidBySource } from '../../suppressions/actions.ts';
 import { evidenceOf } from '../../suppressions/evidence-rows.ts';
 import { type Judgement, judge, placesToRead } from '../../suppressions/not-made.ts';
@@ -10,7 +9,7 @@ import { requireSinkInStep } from '../../suppressions/sink-in-step.ts';
 import { readRetracted, readStates, type Suppressions } from '../../suppressions/topic.ts';
 import type { CommonOptions } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { counted, note, print, printJson } from '../output.ts';
+import { counted, print, printJson, progress } from '../output.ts';
 import { openSuppressions } from './suppressions-action.ts';
 import type { LiftOptions } from './suppressions-change-action.ts';
 import { give, orderOf, rangeOf, requireCount, usage } from './suppressions-order.ts';
@@ -94,7 +93,7 @@ async function judgeAll(
       places: placesToRead(active, evidence),
       signal: new AbortController().signal,
       onProgress: (items) => {
-        if (!quiet && items % PROGRESS_EVERY === 0) note(pc.dim(`${counted(items, 'item')} read again`));
+        if (!quiet && items % PROGRESS_EVERY === 0) progress(`${counted(items, 'item')} read again`);
       },
     });
     return judge(active, evidence, readings, ({ recipient }) => recipientKey(recipient));

@@ -1,13 +1,12 @@
 import { userInfo } from 'node:os';
 import { PipelineError } from '@email-events/core';
 import type { OperatorAction } from '@email-events/schemas';
-import pc from 'picocolors';
 import type { Order, SaidBySource } from '../../suppressions/actions.ts';
 import { order } from '../../suppressions/order.ts';
 import type { Suppressions } from '../../suppressions/topic.ts';
 import type { CommonOptions } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { counted, formatCount, note, print, printJson } from '../output.ts';
+import { counted, formatCount, print, printJson, progress } from '../output.ts';
 import { renderOrdered } from './suppressions-render.ts';
 
 export interface OrderedOptions {
@@ -35,7 +34,7 @@ export async function give(
     waitMs: waited ? Number(wait) * 1_000 : 0,
     signal: abort.signal,
     onProgress: ({ ordered, changed, unchanged }) => {
-      if (!json) note(pc.dim(`${formatCount(changed + unchanged)} of ${counted(ordered, 'order')} taken`));
+      if (!json) progress(`${formatCount(changed + unchanged)} of ${counted(ordered, 'order')} taken`);
     },
   });
   const pending = result.ordered - result.changed - result.unchanged;

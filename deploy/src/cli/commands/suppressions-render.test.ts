@@ -2,7 +2,13 @@ import { stripVTControlCharacters } from 'node:util';
 import type { OperatorAction, Suppression } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { lift, retract, suppress } from '../../suppressions/actions.ts';
-import { renderNotMade, renderOrdered, renderReasons, renderStory } from './suppressions-render.ts';
+import {
+  renderConcerned,
+  renderNotMade,
+  renderOrdered,
+  renderReasons,
+  renderStory,
+} from './suppressions-render.ts';
 
 const AT = Date.UTC(2026, 0, 31, 8);
 const ANN = 'ann@example.com';
@@ -40,6 +46,16 @@ test('a story says in words whether, why, since when and by whom', () => {
   expect(part).toContain('suppressed in part');
   expect(part).toContain('The recipient unsubscribed, for news only');
   expect(part).toContain('for all streams of account shop');
+});
+
+test.each([
+  ['ann+news@example.com', 'ann+news@example.com --why "…"'],
+  ['"a<b"@example.com', `'"a<b"@example.com' --why "…"`],
+  ["o'neill@example.com", `'o'\\''neill@example.com' --why "…"`],
+  ['-ann@example.com', '--why "…" -- -ann@example.com'],
+])('the command that undoes it is one for the shell: %s', (recipient, text) => {
+  const told = renderStory({ recipient, state: state(reason()), actions: [] });
+  expect(stripVTControlCharacters(told)).toContain(`email-events suppressions lift ${text}`);
 });
 
 test('and what operators did about it', () => {
@@ -83,4 +99,12 @@ test('nothing from outside is obeyed by a terminal', async () => {
     expect(text).toContain('x\\x1b[2J\\n\\x9b');
     for (const raw of ['\u009b', '\u001b[2J']) expect(text).not.toContain(raw);
   }
+});
+
+test('that the recipients of several kinds overlap is said', async () => {
+  const concerned = { recipients: [ANN], suppressedByIt: 1, unknownTime: 0 };
+  const overlap = 'a recipient of whom it said several is counted in each line';
+  const several = await renderConcerned({ ...concerned, said: { complained: 1, unsubscribed: 1 } }, 0);
+  expect(stripVTControlCharacters(several)).toContain(overlap);
+  expect(await renderConcerned({ ...concerned, said: { complained: 1 } }, 0)).not.toContain(overlap);
 });

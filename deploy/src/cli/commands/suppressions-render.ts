@@ -3,7 +3,7 @@ import pc from 'picocolors';
 import type { Judgement, NotMade } from '../../suppressions/not-made.ts';
 import type { OrderResult } from '../../suppressions/order.ts';
 import type { Concerned } from '../../suppressions/said-by-source.ts';
-import { counted, formatCount, renderTable } from '../output.ts';
+import { counted, formatCount, formatTime, renderTable } from '../output.ts';
 import { visible } from '../terminal.ts';
 
 type Reason = Suppression['reasons'][number];
@@ -40,7 +40,7 @@ export function renderStory({ recipient, state, actions }: SuppressionStory): st
     lines.push(pc.dim(`  The last change was at ${iso(state.changed_at)}, by ${visible(state.event_id)}.`));
   if (actions.length > 0) lines.push('', pc.bold('What operators ordered'), ...actions.map(actionInWords));
   if (state && state.reasons.length > 0)
-    lines.push('', pc.dim(`→ undo: npx email-events suppressions lift ${visible(recipient)} --why "…"`));
+    lines.push('', pc.dim(`→ undo: npx email-events suppressions lift ${argumentsOf(recipient)}`));
   return lines.join('\n');
 }
 
@@ -51,6 +51,12 @@ function headline(recipient: string, state: Suppression | undefined): string {
   if (state.reasons.length > 0)
     return `${who} is ${pc.yellow('suppressed in part')}: send nothing of what is named here.`;
   return `${who} is ${pc.green('not suppressed')}; it was before, and every reason is gone.`;
+}
+
+/** As a shell takes it for one word, and the command for no option: local parts may begin with a hyphen and have quotes. */
+function argumentsOf(recipient: string): string {
+  const word = /^[\w.+@-]+$/.test(recipient) ? recipient : `'${visible(recipient).replaceAll("'", `'\\''`)}'`;
+  return recipient.startsWith('-') ? `--why "…" -- ${word}` : `${word} --why "…"`;
 }
 
 const SAID: { readonly [reason: string]: string } = {
@@ -99,7 +105,7 @@ export function renderReasons(reasons: readonly ListedReason[]): Promise<string>
   return renderTable(
     ['since', 'recipient', 'reason', 'scope', 'esp', 'source', 'account', 'detail'],
     reasons.map(({ since, recipient, reason, scope, esp, source, account, detail }) => [
-      minute(since),
+      formatTime(since),
       ...[recipient, reason, scope, esp, source, account ?? '', (detail ?? '').slice(0, 60)].map((cell) =>
         visible(cell),
       ),
@@ -113,6 +119,7 @@ export async function renderConcerned(
 ): Promise<string> {
   const rows = Object.entries(said).map(([kind, count]): [string, number] => [kind, count]);
   const lines = rows.length > 0 ? [await renderTable(['said by it', 'recipients'], rows), ''] : [];
+  if (rows.length > 1) lines.push(pc.dim('a recipient of whom it said several is counted in each line'), '');
   lines.push(`${counted(suppressedByIt, 'recipient')} suppressed now for a reason that it gave`);
   if (unknownTime > 0)
     lines.push(
@@ -166,7 +173,7 @@ export async function renderNotMade({ notMade, stillMade, unknown }: Judgement):
   const rows = notMade
     .slice(0, SHOWN_NOT_MADE)
     .map(({ recipient, reason, before, today }) => [
-      minute(reason.since),
+      formatTime(reason.since),
       ...[recipient, reason.reason, reason.scope, reason.source, before, today].map((cell) => visible(cell)),
     ]);
   const head = ['since', 'recipient', 'reason', 'scope', 'source', 'read then', 'read today'];

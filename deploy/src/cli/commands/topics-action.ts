@@ -44,7 +44,7 @@ function rowOf(action: TopicAction): [string, string, string] {
       return [
         topic,
         pc.green('create'),
-        `${action.partitions} partitions, ${action.replicationFactor} replicas`,
+        `${counted(action.partitions, 'partition')}, ${counted(action.replicationFactor, 'replica')}`,
       ];
     case 'add-partitions':
       return [topic, pc.yellow('add partitions'), `${action.from} → ${action.to}`];

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PipelineError } from '@email-events/core/errors';
+import { webhooksText } from '../../run/banner.ts';
 import { homeFolder, pathsOf } from '../../run/home.ts';
 import { type RunState, readState } from '../../run/state-file.ts';
 import type { Action, CommonOptions } from '../command.ts';
@@ -67,8 +68,8 @@ function echoFrom(file: string, write: (text: string) => void): () => void {
 function show(state: RunState, json: boolean): void {
   if (json) printJson(state);
   else {
-    const webhooks = Object.values(state.urls?.webhooks ?? {}).map((url) => `  ${url}`);
-    print(['running in the background:', ...webhooks].join('\n'));
+    const webhooks = state.urls ? `; webhooks at ${webhooksText(state.urls)}` : '';
+    print(`running in the background${webhooks}`);
     note('`npx email-events status` shows all of it, `npx email-events down` stops it');
   }
 }

@@ -21,6 +21,7 @@ export interface DemoOptions {
   readonly signal: AbortSignal;
   /** No progress on the terminal. */
   readonly quiet: boolean;
+  /** How far it is, now and then. */
   readonly note: (line: string) => void;
 }
 
@@ -108,7 +109,7 @@ function progressLine(total: number, { quiet, note }: DemoOptions): (totals: Tot
     saidAt = performance.now();
     const count = (number: number) => number.toLocaleString('en-US');
     note(
-      `  in ClickHouse: ${count(rows)} of ${count(total)} · duplicates ${count(duplicates)} · dead letters ${deadLetters}`,
+      `in ClickHouse: ${count(rows)} of ${count(total)} · duplicates ${count(duplicates)} · dead letters ${count(deadLetters)}`,
     );
   };
 }

@@ -1,6 +1,7 @@
 import { EVENT_TYPES } from '@email-events/schemas';
 import pc from 'picocolors';
-import { formatCount, renderTable } from '../../cli/output.ts';
+import { counted, formatCount, renderTable } from '../../cli/output.ts';
+import { overlap } from '../../simulate/index.ts';
 import { percent, renderAbTable } from './ab-table.ts';
 import type { Check } from './compare.ts';
 import type { DemoResult } from './demo.ts';
@@ -25,8 +26,8 @@ const section = (title: string, body: string) => `${pc.bold(title)}\n${body}`;
 function sentLine({ sent, drainSeconds }: DemoResult): string {
   const { expected, requests, seconds, eventsPerSecond, runId, seed } = sent;
   return [
-    `run ${runId}, seed ${seed}: ${formatCount(requests)} requests in ${seconds.toFixed(1)} s (${formatCount(Math.round(eventsPerSecond))} events/s); through ${drainSeconds.toFixed(1)} s after the last one`,
-    `${formatCount(expected.received)} events = ${formatCount(expected.emitted)} distinct + ${formatCount(expected.duplicates)} duplicates + ${formatCount(expected.deadLettered)} unreadable`,
+    `run ${runId}, seed ${seed}: ${counted(requests, 'request')} in ${seconds.toFixed(1)} s (${formatCount(Math.round(eventsPerSecond))} events/s); through ${drainSeconds.toFixed(1)} s after the last one`,
+    `${counted(expected.received, 'event')} = ${formatCount(expected.emitted)} distinct + ${counted(expected.duplicates, 'duplicate')} + ${formatCount(expected.deadLettered)} unreadable`,
     Object.entries(sent.byKind)
       .map(
         ([kind, { requests: all, asExpected }]) => `${kind} ${formatCount(asExpected)}/${formatCount(all)}`,
@@ -108,8 +109,8 @@ function suppressionLines({ sent, found }: DemoResult): string {
   const atCrm = [...found.crm.values()].filter((state) => state.suppressed).length;
   const reasons = Object.entries(byReason).map(([reason, count]) => `${reason} ${formatCount(count)}`);
   return [
-    `${formatCount(atCrm)} recipients suppressed at the CRM receiver, ${formatCount(suppressed)} expected`,
-    `active reasons: ${reasons.join(' · ') || 'none'}`,
+    `${counted(atCrm, 'recipient')} suppressed at the CRM receiver, ${formatCount(suppressed)} expected`,
+    `active reasons: ${reasons.join(' · ') || 'none'}${overlap({ suppressed, byReason })}`,
   ].join('\n');
 }
 
@@ -138,8 +139,15 @@ function verdict({ agrees, sent, checks }: DemoResult): string {
       `  a ${kind} request of ${esp} was answered ${got || 'not at all'} instead of ${expected}`,
   );
   const answers =
-    sent.unexpected > 0 ? `, and ${sent.unexpected} requests were answered otherwise than expected` : '';
-  return [pc.red(`${differing} of ${checks.length} checks differ${answers}.`), ...surprises].join('\n');
+    sent.unexpected > 0
+      ? `, and ${counted(sent.unexpected, 'answer')} of the ingress ${sent.unexpected === 1 ? 'was' : 'were'} not as expected`
+      : '';
+  return [
+    pc.red(
+      `${differing} of ${counted(checks.length, 'check')} ${differing === 1 ? 'differs' : 'differ'}${answers}.`,
+    ),
+    ...surprises,
+  ].join('\n');
 }
 
 /** The same for programs; recipients are counted, not listed. */
