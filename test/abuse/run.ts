@@ -209,14 +209,14 @@ async function floodIfAsked(
 
 /** What was committed is in the table; a view may get its rows a moment later. */
 async function settled(
-  { pipeline, shops }: AbuseWorld,
+  { pipeline, shops, receiver }: AbuseWorld,
   { honestEsps }: AbuseOptions,
 ): Promise<{ readonly topics: TopicsFound; readonly stores: StoresFound }> {
   const asked = { honest: honestEsps, shops: shops.map((shop) => shop.sourceOf('standard-webhooks')) };
   const topics = await readTopics(pipeline.config);
   const deadline = performance.now() + SETTLE_MS;
   for (;;) {
-    const stores = await readStores(pipeline.config, pipeline.urls.receiver, asked);
+    const stores = await readStores(pipeline.config, receiver, asked);
     const isSettled = stores.letters === topics.letters.length && stores.rolledUp === stores.rows;
     if (isSettled || performance.now() > deadline) return { topics, stores };
     await delay(500);

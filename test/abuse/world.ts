@@ -16,6 +16,8 @@ export interface AbuseWorld {
   readonly leaked: Account;
   readonly shops: readonly Account[];
   readonly crm: GuardedCrm;
+  /** Base URL of what stands behind it. */
+  readonly receiver: string;
   stop(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export async function startWorld({ home, note, signal }: WorldOptions): Promise<
   ]);
   const crm = await GuardedCrm.start();
   let pipeline: RunningPipeline | undefined;
+  let receiver: string;
   try {
     const sources = {
       // Those of the simulator's ESPs; each is an account of its own.
@@ -47,14 +50,15 @@ export async function startWorld({ home, note, signal }: WorldOptions): Promise<
       ...{ home, anyPorts: true, signal, reporter: createReporter(note) },
       baseConfig: await writeBase(home, sources, crm.url),
     });
-    crm.standBefore(pipeline.urls.receiver);
+    receiver = pipeline.urls.receiver ?? '';
+    crm.standBefore(receiver);
   } catch (error) {
     await crm.close();
     throw error;
   }
   const running = pipeline;
   const stop = () => running.stop().finally(() => crm.close());
-  return { pipeline, hostile, leaked, shops, crm, stop };
+  return { pipeline, hostile, leaked, shops, crm, receiver, stop };
 }
 
 /** Names of its own: on a stack that others use, groups and tables of an earlier run would count for this one. */

@@ -103,7 +103,7 @@ async function writeNames(home: string): Promise<string> {
   const base = readBaseConfig(join(REPOSITORY, 'deploy/config/local.yaml'));
   const names = {
     kafka: { groupPrefix: unique('e2e') },
-    sinks: { clickhouse: { database: uniqueDatabase('e2e') } },
+    sinks: { crm: {}, clickhouse: { database: uniqueDatabase('e2e') } },
   };
   const file = join(home, 'base.yaml');
   await writeFile(file, JSON.stringify({ ...base, ...names }));

@@ -19,7 +19,12 @@ export function renderBanner({ urls, paths, config, certificate }: Shown): strin
     ),
     line('Kafka', urls.kafka),
     line('registry', urls.registry),
-    line('CRM', `${urls.receiver}  ${pc.dim('a stand-in: what a CRM would have received')}`),
+    line(
+      'CRM',
+      urls.receiver === null
+        ? pc.dim('none is configured')
+        : `${urls.receiver}  ${pc.dim('a stand-in: what a CRM would have received')}`,
+    ),
     line('metrics', pc.dim('at the admin ports that `npx email-events status` shows')),
     line('logs', paths.logs),
     line('config', paths.configFile),

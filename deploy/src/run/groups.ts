@@ -1,6 +1,6 @@
 import { groupLag, type PartitionLag, type PipelineConfig } from '@email-events/core';
 import { eventTopics, topics } from '@email-events/schemas';
-import type { ServiceName } from './services.ts';
+import { type ServiceName, servicesOf } from './services.ts';
 
 export interface ServiceLag {
   readonly service: ServiceName;
@@ -25,8 +25,10 @@ export function consumerGroups({ kafka }: Pick<PipelineConfig, 'kafka'>) {
   ] as const satisfies readonly { service: ServiceName; group: string; topics: readonly string[] }[];
 }
 
+/** Of the services that this configuration has. */
 export async function serviceLag(config: PipelineConfig): Promise<ServiceLag[]> {
-  const groups = consumerGroups(config);
+  const running = servicesOf(config);
+  const groups = consumerGroups(config).filter(({ service }) => running.includes(service));
   const lags = await groupLag(config.kafka, groups);
   return groups.map(({ service, group }) => summary(service, group, lags));
 }

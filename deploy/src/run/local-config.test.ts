@@ -7,6 +7,7 @@ import { EVERY_ESP, generateCredentials } from '../simulate/credentials.ts';
 import { pathsOf, REPOSITORY } from './home.ts';
 import { configuredPorts, crmSecret, localConfig, readBaseConfig, writeLocalConfig } from './local-config.ts';
 import { USUAL_PORTS } from './ports.ts';
+import { SERVICE_NAMES, servicesOf } from './services.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'local-config-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -94,6 +95,15 @@ test('secrets that stand for themselves are not in the file, and go with the nex
   expect(filesOfSecrets()).toEqual([]);
 });
 
+test('a base without a section for a CRM has none, and no service for one', async () => {
+  const { config } = await written({});
+  expect(config.sinks.crm).toBeUndefined();
+  expect(servicesOf(config)).toEqual(['ingress', 'normalize', 'events', 'sink-clickhouse']);
+  const { config: withCrm } = await written({ sinks: { crm: {} } });
+  expect(withCrm.sinks.crm).toMatchObject({ adminPort: USUAL_PORTS.sinkCrmAdmin });
+  expect(servicesOf(withCrm)).toEqual(SERVICE_NAMES);
+});
+
 test('services that share no loopback talk by TLS', async () => {
   const { sources } = await generateCredentials(paths.secrets);
   const tls = { certFile: '/c.pem', keyFile: '/k.pem' };
@@ -105,7 +115,7 @@ test('services that share no loopback talk by TLS', async () => {
   };
   const config = (base: { [key: string]: unknown }) =>
     localConfig({ ...common, base, addresses, receiverHost: 'receiver' });
-  expect(config({})).toMatchObject({
+  expect(config({ sinks: { crm: {} } })).toMatchObject({
     ingress: { tls },
     sinks: { crm: { url: `https://receiver:${USUAL_PORTS.receiver}/suppressions` } },
   });

@@ -51,7 +51,10 @@ export interface LocalConfigInput {
   readonly receiverHost?: string;
 }
 
-/** The whole configuration of a local pipeline: what the base says, and for the rest what this start has chosen. */
+/**
+ * The whole configuration of a local pipeline: what the base says, and for the rest what this start has chosen. A base
+ * with a section for a CRM, be it empty, gets the receiver for one; a base without has none.
+ */
 export function localConfig({
   base,
   paths,
@@ -63,6 +66,8 @@ export function localConfig({
   receiverHost = '127.0.0.1',
 }: LocalConfigInput): ConfigTree {
   const { kafka, registry, clickhouse } = addresses;
+  const ownSinks = base.sinks as ConfigTree | undefined;
+  const hasCrm = ownSinks?.crm !== undefined;
   const chosen: ConfigTree = {
     kafka: { brokers: kafka.brokers },
     registry,
@@ -72,13 +77,17 @@ export function localConfig({
     events: { stateDir: paths.state },
     sinks: {
       clickhouse,
-      crm: {
-        url: `${tls ? 'https' : 'http'}://${receiverHost}:${ports.receiver}/suppressions`,
-        secrets: [`file:${crmSecretFile}`],
-      },
+      ...(hasCrm && {
+        crm: {
+          url: `${tls ? 'https' : 'http'}://${receiverHost}:${ports.receiver}/suppressions`,
+          secrets: [`file:${crmSecretFile}`],
+        },
+      }),
     },
   };
-  for (const [name, path] of Object.entries(PORT_PATHS)) put(chosen, path, ports[name as PortName]);
+  for (const [name, path] of Object.entries(PORT_PATHS)) {
+    if (name !== 'sinkCrmAdmin' || hasCrm) put(chosen, path, ports[name as PortName]);
+  }
   return merge(chosen, base);
 }
 

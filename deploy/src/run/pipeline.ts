@@ -12,7 +12,7 @@ import { prepareComponents } from './prepare.ts';
 import type { Reporter } from './reporter.ts';
 import type { Service } from './service.ts';
 import type { ServiceFleet } from './service-fleet.ts';
-import { SERVICE_NAMES, type ServiceMode, type ServiceName, selectServices } from './services.ts';
+import { SERVICE_NAMES, type ServiceMode, type ServiceName, selectServices, servicesOf } from './services.ts';
 import { componentStatuses, pipelineUrls, serviceStatuses } from './snapshot.ts';
 import { clearState, lockRun, type PipelineUrls, type RunState, writeState } from './state-file.ts';
 import { stopServices } from './stop-services.ts';
@@ -173,7 +173,7 @@ class Pipeline {
       for (const service of this.#services.values()) if (service.state === 'starting') service.kill();
     };
     signal.addEventListener('abort', callOff);
-    const starts = SERVICE_NAMES.map(async (name) => {
+    const starts = servicesOf(fleet.config).map(async (name) => {
       const service = fleet.create(name, (news) => {
         reporter.service(news);
         this.#save();

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { PipelineConfig } from '@email-events/core/config';
 import { PipelineError } from '@email-events/core/errors';
 import { type HomePaths, REPOSITORY } from './home.ts';
 import type { ServiceSpec } from './service-process.ts';
@@ -13,6 +14,12 @@ export const SERVICE_NAMES = [
   'receiver',
 ] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
+
+/** Those of a pipeline with this configuration: without a CRM there is none to send to, nor one to stand in for. */
+export function servicesOf({ sinks }: Pick<PipelineConfig, 'sinks'>): readonly ServiceName[] {
+  const ofCrm: readonly ServiceName[] = ['sink-crm', 'receiver'];
+  return sinks.crm ? SERVICE_NAMES : SERVICE_NAMES.filter((name) => !ofCrm.includes(name));
+}
 
 export const SERVICE_TITLES: { readonly [name in ServiceName]: string } = {
   ingress: 'takes the webhooks',

@@ -47,6 +47,6 @@ export function pipelineUrls(
     kafka: stack.kafka.brokers.join(','),
     registry: stack.registry.url,
     clickhouse: stack.clickhouse.url,
-    receiver: `${certificate ? 'https' : 'http'}://${host}:${ports.receiver}`,
+    receiver: config.sinks.crm ? `${certificate ? 'https' : 'http'}://${host}:${ports.receiver}` : null,
   };
 }

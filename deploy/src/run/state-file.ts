@@ -45,7 +45,8 @@ export interface PipelineUrls {
   readonly kafka: string;
   readonly registry: string;
   readonly clickhouse: string;
-  readonly receiver: string;
+  /** Null: there is no CRM. */
+  readonly receiver: string | null;
 }
 
 export function writeState(paths: HomePaths, state: RunState): void {

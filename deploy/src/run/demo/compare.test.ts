@@ -119,6 +119,9 @@ describe('compare', () => {
     ['not for all mail', new Map([['a@x.example', { suppressed: false, reasons: ['hard_bounce'] }]])],
   ])('suppressions: %s', (_what, wrong) => {
     expect(differing({}, { crm: wrong })).toEqual(['CRM: suppressed recipients and why']);
+    expect(compare(expected, totals, { ...found, crm: null }).map(({ name }) => name)).not.toContain(
+      'CRM: suppressed recipients and why',
+    );
     const details = compare(expected, totals, { ...found, crm: wrong }).flatMap((check) => check.details);
     expect(details.join()).not.toContain('@');
   });

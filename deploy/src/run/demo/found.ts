@@ -16,7 +16,8 @@ export interface Found {
   readonly deadLetters: { readonly [code: string]: number };
   /** Suppression state by recipient, in ClickHouse and at the CRM receiver. */
   readonly suppressions: SuppressionsFound;
-  readonly crm: SuppressionsFound;
+  /** Null: there is no CRM. */
+  readonly crm: SuppressionsFound | null;
 }
 
 export interface CampaignFound {
@@ -37,7 +38,7 @@ export type SuppressionsFound = ReadonlyMap<string, { suppressed: boolean; reaso
 
 export async function readFound(
   clickhouse: ClickHouse,
-  receiverUrl: string,
+  receiverUrl: string | null,
   run: string,
   since: number,
 ): Promise<Found> {
@@ -51,7 +52,7 @@ export async function readFound(
       ask(AB_TESTS),
       ask(DEAD_LETTERS),
       ask(SUPPRESSIONS),
-      readReceiver(receiverUrl, run),
+      receiverUrl === null ? null : readReceiver(receiverUrl, run),
     ]);
   return {
     events: nested(events),

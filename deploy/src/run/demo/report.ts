@@ -106,10 +106,11 @@ function campaignTable({ sent, found }: DemoResult): Promise<string> {
 
 function suppressionLines({ sent, found }: DemoResult): string {
   const { suppressed, byReason } = sent.expected.suppressions;
-  const atCrm = [...found.crm.values()].filter((state) => state.suppressed).length;
+  const atCrm = suppressedOf(found.crm ?? found.suppressions);
+  const where = found.crm ? 'at the CRM receiver' : 'in ClickHouse (there is no CRM)';
   const reasons = Object.entries(byReason).map(([reason, count]) => `${reason} ${formatCount(count)}`);
   return [
-    `${counted(atCrm, 'recipient')} suppressed at the CRM receiver, ${formatCount(suppressed)} expected`,
+    `${counted(atCrm, 'recipient')} suppressed ${where}, ${formatCount(suppressed)} expected`,
     `active reasons: ${reasons.join(' · ') || 'none'}${overlap({ suppressed, byReason })}`,
   ].join('\n');
 }
@@ -150,11 +151,12 @@ function verdict({ agrees, sent, checks }: DemoResult): string {
   ].join('\n');
 }
 
+const suppressedOf = (states: DemoResult['found']['suppressions']) =>
+  [...states.values()].filter(({ suppressed }) => suppressed).length;
+
 /** The same for programs; recipients are counted, not listed. */
 export function reportJson({ sent, totals, found, checks, agrees, drainSeconds }: DemoResult): unknown {
   const { recipients, ...suppressions } = sent.expected.suppressions;
-  const suppressed = (states: DemoResult['found']['crm']) =>
-    [...states.values()].filter((state) => state.suppressed).length;
   return {
     agrees,
     checks,
@@ -169,8 +171,8 @@ export function reportJson({ sent, totals, found, checks, agrees, drainSeconds }
     },
     found: {
       ...found,
-      suppressions: suppressed(found.suppressions),
-      crm: suppressed(found.crm),
+      suppressions: suppressedOf(found.suppressions),
+      crm: found.crm && suppressedOf(found.crm),
     },
   };
 }
