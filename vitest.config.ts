@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// unit and contracts need nothing; stack runs against the real components; containers needs a container engine.
+// unit and contracts need nothing, and unit takes no minute: what spawns processes, walks over all adapters or tries much is named
+// *.contract.test.ts and runs with the contracts. stack runs against the real components; containers needs a container engine.
 const common = { testTimeout: 20_000, hookTimeout: 60_000 };
 const real = { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false };
 const needComponents = ['**/*.stack.test.ts', '**/*.containers.test.ts'];
@@ -11,14 +12,14 @@ const unit = {
   include: [
     '{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,faults,abuse,stack}}/**/*.test.ts',
   ],
-  exclude: ['**/node_modules/**', ...needComponents],
+  exclude: ['**/node_modules/**', '**/*.contract.test.ts', ...needComponents],
 };
 
 const contracts = {
   ...common,
   name: 'contracts',
-  include: ['test/contracts/**/*.test.ts'],
-  exclude: needComponents,
+  include: ['test/contracts/**/*.test.ts', '**/*.contract.test.ts'],
+  exclude: ['**/node_modules/**', ...needComponents],
 };
 
 const stack = {
