@@ -13,12 +13,13 @@ export const ERROR_CODES = {
   KAFKA_NOT_JOINED: 'The consumer has not joined its group yet.',
   KAFKA_UNREACHABLE: 'No broker answers.',
   KAFKA_TOPIC_MISSING:
-    'A topic is missing or has another partition count than configured: run `topics apply`.',
-  KAFKA_TOPIC_CONFLICT: 'A topic differs from the configuration in a way that cannot be changed in place.',
+    'A topic is missing, or has fewer partitions than configured and may get more: run `topics apply`.',
+  KAFKA_TOPIC_CONFLICT:
+    'A topic differs from the configuration in a way that `topics apply` cannot change: `topics plan` shows all of them. Configure what is there, or change it with Kafka’s own tool.',
   KAFKA_READ_STALLED:
     'A partition has something to read and does not go on, for example because of an open transaction.',
   KAFKA_LOG_TRUNCATED:
-    'A partition ends before what was read already: records were lost or the topic was made anew; reset the group.',
+    'A partition ends before what was read already: records were lost or the topic was made anew. Stop all instances of the group, reset it, start them again.',
   KAFKA_RECORD_TOO_LARGE: 'A record exceeds what its topic takes.',
   KAFKA_FENCED: 'Another instance owns the partition now; this one lets go of it.',
   KAFKA_BACKLOG_FULL: 'Too many bytes wait for the broker; nothing more is taken.',
@@ -35,11 +36,11 @@ export const ERROR_CODES = {
   NORMALIZE_EVENT_INVALID: 'An event does not fit the schema of the internal topic.',
   NORMALIZE_EVENT_TOO_LARGE: 'An event is larger than a record may be.',
   NORMALIZE_TOO_MANY_ITEMS:
-    'A request has more items than `normalize.maxItems`; nothing of it was read. Raise that, then replay it.',
+    'A request has more items than `normalize.maxItems`; nothing of it was read. Raise that, start `normalize` anew, then replay it.',
   NORMALIZE_TOO_MANY_EVENTS:
-    'A request comes to more events than `normalize.maxEvents`; none came out. Raise that, then replay it.',
+    'A request comes to more events than `normalize.maxEvents`; none came out. Raise that, start `normalize` anew, then replay it.',
   NORMALIZE_OUTPUT_TOO_LARGE:
-    'A request comes to more bytes of events than `normalize.maxOutputBytes` or `maxOutputRatio` allow; none came out. Raise these, then replay it.',
+    'A request comes to more bytes of events than `normalize.maxOutputBytes` or `maxOutputRatio` allow; none came out. Raise these, start `normalize` anew, then replay it.',
   NORMALIZE_TOO_MANY_FAILURES:
     'More items of a request cannot be read than `normalize.maxDeadLetters`: one dead letter stands for all of them. What can be read came out.',
   NORMALIZE_RECORD_FAILED:
@@ -66,7 +67,7 @@ export const ERROR_CODES = {
   SINK_CLICKHOUSE_OVERLOADED:
     'ClickHouse takes no more now: memory, parts, quota or disk; its log says which. The same rows are sent again.',
   SINK_CLICKHOUSE_SCHEMA:
-    'A table or column is missing in ClickHouse: run `clickhouse migrate`. The rows wait.',
+    'A table or column is missing in ClickHouse: run `clickhouse migrate`, or, if that has nothing to do, put back what was changed by hand. The rows wait.',
   SINK_CLICKHOUSE_ROW_REFUSED: 'ClickHouse cannot read this row; the others of its batch were written.',
   SINK_CLICKHOUSE_MIGRATION_EDITED: 'A migration that was applied is not the file of this version.',
   SINK_CRM_THROTTLED: 'The CRM asks for fewer calls; they go on when it says.',
@@ -94,11 +95,11 @@ export const ERROR_CODES = {
     'The secrets or options cannot verify anything; the message names the option.',
   DLQ_NOT_FOUND: 'There is no dead letter of that id (any more).',
   BACKFILL_SINK_BEHIND:
-    'What came out is asked of ClickHouse, and its sink is too far behind to tell; it can be run when the sink has caught up.',
+    'What came out is asked of ClickHouse, and its sink is too far behind to tell; it can be run when the sink runs and has caught up.',
   CLI_SINK_BEHIND:
-    'What came out is asked of ClickHouse, and its sink has not written all of it yet; try again in a moment.',
+    'What came out is asked of ClickHouse, and its sink has not written all of it yet; it can be run when the sink runs and has caught up.',
   CLI_CHANGE_DIFFERS:
-    'More or less would change than --yes-change says, so nothing was changed: look at the dry run again.',
+    'More or less would change than --yes-change says, so nothing was changed: without it the same command shows what would.',
   CLI_UNAVAILABLE: 'Something that the command needs does not answer.',
   SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',
@@ -106,15 +107,27 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+export interface PipelineErrorOptions extends ErrorOptions {
+  readonly remedy?: string;
+}
+
 export class PipelineError extends Error {
   override readonly name = 'PipelineError';
   readonly code: ErrorCode;
   readonly disposition: Disposition;
+  /** What to do about it, where the code alone does not tell: for the command line, which shows it below the message. */
+  readonly remedy: string | undefined;
 
-  constructor(code: ErrorCode, disposition: Disposition, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ErrorCode,
+    disposition: Disposition,
+    message: string,
+    options: PipelineErrorOptions = {},
+  ) {
     super(message, options);
     this.code = code;
     this.disposition = disposition;
+    this.remedy = options.remedy;
   }
 }
 

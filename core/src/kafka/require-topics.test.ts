@@ -1,22 +1,55 @@
 import { topicCatalogue, topics } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { parseConfig } from '../config/index.ts';
-import { topicProblems } from './require-topics.ts';
+import { type SeenTopic, topicFault } from './require-topics.ts';
+import { planFrom } from './topics-admin.ts';
 
-const catalogue = topicCatalogue(parseConfig({ topics: { partitions: 3, rawPartitions: 2 } }).topics);
-const wanted = catalogue.filter(({ name }) => name === topics.raw || name === topics.normalized);
+const settings = { partitions: 3, rawPartitions: 2, replicationFactor: 1 };
+const catalogue = topicCatalogue(parseConfig({ topics: settings }).topics);
+const names = [topics.raw, topics.normalized];
+
+/** The cluster as configured, but for these topics; undefined: it is not there. */
+function seen(changes: { readonly [topic: string]: Partial<SeenTopic> | undefined } = {}) {
+  const all = catalogue.flatMap(({ name, partitions, replicationFactor }): [string, SeenTopic][] => {
+    if (name in changes && changes[name] === undefined) return [];
+    return [[name, { partitions, replicationFactor, ...changes[name] }]];
+  });
+  return new Map(all);
+}
 
 test('topics as configured are no problem', () => {
-  const counts = new Map([
-    [topics.raw, 2],
-    [topics.normalized, 3],
-  ]);
-  expect(topicProblems(wanted, counts as Map<string, number>)).toEqual([]);
+  expect(topicFault(catalogue, names, seen())).toBeUndefined();
 });
 
-test('all that is missing or differs is named', () => {
-  expect(topicProblems(wanted, new Map([[topics.normalized, 4]]))).toEqual([
-    'email.raw is missing',
-    'email.internal.normalized has 4 partitions, configured are 3',
-  ]);
+test('topics of others are not required', () => {
+  expect(topicFault(catalogue, names, seen({ [topics.deadLetters]: undefined }))).toBeUndefined();
+});
+
+test('all that is missing is named, with what makes it', () => {
+  const fault = topicFault(catalogue, names, new Map());
+  expect(fault).toMatchObject({
+    code: 'KAFKA_TOPIC_MISSING',
+    message: 'run `topics apply`: email.raw is missing; email.internal.normalized is missing',
+  });
+});
+
+test('a topic that may get more partitions gets them', () => {
+  expect(topicFault(catalogue, names, seen({ [topics.raw]: { partitions: 1 } }))).toMatchObject({
+    code: 'KAFKA_TOPIC_MISSING',
+    message: 'run `topics apply`: email.raw has 1 partition instead of 2',
+  });
+});
+
+test.each([
+  ['of the service', { [topics.normalized]: { partitions: 4 } }],
+  ['of another service', { [topics.raw]: undefined, [topics.suppressions]: { partitions: 2 } }],
+  ['in replicas', { [topics.raw]: undefined, [topics.suppressions]: { replicationFactor: 3 } }],
+])('what `topics apply` refuses is not sent there: a difference %s', (_, changes) => {
+  const there = seen(changes);
+  const fault = topicFault(catalogue, names, there);
+  expect(fault).toMatchObject({ code: 'KAFKA_TOPIC_CONFLICT', disposition: 'fatal' });
+  expect(fault?.message).not.toContain('run `topics apply`');
+  const unknown = { config: new Map(), overrides: new Map() };
+  const states = new Map([...there].map(([name, topic]) => [name, { ...topic, ...unknown }]));
+  expect(planFrom(catalogue, states).problems).toBe(1);
 });

@@ -1,36 +1,68 @@
 import type { TopicSpec } from '@email-events/schemas';
 import { PipelineError } from '../errors.ts';
 import { type KafkaSettings, withAdmin } from './admin.ts';
+import { instead, planFrom, type TopicState } from './topics-admin.ts';
+
+/** What a look at a topic without any right to its settings shows. */
+export type SeenTopic = Pick<TopicState, 'partitions' | 'replicationFactor'>;
 
 /**
  * Makes sure, before a service touches anything, that its topics are there with as many partitions as configured:
  * a recipient's partition is a number that all topics must mean alike. Needs no right but to describe topics.
- * Throws KAFKA_TOPIC_MISSING, which names all that are wrong, and KAFKA_UNREACHABLE.
+ * Throws KAFKA_TOPIC_MISSING, or KAFKA_TOPIC_CONFLICT where `topics apply` would refuse; both name all that are wrong. And
+ * KAFKA_UNREACHABLE.
  */
 export async function requireTopics(
   settings: KafkaSettings,
   catalogue: readonly TopicSpec[],
   names: readonly string[],
 ): Promise<void> {
-  const wanted = catalogue.filter(({ name }) => names.includes(name));
-  const counts = await withAdmin(settings, async (admin) => {
+  const seen = await withAdmin(settings, async (admin) => {
     const existing = new Set(await admin.listTopics());
-    const topics = wanted.map(({ name }) => name).filter((name) => existing.has(name));
-    if (topics.length === 0) return new Map<string, number>();
+    const topics = catalogue.map(({ name }) => name).filter((name) => existing.has(name));
+    if (topics.length === 0) return new Map<string, SeenTopic>();
     const metadata = await admin.fetchTopicMetadata({ topics });
-    return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]));
+    return new Map(
+      metadata.topics.map(({ name, partitions }): [string, SeenTopic] => [
+        name,
+        { partitions: partitions.length, replicationFactor: partitions[0]?.replicas.length ?? 0 },
+      ]),
+    );
   });
-  const problems = topicProblems(wanted, counts);
-  if (problems.length > 0) {
-    throw new PipelineError('KAFKA_TOPIC_MISSING', 'fatal', `run \`topics apply\`: ${problems.join('; ')}`);
-  }
+  const wrong = topicFault(catalogue, names, seen);
+  if (wrong) throw wrong;
 }
 
-/** Pure: what is wrong with topics of these partition counts. */
-export function topicProblems(wanted: readonly TopicSpec[], counts: ReadonlyMap<string, number>): string[] {
-  return wanted.flatMap(({ name, partitions }) => {
-    const count = counts.get(name);
-    if (count === undefined) return [`${name} is missing`];
-    return count === partitions ? [] : [`${name} has ${count} partitions, configured are ${partitions}`];
-  });
+/** Pure: what is wrong with those of these topics that are named, if anything is, as it is thrown. */
+export function topicFault(
+  catalogue: readonly TopicSpec[],
+  names: readonly string[],
+  seen: ReadonlyMap<string, SeenTopic>,
+): PipelineError | undefined {
+  const problems = catalogue
+    .filter(({ name }) => names.includes(name))
+    .flatMap(({ name, partitions }) => {
+      const found = seen.get(name);
+      if (!found) return [`${name} is missing`];
+      if (found.partitions === partitions) return [];
+      return [`${name} has ${instead(found.partitions, 'partition', partitions)}`];
+    });
+  if (problems.length === 0) return undefined;
+  const refused = refusedByApply(catalogue, seen);
+  if (refused.length === 0)
+    return new PipelineError('KAFKA_TOPIC_MISSING', 'fatal', `run \`topics apply\`: ${problems.join('; ')}`);
+  const why = `\`topics apply\` changes nothing as long as ${refused.join(', and ')}`;
+  return new PipelineError('KAFKA_TOPIC_CONFLICT', 'fatal', `${problems.join('; ')}; ${why}`);
+}
+
+/** Of all topics: with one that it cannot change, `topics apply` changes none. */
+function refusedByApply(
+  catalogue: readonly TopicSpec[],
+  seen: ReadonlyMap<string, SeenTopic>,
+): readonly string[] {
+  const unknown = { config: new Map<string, string>(), overrides: new Map<string, string>() };
+  const states = new Map([...seen].map(([name, topic]) => [name, { ...topic, ...unknown }]));
+  return planFrom(catalogue, states).actions.flatMap((action) =>
+    action.kind === 'problem' ? [`${action.topic} ${action.message}`] : [],
+  );
 }

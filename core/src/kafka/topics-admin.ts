@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type TopicSpec, topics } from '@email-events/schemas';
 import type { Admin, ConfigResourceTypes } from 'kafkajs';
 import { PipelineError } from '../errors.ts';
+import { counted, formatCount } from '../wording.ts';
 import { type KafkaSettings, readWithAdmin, withAdmin } from './admin.ts';
 import { isUnreachable } from './crash.ts';
 
@@ -86,22 +87,20 @@ function actionsFor(spec: TopicSpec, state: TopicState | undefined): TopicAction
   const { name: topic, partitions, replicationFactor } = spec;
   if (!state) return [{ topic, kind: 'create', partitions, replicationFactor }];
   const actions: TopicAction[] = [];
+  const partitionsInstead = instead(state.partitions, 'partition', partitions);
   const problem = (message: string) =>
     actions.push({ topic, kind: 'problem', code: 'KAFKA_TOPIC_CONFLICT', message });
 
   if (state.partitions > partitions) {
-    problem(`has ${state.partitions} partitions, configured are ${partitions}; Kafka cannot remove any`);
+    problem(`has ${partitionsInstead}; Kafka cannot remove any`);
   } else if (state.partitions < partitions && growable.includes(topic)) {
     actions.push({ topic, kind: 'add-partitions', from: state.partitions, to: partitions });
   } else if (state.partitions < partitions) {
-    problem(
-      `has ${state.partitions} partitions, configured are ${partitions}; more would move recipients to other partitions than their history`,
-    );
+    problem(`has ${partitionsInstead}; more would move recipients to other partitions than their history`);
   }
   if (state.replicationFactor !== replicationFactor) {
-    problem(
-      `has ${state.replicationFactor} replicas, configured are ${replicationFactor}; reassign its partitions with Kafka's own tool`,
-    );
+    const replicas = instead(state.replicationFactor, 'replica', replicationFactor);
+    problem(`has ${replicas}; reassign its partitions with Kafka's own tool`);
   }
   const changes = Object.entries(spec.config)
     .filter(([name, value]) => state.config.get(name) !== value)
@@ -109,6 +108,10 @@ function actionsFor(spec: TopicSpec, state: TopicState | undefined): TopicAction
   if (changes.length > 0) actions.push({ topic, kind: 'alter-config', changes });
   return actions.length > 0 ? actions : [{ topic, kind: 'unchanged' }];
 }
+
+/** `4 partitions instead of 3`, as there are and as are configured. */
+export const instead = (there: number, what: string, configured: number): string =>
+  `${counted(there, what)} instead of ${formatCount(configured)}`;
 
 async function describeTopics(
   admin: Admin,

@@ -1,5 +1,8 @@
+import { formatCount } from '@email-events/core/wording';
 import { ProgressLine } from './progress-line.ts';
 import { forTerminal, jsonText } from './terminal.ts';
+
+export { counted, formatCount } from '@email-events/core/wording';
 
 const line = new ProgressLine(process.stderr);
 
@@ -27,10 +30,6 @@ export function printLines(lines: string): Promise<void> {
     process.stdout.write(forTerminal(lines), (error) => (error ? reject(error) : resolve()));
   });
 }
-
-/** 1 letter, 2 letters, 12,345 letters. */
-export const counted = (count: number, one: string, several = `${one}s`): string =>
-  `${formatCount(count)} ${count === 1 ? one : several}`;
 
 /** A time in a table: UTC, to the second. Takes epoch milliseconds or ISO 8601; what is neither is shown as it is. */
 export function formatTime(time: number | string): string {
@@ -65,9 +64,6 @@ export async function renderTable(
 }
 
 const forCell = (text: string) => forTerminal(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
-
-/** 12345 → 12,345. */
-export const formatCount = (count: number): string => count.toLocaleString('en-US');
 
 const NO_LINES = Object.fromEntries(
   [
