@@ -26,7 +26,8 @@ function eventsOf({ esp, fixture }: LoadedFixture, more: Partial<Origin>): reado
     raw_offset: 0,
   };
   try {
-    return normalizeRequest(adapterOf(esp), request, fixture.credentials.options).results.flatMap((result) =>
+    const { options } = fixture.credentials;
+    return normalizeRequest(adapterOf(esp), request, { options }).results.flatMap((result) =>
       'events' in result
         ? result.events.map((event) =>
             toEmailEvent(event, { ...origin, esp, ...more, item_index: result.index }),

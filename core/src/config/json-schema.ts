@@ -12,6 +12,7 @@ export interface JsonSchema {
   properties?: { [name: string]: JsonSchema };
   additionalProperties?: JsonSchema | boolean;
   items?: JsonSchema;
+  anyOf?: JsonSchema[];
 }
 
 /** The configuration's schema as data, for what is derived from it: variable names, secrets, the reference file. */

@@ -38,5 +38,6 @@ function valueText(schema: JsonSchema): string {
   if ('default' in schema)
     return stringify(schema.default, { collectionStyle: 'flow', flowCollectionPadding: false }).trim();
   if (schema.enum) return schema.enum.join(' | ');
+  if (schema.anyOf) return `<${schema.anyOf.map(({ type }) => type ?? 'any').join(' | ')}>`;
   return schema.const === undefined ? `<${schema.type ?? 'any'}>` : String(schema.const);
 }

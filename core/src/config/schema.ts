@@ -100,6 +100,33 @@ const topicSettings = section(
   'What `topics apply` creates.',
 );
 
+/** Where a field of a source is looked for; which of these an ESP reports is checked where ESPs are known. */
+const FIELD_PATH = /^(?:esp|(?:metadata|tag|headers)\.\S(?:.*\S)?)$/s;
+const fieldPath = z
+  .string()
+  .regex(FIELD_PATH, 'must be metadata.<key>, tag.<name>, headers.<name> or esp, the ESP’s own field');
+const fieldPaths = (description: string) =>
+  z
+    .union([fieldPath, z.array(fieldPath).min(1, 'must name a path')], {
+      error: 'must be a path such as metadata.campaign, or a list of them',
+    })
+    .optional()
+    .describe(description);
+
+const fields = z
+  .strictObject({
+    campaign: fieldPaths('Left out: esp, then metadata.campaign, then metadata.utm_campaign.'),
+    variant: fieldPaths('A/B variant of the campaign. Left out: esp, then metadata.variant.'),
+    stream: fieldPaths('List, group or kind of mail. Left out: esp, then metadata.stream.'),
+    user: fieldPaths(
+      'Becomes metadata.user: who the recipient is in your own system. Left out: metadata.user.',
+    ),
+  })
+  .optional()
+  .describe(
+    'Where these fields are from in what you attach to a message: metadata.<key>, tag.<name> (spring of the tag campaign:spring), headers.<name>, or esp, the ESP’s own field. One path, or a list of which the first that has a value counts; esp comes last where it is not named.',
+  );
+
 const source = z.strictObject({
   esp: z.string().describe('ESP whose webhook this is.'),
   account: z
@@ -124,6 +151,7 @@ const source = z.strictObject({
     .record(z.string(), z.unknown())
     .default({})
     .describe('What else the ESP needs (see the feature matrix).'),
+  fields,
   verification: z
     .literal('none')
     .optional()

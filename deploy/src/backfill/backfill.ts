@@ -12,7 +12,7 @@ import {
   replayOf,
   type TransactionalWriter,
 } from '@email-events/core';
-import { normalizeRecord } from '@email-events/processors';
+import { normalizeRecord, normalizeSettings } from '@email-events/processors';
 import { type EmailEvent, eventTopics, topics } from '@email-events/schemas';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 import type { Letters } from '../dead-letters/letters-topic.ts';
@@ -133,6 +133,7 @@ interface Candidate {
 class Backfill {
   readonly result: BackfillResult;
   private readonly options: BackfillOptions;
+  private readonly settings: ReturnType<typeof normalizeSettings>;
   private readonly index: LetterIndex;
   private readonly announced = new RecentIds(500_000);
   private chunk: Candidate[] = [];
@@ -141,6 +142,7 @@ class Backfill {
 
   constructor(options: BackfillOptions, index: LetterIndex, oldest: number | null) {
     this.options = options;
+    this.settings = normalizeSettings(options.config);
     this.index = index;
     this.result = {
       requests: 0,
@@ -195,14 +197,10 @@ class Backfill {
 
   /** What has a dead letter is its own story: it was not lost, and an operator decides. */
   private async read(record: InputRecord): Promise<void> {
-    const { index, result, options } = this;
+    const { index, result, settings } = this;
     const { topic, partition, offset } = replayOf(record) ?? record;
     const origin = `${topic}/${partition}/${offset}`;
-    const { normalize, sources } = options.config;
-    const optionsOf = (source: string) => sources[source]?.options ?? {};
-    const accountOf = (source: string) => sources[source]?.account ?? null;
-    const limits = { budget: normalize, timeBounds: normalize };
-    const read = await normalizeRecord(record, { optionsOf, accountOf, ...limits }).catch(() => undefined);
+    const read = await normalizeRecord(record, settings).catch(() => undefined);
     if (!read) {
       // The service would set it aside.
       result.failingNow++;

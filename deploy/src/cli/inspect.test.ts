@@ -15,8 +15,13 @@ const SECRET = `whsec_${Buffer.from('0123456789abcdef0123456789abcdef').toString
 const RECEIVED = '2026-01-02T03:04:05.000Z';
 
 /** A request of our own canonical form, signed as Standard Webhooks says. */
-function signed(recipient: string, overrides: object = {}, occurred_at: string = RECEIVED) {
-  const body = JSON.stringify({ type: 'delivered', recipient, occurred_at, event_id: recipient });
+function signed(
+  recipient: string,
+  overrides: object = {},
+  occurred_at: string = RECEIVED,
+  more: object = {},
+) {
+  const body = JSON.stringify({ type: 'delivered', recipient, occurred_at, event_id: recipient, ...more });
   const timestamp = String(Date.parse(RECEIVED) / 1000);
   const key = Buffer.from(SECRET.slice('whsec_'.length), 'base64');
   const signature = createHmac('sha256', key).update(`msg_1.${timestamp}.${body}`).digest('base64');
@@ -80,6 +85,44 @@ describe('inspect FILE', () => {
     expect(JSON.parse(out)).toMatchObject({ verified: true, events: [{ source: 'shop' }] });
   });
 
+  const told = { metadata: { utm_campaign: 'spring', mailing: 'm-7' }, tags: ['campaign:tagged'] };
+  const origins = async (args: readonly string[], more: object = told, env = {}) => {
+    const { code, out } = await runBin(
+      ['inspect', file('told.json', signed('a@b.example', {}, RECEIVED, more)), ...args],
+      { env },
+    );
+    expect(code).toBe(0);
+    const { events, fieldsFrom } = JSON.parse(out);
+    return [events[0].campaign, fieldsFrom];
+  };
+
+  test('where a campaign was found is told, if not in the ESP’s own field', async () => {
+    expect(await origins(ESP)).toEqual(['spring', [{ campaign: 'metadata.utm_campaign' }]]);
+    expect(await origins(ESP, { campaign: 'own', ...told })).toEqual(['own', undefined]);
+    expect(
+      await origins([...ESP, '--field', 'campaign=tag.none', '--field', 'campaign=metadata.mailing']),
+    ).toEqual(['m-7', [{ campaign: 'metadata.mailing' }]]);
+  });
+
+  test('the fields of a source count, and those of the command line before them', async () => {
+    const config = file('fields.yaml', {
+      sources: {
+        shop: {
+          esp: 'standard-webhooks',
+          secrets: ['env:SHOP_SECRET'],
+          fields: { campaign: 'tag.campaign' },
+        },
+      },
+    });
+    const args = ['--source', 'shop', '--config', config];
+    const env = { SHOP_SECRET: SECRET };
+    expect(await origins(args, told, env)).toEqual(['tagged', [{ campaign: 'tag.campaign' }]]);
+    expect(await origins([...args, '--field', 'campaign=metadata.mailing'], told, env)).toEqual([
+      'm-7',
+      [{ campaign: 'metadata.mailing' }],
+    ]);
+  });
+
   test.each([
     ['2026-01-02T03:09:05.000Z', 4, [RECEIVED, 'bounded', '2026-01-02T03:09:05.000Z']],
     ['2026-01-02T03:09:05.000Z', 5, ['2026-01-02T03:09:05.000Z', 'esp', null]],
@@ -100,6 +143,8 @@ describe('inspect FILE', () => {
     ['a file that is not there', ['inspect', join(folder, 'none.json'), ...ESP], 'CLI_USAGE'],
     ['an unknown ESP', ['inspect', '-', '--esp', 'nope'], 'INSPECT_ESP_UNKNOWN'],
     ['no way to verify', ['inspect', '-'], 'CLI_USAGE'],
+    ['a field that there is not', ['inspect', '-', ...ESP, '--field', 'mailing=esp'], 'CLI_USAGE'],
+    ['a path that is none', ['inspect', '-', ...ESP, '--field', 'campaign=tags.x'], 'CLI_USAGE'],
     ['a secret that is none', ['inspect', '-', '--esp', 'standard-webhooks'], 'INSPECT_CREDENTIALS_UNUSABLE'],
   ])('%s: a coded error without a stack', async (_what, args, expected) => {
     const { code, out, err } = await runBin(args, { input: JSON.stringify(signed('a@b.example')) });

@@ -5,7 +5,7 @@ import {
   REPLAY_HEADER,
   readTopic,
 } from '@email-events/core';
-import { normalizeRecord } from '@email-events/processors';
+import { normalizeRecord, normalizeSettings } from '@email-events/processors';
 import { type EmailEvent, topics } from '@email-events/schemas';
 
 /** Where an item is: a record of email.raw, and its place in it. */
@@ -34,6 +34,7 @@ export async function readAgain(options: ReadingsOptions): Promise<Map<string, E
   const byRecord = Map.groupBy(places, ({ raw_partition, raw_offset }) => `${raw_partition}/${raw_offset}`);
   const readings = new Map<string, EmailEvent[]>();
   const done = new AbortController();
+  const settings = normalizeSettings(config);
   const last = lastOffsets(places);
   await readTopic(config.kafka, {
     topics: [topics.raw],
@@ -42,7 +43,7 @@ export async function readAgain(options: ReadingsOptions): Promise<Map<string, E
     onRecord: async (record) => {
       const wanted = byRecord.get(`${record.partition}/${record.offset}`);
       if (wanted) {
-        const read = await eventsByItem(config, inputRecordOfRead(record));
+        const read = await eventsByItem(settings, inputRecordOfRead(record));
         for (const place of wanted) {
           const events = read(place.item_index);
           if (events) readings.set(placeOf(place), events);
@@ -59,19 +60,14 @@ export async function readAgain(options: ReadingsOptions): Promise<Map<string, E
 type EventsOfItem = (index: number) => EmailEvent[] | undefined;
 
 async function eventsByItem(
-  { sources, normalize }: PipelineConfig,
+  settings: ReturnType<typeof normalizeSettings>,
   { headers, ...record }: InputRecord,
 ): Promise<EventsOfItem> {
   // A request that was put back for some of its events holds all of its items.
   const { [REPLAY_HEADER]: _, ...own } = headers;
-  const read = await normalizeRecord(
-    { ...record, headers: own },
-    {
-      optionsOf: (source) => sources[source]?.options ?? {},
-      accountOf: (source) => sources[source]?.account ?? null,
-      ...{ budget: normalize, timeBounds: normalize },
-    },
-  ).catch(() => undefined);
+  const read = await normalizeRecord({ ...record, headers: own }, settings).catch(
+    () => undefined,
+  );
   // A failure of the request, or one that stands for several items, leaves all of them open.
   const isOpen = !read || read.failures.some(({ item }) => item === undefined);
   const failed = new Set(read?.failures.map(({ item }) => item?.index));

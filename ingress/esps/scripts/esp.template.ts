@@ -61,6 +61,7 @@ export const exampleEsp = {
     eventTypes: EVENT_TYPES,
     retries: 'not documented',
     identity: 'id; without one, the item',
+    fills: { metadata: 'metadata', tags: 'tags' },
     limitations: ['No time is signed: a replay is caught by deduplication only.'],
     ignored: [],
   },

@@ -1,6 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { espTable, replaceSection } from './esp-table.ts';
+import { espTable, fillsTable, replaceSection } from './esp-table.ts';
 
-// Writes the table of ESPs into the project's README, between its markers. Run by `npm run gen`.
-const readme = new URL('../../../README.md', import.meta.url);
-writeFileSync(readme, replaceSection(readFileSync(readme, 'utf8'), espTable()));
+// Writes the tables of ESPs into the project's README and into that of this package, between their markers. Run by `npm run gen`.
+write('../../../README.md', 'esps', espTable());
+write('../README.md', 'fills', fillsTable());
+
+function write(path: string, section: string, table: string): void {
+  const readme = new URL(path, import.meta.url);
+  writeFileSync(readme, replaceSection(section, readFileSync(readme, 'utf8'), table));
+}

@@ -1,4 +1,6 @@
 import type { EmailEvent, EventType } from '@email-events/schemas';
+import type { FieldOrigins } from './fields/map.ts';
+import type { FieldMapping } from './fields/paths.ts';
 import type { PublishedAddresses } from './published-addresses.ts';
 
 /**
@@ -33,6 +35,11 @@ export interface EspAdapter {
    * they are taken, since nobody may take them all.
    */
   normalize(item: Item, request: EspRequest, options?: SourceOptions): Iterable<EspEvent>;
+  /**
+   * Headers of the message that the ESP reports, if it does, for a source whose `fields` name one. Reads what is there and throws for
+   * nothing: an item that is none has none.
+   */
+  headers?(item: Item): Iterable<readonly [name: string, value: string]>;
   /** What is known of the ESP besides: documentation, and the `unmapped` check of the contract suite. */
   readonly facts: EspFacts;
 }
@@ -100,6 +107,15 @@ export interface VerifierSettings {
 }
 
 export type SourceOptions = { readonly [name: string]: unknown };
+
+/** How the events of a source are read, besides what its ESP says. */
+export interface SourceReading {
+  readonly options?: SourceOptions | undefined;
+  /** Where campaign, variant, stream and user are from. Default: DEFAULT_MAPPING. */
+  readonly fields?: FieldMapping | undefined;
+  /** Is told where those of an event were found; for `inspect`. */
+  readonly noted?: ((event: EspEvent, origins: FieldOrigins) => void) | undefined;
+}
 
 export interface Verifier {
   /** Never throws: malformed input is a refusal. `resources` holds what an earlier verdict asked for. */
@@ -180,6 +196,8 @@ export type EspEvent = {
    * What earlier versions of the mapping made of the same item, where that gave another id. What is absent was as it is now.
    */
   readonly formerly?: readonly FormerReading[];
+  /** Who the recipient is to the sender, where the ESP knows: `metadata.user` of a source that asks for it. */
+  readonly user?: string | null;
 } & { readonly [K in SpokenField]?: EmailEvent[K] | undefined };
 
 export interface FormerReading {
@@ -256,8 +274,16 @@ export interface EspFacts {
   readonly retries: string;
   /** Which field identifies an event, in words. */
   readonly identity: string;
+  /**
+   * What its events say by themselves, and what the vendor calls it: for the table, and for the check of a source's `fields`. What is not
+   * here is in no event of this ESP. `headers` goes with the adapter's function of that name.
+   */
+  readonly fills: { readonly [name in FilledName]?: string };
   /** What this ESP cannot tell. */
   readonly limitations: readonly string[];
   /** Paths in an item's value that are known but left out on purpose: dotted, list elements as `[]`, a subtree as `path.*`. */
   readonly ignored: readonly string[];
 }
+
+export const FILLED_NAMES = ['campaign', 'variant', 'stream', 'user', 'metadata', 'tags', 'headers'] as const;
+export type FilledName = (typeof FILLED_NAMES)[number];

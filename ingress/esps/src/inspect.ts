@@ -1,17 +1,19 @@
 import { type EmailEvent, type EventType, schemas } from '@email-events/schemas';
 import {
   type EspAdapter,
+  type EspEvent,
   type EspRequest,
   type NormalizeCode,
   Refusal,
   type RefusalCode,
   type Resources,
-  type SourceOptions,
+  type SourceReading,
   type Verifier,
 } from './adapter.ts';
 import { unpackedRequest } from './content-encoding.ts';
 import { toEmailEvent } from './event.ts';
 import type { TimeBounds } from './event-time.ts';
+import type { FieldOrigins } from './fields/map.ts';
 import { normalizeRequest } from './normalize.ts';
 
 /** A typed event as `inspect` shows it: `type`, then the Avro fields of that type; times are ISO 8601 text. */
@@ -24,6 +26,11 @@ export interface Inspection {
   readonly handshake: boolean;
   /** Empty unless verified. */
   readonly events: readonly InspectedEvent[];
+  /**
+   * Where campaign, variant, stream and user of each event were found, in the order of the events; left out if none of them is from
+   * anywhere but the ESP's own field.
+   */
+  readonly fieldsFrom?: readonly FieldOrigins[];
   /** Items that cannot be read; index 0 with NORMALIZE_BODY_UNREADABLE stands for the whole body. */
   readonly deadLetters: readonly { readonly index: number; readonly code: NormalizeCode }[];
 }
@@ -34,8 +41,9 @@ export interface InspectInput {
   readonly request: EspRequest;
   /** Documents that verification may need (SES certificates), by URL. */
   readonly resources?: Resources | undefined;
-  /** Options of the source. */
-  readonly options?: SourceOptions | undefined;
+  /** What the source says besides. */
+  readonly options?: SourceReading['options'];
+  readonly fields?: SourceReading['fields'];
   /** Which times are believed; default: as the configuration's defaults. */
   readonly timeBounds?: TimeBounds | undefined;
   /** Shown in the events; the request has not passed through a source. */
@@ -66,13 +74,17 @@ function read({
   adapter,
   request,
   options,
+  fields,
   timeBounds,
   source = 'inspect',
-}: InspectInput): Pick<Inspection, 'events' | 'deadLetters'> {
+}: InspectInput): Pick<Inspection, 'events' | 'fieldsFrom' | 'deadLetters'> {
   const events: InspectedEvent[] = [];
   const deadLetters: { index: number; code: NormalizeCode }[] = [];
+  const found = new Map<EspEvent, FieldOrigins>();
+  const fieldsFrom: FieldOrigins[] = [];
+  const noted: SourceReading['noted'] = (event, origins) => found.set(event, origins);
   try {
-    for (const result of normalizeRequest(adapter, request, options).results) {
+    for (const result of normalizeRequest(adapter, request, { options, fields, noted }).results) {
       if ('code' in result) {
         deadLetters.push({ index: result.index, code: result.code });
         continue;
@@ -80,13 +92,15 @@ function read({
       for (const event of result.events) {
         const origin = { ...NOWHERE, esp: adapter.name, source, received_at: request.receivedAt };
         events.push(shown(toEmailEvent(event, { ...origin, item_index: result.index }, timeBounds)));
+        fieldsFrom.push(found.get(event) ?? {});
       }
     }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     deadLetters.push({ index: 0, code: error.code });
   }
-  return { events, deadLetters };
+  const isTold = fieldsFrom.some((origins) => Object.values(origins).some((path) => path !== 'esp'));
+  return { events, ...(isTold ? { fieldsFrom } : {}), deadLetters };
 }
 
 // A request that was only looked at has no place in email.raw.

@@ -6,9 +6,11 @@ import {
   type Item,
   type NormalizeCode,
   Refusal,
-  type SourceOptions,
+  type SourceReading,
 } from './adapter.ts';
 import { type Budget, DEFAULT_BUDGET, OverBudget, Spending } from './budget.ts';
+import { headerMap, type MessageHeaders, mapFields, NO_HEADERS } from './fields/map.ts';
+import { DEFAULT_MAPPING, readsHeaders } from './fields/paths.ts';
 import { withoutAutoReply } from './reading/auto-reply.ts';
 import { hasControlCharacter } from './reading/control-characters.ts';
 import { hasForeignBytes } from './reading/foreign-bytes.ts';
@@ -30,14 +32,14 @@ export interface NormalizedRequest {
   readonly results: readonly ItemResult[];
 }
 
-/** Splits a request and reads each item, as the options of its source say. Throws Refusal if the body as a whole cannot be read, or is beyond the budget, and nothing else. */
+/** Splits a request and reads each item, as its source says. Throws Refusal if the body as a whole cannot be read, or is beyond the budget, and nothing else. */
 export function normalizeRequest(
   adapter: EspAdapter,
   request: EspRequest,
-  options: SourceOptions = {},
+  reading: SourceReading = {},
   budget: Budget = DEFAULT_BUDGET,
 ): NormalizedRequest {
-  const results = [...readItems(adapter, request, options, budget)];
+  const results = [...readItems(adapter, request, reading, budget)];
   return { items: (results.at(-1)?.index ?? -1) + 1, results };
 }
 
@@ -48,7 +50,7 @@ export function normalizeRequest(
 export function* readItems(
   adapter: EspAdapter,
   request: EspRequest,
-  options: SourceOptions = {},
+  reading: SourceReading = {},
   budget: Budget = DEFAULT_BUDGET,
   spending: Spending = new Spending(budget, request.body.length + request.url.length),
 ): Generator<ItemResult, void, undefined> {
@@ -59,7 +61,7 @@ export function* readItems(
   let refusals = 0;
   for (const item of items) {
     const isBroken = (suspect || item.suspect) && isForeign(item);
-    const results = isBroken ? [NOT_UTF8] : readItem(adapter, item, request, options, spending);
+    const results = isBroken ? [NOT_UTF8] : readItem(adapter, item, request, reading, spending);
     for (const result of results) {
       if (!(result instanceof Refusal)) yield { index: item.index, events: result };
       // Of too many, nobody asks for the text any more.
@@ -81,14 +83,15 @@ function readItem(
   adapter: EspAdapter,
   item: Item,
   request: EspRequest,
-  options: SourceOptions,
+  reading: SourceReading,
   spending: Spending,
 ): readonly (readonly EspEvent[] | Refusal)[] {
   const sound: EspEvent[] = [];
   let unsound = 0;
   try {
-    for (const said of adapter.normalize(item, request, options)) {
-      const event = withoutAutoReply(said, item);
+    const mapped = mapperOf(adapter, item, reading);
+    for (const said of adapter.normalize(item, request, reading.options)) {
+      const event = mapped(withoutAutoReply(said, item));
       spending.event(event);
       if (hasControlCharacter(event.recipient)) unsound++;
       else sound.push(event);
@@ -99,6 +102,18 @@ function readItem(
   }
   if (unsound === 0) return [sound];
   return sound.length === 0 ? [RECIPIENT_INVALID] : [sound, RECIPIENT_INVALID];
+}
+
+/** Campaign, variant, stream and user are the same work for every ESP: what an adapter says is mapped after it. */
+function mapperOf(
+  adapter: EspAdapter,
+  item: Item,
+  { fields = DEFAULT_MAPPING, noted }: SourceReading,
+): (event: EspEvent) => EspEvent {
+  // Once for all recipients of an item, and only where somebody asks.
+  const headers: MessageHeaders =
+    adapter.headers && readsHeaders(fields) ? headerMap(adapter.headers(item)) : NO_HEADERS;
+  return (event) => mapFields(event, fields, headers, noted);
 }
 
 const RECIPIENT_INVALID = new Refusal(

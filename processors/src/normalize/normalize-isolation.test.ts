@@ -152,21 +152,22 @@ test('when not even the request that it ships with comes out, nothing is set asi
 });
 
 test('the same holds for an adapter that fails on single items', async () => {
-  const optionsOf = () => ({
+  const options = {
     get unsubscribeScope(): string {
       throw new TypeError('a mistake');
     },
-  });
+  };
+  const readingOf = () => ({ options });
   const item = { event: 'unsubscribe', email: 'ann@example.com', ts_event: 1_767_225_600, list_id: [1] };
   const items = [item, { ...item, event: 'opened', 'message-id': '<m@example.com>' }];
   const of = (source: string) => rawRecord(items, {}, { esp: 'brevo', source });
   for (let i = 0; i < 30; i++) put(of('hostile'));
-  expect(await run(contextOf({ optionsOf }))).toBeUndefined();
+  expect(await run(contextOf({ readingOf }))).toBeUndefined();
   const { events, letters } = await cameOut();
   expect([events.length, letters.length]).toEqual([30, 30]);
   expect(letters[0]).toMatchObject({ code: 'NORMALIZE_UNEXPECTED', item_index: 0 });
   for (const source of ['a', 'b']) put(of(source));
-  expect(await run(contextOf({ optionsOf }))).toMatchObject({ code: 'PROCESSOR_HALTED' });
+  expect(await run(contextOf({ readingOf }))).toMatchObject({ code: 'PROCESSOR_HALTED' });
   expect((await cameOut()).letters).toHaveLength(30);
   expect(await run(contextOf())).toBeUndefined();
   expect((await cameOut()).events).toHaveLength(34);

@@ -26,7 +26,9 @@ test('reads as the options of the source say', async () => {
   const record = rawRecord([item], {}, { esp: 'brevo' });
   const scopes = async (options: object) =>
     (
-      await normalizeRecord(record, { optionsOf: (source) => (source === 'main' ? { ...options } : {}) })
+      await normalizeRecord(record, {
+        readingOf: (source) => (source === 'main' ? { options: { ...options } } : {}),
+      })
     ).events.map((event) => event.scope);
   expect(await scopes({})).toEqual(['all']);
   expect(await scopes({ unsubscribeScope: 'list' })).toEqual(['3']);

@@ -12,7 +12,7 @@ import {
   type ItemResult,
   Refusal,
   readItems,
-  type SourceOptions,
+  type SourceReading,
   Spending,
   type TimeBounds,
   toEmailEvent,
@@ -36,8 +36,8 @@ export interface Normalized {
 }
 
 export interface NormalizeOptions {
-  /** The options of a source, by its name; none of one that is not configured any more. */
-  readonly optionsOf?: ((source: string) => SourceOptions) | undefined;
+  /** How the events of a source are read, by its name. */
+  readonly readingOf?: ((source: string) => SourceReading) | undefined;
   /** Account that a source belongs to today; null: it names none. */
   readonly accountOf?: ((source: string) => string | null) | undefined;
   readonly budget?: Budget | undefined;
@@ -76,7 +76,7 @@ async function readAll(
   record: InputRecord,
   request: RawRequest,
   failures: Failures,
-  { optionsOf, accountOf, budget = DEFAULT_BUDGET, timeBounds, breath = new Breath() }: NormalizeOptions,
+  { readingOf, accountOf, budget = DEFAULT_BUDGET, timeBounds, breath = new Breath() }: NormalizeOptions,
 ): Promise<{ readonly events: readonly EmailEvent[]; readonly bytes: number }> {
   const adapter = findAdapter(request.esp);
   if (!adapter) {
@@ -102,7 +102,7 @@ async function readAll(
   const replay = replayOf(record);
   const [isWanted, superseded] = [wanted(replay), replay?.supersedes ?? []];
   const events: EmailEvent[] = [];
-  for (const result of readItems(adapter, received, optionsOf?.(source) ?? {}, budget, spending)) {
+  for (const result of readItems(adapter, received, readingOf?.(source) ?? {}, budget, spending)) {
     if (breath.isDue) await breath.take();
     if ('code' in result) failures.ofItem(result);
     else

@@ -21,12 +21,12 @@ import { Transaction, type Writing } from './transaction.ts';
 /** What all partitions share. */
 export interface NormalizeContext
   extends Writing,
-    Pick<NormalizeOptions, 'optionsOf' | 'accountOf' | 'timeBounds'> {
+    Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'timeBounds'> {
   readonly items: Counter<'result'>;
   readonly deadLetters: DeadLetterCounter;
   readonly clock: () => number;
   /** Default: DEFAULT_BUDGET. */
-  readonly budget?: Budget;
+  readonly budget?: Budget | undefined;
   readonly tokens: TokensOptions;
   /** Bytes of output after which a transaction takes no further request. */
   readonly maxTransactionBytes?: number;
@@ -52,7 +52,7 @@ export class NormalizeStage implements Stage {
   }
 
   async process(records: readonly InputRecord[]): Promise<Step> {
-    const { optionsOf, accountOf, budget, timeBounds, clock } = this.context;
+    const { readingOf, accountOf, budget, timeBounds, clock } = this.context;
     const { maxTransactionBytes = MAX_TRANSACTION_BYTES } = this.context;
     const transaction = new Transaction(this.context, clock());
     const tokens = this.tokens.begin();
@@ -63,7 +63,7 @@ export class NormalizeStage implements Stage {
       const isReplayed = tokens.isReplayed(record, requestOf(record));
       const normalized = isReplayed
         ? this.refused(record, 'NORMALIZE_TOKEN_REPLAYED', 'its token came with another body before')
-        : await normalizeRecord(record, { optionsOf, accountOf, budget, timeBounds, breath: this.breath });
+        : await normalizeRecord(record, { readingOf, accountOf, budget, timeBounds, breath: this.breath });
       transaction.add(record, normalized);
       if (normalized.unforeseen)
         unforeseen.push({ offset: record.offset, sources: [senderOf(normalized.request)] });

@@ -13,6 +13,7 @@ import { Codec, type NormalizedBatch, type TokenBatch, topicCatalogue, topics } 
 import { deadLetterCounter } from '../dead-letters.ts';
 import { registryOf } from '../registry.ts';
 import { NormalizeStage } from './normalize-stage.ts';
+import { normalizeSettings } from './settings.ts';
 
 const TOPICS = [topics.raw, topics.normalized, topics.tokens, topics.deadLetters];
 /** A token's time is believed for 25 hours; a request may be read much later than it came. */
@@ -45,8 +46,7 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
     items,
     deadLetters: deadLetterCounter(metrics),
     clock: Date.now,
-    optionsOf: (source: string) => config.sources[source]?.options ?? {},
-    accountOf: (source: string) => config.sources[source]?.account ?? null,
+    ...normalizeSettings(config),
     tokens: {
       codec: {
         encoder: await codec.encoder<TokenBatch>(topics.tokens, 'tokens'),
@@ -56,8 +56,6 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
       maxEntries: MAX_TOKENS / config.topics.rawPartitions,
       onOverflow: (forgotten: number) => log.warn({ forgotten }, 'tokens were forgotten before their time'),
     },
-    budget: config.normalize,
-    timeBounds: config.normalize,
     maxTransactionBytes: config.normalize.maxTransactionBytes,
   } as const;
   const loop = await startTransactionalLoop({

@@ -16,11 +16,12 @@ export const checkAction: Action<object> = async (options) => {
 };
 
 async function serviceChecks(): Promise<NonNullable<ConfigUse['checks']>> {
-  const [{ checkIngressConfig }, { checkCrmSettings }] = await Promise.all([
+  const [{ checkIngressConfig }, { checkSourceFields }, { checkCrmSettings }] = await Promise.all([
     import('@email-events/ingress'),
+    import('@email-events/processors'),
     import('@email-events/sink-crm'),
   ]);
-  return [checkIngressConfig, checkCrmSettings];
+  return [checkIngressConfig, checkSourceFields, checkCrmSettings];
 }
 
 export function renderCheck(

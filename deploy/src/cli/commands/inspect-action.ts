@@ -9,7 +9,7 @@ import { EXIT } from '../exit-codes.ts';
 import { print, printLines } from '../output.ts';
 import { jsonText } from '../terminal.ts';
 import { type Credentials, createJudge, type Judge } from './inspect-judge.ts';
-import { type InspectedRequest, parseOptions, parseRequest } from './inspect-request.ts';
+import { type InspectedRequest, parseFields, parseOptions, parseRequest } from './inspect-request.ts';
 import { linesOf } from './lines.ts';
 
 export interface InspectOptions {
@@ -17,12 +17,13 @@ export interface InspectOptions {
   readonly esp?: string;
   readonly secret?: readonly string[];
   readonly option?: readonly string[];
+  readonly field?: readonly string[];
   readonly ndjson: boolean;
 }
 
 export const inspectAction: Action<InspectOptions> = async (options, files) => {
   const credentials = await credentialsFrom(options);
-  const judge = createJudge(credentials);
+  const judge = createJudge(credentials, parseFields(options.field ?? []));
   const verified = options.ndjson
     ? await inspectLines(judge, files)
     : await inspectFiles(judge, files, toldBy(options), options);
@@ -59,6 +60,7 @@ async function credentialsFrom(options: InspectOptions & CommonOptions): Promise
     esp: source.esp,
     secrets: source.secrets.map((value) => value.reveal()),
     options: source.options,
+    fields: source.fields,
     source: name,
     unverified: source.verification === 'none',
     timeBounds: { maxFutureMinutes: normalize.maxFutureMinutes, maxAgeDays: normalize.maxAgeDays },
@@ -88,9 +90,13 @@ function requestToJudge(file: string, text: string, told: Told): InspectedReques
     esp = espOfFolder(file),
     secrets,
     options,
+    fields,
   } = namingFile(file, () => parseRequest(text, Date.now));
-  if (told === 'nothing') return { request, esp, secrets, options };
-  const own = told === 'esp' ? { secrets, options } : { secrets: undefined, options: undefined };
+  if (told === 'nothing') return { request, esp, secrets, options, fields };
+  const own =
+    told === 'esp'
+      ? { secrets, options, fields }
+      : { secrets: undefined, options: undefined, fields: undefined };
   return { request, esp: undefined, ...own };
 }
 

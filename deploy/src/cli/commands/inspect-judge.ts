@@ -4,6 +4,9 @@ import {
   adapters,
   type EspAdapter,
   EspConfigError,
+  type FieldMapping,
+  type FieldSettings,
+  fieldMapping,
   findAdapter,
   type Inspection,
   inspectRequest,
@@ -17,6 +20,8 @@ export interface Credentials {
   readonly esp: string;
   readonly secrets: readonly string[];
   readonly options: { readonly [name: string]: unknown };
+  /** Where campaign, variant, stream and user are from; default: as of a source that does not say. */
+  readonly fields?: FieldSettings | undefined;
   /** Name of the source, shown in the events. */
   readonly source?: string;
   /** The source accepts unsigned requests. */
@@ -30,10 +35,13 @@ export type Judge = (inspected: InspectedRequest) => Inspection;
 
 const KEPT_VERIFIERS = 1_000;
 
-/** What a request says about its own verification goes before the defaults. Keys are parsed once per credentials. */
-export function createJudge(defaults: Credentials | undefined): Judge {
-  const kept = new Map<string, { adapter: EspAdapter; verifier: Verifier }>();
-  return ({ request, esp, secrets, options }) => {
+/**
+ * What a request says about its own verification goes before the defaults, and what is said of `fields` here before both. Keys are parsed
+ * once per credentials.
+ */
+export function createJudge(defaults: Credentials | undefined, told?: FieldSettings): Judge {
+  const kept = new Map<string, Tools>();
+  return ({ request, esp, secrets, options, fields }) => {
     const name = esp ?? defaults?.esp;
     if (name === undefined) {
       throw new PipelineError('CLI_USAGE', 'reject', 'say --source NAME or --esp NAME, or "esp" in the line');
@@ -44,6 +52,7 @@ export function createJudge(defaults: Credentials | undefined): Judge {
       esp: name,
       secrets: (secrets ?? base?.secrets ?? []).map(withoutLineEnd),
       options: options ?? base?.options ?? {},
+      fields: told ?? fields ?? base?.fields,
     };
     const key = JSON.stringify(credentials);
     let tools = kept.get(key);
@@ -62,18 +71,22 @@ export function createJudge(defaults: Credentials | undefined): Judge {
   };
 }
 
-function toolsFor({ esp, secrets, options, unverified }: Credentials): {
-  adapter: EspAdapter;
-  verifier: Verifier;
-} {
+interface Tools {
+  readonly adapter: EspAdapter;
+  readonly verifier: Verifier;
+  readonly fields: FieldMapping;
+}
+
+function toolsFor({ esp, secrets, options, unverified, ...said }: Credentials): Tools {
   const adapter = findAdapter(esp);
   if (!adapter) {
     const known = adapters.map(({ name }) => name).join(', ');
     throw new PipelineError('INSPECT_ESP_UNKNOWN', 'reject', `no ESP "${esp}"; there are: ${known}`);
   }
-  if (unverified) return { adapter, verifier: { verify: () => ({ outcome: 'verified' }) } };
+  const fields = fieldMapping(said.fields);
+  if (unverified) return { adapter, verifier: { verify: () => ({ outcome: 'verified' }) }, fields };
   try {
-    return { adapter, verifier: adapter.verifier({ secrets, options }) };
+    return { adapter, verifier: adapter.verifier({ secrets, options }), fields };
   } catch (cause) {
     if (!(cause instanceof EspConfigError)) throw cause;
     throw new PipelineError('INSPECT_CREDENTIALS_UNUSABLE', 'reject', cause.message, { cause });

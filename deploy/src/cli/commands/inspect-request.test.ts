@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseOptions, parseRequest } from './inspect-request.ts';
+import { parseFields, parseOptions, parseRequest } from './inspect-request.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 const parse = (request: unknown) => parseRequest(JSON.stringify(request), () => NOW);
@@ -11,6 +11,27 @@ const code = (work: () => unknown) => {
   }
   return undefined;
 };
+
+describe('fields', () => {
+  test('of a request are as in a source', () => {
+    const fields = { campaign: ['metadata.a', 'esp'], user: 'headers.x-user' };
+    expect(parse({ body: '', fields }).fields).toEqual(fields);
+    expect(parse({ body: '' }).fields).toBeUndefined();
+  });
+
+  test('of the command line are one path each, in order', () => {
+    expect(parseFields([])).toBeUndefined();
+    expect(parseFields(['campaign=metadata.a=b', 'user=esp', 'campaign=esp'])).toEqual({
+      campaign: ['metadata.a=b', 'esp'],
+      user: ['esp'],
+    });
+    for (const pair of ['campaign', '=esp', 'mailing=esp', 'campaign=', 'campaign=tags.x'])
+      expect(
+        code(() => parseFields([pair])),
+        pair,
+      ).toBe('CLI_USAGE');
+  });
+});
 
 describe('parseRequest', () => {
   test('reads a request; receivedAt is the clock', () => {
@@ -57,6 +78,9 @@ describe('parseRequest', () => {
     ['an unknown encoding', { body: '', bodyEncoding: 'hex' }],
     ['no base64', { body: 'a*b', bodyEncoding: 'base64' }],
     ['no time', { body: '', receivedAt: 'yesterday' }],
+    ['fields that there are not', { body: '', fields: { mailing: 'esp' } }],
+    ['fields whose paths are none', { body: '', fields: { campaign: ['esp', 'tags.x'] } }],
+    ['fields that are a text', { body: '', fields: 'campaign' }],
     ['headers that are a list', { body: '', headers: ['a'] }],
     ['an object for a header', { body: '', headers: { a: {} } }],
     ['secrets that are no list', { body: '', secrets: 'x' }],

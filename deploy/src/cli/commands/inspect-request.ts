@@ -1,5 +1,5 @@
 import { PipelineError } from '@email-events/core/errors';
-import type { EspRequest } from '@email-events/esps';
+import { type EspRequest, type FieldSettings, MAPPED_FIELDS, spellingProblems } from '@email-events/esps';
 
 /** One request as `inspect` reads it, with what a line of --ndjson, or a fixture, may say about its verification. */
 export interface InspectedRequest {
@@ -7,6 +7,8 @@ export interface InspectedRequest {
   readonly esp: string | undefined;
   readonly secrets: readonly string[] | undefined;
   readonly options: { readonly [name: string]: unknown } | undefined;
+  /** As in a source of the configuration. */
+  readonly fields: FieldSettings | undefined;
 }
 
 /**
@@ -16,13 +18,14 @@ export interface InspectedRequest {
 export function parseRequest(text: string, now: () => number): InspectedRequest {
   const data = unwrapped(parseObject(text));
   requireRequest(data);
-  const { method = 'POST', url = '/', body = '', esp, secrets, options } = data;
+  const { method = 'POST', url = '/', body = '', esp, secrets, options, fields } = data;
   if (typeof method !== 'string') throw invalid('method', 'a text');
   if (typeof url !== 'string') throw invalid('url', 'a text');
   if (typeof body !== 'string') throw invalid('body', 'a text');
   if (esp !== undefined && typeof esp !== 'string') throw invalid('esp', 'a text');
   if (secrets !== undefined && !isTextList(secrets)) throw invalid('secrets', 'a list of texts');
   if (options !== undefined && !isObject(options)) throw invalid('options', 'an object');
+  if (fields !== undefined && !isFieldSettings(fields)) throw invalid('fields', FIELDS);
   const request = {
     method: method.toUpperCase(),
     url,
@@ -30,7 +33,7 @@ export function parseRequest(text: string, now: () => number): InspectedRequest 
     body: readBody(body, data.bodyEncoding),
     receivedAt: readTime(data.receivedAt, now),
   };
-  return { request, esp, secrets, options };
+  return { request, esp, secrets, options, fields };
 }
 
 function parseObject(text: string): { [key: string]: unknown } {
@@ -108,6 +111,28 @@ export function parseOptions(pairs: readonly string[]): { [name: string]: unknow
   return Object.fromEntries(
     [...options].map(([key, values]) => [key, values.length === 1 ? values[0] : values.flat()]),
   );
+}
+
+/** `--field campaign=metadata.x` …; a field that comes again has several paths. Throws CLI_USAGE. */
+export function parseFields(pairs: readonly string[]): FieldSettings | undefined {
+  if (pairs.length === 0) return undefined;
+  const fields = new Map<string, string[]>();
+  for (const pair of pairs) {
+    const at = pair.indexOf('=');
+    const [field, path] = [pair.slice(0, at), pair.slice(at + 1)];
+    fields.set(field, [...(fields.get(field) ?? []), path]);
+  }
+  const settings: unknown = Object.fromEntries(fields);
+  if (isFieldSettings(settings)) return settings;
+  throw new PipelineError('CLI_USAGE', 'reject', `--field takes ${FIELDS}`);
+}
+
+const FIELDS = `${MAPPED_FIELDS.join(', ')}, each from metadata.<key>, tag.<name>, headers.<name> or esp`;
+
+function isFieldSettings(value: unknown): value is FieldSettings {
+  if (!isObject(value)) return false;
+  const names: readonly string[] = MAPPED_FIELDS;
+  return Object.keys(value).every((name) => names.includes(name)) && spellingProblems(value).length === 0;
 }
 
 function optionValue(text: string): unknown {

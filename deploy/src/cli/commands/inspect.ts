@@ -18,17 +18,26 @@ export function inspectCommand(): Command {
     .option('--secret <value>', 'a valid secret; may be repeated', collect)
     .option('--option <key=value>', 'what else the ESP needs; repeat for a list, or give JSON', collect)
     .option(
+      '--field <field=path>',
+      'where campaign, variant, stream or user is from, as in `fields` of a source; may be repeated',
+      collect,
+    )
+    .option(
       '--ndjson',
-      'one request a line with its own "esp", "secrets" and "options"; one result a line',
+      'one request a line with its own "esp", "secrets", "options" and "fields"; one result a line',
       false,
     )
-    .addHelpText('after', '\nExits 0 if every request is verified, 3 if not.');
+    .addHelpText(
+      'after',
+      '\n`fieldsFrom` tells where these were found, if not in the ESP’s own fields.\nExits 0 if every request is verified, 3 if not.',
+    );
   act<InspectOptions>(command, async () => (await import('./inspect-action.ts')).inspectAction);
   return examples(
     command,
     'inspect request.json --source sendgrid',
     'inspect request.json --esp mailgun --secret key-1234',
     'inspect request.json --esp ses --option topicArns=arn:aws:sns:eu-west-1:123456789012:events',
+    'inspect request.json --source sendgrid --field campaign=metadata.mailing --field campaign=esp',
     'inspect test/fixtures/esps/mailgun/*.json',
     'inspect --ndjson - < requests.ndjson',
   );

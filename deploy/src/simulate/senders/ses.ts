@@ -22,8 +22,10 @@ export const ses: Sender = {
   batchSize: () => 1,
   write: (entries, context) => envelope(context, JSON.stringify(messageOf(entries, context))),
   signer,
-  names: ({ message: { programme }, detail }) => ({
+  names: ({ message: { programme, variant }, detail }) => ({
     campaign: programme.kind === 'campaign' ? programme.name : undefined,
+    // A tag like any other, which is what a variant is looked for in.
+    variant: programme.kind === 'campaign' ? variant.name || undefined : undefined,
     scope: detail.scope === 'stream' ? programme.stream : detail.scope,
   }),
   // The envelope carries the signature, so it is the message in it that cannot be read.

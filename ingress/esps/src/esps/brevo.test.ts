@@ -69,7 +69,7 @@ describe('what is left', () => {
       body: Buffer.from(JSON.stringify(event)),
       receivedAt: 1,
     };
-    const [result] = normalizeRequest(brevo, request, options).results;
+    const [result] = normalizeRequest(brevo, request, { options }).results;
     return result && 'events' in result ? result.events.map(({ type, scope }) => [type, scope]) : result;
   };
 

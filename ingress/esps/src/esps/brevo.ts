@@ -116,6 +116,12 @@ export const brevo = {
       '4 times, after 10 min, 1 h, 2 h and 8 h, for time-outs and 429 only; other 4xx and any 5xx discard the event',
     identity:
       'type, message-id, recipient, time, link and client: there is no event id (id is the webhook’s)',
+    fills: {
+      campaign: '`campaign name`, else `camp_id`',
+      stream: '`list_id`',
+      metadata: '`X-Mailin-custom`',
+      tags: '`tags`, `tag`',
+    },
     limitations: [
       'Signs nothing: Basic authentication, a token or a header of one’s own is the only proof.',
       'A request that is refused, for a wrong password too, is lost: Brevo does not send it again.',

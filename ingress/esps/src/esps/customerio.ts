@@ -69,6 +69,12 @@ export const customerio = {
     eventTypes: { ...EVENT_TYPES, 'customer_cio_subscription_preferences_changed (true)': 'subscribed' },
     retries: 'for 7 days at growing intervals, unless the answer is 2xx within 4 s; later events wait for it',
     identity: 'event_id; without one, the item',
+    fills: {
+      campaign: 'the number of the campaign, broadcast or newsletter',
+      variant: '`content_id`',
+      stream: 'topic of a preference',
+      user: '`customer_id`',
+    },
     limitations: [
       'Does not say whether a bounce is hard: its text decides, and without an SMTP answer it is undetermined.',
       'Opens and human opens are two events with two ids: subscribe to one of them.',
@@ -77,7 +83,6 @@ export const customerio = {
     ],
     ignored: [
       'object_type',
-      'data.customer_id',
       'data.identifiers.*',
       'data.action_id',
       'data.parent_action_id',
@@ -137,6 +142,7 @@ function normalize(item: Item): readonly EspEvent[] {
       subject: text(data.subject),
       campaign: firstText(data.campaign_id, data.broadcast_id, data.newsletter_id),
       variant: text(data.content_id),
+      user: userOf(data),
       ...details(type, metric, data, item),
     },
   ];
@@ -188,8 +194,14 @@ function preference(
     esp_message_id: text(objectOf(event.data).delivery_id),
     scope,
     stream: scope === 'all' ? null : scope,
+    user: userOf(objectOf(event.data)),
     method: 'preferences',
   };
+}
+
+/** The person's id in the sender's own system; empty for somebody who is known by the address alone. */
+function userOf(data: JsonObject): string | null {
+  return firstText(data.customer_id, objectOf(data.identifiers).id);
 }
 
 /** A push message's recipient is a device, that of an SMS a number. */

@@ -96,6 +96,7 @@ export const elasticemail = {
     },
     retries: 'not published; after 1000 failures the notifications are switched off',
     identity: 'status, messageid, recipient, date, target and category: there is no event id',
+    fills: { metadata: '`postback`', tags: '`channel`' },
     limitations: [
       'Signs nothing: a secret in the URL is the only proof, so keep the URL out of access logs.',
       'Says neither what the receiving server answered nor who opened with what; times are whole seconds.',

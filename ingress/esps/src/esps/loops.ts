@@ -61,6 +61,11 @@ export const loops = {
     eventTypes: EVENT_TYPES,
     retries: 'not documented; each repetition keeps webhook-id and is signed anew, unless the answer is 2xx',
     identity: 'the webhook-id header; without one, the item',
+    fills: {
+      campaign: '`campaignId`, `loopId` or `transactionalId`',
+      stream: 'mailing list',
+      user: '`userId`',
+    },
     limitations: [
       'Tells neither the link of a click nor the client of an open or a click.',
       'Tells no reason of a bounce, only whether it is hard or soft.',
@@ -76,7 +81,6 @@ export const loops = {
       'loopName',
       'transactionalName',
       'contactIdentity.id',
-      'contactIdentity.userId',
       'email.emailMessageId',
       'mailingLists[].*',
       'mailingList.*',
@@ -105,6 +109,7 @@ function normalize(item: Item, request: EspRequest): readonly EspEvent[] {
       subject: text(email.subject),
       campaign: firstText(event.campaignId, event.loopId, event.transactionalId),
       stream: mailingList(event),
+      user: text(contact.userId),
       ...details(type, vendorType, event, item),
     },
   ];

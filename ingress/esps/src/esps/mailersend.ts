@@ -76,6 +76,7 @@ export const mailersend = {
       'for about 3 days at growing intervals, unless the answer is 2xx within 3 s; 4xx but 429 is final',
     identity:
       'data.id, which opened_unique and clicked_unique share with the event they repeat; without one, the item',
+    fills: { tags: '`tags`' },
     limitations: [
       'No time is signed: a replay is caught by deduplication only.',
       'No metadata. Custom headers are not reported.',

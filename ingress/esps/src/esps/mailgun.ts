@@ -22,6 +22,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { bodyKind, parseForm } from '../reading/form.ts';
+import { headerPairs } from '../reading/headers.ts';
 import {
   isObject,
   JsonItem,
@@ -71,6 +72,8 @@ export const mailgun = {
   verifier,
   split,
   normalize,
+  headers: (item: Item) =>
+    headerPairs(objectOf(objectOf(objectOf(item.value)['event-data']).message).headers),
   facts: {
     eventTypes: {
       ...EVENT_TYPES,
@@ -80,6 +83,13 @@ export const mailgun = {
     },
     retries: 'for 8 h after 5, 10 and 15 min, 1, 2 and 4 h, unless the answer is 200 or 406',
     identity: 'event-data.id with the UTC day (it is unique within a day only); without one, signature.token',
+    fills: {
+      campaign: '`campaigns`',
+      stream: '`mailing-list`',
+      metadata: '`user-variables`',
+      tags: '`tags`',
+      headers: '`message-id`, `from`, `to`, `subject`',
+    },
     limitations: [
       'The signature covers timestamp and token, not the event: a token that comes back with another body is refused.',
       'The forms sent before 2018 have no event id and carry custom variables between Mailgun’s own fields.',

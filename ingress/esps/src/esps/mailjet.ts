@@ -81,6 +81,12 @@ export const mailjet = {
     eventTypes: { ...EVENT_TYPES, 'bounce (greylisted)': 'deferred' },
     retries: 'every 30 s, unless the answer is 200; after 24 h of failures the URL is suspended',
     identity: 'type, MessageID, recipient, time, link and client: there is no event id',
+    fills: {
+      campaign: '`customcampaign`, else `mj_campaign_id`',
+      stream: 'list of an unsubscribe',
+      metadata: '`Payload`',
+      tags: '`CustomID`',
+    },
     limitations: [
       'Signs nothing: Basic authentication is the only proof.',
       'Says neither that a message was accepted for sending nor which opens are of machines.',

@@ -98,6 +98,7 @@ export const mailtrap = {
     eventTypes: EVENT_TYPES,
     retries: '40 times, 5 min apart, unless the answer is 200 within 30 s; then the webhook is paused',
     identity: 'event_id; without one, the item',
+    fills: { stream: '`sending_stream`', metadata: '`custom_variables`', tags: '`category`' },
     limitations: [
       'No time is signed: a replay is caught by deduplication only.',
       'Names neither sender nor subject; machine opens are not told.',

@@ -121,6 +121,7 @@ export const mandrill = {
     retries: 'failed batches are sent again, unless the answer is 200; the schedule is not published',
     identity:
       'type, message (_id), time, link and client: there is no event id, and _id repeats in all events of a message',
+    fills: { stream: 'subaccount of an entry of the reject list', metadata: '`metadata`', tags: '`tags`' },
     limitations: [
       'Signs the URL: with another host, port or scheme in option url than at Mandrill, nothing verifies.',
       'Signs no time: a replay is caught by deduplication alone.',

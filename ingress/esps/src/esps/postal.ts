@@ -67,6 +67,7 @@ export const postal = {
     eventTypes: { ...EVENT_TYPES, 'MessageDeliveryFailed (no server was asked)': 'dropped' },
     retries: 'after 2, 3, 6, 10 and 15 min, unless the answer is 2xx within 5 s; then it is given up',
     identity: 'uuid; without one, the item',
+    fills: { tags: '`tag`' },
     limitations: [
       'One key signs for all servers of an installation: whoever has a server there can send signed events of it.',
       'No time is signed but in the body: a replay is caught by deduplication only.',

@@ -101,6 +101,7 @@ export const postmark = {
     retries: 'bounces 10 times in 10.5 h, others a few times, unless the answer is 200; 403 ends them',
     identity:
       'ID of bounces; MessageID where a suppression repeats a bounce or a complaint; else record type, message, recipient, time and link',
+    fills: { stream: '`MessageStream`', metadata: '`Metadata`', tags: '`Tag`' },
     limitations: ['Signs nothing: Basic authentication is the only proof.', 'Does not tell machine opens.'],
     ignored: [
       'ServerID',

@@ -24,6 +24,7 @@ import {
   tagsOf,
   text,
 } from '../reading/fields.ts';
+import { headerPairs } from '../reading/headers.ts';
 import { isObject, type JsonObject, listOf, objectOf, oneObject, parseJson } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime, isoTime } from '../reading/time.ts';
@@ -95,6 +96,7 @@ export const resend = {
   verifier: (settings: VerifierSettings) => standardWebhooksVerifier('resend', settings),
   split: oneObject,
   normalize,
+  headers: (item: Item) => headerPairs(objectOf(objectOf(item.value).data).headers),
   facts: {
     eventTypes: {
       ...EVENT_TYPES,
@@ -105,6 +107,13 @@ export const resend = {
       'after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h, signed anew, unless the answer is 2xx within 15 s',
     identity:
       'the svix-id header; with several addressees the message, for what happens to it once; without either, the item',
+    fills: {
+      campaign: '`broadcast_id`',
+      stream: 'topic of a contact',
+      metadata: '`tags`, header `X-Metadata`',
+      tags: 'header `X-Tags`',
+      headers: 'all, where the event has them',
+    },
     limitations: [
       'Does not say whom of several addressees an event is about: unless the text of a failure names one, each is given it; a bounce is then undetermined and a complaint "other", so that nobody is suppressed by guess.',
       'Opens have no client; machine opens are not told.',

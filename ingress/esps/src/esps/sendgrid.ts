@@ -102,6 +102,13 @@ export const sendgrid = {
     retries: 'at growing intervals for 24 h, unless the answer is 2xx',
     identity:
       'message and type where a message can have it once, else also its second, link, address and client; without sg_message_id, sg_event_id; without that, the whole item',
+    fills: {
+      campaign: 'Marketing Campaign, Single Send or automation',
+      variant: 'version of the campaign, template of a Single Send',
+      stream: '`asm_group_id`',
+      metadata: 'custom arguments',
+      tags: '`category`',
+    },
     limitations: [
       'Two opens, or clicks on one link, of one message in the same second by the same address and client count once.',
       'Unsigned unless signing is switched on for the webhook.',

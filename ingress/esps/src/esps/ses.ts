@@ -11,6 +11,7 @@ import {
 } from '../adapter.ts';
 import { each } from '../reading/fan-out.ts';
 import { bareAddress, firstText, itemObject, messageId, required, tagsOf, text } from '../reading/fields.ts';
+import { headerPairs } from '../reading/headers.ts';
 import { isObject, type JsonObject, objectOf, parseJson } from '../reading/json.ts';
 import { anyTime, firstTime } from '../reading/time.ts';
 import { TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
@@ -85,6 +86,7 @@ export const ses = {
   verifier,
   split,
   normalize,
+  headers: (item: Item) => headerPairs(objectOf(objectOf(objectOf(item.value).Message).mail).headers),
   facts: {
     eventTypes: {
       ...EVENT_TYPES,
@@ -96,6 +98,13 @@ export const ses = {
     retries: '3 times, 20 s apart, unless the topic says otherwise; a 4xx answer is final',
     identity:
       'feedbackId of bounces and complaints, the same in both formats; else message, time and client of the event; always with the recipient',
+    fills: {
+      campaign: 'message tag `campaign`',
+      stream: 'topic or list of a subscription',
+      metadata: 'message tags, header `X-Metadata`',
+      tags: 'header `X-Tag`',
+      headers: 'all, if SES is told to include them',
+    },
     limitations: [
       'Does not say who of several recipients opened or clicked: each is given the event.',
       'A complaint may list recipients who did not complain: of several, none is taken for the one who did, and the events are "other".',

@@ -15,7 +15,8 @@ import {
   text,
 } from '../reading/fields.ts';
 import { bodyKind, parseForm } from '../reading/form.ts';
-import { JsonItem, type JsonObject, oneObject } from '../reading/json.ts';
+import { headerPairs } from '../reading/headers.ts';
+import { JsonItem, type JsonObject, objectOf, oneObject } from '../reading/json.ts';
 import { smtpFacts } from '../reading/smtp.ts';
 import { anyTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
@@ -67,11 +68,13 @@ export const smtp2go = {
   verifier: (settings) => credentialVerifier('smtp2go', credentials, settings),
   split,
   normalize,
+  headers: (item: Item) => headerPairs(customHeaders(objectOf(item.value))),
   facts: {
     eventTypes: EVENT_TYPES,
     retries: 'unless the answer is 2xx; the schedule is not published, failed ones can be retried by hand',
     identity:
       'type, email_id, recipient, time, link and client: id was seen in requests but is not documented, so it is only passed on',
+    fills: { metadata: 'custom headers', headers: 'custom headers' },
     limitations: [
       'Signs nothing: Basic authentication, a bearer token or a secret in the URL is the only proof.',
       'A header of the mail with the name of one of SMTP2GO’s own fields cannot be told from it.',

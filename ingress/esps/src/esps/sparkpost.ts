@@ -98,6 +98,12 @@ export const sparkpost = {
     },
     retries: 'the whole batch for 8 h, unless the answer is 200',
     identity: 'type and event_id; without one, type, message, recipient, time, link and client',
+    fills: {
+      campaign: '`campaign_id`',
+      variant: '`ab_test_version`, else `ab_test_id`',
+      metadata: '`rcpt_meta`',
+      tags: '`rcpt_tags`',
+    },
     limitations: [
       'Signs nothing: Basic authentication or a header of one’s own is the only proof. OAuth 2 is not supported.',
       'Counts an open at the top of a mail (initial_open) and one at its end (open): esp_event_type tells them apart.',

@@ -75,6 +75,13 @@ export const standardWebhooks = {
     eventTypes: Object.fromEntries(EVENT_TYPES.map((type) => [type, type])),
     retries: 'as the sender likes; each repetition keeps webhook-id and is signed anew',
     identity: 'the event’s id, else webhook-id and the position in the request',
+    fills: {
+      campaign: '`campaign`',
+      variant: '`variant`',
+      stream: '`stream`',
+      metadata: '`metadata`',
+      tags: '`tags`',
+    },
     limitations: [],
     ignored: [],
   },

@@ -107,6 +107,7 @@ export const unisenderGo = {
       'every 10 min for 24 h, unless the answer is 200 within 3 s; 10 events and no success in 24 h stop the webhook',
     identity:
       'status, job_id, recipient, event_time, link and client: there is no event id (the header ID is new in each attempt)',
+    fills: { metadata: '`metadata`' },
     limitations: [
       'The digest is a plain MD5 with the API key inside the body, and covers no time.',
       'Tells neither tags nor machine opens nor the list of an unsubscribe; times are whole seconds.',

@@ -65,6 +65,7 @@ export const zeptomail = {
     eventTypes: EVENT_TYPES,
     retries: 'not documented; 200 is success',
     identity: 'event, message, recipient, time, link and client; without message or time, the item',
+    fills: { metadata: '`client_reference`, under that name', tags: '`tag`' },
     limitations: [
       'Its own signature is not verified: published descriptions contradict each other. Give the webhook an authorization header.',
       'Only the first opening of a message is reported.',

@@ -1,0 +1,100 @@
+import type { EspEvent } from '../adapter.ts';
+import { type FieldMapping, type FieldPath, MAPPED_FIELDS, type MappedField } from './paths.ts';
+
+/** Characters (UTF-16) of a campaign, variant, stream or user; what is longer is cut. Senders write them, and reports group by them. */
+export const MAX_FIELD_LENGTH = 256;
+
+/** Values by lower-case name; of several the first. */
+export type MessageHeaders = ReadonlyMap<string, string>;
+export const NO_HEADERS: MessageHeaders = new Map();
+
+/** Path by which each field was found, as it is written; absent: nobody said. */
+export type FieldOrigins = { readonly [field in MappedField]?: string };
+
+/** What an empty value looks like in metadata that holds anything else than text. */
+const EMPTY: ReadonlySet<string> = new Set(['', 'null', '[]', '{}']);
+
+/** The event with its fields from where the source says. Neither type, recipient, scope nor identity depends on them. */
+export function mapFields(
+  event: EspEvent,
+  mapping: FieldMapping,
+  headers: MessageHeaders,
+  noted?: (event: EspEvent, origins: FieldOrigins) => void,
+): EspEvent {
+  const origins: { [field in MappedField]?: string } | undefined = noted && {};
+  let mapped = event;
+  for (const field of MAPPED_FIELDS) {
+    for (const path of mapping[field]) {
+      const value = valueAt(path, field, event, headers);
+      if (value === null) continue;
+      mapped = withField(mapped, field, value, path);
+      if (origins) origins[field] = path.text;
+      break;
+    }
+  }
+  if (origins) noted?.(mapped, origins);
+  return mapped;
+}
+
+/** The first header of each name that has a value. Cut here: a message may have many recipients, and each is given them. */
+export function headerMap(pairs: Iterable<readonly [name: string, value: string]>): MessageHeaders {
+  const headers = new Map<string, string>();
+  for (const [name, value] of pairs) {
+    const key = name.toLowerCase();
+    const usable = headers.has(key) ? null : usableText(value);
+    if (usable !== null) headers.set(key, usable);
+  }
+  return headers;
+}
+
+function valueAt(
+  path: FieldPath,
+  field: MappedField,
+  event: EspEvent,
+  headers: MessageHeaders,
+): string | null {
+  switch (path.from) {
+    case 'esp': {
+      const own = event[field] ?? null;
+      return own === null ? null : cut(own);
+    }
+    case 'metadata': {
+      const { metadata } = event;
+      if (metadata === undefined || !Object.hasOwn(metadata, path.name)) return null;
+      return usableText(metadata[path.name] ?? '');
+    }
+    case 'tag':
+      return tagValue(event.tags ?? [], path.name);
+    case 'headers':
+      return headers.get(path.name) ?? null;
+  }
+}
+
+/** `spring` of the tag `campaign:spring`. */
+function tagValue(tags: readonly string[], name: string): string | null {
+  for (const tag of tags) {
+    if (tag.charAt(name.length) !== ':' || !tag.startsWith(name)) continue;
+    const value = usableText(tag.slice(name.length + 1));
+    if (value !== null) return value;
+  }
+  return null;
+}
+
+function withField(event: EspEvent, field: MappedField, value: string, path: FieldPath): EspEvent {
+  if (field !== 'user') return event[field] === value ? event : { ...event, [field]: value };
+  // It is where it belongs, and metadata stays as it was sent.
+  if (path.from === 'metadata' && path.name === 'user') return event;
+  return event.metadata?.user === value ? event : { ...event, metadata: { ...event.metadata, user: value } };
+}
+
+function usableText(value: string): string | null {
+  const text = value.trim();
+  return EMPTY.has(text) ? null : cut(text);
+}
+
+/** Half a character (of a surrogate pair) is none. */
+function cut(text: string): string {
+  if (text.length <= MAX_FIELD_LENGTH) return text;
+  const isHigh = (text.charCodeAt(MAX_FIELD_LENGTH - 1) & 0xfc00) === 0xd800;
+  return text.slice(0, isHigh ? MAX_FIELD_LENGTH - 1 : MAX_FIELD_LENGTH);
+}

@@ -1,0 +1,91 @@
+/** What a source may fill from what its sender attaches to a message. `user` has no field of its own: it is `metadata.user`. */
+export const MAPPED_FIELDS = ['campaign', 'variant', 'stream', 'user'] as const;
+export type MappedField = (typeof MAPPED_FIELDS)[number];
+
+/** `fields` of a source, as configured: a path, or several of which the first that has a value counts. */
+export type FieldSettings = { readonly [field in MappedField]?: string | readonly string[] | undefined };
+
+/** Where a value is looked for. `text` is the path as it is written. */
+export type FieldPath =
+  /** What the ESP says itself. */
+  | { readonly from: 'esp'; readonly text: string }
+  /** A key of the metadata, a tag `name:value`, a header of the message. */
+  | { readonly from: 'metadata' | 'tag' | 'headers'; readonly name: string; readonly text: string };
+
+export type FieldMapping = { readonly [field in MappedField]: readonly FieldPath[] };
+
+/** Why a path cannot be used. */
+export interface PathProblem {
+  readonly field: MappedField;
+  /** Which of a list; undefined if it is no list. */
+  readonly index: number | undefined;
+  readonly message: string;
+}
+
+const PATH = /^(metadata|tag|headers)\.(\S(?:.*\S)?)$/s;
+const SPELLINGS = 'must be metadata.<key>, tag.<name>, headers.<name> or esp';
+
+/**
+ * Tried where the source names no paths. A person's id is asked for, not passed on because an ESP happens to have one, so the ESP's own
+ * user is not among them.
+ */
+const DEFAULT_PATHS: { readonly [field in MappedField]: readonly string[] } = {
+  campaign: ['esp', 'metadata.campaign', 'metadata.utm_campaign'],
+  variant: ['esp', 'metadata.variant'],
+  stream: ['esp', 'metadata.stream'],
+  user: ['metadata.user'],
+};
+
+/** What remains where no path of the source has a value. */
+const LAST_PATH: { readonly [field in MappedField]: string } = {
+  campaign: 'esp',
+  variant: 'esp',
+  stream: 'esp',
+  user: 'metadata.user',
+};
+
+/** Undefined if it is no path. The name is everything after the first dot; that of a header in lower case. */
+export function fieldPath(text: string): FieldPath | undefined {
+  if (text === 'esp') return { from: 'esp', text };
+  const [, from, name] = PATH.exec(text) ?? [];
+  if (name === undefined) return undefined;
+  if (from === 'headers') return { from, name: name.toLowerCase(), text };
+  return from === 'metadata' || from === 'tag' ? { from, name, text } : undefined;
+}
+
+/** What is written of a source's fields, path by path; for checks. Of another type: no text. */
+export function* writtenPaths(
+  settings: FieldSettings,
+): Generator<{ field: MappedField; index: number | undefined; text: unknown }> {
+  for (const field of MAPPED_FIELDS) {
+    const written: unknown = settings[field];
+    if (Array.isArray(written)) for (const [index, text] of written.entries()) yield { field, index, text };
+    else if (written !== undefined) yield { field, index: undefined, text: written };
+  }
+}
+
+/** Fields that there are not, and paths that are none. */
+export function spellingProblems(settings: FieldSettings): PathProblem[] {
+  const problems: PathProblem[] = [];
+  for (const { field, index, text } of writtenPaths(settings))
+    if (typeof text !== 'string' || !fieldPath(text)) problems.push({ field, index, message: SPELLINGS });
+  return problems;
+}
+
+/** Leaves out what is no path: configuration has been checked. What is configured goes before what the ESP says. */
+export function fieldMapping(settings: FieldSettings = {}): FieldMapping {
+  const of = (field: MappedField) => pathsOf(field, settings[field]);
+  return { campaign: of('campaign'), variant: of('variant'), stream: of('stream'), user: of('user') };
+}
+
+function pathsOf(field: MappedField, written: string | readonly string[] | undefined): readonly FieldPath[] {
+  const texts = written === undefined ? DEFAULT_PATHS[field] : [written].flat();
+  const all = texts.includes(LAST_PATH[field]) ? texts : [...texts, LAST_PATH[field]];
+  return all.map(fieldPath).filter((path) => path !== undefined);
+}
+
+export const DEFAULT_MAPPING: FieldMapping = fieldMapping();
+
+export function readsHeaders(mapping: FieldMapping): boolean {
+  return MAPPED_FIELDS.some((field) => mapping[field].some(({ from }) => from === 'headers'));
+}

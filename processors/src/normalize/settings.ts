@@ -1,0 +1,42 @@
+import { ConfigError, type ConfigProblem, type PipelineConfig } from '@email-events/core';
+import { fieldMapping, fieldProblems, findAdapter, type SourceReading } from '@email-events/esps';
+import type { NormalizeOptions } from './normalize-record.ts';
+
+type Settings = Required<Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'budget' | 'timeBounds'>>;
+
+/** How requests are read as configured: one answer for the service and for whoever reads email.raw again. */
+export function normalizeSettings({
+  sources,
+  normalize,
+}: Pick<PipelineConfig, 'sources' | 'normalize'>): Settings {
+  const readings = new Map(Object.entries(sources).map(([name, source]) => [name, readingOf(source)]));
+  const accounts = new Map(Object.entries(sources).map(([name, { account }]) => [name, account ?? null]));
+  return {
+    // Of a source that is not configured any more, as one about which nothing is said.
+    readingOf: (source) => readings.get(source) ?? {},
+    accountOf: (source) => accounts.get(source) ?? null,
+    budget: normalize,
+    timeBounds: normalize,
+  };
+}
+
+/** How the events of one source are read. */
+export function readingOf({
+  options,
+  fields,
+}: Pick<PipelineConfig['sources'][string], 'options' | 'fields'>): SourceReading {
+  return { options, fields: fieldMapping(fields) };
+}
+
+/** `fields` that can never have a value, since the source's ESP reports nothing of the kind. Throws ConfigError with all of them. */
+export function checkSourceFields({ sources }: Pick<PipelineConfig, 'sources'>): void {
+  const problems = Object.entries(sources).flatMap(([name, { esp, fields }]): ConfigProblem[] => {
+    const adapter = findAdapter(esp);
+    if (!adapter || !fields) return [];
+    return fieldProblems(adapter, fields).map(({ field, index, message }) => ({
+      path: ['sources', name, 'fields', field, ...(index === undefined ? [] : [index])].join('.'),
+      message,
+    }));
+  });
+  if (problems.length > 0) throw new ConfigError(problems);
+}
