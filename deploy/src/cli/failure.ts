@@ -1,24 +1,8 @@
-import { codeOf } from '@email-events/core/errors';
+import { codeOf, PipelineError } from '@email-events/core/errors';
 import pc from 'picocolors';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { remedyFor, type Situation, situationOf } from './remedies.ts';
 import { jsonText, visible } from './terminal.ts';
-
-/** What to do about an error, by its code: the second line that a person sees. */
-const HINTS: { readonly [code: string]: string } = {
-  CLI_USAGE: 'email-events help shows the commands, email-events help COMMAND its options and examples',
-  INSPECT_REQUEST_INVALID:
-    'expected is JSON such as {"method": "POST", "url": "/", "headers": {}, "body": "…"}, or a fixture of this repository; email-events help inspect says more',
-  CONFIG_UNREADABLE: 'name another file with --config, or EMAIL_EVENTS_CONFIG',
-  CONFIG_INVALID: 'deploy/config/pipeline.reference.yaml shows every key with its meaning',
-  KAFKA_UNREACHABLE: 'start the pipeline with `npx email-events up`, or set kafka.brokers to your cluster',
-  KAFKA_TOPIC_MISSING: 'create the topics with `npx email-events topics apply`',
-  REGISTRY_UNREACHABLE: 'start the pipeline with `npx email-events up`, or set registry.url to yours',
-  SCHEMA_NOT_REGISTERED: 'register the schemas with `npx email-events schemas register`',
-  SINK_CLICKHOUSE_MIGRATION_EDITED:
-    'the database was made by another version: go back to that one, or remove the database (a local one: .email-events/data)',
-  RUN_ALREADY_RUNNING: '`npx email-events status` shows it, `npx email-events down` stops it',
-  RUN_NOT_RUNNING: 'start it with `npx email-events up`',
-};
 
 const EXIT_CODES: { readonly [code: string]: ExitCode } = {
   CLI_USAGE: EXIT.usage,
@@ -30,25 +14,34 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly hint: string | undefined;
-  readonly exitCode: ExitCode;
 }
 
-export function failureOf(error: unknown): Failure {
-  const code = codeOf(error);
+export const exitCodeOf = (error: unknown): ExitCode => EXIT_CODES[codeOf(error)] ?? EXIT.failed;
+
+export function failureOf(error: unknown, situation: Situation): Failure {
+  const code = nameOf(error);
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
-  return { code, message, hint: HINTS[code], exitCode: EXIT_CODES[code] ?? EXIT.failed };
+  const own = error instanceof PipelineError ? error.remedy : undefined;
+  return { code, message, hint: own ?? remedyFor(code, situation) };
+}
+
+/** ClickHouse has a number for a code, and a name for people. */
+function nameOf(error: unknown): string {
+  const code = codeOf(error);
+  const { type } = (error ?? {}) as { type?: unknown };
+  return /^\d+$/.test(code) && typeof type === 'string' ? type : code;
 }
 
 /** The error as text for standard error. The stack only on request: a coded error is for people who run things. */
 export function describeFailure(
   error: unknown,
-  { json, verbose }: { json: boolean; verbose: boolean },
+  { json, verbose, config }: { json: boolean; verbose: boolean; config?: string | undefined },
 ): string {
-  const { code, message, hint } = failureOf(error);
+  const { code, message, hint } = failureOf(error, situationOf({ config }));
   if (json) return jsonText({ error: { code, message, ...(hint ? { hint } : {}) } });
   // A broker, a registry or ClickHouse may have said part of it; problems are told one a line.
   const lines = [`${pc.red(code)} ${visible(message, 'lines')}`];
-  if (hint) lines.push(pc.dim(`→ ${hint}`));
+  if (hint) lines.push(pc.dim(`→ ${visible(hint)}`));
   if (verbose && error instanceof Error) lines.push(pc.dim(visible(fullStack(error), 'lines')));
   return lines.join('\n');
 }

@@ -1,6 +1,6 @@
 import { type Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { describeFailure, failureOf } from './failure.ts';
+import { describeFailure, exitCodeOf as usualExitCode } from './failure.ts';
 import { clearProgress, note } from './output.ts';
 
 /**
@@ -9,7 +9,7 @@ import { clearProgress, note } from './output.ts';
  */
 export async function runProgram(
   program: Command,
-  exitCodeOf: (error: unknown) => ExitCode = (error) => failureOf(error).exitCode,
+  exitCodeOf: (error: unknown) => ExitCode = usualExitCode,
 ): Promise<void> {
   try {
     await program.parseAsync();
@@ -22,8 +22,9 @@ export async function runProgram(
   function codeFor(error: unknown): ExitCode {
     // Commander has already said what is wrong; its exit code 0 is --help and --version.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const { json = false, verbose = false } = program.opts<{ json?: boolean; verbose?: boolean }>();
-    note(describeFailure(error, { json, verbose }));
+    const options = program.opts<{ json?: boolean; verbose?: boolean; config?: string }>();
+    const { json = false, verbose = false, config } = options;
+    note(describeFailure(error, { json, verbose, config }));
     return exitCodeOf(error);
   }
 }

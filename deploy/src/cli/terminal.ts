@@ -23,6 +23,11 @@ function escaped(character: string): string {
   return SHORT[character] ?? (code < 0x100 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`);
 }
 
+/** As a shell takes it for one word, whatever is in it. */
+export function shellWord(text: string): string {
+  return /^[\w.,:/@%+=-]+$/.test(text) ? text : `'${visible(text).replaceAll("'", `'\\''`)}'`;
+}
+
 /** Bold, dim and the colours that we use; nothing that hides text. */
 const COLOUR = new RegExp(`(${String.fromCharCode(0x1b)}\\[(?:1|2|22|3[1-79]|90)m)`);
 

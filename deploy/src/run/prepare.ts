@@ -18,9 +18,13 @@ export async function prepareComponents(config: PipelineConfig, reporter: Report
       const { actions, problems } = await applyTopics(kafka, topicCatalogue(topics));
       // A new broker makes its coordinators when the first group is asked for; services had better not be that first.
       if (problems === 0) return void (await serviceLag(config));
-      const first = actions.find(({ kind }) => kind === 'problem');
-      const message = first?.kind === 'problem' ? `${first.topic} ${first.message}` : '';
-      throw new PipelineError('KAFKA_TOPIC_CONFLICT', 'fatal', message);
+      const all = actions.flatMap((action) =>
+        action.kind === 'problem' ? [`${action.topic} ${action.message}`] : [],
+      );
+      // What has only begun is stopped again, so no further command could ask this cluster.
+      const remedy =
+        'configure `topics` as the cluster has them; or begin with other data, of this machine by EMAIL_EVENTS_HOME=FOLDER';
+      throw new PipelineError('KAFKA_TOPIC_CONFLICT', 'fatal', all.join('; '), { remedy });
     }),
     reporter.step('schemas', 'start', () => registerSchemas(credentials)),
     reporter.step('tables', 'start', () => migrate(sinks.clickhouse)),

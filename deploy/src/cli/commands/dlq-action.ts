@@ -82,7 +82,7 @@ async function change(
   wanted: Change,
 ): Promise<ExitCode> {
   const filter = filterOf(options, ids);
-  if (!isNarrow(filter) && !options.all) {
+  if (!isNarrow(filter) && !options.all && !options.dryRun) {
     const message = 'name dead letters, filter them, or say --all; --dry-run shows what would be done';
     throw new PipelineError('CLI_USAGE', 'reject', message);
   }

@@ -16,13 +16,15 @@ export const downAction: Action<object> = async ({ json }) => {
   const state = readState(paths);
   if (!state) throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}`);
   const begin = performance.now();
-  // The run lock is held, so the pid in the file is the holder's and no one else's.
-  process.kill(state.pid, 'SIGTERM');
+  // The run lock is held, so the pid in the file is the holder's and no one else's. One that stops takes a second signal for
+  // an order to end at once.
+  if (state.phase !== 'stopping') process.kill(state.pid, 'SIGTERM');
   if (!(await isGone(paths, ORDERLY_MS))) {
     note(pc.yellow(`not stopped after ${ORDERLY_MS / 1000} s: ending what is left at once`));
     process.kill(state.pid, 'SIGTERM');
     if (!(await isGone(paths, AT_ONCE_MS))) {
-      throw new PipelineError('RUN_STOP_FAILED', 'fatal', `process ${state.pid} does not end`);
+      const remedy = `\`kill -9 ${state.pid}\` ends it, and what it has started ends with it; nothing that was answered is lost`;
+      throw new PipelineError('RUN_STOP_FAILED', 'fatal', `process ${state.pid} does not end`, { remedy });
     }
   }
   const seconds = (performance.now() - begin) / 1000;

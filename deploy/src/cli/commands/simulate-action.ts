@@ -9,6 +9,7 @@ import {
   loadCredentials,
   renderSummary,
   runSimulation,
+  type SenderCredentials,
   type SimulatedEsp,
 } from '../../simulate/index.ts';
 import type { Action } from '../command.ts';
@@ -34,12 +35,13 @@ export const simulateAction: Action<SimulateOptions> = async (options) => {
     throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}; or say --url`);
   }
   if (running?.certificate) trust({ certFile: running.certificate });
+  const credentials = keysIn(join(paths.secrets, 'sources'), running !== null);
   const abort = new AbortController();
   process.once('SIGINT', () => abort.abort()).once('SIGTERM', () => abort.abort());
   const bar = options.json ? undefined : createProgressBar(options.events);
   const result = await runSimulation({
     baseUrl,
-    credentials: loadCredentials(join(paths.secrets, 'sources')).sender,
+    credentials,
     events: options.events,
     seed: options.seed,
     rate: options.rate,
@@ -55,6 +57,19 @@ export const simulateAction: Action<SimulateOptions> = async (options) => {
   if (result.aborted) return EXIT.interrupted;
   return result.unexpected > 0 ? EXIT.failed : EXIT.ok;
 };
+
+/** Throws CLI_UNAVAILABLE: a pipeline makes them when it starts. */
+function keysIn(folder: string, runs: boolean): SenderCredentials {
+  try {
+    return loadCredentials(folder).sender;
+  } catch (cause) {
+    const up = '`npx email-events up` makes them; the ingress that is sent to must have them as well';
+    throw new PipelineError('CLI_UNAVAILABLE', 'reject', `${folder} has no keys of all simulated ESPs`, {
+      cause,
+      remedy: runs ? `\`npx email-events down\`, then ${up}` : up,
+    });
+  }
+}
 
 function espsOf(names: readonly string[]): SimulatedEsp[] {
   return names

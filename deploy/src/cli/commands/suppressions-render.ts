@@ -4,7 +4,7 @@ import type { Judgement, NotMade } from '../../suppressions/not-made.ts';
 import type { OrderResult } from '../../suppressions/order.ts';
 import type { Concerned } from '../../suppressions/said-by-source.ts';
 import { counted, formatCount, formatTime, renderTable } from '../output.ts';
-import { visible } from '../terminal.ts';
+import { shellWord, visible } from '../terminal.ts';
 
 type Reason = Suppression['reasons'][number];
 export type ListedReason = Reason & { readonly recipient: string };
@@ -53,9 +53,9 @@ function headline(recipient: string, state: Suppression | undefined): string {
   return `${who} is ${pc.green('not suppressed')}; it was before, and every reason is gone.`;
 }
 
-/** As a shell takes it for one word, and the command for no option: local parts may begin with a hyphen and have quotes. */
+/** Of the command that undoes it: a local part may begin with a hyphen, and must not pass for an option. */
 function argumentsOf(recipient: string): string {
-  const word = /^[\w.+@-]+$/.test(recipient) ? recipient : `'${visible(recipient).replaceAll("'", `'\\''`)}'`;
+  const word = shellWord(recipient);
   return recipient.startsWith('-') ? `--why "…" -- ${word}` : `${word} --why "…"`;
 }
 

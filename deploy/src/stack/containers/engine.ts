@@ -50,7 +50,7 @@ async function explain(): Promise<string> {
     'install Docker and start it (as root on Debian, `npm run containers -- engine start` does both), or use STACK=local';
   const { DOCKER_HOST } = process.env;
   if (DOCKER_HOST)
-    return `no container engine answers at DOCKER_HOST=${DOCKER_HOST}: correct it, or ${remedy}`;
+    return `no container engine answers at DOCKER_HOST=${DOCKER_HOST}: start that one, unset DOCKER_HOST, or use STACK=local`;
   switch (await errorAt(SOCKET)) {
     case 'EACCES':
     case 'EPERM':
