@@ -60,6 +60,27 @@ test('every problem at once', () => {
   expect(problemsOf({ ingress: { host: '0.0.0.0' } })).toEqual(['ingress.host']);
 });
 
+test('what is wrong with a source is told at once, of each setting', () => {
+  const data = {
+    sources: {
+      silent: { esp: 'ses', options: { topics: [], urls: 'x' } },
+      rotated: {
+        esp: 'sendgrid',
+        secrets: [...secrets, 'no key', 'none either'],
+        options: { colour: 'red' },
+      },
+    },
+  };
+  expect(problemsOf(data)).toEqual([
+    'sources.silent.options.topics',
+    'sources.silent.options.urls',
+    'sources.silent.options.topicArns',
+    'sources.rotated.options.colour',
+    'sources.rotated.secrets.1',
+    'sources.rotated.secrets.2',
+  ]);
+});
+
 test('no message shows a secret', () => {
   const data = { sources: { garbled: { esp: 'sendgrid', secrets: ['topsecret'] } } };
   expect(() => checkIngressConfig(parseConfig(data))).toThrow(

@@ -5,7 +5,14 @@ import {
   type PipelineConfig,
   type SourceConfig,
 } from '@email-events/core';
-import { type EspAdapter, findAdapter, type Resources, type Verifier } from '@email-events/esps';
+import {
+  type EspAdapter,
+  findAdapter,
+  type Resources,
+  type SettingProblem,
+  SettingsError,
+  type Verifier,
+} from '@email-events/esps';
 import { AddressList } from './addresses.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -92,17 +99,45 @@ function verifierOf(adapter: EspAdapter, settings: SourceConfig, report: Report)
     if (settings.secrets.length > 0) report('verification', 'none, although there are secrets');
     return ACCEPT_ANYTHING;
   }
+  const { secrets, options } = settings;
   try {
-    return adapter.verifier({
-      secrets: settings.secrets.map((secret) => secret.reveal()),
-      options: settings.options,
-    });
+    return adapter.verifier({ secrets: secrets.map((secret) => secret.reveal()), options });
   } catch (error) {
-    // The adapter's message is for the operator and never shows a value; anything else might.
-    const expected = error instanceof Error && error.name === 'EspConfigError';
-    report('secrets', expected ? error.message : `cannot be used (${codeOf(error)})`);
+    for (const { key, message } of settingProblems(error, adapter, settings)) report(key, message);
     return undefined;
   }
+}
+
+/** All of them: what is wrong with an option hides no secret, and one secret no other. */
+function settingProblems(error: unknown, adapter: EspAdapter, settings: SourceConfig): SettingProblem[] {
+  const { secrets, options } = settings;
+  const [ofOptions, ofSecrets] = partition(problemsOf(error, 'secrets'));
+  const sound = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !ofOptions.some(({ key }) => key === `options.${name}`)),
+  );
+  const each = secrets.flatMap((secret, index) => {
+    try {
+      adapter.verifier({ secrets: [secret.reveal()], options: sound });
+      return [];
+    } catch (own) {
+      return partition(problemsOf(own, secrets.length > 1 ? `secrets.${index}` : 'secrets'))[1];
+    }
+  });
+  return [...ofOptions, ...(each.length > 0 ? each : ofSecrets)];
+}
+
+const partition = (problems: readonly SettingProblem[]): [SettingProblem[], SettingProblem[]] => {
+  const isOption = ({ key }: SettingProblem) => key.startsWith('options.');
+  return [problems.filter(isOption), problems.filter((problem) => !isOption(problem))];
+};
+
+/** The adapter's message is for the operator and never shows a value; anything else might. */
+function problemsOf(error: unknown, secretsKey: string): SettingProblem[] {
+  if (error instanceof SettingsError) {
+    return error.problems.map(({ key, message }) => ({ key: key === 'secrets' ? secretsKey : key, message }));
+  }
+  const expected = error instanceof Error && error.name === 'EspConfigError';
+  return [{ key: secretsKey, message: expected ? error.message : `cannot be used (${codeOf(error)})` }];
 }
 
 function allowOf({ allow }: SourceConfig, report: Report): AddressList | undefined {
