@@ -3,11 +3,11 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERROR_CODES } from '@email-events/core/errors';
+import { createProgram } from '@email-events/deploy/cli/program';
 import { STACK_ERROR_CODES } from '@email-events/deploy/stack';
 import { NORMALIZE_CODES, REFUSAL_CODES } from '@email-events/esps';
 import { schemaErrorCodes } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { createProgram } from '../../deploy/src/cli/program.ts';
 import { INGRESS_CODES } from '../../ingress/src/codes.ts';
 import { codeMentions, commandsIn, headingAnchors, linksIn, tabledCodes } from './markdown.ts';
 

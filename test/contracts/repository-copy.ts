@@ -42,6 +42,9 @@ export function copyRepository(): RepositoryCopy {
   };
 }
 
+/** Programs, and what npm writes when it is done. */
+const KEPT: readonly string[] = ['.bin', '.package-lock.json'];
+
 /** Links to what is installed, except that the packages of the repository are those of the copy. */
 function linkModules(root: string): void {
   const folders = listed('--cached', '*package.json').map((path) => join(dirname(path), 'node_modules'));
@@ -49,11 +52,12 @@ function linkModules(root: string): void {
     mkdirSync(join(root, folder), { recursive: true });
     for (const entry of readdirSync(join(ROOT, folder))) {
       // Caches would be shared with the repository's own runs.
-      if (entry.startsWith('.') && entry !== '.bin') continue;
+      if (entry.startsWith('.') && !KEPT.includes(entry)) continue;
       const source = join(ROOT, folder, entry);
       const target = join(root, folder, entry);
       // These links are relative, so copied they lead to the copy.
-      if (entry === '@email-events') cpSync(source, target, { recursive: true, verbatimSymlinks: true });
+      if (entry === '@email-events' || entry === '.bin')
+        cpSync(source, target, { recursive: true, verbatimSymlinks: true });
       else symlinkSync(source, target);
     }
   }

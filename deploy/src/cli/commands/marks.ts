@@ -26,7 +26,7 @@ function addCommand(): Command {
   return examples(
     command,
     'marks add --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "secret leaked"',
-    'marks add --source main --from … --to … --why "secret leaked" --yes-change 5678',
+    'marks add --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "secret leaked" --yes-change 5678',
   );
 }
 

@@ -93,7 +93,7 @@ function liftCommand(): Command {
     command,
     'suppressions lift ann@example.com --why "wrote to us" --reason complaint',
     'suppressions lift --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "secret leaked"',
-    'suppressions lift --source main --from … --to … --why "secret leaked" --yes-change 1234',
+    'suppressions lift --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "secret leaked" --yes-change 1234',
     'suppressions lift --not-made-by-mapping --from 30d --why "full mailboxes were read as hard bounces"',
   );
 }
