@@ -1,13 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PipelineError } from '@email-events/core';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { pathsOf } from '../run/home.ts';
 import { lockRun, type RunState, writeState } from '../run/state-file.ts';
 import { downAction } from './commands/down-action.ts';
-import { failureOf } from './failure.ts';
-import { remedyFor, type Situation } from './remedies.ts';
 import { type Finished, runBin } from './testing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'remedies-'));
@@ -109,53 +106,5 @@ describe('as things stand', { timeout: 60_000 }, () => {
     writeFileSync(file, '{}');
     const { err } = await run(emptyHome(), ['topics', 'plan', '--config', file]);
     expect(err).toContain(`→ is kafka.brokers right in ${file}, and does it run?`);
-  });
-});
-
-const HERE: Situation = {
-  ...{ self: 'npx email-events', checkout: true, home: '/home', phase: null },
-  ...{ config: undefined, configArgument: '' },
-};
-const IMAGE: Situation = { ...HERE, self: 'email-events', checkout: false };
-
-test('in the image no command is named that it does not have', () => {
-  for (const code of [
-    'KAFKA_UNREACHABLE',
-    'REGISTRY_UNREACHABLE',
-    'RUN_NOT_RUNNING',
-    'SINK_CLICKHOUSE_MIGRATION_EDITED',
-  ])
-    expect([code, remedyFor(code, IMAGE)]).toEqual([
-      code,
-      expect.not.stringMatching(/npx|\b(up|down|start)`/),
-    ]);
-});
-
-test('a command that is named acts on the configuration that was named', () => {
-  const other = { ...HERE, config: '/x.yaml', configArgument: ' --config /x.yaml' };
-  expect(remedyFor('KAFKA_TOPIC_MISSING', HERE)).toContain('`npx email-events topics apply`');
-  expect(remedyFor('KAFKA_TOPIC_MISSING', other)).toContain('topics apply --config /x.yaml`');
-  expect(remedyFor('SCHEMA_NOT_REGISTERED', other)).toContain('schemas register --config /x.yaml`');
-  expect(remedyFor('UNKNOWN_TABLE', other)).toContain('clickhouse migrate --config /x.yaml`');
-  expect(remedyFor('CLI_SINK_BEHIND', other)).not.toContain('status');
-});
-
-test('data is removed only of what does not run', () => {
-  expect(remedyFor('SINK_CLICKHOUSE_MIGRATION_EDITED', HERE)).toMatch(/, or remove all data .*\/home\/data$/);
-  const runs = remedyFor('SINK_CLICKHOUSE_MIGRATION_EDITED', { ...HERE, phase: 'running' });
-  expect(runs).toMatch(/`npx email-events down` and remove all data/);
-});
-
-test('an error that knows better than its code is asked first; one of ClickHouse has a name', () => {
-  const error = new PipelineError('KAFKA_TOPIC_CONFLICT', 'fatal', 'x', { remedy: 'do this' });
-  expect(failureOf(error, HERE).hint).toBe('do this');
-  const unknown = Object.assign(new Error('x'), {
-    name: 'ClickHouseError',
-    code: '60',
-    type: 'UNKNOWN_TABLE',
-  });
-  expect(failureOf(unknown, HERE)).toMatchObject({
-    code: 'UNKNOWN_TABLE',
-    hint: expect.stringContaining('migrate'),
   });
 });

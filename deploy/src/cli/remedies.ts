@@ -6,7 +6,6 @@ import { shellWord } from './terminal.ts';
 
 /** What a remedy depends on: what works in one state is refused in another. */
 export interface Situation {
-  /** How a command is called here: the image has no `npx email-events`, and no pipeline of its own to start. */
   readonly self: 'npx email-events' | 'email-events';
   readonly checkout: boolean;
   /** Data, configuration and secrets of this machine's pipeline. */
@@ -19,13 +18,17 @@ export interface Situation {
   readonly configArgument: string;
 }
 
+/** How a command is called here: the image has no `npx email-events`, and no pipeline of its own to start. */
+export const selfCommand = (): Situation['self'] => (isCheckout() ? 'npx email-events' : 'email-events');
+
+const isCheckout = () => existsSync(join(REPOSITORY, 'deploy/config/local.yaml'));
+
 export function situationOf({ config }: { readonly config?: string | undefined }): Situation {
   const paths = pathsOf(homeFolder());
-  const checkout = existsSync(join(REPOSITORY, 'deploy/config/local.yaml'));
   const given = config ?? process.env.EMAIL_EVENTS_CONFIG;
   return {
-    self: checkout ? 'npx email-events' : 'email-events',
-    checkout,
+    self: selfCommand(),
+    checkout: isCheckout(),
     home: paths.home,
     phase: existsSync(paths.stateFile) ? (readState(paths)?.phase ?? null) : null,
     config: given !== undefined && resolve(given) !== paths.configFile ? given : undefined,
@@ -74,6 +77,8 @@ const REMEDIES: { readonly [code: string]: Remedy } = {
   DLQ_NOT_FOUND: ({ self, configArgument }) =>
     `\`${self} dlq list --status all${configArgument}\` shows those that there are`,
 };
+
+export const CODES_WITH_REMEDY: readonly string[] = Object.keys(REMEDIES);
 
 export function remedyFor(code: string, situation: Situation): string | undefined {
   return REMEDIES[code]?.(situation);

@@ -72,8 +72,15 @@ test('data of another number of brokers are refused', () => {
   writeFileSync(join(logDir, 'meta.properties'), `#\ncluster.id=${clusterId('loc', 3)}\nversion=1\n`);
   requireSameCluster(logDir, clusterId('loc', 3));
   expect(() => requireSameCluster(logDir, clusterId('loc', 1))).toThrow(
-    expect.objectContaining({ code: 'STACK_BROKERS_CHANGED' }),
+    expect.objectContaining({
+      code: 'STACK_BROKERS_CHANGED',
+      message: expect.stringContaining('start with KAFKA_BROKERS=3, or'),
+    }),
   );
+  writeFileSync(join(logDir, 'meta.properties'), `cluster.id=${clusterId('loc', 1)}\n`);
+  expect(() => requireSameCluster(logDir, clusterId('loc', 3))).toThrow(/start with KAFKA_BROKERS=1, or/);
+  writeFileSync(join(logDir, 'meta.properties'), 'cluster.id=MkU3OEVBNTcwNTJENDM2Qk\n');
+  expect(() => requireSameCluster(logDir, clusterId('loc', 3))).toThrow(/start as many as before/);
   // What was there before there could be several.
   expect(clusterId('loc', 1)).toBe('ZW1haWwtZXZlbnRzLWxvYw');
 });

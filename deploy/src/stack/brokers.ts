@@ -79,6 +79,13 @@ export function clusterId(place: string, count: number): string {
   return Buffer.from(text).toString('base64url');
 }
 
+/** What clusterId made it of; undefined: it did not. */
+function brokersOf(id: string): number | undefined {
+  const last = /^email-events-..(.)$/.exec(Buffer.from(id, 'base64url').toString())?.[1];
+  if (last === undefined) return undefined;
+  return /\d/.test(last) ? Number(last) : 1;
+}
+
 /**
  * Whoever elects a controller must have been told of all the others from the beginning; started anew with more or fewer,
  * brokers without data could outvote the one that has them.
@@ -89,7 +96,10 @@ export function requireSameCluster(logDir: string, id: string): void {
   if (!existsSync(file)) return;
   const found = /^cluster\.id=(.*)$/m.exec(readFileSync(file, 'utf8'))?.[1];
   if (found === id) return;
-  const advice = 'start as many as before (KAFKA_BROKERS), or delete the data directory';
+  const before = brokersOf(found ?? '');
+  const same = before === undefined ? 'as many as before (KAFKA_BROKERS)' : `with KAFKA_BROKERS=${before}`;
+  // Without Kafka's part, what the others hold would refer to records that are not there.
+  const advice = `start ${same}, or with other data (EMAIL_EVENTS_HOME=FOLDER)`;
   throw new StackError(
     'STACK_BROKERS_CHANGED',
     `${dirname(file)} is of another number of brokers: ${advice}`,

@@ -71,7 +71,10 @@ function timesAsText(result: BackfillResult) {
   return { ...result, reached: iso(result.reached), oldestKnown: iso(result.oldestKnown) };
 }
 
-async function renderDifferences({ differences, examples }: BackfillResult): Promise<string> {
+export async function renderDifferences({
+  differences,
+  examples,
+}: Pick<BackfillResult, 'differences' | 'examples'>): Promise<string> {
   const rows = Object.entries(differences).sort(([, a], [, b]) => b - a);
   const shown = examples
     .slice(0, EXAMPLES_SHOWN)
@@ -85,9 +88,10 @@ async function renderDifferences({ differences, examples }: BackfillResult): Pro
     );
   return [
     await renderTable(['read differently in', 'events'], rows),
+    ...(rows.length > 1 ? [pc.dim('an event that differs in several is counted in each line')] : []),
     '',
     await renderTable(['event', 'field', 'came out as', 'is read today as'], shown),
-    pc.dim('--json tells more of them'),
+    ...(examples.length > EXAMPLES_SHOWN ? [pc.dim('--json tells more of them')] : []),
   ].join('\n');
 }
 

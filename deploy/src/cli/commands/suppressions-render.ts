@@ -4,6 +4,7 @@ import type { Judgement, NotMade } from '../../suppressions/not-made.ts';
 import type { OrderResult } from '../../suppressions/order.ts';
 import type { Concerned } from '../../suppressions/said-by-source.ts';
 import { counted, formatCount, formatTime, renderTable } from '../output.ts';
+import { selfCommand } from '../remedies.ts';
 import { shellWord, visible } from '../terminal.ts';
 
 type Reason = Suppression['reasons'][number];
@@ -40,7 +41,7 @@ export function renderStory({ recipient, state, actions }: SuppressionStory): st
     lines.push(pc.dim(`  The last change was at ${iso(state.changed_at)}, by ${visible(state.event_id)}.`));
   if (actions.length > 0) lines.push('', pc.bold('What operators ordered'), ...actions.map(actionInWords));
   if (state && state.reasons.length > 0)
-    lines.push('', pc.dim(`→ undo: npx email-events suppressions lift ${argumentsOf(recipient)}`));
+    lines.push('', pc.dim(`→ undo: ${selfCommand()} suppressions lift ${argumentsOf(recipient)}`));
   return lines.join('\n');
 }
 
