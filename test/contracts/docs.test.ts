@@ -87,7 +87,9 @@ function problemOf(words: readonly string[], folder: string): string | null {
     return first === 'start' && rest[0] === '--' ? commandProblem(['start', ...rest.slice(1)], line) : null;
   }
   if (program === 'npx' && first === 'email-events') return commandProblem(rest, line);
-  if (program === 'node') {
+  if (program === 'node' || (program === 'npx' && first === 'node')) {
+    if (program === 'node' && words.some((word) => word.endsWith('.ts')))
+      return `needs npx, for its Node: ${line}`;
     // `<package>` and the like stand for any.
     const script = words.find((word) => /^[^<]+\.(ts|mjs)$/.test(word));
     const there = !script || [root, join(root, folder)].some((base) => isFile(join(base, script)));
