@@ -45,6 +45,47 @@ async function isGone({ pid, services, components }: RunState): Promise<boolean>
   return !pids.some(lives) && !listening.includes(true);
 }
 
+/** What comes in is told by source, here and by the admin ports alone; one that gets nothing but refusals is not well. */
+async function expectStatusOfSources({ urls, services }: RunState): Promise<void> {
+  const read = async (...args: string[]) => {
+    const { code, out } = await runBin(['status', '--json', ...args], { env });
+    return { code, report: JSON.parse(out) };
+  };
+  const sources = Object.keys(urls?.webhooks ?? {});
+  expect((await runBin(['simulate', '--events', '100', '--invalid', '0', '--json'], { env })).code).toBe(0);
+  const { code, report } = await read();
+  expect(report).toMatchObject({
+    ...{ ready: true, onlyRefused: [], spool: { records: 0 }, ingresses: { asked: 1, told: 1 } },
+    sources: sources.map((name) => ({ name, recent: { refused: {} } })),
+  });
+  expect(code).toBe(0);
+  const accepted = (name: string) =>
+    report.sources.find((source: { name: string }) => source.name === name).sinceStart.accepted;
+  expect([accepted('sendgrid') > 0, accepted('mailjet')]).toEqual([true, 0]);
+
+  const headers = { 'content-type': 'application/json', authorization: `Basic ${btoa('a:b')}` };
+  const wrong = { method: 'POST', headers, body: '{}' };
+  expect((await fetch(urls?.webhooks.mailjet ?? '', wrong)).status).toBe(401);
+  const told = await runBin(['status'], { env });
+  expect([told.code, told.out]).toEqual([
+    1,
+    expect.stringMatching(/mailjet had 1 request .* all refused: CRED/),
+  ]);
+
+  const admins = services.flatMap(({ adminUrl }) => adminUrl ?? []);
+  const elsewhere = await read('--admin', admins.join(','));
+  expect([elsewhere.code, elsewhere.report]).toMatchObject([
+    1,
+    {
+      ...{ ready: true, onlyRefused: ['mailjet'], sources: sources.map((name) => ({ name })) },
+      services: services.flatMap(({ name, adminUrl }) => (adminUrl ? [{ name, readiness: 'ok' }] : [])),
+      counts: { received: expect.any(Number), emitted: expect.any(Number) },
+    },
+  ]);
+  const shown = await runBin(['status', '--urls'], { env });
+  expect([shown.code, shown.out]).toEqual([0, expect.stringContaining(urls?.webhooks.mailjet ?? '?')]);
+}
+
 describe('the local pipeline', { timeout: 400_000 }, () => {
   test('a demo agrees at both ends; so does a second one on the data of the first', async () => {
     for (const seed of ['1', '2']) {
@@ -75,6 +116,7 @@ describe('the local pipeline', { timeout: 400_000 }, () => {
     const status = JSON.parse((await runBin(['status', '--json'], { env })).out);
     expect(status.counts['rows in ClickHouse']).toBe(3_000);
     expect(status.services.every(({ lag }: { lag: { records: number } | null }) => !lag?.records)).toBe(true);
+    await expectStatusOfSources(readRunning());
 
     const state = readRunning();
     expect((await runBin(['down'], { env })).code).toBe(0);
