@@ -10,7 +10,7 @@ import {
 } from './adapter.ts';
 import { type Budget, DEFAULT_BUDGET, OverBudget, Spending } from './budget.ts';
 import { headerMap, type MessageHeaders, mapFields, NO_HEADERS } from './fields/map.ts';
-import { DEFAULT_MAPPING, readsHeaders } from './fields/paths.ts';
+import { DEFAULT_MAPPING } from './fields/paths.ts';
 import { withoutAutoReply } from './reading/auto-reply.ts';
 import { hasControlCharacter } from './reading/control-characters.ts';
 import { hasForeignBytes } from './reading/foreign-bytes.ts';
@@ -112,7 +112,7 @@ function mapperOf(
 ): (event: EspEvent) => EspEvent {
   // Once for all recipients of an item, and only where somebody asks.
   const headers: MessageHeaders =
-    adapter.headers && readsHeaders(fields) ? headerMap(adapter.headers(item)) : NO_HEADERS;
+    adapter.headers && fields.readsHeaders ? headerMap(adapter.headers(item)) : NO_HEADERS;
   return (event) => mapFields(event, fields, headers, noted);
 }
 

@@ -21,20 +21,46 @@ export function mapFields(
   headers: MessageHeaders,
   noted?: (event: EspEvent, origins: FieldOrigins) => void,
 ): EspEvent {
-  const origins: { [field in MappedField]?: string } | undefined = noted && {};
-  let mapped = event;
+  if (!noted && standsAsItIs(event, mapping)) return event;
+  const found: { [field in MappedField]?: string } = {};
+  const origins: { [field in MappedField]?: string } = {};
   for (const field of MAPPED_FIELDS) {
-    for (const path of mapping[field]) {
+    for (const path of mapping.paths[field]) {
       const value = valueAt(path, field, event, headers);
       if (value === null) continue;
-      mapped = withField(mapped, field, value, path);
-      if (origins) origins[field] = path.text;
+      origins[field] = path.text;
+      if (isNews(event, field, value, path)) found[field] = value;
       break;
     }
   }
-  if (origins) noted?.(mapped, origins);
+  const mapped = Object.keys(found).length === 0 ? event : withFields(event, found);
+  noted?.(mapped, origins);
   return mapped;
 }
+
+function withFields(event: EspEvent, { user, ...fields }: { [field in MappedField]?: string }): EspEvent {
+  if (user === undefined) return { ...event, ...fields };
+  return { ...event, ...fields, metadata: { ...event.metadata, user } };
+}
+
+/** Of metadata.user where it belongs already nothing is cut: metadata stays as it was sent. */
+function isNews(event: EspEvent, field: MappedField, value: string, path: FieldPath): boolean {
+  if (field !== 'user') return event[field] !== value;
+  return path.text !== 'metadata.user' && event.metadata?.user !== value;
+}
+
+/** Nobody says anything but the ESP, and that is not too long. */
+function standsAsItIs(
+  { metadata, campaign, variant, stream }: EspEvent,
+  { onlyKeys }: FieldMapping,
+): boolean {
+  if (onlyKeys === undefined) return false;
+  if (metadata !== undefined) for (const key of onlyKeys) if (metadata[key] !== undefined) return false;
+  return !(isLong(campaign) || isLong(variant) || isLong(stream));
+}
+
+const isLong = (text: string | null | undefined) =>
+  text !== null && text !== undefined && text.length > MAX_FIELD_LENGTH;
 
 /** The first header of each name that has a value. Cut here: a message may have many recipients, and each is given them. */
 export function headerMap(pairs: Iterable<readonly [name: string, value: string]>): MessageHeaders {
@@ -78,13 +104,6 @@ function tagValue(tags: readonly string[], name: string): string | null {
     if (value !== null) return value;
   }
   return null;
-}
-
-function withField(event: EspEvent, field: MappedField, value: string, path: FieldPath): EspEvent {
-  if (field !== 'user') return event[field] === value ? event : { ...event, [field]: value };
-  // It is where it belongs, and metadata stays as it was sent.
-  if (path.from === 'metadata' && path.name === 'user') return event;
-  return event.metadata?.user === value ? event : { ...event, metadata: { ...event.metadata, user: value } };
 }
 
 function usableText(value: string): string | null {

@@ -33,11 +33,11 @@ it('what is no text is no path', () => {
 
 it('what the ESP says comes last unless it is named; a list says the whole order', () => {
   const texts = (campaign: FieldSettings['campaign']) =>
-    fieldMapping({ campaign }).campaign.map(({ text }) => text);
+    fieldMapping({ campaign }).paths.campaign.map(({ text }) => text);
   expect(texts(undefined)).toEqual(['esp', 'metadata.campaign', 'metadata.utm_campaign']);
   expect(texts('tag.campaign')).toEqual(['tag.campaign', 'esp']);
   expect(texts(['tag.a', 'esp', 'tag.b'])).toEqual(['tag.a', 'esp', 'tag.b']);
-  expect(fieldMapping({ user: 'esp' }).user.map(({ text }) => text)).toEqual(['esp', 'metadata.user']);
+  expect(fieldMapping({ user: 'esp' }).paths.user.map(({ text }) => text)).toEqual(['esp', 'metadata.user']);
 });
 
 it('a path that never has a value at this ESP is a problem', () => {

@@ -12,7 +12,15 @@ export type FieldPath =
   /** A key of the metadata, a tag `name:value`, a header of the message. */
   | { readonly from: 'metadata' | 'tag' | 'headers'; readonly name: string; readonly text: string };
 
-export type FieldMapping = { readonly [field in MappedField]: readonly FieldPath[] };
+export interface FieldMapping {
+  readonly paths: { readonly [field in MappedField]: readonly FieldPath[] };
+  readonly readsHeaders: boolean;
+  /**
+   * Keys of the metadata without any of which the ESP's own fields stand; undefined: tags, headers or the ESP's user count too. Spares
+   * nearly all events all of the work.
+   */
+  readonly onlyKeys: readonly string[] | undefined;
+}
 
 /** Why a path cannot be used. */
 export interface PathProblem {
@@ -75,7 +83,17 @@ export function spellingProblems(settings: FieldSettings): PathProblem[] {
 /** Leaves out what is no path: configuration has been checked. What is configured goes before what the ESP says. */
 export function fieldMapping(settings: FieldSettings = {}): FieldMapping {
   const of = (field: MappedField) => pathsOf(field, settings[field]);
-  return { campaign: of('campaign'), variant: of('variant'), stream: of('stream'), user: of('user') };
+  const paths = { campaign: of('campaign'), variant: of('variant'), stream: of('stream'), user: of('user') };
+  const all = Object.values(paths).flat();
+  const isOwn = ({ from }: FieldPath) => from === 'esp' || from === 'metadata';
+  const isSimple = all.every(isOwn) && !paths.user.some(({ from }) => from === 'esp');
+  return {
+    paths,
+    readsHeaders: all.some(({ from }) => from === 'headers'),
+    onlyKeys: isSimple
+      ? [...new Set(all.flatMap((path) => (path.from === 'metadata' ? path.name : [])))]
+      : undefined,
+  };
 }
 
 function pathsOf(field: MappedField, written: string | readonly string[] | undefined): readonly FieldPath[] {
@@ -85,7 +103,3 @@ function pathsOf(field: MappedField, written: string | readonly string[] | undef
 }
 
 export const DEFAULT_MAPPING: FieldMapping = fieldMapping();
-
-export function readsHeaders(mapping: FieldMapping): boolean {
-  return MAPPED_FIELDS.some((field) => mapping[field].some(({ from }) => from === 'headers'));
-}
