@@ -68,7 +68,8 @@ const OUTPUTS: { readonly [command: string]: () => string | Promise<string> } = 
       services: [
         {
           ...{ name: HOSTILE, state: 'running', readiness: 'degraded', problems: { [HOSTILE]: HOSTILE } },
-          ...{ lag: null, restarts: 0, adminUrl: HOSTILE, logFile: HOSTILE },
+          ...{ partitions: { [HOSTILE]: HOSTILE }, lag: null, restarts: 0 },
+          ...{ adminUrl: HOSTILE, logFile: HOSTILE },
         },
       ],
       sources: [

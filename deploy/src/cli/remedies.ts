@@ -43,6 +43,8 @@ const REMEDIES: { readonly [code: string]: Remedy } = {
   CLI_USAGE: ({ self }) =>
     `\`${self} help\` shows the commands, \`${self} help COMMAND\` its options and examples`,
   INSPECT_REQUEST_INVALID: ({ self }) => `\`${self} help inspect\` shows what a request looks like`,
+  INSPECT_CREDENTIALS_UNUSABLE: () =>
+    'beside --esp a secret is `--secret VALUE`, an option `--option NAME=VALUE`; a source has its own in the configuration',
   CONFIG_UNREADABLE: () => 'name another file with --config, or EMAIL_EVENTS_CONFIG',
   CONFIG_INVALID: () =>
     `${join(REPOSITORY, 'deploy/config/pipeline.reference.yaml')} shows every key with its meaning`,

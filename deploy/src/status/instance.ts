@@ -9,6 +9,8 @@ export interface Instance {
   readonly readiness: Readiness;
   /** Dependencies that are not fine, each with its code. */
   readonly problems: { readonly [dependency: string]: string };
+  /** Where it concerns some partitions only: these (`topic/partition`), each with its own code. */
+  readonly partitions: { readonly [partition: string]: string };
   /** What an ingress says of its sources; null: it is none, or it does not answer. */
   readonly ingress: IngressStatus | null;
 }
@@ -20,16 +22,29 @@ const READINESS: readonly string[] = ['ok', 'degraded', 'not ready', 'stopping']
 /** Never throws: an instance that is away does not answer. */
 export async function readInstance(adminUrl: string): Promise<Instance> {
   const [ready, status] = await Promise.all([ask(adminUrl, '/readyz'), ask(adminUrl, '/status')]);
-  const { status: readiness, dependencies } = (ready ?? {}) as { status?: unknown; dependencies?: object };
+  const { status: readiness, dependencies, partitions } = (ready ?? {}) as ReadyAnswer;
   if (typeof readiness !== 'string' || !READINESS.includes(readiness))
-    return { readiness: 'no answer', problems: {}, ingress: null };
-  const problems = Object.entries(dependencies ?? {}).filter(([, problem]) => problem !== 'ok');
+    return { readiness: 'no answer', problems: {}, partitions: {}, ingress: null };
   return {
     readiness: readiness as Readiness,
-    problems: Object.fromEntries(problems.map(([name, problem]) => [name, String(problem)])),
+    problems: textsOf(dependencies),
+    partitions: textsOf(partitions),
     ingress: isIngressStatus(status) ? status : null,
   };
 }
+
+/** As core/src/admin-server.ts gives it, of whatever version. */
+interface ReadyAnswer {
+  readonly status?: unknown;
+  readonly dependencies?: object;
+  readonly partitions?: object;
+}
+
+/** By name, those that are not `ok`. */
+const textsOf = (states: object = {}) =>
+  Object.fromEntries(
+    Object.entries(states).flatMap(([name, state]) => (state === 'ok' ? [] : [[name, String(state)]])),
+  );
 
 /** Its metrics, which also say which service it is; null: it does not answer. */
 export async function readMetrics(adminUrl: string): Promise<readonly Sample[] | null> {

@@ -47,13 +47,18 @@ test('what runs and is well is ready; what is degraded says so', async () => {
       adminUrl: 'http://x',
       logFile: '/logs/ingress.log',
     },
-    ...{ problems: {}, lag: { records: 1_234, exact: true } },
+    ...{ problems: {}, partitions: {}, lag: { records: 1_234, exact: true } },
     readiness: 'ok',
   };
   const ok = await renderLocal(running({ services: [service] }));
   expect(ok).toMatch(/^ready, since /);
   expect(ok).toMatch(/ingress +running +ok +1,234 +0 +http:\/\/x/);
   const problems = { spool: 'INGRESS_SPOOL_FULL' };
+  const places = ['in/0', 'in/1', 'in/2', 'in/3'].map((place) => [place, 'STATE_DISK_FULL']);
+  const some = { ...service, readiness: 'degraded', problems: { state: 'STATE_DISK_FULL' } } as const;
+  expect(
+    await renderLocal(running({ services: [{ ...some, partitions: Object.fromEntries(places) }] })),
+  ).toMatch(/degraded: state STATE_DISK_FULL on in\/0, in\/1, in\/2, 1 more/);
   const degraded = await renderLocal(
     running({ services: [{ ...service, readiness: 'degraded', problems }] }),
   );
@@ -84,7 +89,7 @@ test('where a source is refused for several reasons, the most frequent is named;
       services: [
         {
           ...{ name: 'ingress', state: 'running', pid: 7, restarts: 0, adminUrl: null, readiness: 'ok' },
-          ...{ logFile: '/logs/ingress.log', problems: {}, lag: null },
+          ...{ logFile: '/logs/ingress.log', problems: {}, partitions: {}, lag: null },
         },
       ],
     }),

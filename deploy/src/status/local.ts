@@ -43,6 +43,7 @@ function serviceReport(
     ...service,
     readiness: instance?.readiness ?? null,
     problems: instance?.problems ?? {},
+    partitions: instance?.partitions ?? {},
     lag: found ? { records: found.records, exact: found.exact } : null,
   };
 }

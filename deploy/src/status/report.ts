@@ -1,4 +1,4 @@
-import type { Readiness } from './instance.ts';
+import type { Instance, Readiness } from './instance.ts';
 import type { Intake } from './intake.ts';
 
 /** What `status` shows, of a pipeline on this machine or of services somewhere. */
@@ -14,7 +14,8 @@ export interface ServiceReport {
   readonly name: string;
   /** Null: it has no admin port, or none yet. */
   readonly readiness: Readiness | null;
-  readonly problems: { readonly [dependency: string]: string };
+  readonly problems: Instance['problems'];
+  readonly partitions: Instance['partitions'];
   /** Null: it reads no topic, or nobody can say. */
   readonly lag: { readonly records: number; readonly exact: boolean } | null;
   readonly adminUrl: string | null;

@@ -78,10 +78,16 @@ const COLOURS: { readonly [R in Readiness]: (text: string) => string } = {
   'no answer': pc.red,
 };
 
-function readinessOf({ readiness, problems }: ServiceReport): string {
+const PARTITIONS_SHOWN = 3;
+
+function readinessOf({ readiness, problems, partitions }: ServiceReport): string {
   if (readiness === null) return '';
   const why = Object.entries(problems).map(([dependency, code]) => `${dependency} ${code}`);
-  return COLOURS[readiness](why.length > 0 ? `${readiness}: ${why.join(', ')}` : readiness);
+  const names = Object.keys(partitions);
+  const more =
+    names.length > PARTITIONS_SHOWN ? [`${formatCount(names.length - PARTITIONS_SHOWN)} more`] : [];
+  const where = names.length > 0 ? ` on ${[...names.slice(0, PARTITIONS_SHOWN), ...more].join(', ')}` : '';
+  return COLOURS[readiness](`${[readiness, ...(why.length > 0 ? [why.join(', ')] : [])].join(': ')}${where}`);
 }
 
 const lagOf = ({ lag }: ServiceReport) =>
