@@ -6,6 +6,8 @@ export interface HostileBody {
 }
 
 const FORM = 'application/x-www-form-urlencoded';
+const STRUCTURE = ['[],', '{},', '"",', '"a",', '1,', '"\\"",', '"[]",', '[[1,2]],', '"\\\\",', '"aaaa",'];
+const ESCAPES = ['\\n', 'a', '\\u0061', 'bcde', '\\"', '\\u00e9'];
 const MULTIPART = 'multipart/form-data; boundary=b';
 
 /** What stands at the top of a request of these ESPs, so that the rest of the body is looked at. */
@@ -31,7 +33,19 @@ function besidesOf(esp: string): string {
 
 const nowSeconds = () => String(Math.floor(Date.now() / 1000));
 
-/** JSON that is structure, strings, escapes, long numbers, nesting, names; and forms of many fields. */
+/** Pieces as if at random, always the same: what comes next cannot be guessed, neither by us nor by the processor. */
+function mixed(pieces: readonly string[], bytes: number): string {
+  const text: string[] = [];
+  for (let seed = 1, length = 0; ; ) {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    const piece = pieces[(seed >>> 16) % pieces.length] ?? '';
+    length += piece.length;
+    if (length > bytes) return text.join('');
+    text.push(piece);
+  }
+}
+
+/** JSON that is structure, strings, escapes, long numbers, nesting, names, all of these; and forms of many fields. */
 export function hostileBodies(esp: string, bytes: number): HostileBody[] {
   const besides = besidesOf(esp);
   // What SES signs is the message.
@@ -40,6 +54,11 @@ export function hostileBodies(esp: string, bytes: number): HostileBody[] {
     const start = `{${besides},"${payload}":${before}`;
     const count = Math.floor((bytes - start.length - after.length - 1) / unit.length);
     return { name, body: Buffer.from(`${start}${unit.repeat(count)}${after}}`) };
+  };
+  const mixture = (name: string, pieces: readonly string[], before: string, after: string): HostileBody => {
+    const start = `{${besides},"${payload}":${before}`;
+    const text = mixed(pieces, bytes - start.length - after.length - 1);
+    return { name, body: Buffer.from(`${start}${text}${after}}`) };
   };
   const half = Math.floor(bytes / 2);
   return [
@@ -50,6 +69,13 @@ export function hostileBodies(esp: string, bytes: number): HostileBody[] {
     json('empty lists', '[', '[],', '1]'),
     json('empty strings', '[', '"",', '""]'),
     json('events', '[', '{"event":"open","email":"a@example.com","n":1234567890123456789},', '1]'),
+    mixture('a mixture', STRUCTURE, '[', '1]'),
+    mixture('a mixture of escapes', ESCAPES, '"', '"'),
+    // What is wanted stands behind all of it, and in it where it does not count.
+    {
+      name: 'fields at the end',
+      body: Buffer.from(`{"payload":[${mixed([...STRUCTURE, `{${besides}}`], bytes - 900)}1],${besides}}`),
+    },
     {
       name: 'nesting',
       body: Buffer.from(`{${besides},"${payload}":${'['.repeat(half)}${']'.repeat(half)}}`),
@@ -61,6 +87,11 @@ export function hostileBodies(esp: string, bytes: number): HostileBody[] {
       name: 'form: one field',
       contentType: FORM,
       body: Buffer.from(`mandrill_events=${'%5B'.repeat(Math.floor(bytes / 3))}`),
+    },
+    {
+      name: 'form: a mixture',
+      contentType: FORM,
+      body: Buffer.from(`mandrill_events=${mixed(['a', '%5B', '+', 'bcd', '%7B%22'], bytes - 16)}`),
     },
     { name: 'form: separators', contentType: FORM, body: Buffer.alloc(bytes, '&') },
     { name: 'form: fields', contentType: FORM, body: Buffer.from('a=b&'.repeat(Math.floor(bytes / 4))) },

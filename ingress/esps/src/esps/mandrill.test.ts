@@ -62,6 +62,18 @@ describe('verification', () => {
     expect(code([...fields, ['a', '']], 'key', signed)).toBe('BODY_UNREADABLE');
   });
 
+  it('takes no escape that is none: what it would mean is up to the reader', () => {
+    const judged = (written: string, meant: string) => {
+      const signature = hmac('sha1', 'key', [url, 'mandrill_events', meant]).toString('base64');
+      const headers = { ...TYPE, 'x-mandrill-signature': signature };
+      const body = Buffer.from(`mandrill_events=${written}`);
+      const verdict = verifier.verify({ method: 'POST', url: '/', headers, body, receivedAt: 1 });
+      return verdict.outcome === 'refused' ? verdict.code : verdict.outcome;
+    };
+    expect(judged('%5B%22100+%25+%e4%bd%A0%22,"\u00e4"%5D', '["100 % 你","ä"]')).toBe('verified');
+    expect(judged('%5B%22100+%+%22%5D', '["100 % "]')).toBe('SIGNATURE_WRONG');
+  });
+
   it('takes the public test key for an empty list alone', () => {
     const judged = (events: string) =>
       code([['mandrill_events', events]], 'test-webhook', [url, 'mandrill_events', events]);

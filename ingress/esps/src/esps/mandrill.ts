@@ -24,7 +24,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { encodeForeign } from '../reading/foreign-bytes.ts';
-import { parseFormBytes } from '../reading/form.ts';
+import { parseFormBytes, strictFormBytes } from '../reading/form.ts';
 import { decodeText, JsonItem, type JsonObject, listOf, objectOf, parseJson } from '../reading/json.ts';
 import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { anyTime } from '../reading/time.ts';
@@ -149,7 +149,7 @@ function verify(request: EspRequest, keys: readonly Buffer[], url: string): Verd
   const signatures = presented(encoded, fromBase64);
   if (signatures.length === 0) return refused('SIGNATURE_MALFORMED');
   const fields = fieldsOf(request);
-  if (!fields) return refused('BODY_UNREADABLE');
+  if (typeof fields === 'string') return refused(fields);
   // One digest a key, however many signatures came.
   const signedBy = (tried: readonly Buffer[]) => hmacMatches('sha1', tried, signed, signatures);
   // Bytes, not text: what was sent is signed, also where it is no UTF-8.
@@ -166,14 +166,16 @@ function refused(code: RefusalCode): Verdict {
   return { outcome: 'refused', code };
 }
 
-/** In the order in which they are signed; null if a name is there twice, or there are too many. */
-function fieldsOf(request: EspRequest): (readonly [name: string, value: Buffer])[] | null {
+/** In the order in which they are signed; else why there are none. */
+function fieldsOf(request: EspRequest): (readonly [name: string, value: Buffer])[] | RefusalCode {
   try {
-    const fields = parseFormBytes(request);
-    if (new Set(fields.map(([name]) => name)).size < fields.length) return null;
+    const fields = strictFormBytes(request);
+    // What no encoder has written, Mandrill has not signed.
+    if (!fields) return 'SIGNATURE_WRONG';
+    if (new Set(fields.map(([name]) => name)).size < fields.length) return 'BODY_UNREADABLE';
     return fields.toSorted(([one], [other]) => (one < other ? -1 : 1));
   } catch {
-    return null;
+    return 'BODY_UNREADABLE';
   }
 }
 

@@ -1,4 +1,5 @@
 import { decodeText } from '../reading/json.ts';
+import { closingQuote, nestedEnd } from './json-steps.ts';
 
 /** Bytes of a body: from `start` to before `end`. */
 export interface Span {
@@ -15,8 +16,8 @@ const CLOSE_OBJECT = 0x7d;
 /** Brackets are braces without this bit. */
 const BRACE_BIT = 0x20;
 const LOWER_U = 0x75;
-/** Strings longer than this are searched natively: a call costs as much as some dozen bytes do here. */
-const SHORT_STRING = 48;
+/** The end of a string is searched natively, which is fast unless it is full of quotes. */
+const ESCAPED_QUOTES = 64;
 /** Names at the top: those of an ESP are a dozen or two. */
 const MAX_FIELDS = 256;
 /** Levels of lists and objects. */
@@ -31,30 +32,42 @@ const MAX_DEPTH = 512;
  */
 export function jsonFields(body: Buffer, names: readonly string[]): ReadonlyMap<string, Span> | null {
   const found = new Map<string, Span>();
+  return findFields(body, names, found) ? found : null;
+}
+
+/** Those that end within these first bytes of an object. What comes behind them may well show that it is none, or has them twice. */
+export function earlyFields(beginning: Buffer, names: readonly string[]): ReadonlyMap<string, Span> {
+  const found = new Map<string, Span>();
+  findFields(beginning, names, found);
+  return found;
+}
+
+/** False where jsonFields is null; `found` has then what stands before the reason. */
+function findFields(body: Buffer, names: readonly string[], found: Map<string, Span>): boolean {
   let at = skipSpace(body, startsWithMark(body) ? 3 : 0);
-  if (body[at] !== OPEN_OBJECT) return null;
+  if (body[at] !== OPEN_OBJECT) return false;
   at = skipSpace(body, at + 1);
-  if (body[at] === CLOSE_OBJECT) return isEnd(body, at + 1) ? found : null;
+  if (body[at] === CLOSE_OBJECT) return isEnd(body, at + 1);
   for (let count = 0; count < MAX_FIELDS; count++) {
-    if (body[at] !== QUOTE) return null;
+    if (body[at] !== QUOTE) return false;
     const nameEnd = stringEnd(body, at + 1);
-    if (nameEnd < 0) return null;
+    if (nameEnd < 0) return false;
     const name = nameAmong(names, body, at + 1, nameEnd);
     at = skipSpace(body, nameEnd + 1);
-    if (body[at] !== COLON) return null;
+    if (body[at] !== COLON) return false;
     const start = skipSpace(body, at + 1);
     const end = valueEnd(body, start);
-    if (end <= start) return null;
+    if (end <= start) return false;
     if (name !== undefined) {
-      if (found.has(name)) return null;
+      if (found.has(name)) return false;
       found.set(name, { start, end });
     }
     at = skipSpace(body, end);
-    if (body[at] === CLOSE_OBJECT) return isEnd(body, at + 1) ? found : null;
-    if (body[at] !== COMMA) return null;
+    if (body[at] === CLOSE_OBJECT) return isEnd(body, at + 1);
+    if (body[at] !== COMMA) return false;
     at = skipSpace(body, at + 1);
   }
-  return null;
+  return false;
 }
 
 /** The string at this place; undefined if there is something else, or more than `maxBytes` as written. */
@@ -91,21 +104,14 @@ function skipSpace(body: Buffer, from: number): number {
 
 /** Index of the quote that ends the string whose first byte this is; -1: none does. */
 function stringEnd(body: Buffer, from: number): number {
-  const { length } = body;
   let at = from;
-  for (;;) {
-    const near = Math.min(length, at + SHORT_STRING);
-    while (at < near) {
-      const byte = body[at] as number;
-      if (byte === 0x22) return at;
-      at += byte === 0x5c ? 2 : 1;
-    }
-    if (at >= length) return -1;
+  for (let tries = 0; tries < ESCAPED_QUOTES; tries++) {
     const quote = body.indexOf(QUOTE, at);
     if (quote < 0) return -1;
     if (!isEscaped(body, at, quote)) return quote;
     at = quote + 1;
   }
+  return closingQuote(body, at);
 }
 
 /** Whether the byte has an odd number of backslashes before it. None before `from` counts. */
@@ -119,7 +125,7 @@ function isEscaped(body: Buffer, from: number, at: number): boolean {
 function valueEnd(body: Buffer, start: number): number {
   const first = body[start] ?? 0;
   if (first === QUOTE) return stringEnd(body, start + 1) + 1 || -1;
-  if ((first | BRACE_BIT) === OPEN_OBJECT) return nestedEnd(body, start + 1);
+  if ((first | BRACE_BIT) === OPEN_OBJECT) return nestedEnd(body, start + 1, MAX_DEPTH);
   let at = start;
   while (isPrimitive(body[at])) at++;
   return at;
@@ -136,34 +142,6 @@ function isPrimitive(byte: number | undefined): boolean {
       byte === 0x2e ||
       byte === 0x45)
   );
-}
-
-function nestedEnd(body: Buffer, from: number): number {
-  const { length } = body;
-  let depth = 1;
-  for (let at = from; at < length; at++) {
-    // A switch over literals: what is a constant elsewhere costs a load here, a million times.
-    switch (body[at]) {
-      case 0x22: {
-        const end = stringEnd(body, at + 1);
-        if (end < 0) return -1;
-        at = end;
-        break;
-      }
-      case 0x7b:
-      case 0x5b:
-        depth++;
-        if (depth > MAX_DEPTH) return -1;
-        break;
-      case 0x7d:
-      case 0x5d:
-        depth--;
-        if (depth === 0) return at + 1;
-        break;
-      default:
-    }
-  }
-  return -1;
 }
 
 function nameAmong(names: readonly string[], body: Buffer, start: number, end: number): string | undefined {

@@ -1,17 +1,46 @@
 import { createHash } from 'node:crypto';
 import type { RefusalCode, Verdict } from '../adapter.ts';
 import { fromHex, sameBytes } from './encoding.ts';
-import { jsonFields } from './json-fields.ts';
+import { earlyFields, jsonFields, type Span } from './json-fields.ts';
 
 /** As it is written: what is replaced is what the JSON says is there, and nothing that only looks like it. */
 const MD5 = /^"[0-9a-f]{32}"$/i;
 const LONGEST = 64;
+/** Bytes of a body that is looked through before the digest is made, and of the beginning of a longer one. */
+const BEGINNING = 65_536;
+/** Bytes of the end of a longer one. */
+const END = 16_384;
 
-/** Judges an MD5 in hex that stands in the body, at the top, and was made of the body with a key in its place. */
+/**
+ * Judges an MD5 in hex that stands in the body, at the top, and was made of the body with a key in its place.
+ *
+ * Making the MD5 of a long body costs nearly twice an HMAC-SHA256, and looking through it as much as that. So the MD5 comes first, of the
+ * field where it can only be: before whatever makes the body long, or behind all of that. Then, if it is right, all of the body is looked through.
+ */
 export function judgeKeyInBody(body: Buffer, field: string, keys: readonly Buffer[]): Verdict {
-  const fields = jsonFields(body, [field]);
-  if (!fields) return refused('BODY_UNREADABLE');
-  const span = fields.get(field);
+  if (body.length <= BEGINNING) {
+    const fields = jsonFields(body, [field]);
+    return fields ? judgeAt(body, fields.get(field), keys) : refused('BODY_UNREADABLE');
+  }
+  const span = earlyFields(body.subarray(0, BEGINNING), [field]).get(field) ?? lastOf(body, field);
+  const verdict = judgeAt(body, span, keys);
+  if (verdict.outcome !== 'verified') return verdict;
+  return jsonFields(body, [field])?.get(field)?.start === span?.start ? verdict : refused('BODY_UNREADABLE');
+}
+
+/** The last MD5 under this name near the end of the body, at the top of it or not. */
+function lastOf(body: Buffer, field: string): Span | undefined {
+  const from = body.length - END;
+  const end = body.toString('latin1', from);
+  const match = [
+    ...end.matchAll(new RegExp(`"${field}"[ \\t\\r\\n]*:[ \\t\\r\\n]*("[0-9a-f]{32}")`, 'gi')),
+  ].at(-1);
+  if (!match) return undefined;
+  const past = from + match.index + match[0].length;
+  return { start: past - (match[1] ?? '').length, end: past };
+}
+
+function judgeAt(body: Buffer, span: Span | undefined, keys: readonly Buffer[]): Verdict {
   const written = span && body.toString('latin1', span.start, Math.min(span.end, span.start + LONGEST));
   if (!span || !written || written === 'null' || written === '""') return refused('SIGNATURE_MISSING');
   // With escapes in it, it is not certain what was replaced.
