@@ -20,20 +20,12 @@ export interface CandidateOption extends Candidate {
   readonly values: readonly string[];
 }
 
-/** Every place of a program, its options on each, and those of `help` with the names that it takes. */
+/** Every place of a program with the options that it takes there, its own included; behind `help`, the names that it takes. */
 export function placesOf(program: Command): Place[] {
   const common = optionsOf(program).filter(({ word }) => word !== '--version');
-  const places = below(program, '', common);
-  const names = below(program, ' help', []).map((place) => ({ ...place, options: [HELP] }));
-  return [
-    ...places.filter(({ at }) => at !== ' help'),
-    ...names.filter(({ words, at }) => isName(words, at)),
-  ];
+  const places = below(program, '', common).filter(({ at }) => at !== ' help');
+  return [...places, ...namesBelow(program, ' help')];
 }
-
-/** Names of commands, not what those take. */
-const isName = (words: readonly Candidate[], at: string) =>
-  at === ' help' || words.some(({ description }) => description !== '');
 
 const HELP: CandidateOption = {
   word: '--help',
@@ -43,17 +35,22 @@ const HELP: CandidateOption = {
 };
 
 function below(command: Command, at: string, common: readonly CandidateOption[]): Place[] {
-  const commands = command.commands.map((child) => ({
-    word: child.name(),
-    description: firstSentence(child.description()),
-  }));
   const choices = command.registeredArguments.flatMap(({ argChoices = [] }) =>
     argChoices.map((word) => ({ word, description: '' })),
   );
   const own = optionsOf(command).filter(({ word }) => !common.some((option) => option.word === word));
-  const place = { at, words: [...commands, ...choices], options: [...own, ...common, HELP] };
+  const place = { at, words: [...namesOf(command), ...choices], options: [...own, ...common, HELP] };
   return [place, ...command.commands.flatMap((child) => below(child, `${at} ${child.name()}`, common))];
 }
+
+function namesBelow(command: Command, at: string): Place[] {
+  if (command.commands.length === 0) return [];
+  const place = { at, words: namesOf(command), options: [HELP] };
+  return [place, ...command.commands.flatMap((child) => namesBelow(child, `${at} ${child.name()}`))];
+}
+
+const namesOf = ({ commands }: Command): Candidate[] =>
+  commands.map((child) => ({ word: child.name(), description: firstSentence(child.description()) }));
 
 function optionsOf(command: Command): CandidateOption[] {
   return command.options.filter(({ hidden }) => !hidden).flatMap(candidateOf);
