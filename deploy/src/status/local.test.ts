@@ -32,7 +32,7 @@ test('a pipeline that starts for the first time has a status, before it has a co
   });
   expect(isWell(report)).toBe(false);
   const text = await renderLocal(report);
-  expect(text).toMatch(/^starting, since 2026-01-02 03:04:05 UTC, process 1\n/);
+  expect(text).toMatch(/^starting \(up since 2026-01-02 03:04:05 UTC, process 1\)\n/);
   expect(text).toContain('no ingress tells what came in');
   expect(await renderUrls(starting.urls)).toBe('not known before everything runs');
 });
@@ -51,7 +51,7 @@ test('what runs and is well is ready; what is degraded says so', async () => {
     readiness: 'ok',
   };
   const ok = await renderLocal(running({ services: [service] }));
-  expect(ok).toMatch(/^ready, since /);
+  expect(ok).toMatch(/^ready \(up since /);
   expect(ok).toMatch(/ingress +running +ok +1,234 +0 +http:\/\/x/);
   const problems = { spool: 'INGRESS_SPOOL_FULL' };
   const places = ['in/0', 'in/1', 'in/2', 'in/3'].map((place) => [place, 'STATE_DISK_FULL']);
@@ -62,7 +62,7 @@ test('what runs and is well is ready; what is degraded says so', async () => {
   const degraded = await renderLocal(
     running({ services: [{ ...service, readiness: 'degraded', problems }] }),
   );
-  expect(degraded).toMatch(/^degraded, since /);
+  expect(degraded).toMatch(/^degraded \(up since /);
   expect(degraded).toMatch(/ingress +running +degraded: spool INGRESS_SPOOL_FULL/);
 });
 
@@ -94,7 +94,7 @@ test('where a source is refused for several reasons, the most frequent is named;
       ],
     }),
   );
-  expect(text).toMatch(/^ready, 1 source gets nothing but refusals, since /);
+  expect(text).toMatch(/^ready, 1 source gets nothing but refusals \(up since /);
   expect(text).toMatch(/shop +sendgrid +2026-01-02 03:04:05 +5 +0 +11 +3 +SIGNATURE_WRONG/);
   expect(text).toContain('shop had 3 requests in the last 5 min, all refused: most of them SIGNATURE_WRONG');
   expect(text).toContain('→ what to look at is in /logs/ingress.log');

@@ -14,7 +14,7 @@ export async function renderLocal(report: LocalReport): Promise<string> {
   const head = phase === 'running' ? headline(report) : pc.red(visible(phase));
   const log = services.find(({ name }) => name === 'ingress')?.logFile;
   return paragraphs([
-    `${head}, since ${formatTime(startedAt)} UTC, process ${pid}`,
+    `${head} (up since ${formatTime(startedAt)} UTC, process ${pid})`,
     await renderTable(
       ['component', 'state', 'address'],
       components.map(({ name, state, address }) => [name, runs(state), address]),
