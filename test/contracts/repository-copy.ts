@@ -13,6 +13,8 @@ export interface RepositoryCopy {
   readonly root: string;
   /** Runs shell commands in it; one that fails is an error of this. */
   shell(commands: string): Promise<string>;
+  /** Makes a folder in it. Returns its path. */
+  folder(path: string): string;
   remove(): void;
 }
 
@@ -37,6 +39,11 @@ export function copyRepository(): RepositoryCopy {
         const { stdout, stderr } = cause as { stdout?: string; stderr?: string };
         throw new Error(`failed: ${commands}\n${stdout}\n${stderr}`, { cause });
       }
+    },
+    folder(path) {
+      const made = join(root, path);
+      mkdirSync(made, { recursive: true });
+      return made;
     },
     remove: () => rmSync(root, { recursive: true, force: true }),
   };

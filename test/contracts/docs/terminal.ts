@@ -39,14 +39,16 @@ export class Terminal {
     if (!commandsOf(body).some(keepsRunning)) return this.#finish(body, deadlineMs);
     let output = '';
     let exported = '';
+    // Each in a terminal of its own, so none waits for another.
+    const beginning: Promise<string>[] = [];
     for (const line of body.replaceAll('\\\n', ' ').split('\n')) {
       const [words] = commandsOf(line);
       if (!words) continue;
       if (words[0] === 'export') exported += `${line}\n`;
-      else if (keepsRunning(words)) output += await this.#begin(`${exported}exec ${line}`, words, deadlineMs);
+      else if (keepsRunning(words)) beginning.push(this.#begin(`${exported}exec ${line}`, words, deadlineMs));
       else output += await this.#finish(exported + line, deadlineMs);
     }
-    return output;
+    return output + (await Promise.all(beginning)).join('');
   }
 
   /** Ctrl-C for whatever still runs, the newest first. Returns what they wrote. Throws with it if one ends by itself. */
