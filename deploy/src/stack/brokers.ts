@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { counted } from '@email-events/core/wording';
 import { StackError } from './errors.ts';
 import { BROKER_NAMES, type BrokerName, type BrokerPort, type PortName, type StackOptions } from './stack.ts';
 
@@ -15,9 +16,10 @@ export function wantedBrokers({ KAFKA_BROKERS: wanted }: Environment): number {
  * @throws StackError STACK_BROKERS_INVALID, also if there are not as many advertised ports
  */
 export function brokerCount({ brokers = 1, advertise }: Pick<StackOptions, 'brokers' | 'advertise'>): number {
-  const count = countOf(brokers, `${brokers} brokers`);
+  const count = countOf(brokers, counted(brokers, 'broker'));
   if (advertise && advertise.kafka.length !== count) {
-    const what = `${advertise.kafka.length} advertised ports for ${count} brokers: each needs one`;
+    const ports = counted(advertise.kafka.length, 'advertised port');
+    const what = `${ports} for ${counted(count, 'broker')}: each needs one`;
     throw new StackError('STACK_BROKERS_INVALID', what);
   }
   return count;

@@ -1,4 +1,5 @@
 import { PipelineError } from '@email-events/core/errors';
+import { counted } from '@email-events/core/wording';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 import type { RunningPipeline } from '../pipeline.ts';
 import { type Sample, scrape, sumBy } from '../prometheus.ts';
@@ -55,7 +56,11 @@ export async function readSpooled({ admin }: Pick<RunningPipeline, 'admin'>): Pr
 function requirePartitions(samples: readonly Sample[], wanted: number): void {
   const reported = Object.keys(sumBy(samples, EVENTS_TOTAL, 'partition')).length;
   if (reported >= wanted) return;
-  throw new PipelineError('CLI_UNAVAILABLE', 'retry', `events reports ${reported} of ${wanted} partitions`);
+  throw new PipelineError(
+    'CLI_UNAVAILABLE',
+    'retry',
+    `events reports ${reported} of ${counted(wanted, 'partition')}`,
+  );
 }
 
 async function readTables(clickhouse: ClickHouse) {
