@@ -45,13 +45,20 @@ function isAnother({ modem }: Engine['docker']): boolean {
   return DOCKER_HOST.startsWith('unix://') && socketPath !== DOCKER_HOST.slice('unix://'.length);
 }
 
-async function explain(): Promise<string> {
+const explain = async () => whyNoEngine(process.env.DOCKER_HOST, await errorAt(SOCKET));
+
+/**
+ * Why there is none, and what to do about it: `engine start` is named only where it does not refuse (set-up/decide.ts).
+ * `socketError`: of a connection to the usual socket; undefined: something took it.
+ */
+export function whyNoEngine(dockerHost: string | undefined, socketError: string | undefined): string {
+  if (dockerHost)
+    return `no container engine answers at DOCKER_HOST=${dockerHost}: start that one, unset DOCKER_HOST, or use STACK=local`;
   const remedy =
     'install Docker and start it (as root on Debian, `npm run containers -- engine start` does both), or use STACK=local';
-  const { DOCKER_HOST } = process.env;
-  if (DOCKER_HOST)
-    return `no container engine answers at DOCKER_HOST=${DOCKER_HOST}: start that one, unset DOCKER_HOST, or use STACK=local`;
-  switch (await errorAt(SOCKET)) {
+  switch (socketError) {
+    case undefined:
+      return `what listens at ${SOCKET} cannot be used as a container engine: \`docker info\` says more; or use STACK=local`;
     case 'EACCES':
     case 'EPERM':
       return `this user may not use ${SOCKET}: add it to the group docker (and log in again), or use STACK=local`;
