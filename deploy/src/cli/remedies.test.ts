@@ -1,8 +1,12 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { PipelineError } from '@email-events/core';
 import type { Command } from 'commander';
-import { describe, expect, test } from 'vitest';
-import { failureOf } from './failure.ts';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { pathsOf } from '../run/home.ts';
+import { lockRun } from '../run/state-file.ts';
+import { describeFailure, failureOf } from './failure.ts';
 import { createProgram } from './program.ts';
 import { CODES_WITH_REMEDY, remedyFor, type Situation } from './remedies.ts';
 
@@ -75,6 +79,22 @@ test('data is removed only of what does not run', () => {
   expect(remedyFor('SINK_CLICKHOUSE_MIGRATION_EDITED', HERE)).toMatch(/, or remove all data .*\/home\/data$/);
   const runs = remedyFor('SINK_CLICKHOUSE_MIGRATION_EDITED', { ...HERE, phase: 'running' });
   expect(runs).toMatch(/`npx email-events down` and remove all data/);
+});
+
+test('a home that cannot be read does not stand before the error', () => {
+  const home = mkdtempSync(join(tmpdir(), 'remedies-'));
+  const paths = pathsOf(home);
+  mkdirSync(dirname(paths.stateFile), { recursive: true });
+  writeFileSync(paths.stateFile, 'no JSON');
+  const lock = lockRun(paths);
+  vi.stubEnv('EMAIL_EVENTS_HOME', home);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    lock?.release();
+    rmSync(home, { recursive: true });
+  });
+  const error = new PipelineError('KAFKA_UNREACHABLE', 'retry', 'no broker answers');
+  expect(describeFailure(error, { json: false, verbose: false })).toContain('no broker answers');
 });
 
 test('an error that knows better than its code is asked first; one of ClickHouse has a name', () => {

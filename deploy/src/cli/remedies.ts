@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { homeFolder, pathsOf, REPOSITORY } from '../run/home.ts';
+import { type HomePaths, homeFolder, pathsOf, REPOSITORY } from '../run/home.ts';
 import { type RunState, readState } from '../run/state-file.ts';
 import { shellWord } from './terminal.ts';
 
@@ -30,10 +30,20 @@ export function situationOf({ config }: { readonly config?: string | undefined }
     self: selfCommand(),
     checkout: isCheckout(),
     home: paths.home,
-    phase: existsSync(paths.stateFile) ? (readState(paths)?.phase ?? null) : null,
+    phase: phaseOf(paths),
     config: given !== undefined && resolve(given) !== paths.configFile ? given : undefined,
     configArgument: config === undefined ? '' : ` --config ${shellWord(config)}`,
   };
+}
+
+/** What cannot be read must not stand before the error that is told. */
+function phaseOf(paths: HomePaths): RunState['phase'] | null {
+  try {
+    // Looking for the lock would make the folder.
+    return existsSync(paths.stateFile) ? (readState(paths)?.phase ?? null) : null;
+  } catch {
+    return null;
+  }
 }
 
 type Remedy = (situation: Situation) => string;
@@ -68,7 +78,7 @@ const REMEDIES: { readonly [code: string]: Remedy } = {
     checkout
       ? `start it with \`${self} up\``
       : `\`${self} status --admin URL\` asks services that run elsewhere, by their admin ports`,
-  // ClickHouse's own; of what we ask over HTTP only it is not asked through a code of ours.
+  // Of ClickHouse: that Kafka or the registry is away has codes of ours.
   ECONNREFUSED: (situation) => reach(situation, 'sinks.clickhouse.url'),
   UNKNOWN_DATABASE: migrate,
   UNKNOWN_TABLE: migrate,
@@ -83,7 +93,7 @@ const REMEDIES: { readonly [code: string]: Remedy } = {
 export const CODES_WITH_REMEDY: readonly string[] = Object.keys(REMEDIES);
 
 export function remedyFor(code: string, situation: Situation): string | undefined {
-  return REMEDIES[code]?.(situation);
+  return Object.hasOwn(REMEDIES, code) ? REMEDIES[code]?.(situation) : undefined;
 }
 
 function reach({ self, checkout, phase, config }: Situation, key: string): string {
@@ -108,7 +118,7 @@ function whenInStep({ self, phase, config }: Situation): string {
 }
 
 /** Whoever loses one of the stores on purpose had better lose them together: each holds places in another. */
-export function removeData({ self, phase, home }: Pick<Situation, 'self' | 'phase' | 'home'>): string {
+function removeData({ self, phase, home }: Pick<Situation, 'self' | 'phase' | 'home'>): string {
   const stop = phase === null ? '' : `\`${self} down\` and `;
   return `${stop}remove all data of this machine's pipeline, ${join(home, 'data')}`;
 }
