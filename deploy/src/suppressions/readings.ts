@@ -65,9 +65,7 @@ async function eventsByItem(
 ): Promise<EventsOfItem> {
   // A request that was put back for some of its events holds all of its items.
   const { [REPLAY_HEADER]: _, ...own } = headers;
-  const read = await normalizeRecord({ ...record, headers: own }, settings).catch(
-    () => undefined,
-  );
+  const read = await normalizeRecord({ ...record, headers: own }, settings).catch(() => undefined);
   // A failure of the request, or one that stands for several items, leaves all of them open.
   const isOpen = !read || read.failures.some(({ item }) => item === undefined);
   const failed = new Set(read?.failures.map(({ item }) => item?.index));
