@@ -51,10 +51,14 @@ export interface World {
 
 export const SERVICES = [startNormalize, startEvents, startClickHouseSink] as const;
 
-/** `normalize`: settings of it that are not the defaults; `sinks`: those of further ones. */
+/** `normalize`: settings of it that are not the defaults; `sinks`: those of further ones; `sources`: sources, of which none is needed. */
 export async function startWorld(
   scope: TestScope,
-  { normalize = {}, sinks = {} }: { readonly normalize?: object; readonly sinks?: object } = {},
+  {
+    normalize = {},
+    sinks = {},
+    sources = {},
+  }: { readonly normalize?: object; readonly sinks?: object; readonly sources?: object } = {},
 ): Promise<World> {
   const stack = await vacantStack(scope);
   const folder = await mkdtemp(join(tmpdir(), 'email-events-world-'));
@@ -62,6 +66,7 @@ export async function startWorld(
   const raw = {
     kafka: { ...stack.kafka, groupPrefix: stack.unique('world') },
     registry,
+    sources,
     topics: { partitions: 2, rawPartitions: 2, ...replicationOn(stack.kafka) },
     normalize: { adminPort: 0, ...normalize },
     events: { adminPort: 0, stateDir: join(folder, 'state') },
