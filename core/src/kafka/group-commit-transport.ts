@@ -51,6 +51,17 @@ export interface RecordTransport {
   close(): void;
 }
 
+export interface GroupCommitOptions {
+  readonly transport: RecordTransport;
+  readonly log: Logger;
+  /** Time from `publish` to the broker's acknowledgement. */
+  readonly publishTimeoutMs: number;
+  /** Bytes that wait or are under way; beyond it `publish` refuses. */
+  readonly maxWaitingBytes: number;
+  /** What the topic takes (max.message.bytes); 2 MiB if absent. */
+  readonly maxRecordBytes?: number;
+}
+
 /** Set up to fail soon: what to do next is decided by the group commit. */
 export function kafkaTransport(
   settings: PipelineConfig['kafka'],

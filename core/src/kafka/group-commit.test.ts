@@ -311,6 +311,72 @@ describe('several brokers', () => {
   });
 });
 
+describe('several brokers, none of which acknowledges', () => {
+  const pair = () => {
+    const fake = new FakeTransport();
+    fake.routes = [
+      { node: 1, partitions: [0, 2] },
+      { node: 2, partitions: [1] },
+    ];
+    return fake;
+  };
+
+  test('nothing is refused while there is time: what waited goes out when one is back', async () => {
+    const { producer, fake } = await started({}, pair());
+    const lost = [producer.publish(record(100)), producer.publish(record(100))];
+    await fake.sent(1);
+    const other = producer.publish(record(100));
+    await fake.sent(2);
+    fake.openError = 'KAFKA_UNREACHABLE';
+    fake.fail(0);
+    fake.fail(1);
+    const before = fake.opens;
+    await expect.poll(() => fake.opens, { timeout: 10_000 }).toBeGreaterThan(before + 2);
+    expect(producer.health()).toBe('KAFKA_UNREACHABLE');
+    const late = producer.publish(record(200));
+    fake.openError = undefined;
+    let acknowledged = 2;
+    await vi.waitFor(
+      async () => {
+        while (acknowledged < fake.sends.length) fake.acknowledge(acknowledged++);
+        expect(producer.pendingBytes).toBe(0);
+      },
+      { timeout: 10_000, interval: 5 },
+    );
+    expect(await Promise.all([...lost, other, late])).toHaveLength(4);
+    expect(producer.health()).toBeUndefined();
+  });
+
+  test('for longer than a record has: each is refused when its time is up, then all at once', async () => {
+    const { producer, fake } = await started({ publishTimeoutMs: 300 }, pair());
+    const lost = codeOf(producer.publish(record()));
+    await fake.sent(1);
+    fake.openError = 'KAFKA_UNREACHABLE';
+    const other = codeOf(producer.publish(record()));
+    await fake.sent(2);
+    fake.fail(0);
+    fake.fail(1);
+    expect(await lost).toMatch(/^KAFKA_(?:PUBLISH_FAILED|UNREACHABLE)$/);
+    expect(await other).toMatch(/^KAFKA_(?:PUBLISH_FAILED|UNREACHABLE)$/);
+    await vi.waitFor(async () => expect(await codeOf(producer.publish(record()))).toBe('KAFKA_UNREACHABLE'), {
+      timeout: 10_000,
+    });
+    expect(producer.pendingBytes).toBe(0);
+  });
+
+  test('a topic that is not there is no matter of time', async () => {
+    const { producer, fake } = await started({}, pair());
+    const lost = codeOf(producer.publish(record()));
+    await fake.sent(1);
+    fake.openError = 'KAFKA_TOPIC_MISSING';
+    fake.fail(0);
+    const other = codeOf(producer.publish(record()));
+    await fake.sent(2);
+    fake.fail(1);
+    expect([await lost, await other]).toEqual(['KAFKA_TOPIC_MISSING', 'KAFKA_TOPIC_MISSING']);
+  });
+});
+
 test('close waits for what is under way and takes nothing more', async () => {
   const { producer, fake } = await started();
   const published = producer.publish(record());

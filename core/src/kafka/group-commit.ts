@@ -1,26 +1,15 @@
 import { codeOf, type ErrorCode, PipelineError } from '../errors.ts';
-import type { Logger } from '../log.ts';
 import { cutSend, type PendingBatch, type PendingRecord, sizeOf } from './group-commit-batch.ts';
 import { failure, within } from './group-commit-failure.ts';
 import { Routes } from './group-commit-routes.ts';
 import type {
   BatchOutcome,
+  GroupCommitOptions,
   Published,
   PublishFailure,
   PublishRecord,
-  RecordTransport,
+  Route,
 } from './group-commit-transport.ts';
-
-export interface GroupCommitOptions {
-  readonly transport: RecordTransport;
-  readonly log: Logger;
-  /** Time from `publish` to the broker's acknowledgement. */
-  readonly publishTimeoutMs: number;
-  /** Bytes that wait or are under way; beyond it `publish` refuses. */
-  readonly maxWaitingBytes: number;
-  /** What the topic takes (max.message.bytes); 2 MiB if absent. */
-  readonly maxRecordBytes?: number;
-}
 
 const DEFAULT_MAX_RECORD_BYTES = 2 * 1_048_576;
 const DEFAULT_BATCH_BYTES = 900_000;
@@ -50,7 +39,8 @@ interface Send {
  * another one until its time is up: a record may be there twice, also one whose promise was rejected, and readers drop duplicates.
  *
  * When no broker is left it asks the cluster at once who leads now. If that fails too it is down: `publish` refuses at once (nothing
- * queues for a broker that is away) and it goes on trying by itself, about once a second, until one is back.
+ * queues for a broker that is away) and it goes on trying by itself, about once a second, until one is back. A cluster of several brokers is
+ * given as long as a record has: it is more likely to be slow, or between two leaders, than gone.
  */
 export class GroupCommitProducer {
   readonly #options: Required<GroupCommitOptions>;
@@ -66,6 +56,10 @@ export class GroupCommitProducer {
   #turn = 0;
   #refreshing = false;
   #acknowledgedAt = 0;
+  /** Brokers that led something when they were last asked. */
+  #brokers = 0;
+  /** Since when none of them acknowledges. */
+  #lostAt = Number.NEGATIVE_INFINITY;
   #flushPlanned = false;
   #state: 'opening' | 'open' | 'down' | 'closed' = 'opening';
   #problem: ErrorCode | undefined;
@@ -269,6 +263,7 @@ export class GroupCommitProducer {
       return;
     }
     this.#failures += 1;
+    if (this.#failures === 1) this.#lostAt = performance.now();
     // What is under way on the old connections no longer counts against the new ones.
     for (const send of [...this.#sends]) this.#drop(send);
     this.#state = 'opening';
@@ -283,7 +278,7 @@ export class GroupCommitProducer {
     this.#refreshing = true;
     try {
       const routes = await within(this.#options.transport.open(), OPEN_DEADLINE_MS);
-      if (this.#isOpen()) this.#routes.set(routes, performance.now());
+      if (this.#isOpen()) this.#opened(routes);
     } catch {
       // Those that work go on; the next look tells more.
     } finally {
@@ -292,11 +287,14 @@ export class GroupCommitProducer {
     if (this.#isOpen()) this.#flush();
   }
 
-  /** Until it is connected: refuse for a while, try again. */
+  /** Until it is connected: wait, refusing meanwhile if it is down, and try again. */
   async #recover(atOnce: boolean): Promise<void> {
     let skipPause = atOnce;
     while (this.#state !== 'closed') {
-      if (!skipPause) await this.#stayDown();
+      if (!skipPause) {
+        if (!this.#isBrief()) this.#goDown();
+        await this.#pause();
+      }
       skipPause = false;
       if (await this.#tryOpen()) return;
     }
@@ -307,7 +305,7 @@ export class GroupCommitProducer {
     try {
       const routes = await within(this.#options.transport.open(), OPEN_DEADLINE_MS);
       if (this.#isClosed()) return false;
-      this.#routes.set(routes, performance.now());
+      this.#opened(routes);
       this.#state = 'open';
       this.#setProblem(undefined);
       this.#flush();
@@ -315,16 +313,30 @@ export class GroupCommitProducer {
     } catch (error) {
       if (this.#isClosed()) return false;
       this.#failures += 1;
-      this.#state = 'down';
       this.#setProblem(error instanceof PipelineError ? error.code : 'KAFKA_UNREACHABLE');
+      if (!this.#isBrief()) this.#state = 'down';
       return false;
     }
   }
 
-  /** Refuses what waits and what comes, until the pause is over. */
-  async #stayDown(): Promise<void> {
+  #opened(routes: readonly Route[]): void {
+    this.#brokers = routes.length;
+    this.#routes.set(routes, performance.now());
+  }
+
+  /** Whether what waits may still be taken in time. */
+  #isBrief(): boolean {
+    const isLikely = this.#brokers > 1 && this.#problem === 'KAFKA_UNREACHABLE';
+    return isLikely && performance.now() - this.#lostAt < this.#options.publishTimeoutMs;
+  }
+
+  /** Refuses what waits, and what comes until it is up. */
+  #goDown(): void {
     this.#state = 'down';
     this.#rejectWaiting(this.#problem ?? 'KAFKA_UNREACHABLE');
+  }
+
+  async #pause(): Promise<void> {
     const ms = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#failures, 10));
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
