@@ -17,6 +17,7 @@ const unit = {
 
 const contracts = {
   ...common,
+  testTimeout: 60_000,
   name: 'contracts',
   include: ['test/contracts/**/*.test.ts', '**/*.contract.test.ts'],
   exclude: ['**/node_modules/**', ...needComponents],
