@@ -5,6 +5,7 @@ export * from './errors.ts';
 export { type KafkaSettings, silentLog, withAdmin } from './kafka/admin.ts';
 export * from './kafka/client.ts';
 export * from './kafka/cluster.ts';
+export { type FirstRecord, firstRecords } from './kafka/first-records.ts';
 export { GroupCommitProducer } from './kafka/group-commit.ts';
 export * from './kafka/group-commit-transport.ts';
 export * from './kafka/group-lag.ts';

@@ -13,6 +13,7 @@ import {
   parseConfig,
 } from '@email-events/core';
 import { createProvider, printProgress, selectProvider } from '@email-events/deploy/stack';
+import { IDENTITY_VERSION } from '@email-events/esps';
 import { registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
 import { stringify } from 'yaml';
 import { publishResult } from './result.ts';
@@ -82,6 +83,7 @@ async function fill(config: PipelineConfig, { events, batch, duplicates }: Load)
         requestId: crypto.randomUUID(),
         source: 'sendgrid',
         esp: 'sendgrid',
+        identityVersion: IDENTITY_VERSION,
         receivedAt: Date.now(),
         method: 'POST',
         url: '/webhooks/email-events/sendgrid',

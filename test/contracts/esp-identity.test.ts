@@ -66,6 +66,19 @@ describe.each(fixtureFolders())('%s', (esp) => {
     }
   });
 
+  it('keeps the id when copies of version 1 are too long ago, and knows readings as another type for good', () => {
+    for (const loaded of fixtures) {
+      const [now, later] = [eventsOf(loaded, {}), eventsOf(loaded, { hasFormerIds: false })];
+      for (const [index, event] of now.entries()) {
+        const { known_as = [], ...rest } = later[index] ?? {};
+        expect({ ...rest, known_as: event.known_as }, loaded.name).toEqual(event);
+        expect(event.known_as, loaded.name).toEqual(expect.arrayContaining(known_as));
+        const sameType = eventsOf(loaded, OLD)[index]?.event_id !== event.event_id;
+        if (event.known_as.length === 1) expect(known_as, loaded.name).toHaveLength(sameType ? 0 : 1);
+      }
+    }
+  });
+
   it('knows after an account was named what it knew before, and tells accounts apart', () => {
     for (const loaded of fixtures) {
       const before = eventsOf(loaded, {});

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { recipientKey } from '@email-events/schemas';
-import type { EspEvent } from './adapter.ts';
+import type { EspEvent, FormerReading } from './adapter.ts';
 
 /**
  * Which rules give an event its id. It goes into the raw record, so that records which were received under earlier rules keep the
@@ -18,6 +18,8 @@ export interface IdentityOrigin {
   readonly accountNow?: string | null;
   /** Of the raw record. */
   readonly identityVersion?: number;
+  /** False: no copy can have been received under the rules of an earlier version. Default: one can. */
+  readonly hasFormerIds?: boolean;
 }
 
 export interface EventIds {
@@ -34,7 +36,8 @@ const NOTHING: readonly never[] = [];
  */
 export function idsOf(event: EspEvent, origin: IdentityOrigin): EventIds {
   const { esp, account = null, accountNow = null, identityVersion = IDENTITY_VERSION } = origin;
-  const { type, recipient, identity, formerly = NOTHING } = event;
+  const { type, recipient, identity } = event;
+  const formerly = formerReadings(event, origin);
   const key = recipientKey(recipient);
   const current: Named = { type, key, identity };
   const others = formerly.map(
@@ -56,6 +59,12 @@ export function idsOf(event: EspEvent, origin: IdentityOrigin): EventIds {
     }
   }
   return { event_id, known_as };
+}
+
+/** A version changes what identifies an event of the same type and recipient; other readings are of earlier mappings, and rare. */
+function formerReadings({ formerly = NOTHING }: EspEvent, origin: IdentityOrigin): readonly FormerReading[] {
+  if (origin.hasFormerIds !== false || formerly.length === 0) return formerly;
+  return formerly.filter(({ type, recipient }) => type !== undefined || recipient !== undefined);
 }
 
 /** Under which accounts a copy may have been received. */

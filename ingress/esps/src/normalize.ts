@@ -52,7 +52,7 @@ export function* readItems(
   request: EspRequest,
   reading: SourceReading = {},
   budget: Budget = DEFAULT_BUDGET,
-  spending: Spending = new Spending(budget, request.body.length + request.url.length),
+  spending: Spending = new Spending(budget, request),
 ): Generator<ItemResult, void, undefined> {
   const items = splitBody(adapter, request);
   spending.items(items.length);

@@ -40,6 +40,8 @@ export interface NormalizeOptions {
   readonly readingOf?: ((source: string) => SourceReading) | undefined;
   /** Account that a source belongs to today; null: it names none. */
   readonly accountOf?: ((source: string) => string | null) | undefined;
+  /** Whether what is in a request may have other ids by earlier rules. Default: it may. */
+  readonly mayHaveFormerIds?: ((request: RawRequest) => boolean) | undefined;
   readonly budget?: Budget | undefined;
   /** Which times are believed. Default: DEFAULT_TIME_BOUNDS. */
   readonly timeBounds?: TimeBounds | undefined;
@@ -76,8 +78,10 @@ async function readAll(
   record: InputRecord,
   request: RawRequest,
   failures: Failures,
-  { readingOf, accountOf, budget = DEFAULT_BUDGET, timeBounds, breath = new Breath() }: NormalizeOptions,
+  options: NormalizeOptions,
 ): Promise<{ readonly events: readonly EmailEvent[]; readonly bytes: number }> {
+  const { readingOf, accountOf, mayHaveFormerIds, timeBounds } = options;
+  const { budget = DEFAULT_BUDGET, breath = new Breath() } = options;
   const adapter = findAdapter(request.esp);
   if (!adapter) {
     failures.ofAll('NORMALIZE_ESP_UNKNOWN', 'no adapter of that name');
@@ -93,12 +97,13 @@ async function readAll(
     account: request.account,
     accountNow: accountOf?.(source) ?? null,
     identityVersion: request.identityVersion,
+    hasFormerIds: mayHaveFormerIds?.(request) ?? true,
     request_id: requestId,
     received_at: receivedAt,
     raw_partition: record.partition,
     raw_offset: record.offset,
   };
-  const spending = new Spending(budget, body.length + url.length);
+  const spending = new Spending(budget, received);
   const replay = replayOf(record);
   const [isWanted, superseded] = [wanted(replay), replay?.supersedes ?? []];
   const events: EmailEvent[] = [];

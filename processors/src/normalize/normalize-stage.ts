@@ -21,7 +21,7 @@ import { Transaction, type Writing } from './transaction.ts';
 /** What all partitions share. */
 export interface NormalizeContext
   extends Writing,
-    Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'timeBounds'> {
+    Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'mayHaveFormerIds' | 'timeBounds'> {
   readonly items: Counter<'result'>;
   readonly deadLetters: DeadLetterCounter;
   readonly clock: () => number;
@@ -52,8 +52,9 @@ export class NormalizeStage implements Stage {
   }
 
   async process(records: readonly InputRecord[]): Promise<Step> {
-    const { readingOf, accountOf, budget, timeBounds, clock } = this.context;
+    const { readingOf, accountOf, mayHaveFormerIds, budget, timeBounds, clock } = this.context;
     const { maxTransactionBytes = MAX_TRANSACTION_BYTES } = this.context;
+    const options = { readingOf, accountOf, mayHaveFormerIds, budget, timeBounds, breath: this.breath };
     const transaction = new Transaction(this.context, clock());
     const tokens = this.tokens.begin();
     const unforeseen: Unforeseen[] = [];
@@ -63,7 +64,7 @@ export class NormalizeStage implements Stage {
       const isReplayed = tokens.isReplayed(record, requestOf(record));
       const normalized = isReplayed
         ? this.refused(record, 'NORMALIZE_TOKEN_REPLAYED', 'its token came with another body before')
-        : await normalizeRecord(record, { readingOf, accountOf, budget, timeBounds, breath: this.breath });
+        : await normalizeRecord(record, options);
       transaction.add(record, normalized);
       if (normalized.unforeseen)
         unforeseen.push({ offset: record.offset, sources: [senderOf(normalized.request)] });

@@ -1,5 +1,7 @@
 import {
   Counter,
+  firstRecords,
+  type RawRequest,
   type RunningService,
   readinessOf,
   requireTopics,
@@ -12,12 +14,14 @@ import {
 import { Codec, type NormalizedBatch, type TokenBatch, topicCatalogue, topics } from '@email-events/schemas';
 import { deadLetterCounter } from '../dead-letters.ts';
 import { registryOf } from '../registry.ts';
+import { FormerIds } from './former-ids.ts';
 import { NormalizeStage } from './normalize-stage.ts';
 import { normalizeSettings } from './settings.ts';
 
 const TOPICS = [topics.raw, topics.normalized, topics.tokens, topics.deadLetters];
+const DAY_MS = 86_400_000;
 /** A token's time is believed for 25 hours; a request may be read much later than it came. */
-const TOKEN_WINDOW_MS = 2 * 86_400_000;
+const TOKEN_WINDOW_MS = 2 * DAY_MS;
 /** Some 100 MB. */
 const MAX_TOKENS = 1_000_000;
 
@@ -38,6 +42,12 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
     labelNames: ['result'],
     registers: [metrics],
   });
+  const formerIds = new FormerIds({
+    firstRecords: () => firstRecords(config.kafka, topics.raw),
+    windowMs: config.topics.retention.seenDays * DAY_MS,
+    clock: Date.now,
+    log,
+  });
   const context = {
     partitions: config.topics.partitions,
     deadLetterPartitions: config.topics.deadLetterPartitions,
@@ -47,6 +57,7 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
     deadLetters: deadLetterCounter(metrics),
     clock: Date.now,
     ...normalizeSettings(config),
+    mayHaveFormerIds: (request: RawRequest) => formerIds.mayHave(request),
     tokens: {
       codec: {
         encoder: await codec.encoder<TokenBatch>(topics.tokens, 'tokens'),
@@ -67,6 +78,7 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
     log,
     metrics,
   });
+  const looking = formerIds.start();
   const admin = await startAdminServer({
     host: config.adminHost,
     port: config.normalize.adminPort,
@@ -80,6 +92,7 @@ export async function startNormalize({ config, log, metrics }: ServiceContext): 
       runStopSteps(
         [
           { name: 'readiness', deadlineMs: 100, run: () => admin.drain() },
+          { name: 'former ids', deadlineMs: 100, run: () => looking.stop() },
           { name: 'consumer', deadlineMs: 20_000, run: () => loop.stop() },
           { name: 'admin', deadlineMs: 1_000, run: () => admin.close() },
         ],

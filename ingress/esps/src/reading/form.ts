@@ -8,7 +8,7 @@ export type FormFields = readonly (readonly [name: string, value: string])[];
 export type BodyKind = 'json' | 'urlencoded' | 'multipart';
 
 /** What the content type says; anything that is no form is read as JSON. */
-export function bodyKind({ headers }: EspRequest): BodyKind {
+export function bodyKind({ headers }: Pick<EspRequest, 'headers'>): BodyKind {
   const type = mediaType(headers['content-type']);
   if (type === 'application/x-www-form-urlencoded') return 'urlencoded';
   return type === 'multipart/form-data' ? 'multipart' : 'json';

@@ -1,0 +1,52 @@
+import { type KafkaSettings, silentLog, unreachable } from './admin.ts';
+import { createBrokers } from './client.ts';
+import { type ReadRecord, readTopic, type TopicPosition } from './reader.ts';
+import { keyOf } from './wire/ask-leaders.ts';
+import { logBounds, partitionsOfAll } from './wire/offsets.ts';
+
+/** What a partition begins with. */
+export interface FirstRecord {
+  readonly partition: number;
+  /** True: records were there before, and have expired. */
+  readonly hasExpired: boolean;
+  /** Null: there is none (any more). */
+  readonly record: ReadRecord | null;
+}
+
+/** The first committed record of each partition, as far as it is kept. Throws as readTopic does. */
+export async function firstRecords(settings: KafkaSettings, topic: string): Promise<FirstRecord[]> {
+  const firsts: FirstRecord[] = [];
+  for (const { partition, low, isEmpty } of await beginnings(settings, topic)) {
+    const record = isEmpty ? null : await firstFrom(settings, { topic, partition, offset: BigInt(low) });
+    firsts.push({ partition, hasExpired: low > 0, record });
+  }
+  return firsts;
+}
+
+async function firstFrom(settings: KafkaSettings, at: TopicPosition): Promise<ReadRecord | null> {
+  const found = new AbortController();
+  let first: ReadRecord | null = null;
+  const { signal } = found;
+  const onRecord = (record: ReadRecord) => {
+    first ??= record;
+    found.abort();
+  };
+  await readTopic(settings, { topics: [at.topic], from: { positions: [at] }, signal, onRecord });
+  return first;
+}
+
+async function beginnings(settings: KafkaSettings, topic: string) {
+  const brokers = createBrokers(settings, 'reader', silentLog);
+  try {
+    const partitions = await partitionsOfAll(brokers, [topic]);
+    const bounds = await logBounds(brokers, partitions);
+    return partitions.map((of) => {
+      const { low = 0, high = 0 } = bounds.get(keyOf(of)) ?? {};
+      return { partition: of.partition, low, isEmpty: low >= high };
+    });
+  } catch (error) {
+    throw unreachable(error, settings) ?? error;
+  } finally {
+    brokers.close();
+  }
+}
