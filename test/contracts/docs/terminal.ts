@@ -87,8 +87,9 @@ export class Terminal {
     });
     for (const deadline = performance.now() + deadlineMs; ; ) {
       if (await this.#isReady(words, started.output())) return started.output();
-      if (how !== undefined) throw new Error(`ended with ${how}\n${started.output()}`);
-      if (performance.now() > deadline) throw new Error(`not within ${deadlineMs} ms\n${started.output()}`);
+      if (how !== undefined) throw new Error(`${words.join(' ')}: ended with ${how}\n${started.output()}`);
+      if (performance.now() > deadline)
+        throw new Error(`${words.join(' ')}: not within ${deadlineMs} ms\n${started.output()}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }

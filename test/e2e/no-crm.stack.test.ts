@@ -1,0 +1,62 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runBin } from '@email-events/deploy/cli/testing';
+import { runDemo } from '@email-events/deploy/run/demo/demo';
+import { startPipeline } from '@email-events/deploy/run/pipeline';
+import { createReporter } from '@email-events/deploy/run/reporter';
+import { createProvider, replicationOn } from '@email-events/deploy/stack';
+import { expect, test } from 'vitest';
+import { type SharedStack, vacantStack } from '../stack/stack.ts';
+
+/** The shared components, as somebody else's: only services are started. */
+const SLOW = 180_000;
+
+test('a pipeline without a CRM starts, is ready, and brings everything through', {
+  timeout: SLOW,
+}, async (context) => {
+  const stack = await vacantStack(context);
+  const home = await mkdtemp(join(tmpdir(), 'email-events-no-crm-'));
+  context.onTestFinished(() => rm(home, { recursive: true, force: true }));
+  const baseConfig = join(home, 'base.yaml');
+  const base = {
+    kafka: { groupPrefix: stack.unique('no-crm') },
+    topics: { rawPartitions: 2, partitions: 2, ...replicationOn(stack.kafka) },
+    sinks: { clickhouse: { database: stack.uniqueDatabase('no_crm') } },
+  };
+  await writeFile(baseConfig, JSON.stringify(base));
+  const { signal } = new AbortController();
+  const pipeline = await startPipeline({
+    ...{ home, baseConfig, anyPorts: true, services: 'processes', signal },
+    provider: createProvider('external', addressesOf(stack)),
+    reporter: createReporter(() => {}),
+  });
+  try {
+    expect(pipeline.urls.receiver).toBeNull();
+    const env = { EMAIL_EVENTS_HOME: home };
+    const status = await runBin(['status', '--json'], { env });
+    const { ready, services } = JSON.parse(status.out) as { ready: boolean; services: { name: string }[] };
+    expect([status.code, ready]).toEqual([0, true]);
+    expect(services.map(({ name }) => name)).toEqual(['ingress', 'normalize', 'events', 'sink-clickhouse']);
+    expect(await runBin(['config', 'check'], { env })).toMatchObject({ code: 0 });
+    const options = { events: 500, seed: 15, quiet: true, signal, note: () => {} };
+    const { checks } = await runDemo(pipeline, options);
+    expect(checks.filter(({ agrees }) => !agrees)).toEqual([]);
+    expect(checks.map(({ name }) => name).join()).not.toContain('CRM');
+  } finally {
+    await pipeline.stop();
+  }
+});
+
+function addressesOf({ kafka, registry, clickhouse }: SharedStack): { [name: string]: string } {
+  const of = (name: string, { url, username, password }: SharedStack['registry']) => ({
+    [`EMAIL_EVENTS_${name}_URL`]: url,
+    ...(username === undefined ? {} : { [`EMAIL_EVENTS_${name}_USERNAME`]: username }),
+    ...(password === undefined ? {} : { [`EMAIL_EVENTS_${name}_PASSWORD`]: password }),
+  });
+  return {
+    EMAIL_EVENTS_KAFKA_BROKERS: kafka.brokers.join(','),
+    ...of('REGISTRY', registry),
+    ...of('CLICKHOUSE', clickhouse),
+  };
+}
