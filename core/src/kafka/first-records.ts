@@ -15,12 +15,14 @@ export interface FirstRecord {
 
 /** The first committed record of each partition, as far as it is kept. Throws as readTopic does. */
 export async function firstRecords(settings: KafkaSettings, topic: string): Promise<FirstRecord[]> {
-  const firsts: FirstRecord[] = [];
-  for (const { partition, low, isEmpty } of await beginnings(settings, topic)) {
-    const record = isEmpty ? null : await firstFrom(settings, { topic, partition, offset: BigInt(low) });
-    firsts.push({ partition, hasExpired: low > 0, record });
-  }
-  return firsts;
+  const partitions = await beginnings(settings, topic);
+  return Promise.all(
+    partitions.map(async ({ partition, low, isEmpty }) => {
+      const at = { topic, partition, offset: BigInt(low) };
+      // Each by a reader of its own, which ends with the first record, or at the end of a partition that has none but markers.
+      return { partition, hasExpired: low > 0, record: isEmpty ? null : await firstFrom(settings, at) };
+    }),
+  );
 }
 
 async function firstFrom(settings: KafkaSettings, at: TopicPosition): Promise<ReadRecord | null> {
