@@ -2,6 +2,7 @@ import { type KafkaSettings, silentLog, unreachable } from './admin.ts';
 import { createBrokers } from './client.ts';
 import { type ReadRecord, readTopic, type TopicPosition } from './reader.ts';
 import { keyOf } from './wire/ask-leaders.ts';
+import { AnswerIncomplete } from './wire/faults.ts';
 import { logBounds, partitionsOfAll } from './wire/offsets.ts';
 
 /** What a partition begins with. */
@@ -43,8 +44,9 @@ async function beginnings(settings: KafkaSettings, topic: string) {
     const partitions = await partitionsOfAll(brokers, [topic]);
     const bounds = await logBounds(brokers, partitions);
     return partitions.map((of) => {
-      const { low = 0, high = 0 } = bounds.get(keyOf(of)) ?? {};
-      return { partition: of.partition, low, isEmpty: low >= high };
+      const own = bounds.get(keyOf(of));
+      if (!own) throw new AnswerIncomplete(keyOf(of));
+      return { partition: of.partition, low: own.low, isEmpty: own.low >= own.high };
     });
   } catch (error) {
     throw unreachable(error, settings) ?? error;
