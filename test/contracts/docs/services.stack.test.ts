@@ -1,3 +1,4 @@
+import { startReceiver } from '@email-events/deploy/receiver';
 import { chooseLocalPorts, type LocalPorts } from '@email-events/deploy/run/ports';
 import { replicationOn } from '@email-events/deploy/stack';
 import { createSigner } from '@email-events/esps/testing';
@@ -26,7 +27,13 @@ describe('the documentation, on components that are there', () => {
     const stack = await vacantStack(file.scope);
     copy = copyRepository();
     ports = await chooseLocalPorts({ any: true });
-    const env = { ...environmentOfReader(copy.folder('home')), ...(await settings(stack)) };
+    const dataDir = copy.folder('crm');
+    // Without a CRM that answers, its sink is not ready.
+    const crm = await startReceiver({ host: '127.0.0.1', port: 0, secrets: [WHSEC], dataDir });
+    file.scope.onTestFinished(() => crm.stop());
+    const crmUrl = `http://127.0.0.1:${crm.port}/suppressions`;
+    const own = { ...(await settings(stack)), EMAIL_EVENTS_SINKS_CRM_URL: crmUrl };
+    const env = { ...environmentOfReader(copy.folder('home')), ...own };
     terminal = new Terminal(copy.root, env, isReady);
   });
   afterEach(async () => {
