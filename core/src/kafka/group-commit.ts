@@ -1,6 +1,7 @@
 import { codeOf, type ErrorCode, PipelineError } from '../errors.ts';
-import { cutSend, type PendingBatch, type PendingRecord, sizeOf } from './group-commit-batch.ts';
+import { type PendingBatch, type PendingRecord, sizeOf } from './group-commit-batch.ts';
 import { failure, within } from './group-commit-failure.ts';
+import { WaitingRecords } from './group-commit-queue.ts';
 import { Routes } from './group-commit-routes.ts';
 import type {
   BatchOutcome,
@@ -48,8 +49,7 @@ export class GroupCommitProducer {
   #batchBytes = DEFAULT_BATCH_BYTES;
   /** Records in a produce request. Fewer while one that the topic does not take is looked for. */
   #sendRecords = Number.POSITIVE_INFINITY;
-  #waiting: PendingRecord[] = [];
-  #bytes = 0;
+  readonly #waiting = new WaitingRecords();
   #sends = new Set<Send>();
   readonly #routes = new Routes();
   /** Where the next send to a broker begins among its partitions. */
@@ -93,7 +93,7 @@ export class GroupCommitProducer {
 
   /** Bytes not yet acknowledged. */
   get pendingBytes(): number {
-    return this.#bytes;
+    return this.#waiting.bytes;
   }
 
   /**
@@ -104,32 +104,29 @@ export class GroupCommitProducer {
     const bytes = sizeOf(record);
     const refusal = this.tooLarge(record) ?? this.#refusal(bytes);
     if (refusal) return Promise.reject(refusal);
-    return new Promise((resolve, reject) => {
-      const deadline = performance.now() + this.#options.publishTimeoutMs;
-      this.#bytes += bytes;
-      this.#waiting.push({ record, bytes, deadline, resolve, reject, settled: false });
-      this.#planFlush();
-    });
+    const published = this.#waiting.add(record, bytes, performance.now() + this.#options.publishTimeoutMs);
+    this.#planFlush();
+    return published;
   }
 
   /** Takes nothing more, waits for what is under way (until its time-out), disconnects. */
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    while (this.#state === 'open' && (this.#waiting.length > 0 || this.#sends.size > 0)) {
+    while (this.#state === 'open' && (this.#waiting.size > 0 || this.#sends.size > 0)) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     this.#state = 'closed';
     clearInterval(this.#sweeper);
     this.#endPause();
-    this.#rejectWaiting('KAFKA_UNREACHABLE');
+    this.#waiting.rejectAll('KAFKA_UNREACHABLE');
     this.#options.transport.close();
   }
 
   #refusal(bytes: number): PipelineError | undefined {
     if (this.#closing || this.#state === 'down') return failure(this.#problem ?? 'KAFKA_UNREACHABLE');
-    if (this.#bytes > 0 && this.#bytes + bytes > this.#options.maxWaitingBytes)
-      return failure('KAFKA_BACKLOG_FULL');
+    const pending = this.pendingBytes;
+    if (pending > 0 && pending + bytes > this.#options.maxWaitingBytes) return failure('KAFKA_BACKLOG_FULL');
     return undefined;
   }
 
@@ -145,18 +142,17 @@ export class GroupCommitProducer {
 
   #flush(): void {
     const busy = new Set([...this.#sends].map(({ node }) => node));
-    while (this.#state === 'open' && this.#waiting.length > 0) {
+    while (this.#state === 'open' && this.#waiting.size > 0) {
       const route = this.#routes.next((node) => busy.has(node));
       if (!route) return;
       busy.add(route.node);
       const limits = { batchBytes: this.#batchBytes, records: this.#sendRecords };
-      const { batches, rest } = cutSend(this.#waiting, route.partitions, this.#turn, limits, (partition) =>
+      const batches = this.#waiting.cut(route.partitions, this.#turn, limits, (partition) =>
         this.#routes.has(partition),
       );
       // What waits belongs to partitions that others lead.
       if (batches.length === 0) continue;
       this.#turn += batches.length;
-      this.#waiting = rest;
       void this.#send(route.node, batches);
     }
   }
@@ -189,7 +185,7 @@ export class GroupCommitProducer {
       }
       const { partition, records } = batch;
       for (const [n, pending] of records.entries())
-        this.#resolve(pending, { partition, offset: outcome + n });
+        this.#waiting.resolve(pending, { partition, offset: outcome + n });
       this.#acknowledgedAt = performance.now();
       return [];
     });
@@ -211,7 +207,7 @@ export class GroupCommitProducer {
     for (const { batch, error } of failed) {
       if (error.code === 'KAFKA_RECORD_TOO_LARGE') this.#batchTooLarge(batch, error);
       else {
-        this.#putBack(batch.records);
+        this.#waiting.putBack(batch.records);
         this.#routes.partitionFailed(batch.partition, now);
       }
     }
@@ -224,23 +220,18 @@ export class GroupCommitProducer {
   #batchTooLarge({ records }: PendingBatch, error: PipelineError): void {
     const waiting = records.filter(({ settled }) => !settled);
     if (records.length === 1) {
-      for (const pending of waiting) this.#reject(pending, error);
+      for (const pending of waiting) this.#waiting.reject(pending, error);
       return;
     }
     this.#batchBytes = Math.max(SMALLEST_BATCH_BYTES, this.#batchBytes / 2);
     this.#sendRecords = Math.ceil(records.length / 2);
-    this.#putBack(waiting);
-  }
-
-  /** In front of what came later. */
-  #putBack(records: readonly PendingRecord[]): void {
-    this.#waiting = [...records.filter(({ settled }) => !settled), ...this.#waiting];
+    this.#waiting.putBack(waiting);
   }
 
   #drop(send: Send): void {
     send.current = false;
     this.#sends.delete(send);
-    this.#putBack(send.records);
+    this.#waiting.putBack(send.records);
   }
 
   /** It is not asked for a while. */
@@ -333,7 +324,7 @@ export class GroupCommitProducer {
   /** Refuses what waits, and what comes until it is up. */
   #goDown(): void {
     this.#state = 'down';
-    this.#rejectWaiting(this.#problem ?? 'KAFKA_UNREACHABLE');
+    this.#waiting.rejectAll(this.#problem ?? 'KAFKA_UNREACHABLE');
   }
 
   async #pause(): Promise<void> {
@@ -364,47 +355,17 @@ export class GroupCommitProducer {
 
   #sweep(): void {
     const now = performance.now();
-    this.#rejectOverdue(now);
+    this.#waiting.rejectOverdue(now);
     for (const send of [...this.#sends]) {
       const overdue = send.records.some(({ deadline, settled }) => deadline <= now && !settled);
       // Where nobody acknowledges anything, as while replicas are missing, asking others again and again would only add to it.
       const elsewhere = this.#routes.size > 1 && this.#acknowledgedAt > send.startedAt;
       if (!overdue && !(elsewhere && now - send.startedAt > HEDGE_MS)) continue;
       for (const pending of send.records)
-        if (pending.deadline <= now) this.#reject(pending, failure('KAFKA_PUBLISH_FAILED'));
+        if (pending.deadline <= now) this.#waiting.reject(pending, failure('KAFKA_PUBLISH_FAILED'));
       this.#drop(send);
       this.#brokerFailed(send.node, failure('KAFKA_PUBLISH_FAILED'));
     }
     if (this.#routes.isStale(now)) void this.#refresh();
-  }
-
-  #rejectOverdue(now: number): void {
-    let alive = 0;
-    while (alive < this.#waiting.length && (this.#waiting[alive]?.deadline ?? 0) <= now) alive++;
-    if (alive === 0) return;
-    for (const pending of this.#waiting.slice(0, alive))
-      this.#reject(pending, failure('KAFKA_PUBLISH_FAILED'));
-    this.#waiting = this.#waiting.slice(alive);
-  }
-
-  #rejectWaiting(code: ErrorCode): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const pending of waiting) this.#reject(pending, failure(code));
-  }
-
-  #resolve(pending: PendingRecord, published: Published): void {
-    if (this.#settle(pending)) pending.resolve(published);
-  }
-
-  #reject(pending: PendingRecord, error: PipelineError): void {
-    if (this.#settle(pending)) pending.reject(error);
-  }
-
-  #settle(pending: PendingRecord): boolean {
-    if (pending.settled) return false;
-    pending.settled = true;
-    this.#bytes -= pending.bytes;
-    return true;
   }
 }

@@ -1,8 +1,8 @@
 import { topicCatalogue, topics } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { parseConfig } from '../config/index.ts';
-import { type SeenTopic, topicFault } from './require-topics.ts';
-import { planFrom } from './topics-admin.ts';
+import { topicFault } from './require-topics.ts';
+import { planFrom, type SeenTopic, seenTopics } from './topics-admin.ts';
 
 const settings = { partitions: 3, rawPartitions: 2, replicationFactor: 1 };
 const catalogue = topicCatalogue(parseConfig({ topics: settings }).topics);
@@ -52,4 +52,24 @@ test.each([
   const unknown = { config: new Map(), overrides: new Map() };
   const states = new Map([...there].map(([name, topic]) => [name, { ...topic, ...unknown }]));
   expect(planFrom(catalogue, states).problems).toBe(1);
+});
+
+const partition = (partitionId: number, replicas: number[]) => ({
+  ...{ partitionErrorCode: 0, partitionId, leader: 1, replicas, isr: replicas },
+});
+
+test.each([
+  ['leaves a topic out', []],
+  ['has no partitions of it yet', [{ name: 'email.raw', partitions: [] }]],
+  ['has no replicas of them', [{ name: 'email.raw', partitions: [partition(0, [])] }]],
+])('an answer that %s is none, and may be asked for again', async (_, told) => {
+  const admin = { fetchTopicMetadata: async () => ({ topics: told }) };
+  await expect(seenTopics(admin, ['email.raw'])).rejects.toMatchObject({ retriable: true });
+});
+
+test('what is seen of a topic are its partitions and the replicas of each', async () => {
+  const told = [{ name: 'email.raw', partitions: [partition(0, [1, 2]), partition(1, [2, 3])] }];
+  const admin = { fetchTopicMetadata: async () => ({ topics: told }) };
+  const seen = await seenTopics(admin, ['email.raw']);
+  expect([...seen]).toEqual([['email.raw', { partitions: 2, replicationFactor: 2 }]]);
 });

@@ -1,34 +1,29 @@
 import type { TopicSpec } from '@email-events/schemas';
+import type { Admin } from 'kafkajs';
 import { PipelineError } from '../errors.ts';
 import { type KafkaSettings, withAdmin } from './admin.ts';
-import { instead, planFrom, type TopicState } from './topics-admin.ts';
-
-/** What a look at a topic without any right to its settings shows. */
-export type SeenTopic = Pick<TopicState, 'partitions' | 'replicationFactor'>;
+import { reaching } from './crash.ts';
+import { instead, planFrom, type SeenTopic, seenTopics } from './topics-admin.ts';
 
 /**
  * Makes sure, before a service touches anything, that its topics are there with as many partitions as configured:
  * a recipient's partition is a number that all topics must mean alike. Needs no right but to describe topics.
  * Throws KAFKA_TOPIC_MISSING, or KAFKA_TOPIC_CONFLICT where `topics apply` would refuse; both name all that are wrong. And
- * KAFKA_UNREACHABLE.
+ * KAFKA_UNREACHABLE, also for an answer that is none (see seenTopics): whoever starts asks again (see whenThere).
  */
 export async function requireTopics(
   settings: KafkaSettings,
   catalogue: readonly TopicSpec[],
   names: readonly string[],
 ): Promise<void> {
-  const seen = await withAdmin(settings, async (admin) => {
+  const look = async (admin: Admin) => {
     const existing = new Set(await admin.listTopics());
-    const topics = catalogue.map(({ name }) => name).filter((name) => existing.has(name));
-    if (topics.length === 0) return new Map<string, SeenTopic>();
-    const metadata = await admin.fetchTopicMetadata({ topics });
-    return new Map(
-      metadata.topics.map(({ name, partitions }): [string, SeenTopic] => [
-        name,
-        { partitions: partitions.length, replicationFactor: partitions[0]?.replicas.length ?? 0 },
-      ]),
+    return seenTopics(
+      admin,
+      catalogue.map(({ name }) => name).filter((name) => existing.has(name)),
     );
-  });
+  };
+  const seen = await reaching(() => withAdmin(settings, look));
   const wrong = topicFault(catalogue, names, seen);
   if (wrong) throw wrong;
 }

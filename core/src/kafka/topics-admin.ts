@@ -5,6 +5,7 @@ import { PipelineError } from '../errors.ts';
 import { counted, formatCount } from '../wording.ts';
 import { type KafkaSettings, readWithAdmin, withAdmin } from './admin.ts';
 import { isUnreachable } from './crash.ts';
+import { AnswerIncomplete } from './wire/faults.ts';
 
 // The protocol's number. kafkajs has a name for it, which Node cannot see in a CommonJS module.
 const TOPIC_RESOURCE: ConfigResourceTypes = 2;
@@ -120,30 +121,42 @@ async function describeTopics(
   const existing = new Set(await admin.listTopics());
   const names = catalogue.map(({ name }) => name).filter((name) => existing.has(name));
   if (names.length === 0) return new Map();
-  const [metadata, configs] = await Promise.all([
-    admin.fetchTopicMetadata({ topics: names }),
+  const [seen, configs] = await Promise.all([
+    seenTopics(admin, names),
     admin.describeConfigs({
       includeSynonyms: false,
       resources: names.map((name) => ({ type: TOPIC_RESOURCE, name })),
     }),
   ]);
   return new Map(
-    metadata.topics.map(({ name, partitions }) => {
+    [...seen].map(([name, topic]) => {
       const entries =
         configs.resources.find(({ resourceName }) => resourceName === name)?.configEntries ?? [];
-      return [
-        name,
-        {
-          partitions: partitions.length,
-          replicationFactor: partitions[0]?.replicas.length ?? 0,
-          config: new Map(entries.map(({ configName, configValue }) => [configName, configValue])),
-          overrides: new Map(
-            entries
-              .filter(({ configSource }) => Number(configSource) === TOPIC_SOURCE)
-              .map(({ configName, configValue }) => [configName, configValue]),
-          ),
-        },
-      ];
+      const overrides = entries.filter(({ configSource }) => Number(configSource) === TOPIC_SOURCE);
+      return [name, { ...topic, config: valuesOf(entries), overrides: valuesOf(overrides) }];
+    }),
+  );
+}
+
+const valuesOf = (entries: readonly { readonly configName: string; readonly configValue: string }[]) =>
+  new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+
+/** What a look at a topic shows without any right to its settings. */
+export type SeenTopic = Pick<TopicState, 'partitions' | 'replicationFactor'>;
+
+/** Of topics that there are. An answer that leaves one of them out, or tells of one without partitions, is none, and may be another when it is asked for again. */
+export async function seenTopics(
+  admin: Pick<Admin, 'fetchTopicMetadata'>,
+  names: readonly string[],
+): Promise<Map<string, SeenTopic>> {
+  if (names.length === 0) return new Map();
+  const { topics: told } = await admin.fetchTopicMetadata({ topics: [...names] });
+  return new Map(
+    names.map((name) => {
+      const partitions = told.find((topic) => topic.name === name)?.partitions ?? [];
+      const replicas = partitions[0]?.replicas.length;
+      if (!replicas) throw new AnswerIncomplete(name);
+      return [name, { partitions: partitions.length, replicationFactor: replicas }];
     }),
   );
 }
