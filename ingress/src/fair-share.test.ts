@@ -51,8 +51,11 @@ describe('the share of a source in email.raw', () => {
   });
 
   it('does nothing while there is little traffic, or one source, or one partition', () => {
-    const calm = { ...flood, bytes: 3_000 };
-    expect(run(new FairShare(6), [calm, honest], 20)('flood')).toEqual([undefined]);
+    const calm = { ...flood, bytes: 4_500 };
+    const quiet = { ...honest, bytes: 500 };
+    expect(run(new FairShare(6), [calm, quiet], 20)('flood')).toEqual([undefined]);
+    // Twice as much, and they are told apart.
+    expect(run(new FairShare(6), [{ ...calm, bytes: 10_000 }, quiet], 20)('honest')).toEqual([0]);
     expect(run(new FairShare(6), [flood], 20)('flood')).toEqual([undefined]);
     expect(run(new FairShare(1), [flood, honest], 20)('honest')).toEqual([undefined]);
   });
