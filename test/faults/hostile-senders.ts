@@ -32,6 +32,9 @@ export function sourcesOf(signers: readonly Signer[]): { [source: string]: objec
   return Object.fromEntries(signers.map(({ esp, settings }) => [esp, { esp, ...settings }]));
 }
 
+/** Longest an ESP waits for the first byte of an answer. A request that nobody answers must be told apart from a slow machine. */
+const ANSWER_WITHIN_MS = 30_000;
+
 /** Senders on kept connections, two an ESP. What was answered 200 must be in Kafka. */
 export class HonestSenders {
   /** Bodies, one character a byte. */
@@ -44,7 +47,7 @@ export class HonestSenders {
   readonly mishaps = new Map<string, number>();
   mostTries = 0;
   readonly #options: HonestOptions;
-  readonly #agent = new Agent({ connections: 10, pipelining: 1 });
+  readonly #agent = new Agent({ connections: 10, pipelining: 1, headersTimeout: ANSWER_WITHIN_MS });
   #made = 0;
   #stopped = false;
 
