@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 // unit and contracts need nothing, and unit takes no minute: what spawns processes, walks over all adapters or tries much is named
-// *.contract.test.ts and runs with the contracts. stack runs against the real components; containers needs a container engine.
+// *.contract.test.ts and runs with the contracts. stack runs against real components that its files
+// share, own-stack against those that each file starts; containers needs a container engine.
 const common = { testTimeout: 20_000, hookTimeout: 60_000 };
 const real = { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false };
-const needComponents = ['**/*.stack.test.ts', '**/*.containers.test.ts'];
+const needComponents = ['**/*.stack.test.ts', '**/*.own-stack.test.ts', '**/*.containers.test.ts'];
 
 const unit = {
   ...common,
@@ -31,6 +32,14 @@ const stack = {
   globalSetup: ['test/stack/global-setup.ts'],
 };
 
+// Apart from the others: neither needs what the other has, so the two run side by side.
+const ownStack = {
+  ...real,
+  name: 'own-stack',
+  include: ['**/*.own-stack.test.ts'],
+  exclude: ['**/node_modules/**'],
+};
+
 const containers = {
   ...real,
   // The first of them may build images.
@@ -52,6 +61,8 @@ function usesContainers(): boolean {
 
 export default defineConfig({
   test: {
-    projects: [unit, contracts, stack, ...(usesContainers() ? [containers] : [])].map((test) => ({ test })),
+    projects: [unit, contracts, stack, ownStack, ...(usesContainers() ? [containers] : [])].map((test) => ({
+      test,
+    })),
   },
 });

@@ -20,7 +20,7 @@ test_containers() {
   if step images containers build; then
     # What only containers do, and of what every stack must do the end-to-end suite. The rest would be ten minutes more.
     test_step containers env STACK=containers \
-      npm test --silent -- --project containers --project stack .containers. e2e/
+      npm test --silent -- --project containers --project stack --project own-stack .containers. e2e/
   else
     not_run containers 1 0
   fi

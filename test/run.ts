@@ -1,12 +1,22 @@
 import { writeSync } from 'node:fs';
 import { parseCLI, type Reporter, startVitest, type Vitest } from 'vitest/node';
-import { failsRun, formatTotals, TotalsReporter } from './src/totals.ts';
+import { failsRun, formatTotals, type Totals, TotalsReporter } from './src/totals.ts';
+import { runTracks, type Track } from './src/tracks.ts';
 
 /**
  * Runs every vitest project, or what the arguments select, and ends with one line of true totals:
  * `N passed, N failed`, with `, N skipped` if there are any. Exits 1 if anything failed, and in CI if anything was
  * skipped, since a test that was skipped proves nothing.
  */
+const ALL: readonly (readonly Track[])[] = [
+  // These use all cores.
+  [['--project', 'unit', '--project', 'contracts']],
+  [
+    ['--project', 'own-stack'],
+    ['--project', 'stack'],
+  ],
+  ...(process.env.STACK === 'containers' ? [[['--project', 'containers']]] : []),
+];
 const CLOSE_DEADLINE_MS = 60_000;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -26,8 +36,19 @@ const takeOverSignals: Reporter = {
   },
 };
 
-await run();
-end();
+if (process.argv.length > 2) {
+  await run();
+  end(totals.totals);
+}
+end(await runAll());
+
+/** An interrupt is passed on: each track stops its own stack. */
+function runAll(): Promise<Totals> {
+  const interrupted = new AbortController();
+  for (const signal of SIGNALS) process.on(signal, () => interrupted.abort());
+  const { stdout, stderr } = process;
+  return runTracks(ALL, { script: import.meta.filename, stdout, stderr, signal: interrupted.signal });
+}
 
 async function run(): Promise<void> {
   const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
@@ -52,7 +73,7 @@ async function interrupt(vitest: Vitest): Promise<void> {
   // Both reject with what the interrupt made fail, and one failure is counted already.
   vitest.cancelCurrentRun('keyboard-input').catch(() => {});
   await close(vitest).catch(() => {});
-  end();
+  end(totals.totals);
 }
 
 /** Once, whether the run has ended or was interrupted. */
@@ -60,16 +81,16 @@ function close(vitest: Vitest): Promise<void> {
   const timer = setTimeout(() => {
     process.stderr.write(`the tests' teardown did not end within ${CLOSE_DEADLINE_MS} ms\n`);
     totals.addFailure();
-    end();
+    end(totals.totals);
   }, CLOSE_DEADLINE_MS);
   closing ??= vitest.close().finally(() => clearTimeout(timer));
   return closing;
 }
 
 /** Not by itself: a handle that some test left open would keep the process here for ever. */
-function end(): never {
-  const failed = failsRun(totals.totals, process.env) || Boolean(process.exitCode);
-  writeSync(process.stdout.fd, `${formatTotals(totals.totals)}\n`);
+function end(all: Totals): never {
+  const failed = failsRun(all, process.env) || Boolean(process.exitCode);
+  writeSync(process.stdout.fd, `${formatTotals(all)}\n`);
   process.exit(failed ? 1 : 0);
 }
 

@@ -33,6 +33,7 @@ test('every test file is in one project, and those that need components in the o
     const at = found.get(path) ?? [];
     expect.soft(at, path).toHaveLength(1);
     if (path.endsWith('.stack.test.ts')) expect.soft(at, path).toEqual(['stack']);
+    if (path.endsWith('.own-stack.test.ts')) expect.soft(at, path).toEqual(['own-stack']);
     if (needContainers(path)) expect.soft(at, path).toEqual(['containers']);
   }
 });

@@ -15,7 +15,7 @@ import { startTcpProxy } from '../contracts/tcp-proxy.ts';
 import { useStack, waitFor } from '../stack/stack.ts';
 
 // What ClickHouse says when it cannot or will not take rows, and what the sink makes of it. What the services do then
-// is in failures.stack.test.ts, and that nothing is written twice in sink-clickhouse-crash.stack.test.ts.
+// is in failures.own-stack.test.ts, and that nothing is written twice in sink-clickhouse-crash.own-stack.test.ts.
 const { signal } = new AbortController();
 const RECIPIENT = 'somebody.in.particular@mail.example';
 

@@ -6,12 +6,20 @@ export interface Totals {
   readonly skipped: number;
 }
 
+export const NO_TOTALS: Totals = { passed: 0, failed: 0, skipped: 0 };
+
+export const addTotals = (a: Totals, b: Totals): Totals => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
+});
+
 /**
  * Counts what became of every test, and as failed also what no test stands for: a file that could not be loaded, a
  * failed hook of a suite, an error outside of any test, a set-up that failed, a run in which nothing was run.
  */
 export class TotalsReporter implements Reporter {
-  #totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  #totals = NO_TOTALS;
   #vitest: Vitest | undefined;
   #ended = false;
 
@@ -39,11 +47,7 @@ export class TotalsReporter implements Reporter {
   }
 
   #add(more: Totals): void {
-    this.#totals = {
-      passed: this.#totals.passed + more.passed,
-      failed: this.#totals.failed + more.failed,
-      skipped: this.#totals.skipped + more.skipped,
-    };
+    this.#totals = addTotals(this.#totals, more);
   }
 }
 
@@ -73,6 +77,19 @@ export function countModule(module: CountedModule): Totals {
 
 export function formatTotals({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+const LINE = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;
+
+/** Undefined: the line is not one of totals. */
+export function parseTotals(line: string): Totals | undefined {
+  const [, passed, failed, skipped] = LINE.exec(line) ?? [];
+  if (passed === undefined) return undefined;
+  return {
+    passed: Number(passed),
+    failed: Number(failed),
+    skipped: skipped === undefined ? 0 : Number(skipped),
+  };
 }
 
 /** In CI a skipped test fails the run, since it proves nothing. */

@@ -12,7 +12,7 @@ type Command = ReturnType<typeof createProgram>;
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
-const PROJECTS = ['unit', 'contracts', 'stack', 'containers'];
+const PROJECTS = ['unit', 'contracts', 'stack', 'own-stack', 'containers'];
 
 /**
  * What is wrong with a command of this project as it is written down in a document of `folder`, or null: nothing is run, but

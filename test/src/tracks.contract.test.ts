@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { expect, onTestFinished, test } from 'vitest';
+import { runTracks, type Track } from './tracks.ts';
+
+/** Runs tracks whose program says and does what its one argument, JavaScript, says. */
+async function run(stages: readonly (readonly Track[])[], signal = new AbortController().signal) {
+  const folder = mkdtempSync(join(tmpdir(), 'tracks-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const script = join(folder, 'track.mjs');
+  writeFileSync(
+    script,
+    'await new Function("say", "return (async () => {" + process.argv[2] + "})()")(console.log);',
+  );
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const printed = Promise.all([text(stdout), text(stderr)]);
+  const totals = await runTracks(stages, { script, stdout, stderr, signal });
+  stdout.end();
+  stderr.end();
+  const [out, err] = await printed;
+  return { totals, out, err };
+}
+
+const PASSES = 'say("some tests"); say("2 passed, 0 failed");';
+const FAILS = 'say("3 passed, 1 failed, 1 skipped"); process.exitCode = 1;';
+
+test('totals of all tracks are added up, and not printed; a stage that fails is followed by the next', async () => {
+  const { totals, out, err } = await run([[[FAILS]], [[PASSES], [PASSES]]]);
+  expect(totals).toEqual({ passed: 7, failed: 1, skipped: 1 });
+  expect(out).toBe('some tests\nsome tests\n');
+  expect(err).toBe('');
+});
+
+test.for([
+  ['no totals', 'say("nothing")', { passed: 0, failed: 1, skipped: 0 }],
+  [
+    'no totals, for it was killed',
+    'process.kill(process.pid, "SIGKILL")',
+    { passed: 0, failed: 1, skipped: 0 },
+  ],
+  ['passed, and another exit code', `${PASSES} process.exitCode = 3;`, { passed: 2, failed: 1, skipped: 0 }],
+] as const)('a track that ends with %s is a failure', async ([, script, expected]) => {
+  const { totals, err } = await run([[[script], [PASSES]]]);
+  expect(totals).toEqual({ ...expected, passed: expected.passed + 2 });
+  expect(err).toContain('ended with');
+});
+
+test('tracks of a stage run side by side: each waits for what the other does', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tracks-meet-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const meets = (own: string, other: string) => `
+    const fs = await import("node:fs");
+    fs.writeFileSync(${JSON.stringify(join(folder, own))}, "");
+    while (!fs.existsSync(${JSON.stringify(join(folder, other))})) await new Promise((go) => setTimeout(go, 5));
+    ${PASSES}`;
+  const { totals } = await run([[[meets('a', 'b')], [meets('b', 'a')]]]);
+  expect(totals).toEqual({ passed: 4, failed: 0, skipped: 0 });
+});
+
+test('an interrupt stops every track that runs, in order, and begins no other', async () => {
+  const waits = `
+    process.on("SIGTERM", () => { say("stopped"); say("1 passed, 1 failed"); process.exit(1); });
+    say("up");
+    setInterval(() => {}, 1_000);`;
+  const interrupted = new AbortController();
+  const folder = mkdtempSync(join(tmpdir(), 'tracks-stop-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const script = join(folder, 'track.mjs');
+  writeFileSync(script, 'new Function("say", process.argv[2])(console.log);');
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  let out = '';
+  stdout.on('data', (chunk) => {
+    out += chunk;
+    if (out.split('up').length === 3) interrupted.abort();
+  });
+  const totals = await runTracks([[[waits], [waits]], [[PASSES]]], {
+    ...{ script, stdout, stderr, signal: interrupted.signal },
+  });
+  expect(totals).toEqual({ passed: 2, failed: 3, skipped: 0 });
+  expect(out).toBe('up\nup\nstopped\nstopped\n');
+});

@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { addTotals, NO_TOTALS, parseTotals, type Totals } from './totals.ts';
+
+/** Arguments of a test run that has a process of its own. */
+export type Track = readonly string[];
+
+export interface TrackOptions {
+  /** The program that runs one track and ends with its totals. */
+  readonly script: string;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Stops the tracks that run, in order, and begins no further stage. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs the stages one after the other and the tracks of a stage side by side: tests that wait for components leave the cores idle for
+ * half of the time. What they print comes line by line as it is printed. Returns the totals of all; a track that ends without totals
+ * is one failure. A stage that fails does not keep the next one from being run.
+ */
+export async function runTracks(
+  stages: readonly (readonly Track[])[],
+  options: TrackOptions,
+): Promise<Totals> {
+  let totals = NO_TOTALS;
+  for (const tracks of stages) {
+    if (options.signal.aborted) break;
+    const ended = await Promise.all(tracks.map((track) => runTrack(track, options)));
+    totals = ended.reduce(addTotals, totals);
+  }
+  return options.signal.aborted ? addTotals(totals, ONE_FAILURE) : totals;
+}
+
+const ONE_FAILURE: Totals = { ...NO_TOTALS, failed: 1 };
+
+async function runTrack(track: Track, { script, stdout, stderr, signal }: TrackOptions): Promise<Totals> {
+  const child = spawn(process.execPath, [script, ...track], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = () => void child.kill('SIGTERM');
+  signal.addEventListener('abort', stop, { once: true });
+  let totals: Totals | undefined;
+  const readOutput = relay(child.stdout, (line) => {
+    const found = parseTotals(line);
+    if (found) totals = found;
+    else stdout.write(`${line}\n`);
+  });
+  const readErrors = relay(child.stderr, (line) => stderr.write(`${line}\n`));
+  const code = await new Promise<number | string>((resolve) => {
+    child.once('error', (error) => resolve(String(error)));
+    child.once('close', (exitCode, by) => resolve(exitCode ?? by ?? 'unknown'));
+  });
+  await Promise.all([readOutput, readErrors]);
+  signal.removeEventListener('abort', stop);
+  // A run that says it passed and exits otherwise did not.
+  if (totals && (code === 0 || totals.failed > 0 || totals.skipped > 0)) return totals;
+  stderr.write(`the tests of ${track.join(' ')} ended with ${code}\n`);
+  return addTotals(totals ?? NO_TOTALS, ONE_FAILURE);
+}
+
+async function relay(stream: Readable, take: (line: string) => void): Promise<void> {
+  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }))
+    take(line);
+}
