@@ -46,7 +46,8 @@ test('every step succeeds, and taking it back leaves nothing', { timeout: SLOW }
   expect(report).toMatch(/Test Files +1 passed \(1\)[\s\S]*Test Files +2 passed \(2\)/);
   expect(report).toMatch(/Tests +\d+ passed \| \d+ skipped/);
   await copy.shell(generate);
-  expect(read('README.md')).toContain('`acmemail` |');
+  expect(read('README.md')).toContain('Acmemail');
+  expect(read('ingress/esps/README.md')).toContain('`acmemail` |');
   await copy.shell(takeBack);
   expect(await changes()).toBe('');
 });

@@ -2,19 +2,26 @@ import { EVENT_TYPES } from '@email-events/schemas';
 import { type EspAdapter, FILLED_NAMES } from '../src/adapter.ts';
 import { adapters } from '../src/registry.ts';
 
-const HEADER = ['ESP', 'events', 'verified by', 'tries again', 'identity of an event', 'limitations'];
+const HEADER = ['ESP', 'proof', 'secret', 'events', 'tries again', 'identity of an event', 'limitations'];
 
 /** Every ESP of the registry and what its adapter says of it, as a Markdown table. */
 export function espTable(all: readonly EspAdapter[] = adapters): string {
   const rows = all.map((adapter) => [
     `[${adapter.title}](${adapter.documentation[0]}) \`${adapter.name}\``,
+    adapter.facts.proof,
+    secretOf(adapter),
     eventsOf(adapter),
-    proofOf(adapter),
     adapter.facts.retries,
     adapter.facts.identity,
     adapter.facts.limitations.join(' '),
   ]);
   return markdown([HEADER, ...rows]);
+}
+
+/** Their titles, as a sentence has them. */
+export function espNames(all: readonly EspAdapter[] = adapters): string {
+  const titles = all.map(({ title }) => title);
+  return `${new Intl.ListFormat('en').format(titles)}.`;
 }
 
 /** What each of them fills by itself. */
@@ -52,7 +59,7 @@ function eventsOf({ facts }: EspAdapter): string {
   return types.filter((type) => told.has(type)).join(', ');
 }
 
-function proofOf({ credentials }: EspAdapter): string {
+function secretOf({ credentials }: EspAdapter): string {
   const required = credentials.options.filter((option) => option.required).map(({ name }) => `\`${name}\``);
   return [credentials.secret ?? 'the ESP’s own certificates', ...required].join(', ');
 }

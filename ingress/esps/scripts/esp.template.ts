@@ -59,6 +59,7 @@ export const exampleEsp = {
   normalize,
   facts: {
     eventTypes: EVENT_TYPES,
+    proof: 'HMAC-SHA256 over the body',
     retries: 'not documented',
     identity: 'id; without one, the item',
     fills: { metadata: 'metadata', tags: 'tags' },

@@ -1,11 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { espTable, fillsTable, replaceSection } from './esp-table.ts';
+import { espNames, espTable, fillsTable, replaceSection } from './esp-table.ts';
 
-// Writes the tables of ESPs into the project's README and into that of this package, between their markers. Run by `npm run gen`.
-write('../../../README.md', 'esps', espTable());
+// Writes the ESPs' names into the project's README and their tables into that of this package, between the markers. Run by `npm run gen`.
+write('../../../README.md', 'esps', espNames());
+write('../README.md', 'esps', espTable());
 write('../README.md', 'fills', fillsTable());
 
-function write(path: string, section: string, table: string): void {
+function write(path: string, section: string, content: string): void {
   const readme = new URL(path, import.meta.url);
-  writeFileSync(readme, replaceSection(section, readFileSync(readme, 'utf8'), table));
+  writeFileSync(readme, replaceSection(section, readFileSync(readme, 'utf8'), content));
 }

@@ -270,6 +270,8 @@ export class EspConfigError extends Error {
 export interface EspFacts {
   /** Vendor type → canonical type, as shown in the feature matrix. */
   readonly eventTypes: { readonly [vendorType: string]: EventType };
+  /** What a request proves itself by: the algorithm, and what it covers. */
+  readonly proof: string;
   /** How the ESP retries, in words. */
   readonly retries: string;
   /** Which field identifies an event, in words. */

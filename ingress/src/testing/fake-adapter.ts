@@ -26,7 +26,7 @@ export function fakeAdapter(
     verifier: () => ({ verify }),
     split: () => [],
     normalize: () => [],
-    facts: { eventTypes: {}, retries: '', identity: '', fills: {}, limitations: [], ignored: [] },
+    facts: { eventTypes: {}, proof: '', retries: '', identity: '', fills: {}, limitations: [], ignored: [] },
   };
 }
 

@@ -112,6 +112,7 @@ export const brevo = {
       'contact_updated (emailBlacklist true)': 'unsubscribed',
       'contact_updated (emailBlacklist false)': 'subscribed',
     },
+    proof: 'Basic authentication, a header, or a token in the URL',
     retries:
       '4 times, after 10 min, 1 h, 2 h and 8 h, for time-outs and 429 only; other 4xx and any 5xx discard the event',
     identity:

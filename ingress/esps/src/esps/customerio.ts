@@ -67,6 +67,7 @@ export const customerio = {
   normalize,
   facts: {
     eventTypes: { ...EVENT_TYPES, 'customer_cio_subscription_preferences_changed (true)': 'subscribed' },
+    proof: 'HMAC-SHA256 over `v0:`, timestamp and body',
     retries: 'for 7 days at growing intervals, unless the answer is 2xx within 4 s; later events wait for it',
     identity: 'event_id; without one, the item',
     fills: {

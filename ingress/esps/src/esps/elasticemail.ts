@@ -94,6 +94,7 @@ export const elasticemail = {
         Object.entries(CATEGORIES).map(([name, { drop }]) => [`Error ${name}`, drop ? 'dropped' : 'bounced']),
       ),
     },
+    proof: 'a token in the URL',
     retries: 'not published; after 1000 failures the notifications are switched off',
     identity: 'status, messageid, recipient, date, target and category: there is no event id',
     fills: { metadata: '`postback`', tags: '`channel`' },

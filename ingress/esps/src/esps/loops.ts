@@ -59,6 +59,7 @@ export const loops = {
   normalize,
   facts: {
     eventTypes: EVENT_TYPES,
+    proof: 'Standard Webhooks',
     retries: 'not documented; each repetition keeps webhook-id and is signed anew, unless the answer is 2xx',
     identity: 'the webhook-id header; without one, the item',
     fills: {

@@ -72,6 +72,7 @@ export const mailersend = {
   normalize,
   facts: {
     eventTypes: EVENT_TYPES,
+    proof: 'HMAC-SHA256 over the body',
     retries:
       'for about 3 days at growing intervals, unless the answer is 2xx within 3 s; 4xx but 429 is final',
     identity:

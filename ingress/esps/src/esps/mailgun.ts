@@ -81,6 +81,7 @@ export const mailgun = {
       'failed (suppressed)': 'dropped',
       ...LEGACY_EVENT_TYPES,
     },
+    proof: 'HMAC-SHA256 in the body, over timestamp and token',
     retries: 'for 8 h after 5, 10 and 15 min, 1, 2 and 4 h, unless the answer is 200 or 406',
     identity: 'event-data.id with the UTC day (it is unique within a day only); without one, signature.token',
     fills: {

@@ -79,6 +79,7 @@ export const mailjet = {
   normalize,
   facts: {
     eventTypes: { ...EVENT_TYPES, 'bounce (greylisted)': 'deferred' },
+    proof: 'Basic authentication, a header, or a token in the URL',
     retries: 'every 30 s, unless the answer is 200; after 24 h of failures the URL is suspended',
     identity: 'type, MessageID, recipient, time, link and client: there is no event id',
     fills: {

@@ -96,6 +96,7 @@ export const mailtrap = {
   normalize,
   facts: {
     eventTypes: EVENT_TYPES,
+    proof: 'HMAC-SHA256 over the body',
     retries: '40 times, 5 min apart, unless the answer is 200 within 30 s; then the webhook is paused',
     identity: 'event_id; without one, the item',
     fills: { stream: '`sending_stream`', metadata: '`custom_variables`', tags: '`category`' },

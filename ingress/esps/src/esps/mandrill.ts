@@ -118,6 +118,7 @@ export const mandrill = {
       'blacklist add, change (sync)': 'unsubscribed',
       'blacklist remove, whitelist add (sync)': 'subscribed',
     },
+    proof: 'HMAC-SHA1 over the configured URL and the form',
     retries: 'failed batches are sent again, unless the answer is 200; the schedule is not published',
     identity:
       'type, message (_id), time, link and client: there is no event id, and _id repeats in all events of a message',

@@ -65,6 +65,7 @@ export const postal = {
   normalize,
   facts: {
     eventTypes: { ...EVENT_TYPES, 'MessageDeliveryFailed (no server was asked)': 'dropped' },
+    proof: 'RSA over the body, SHA-256, or SHA-1 of older installations',
     retries: 'after 2, 3, 6, 10 and 15 min, unless the answer is 2xx within 5 s; then it is given up',
     identity: 'uuid; without one, the item',
     fills: { tags: '`tag`' },

@@ -98,6 +98,7 @@ export const postmark = {
       ...Object.fromEntries(Object.entries(BOUNCE_TYPES).map(([name, { type }]) => [`Bounce ${name}`, type])),
       'SubscriptionChange (SuppressSending false)': 'subscribed',
     },
+    proof: 'Basic authentication, or a fixed header, or a token in the URL',
     retries: 'bounces 10 times in 10.5 h, others a few times, unless the answer is 200; 403 ends them',
     identity:
       'ID of bounces; MessageID where a suppression repeats a bounce or a complaint; else record type, message, recipient, time and link',

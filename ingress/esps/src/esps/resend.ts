@@ -103,6 +103,7 @@ export const resend = {
       'contact.created, contact.updated (unsubscribed)': 'unsubscribed',
       'contact.topics.updated (opt_in)': 'subscribed',
     },
+    proof: 'Standard Webhooks under `svix-*` headers',
     retries:
       'after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h, signed anew, unless the answer is 2xx within 15 s',
     identity:

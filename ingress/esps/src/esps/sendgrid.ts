@@ -99,6 +99,7 @@ export const sendgrid = {
   normalize,
   facts: {
     eventTypes: EVENT_TYPES,
+    proof: 'ECDSA P-256 over timestamp and body',
     retries: 'at growing intervals for 24 h, unless the answer is 2xx',
     identity:
       'message and type where a message can have it once, else also its second, link, address and client; without sg_message_id, sg_event_id; without that, the whole item',

@@ -95,6 +95,7 @@ export const ses = {
       'Complaint (not-spam, or of several recipients)': 'other',
       'Subscription (opt-in)': 'subscribed',
     },
+    proof: 'SNS: RSA with an X.509 certificate, versions 1 and 2',
     retries: '3 times, 20 s apart, unless the topic says otherwise; a 4xx answer is final',
     identity:
       'feedbackId of bounces and complaints, the same in both formats; else message, time and client of the event; always with the recipient',

@@ -71,6 +71,7 @@ export const smtp2go = {
   headers: (item: Item) => headerPairs(customHeaders(objectOf(item.value))),
   facts: {
     eventTypes: EVENT_TYPES,
+    proof: 'Basic authentication, a bearer token, or a token in the URL',
     retries: 'unless the answer is 2xx; the schedule is not published, failed ones can be retried by hand',
     identity:
       'type, email_id, recipient, time, link and client: id was seen in requests but is not documented, so it is only passed on',

@@ -96,6 +96,7 @@ export const sparkpost = {
       ...EVENT_TYPES,
       ...Object.fromEntries([...BOUNCE_CODES].map(([code, { type }]) => [`bounce ${code}`, type])),
     },
+    proof: 'Basic authentication, a header, or a token in the URL',
     retries: 'the whole batch for 8 h, unless the answer is 200',
     identity: 'type and event_id; without one, type, message, recipient, time, link and client',
     fills: {

@@ -73,6 +73,7 @@ export const standardWebhooks = {
   normalize,
   facts: {
     eventTypes: Object.fromEntries(EVENT_TYPES.map((type) => [type, type])),
+    proof: 'HMAC-SHA256 over id, timestamp and body',
     retries: 'as the sender likes; each repetition keeps webhook-id and is signed anew',
     identity: 'the event’s id, else webhook-id and the position in the request',
     fills: {

@@ -103,6 +103,7 @@ export const unisenderGo = {
       'hard_bounced (err_unsubscribed)': 'dropped',
       transactional_spam_block: 'other',
     },
+    proof: 'MD5 in the body, over the body with the key in its place',
     retries:
       'every 10 min for 24 h, unless the answer is 200 within 3 s; 10 events and no success in 24 h stop the webhook',
     identity:

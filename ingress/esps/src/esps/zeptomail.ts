@@ -63,6 +63,7 @@ export const zeptomail = {
   normalize,
   facts: {
     eventTypes: EVENT_TYPES,
+    proof: 'an authorization header (or another one, or a token in the URL)',
     retries: 'not documented; 200 is success',
     identity: 'event, message, recipient, time, link and client; without message or time, the item',
     fills: { metadata: '`client_reference`, under that name', tags: '`tag`' },
