@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERROR_CODES } from '@email-events/core/errors';
@@ -9,6 +9,7 @@ import { NORMALIZE_CODES, REFUSAL_CODES } from '@email-events/esps';
 import { schemaErrorCodes } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { INGRESS_CODES } from '../../ingress/src/codes.ts';
+import { metricsNamedIn } from '../src/metrics-page.ts';
 import { codeMentions, commandsIn, headingAnchors, linksIn, tabledCodes } from './markdown.ts';
 
 /** What the documentation names must exist: files, headings, commands with their options, error codes. */
@@ -59,6 +60,20 @@ test.for(documents)('$path: error codes exist', ({ text }) => {
     (code) => prefixes.has(code.split('_')[0]) && !ALL_CODES.has(code) && !isEnvironment(code),
   );
   expect(unknown).toEqual([]);
+});
+
+const METRICS = metricsNamedIn(readFileSync(join(root, 'deploy/METRICS.md'), 'utf8'));
+const MIGRATIONS = globSync('sinks/clickhouse/migrations/*.sql', { cwd: root })
+  .map((path) => readFileSync(join(root, path), 'utf8'))
+  .join('\n');
+
+test.for(documents.filter(({ path }) => path !== 'CHANGELOG.md'))('$path: metrics exist', ({ text }) => {
+  const isTable = (name: string) => MIGRATIONS.includes(name);
+  const isMetric = (name: string) =>
+    name.endsWith('*')
+      ? METRICS.some((metric) => metric.startsWith(name.slice(0, -1)))
+      : METRICS.includes(name.replace(/_(?:bucket|sum|count)$/, ''));
+  expect(metricsNamedIn(text).filter((name) => !isMetric(name) && !isTable(name))).toEqual([]);
 });
 
 test('the command line says what it can', () => {

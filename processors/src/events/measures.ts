@@ -11,7 +11,8 @@ export function measureEvents(
   log: Logger,
 ): Pick<EventsContext, 'openStages' | 'restores' | 'deadLetters'> {
   const openStages = new Set<MeasuredStage>();
-  gaugeOf(metrics, openStages, {
+  readOff(metrics, openStages, {
+    kind: Counter,
     name: 'email_events_events_total',
     help: 'Events by partition and result since the beginning of the partition: received = emitted + duplicate + dead_letter.',
     labels: ['result'],
@@ -22,7 +23,8 @@ export function measureEvents(
       [{ result: 'dead_letter' }, deadLettered],
     ],
   });
-  gaugeOf(metrics, openStages, {
+  readOff(metrics, openStages, {
+    kind: Gauge,
     name: 'email_events_state_entries',
     help: 'Entries of the local store by partition: event ids in the dedupe window, recipients with a state.',
     labels: ['kind'],
@@ -31,7 +33,8 @@ export function measureEvents(
       [{ kind: 'recipient' }, recipients],
     ],
   });
-  gaugeOf(metrics, openStages, {
+  readOff(metrics, openStages, {
+    kind: Gauge,
     name: 'email_events_state_bytes',
     help: 'Size of the local store by partition.',
     labels: [],
@@ -89,7 +92,9 @@ function restoreMeasures(metrics: Registry, log: Logger): RestoreListener {
   };
 }
 
-interface StageGauge {
+interface StageMetric {
+  /** A counter goes on where another instance had the partition before: what it counts is in the store. */
+  readonly kind: typeof Counter | typeof Gauge;
   readonly name: string;
   readonly help: string;
   /** Besides the partition. */
@@ -97,9 +102,9 @@ interface StageGauge {
   read(stage: MeasuredStage): readonly (readonly [{ readonly [label: string]: string }, number])[];
 }
 
-function gaugeOf(metrics: Registry, stages: ReadonlySet<MeasuredStage>, gauge: StageGauge): void {
-  const { name, help, labels, read } = gauge;
-  new Gauge({
+function readOff(metrics: Registry, stages: ReadonlySet<MeasuredStage>, metric: StageMetric): void {
+  const { kind: Kind, name, help, labels, read } = metric;
+  new Kind({
     name,
     help,
     labelNames: ['partition', ...labels],
@@ -107,7 +112,7 @@ function gaugeOf(metrics: Registry, stages: ReadonlySet<MeasuredStage>, gauge: S
     collect() {
       this.reset();
       for (const stage of stages) {
-        for (const [of, value] of read(stage)) this.set({ partition: stage.partition, ...of }, value);
+        for (const [of, value] of read(stage)) this.inc({ partition: stage.partition, ...of }, value);
       }
     },
   });

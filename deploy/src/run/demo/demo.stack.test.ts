@@ -1,12 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { metricsIn, metricsTable, misnamed, withTable } from '../../../../test/src/metrics-page.ts';
 import { fileScope, vacantStack, waitFor } from '../../../../test/stack/stack.ts';
 import { unique, uniqueDatabase } from '../../../../test/stack/unique.ts';
 import { runBin, startBin } from '../../cli/testing.ts';
 import { tcpAnswers } from '../../stack/probes.ts';
-import { pathsOf } from '../home.ts';
+import { pathsOf, REPOSITORY } from '../home.ts';
 import type { RunState } from '../state-file.ts';
 
 // The whole pipeline as `npm start` runs it: real components and services, on a home of its own. Where STACK=external names
@@ -86,6 +87,27 @@ async function expectStatusOfSources({ urls, services }: RunState): Promise<void
   expect([shown.code, shown.out]).toEqual([0, expect.stringContaining(urls?.webhooks.mailjet ?? '?')]);
 }
 
+const METRICS_PAGE = join(REPOSITORY, 'deploy', 'METRICS.md');
+
+/** deploy/METRICS.md has the metrics of all services, and no others. With UPDATE_GOLDEN=1 it is written. */
+async function expectMetricsAsDocumented({ services }: RunState): Promise<void> {
+  const told = new Map(
+    await Promise.all(
+      services
+        .filter(({ adminUrl }) => adminUrl)
+        .map(async ({ name, adminUrl }) => {
+          const text = await (await fetch(`${adminUrl}/metrics`)).text();
+          return [name, text.includes('service="') ? metricsIn(text) : []] as const;
+        }),
+    ),
+  );
+  expect([...told.values()].flatMap(misnamed)).toEqual([]);
+  const page = readFileSync(METRICS_PAGE, 'utf8');
+  const found = withTable(page, metricsTable(new Map([...told].filter(([, metrics]) => metrics.length > 0))));
+  if (process.env.UPDATE_GOLDEN === '1') writeFileSync(METRICS_PAGE, found);
+  else expect(found).toBe(page);
+}
+
 describe('the local pipeline', { timeout: 400_000 }, () => {
   test('a demo agrees at both ends; so does a second one on the data of the first', async () => {
     for (const seed of ['1', '2']) {
@@ -117,6 +139,7 @@ describe('the local pipeline', { timeout: 400_000 }, () => {
     expect(status.counts['rows in ClickHouse']).toBe(3_000);
     expect(status.services.every(({ lag }: { lag: { records: number } | null }) => !lag?.records)).toBe(true);
     await expectStatusOfSources(readRunning());
+    await expectMetricsAsDocumented(readRunning());
 
     const state = readRunning();
     expect((await runBin(['down'], { env })).code).toBe(0);
