@@ -1,3 +1,4 @@
+export { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultSchema } from './config/vault.fixture.ts';
 export { Fetcher } from './kafka/consume/fetcher.ts';
 export { readPartition } from './kafka/consume/read-partition.ts';
 export { type PlacedMessage, publishAll } from './kafka/produce/plain-producer.ts';

@@ -16,10 +16,10 @@ export function variableOf(path: readonly string[]): string {
  * Copy of the configuration with the environment's values in place. Lists and maps are written as YAML flow
  * (`[a, b]`) or, for lists of texts, separated by commas. Sources must be named in the file to be overridden.
  */
-export function applyEnvironment(data: unknown, env: Env): unknown {
+export function applyEnvironment(data: unknown, env: Env, schema: JsonSchema = configJsonSchema): unknown {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return data;
   const copy = structuredClone(data) as Tree;
-  override(copy, configJsonSchema, [], env);
+  override(copy, schema, [], env);
   return copy;
 }
 
@@ -57,7 +57,8 @@ function settingOf(text: string, { type }: JsonSchema): unknown {
       .filter((part) => part !== '');
   }
   try {
-    return parse(text);
+    // Without the parser's warnings, which quote the text on standard error.
+    return parse(text, { logLevel: 'error' });
   } catch {
     // Left as text, which the schema then refuses with the path of the key.
     return text;

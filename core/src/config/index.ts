@@ -1,4 +1,5 @@
 export { applyEnvironment, variableOf } from './environment.ts';
+export { type ConfigSchema, configJsonSchema, configSchemaOf, type JsonSchema } from './json-schema.ts';
 export {
   type ConfigSection,
   type ConfigUse,
@@ -9,6 +10,9 @@ export {
   parseConfig,
   type SourceConfig,
 } from './load.ts';
+export { isMarked, mayBeSecret, schemaBelow } from './marked-places.ts';
+export { FILE, SECRET } from './marks.ts';
+export { readConfigFile } from './places.ts';
 export { ConfigError, type ConfigProblem, problemText } from './problems.ts';
 export { referenceYaml } from './reference.ts';
-export { type Env, resolveSecret, Secret, withoutLineEnd } from './secret.ts';
+export { type Env, isReference, resolveSecret, Secret, withoutLineEnd } from './secret.ts';

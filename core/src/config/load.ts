@@ -1,30 +1,15 @@
-import { readFileSync } from 'node:fs';
-import type { z } from 'zod';
-import { codeOf } from '../errors.ts';
 import { findings } from './checks/index.ts';
 import { applyEnvironment } from './environment.ts';
-import { configJsonSchema } from './json-schema.ts';
-import { placed, type ReadFile, readYaml, unreadable } from './places.ts';
+import { type ConfigSchema, type Parsed, pipelineConfigSchema } from './json-schema.ts';
+import type { WithSecrets } from './marks.ts';
+import { placed, type ReadFile, readConfigFile } from './places.ts';
 import { ConfigError, type ConfigProblem, overlaps } from './problems.ts';
-import type { pipelineSchema } from './schema.ts';
-import type { Env, Secret } from './secret.ts';
-import { secretsIn, withSecrets } from './secrets.ts';
+import type { Env } from './secret.ts';
+import { secretsIn, withSecrets, writtenOutIn } from './secrets.ts';
 import { parseTolerantly } from './tolerant.ts';
 
-type Revealed<T> = T extends string | number | boolean | undefined | null
-  ? T
-  : T extends (infer I)[]
-    ? Revealed<I>[]
-    : {
-        [K in keyof T]: K extends 'secrets'
-          ? Secret[]
-          : K extends 'password'
-            ? Exclude<T[K], string> | Secret
-            : Revealed<T[K]>;
-      };
-
 /** The configuration as services see it: complete, checked, secrets wrapped. */
-export type PipelineConfig = Revealed<z.output<typeof pipelineSchema>>;
+export type PipelineConfig = WithSecrets<Parsed>;
 export type SourceConfig = PipelineConfig['sources'][string];
 
 /** Sections that have secrets, and sections that say what one service does. */
@@ -40,6 +25,8 @@ export interface ConfigUse {
   readonly reads?: readonly ConfigSection[];
   /** What only services can judge; each throws ConfigError. Problems of what cannot be judged are left out. */
   readonly checks?: readonly ((config: PipelineConfig) => void)[];
+  /** Default: the pipeline's. One that has more is for tests of what holds for any field. */
+  readonly schema?: ConfigSchema;
 }
 
 export interface ExaminedConfig {
@@ -49,6 +36,8 @@ export interface ExaminedConfig {
   readonly problems: readonly ConfigProblem[];
   /** Of the sections that are read. */
   readonly warnings: readonly ConfigProblem[];
+  /** Secrets that stand in the file themselves, for whoever checks the file: a service need not say so at every start. */
+  readonly writtenOut: readonly ConfigProblem[];
 }
 
 /** Reads, overrides from the environment, checks and resolves. Throws ConfigError or CONFIG_UNREADABLE. */
@@ -70,7 +59,7 @@ export function examineConfig(
   env: Env = process.env,
   use: ConfigUse = {},
 ): ExaminedConfig {
-  return examine(file === undefined ? undefined : readYaml(file, textOf(file)), env, use);
+  return examine(file === undefined ? undefined : readConfigFile(file), env, use);
 }
 
 function usable({ config, problems }: ExaminedConfig): PipelineConfig {
@@ -78,21 +67,17 @@ function usable({ config, problems }: ExaminedConfig): PipelineConfig {
   return config;
 }
 
-function textOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw unreadable(file, codeOf(error));
-  }
-}
-
-function examine(file: ReadFile | undefined, env: Env, { reads, checks = [] }: ConfigUse): ExaminedConfig {
-  const data = applyEnvironment(file?.data ?? {}, env);
-  const parsed = parseTolerantly(data);
+function examine(
+  file: ReadFile | undefined,
+  env: Env,
+  { reads, checks = [], schema = pipelineConfigSchema }: ConfigUse,
+): ExaminedConfig {
+  const data = applyEnvironment(file?.data ?? {}, env, schema.json);
+  const parsed = parseTolerantly(data, schema);
   const isRead = (path: string) =>
     reads === undefined || reads.some((section) => path === section || path.startsWith(`${section}.`));
   const unresolved: ConfigProblem[] = [];
-  const secrets = secretsIn(data, configJsonSchema, { env, isRead, problems: unresolved });
+  const secrets = secretsIn(data, schema.json, { env, isRead, problems: unresolved });
   const config = withSecrets(parsed.config, secrets) as PipelineConfig;
   const unknown = [...parsed.leftOut, ...unresolved.map(({ path }) => path)];
   const judged = (path: string) => !unknown.some((left) => overlaps(left, path));
@@ -103,12 +88,21 @@ function examine(file: ReadFile | undefined, env: Env, { reads, checks = [] }: C
   const services = checks.flatMap((check) => problemsFrom(check, config, own.length > 0));
   const problems = [...own, ...services.filter(({ path }) => judged(path))];
   const warnings = found.filter(({ level, path }) => level === 'warn' && isRead(path)).map(asProblem);
+  const literal = writtenOutIn(data, schema.json).filter(
+    (path) => !unresolved.some((one) => one.path === path),
+  );
   return {
     config,
     problems: placed(withoutRepeats(problems), file, env),
     warnings: placed(warnings, file, env),
+    writtenOut: placed(literal.map(asWrittenOut), file, env).filter(({ variable }) => variable === undefined),
   };
 }
+
+const asWrittenOut = (path: string): ConfigProblem => ({
+  path,
+  message: 'the secret itself is in the file, for whoever reads that: write env:NAME or file:/path instead',
+});
 
 const asProblem = ({ path, message }: ConfigProblem): ConfigProblem => ({ path, message });
 

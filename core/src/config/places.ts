@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type Document, isMap, isNode, isPair, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { codeOf, PipelineError } from '../errors.ts';
 import { variableOf } from './environment.ts';
@@ -12,7 +13,8 @@ export interface ReadFile {
 }
 
 /** Throws CONFIG_UNREADABLE, which quotes nothing: the lines around an error may hold a secret. */
-export function readYaml(file: string, text: string): ReadFile {
+export function readConfigFile(file: string): ReadFile {
+  const text = textOf(file);
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const { errors } = document;
@@ -26,7 +28,15 @@ export function readYaml(file: string, text: string): ReadFile {
   return { data, lineOf: (path) => lineOf(document, lines, path) };
 }
 
-export function unreadable(file: string, reason: string): PipelineError {
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw unreadable(file, codeOf(error));
+  }
+}
+
+function unreadable(file: string, reason: string): PipelineError {
   return new PipelineError('CONFIG_UNREADABLE', 'fatal', `${file}: ${reason}`);
 }
 

@@ -4,7 +4,6 @@ import { parse } from 'yaml';
 import { configJsonSchema, type JsonSchema } from './json-schema.ts';
 import { loadConfig, parseConfig } from './load.ts';
 import { referenceYaml } from './reference.ts';
-import { SECRET } from './schema.ts';
 
 const fileOf = (name: string) => new URL(`../../../deploy/config/${name}`, import.meta.url).pathname;
 const text = readFileSync(fileOf('pipeline.reference.yaml'), 'utf8');
@@ -48,14 +47,6 @@ test('with the comment marks of its settings taken away the reference file is st
   expect(kafka.tls.enabled).toBe(false);
   expect(Object.keys(kafka.tls)).toContain('caFile');
   expect(sources['<name>']).toMatchObject({ esp: '<string>', secrets: [], suppresses: 'all' });
-});
-
-test('what the schema marks as a secret is what is wrapped', () => {
-  const wrapped = keysOf(configJsonSchema).filter(({ schema }) => (schema.items ?? schema).format === SECRET);
-  // The type of the configuration tells secrets by these two names.
-  expect([...new Set(wrapped.map(({ key }) => key))].sort()).toEqual(['password', 'secrets']);
-  const named = keysOf(configJsonSchema).filter(({ key }) => key === 'password' || key === 'secrets');
-  expect(named).toEqual(wrapped);
 });
 
 test('the minimal file is complete, and without its secrets says which are missing', () => {

@@ -1,12 +1,9 @@
 import { z } from 'zod';
-
-/** Marks a text that holds a secret or a reference to one; `loadConfig` turns it into a Secret. */
-export const SECRET = 'secret';
+import { fileName, secret } from './marks.ts';
 
 /** Names of sources and accounts: they stand in URLs, headers and ids. */
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
-const secret = (description: string) => z.string().meta({ description, format: SECRET });
 const port = (fallback: number, description: string) =>
   z.int().min(0).max(65_535).default(fallback).describe(`${description} 0: any free port.`);
 const ms = (fallback: number, description: string) =>
@@ -27,9 +24,9 @@ const section = <S extends z.ZodRawShape>(shape: S, description: string) =>
 const tls = section(
   {
     enabled: z.boolean().default(false).describe('Connect by TLS.'),
-    caFile: z.string().optional().describe('PEM file of the certificate authority; default: the system’s.'),
-    certFile: z.string().optional().describe('PEM file of the client certificate.'),
-    keyFile: z.string().optional().describe('PEM file of the client key.'),
+    caFile: fileName('PEM file of the certificate authority; default: the system’s.').optional(),
+    certFile: fileName('PEM file of the client certificate.').optional(),
+    keyFile: fileName('PEM file of the client key.').optional(),
   },
   'TLS to the brokers.',
 );
@@ -203,8 +200,8 @@ const ingress = section(
     ),
     tls: z
       .strictObject({
-        certFile: z.string().describe('PEM file of the certificate chain; read again when it changes.'),
-        keyFile: z.string().describe('PEM file of the key.'),
+        certFile: fileName('PEM file of the certificate chain; read again when it changes.'),
+        keyFile: fileName('PEM file of the key.'),
       })
       .optional()
       .describe('Serve HTTPS; leave out behind a proxy that does.'),

@@ -46,6 +46,9 @@ export function resolveSecret(reference: string, env: Env): string {
   return value;
 }
 
+/** Whether a text says where a secret is; any other is the secret itself. */
+export const isReference = (text: string): boolean => /^(env|file):/.test(text);
+
 /** Editors, `echo` and secrets of orchestrators leave a line end behind a secret. */
 export const withoutLineEnd = (text: string): string => text.replace(/\r?\n$/, '');
 
@@ -65,4 +68,4 @@ function dereference(reference: string, env: Env): string {
   return reference;
 }
 
-const describe = (reference: string) => (/^(env|file):/.test(reference) ? reference : 'the secret');
+const describe = (reference: string) => (isReference(reference) ? reference : 'the secret');

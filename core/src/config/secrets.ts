@@ -1,7 +1,8 @@
 import type { JsonSchema } from './json-schema.ts';
+import { isMarked, schemaBelow } from './marked-places.ts';
+import { SECRET } from './marks.ts';
 import { ConfigError, type ConfigProblem } from './problems.ts';
-import { SECRET } from './schema.ts';
-import { type Env, resolveSecret, Secret } from './secret.ts';
+import { type Env, isReference, resolveSecret, Secret } from './secret.ts';
 
 export interface SecretContext {
   readonly env: Env;
@@ -16,11 +17,11 @@ export interface SecretContext {
  * and not in its list; it, and one that is to be read later and cannot be then, throws ConfigError when it is revealed.
  */
 export function secretsIn(data: unknown, schema: JsonSchema, context: SecretContext, path = ''): unknown {
-  if (schema.format === SECRET && typeof data === 'string') return secretOf(data, context, path);
+  if (typeof data === 'string') return isMarked(schema, SECRET) ? secretOf(data, context, path) : undefined;
   if (typeof data !== 'object' || data === null) return undefined;
   const children = Object.entries(data).map(([key, value]) => {
-    const child = childSchema(schema, key);
-    return [key, child && secretsIn(value, child, context, path ? `${path}.${key}` : key)] as const;
+    const child = schemaBelow(schema, key);
+    return [key, child && secretsIn(value, child, context, join(path, key))] as const;
   });
   return Array.isArray(data) ? children.map(([, value]) => value) : Object.fromEntries(children);
 }
@@ -52,12 +53,6 @@ class UnreadableSecret extends Secret {
   }
 }
 
-function childSchema(schema: JsonSchema, key: string): JsonSchema | undefined {
-  if (schema.items) return schema.items;
-  if (schema.properties && Object.hasOwn(schema.properties, key)) return schema.properties[key];
-  return typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined;
-}
-
 /** The configuration with these secrets in place of what refers to them. */
 export function withSecrets(config: unknown, secrets: unknown): unknown {
   if (secrets instanceof Secret) return secrets;
@@ -71,3 +66,22 @@ export function withSecrets(config: unknown, secrets: unknown): unknown {
   const of = (secrets ?? {}) as { [key: string]: unknown };
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, withSecrets(value, of[key])]));
 }
+
+/** Paths of the secrets that stand in the data themselves, instead of a reference. */
+export function writtenOutIn(data: unknown, schema: JsonSchema, path = ''): string[] {
+  if (typeof data === 'string') return isMarked(schema, SECRET) && !isReference(data) ? [path] : [];
+  if (typeof data !== 'object' || data === null) return [];
+  return Object.entries(data).flatMap(([key, value]) => {
+    const child = schemaBelow(schema, key);
+    return child ? writtenOutIn(value, child, join(path, key)) : [];
+  });
+}
+
+/** Every secret of a configuration, or of the part of it at this path. */
+export function secretsOf(config: unknown, path = ''): { readonly path: string; readonly secret: Secret }[] {
+  if (config instanceof Secret) return [{ path, secret: config }];
+  if (typeof config !== 'object' || config === null) return [];
+  return Object.entries(config).flatMap(([key, value]) => secretsOf(value, join(path, key)));
+}
+
+const join = (path: string, key: string) => (path === '' ? key : `${path}.${key}`);

@@ -1,8 +1,6 @@
 import type { z } from 'zod';
+import type { ConfigSchema, Parsed } from './json-schema.ts';
 import type { ConfigProblem } from './problems.ts';
-import { pipelineSchema } from './schema.ts';
-
-export type Parsed = z.output<typeof pipelineSchema>;
 
 export interface TolerantResult {
   /** As the schema wants it: what is wrong was left out, so that the rest can be judged. */
@@ -19,21 +17,21 @@ type Issue = z.core.$ZodIssue;
 const MAX_ROUNDS = 10;
 
 /** Never throws. One wrong key hides nothing that is wrong elsewhere. */
-export function parseTolerantly(data: unknown): TolerantResult {
+export function parseTolerantly(data: unknown, { parser }: ConfigSchema): TolerantResult {
   const isTree = typeof data === 'object' && data !== null && !Array.isArray(data);
   const tree: Tree = isTree ? (structuredClone(data) as Tree) : {};
-  const first = pipelineSchema.safeParse(data);
+  const first = parser.safeParse(data);
   if (first.success) return { config: first.data, problems: [], leftOut: [] };
   const problems = first.error.issues.flatMap(problemsOf);
   const leftOut = isTree ? [] : [''];
   let { issues } = first.error;
   for (let round = 0; isTree && round < MAX_ROUNDS; round++) {
     for (const issue of issues) leftOut.push(...leaveOut(tree, issue));
-    const again = pipelineSchema.safeParse(tree);
+    const again = parser.safeParse(tree);
     if (again.success) return { config: again.data, problems, leftOut };
     issues = again.error.issues;
   }
-  return { config: pipelineSchema.parse({}), problems, leftOut: [''] };
+  return { config: parser.parse({}), problems, leftOut: [''] };
 }
 
 function problemsOf(issue: Issue): ConfigProblem[] {

@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { applyEnvironment, type Env, resolveSecret } from '@email-events/core/config';
-import { type ConfigTree, isSecret, replaceTexts, secretFileOf } from './config-texts.ts';
+import {
+  applyEnvironment,
+  configJsonSchema,
+  type Env,
+  FILE,
+  isMarked,
+  type JsonSchema,
+  resolveSecret,
+  SECRET,
+} from '@email-events/core/config';
+import { type ConfigTree, type Replace, replaceValues, secretFileOf } from './config-texts.ts';
 import type { ContainerFile } from './container-files.ts';
 
 /** Where the image of our services has things (deploy/images/email-events). */
@@ -18,25 +27,28 @@ export interface InsideConfig {
   readonly files: readonly ContainerFile[];
 }
 
-const FILE_KEYS = ['caFile', 'certFile', 'keyFile'];
-
 /**
- * A complete configuration as a container can read it: the environment's values are in it, and what refers to a file or
+ * A complete configuration that loadConfig takes, as a container can read it: the environment's values are in it, and what refers to a file or
  * a variable of this machine refers to a copy, as does a secret that stands for itself. Not as variables of the
  * container, which whoever may ask the engine sees. Throws if a secret or a file cannot be read.
  */
-export function insideConfig(tree: ConfigTree, env: Env): InsideConfig {
+export function insideConfig(
+  tree: ConfigTree,
+  env: Env,
+  schema: JsonSchema = configJsonSchema,
+): InsideConfig {
   const files: ContainerFile[] = [];
   const copyOf = (content: string) => {
     const path = `files/${files.length}`;
     files.push({ path, content });
     return `${INSIDE.files}/${path}`;
   };
-  const moved = (text: string, key: string) => {
-    if (FILE_KEYS.includes(key)) return copyOf(readFileSync(text, 'utf8'));
-    return isSecret(key) ? `file:${copyOf(secretFileOf(resolveSecret(text, env)))}` : text;
+  const moved: Replace = (value, place) => {
+    if (typeof value !== 'string' || place === undefined) return value;
+    if (isMarked(place, FILE)) return copyOf(readFileSync(value, 'utf8'));
+    return isMarked(place, SECRET) ? `file:${copyOf(secretFileOf(resolveSecret(value, env)))}` : value;
   };
-  const config = replaceTexts(applyEnvironment(tree, env) as ConfigTree, moved);
+  const config = replaceValues(applyEnvironment(tree, env, schema) as ConfigTree, schema, moved);
   return { config: withFolders(config), files };
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '@email-events/core/config';
+import { examineConfig, loadConfig } from '@email-events/core/config';
 import { afterAll, expect, test } from 'vitest';
 import { EVERY_ESP, generateCredentials } from '../simulate/credentials.ts';
 import { pathsOf, REPOSITORY } from './home.ts';
@@ -44,6 +44,7 @@ test('the generated file is a complete, valid configuration of this start', asyn
   expect(config.sinks.crm?.secrets.map((secret) => secret.reveal())).toEqual([crm.secret]);
   expect(Object.keys(config.sources)).toEqual(expect.arrayContaining([...EVERY_ESP]));
   expect(config.topics.partitions).toBe(config.topics.rawPartitions);
+  expect(examineConfig(paths.configFile, {})).toMatchObject({ warnings: [], writtenOut: [] });
 });
 
 test('topics have as many replicas as the brokers can hold, unless the base says otherwise', async () => {

@@ -1,24 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { PipelineError } from '@email-events/core/errors';
-import { parse, stringify } from 'yaml';
+import {
+  configJsonSchema,
+  isReference,
+  type JsonSchema,
+  mayBeSecret,
+  readConfigFile,
+} from '@email-events/core/config';
+import { stringify } from 'yaml';
 import type { SimulatorCredentials } from '../simulate/credentials.ts';
 import { replicationOn, type StackAddresses } from '../stack/index.ts';
 import type { LocalCertificate } from './certificates.ts';
-import { type ConfigTree, isSecret, replaceTexts, secretFileOf } from './config-texts.ts';
+import { type ConfigTree, replaceValues, secretFileOf } from './config-texts.ts';
 import type { HomePaths } from './home.ts';
 import type { LocalPorts, PortName } from './ports.ts';
 
 export type { ConfigTree };
 
-export function readBaseConfig(file: string): ConfigTree {
-  try {
-    return (parse(readFileSync(file, 'utf8')) ?? {}) as ConfigTree;
-  } catch (cause) {
-    throw new PipelineError('CONFIG_UNREADABLE', 'fatal', `${file}: ${(cause as Error).message}`, { cause });
-  }
-}
+/** Throws CONFIG_UNREADABLE. */
+export const readBaseConfig = (file: string): ConfigTree => (readConfigFile(file).data ?? {}) as ConfigTree;
 
 /** Where each port is configured. Those of the stack are not part of the pipeline's configuration. */
 const PORT_PATHS: { readonly [name in PortName]?: readonly string[] } = {
@@ -137,21 +138,28 @@ export function renderLocalConfig(config: ConfigTree): string {
  * The file holds no secrets, but says where they are: those that stand for themselves in the base, or come with the
  * address of a component, get files beside it.
  */
-export function writeLocalConfig(file: string, config: ConfigTree): void {
+export function writeLocalConfig(
+  file: string,
+  config: ConfigTree,
+  schema: JsonSchema = configJsonSchema,
+): void {
   mkdirSync(dirname(file), { recursive: true });
-  const withoutSecrets = secretsInFiles(config, resolve(`${file}.secrets`));
+  const withoutSecrets = secretsInFiles(config, schema, resolve(`${file}.secrets`));
   writeFileSync(file, renderLocalConfig(withoutSecrets), { mode: 0o600 });
 }
 
 /** Those of an earlier start go. */
-function secretsInFiles(config: ConfigTree, folder: string): ConfigTree {
+function secretsInFiles(config: ConfigTree, schema: JsonSchema, folder: string): ConfigTree {
   rmSync(folder, { recursive: true, force: true });
   let count = 0;
-  return replaceTexts(config, (text, key) => {
-    if (!isSecret(key) || /^(file|env):/.test(text)) return text;
+  return replaceValues(config, schema, (value, place) => {
+    if (!mayBeSecret(value, place)) return value;
+    // Where a secret is a text, or nothing belongs at all, any number is refused alike.
+    if (typeof value === 'number') return 0;
+    if (isReference(value)) return value;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = join(folder, String(count++));
-    writeFileSync(file, secretFileOf(text), { mode: 0o600 });
+    writeFileSync(file, secretFileOf(value), { mode: 0o600 });
     return `file:${file}`;
   });
 }

@@ -1,5 +1,6 @@
 import type { PipelineConfig } from '../load.ts';
 import type { Finding } from '../problems.ts';
+import { secretsOf } from '../secrets.ts';
 
 /**
  * What ESPs give out is longer: Mandrill's keys have 22 characters, those of Mailgun, MailerSend and Mailtrap 32 and more,
@@ -7,17 +8,18 @@ import type { Finding } from '../problems.ts';
  */
 const SHORTEST_BYTES = 16;
 
-/** Secrets that can be guessed. Only of those that are read. */
+/**
+ * Secrets of sources that can be guessed: anybody may try them. Passwords are for the systems that give them out to judge.
+ * Only of those that are read.
+ */
 export function secretFindings({ sources }: PipelineConfig): Finding[] {
-  return Object.entries(sources).flatMap(([name, { secrets }]) =>
-    secrets.flatMap((secret, index): Finding[] => {
-      if (!secret.isRead) return [];
-      const bytes = secretBytes(secret.reveal());
-      if (bytes >= SHORTEST_BYTES) return [];
-      const message = `has ${bytes} of the ${SHORTEST_BYTES} bytes that cannot be guessed: whoever guesses it can send events`;
-      return [{ level: 'warn', path: `sources.${name}.secrets.${index}`, message }];
-    }),
-  );
+  return secretsOf(sources, 'sources').flatMap(({ path, secret }): Finding[] => {
+    if (!secret.isRead) return [];
+    const bytes = secretBytes(secret.reveal());
+    if (bytes >= SHORTEST_BYTES) return [];
+    const message = `has ${bytes} of the ${SHORTEST_BYTES} bytes that cannot be guessed: whoever guesses it can send events`;
+    return [{ level: 'warn', path, message }];
+  });
 }
 
 /** Of `user:password` the password counts, of `whsec_…` what it encodes. */

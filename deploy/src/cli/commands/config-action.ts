@@ -1,19 +1,31 @@
-import { type ConfigProblem, type ConfigUse, examineConfig, problemText } from '@email-events/core/config';
+import {
+  type ConfigProblem,
+  type ConfigSchema,
+  type ConfigUse,
+  examineConfig,
+  problemText,
+} from '@email-events/core/config';
 import pc from 'picocolors';
-import { type Action, configFile } from '../command.ts';
-import { EXIT } from '../exit-codes.ts';
+import { type Action, type CommonOptions, configFile } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, print, printJson } from '../output.ts';
 import { visible } from '../terminal.ts';
 
 /** Every problem of the file, the environment and the secrets, with those that only a service can see, at once. */
-export const checkAction: Action<object> = async (options) => {
+export const checkAction: Action<object> = (options) => check(options);
+
+/** The same by another schema than the pipeline's, for tests of what holds for any field. */
+export async function check(options: CommonOptions, schema?: ConfigSchema): Promise<ExitCode> {
   const file = configFile(options);
-  const { problems, warnings } = examineConfig(file, process.env, { checks: await serviceChecks() });
+  const checks = await serviceChecks();
+  const examined = examineConfig(file, process.env, { checks, ...(schema && { schema }) });
+  const { problems } = examined;
+  const warnings = [...examined.warnings, ...examined.writtenOut];
   const ok = problems.length === 0;
   if (options.json) printJson({ ok, file: file ?? null, problems, warnings });
   else print(renderCheck(file, problems, warnings));
   return ok ? EXIT.ok : EXIT.failed;
-};
+}
 
 async function serviceChecks(): Promise<NonNullable<ConfigUse['checks']>> {
   const [{ checkIngressConfig }, { checkSourceFields }, { checkCrmSettings }] = await Promise.all([
