@@ -49,7 +49,7 @@ describe('all problems in one go', () => {
       { path: 'sources.two.secrets', message: 'cannot be used' },
     ]);
   };
-  const examined = examineConfig(file(YAML), { EMAIL_EVENTS_SINKS_CRM_KIND: 'pigeon' }, { checks: [check] });
+  const examined = examineConfig(file(YAML), { EMAIL_EVENTS_SINKS_CRM_KIND: 'Pigeon' }, { checks: [check] });
 
   test('of shape, of secrets, between keys and of services, each with its line', () => {
     expect(examined.problems.map(({ path, line, variable }) => [path, line ?? variable])).toEqual(

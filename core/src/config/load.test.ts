@@ -62,7 +62,7 @@ test('all problems are reported together, with their paths', () => {
       mailgun: { secrets: ['fine', 'file:/nowhere/at/all'] },
     },
     ingres: {},
-    sinks: { crm: { kind: 'hubspot', url: 'no url', secrets: ['env:ABSENT'] } },
+    sinks: { crm: { kind: 'Hub Spot', url: 'no url', secrets: ['env:ABSENT'] } },
   };
   const problems = problemsOf(data, { EMPTY: '' });
   expect(Object.keys(problems).sort()).toEqual(

@@ -334,14 +334,19 @@ const sinks = section(
       .strictObject({
         adminPort: port(9084, 'Port of /healthz, /readyz and /metrics.'),
         kind: z
-          .enum(['http'])
+          .string()
+          .regex(NAME, 'must be lower-case letters, digits and hyphens, at most 63')
           .default('http')
-          .describe('Adapter. http: signed calls (Standard Webhooks) to a URL of yours.'),
-        url: z.url().default('http://127.0.0.1:8090/suppressions').describe('Where suppressions are sent.'),
+          .describe('CRM: the name of its adapter, from the table in sinks/crm.'),
+        url: z.url().optional().describe('Where the CRM is; leave out for the default of its kind.'),
         secrets: z
-          .array(secret('A signing secret, whsec_….'))
+          .array(secret('A secret that the CRM knows.'))
           .default([])
-          .describe('Signing secrets; a call carries one signature for each.'),
+          .describe('What the CRM knows the pipeline by, newest first.'),
+        options: z
+          .record(z.string(), z.unknown())
+          .default({})
+          .describe('What else the kind needs, from the same table.'),
         timeoutMs: ms(10_000, 'Time for the CRM to answer.'),
         concurrency: count(8, 'Recipients written at a time.'),
         dryRun: z.boolean().default(false).describe('Log what would be sent, send nothing.'),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type ContactAccess, type RecipientState, readPatchVerify } from './adapter.ts';
-import { stateOf } from './testing.ts';
+import { stateOf } from './testing/values.ts';
 
 const { signal } = new AbortController();
 

@@ -66,14 +66,23 @@ export class HttpClient {
 
   /** The answer of a call that succeeded; throws CrmError by status otherwise. */
   async call(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse> {
+    return this.succeeded(await this.exchange(request, signal));
+  }
+
+  /** The same for what may not be there: undefined at 404, which is no failure then. */
+  async find(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse | undefined> {
     const response = await this.exchange(request, signal);
-    const error = errorOfStatus(response.status, this.retryAfterOf(response));
-    if (error) throw error;
-    return response;
+    return response.status === 404 ? undefined : this.succeeded(response);
   }
 
   async close(): Promise<void> {
     await this.agent.destroy();
+  }
+
+  private succeeded(response: CrmResponse): CrmResponse {
+    const error = errorOfStatus(response.status, this.retryAfterOf(response));
+    if (error) throw error;
+    return response;
   }
 
   private retryAfterOf({ headers }: CrmResponse): number | undefined {

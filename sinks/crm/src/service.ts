@@ -7,8 +7,7 @@ import {
   startAdminServer,
 } from '@email-events/core';
 import { Codec, type Suppression, topics } from '@email-events/schemas';
-import { createAdapter } from './adapters/index.ts';
-import { checkCrmSettings, crmSettings } from './settings.ts';
+import { checkCrmSettings, crmOf, crmSettings } from './settings.ts';
 import { createCrmSink } from './sink.ts';
 
 const NAME = 'sink-crm';
@@ -29,7 +28,8 @@ export async function startCrmSink({ config, log, metrics }: ServiceContext): Pr
   const { concurrency, dryRun } = settings;
   const { url, username, password } = config.registry;
   const codec = new Codec({ url, username, password: password?.reveal() });
-  const sink = createCrmSink({ adapter: createAdapter(settings), concurrency, dryRun, log, metrics });
+  const adapter = crmOf(settings).connect(settings, Date.now);
+  const sink = createCrmSink({ adapter, concurrency, dryRun, log, metrics });
   const runner = await runSink<Suppression>({
     kafka: config.kafka,
     deadLetterPartitions: config.topics.deadLetterPartitions,

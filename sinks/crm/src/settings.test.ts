@@ -1,5 +1,6 @@
 import { ConfigError, parseConfig } from '@email-events/core';
 import { expect, test } from 'vitest';
+import { http } from './adapters/http.ts';
 import { checkCrmSettings, crmSettings } from './settings.ts';
 
 const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
@@ -35,14 +36,15 @@ test.each([
   expect(problemsOf({ url })).toEqual(['sinks.crm.url']);
 });
 
+test('an address that is left out is the default of the kind', () => {
+  expect(problemsOf({})).toEqual([]);
+  expect(http.settings.shape.url.parse(undefined)).toBe('http://127.0.0.1:8090/suppressions');
+});
+
 test('a pipeline without a CRM is fine, and nothing for this service', () => {
   const without = parseConfig({});
   expect(() => checkCrmSettings(without)).not.toThrow();
   expect(() => crmSettings(without)).toThrow(ConfigError);
-});
-
-test('no secret is refused', () => {
-  expect(problemsOf({ secrets: [] })).toEqual(['sinks.crm.secrets']);
 });
 
 const bytes = (count: number) => Buffer.alloc(count, 9).toString('base64');

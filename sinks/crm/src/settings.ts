@@ -1,6 +1,6 @@
-import { ConfigError, type ConfigProblem, type PipelineConfig, type Secret } from '@email-events/core';
-
-export type CrmSettings = NonNullable<PipelineConfig['sinks']['crm']>;
+import { ConfigError, type PipelineConfig } from '@email-events/core';
+import { crms, findCrm } from './adapters/index.ts';
+import type { Crm, CrmSettings } from './crm.ts';
 
 /** Those of the CRM. A pipeline may have none, but then nothing is there for this service to do: throws ConfigError. */
 export function crmSettings({ sinks: { crm } }: PipelineConfig): CrmSettings {
@@ -10,47 +10,19 @@ export function crmSettings({ sinks: { crm } }: PipelineConfig): CrmSettings {
   ]);
 }
 
-/** What configuration cannot say in its schema. Throws ConfigError with every problem. */
+/** What only the CRM's adapter can judge. Throws ConfigError with every problem. */
 export function checkCrmSettings({ sinks: { crm } }: PipelineConfig): void {
   if (!crm) return;
-  const problems = [...urlProblems(crm.url), ...secretProblems(crm.secrets)];
+  const problems = crmOf(crm).problems(crm);
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-function urlProblems(text: string): ConfigProblem[] {
-  const path = 'sinks.crm.url';
-  const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    return [{ path, message: 'must be an https address' }];
-  }
-  const problems: ConfigProblem[] = [];
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    problems.push({ path, message: 'plain http is refused off loopback: use https' });
-  }
-  if (url.username || url.password) {
-    problems.push({ path, message: 'must not hold credentials: it is logged' });
-  }
-  return problems;
-}
-
-const isLoopback = (host: string) =>
-  host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
-
-function secretProblems(secrets: readonly Secret[]): ConfigProblem[] {
-  const path = 'sinks.crm.secrets';
-  if (secrets.length === 0) return [{ path, message: 'at least one signing secret is needed' }];
-  return secrets.flatMap((secret, index) => {
-    const usable = isSigningSecret(secret.reveal());
-    return usable
-      ? []
-      : [{ path: `${path}.${index}`, message: 'must be whsec_ and 24 to 64 bytes in base64' }];
-  });
-}
-
-/** Standard Webhooks' own form and bounds of a symmetric secret. */
-function isSigningSecret(text: string): boolean {
-  const encoded = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
-  if (encoded === undefined || encoded.length % 4 !== 0) return false;
-  const { length } = Buffer.from(encoded, 'base64');
-  return length >= 24 && length <= 64;
+/** The CRM that is configured. Throws ConfigError if there is none of this kind. */
+export function crmOf({ kind }: CrmSettings): Crm {
+  const crm = findCrm(kind);
+  if (crm) return crm;
+  const known = crms.map(({ name }) => name).join(', ');
+  throw new ConfigError([
+    { path: 'sinks.crm.kind', message: `no CRM is called ${kind}; there are: ${known}` },
+  ]);
 }

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import type { CrmAdapter, RecipientState } from './adapter.ts';
 import { CrmError, errorOfStatus } from './errors.ts';
 import { type CrmSinkOptions, createCrmSink } from './sink.ts';
-import { batchOf, recordOf, suppressionOf } from './testing.ts';
+import { batchOf, recordOf, suppressionOf } from './testing/values.ts';
 
 const { signal } = new AbortController();
 const DELIVERED = { outcome: 'delivered' };

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { RecipientState } from './adapter.ts';
 import { CrmError, errorOfStatus } from './errors.ts';
 import { createCrmSink } from './sink.ts';
-import { batchOf, recordOf, suppressionOf } from './testing.ts';
+import { batchOf, recordOf, suppressionOf } from './testing/values.ts';
 
 const { signal } = new AbortController();
 const log = { info() {}, warn() {}, error() {} } as unknown as Logger;

@@ -3,9 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { Secret } from '@email-events/core';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, expect, test } from 'vitest';
-import { stateOf, suppressionOf } from '../testing.ts';
+import { stateOf, suppressionOf } from '../testing/values.ts';
 import { createHttpAdapter, webhookId } from './http.ts';
 
+// What only this adapter does. What it shares with every CRM's is in test/contracts/crm.
 const SECRETS = [1, 2].map((fill) => `whsec_${Buffer.alloc(24, fill).toString('base64')}`);
 const { signal } = new AbortController();
 
@@ -22,7 +23,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function endpoint(answer: (response: ServerResponse, count: number) => void, timeoutMs = 5_000) {
+async function endpoint(answer: (response: ServerResponse, count: number) => void) {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -42,7 +43,7 @@ async function endpoint(answer: (response: ServerResponse, count: number) => voi
   const adapter = createHttpAdapter({
     url: `http://127.0.0.1:${port}/hook?tenant=7`,
     secrets: SECRETS.map((secret) => new Secret(secret)),
-    timeoutMs,
+    timeoutMs: 5_000,
     concurrency: 2,
     now: Date.now,
   });
@@ -93,37 +94,6 @@ test('keeps its connections', async () => {
   expect(new Set(received.map(({ port }) => port)).size).toBeLessThanOrEqual(2);
 });
 
-test('never follows a redirect', async () => {
-  const { adapter, received } = await endpoint((response) =>
-    response.writeHead(307, { location: '/elsewhere' }).end(),
-  );
-  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ code: 'SINK_CRM_REDIRECTED' });
-  expect(received).toHaveLength(1);
-});
-
-test('reads Retry-After', async () => {
-  const { adapter } = await endpoint((response) => response.writeHead(429, { 'retry-after': '7' }).end());
-  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({
-    failure: 'throttled',
-    afterMs: 7_000,
-  });
-});
-
-test('a CRM that does not answer, or stops in the middle, times out', async () => {
-  const silent = await endpoint(() => {}, 50);
-  await expect(silent.adapter.put(stateOf(), signal)).rejects.toMatchObject({ code: 'SINK_CRM_TIMEOUT' });
-  const half = await endpoint((response) => response.writeHead(200).write('…'), 50);
-  await expect(half.adapter.put(stateOf(), signal)).rejects.toMatchObject({ code: 'SINK_CRM_TIMEOUT' });
-});
-
-test('a cut connection and a closed port are unreachable', async () => {
-  const { adapter } = await endpoint((response) => response.socket?.resetAndDestroy());
-  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ code: 'SINK_CRM_UNREACHABLE' });
-  for (const cleanup of cleanups.splice(0, 1)) await cleanup();
-  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ code: 'SINK_CRM_UNREACHABLE' });
-  await expect(adapter.check(signal)).rejects.toMatchObject({ code: 'SINK_CRM_UNREACHABLE' });
-});
-
 test('an endless answer is cut', async () => {
   const { adapter } = await endpoint((response) => {
     response.writeHead(200);
@@ -135,12 +105,6 @@ test('an endless answer is cut', async () => {
     more();
   });
   await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ code: 'SINK_CRM_UNAVAILABLE' });
-});
-
-test('a caller that gives up gets its own reason', async () => {
-  const giveUp = new AbortController();
-  const { adapter } = await endpoint(() => giveUp.abort(new Error('stopping')));
-  await expect(adapter.put(stateOf(), giveUp.signal)).rejects.toThrow('stopping');
 });
 
 test.each([200, 204, 401, 403, 404, 405, 500, 501])(

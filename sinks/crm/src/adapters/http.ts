@@ -1,17 +1,50 @@
 import { createHash } from 'node:crypto';
 import type { Secret } from '@email-events/core';
 import { Webhook } from 'standardwebhooks';
+import { z } from 'zod';
+import { crmAddress, crmSecrets } from '../access.ts';
 import type { CrmAdapter, RecipientState } from '../adapter.ts';
+import { type CallLimits, defineCrm, type StateFacts } from '../crm.ts';
 import { errorOfStatus } from '../errors.ts';
 import { HttpClient } from '../http-client.ts';
 
-export interface HttpAdapterOptions {
+const suppresses: StateFacts = { effect: 'suppresses', how: '`suppressed: true`, with the reason' };
+
+export const http = defineCrm({
+  name: 'http',
+  title: 'Signed HTTP',
+  documentation: ['https://www.standardwebhooks.com'],
+  settings: z.strictObject({
+    url: crmAddress('http://127.0.0.1:8090/suppressions', 'where states are posted'),
+    secrets: crmSecrets({
+      description: 'signing secrets: a call carries one signature for each',
+      usable: isSigningSecret,
+      expected: 'must be whsec_ and 24 to 64 bytes in base64',
+    }),
+    options: z.strictObject({}),
+  }),
+  facts: {
+    states: {
+      hard_bounce: suppresses,
+      complaint: suppresses,
+      unsubscribe: suppresses,
+      soft_bounces: suppresses,
+      manual: suppresses,
+      stream: { effect: 'allows', how: '`suppressed: false`, with the streams that were left as reasons' },
+      lifted: { effect: 'allows', how: '`suppressed: false`, no reasons' },
+    },
+    keepsReasons: true,
+    newerStays: true,
+    limits: 'the receiver’s own',
+    limitations: ['The receiver makes the write conditional: it drops what is older than what it has.'],
+  },
+  connect: ({ url, secrets }, limits) => createHttpAdapter({ url, secrets, ...limits }),
+});
+
+export interface HttpAdapterOptions extends CallLimits {
   readonly url: string;
   /** whsec_…; a call carries one signature for each. */
   readonly secrets: readonly Secret[];
-  readonly timeoutMs: number;
-  readonly concurrency: number;
-  readonly now: () => number;
 }
 
 /** What is posted: the suppression in its Avro field names, and when it was recorded. */
@@ -68,4 +101,12 @@ export function webhookId({ suppression }: RecipientState): string {
   const { recipient, event_id, changed_at } = suppression;
   const digest = createHash('sha256').update(JSON.stringify([recipient, event_id, changed_at]));
   return `state_${digest.digest('base64url').slice(0, 32)}`;
+}
+
+/** Standard Webhooks' own form and bounds of a symmetric secret. */
+function isSigningSecret(text: string): boolean {
+  const encoded = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
+  if (encoded === undefined || encoded.length % 4 !== 0) return false;
+  const { length } = Buffer.from(encoded, 'base64');
+  return length >= 24 && length <= 64;
 }

@@ -1,12 +1,11 @@
-import type { CrmAdapter } from '../adapter.ts';
-import type { CrmSettings } from '../settings.ts';
-import { createHttpAdapter } from './http.ts';
+import type { Crm } from '../crm.ts';
+import { http } from './http.ts';
 
-/** The adapter of each kind that the configuration can name. */
-const ADAPTERS = {
-  http: (settings, now) => createHttpAdapter({ ...settings, now }),
-} satisfies { [K in CrmSettings['kind']]: (settings: CrmSettings, now: () => number) => CrmAdapter };
+/** Every CRM, one line each. Static: nothing that is configured decides what is loaded. */
+export const crms: readonly Crm[] = [http];
 
-export function createAdapter(settings: CrmSettings, now: () => number = Date.now): CrmAdapter {
-  return ADAPTERS[settings.kind](settings, now);
+const BY_NAME: ReadonlyMap<string, Crm> = new Map(crms.map((crm) => [crm.name, crm]));
+
+export function findCrm(name: string): Crm | undefined {
+  return BY_NAME.get(name);
 }

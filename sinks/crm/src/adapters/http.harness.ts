@@ -1,0 +1,49 @@
+import { Webhook, WebhookVerificationError } from 'standardwebhooks';
+import type { Answer, Call, CrmHarness, PlayedCrm } from '../testing/harness.ts';
+import type { SuppressionBody } from './http.ts';
+
+const [OLD, NEW, STRANGE] = [1, 2, 3].map((fill) => `whsec_${Buffer.alloc(24, fill).toString('base64')}`) as [
+  string,
+  string,
+  string,
+];
+
+/** A receiver that does what the README asks of one. It still takes the older of the two secrets only. */
+export const harness: CrmHarness = { play };
+
+function play(): PlayedCrm {
+  const states = new Map<string, SuppressionBody>();
+  const store = (state: SuppressionBody) => {
+    const before = states.get(state.recipient);
+    if (!before || state.recorded_at >= before.recorded_at) states.set(state.recipient, state);
+  };
+  return {
+    settings: (base) => ({ url: `${base}/hook?tenant=7`, secrets: [NEW, OLD] }),
+    wrongSecrets: [STRANGE],
+    answer(call): Answer {
+      if (call.url.pathname !== '/hook' || call.url.search !== '?tenant=7') return { status: 404 };
+      if (!isSigned(call)) return { status: 401 };
+      if (call.method === 'POST') store(JSON.parse(call.body) as SuppressionBody);
+      return { status: 204 };
+    },
+    recipientOf: ({ method, body }) =>
+      method === 'POST' ? (JSON.parse(body) as SuppressionBody).recipient : undefined,
+    held(recipient) {
+      const state = states.get(recipient);
+      if (!state) return undefined;
+      const reasons = state.reasons.map(({ reason, scope }) => `${reason}:${scope}`);
+      return { suppressed: state.suppressed, reasons };
+    },
+    recipients: () => [...states.keys()],
+  };
+}
+
+function isSigned({ headers, body }: Call): boolean {
+  try {
+    new Webhook(OLD).verify(body, { ...headers }, { jsonParse: false });
+    return true;
+  } catch (error) {
+    if (error instanceof WebhookVerificationError) return false;
+    throw error;
+  }
+}

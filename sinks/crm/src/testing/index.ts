@@ -1,0 +1,3 @@
+export * from './harness.ts';
+export * from './played-server.ts';
+export * from './values.ts';

@@ -1,0 +1,155 @@
+import { parseConfig } from '@email-events/core';
+import { checkCrmSettings, crms, RECIPIENT_STATES, type RecipientStateName } from '@email-events/sink-crm';
+import { describe, expect, test } from 'vitest';
+import { adapterFiles, batch, openWorld, playableCrms, settingsOf, suppression } from './crm-world.ts';
+
+/**
+ * What every CRM's adapter does while all is well. Each is held to its own description, by a CRM that its harness plays on a port of the
+ * loopback; that the CRM is one that behaves so is for the harness to know.
+ */
+const { signal } = new AbortController();
+const playable = await playableCrms();
+
+/** Reasons of each state that an adapter describes. */
+const REASONS: { readonly [N in RecipientStateName]: readonly (readonly string[])[] } = {
+  hard_bounce: [['hard_bounce:all']],
+  complaint: [['complaint:all']],
+  unsubscribe: [['unsubscribe:all'], ['unsubscribe:newsletter', 'unsubscribe:all']],
+  soft_bounces: [['soft_bounces:all']],
+  manual: [['manual:all']],
+  stream: [['unsubscribe:newsletter'], ['unsubscribe:account:shop', 'complaint:offers']],
+  lifted: [[]],
+};
+
+const ODD = [
+  `o'brien+news@example.com`,
+  'a/b?c#d&e=f%2f;g,h@example.com',
+  '"two words"@example.com',
+  '"a\\"b\\\\c"@example.com',
+  '<b>{{x}}$y@example.com',
+  'zoë@example.com',
+  '名前🙂@xn--fsq.example',
+  `${'l'.repeat(64)}@${'d'.repeat(60)}.example`,
+];
+
+test('every adapter is in the registry under the name of its file, and has a harness', () => {
+  const { adapters, harnesses } = adapterFiles();
+  expect(crms.map(({ name }) => name).sort()).toEqual(adapters);
+  expect(harnesses).toEqual(adapters);
+});
+
+test('a kind that no adapter has is refused, and those that there are named', () => {
+  const config = parseConfig({ sinks: { crm: { kind: 'carrier-pigeon' } } });
+  expect(() => checkCrmSettings(config)).toThrow(
+    `sinks.crm.kind: no CRM is called carrier-pigeon; there are: ${crms.map(({ name }) => name).join(', ')}`,
+  );
+});
+
+describe.each(playable)('$name', (subject) => {
+  const { crm, harness } = subject;
+  const { facts } = crm;
+
+  test('describes itself', () => {
+    expect(crm.title).not.toBe('');
+    for (const page of crm.documentation) expect(page).toMatch(/^https:/);
+    for (const state of RECIPIENT_STATES) expect(facts.states[state].how).not.toBe('');
+    // What the sink is for: no CRM may be described as one that goes on mailing these.
+    for (const state of ['hard_bounce', 'complaint', 'unsubscribe'] as const)
+      expect(facts.states[state].effect).toBe('suppresses');
+    const { url, secrets, options } = crm.settings.shape;
+    for (const setting of [url, secrets, ...Object.values(options.shape)]) {
+      expect((setting as { description?: string }).description).toBeTruthy();
+    }
+  });
+
+  test('takes the settings of its harness, and says all that is wrong with others', () => {
+    const access = harness.play().settings('http://127.0.0.1:1');
+    const problems = (other: object) => {
+      const found = crm.problems(settingsOf(crm.name, { ...access, ...other }));
+      for (const secret of access.secrets) expect(JSON.stringify(found)).not.toContain(secret);
+      return found.map(({ path }) => path);
+    };
+    expect(problems({})).toEqual([]);
+    expect(problems({ secrets: [] })).toEqual(['sinks.crm.secrets']);
+    expect(problems({ secrets: ['\n'.padStart(9, 'x')] })).toEqual(['sinks.crm.secrets.0']);
+    expect(problems({ url: 'http://crm.example/' })).toEqual(['sinks.crm.url']);
+    expect(problems({ url: 'https://user:password@crm.example/' })).toEqual(['sinks.crm.url']);
+    expect(problems({ url: 'ftp://127.0.0.1/', options: { ...access.options, 'no-such': 1 } })).toEqual([
+      'sinks.crm.url',
+      'sinks.crm.options.no-such',
+    ]);
+  });
+
+  const states = RECIPIENT_STATES.flatMap((state) => REASONS[state].map((reasons) => ({ state, reasons })));
+
+  test.each(states)('$state $reasons arrives, whatever was there before', async ({ state, reasons }) => {
+    const { played, adapter } = await openWorld(subject);
+    const { effect } = facts.states[state];
+    for (const [index, before] of [undefined, ['complaint:all'], []].entries()) {
+      const recipient = `ada${index}@example.com`;
+      if (before)
+        await adapter.put({ suppression: suppression(recipient, ...before), recordedAt: 1 }, signal);
+      const held = played.held(recipient);
+      const result = await adapter.put(
+        { suppression: suppression(recipient, ...reasons), recordedAt: 2 },
+        signal,
+      );
+      const now = played.held(recipient);
+      if (effect === 'leaves') expect([now, result]).toEqual([held, 'unchanged']);
+      else expect(now?.suppressed ?? false).toBe(effect === 'suppresses');
+      if (facts.keepsReasons) expect([...(now?.reasons ?? [])].sort()).toEqual([...reasons].sort());
+    }
+  });
+
+  test('a state that is written again, by another process too, changes nothing', async () => {
+    const { played, adapter, newAdapter } = await openWorld(subject);
+    const state = { suppression: suppression('ada@example.com', 'hard_bounce:all'), recordedAt: 5 };
+    await adapter.put(state, signal);
+    const held = played.held('ada@example.com');
+    for (const again of [adapter, newAdapter()]) await again.put(state, signal);
+    expect(held?.suppressed).toBe(true);
+    expect(played.held('ada@example.com')).toEqual(held);
+    expect(played.recipients()).toEqual(['ada@example.com']);
+  });
+
+  test.runIf(facts.newerStays)('an older state that arrives late changes nothing', async () => {
+    const { played, adapter } = await openWorld(subject);
+    const [ada, later] = ['ada@example.com', { recordedAt: 5 }];
+    await adapter.put({ suppression: suppression(ada, 'complaint:all'), ...later }, signal);
+    const held = played.held(ada);
+    await adapter.put({ suppression: suppression(ada), recordedAt: 4 }, signal);
+    expect(played.held(ada)).toEqual(held);
+    if (facts.states.lifted.effect !== 'allows') return;
+    await adapter.put({ suppression: suppression(ada), ...later }, signal);
+    expect(played.held(ada)?.suppressed).toBe(false);
+  });
+
+  test('addresses with odd characters arrive as they are, and touch no other', async () => {
+    const { played, adapter } = await openWorld(subject);
+    for (const recipient of ODD) {
+      await adapter.put({ suppression: suppression(recipient, 'hard_bounce:all'), recordedAt: 1 }, signal);
+      expect(played.held(recipient)?.suppressed, recipient).toBe(true);
+    }
+    expect(played.recipients().sort()).toEqual([...ODD].sort());
+    const [first = '', ...others] = ODD;
+    await adapter.put({ suppression: suppression(first), recordedAt: 2 }, signal);
+    for (const recipient of others) expect(played.held(recipient)?.suppressed, recipient).toBe(true);
+  });
+
+  test('a check finds the CRM, leaves no trace, and fails once nobody is there', async () => {
+    const { played, server, adapter } = await openWorld(subject);
+    await adapter.check(signal);
+    expect(server.calls).not.toEqual([]);
+    expect(played.recipients()).toEqual([]);
+    await server.close();
+    await expect(adapter.check(signal)).rejects.toMatchObject({ code: 'SINK_CRM_UNREACHABLE' });
+  });
+
+  test('a dry run makes no call', async () => {
+    const { server, sink } = await openWorld(subject, { dryRun: true });
+    const two = [suppression('a@example.com', 'complaint:all'), suppression('b@example.com')];
+    await sink.check(signal);
+    expect(await sink.write(batch(...two), signal)).toEqual(two.map(() => ({ outcome: 'delivered' })));
+    expect(server.calls).toEqual([]);
+  });
+});
