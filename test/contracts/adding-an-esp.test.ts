@@ -95,12 +95,12 @@ test.for([
   expect(await changes()).toBe('');
 });
 
-test.for(['acme-mail', 'zz9'])(
+test.for([['acme-mail', 'acme'], ['zz9']])(
   'what it writes for "%s" is formatted and in order',
   { timeout: SLOW },
-  async (name) => {
-    await copy.shell(`npm run new:esp ${name}`);
+  async (names) => {
     try {
+      for (const name of names) await copy.shell(`npm run new:esp ${name}`);
       await copy.shell('npx biome check --error-on-warnings ingress/esps test/contracts');
       const imported = [
         ...read('ingress/esps/src/registry.ts').matchAll(/^import \{ (\w+) \} from '\.\/esps/gm),

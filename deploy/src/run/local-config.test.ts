@@ -116,6 +116,11 @@ test('services that share no loopback talk by TLS', async () => {
   };
   const config = (base: { [key: string]: unknown }) =>
     localConfig({ ...common, base, addresses, receiverHost: 'receiver' });
+  const hubspot = { kind: 'hubspot', secrets: ['env:TOKEN'] };
+  expect(config({ sinks: { crm: hubspot } }).sinks).toMatchObject({
+    crm: { ...hubspot, adminPort: USUAL_PORTS.sinkCrmAdmin },
+  });
+  expect((config({ sinks: { crm: hubspot } }).sinks as { crm: object }).crm).not.toHaveProperty('url');
   expect(config({ sinks: { crm: {} } })).toMatchObject({
     ingress: { tls },
     sinks: { crm: { url: `https://receiver:${USUAL_PORTS.receiver}/suppressions` } },

@@ -21,6 +21,9 @@ export type { ConfigTree };
 /** Throws CONFIG_UNREADABLE. */
 export const readBaseConfig = (file: string): ConfigTree => (readConfigFile(file).data ?? {}) as ConfigTree;
 
+/** The kind of CRM (sinks/crm) that the local receiver is. */
+const RECEIVER_KIND = 'http';
+
 /** Where each port is configured. Those of the stack are not part of the pipeline's configuration. */
 const PORT_PATHS: { readonly [name in PortName]?: readonly string[] } = {
   ingress: ['ingress', 'port'],
@@ -54,7 +57,7 @@ export interface LocalConfigInput {
 
 /**
  * The whole configuration of a local pipeline: what the base says, and for the rest what this start has chosen. A base
- * with a section for a CRM, be it empty, gets the receiver for one; a base without has none.
+ * with a section for a CRM, be it empty, gets the receiver for one, unless it names another kind; a base without has none.
  */
 export function localConfig({
   base,
@@ -69,6 +72,7 @@ export function localConfig({
   const { kafka, registry, clickhouse } = addresses;
   const ownSinks = base.sinks as ConfigTree | undefined;
   const hasCrm = ownSinks?.crm !== undefined;
+  const { kind = RECEIVER_KIND } = (ownSinks?.crm ?? {}) as { kind?: unknown };
   const chosen: ConfigTree = {
     kafka: { brokers: kafka.brokers },
     registry,
@@ -78,12 +82,13 @@ export function localConfig({
     events: { stateDir: paths.state },
     sinks: {
       clickhouse,
-      ...(hasCrm && {
-        crm: {
-          url: `${tls ? 'https' : 'http'}://${receiverHost}:${ports.receiver}/suppressions`,
-          secrets: [`file:${crmSecretFile}`],
-        },
-      }),
+      ...(hasCrm &&
+        kind === RECEIVER_KIND && {
+          crm: {
+            url: `${tls ? 'https' : 'http'}://${receiverHost}:${ports.receiver}/suppressions`,
+            secrets: [`file:${crmSecretFile}`],
+          },
+        }),
     },
   };
   for (const [name, path] of Object.entries(PORT_PATHS)) {

@@ -16,6 +16,8 @@ const EVENTS = 'ingress/esps/scripts/esp.template.json';
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 /** So that no generated line is too long for the formatter. */
 const LONGEST = 20;
+/** The formatter's order of imports. */
+const BY_NAME = new Intl.Collator('en', { numeric: true });
 
 const [name = '', ...rest] = process.argv.slice(2);
 const problem = rest.length > 0 ? 'one name, please' : problemWith(name);
@@ -35,7 +37,9 @@ function problemWith(esp: string): string | null {
   const identifier = identifierOf(esp);
   if (!isIdentifier(identifier)) return `${identifier} is a word of the language: choose another name`;
   const taken = new RegExp(`\\b${identifier}\\b`);
-  if (taken.test(read(TEMPLATE)) || taken.test(read(REGISTRY))) {
+  // The file of another one may begin with the name: it is no identifier.
+  const registry = read(REGISTRY).replaceAll(/ from '.*';/g, '');
+  if (taken.test(read(TEMPLATE)) || taken.test(registry)) {
     return `${identifier} has a meaning in the adapter or the registry: choose another name`;
   }
   return null;
@@ -76,8 +80,8 @@ function adapterText(esp: string): string {
 /** The registry with its import and its line, both in the order of file names. */
 function registered(registry: string, esp: string): string {
   const identifier = identifierOf(esp);
-  const imports = [...registry.matchAll(/^import \{ (\w+) \} from '\.\/esps\/(.+)';\n/gm)];
-  const following = imports.find(([, , file = '']) => file > `${esp}.ts`);
+  const imports = [...registry.matchAll(/^import \{ (\w+) \} from '\.\/esps\/(.+)\.ts';\n/gm)];
+  const following = imports.find(([, , file = '']) => BY_NAME.compare(file, esp) > 0);
   const line = `import { ${identifier} } from './esps/${esp}.ts';\n`;
   if (following) {
     const [next, nextIdentifier] = following;

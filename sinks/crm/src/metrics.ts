@@ -21,23 +21,31 @@ export function createCrmMetrics(registry: Registry, crm: string, gauges: CrmGau
   const registers = [registry];
   const labels = { crm };
   const calls = new Counter({
-    name: 'crm_calls_total',
+    name: 'email_events_crm_calls_total',
     help: 'Recipient states by what became of them.',
     labelNames: ['crm', 'outcome'],
     registers,
   });
   const seconds = new Histogram({
-    name: 'crm_call_seconds',
+    name: 'email_events_crm_call_seconds',
     help: 'Time that the CRM took to answer.',
     labelNames: ['crm'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   });
   let newest: number | undefined;
-  gauge('crm_breaker_state', 'Circuit breaker: 0 closed, 1 half open, 2 open.', gauges.breakerLevel);
-  gauge('crm_refused', '1 while the CRM refuses the configuration.', () => (gauges.refused() ? 1 : 0));
-  gauge('crm_newest_state_age_seconds', 'Age of the newest state that the CRM took since the start.', () =>
-    newest === undefined ? undefined : Math.max(0, gauges.now() - newest) / 1_000,
+  gauge(
+    'email_events_crm_breaker_state',
+    'Circuit breaker: 0 closed, 1 half open, 2 open.',
+    gauges.breakerLevel,
+  );
+  gauge('email_events_crm_refused', '1 while the CRM refuses the configuration.', () =>
+    gauges.refused() ? 1 : 0,
+  );
+  gauge(
+    'email_events_crm_newest_state_age_seconds',
+    'Age of the newest state that the CRM took since the start.',
+    () => (newest === undefined ? undefined : Math.max(0, gauges.now() - newest) / 1_000),
   );
 
   /** Read when it is scraped; no value until there is one. */

@@ -52,8 +52,8 @@ test('only the newest state of a recipient is sent', async () => {
   const now = suppressionOf({ event_id: 'new', changed_at: 900 });
   expect(await sink.write(batchOf(old, other, now), signal)).toEqual([DELIVERED, DELIVERED, DELIVERED]);
   expect(put.mock.calls.map(([{ suppression }]) => suppression.event_id).sort()).toEqual(['event-1', 'new']);
-  expect(await metric('crm_calls_total', 'superseded')).toBe(1);
-  expect(await metric('crm_calls_total', 'written')).toBe(2);
+  expect(await metric('email_events_crm_calls_total', 'superseded')).toBe(1);
+  expect(await metric('email_events_crm_calls_total', 'written')).toBe(2);
 });
 
 test('the verdict of a recipient belongs to its newest record', async () => {
@@ -90,8 +90,8 @@ test('a batch that is retried goes on where it was, and keeps its dead letters',
   expect(verdicts.map(({ outcome }) => outcome)).toEqual(
     batch.records.map(({ key }) => (key === 'p3@example.com' ? 'dead-letter' : 'delivered')),
   );
-  expect(await metric('crm_calls_total', 'written')).toBe(29);
-  expect(await metric('crm_calls_total', 'superseded')).toBe(1);
+  expect(await metric('email_events_crm_calls_total', 'written')).toBe(29);
+  expect(await metric('email_events_crm_calls_total', 'superseded')).toBe(1);
   // A batch that is done is forgotten: after a crash it may come again.
   left = 30;
   const calls = put.mock.calls.length;
@@ -108,7 +108,7 @@ test('what a throwing attempt had delivered is not sent again', async () => {
   await expect(sink.write(batch, signal)).rejects.toThrow(TypeError);
   bug = false;
   expect(await sink.write(batch, signal)).toEqual([DELIVERED, DELIVERED]);
-  expect(await metric('crm_calls_total', 'written')).toBe(2);
+  expect(await metric('email_events_crm_calls_total', 'written')).toBe(2);
 });
 
 test('an erased recipient is not told to the CRM', async () => {
@@ -159,7 +159,7 @@ test('429 waits as long as it says, for every recipient, without opening the bre
   }
   expect(put).toHaveBeenCalledTimes(11);
   expect(sink.problem()).toBeUndefined();
-  expect(await metric('crm_breaker_state')).toBe(0);
+  expect(await metric('email_events_crm_breaker_state')).toBe(0);
 });
 
 test('a CRM that keeps failing is left alone and tried again by one call', async () => {
@@ -179,7 +179,7 @@ test('a CRM that keeps failing is left alone and tried again by one call', async
     expect(put).toHaveBeenCalledTimes(3);
     expect(sink.problem()).toBe('SINK_CRM_PAUSED');
     await expect(sink.check(signal)).rejects.toMatchObject({ code: 'SINK_CRM_PAUSED' });
-    expect(await metric('crm_breaker_state')).toBe(2);
+    expect(await metric('email_events_crm_breaker_state')).toBe(2);
 
     vi.setSystemTime(1_005_000);
     await sink.write(batchOf(...people(6)), signal);
@@ -189,7 +189,7 @@ test('a CRM that keeps failing is left alone and tried again by one call', async
     down = false;
     expect(await sink.write(batchOf(...people(6)), signal)).toEqual(Array(6).fill(DELIVERED));
     expect(sink.problem()).toBeUndefined();
-    expect(await metric('crm_breaker_state')).toBe(0);
+    expect(await metric('email_events_crm_breaker_state')).toBe(0);
   } finally {
     vi.useRealTimers();
   }
@@ -217,7 +217,7 @@ test.each([
     expect(put).toHaveBeenCalledTimes(2);
     expect(sink.problem()).toBe(expected);
     await expect(sink.check(signal)).rejects.toMatchObject({ code: expected });
-    expect(await metric('crm_refused')).toBe(1);
+    expect(await metric('email_events_crm_refused')).toBe(1);
 
     const tries: number[] = [];
     for (; now < 300_000; now += 1_000) {
@@ -235,7 +235,7 @@ test.each([
     expect(await sink.write(batch, signal)).toEqual(Array(20).fill(DELIVERED));
     expect(sink.problem()).toBeUndefined();
     await sink.check(signal);
-    expect(await metric('crm_refused')).toBe(0);
+    expect(await metric('email_events_crm_refused')).toBe(0);
   },
 );
 
@@ -251,7 +251,7 @@ test('a stopping runner gets its records back to be retried', async () => {
   const verdicts = await sink.write(batchOf(...people(3)), stop.signal);
   expect(verdicts).toEqual(Array(3).fill({ outcome: 'retry', code: 'SINK_UNAVAILABLE' }));
   expect(put).toHaveBeenCalledTimes(1);
-  expect(await metric('crm_breaker_state')).toBe(0);
+  expect(await metric('email_events_crm_breaker_state')).toBe(0);
 });
 
 test('what nobody foresaw is thrown, not judged', async () => {
@@ -267,7 +267,7 @@ test('a dry run calls nobody and names nobody', async () => {
   expect(await sink.write(batch, signal)).toEqual(Array(4).fill(DELIVERED));
   expect(put).not.toHaveBeenCalled();
   expect(lines.join()).toContain('{"recipients":4,"suppressed":3}');
-  expect(await metric('crm_calls_total', 'dry_run')).toBe(4);
+  expect(await metric('email_events_crm_calls_total', 'dry_run')).toBe(4);
 });
 
 test('no log line holds an address', async () => {
@@ -282,11 +282,11 @@ test('no log line holds an address', async () => {
 test('age of the newest state is known once there is one', async () => {
   let now = 10_000;
   const { sink, metric } = setUp(() => {}, { now: () => now });
-  expect(await metric('crm_newest_state_age_seconds')).toBeUndefined();
+  expect(await metric('email_events_crm_newest_state_age_seconds')).toBeUndefined();
   await sink.write(batchOf(suppressionOf({ changed_at: 8_000 })), signal);
   await sink.write(batchOf(suppressionOf({ recipient: 'b@example.com', changed_at: 5_000 })), signal);
   now = 11_000;
-  expect(await metric('crm_newest_state_age_seconds')).toBe(3);
+  expect(await metric('email_events_crm_newest_state_age_seconds')).toBe(3);
 });
 
 test('a write that does not hold is tried again', async () => {
