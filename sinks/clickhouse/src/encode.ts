@@ -46,7 +46,16 @@ export async function encodeBatch(
     else encoderOf(inserts, writer, cut?.(row.occurredAt)).add(row.line, index);
     if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
   }
-  return { inserts: [...inserts.values()].map((encoder) => encoder.finish()), empty };
+  return { inserts: [...inserts.values()].map((encoder) => encoder.finish()).sort(newestFirst), empty };
+}
+
+/**
+ * Of a table the newest month first: what happened just now is waited for, and the months of late reports, or of somebody who sends all
+ * of them at once, are not to be inserted before it.
+ */
+function newestFirst(one: EncodedRows, other: EncodedRows): number {
+  if (one.table !== other.table) return one.table < other.table ? -1 : 1;
+  return one.key < other.key ? 1 : -1;
 }
 
 /** Cuts the encoded rows of an insert into lines again. */

@@ -1,0 +1,34 @@
+import type { SinkRecord } from '@email-events/core';
+import { topics } from '@email-events/schemas';
+import { expect, test } from 'vitest';
+import { CURRENT_CUT, cutOf } from './cut.ts';
+import { encodeBatch } from './encode.ts';
+import type { ClickHouseValue } from './rows.ts';
+
+const eventAt = (time: string): SinkRecord<ClickHouseValue> => ({
+  topic: topics.events('delivered'),
+  key: 'ada@example.com',
+  value: {
+    event_id: '0'.repeat(32),
+    occurred_at: Date.parse(time),
+    received_at: Date.parse(time),
+    esp: 'example',
+    source: 'example',
+    recipient: 'ada@example.com',
+    recipient_domain: 'example.com',
+    tags: [],
+    metadata: {},
+  } as unknown as ClickHouseValue,
+  timestamp: 0,
+  attempts: 0,
+});
+
+test('the newest month is the first insert, whichever came first, and rows know their place in the batch', async () => {
+  const records = ['2026-02-01', '2025-12-31', '2026-03-01', '2026-02-03'].map(eventAt);
+  const { inserts } = await encodeBatch(records, cutOf(CURRENT_CUT));
+  expect(inserts.map(({ key, indexes }) => [key, indexes])).toEqual([
+    ['email_events/202603', [2]],
+    ['email_events/202602', [0, 3]],
+    ['email_events/202512', [1]],
+  ]);
+});
