@@ -1,4 +1,4 @@
-/** Lets so many run at a time, in the order they came. Long work may let the others have their turn in between. */
+/** Lets so many run at a time, in the order they came. */
 export class Slots {
   private free: number;
   private readonly queue: (() => void)[] = [];
@@ -17,14 +17,5 @@ export class Slots {
       if (next) next();
       else this.free += 1;
     }
-  }
-
-  /** For work that is running: those that wait now go first. Returns at once if nobody does. */
-  async pass(): Promise<void> {
-    const next = this.queue.shift();
-    if (!next) return;
-    const turn = new Promise<void>((resolve) => this.queue.push(resolve));
-    next();
-    await turn;
   }
 }

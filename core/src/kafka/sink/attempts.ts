@@ -92,18 +92,15 @@ export class Attempts<R> {
   }
 
   private async write(batch: OpenBatch<R>, { entries, pieces }: Prepared<R>): Promise<Delayed | undefined> {
-    const { lost, abort, sink, slots } = this.context;
+    const { lost, abort, sink } = this.context;
     // Before the others: were their rows there and no letter, a version that can read the record would find its piece done.
     const aside = batch.untold();
     await this.refuse(aside);
     batch.tell(aside);
     const retries: Retry[] = [];
     let failing = 0;
-    let tried = 0;
     for (const piece of rotated(pieces, batch.attempts)) {
       if (batch.isDone(piece.key)) continue;
-      // A batch of many pieces, which somebody may have seen to, is not to hold up the first pieces of other lanes.
-      if (tried++ > 0) await slots.pass();
       if (lost.aborted) throw new LaneLost();
       const id = piece.key === '' ? batch.plan.id : `${batch.plan.id}/${piece.key}`;
       const verdicts = await piece.write(id, abort);

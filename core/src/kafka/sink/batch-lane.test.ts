@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { DELIVERED, type SinkVerdict } from '../../sink.ts';
-import { Slots } from '../consume/slots.ts';
 import { each, laneOf, lettersSink } from './testing.ts';
 
 const again = (more: object = {}): SinkVerdict => ({ outcome: 'retry', code: 'LATER', afterMs: 1, ...more });
@@ -22,22 +21,6 @@ test('a batch is written piece by piece, each under a token of its own, and anno
     { offset: 0, metadata: 'i2 n0 3 1 letter-1' },
     { offset: 3, metadata: null },
   ]);
-});
-
-test('lanes take turns between pieces: one with many does not hold up the first one of another', async () => {
-  const inserts: string[] = [];
-  const slots = new Slots(1);
-  const sink = lettersSink(async (_token, texts) => {
-    inserts.push(...texts);
-    await new Promise(setImmediate);
-    return DELIVERED;
-  });
-  const many = laneOf(sink, { slots });
-  const few = laneOf(sink, { slots });
-  many.add('a-many', 'b-many', 'c-many');
-  few.add('a-few', 'b-few');
-  await Promise.all([many.drain(), few.drain()]);
-  expect(inserts).toEqual(['a-many', 'a-few', 'b-many', 'b-few', 'c-many']);
 });
 
 test('only pieces that have not ended are repeated, and these unchanged', async () => {

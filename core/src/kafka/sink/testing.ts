@@ -29,7 +29,7 @@ export interface LaneWorld {
 
 export function laneOf(
   sink: Partial<Sink<string>>,
-  { batchRows = 10, committed = null as string | null, slots = new Slots(1) } = {},
+  { batchRows = 10, committed = null as string | null } = {},
 ): LaneWorld {
   const [lost, halted, abort] = [new AbortController(), new AbortController(), new AbortController()];
   const commits: LaneWorld['commits'] = [];
@@ -59,7 +59,7 @@ export function laneOf(
     'lane',
     { buffer, size, limits },
     {
-      ...{ sink: whole, slots, measures: sinkMeasures(new Registry()), log: silentLog },
+      ...{ sink: whole, slots: new Slots(1), measures: sinkMeasures(new Registry()), log: silentLog },
       ...{ lost: lost.signal, halted: halted.signal, abort: abort.signal, now: Date.now },
       backoff: () => 1,
       faults: new SinkFaults('fake', Date.now),
