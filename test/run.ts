@@ -46,8 +46,9 @@ end(await runAll());
 function runAll(): Promise<Totals> {
   const interrupted = new AbortController();
   for (const signal of SIGNALS) process.on(signal, () => interrupted.abort());
-  const { stdout, stderr } = process;
-  return runTracks(ALL, { script: import.meta.filename, stdout, stderr, signal: interrupted.signal });
+  const { stdout, stderr, env } = process;
+  const { signal } = interrupted;
+  return runTracks(ALL, { script: import.meta.filename, stdout, stderr, env, signal });
 }
 
 async function run(): Promise<void> {

@@ -4,6 +4,8 @@ import { REPOSITORY } from '@email-events/deploy/run/home';
 import { readBaseConfig } from '@email-events/deploy/run/local-config';
 import { type RunningPipeline, startPipeline } from '@email-events/deploy/run/pipeline';
 import { createReporter } from '@email-events/deploy/run/reporter';
+import { createProvider, selectBreakable } from '@email-events/deploy/stack';
+import { forgetAddresses } from '../stack/environment.ts';
 import { unique, uniqueDatabase } from '../stack/unique.ts';
 import { Account } from './account.ts';
 import { GuardedCrm } from './crm.ts';
@@ -46,7 +48,10 @@ export async function startWorld({ home, note, signal }: WorldOptions): Promise<
       ...leaked.sourcesOf(ALL_ESPS),
       ...Object.fromEntries(shops.flatMap((shop) => Object.entries(shop.sourcesOf(['standard-webhooks'])))),
     };
+    // Attacks are not for a cluster that is somebody else's, nor are its addresses for these services.
+    forgetAddresses();
     pipeline = await startPipeline({
+      provider: createProvider(selectBreakable(process.env), process.env),
       ...{ home, anyPorts: true, signal, reporter: createReporter(note) },
       baseConfig: await writeBase(home, sources, crm.url),
     });

@@ -17,7 +17,7 @@ async function run(stages: readonly (readonly Track[])[], signal = new AbortCont
   );
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const printed = Promise.all([text(stdout), text(stderr)]);
-  const totals = await runTracks(stages, { script, stdout, stderr, signal });
+  const totals = await runTracks(stages, { script, stdout, stderr, signal, env: { ...process.env, CI: '' } });
   stdout.end();
   stderr.end();
   const [out, err] = await printed;
@@ -41,11 +41,22 @@ test.for([
     'process.kill(process.pid, "SIGKILL")',
     { passed: 0, failed: 1, skipped: 0 },
   ],
+  [
+    'some skipped, and another exit code',
+    'say("2 passed, 0 failed, 1 skipped"); process.exitCode = 3;',
+    { passed: 2, failed: 1, skipped: 1 },
+  ],
   ['passed, and another exit code', `${PASSES} process.exitCode = 3;`, { passed: 2, failed: 1, skipped: 0 }],
 ] as const)('a track that ends with %s is a failure', async ([, script, expected]) => {
   const { totals, err } = await run([[[script], [PASSES]]]);
   expect(totals).toEqual({ ...expected, passed: expected.passed + 2 });
   expect(err).toContain('ended with');
+});
+
+test('tracks of a stage have ports of their own', async () => {
+  const tells = 'say("ports " + process.env.STACK_PORTS); say("1 passed, 0 failed");';
+  const { out } = await run([[[tells], [tells]]]);
+  expect(out.trimEnd().split('\n').sort()).toEqual(['ports 20000-26000', 'ports 26000-32000']);
 });
 
 test('tracks of a stage run side by side: each waits for what the other does', async () => {
@@ -77,7 +88,7 @@ test('an interrupt stops every track that runs, in order, and begins no other', 
     if (out.split('up').length === 3) interrupted.abort();
   });
   const totals = await runTracks([[[waits], [waits]], [[PASSES]]], {
-    ...{ script, stdout, stderr, signal: interrupted.signal },
+    ...{ script, stdout, stderr, signal: interrupted.signal, env: process.env },
   });
   expect(totals).toEqual({ passed: 2, failed: 3, skipped: 0 });
   expect(out).toBe('up\nup\nstopped\nstopped\n');

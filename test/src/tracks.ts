@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { addTotals, NO_TOTALS, parseTotals, type Totals } from './totals.ts';
+import { addTotals, failsRun, NO_TOTALS, parseTotals, type Totals } from './totals.ts';
 
 /** Arguments of a test run that has a process of its own. */
 export type Track = readonly string[];
@@ -13,6 +13,7 @@ export interface TrackOptions {
   readonly stderr: Writable;
   /** Stops the tracks that run, in order, and begins no further stage. */
   readonly signal: AbortSignal;
+  readonly env: NodeJS.ProcessEnv;
 }
 
 /**
@@ -27,7 +28,7 @@ export async function runTracks(
   let totals = NO_TOTALS;
   for (const tracks of stages) {
     if (options.signal.aborted) break;
-    const ended = await Promise.all(tracks.map((track) => runTrack(track, options)));
+    const ended = await Promise.all(tracks.map((track, place) => runTrack(track, place, options)));
     totals = ended.reduce(addTotals, totals);
   }
   return options.signal.aborted ? addTotals(totals, ONE_FAILURE) : totals;
@@ -35,8 +36,24 @@ export async function runTracks(
 
 const ONE_FAILURE: Totals = { ...NO_TOTALS, failed: 1 };
 
-async function runTrack(track: Track, { script, stdout, stderr, signal }: TrackOptions): Promise<Totals> {
-  const child = spawn(process.execPath, [script, ...track], { stdio: ['ignore', 'pipe', 'pipe'] });
+const FIRST_PORT = 20_000;
+const PORTS_A_TRACK = 6_000;
+
+/** What a track may listen on, so that none takes a port which another has chosen and not bound yet. */
+function portsOf(place: number): string {
+  const first = FIRST_PORT + place * PORTS_A_TRACK;
+  return `${first}-${first + PORTS_A_TRACK}`;
+}
+
+async function runTrack(
+  track: Track,
+  place: number,
+  { script, stdout, stderr, signal, env }: TrackOptions,
+): Promise<Totals> {
+  const child = spawn(process.execPath, [script, ...track], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...env, STACK_PORTS: portsOf(place) },
+  });
   const stop = () => void child.kill('SIGTERM');
   signal.addEventListener('abort', stop, { once: true });
   let totals: Totals | undefined;
@@ -53,7 +70,7 @@ async function runTrack(track: Track, { script, stdout, stderr, signal }: TrackO
   await Promise.all([readOutput, readErrors]);
   signal.removeEventListener('abort', stop);
   // A run that says it passed and exits otherwise did not.
-  if (totals && (code === 0 || totals.failed > 0 || totals.skipped > 0)) return totals;
+  if (totals && (code === 0 || failsRun(totals, env))) return totals;
   stderr.write(`the tests of ${track.join(' ')} ended with ${code}\n`);
   return addTotals(totals ?? NO_TOTALS, ONE_FAILURE);
 }

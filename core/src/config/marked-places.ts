@@ -24,7 +24,8 @@ export function isMarked(schema: JsonSchema, mark: string): boolean {
  * or one where a list of them belongs, is not less of one.
  */
 export function mayBeSecret(value: string | number, schema: JsonSchema | undefined): boolean {
-  if (schema === undefined || isMarked(schema, SECRET)) return true;
+  if (schema === undefined) return true;
+  if (typeof value === 'string' && isMarked(schema, SECRET)) return true;
   return !alternativesOf(schema).some((one) => takesAnything(one) || typeNames(value).includes(one.type));
 }
 

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { StackError } from '../stack/index.ts';
+import { anyPorts, StackError } from '../stack/index.ts';
 
 /** The usual port of everything that listens. */
 export const USUAL_PORTS = {
@@ -28,8 +28,6 @@ export interface PortWishes {
 }
 
 const TRIES = 100;
-const ANY_FIRST = 20_000;
-const ANY_RANGE = 12_000;
 
 /**
  * One port for each name, all different: the configured one, else the usual one, else the next free one above it.
@@ -50,12 +48,18 @@ export async function chooseLocalPorts(
       chosen.set(name, configured);
       continue;
     }
-    const from = any ? ANY_FIRST + Math.floor(random() * ANY_RANGE) : USUAL_PORTS[name];
+    const from = any ? anyPort(random) : USUAL_PORTS[name];
     const port = await nextFree(name, from, taken, isFree);
     taken.add(port);
     chosen.set(name, port);
   }
   return Object.fromEntries(chosen) as LocalPorts;
+}
+
+function anyPort(random: () => number): number {
+  const { first, last } = anyPorts();
+  // With room for the next free one above it.
+  return first + Math.floor(random() * Math.max(1, last - TRIES - first));
 }
 
 /** Names of the ports that are neither configured nor usual, for telling people. */

@@ -9,6 +9,7 @@ export const STACK_ERROR_CODES = {
   STACK_INSTALL_FAILED: 'A download or an unpacking failed; the message ends with what the tool said.',
   STACK_VERSIONS_INVALID: 'deploy/stack/versions.env lacks a version or has a line that is no setting.',
   STACK_PORT_TAKEN: 'A configured port is in use by another program.',
+  STACK_PORTS_INVALID: 'STACK_PORTS is no range of ports, or one of fewer than a hundred.',
   STACK_BROKERS_INVALID: 'There cannot be so many brokers, or not with so many advertised ports.',
   STACK_BROKERS_CHANGED: 'The data directory holds data of another number of brokers.',
   STACK_IN_USE: 'Another process runs a stack on this data directory.',

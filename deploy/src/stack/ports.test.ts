@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { choosePorts } from './ports.ts';
+import { anyPorts, choosePorts } from './ports.ts';
 
 function probe(occupied: readonly number[], random: readonly number[] = []) {
   const left = [...random];
@@ -9,6 +9,15 @@ function probe(occupied: readonly number[], random: readonly number[] = []) {
     random: () => left.shift() ?? 30_000,
   };
 }
+
+test('any port is one of a range that can be told, so that two programs do not choose the same', () => {
+  expect(anyPorts({})).toEqual({ first: 20_000, last: 32_000 });
+  expect(anyPorts({ STACK_PORTS: '26000-32000' })).toEqual({ first: 26_000, last: 32_000 });
+  for (const wrong of ['26000', '26000-26010', '32000-26000', '80-9000', '60000-70000', 'a-b'])
+    expect(() => anyPorts({ STACK_PORTS: wrong })).toThrow(
+      expect.objectContaining({ code: 'STACK_PORTS_INVALID' }),
+    );
+});
 
 test('takes a fixed port, the preferred one, or any free one', async () => {
   const ports = await choosePorts({ a: { fixed: 9092 }, b: { preferred: 8081 }, c: {} }, probe([], [25_000]));

@@ -2,11 +2,33 @@ import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { StackError } from './errors.ts';
 
+/** Ports from the first one up to before the last one. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 // Below the range from which Linux and macOS take the local ports of outgoing connections, so that a port
 // that was free when it was chosen is still free when the component binds it a moment later.
-const FIRST = 20_000;
-const LAST = 32_000;
+const ANY: PortRange = { first: 20_000, last: 32_000 };
 const ATTEMPTS = 200;
+
+/**
+ * Where ports are taken from that may be any: what STACK_PORTS says, as `20000-26000`. Two programs that start much at the same time
+ * get a range each: what one has chosen and not bound yet the other cannot see.
+ * @throws StackError STACK_PORTS_INVALID
+ */
+export function anyPorts(env: Readonly<Record<string, string | undefined>> = process.env): PortRange {
+  const text = env.STACK_PORTS;
+  if (text === undefined || text === '') return ANY;
+  const [, first, last] = /^(\d{4,5})-(\d{4,5})$/.exec(text) ?? [];
+  const range = { first: Number(first), last: Number(last) };
+  if (range.first >= 1_024 && range.last <= 65_535 && range.last - range.first >= 100) return range;
+  throw new StackError(
+    'STACK_PORTS_INVALID',
+    `STACK_PORTS=${text}: must be FIRST-LAST, a hundred ports or more, from 1024`,
+  );
+}
 
 export interface PortRequest {
   /** Exactly this one, or an error. */
@@ -20,7 +42,13 @@ export interface PortProbe {
   random(): number;
 }
 
-const realProbe: PortProbe = { isFree: canListen, random: () => randomInt(FIRST, LAST) };
+const realProbe: PortProbe = {
+  isFree: canListen,
+  random: () => {
+    const { first, last } = anyPorts();
+    return randomInt(first, last);
+  },
+};
 
 /**
  * One port for each name, all different.
@@ -57,7 +85,7 @@ async function anyFreePort(name: string, taken: ReadonlySet<number>, probe: Port
     const port = probe.random();
     if (!taken.has(port) && (await probe.isFree(port))) return port;
   }
-  throw new StackError('STACK_PORT_TAKEN', `no free port for ${name} between ${FIRST} and ${LAST}`);
+  throw new StackError('STACK_PORT_TAKEN', `no free port for ${name} where any is looked for`);
 }
 
 function canListen(port: number): Promise<boolean> {

@@ -92,6 +92,8 @@ export interface HttpFacts {
 export interface CredentialFacts {
   /** What one secret is, in words: "public key, base64 SPKI". Null: the ESP has no secret (SES). */
   readonly secret: string | null;
+  /** It is a public key: whoever reads it can verify, and send nothing. */
+  readonly isPublic?: true;
   readonly options: readonly {
     readonly name: string;
     readonly required: boolean;

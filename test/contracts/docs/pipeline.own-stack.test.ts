@@ -1,4 +1,4 @@
-import { symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
@@ -22,7 +22,9 @@ describe('the documentation, as somebody types it', () => {
   beforeAll(() => {
     copy = copyRepository();
     // What is downloaded once for a checkout.
-    symlinkSync(join(ROOT, '.email-events', 'tools'), join(copy.folder('.email-events'), 'tools'));
+    const tools = join(ROOT, '.email-events', 'tools');
+    mkdirSync(tools, { recursive: true });
+    symlinkSync(tools, join(copy.folder('.email-events'), 'tools'));
     terminal = new Terminal(copy.root, environmentOfReader(copy.folder('home')), (_, output) =>
       output.includes('Ctrl-C stops everything'),
     );

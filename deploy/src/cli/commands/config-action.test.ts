@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,4 +59,16 @@ test('secrets by reference are fine', async () => {
   writeFileSync(file, hunter('elsewhere'));
   const { code, said } = await checked(stringify(vaultData(() => `file:${file}`)), true);
   expect([code, JSON.parse(said)]).toMatchObject([0, { ok: true, problems: [], warnings: [] }]);
+});
+
+test('a public key may be written out; a secret beside it may not', async () => {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+  const sources = {
+    sendgrid: { esp: 'sendgrid', secrets: [key] },
+    mailgun: { esp: 'mailgun', secrets: ['k'.repeat(32)] },
+  };
+  const { code, said } = await checked(stringify({ ...vaultData(() => 'env:SHOP'), sources }), true);
+  expect([code, JSON.parse(said)]).toMatchObject([0, { warnings: [{ path: 'sources.mailgun.secrets.0' }] }]);
+  expect(JSON.parse(said).warnings).toHaveLength(1);
 });

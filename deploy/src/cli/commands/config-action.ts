@@ -2,6 +2,7 @@ import {
   type ConfigProblem,
   type ConfigSchema,
   type ConfigUse,
+  type ExaminedConfig,
   examineConfig,
   problemText,
 } from '@email-events/core/config';
@@ -20,11 +21,20 @@ export async function check(options: CommonOptions, schema?: ConfigSchema): Prom
   const checks = await serviceChecks();
   const examined = examineConfig(file, process.env, { checks, ...(schema && { schema }) });
   const { problems } = examined;
-  const warnings = [...examined.warnings, ...examined.writtenOut];
+  const warnings = [...examined.warnings, ...(await secretsWrittenOut(examined))];
   const ok = problems.length === 0;
   if (options.json) printJson({ ok, file: file ?? null, problems, warnings });
   else print(renderCheck(file, problems, warnings));
   return ok ? EXIT.ok : EXIT.failed;
+}
+
+/** Without public keys, which a file may hold for all to read. */
+async function secretsWrittenOut({ config, writtenOut }: ExaminedConfig): Promise<readonly ConfigProblem[]> {
+  const { findAdapter } = await import('@email-events/esps');
+  const keyPaths = Object.entries(config.sources)
+    .filter(([, { esp }]) => findAdapter(esp)?.credentials.isPublic)
+    .map(([name]) => `sources.${name}.secrets.`);
+  return writtenOut.filter(({ path }) => !keyPaths.some((keys) => path.startsWith(keys)));
 }
 
 async function serviceChecks(): Promise<NonNullable<ConfigUse['checks']>> {

@@ -42,6 +42,7 @@ const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES
 
 const credentials = {
   secret: 'public key of the installation, base64 SPKI (what `postal default-dkim-record` shows as p=)',
+  isPublic: true,
   options: [],
 } as const;
 

@@ -75,6 +75,7 @@ const CAMPAIGN_NAMES: ReadonlySet<string> = new Set(['template_id', 'template_ha
 
 const credentials = {
   secret: 'public key of the signed event webhook, base64 SPKI',
+  isPublic: true,
   options: [TOLERANCE_OPTION],
 } as const;
 
