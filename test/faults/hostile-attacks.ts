@@ -25,20 +25,22 @@ const BOMB = gzipSync(Buffer.alloc(20_000_000));
 /** Nothing else: the connection stays as it is until it is cut. */
 const forever = (socket: Socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()));
 
+// All of them together take about half of a core of the ingress. Were it more, honest senders would wait for the machine and not for what
+// the attackers do to the ingress, and how long would be a matter of who else is at work there.
 const SQUADS: readonly Squad[] = [
   { name: 'idle', size: 200, pauseMs: 600, attack: forever },
   { name: 'idle, each from elsewhere', size: 200, pauseMs: 600, attack: forever, spread: true },
   { name: 'slow headers', size: 40, pauseMs: 200, attack: drip(HEAD, 'x-y: 1\r\n') },
   { name: 'slow bodies', size: 40, pauseMs: 200, attack: drip(`${HEAD}content-length: 90000\r\n\r\n`, '1') },
-  { name: 'stalled bodies', size: 40, pauseMs: 200, attack: stalledBody },
+  { name: 'stalled bodies', size: 40, pauseMs: 2_000, attack: stalledBody },
   { name: 'endless chunks', size: 6, pauseMs: 300, attack: endless('10000\r\n', 'x'.repeat(65_536)) },
-  { name: 'endless crumbs', size: 6, pauseMs: 300, attack: endless('', '1\r\nx\r\n'.repeat(10_000)) },
-  { name: 'answers never read', size: 4, pauseMs: 100, attack: neverReads },
-  { name: 'early ends', size: 10, pauseMs: 100, attack: earlyEnd },
+  { name: 'endless crumbs', size: 6, pauseMs: 300, attack: endless('', '1\r\nx\r\n'.repeat(1_000)) },
+  { name: 'answers never read', size: 2, pauseMs: 100, attack: neverReads },
+  { name: 'early ends', size: 10, pauseMs: 400, attack: earlyEnd },
   { name: 'half open', size: 20, pauseMs: 300, attack: halfOpen },
   { name: 'bombs', size: 4, pauseMs: 100, attack: bomb },
   { name: 'no HTTP', size: 10, pauseMs: 100, attack: garbage },
-  { name: 'tricks', size: 10, pauseMs: 50, attack: trick },
+  { name: 'tricks', size: 10, pauseMs: 1_000, attack: trick },
 ];
 
 /** All attacks at once, from addresses of loopback other than the honest senders', until they are called off. */
@@ -130,10 +132,10 @@ function endless(before: string, piece: string): Attack {
 /** Asks many times in one write, again and again, until neither side's system takes any more. */
 async function neverReads(socket: Socket): Promise<void> {
   socket.pause();
-  const requests = `${HEAD}content-length: 2\r\n\r\n[]`.repeat(50);
-  for (let i = 0; i < 50 && !socket.destroyed; i++) {
+  const requests = `${HEAD}content-length: 2\r\n\r\n[]`.repeat(100);
+  for (let i = 0; i < 25 && !socket.destroyed; i++) {
     await written(socket, requests);
-    await delay(100);
+    await delay(250);
   }
 }
 

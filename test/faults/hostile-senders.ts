@@ -47,7 +47,10 @@ export class HonestSenders {
   readonly mishaps = new Map<string, number>();
   mostTries = 0;
   readonly #options: HonestOptions;
-  readonly #agent = new Agent({ connections: 10, pipelining: 1, headersTimeout: ANSWER_WITHIN_MS });
+  readonly #agent = new Agent({
+    ...{ connections: 10, pipelining: 1, headersTimeout: ANSWER_WITHIN_MS },
+    connect: { timeout: ANSWER_WITHIN_MS },
+  });
   #made = 0;
   #stopped = false;
 
