@@ -64,19 +64,17 @@ test('all attacks at once: honest senders are served, memory stays bounded, noth
   const calm = await memory();
   const attackers = new Attackers(ports.http ?? 0, SEED);
   let most = calm;
-  const look = () => memory().then((bytes) => Math.max(most, bytes));
-  const watch = setInterval(() => {
-    look().then(
-      (bytes) => {
-        most = bytes;
-      },
-      // Too busy to tell: the next look will.
-      () => {},
-    );
-  }, 250);
+  let mostInFlight = 0;
+  const look = async () => {
+    most = Math.max(most, await memory());
+    mostInFlight = Math.max(mostInFlight, await inFlight());
+  };
+  // Too busy to tell: the next look will.
+  const watch = setInterval(() => void look().catch(() => {}), 250);
   try {
     await waitFor('all places are taken', async () => (await connections()) === LIMITS.maxConnections);
     await senders.send(20);
+    await waitFor('bodies need more bytes than there are', () => overloaded(), 180_000);
     await waitFor('every attack was repeated', () => attackers.rounds >= 1.5, 180_000);
     await senders.send(20);
   } finally {
@@ -89,11 +87,10 @@ test('all attacks at once: honest senders are served, memory stays bounded, noth
   }
   expect(senders.lost).toEqual([]);
   expect(most).toBeLessThan(calm + BOUND_BYTES);
+  // Twice of what is allowed is on its way at any time.
+  expect(mostInFlight).toBeLessThanOrEqual(LIMITS.maxInFlightBytes);
   await waitFor('attackers are gone', async () => (await connections()) < 20);
-  await waitFor(
-    'all memory is given back',
-    async () => (await metric('email_events_ingress_in_flight_bytes')) === 0,
-  );
+  await waitFor('all memory is given back', async () => (await inFlight()) === 0);
   const before = senders.mishaps.size;
   await senders.send(10);
   expect(senders.mishaps.size).toBe(before);
@@ -132,6 +129,8 @@ async function metric(name: string): Promise<number> {
   return found.value;
 }
 
+const overloaded = async () => (await countsOf('INGRESS_OVERLOADED')) > 0;
+const inFlight = () => metric('email_events_ingress_in_flight_bytes');
 const memory = () => metric('process_resident_memory_bytes');
 const connections = () => metric('email_events_ingress_connections');
 
