@@ -1,4 +1,5 @@
 import type { EspAdapter } from '@email-events/esps';
+import { markdownTable } from '@email-events/schemas/tools';
 import { SCHEMES, type Scheme } from './esp-schemes.ts';
 
 const HEADER = ['ESP', 'what proves a request', 'signed', 'accepted for', 'a request that was copied'];
@@ -13,9 +14,7 @@ export function trustTable(adapters: readonly EspAdapter[]): string {
     const proof = credentials.secret ?? 'certificates of the ESP; option `topicArns` says whose';
     return [`\`${name}\``, proof, signedBy(scheme), windowOf(scheme), copied(scheme)];
   });
-  return [HEADER, HEADER.map(() => '---'), ...rows]
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
-    .join('\n');
+  return markdownTable([HEADER, ...rows]);
 }
 
 function signedBy({ tampered, replayToken, window }: Scheme): string {

@@ -53,5 +53,5 @@ test('only the table of the page is replaced', () => {
   const page = (table: string) =>
     `# A\n<!-- metrics: compared with what running services tell -->\n${table}\n<!-- /metrics -->\nB\n`;
   expect(withTable(page('old'), 'new')).toBe(page('new'));
-  expect(() => withTable('# A\n', 'new')).toThrow('no place');
+  expect(() => withTable('# A\n', 'new')).toThrow('no section');
 });

@@ -1,3 +1,5 @@
+import { markdownTable, replaceSection } from '@email-events/schemas/tools';
+
 /** A metric as a service tells it in Prometheus's text format. */
 export interface Metric {
   readonly name: string;
@@ -46,21 +48,12 @@ export function metricsTable(told: ReadonlyMap<string, readonly Metric[]>): stri
       by.sort().join(', '),
       help,
     ]);
-  return [['metric', 'type', 'told by', 'meaning'], ['---', '---', '---', '---'], ...rows]
-    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
-    .join('\n');
+  return markdownTable([['metric', 'type', 'told by', 'meaning'], ...rows]);
 }
-
-const BEGIN = '<!-- metrics: compared with what running services tell -->';
-const END = '<!-- /metrics -->';
 
 /** The page with this table in it. Throws if it has no place for one. */
-export function withTable(page: string, table: string): string {
-  const [before, rest] = page.split(`${BEGIN}\n`);
-  const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined) throw new Error(`no place for a table: ${BEGIN} … ${END}`);
-  return `${before}${BEGIN}\n${table}\n${END}${after}`;
-}
+export const withTable = (page: string, table: string): string =>
+  replaceSection(page, 'metrics', 'compared with what running services tell', table);
 
 /** Names of metrics in a text for people, which may end in a star for all that begin so. */
 export function metricsNamedIn(markdown: string): string[] {

@@ -1,4 +1,5 @@
 import { eventTopics } from '@email-events/schemas';
+import { markdownTable } from '@email-events/schemas/tools';
 import type { Principal } from './principals.ts';
 
 const HEADER = ['principal', 'runs', 'reads', 'writes', 'groups', 'transactional ids'];
@@ -15,9 +16,7 @@ export function accessTable(all: readonly Principal[]): string {
     ),
     transactionalIds.map((id) => `\`${id}*\``).join(', '),
   ]);
-  return [HEADER, HEADER.map(() => '---'), ...rows]
-    .map((cells) => `| ${cells.map((cell) => cell || '–').join(' | ')} |`)
-    .join('\n');
+  return markdownTable([HEADER, ...rows]);
 }
 
 /** All typed topics at once: nobody has some of them. */

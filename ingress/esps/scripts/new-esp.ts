@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Script } from 'node:vm';
+import { BY_FILE_NAME, identifierOf, slugProblem, titleOf } from '@email-events/schemas/tools';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const REGISTRY = 'ingress/esps/src/registry.ts';
@@ -12,12 +12,6 @@ const SCHEMES = 'test/contracts/esp-schemes.ts';
 const TIMES = 'test/contracts/esp-broken-times.ts';
 const TEMPLATE = 'ingress/esps/scripts/esp.template.ts';
 const EVENTS = 'ingress/esps/scripts/esp.template.json';
-
-const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
-/** So that no generated line is too long for the formatter. */
-const LONGEST = 20;
-/** The formatter's order of imports. */
-const BY_NAME = new Intl.Collator('en', { numeric: true });
 
 const [name = '', ...rest] = process.argv.slice(2);
 const problem = rest.length > 0 ? 'one name, please' : problemWith(name);
@@ -28,21 +22,10 @@ if (problem !== null) {
 create(name);
 
 function problemWith(esp: string): string | null {
-  if (!NAME.test(esp) || esp.length > LONGEST) {
-    return `a name is at most ${LONGEST} characters: small letters and digits in words joined by "-", a letter first`;
-  }
-  if (existsSync(root + adapterPath(esp)) || existsSync(root + fixturePath(esp))) {
-    return `${esp} exists already`;
-  }
-  const identifier = identifierOf(esp);
-  if (!isIdentifier(identifier)) return `${identifier} is a word of the language: choose another name`;
-  const taken = new RegExp(`\\b${identifier}\\b`);
-  // The file of another one may begin with the name: it is no identifier.
-  const registry = read(REGISTRY).replaceAll(/ from '.*';/g, '');
-  if (taken.test(read(TEMPLATE)) || taken.test(registry)) {
-    return `${identifier} has a meaning in the adapter or the registry: choose another name`;
-  }
-  return null;
+  return slugProblem(esp, {
+    exists: () => [adapterPath(esp), fixturePath(esp)].some((path) => existsSync(root + path)),
+    sources: () => [read(TEMPLATE), read(REGISTRY)],
+  });
 }
 
 function create(esp: string): void {
@@ -81,7 +64,7 @@ function adapterText(esp: string): string {
 function registered(registry: string, esp: string): string {
   const identifier = identifierOf(esp);
   const imports = [...registry.matchAll(/^import \{ (\w+) \} from '\.\/esps\/(.+)\.ts';\n/gm)];
-  const following = imports.find(([, , file = '']) => BY_NAME.compare(file, esp) > 0);
+  const following = imports.find(([, , file = '']) => BY_FILE_NAME.compare(file, esp) > 0);
   const line = `import { ${identifier} } from './esps/${esp}.ts';\n`;
   if (following) {
     const [next, nextIdentifier] = following;
@@ -130,26 +113,6 @@ function adapterPath(esp: string): string {
 
 function fixturePath(esp: string): string {
   return `test/fixtures/esps/${esp}`;
-}
-
-function identifierOf(esp: string): string {
-  return esp.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
-}
-
-function titleOf(esp: string): string {
-  return esp.replace(
-    /(^|-)(.)/g,
-    (_word, dash: string, letter: string) => (dash && ' ') + letter.toUpperCase(),
-  );
-}
-
-function isIdentifier(word: string): boolean {
-  try {
-    new Script(`'use strict'; async () => { const ${word} = 0; }`);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function read(path: string): string {

@@ -1,26 +1,14 @@
 import type { SinkRecord } from '@email-events/core';
-import { topics } from '@email-events/schemas';
+import type { EmailEvent } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { CURRENT_CUT, cutOf } from './cut.ts';
 import { encodeBatch } from './encode.ts';
+import { EXAMPLE } from './example.ts';
 import type { ClickHouseValue } from './rows.ts';
 
 const eventAt = (time: string): SinkRecord<ClickHouseValue> => ({
-  topic: topics.events('delivered'),
-  key: 'ada@example.com',
-  value: {
-    event_id: '0'.repeat(32),
-    occurred_at: Date.parse(time),
-    received_at: Date.parse(time),
-    esp: 'example',
-    source: 'example',
-    recipient: 'ada@example.com',
-    recipient_domain: 'example.com',
-    tags: [],
-    metadata: {},
-  } as unknown as ClickHouseValue,
-  timestamp: 0,
-  attempts: 0,
+  ...EXAMPLE,
+  value: { ...(EXAMPLE.value as EmailEvent), occurred_at: Date.parse(time) },
 });
 
 test('the newest month is the first insert, whichever came first, and rows know their place in the batch', async () => {

@@ -2,19 +2,15 @@
 // sinks/crm/ADDING_A_CRM.md says what to change.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Script } from 'node:vm';
+import { BY_FILE_NAME, identifierOf, slugProblem, titleOf } from '@email-events/schemas/tools';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const REGISTRY = 'sinks/crm/src/adapters/index.ts';
 const TEMPLATE = 'sinks/crm/scripts/crm.template.ts';
 const HARNESS = 'sinks/crm/scripts/crm.template.harness.ts';
 
-const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
-/** So that no generated line is too long for the formatter. */
-const LONGEST = 20;
+/** The formatter's width. */
 const LINE = 110;
-/** The formatter's order of imports. */
-const BY_NAME = new Intl.Collator('en', { numeric: true });
 
 const [name = '', ...rest] = process.argv.slice(2);
 const problem = rest.length > 0 ? 'one name, please' : problemWith(name);
@@ -25,21 +21,10 @@ if (problem !== null) {
 create(name);
 
 function problemWith(crm: string): string | null {
-  if (!NAME.test(crm) || crm.length > LONGEST) {
-    return `a name is at most ${LONGEST} characters: small letters and digits in words joined by "-", a letter first`;
-  }
-  if ([adapterPath(crm), harnessPath(crm)].some((path) => existsSync(root + path))) {
-    return `${crm} exists already`;
-  }
-  const identifier = identifierOf(crm);
-  if (!isIdentifier(identifier)) return `${identifier} is a word of the language: choose another name`;
-  const taken = new RegExp(`\\b${identifier}\\b`);
-  // The file of another one may begin with the name: it is no identifier.
-  const registry = read(REGISTRY).replaceAll(/ from '.*';/g, '');
-  if (taken.test(read(TEMPLATE)) || taken.test(registry)) {
-    return `${identifier} has a meaning in the adapter or the registry: choose another name`;
-  }
-  return null;
+  return slugProblem(crm, {
+    exists: () => [adapterPath(crm), harnessPath(crm)].some((path) => existsSync(root + path)),
+    sources: () => [read(TEMPLATE), read(REGISTRY)],
+  });
 }
 
 function create(crm: string): void {
@@ -70,7 +55,7 @@ function registered(registry: string, crm: string): string {
   const all = [
     ...imports.map(([, identifier = '', file = '']) => ({ identifier, file })),
     { identifier: identifierOf(crm), file: crm },
-  ].sort((a, b) => BY_NAME.compare(a.file, b.file));
+  ].sort((a, b) => BY_FILE_NAME.compare(a.file, b.file));
   const lines = all.map(({ identifier, file }) => `import { ${identifier} } from './${file}.ts';\n`);
   const rest = imports.reduce((text, [line]) => text.replace(line, ''), registry);
   const at = first.index;
@@ -95,26 +80,6 @@ function adapterPath(crm: string): string {
 
 function harnessPath(crm: string): string {
   return `sinks/crm/src/adapters/${crm}.harness.ts`;
-}
-
-function identifierOf(crm: string): string {
-  return crm.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
-}
-
-function titleOf(crm: string): string {
-  return crm.replace(
-    /(^|-)(.)/g,
-    (_word, dash: string, letter: string) => (dash && ' ') + letter.toUpperCase(),
-  );
-}
-
-function isIdentifier(word: string): boolean {
-  try {
-    new Script(`'use strict'; async () => { const ${word} = 0; }`);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function read(path: string): string {
