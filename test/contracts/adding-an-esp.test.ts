@@ -74,7 +74,7 @@ test('what the scaffold writes is read in full, and the contract notices a mista
     writeFileSync(join(copy.root, ADAPTER), read(ADAPTER).replace('text(event.url)', 'text(event.link)'));
     await expect(copy.shell(`${CONTRACT} -t acmemail`)).rejects.toThrow('acmemail fixtures > batch');
   } finally {
-    await copy.shell('git restore . && git clean -fdq ingress test/fixtures');
+    await copy.shell('git restore . && git clean -fdq ingress');
   }
 });
 
@@ -108,11 +108,11 @@ test.for([['acme-mail', 'acme'], ['zz9']])(
       const listed = [...read('ingress/esps/src/registry.ts').matchAll(/^ {2}(\w+),$/gm)];
       expect(imported.map(([, word]) => word)).toEqual(listed.map(([, word]) => word));
     } finally {
-      await copy.shell('git restore . && git clean -fdq ingress test/fixtures');
+      await copy.shell('git restore . && git clean -fdq ingress');
     }
   },
 );
 
 function fixtureOf(name: string): Fixture {
-  return JSON.parse(read(`test/fixtures/esps/acmemail/${name}.json`)) as Fixture;
+  return JSON.parse(read(`ingress/esps/fixtures/acmemail/${name}.json`)) as Fixture;
 }

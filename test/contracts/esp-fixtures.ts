@@ -30,7 +30,7 @@ export interface LoadedFixture {
   readonly fixture: Fixture;
 }
 
-export const FIXTURES = fileURLToPath(new URL('../fixtures/esps/', import.meta.url));
+export const FIXTURES = fileURLToPath(new URL('../../ingress/esps/fixtures/', import.meta.url));
 
 export function fixtureFolders(): string[] {
   return readdirSync(FIXTURES, { withFileTypes: true })

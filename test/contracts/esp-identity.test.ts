@@ -6,7 +6,7 @@ import { adapterOf, fixtureFolders, type LoadedFixture, loadFixtures, requestOf 
 
 /** By fixture: the item and the id of every event that version 1 of the identities made of it. Never changes. */
 const VERSION_1: { readonly [fixture: string]: readonly string[] } = JSON.parse(
-  readFileSync(new URL('../fixtures/identity-version-1.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('esp-identity-version-1.json', import.meta.url), 'utf8'),
 );
 
 /** What is not recognised, and why. */

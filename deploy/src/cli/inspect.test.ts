@@ -155,7 +155,7 @@ describe('inspect FILE', () => {
 });
 
 describe('inspect of the fixtures of this repository', () => {
-  const fixtures = fileURLToPath(new URL('../../../test/fixtures/esps/', import.meta.url));
+  const fixtures = fileURLToPath(new URL('../../../ingress/esps/fixtures/', import.meta.url));
   const esps = readdirSync(fixtures);
   const first = (esp: string) => join(fixtures, esp, readdirSync(join(fixtures, esp)).sort()[0] ?? '');
   const expected = (path: string) => JSON.parse(readFileSync(path, 'utf8')).expected;

@@ -112,7 +112,7 @@ function adapterPath(esp: string): string {
 }
 
 function fixturePath(esp: string): string {
-  return `test/fixtures/esps/${esp}`;
+  return `ingress/esps/fixtures/${esp}`;
 }
 
 function read(path: string): string {

@@ -38,7 +38,7 @@ export function inspectCommand(): Command {
     'inspect request.json --esp mailgun --secret key-1234',
     'inspect request.json --esp ses --option topicArns=arn:aws:sns:eu-west-1:123456789012:events',
     'inspect request.json --source sendgrid --field campaign=metadata.mailing --field campaign=esp',
-    'inspect test/fixtures/esps/mailgun/*.json',
+    'inspect ingress/esps/fixtures/mailgun/*.json',
     'inspect --ndjson - < requests.ndjson',
   );
 }
