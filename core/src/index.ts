@@ -9,6 +9,7 @@ export { type FirstRecord, firstRecords } from './kafka/first-records.ts';
 export { GroupCommitProducer } from './kafka/group-commit.ts';
 export * from './kafka/group-commit-transport.ts';
 export * from './kafka/group-lag.ts';
+export * from './kafka/names.ts';
 export * from './kafka/reader.ts';
 export { requireTopics } from './kafka/require-topics.ts';
 export * from './kafka/sink/index.ts';

@@ -3,6 +3,7 @@ import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import type { PipelineConfig } from '../config/index.ts';
 import type { Logger } from '../log.ts';
 import { Kafka, logLevel } from './kafkajs.ts';
+import { clientIdOf } from './names.ts';
 import { Brokers } from './wire/brokers.ts';
 import { createLogger } from './wire/kafkajs-parts.ts';
 
@@ -20,7 +21,7 @@ export function createKafka(
   const { brokers, clientId, connectionTimeoutMs, requestTimeoutMs } = settings;
   return new Kafka({
     brokers,
-    clientId: `${clientId}-${service}`,
+    clientId: clientIdOf(clientId, service),
     connectionTimeout: connectionTimeoutMs,
     requestTimeout: requestTimeoutMs,
     // Short first steps: right after a commit a transaction may meet CONCURRENT_TRANSACTIONS for some milliseconds.
@@ -45,7 +46,7 @@ export function createBrokers(
   const { brokers, clientId } = settings;
   return new Brokers({
     brokers,
-    clientId: `${clientId}-${service}`,
+    clientId: clientIdOf(clientId, service),
     connectionTimeoutMs,
     requestTimeoutMs,
     ...tlsOf(settings),

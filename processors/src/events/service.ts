@@ -1,5 +1,6 @@
 import {
   describeCluster,
+  processorGroup,
   type RunningService,
   requireTopics,
   runStopSteps,
@@ -45,7 +46,7 @@ const TOPICS = [
 /** `email.internal.normalized` → dedupe, suppress, route → `email.events.<type>` and `email.suppressions`. */
 export async function startEvents(service: ServiceContext): Promise<RunningService> {
   const { config, log, metrics } = service;
-  const groupId = `${config.kafka.groupPrefix}.events`;
+  const groupId = processorGroup(config.kafka.groupPrefix, 'events');
   const context = await prepare(service, groupId);
   const loop = await startTransactionalLoop({
     kafka: config.kafka,

@@ -1,4 +1,9 @@
-import { createKafka, type LastOffset, type OutputRecord } from '@email-events/core';
+import {
+  createKafka,
+  type LastOffset,
+  type OutputRecord,
+  partitionTransactionalId,
+} from '@email-events/core';
 import {
   partitionClient as ours,
   type PartitionClient,
@@ -12,7 +17,7 @@ export function partitionClient(options: PartitionClientOptions): PartitionClien
   const { settings, service, log, groupId, topic, partition, transactionTimeoutMs } = options;
   const client = ours(options);
   const producer = createKafka(settings, service, log).producer({
-    transactionalId: `${groupId}-${topic}-${partition}`,
+    transactionalId: partitionTransactionalId(groupId, topic, partition),
     transactionTimeout: transactionTimeoutMs,
     idempotent: true,
     maxInFlightRequests: 1,

@@ -14,6 +14,7 @@ import { type Generation as GroupGeneration, Membership } from '../consume/membe
 import { Slots } from '../consume/slots.ts';
 import { Standstill } from '../consume/standstill.ts';
 import { problemOf, reaching } from '../crash.ts';
+import { sinkGroup } from '../names.ts';
 import { keyOf } from '../wire/ask-leaders.ts';
 import type { Brokers } from '../wire/brokers.ts';
 import { AnswerIncomplete } from '../wire/faults.ts';
@@ -127,7 +128,7 @@ class Runner<R> implements RunningSink {
     const { sessionTimeoutMs, requestTimeoutMs } = kafka;
     this.options = options;
     this.log = log;
-    this.groupId = `${kafka.groupPrefix}-${name}`;
+    this.groupId = sinkGroup(kafka.groupPrefix, name);
     this.measures = sinkMeasures(metrics);
     const brokers = createBrokers(kafka, name, log);
     this.brokers = brokers;

@@ -10,6 +10,7 @@ import { type FetchedBatch, Fetcher } from '../consume/fetcher.ts';
 import { Membership } from '../consume/membership.ts';
 import { lateOf, Standstill } from '../consume/standstill.ts';
 import { problemOf, reaching } from '../crash.ts';
+import { processorGroup } from '../names.ts';
 import type { Brokers } from '../wire/brokers.ts';
 import { logEnds, partitionsOfAll } from '../wire/offsets.ts';
 import { Blame } from './blame.ts';
@@ -106,7 +107,7 @@ class Loop implements TransactionalLoop {
     this.options = options;
     const { kafka: settings, name, log, topic, concurrency } = options;
     const { sessionTimeoutMs, requestTimeoutMs } = settings;
-    this.groupId = `${settings.groupPrefix}.${name}`;
+    this.groupId = processorGroup(settings.groupPrefix, name);
     const brokers = createBrokers(settings, name, log);
     this.brokers = brokers;
     this.member = new Membership({

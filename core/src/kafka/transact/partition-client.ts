@@ -3,6 +3,7 @@ import type { KafkaSettings } from '../admin.ts';
 import { createBrokers } from '../client.ts';
 import { requireReaches } from '../consume/gap.ts';
 import { readPartition } from '../consume/read-partition.ts';
+import { partitionTransactionalId } from '../names.ts';
 import { TransactionalProducer } from '../produce/transactional-producer.ts';
 import { keyOf } from '../wire/ask-leaders.ts';
 import { AnswerIncomplete } from '../wire/faults.ts';
@@ -45,7 +46,7 @@ export function partitionClient(options: PartitionClientOptions): PartitionClien
   const { settings, service, log, groupId, topic, partition, transactionTimeoutMs, restoreIdleMs } = options;
   const { requestTimeoutMs } = settings;
   const brokers = createBrokers(settings, service, log);
-  const transactionalId = `${groupId}-${topic}-${partition}`;
+  const transactionalId = partitionTransactionalId(groupId, topic, partition);
   const producer = new TransactionalProducer(brokers, {
     transactionalId,
     transactionTimeoutMs,

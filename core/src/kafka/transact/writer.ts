@@ -2,6 +2,7 @@ import { PipelineError } from '../../errors.ts';
 import { type KafkaSettings, silentLog } from '../admin.ts';
 import { createBrokers } from '../client.ts';
 import { isUnreachable } from '../crash.ts';
+import { commandTransactionalId } from '../names.ts';
 import { TransactionalProducer } from '../produce/transactional-producer.ts';
 import type { Brokers } from '../wire/brokers.ts';
 import { isFenced } from './lanes.ts';
@@ -23,7 +24,7 @@ export class TransactionalWriter {
     this.settings = settings;
     this.brokers = createBrokers(settings, name, silentLog);
     this.producer = new TransactionalProducer(this.brokers, {
-      transactionalId: `${settings.groupPrefix}-${name}`,
+      transactionalId: commandTransactionalId(settings.groupPrefix, name),
       // What a killed command leaves open holds up all who read committed records of its topics until the broker ends it.
       transactionTimeoutMs: TRANSACTION_MS,
       requestTimeoutMs: settings.requestTimeoutMs,

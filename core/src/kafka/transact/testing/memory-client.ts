@@ -1,5 +1,6 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { PipelineError } from '../../../errors.ts';
+import { partitionTransactionalId } from '../../names.ts';
 import type { PartitionClient } from '../partition-client.ts';
 import type { LastOffset, OnRecords, OutputRecord } from '../stage.ts';
 import type { MemoryKafka, MemoryTransaction } from './memory-kafka.ts';
@@ -38,7 +39,7 @@ export class MemoryClient {
 
   partition(groupId: string, topic: string, partition: number): PartitionClient {
     const { kafka } = this;
-    const transactionalId = `${groupId}-${topic}-${partition}`;
+    const transactionalId = partitionTransactionalId(groupId, topic, partition);
     let epoch: number | undefined;
     const current = async (moment: Moment) => {
       await this.gate(moment);
