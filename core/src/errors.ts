@@ -1,3 +1,5 @@
+import { CodedError } from '@email-events/schemas/errors';
+
 /**
  * What to do about an error, decided where it is understood and acted on in one place per service.
  * reject: tell the sender no. retry: may work later. deadletter: this record never will. fatal: stop, commit nothing.
@@ -21,6 +23,7 @@ export const ERROR_CODES = {
   KAFKA_LOG_TRUNCATED:
     'A partition ends before what was read already: records were lost or the topic was made anew. Stop all instances of the group, reset it, start them again.',
   KAFKA_RECORD_TOO_LARGE: 'A record exceeds what its topic takes.',
+  KAFKA_ANSWER_INCOMPLETE: 'A broker’s answer does not mention what was asked for; it is asked again.',
   KAFKA_FENCED: 'Another instance owns the partition now; this one lets go of it.',
   KAFKA_BACKLOG_FULL: 'Too many bytes wait for the broker; nothing more is taken.',
   KAFKA_PUBLISH_FAILED: 'The broker did not acknowledge in time.',
@@ -111,9 +114,8 @@ export interface PipelineErrorOptions extends ErrorOptions {
   readonly remedy?: string;
 }
 
-export class PipelineError extends Error {
+export class PipelineError extends CodedError<ErrorCode> {
   override readonly name = 'PipelineError';
-  readonly code: ErrorCode;
   readonly disposition: Disposition;
   /** What to do about it, where the code alone does not tell: for the command line, which shows it below the message. */
   readonly remedy: string | undefined;
@@ -124,8 +126,7 @@ export class PipelineError extends Error {
     message: string,
     options: PipelineErrorOptions = {},
   ) {
-    super(message, options);
-    this.code = code;
+    super(code, message, options);
     this.disposition = disposition;
     this.remedy = options.remedy;
   }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '@email-events/core';
 import type { RefusalCode } from '@email-events/esps';
+import { CodedError } from '@email-events/schemas/errors';
 
 /** How a request that is not accepted is answered. `later` and `unauthorized` have the status that the ESP understands. */
 export type AnswerKind =
@@ -106,9 +107,8 @@ export interface RefusedOptions extends ErrorOptions {
 }
 
 /** A request that is not accepted. */
-export class Refused extends Error {
+export class Refused extends CodedError<LogCode> {
   override readonly name = 'Refused';
-  readonly code: LogCode;
   readonly retryAfterSeconds: number | undefined;
   /** When the request says that it was signed; epoch milliseconds. */
   readonly signedAt: number | undefined;
@@ -116,8 +116,7 @@ export class Refused extends Error {
   readonly fields: LogFields;
 
   constructor(code: LogCode, options: RefusedOptions = {}) {
-    super(code, options);
-    this.code = code;
+    super(code, code, options);
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.signedAt = options.signedAt;
     this.fields = options.fields ?? {};

@@ -1,10 +1,15 @@
+import { CodedError } from '@email-events/schemas/errors';
 import { LRUCache } from 'lru-cache';
 import { Agent, type Dispatcher } from 'undici';
 import { guardedLookup, isAllowedHost, isPublic, type Resolve, systemResolve } from './fetch-address.ts';
 
 /** A fetch that did not bring what it should; whoever asked may come again. */
-export class FetchFailed extends Error {
+export class FetchFailed extends CodedError<'INGRESS_DOCUMENT_UNAVAILABLE'> {
   override readonly name = 'FetchFailed';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('INGRESS_DOCUMENT_UNAVAILABLE', message, options);
+  }
 }
 
 export interface FetcherOptions {

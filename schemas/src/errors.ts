@@ -1,4 +1,17 @@
 /**
+ * The base of every error of this project, here because every other package may import this one. The code begins with the
+ * stage that gives it, and stays; the message is for people and changes.
+ */
+export class CodedError<Code extends string = string> extends Error {
+  readonly code: Code;
+
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
  * Everything that can go wrong with schemas and encoded values. Decide by code, never by message:
  * messages are for people and change.
  *
@@ -21,14 +34,8 @@ export const schemaErrorCodes = [
 
 export type SchemaErrorCode = (typeof schemaErrorCodes)[number];
 
-export class SchemaError extends Error {
+export class SchemaError extends CodedError<SchemaErrorCode> {
   override readonly name: string = 'SchemaError';
-  readonly code: SchemaErrorCode;
-
-  constructor(code: SchemaErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }
 
 /** One value is at fault, not the registry: dead-letter it, a retry cannot help. Its message holds no data of the value. */

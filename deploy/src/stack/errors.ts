@@ -1,3 +1,5 @@
+import { CodedError } from '@email-events/schemas/errors';
+
 /** Every code the stack gives, with what it means. The README's table is made from here. */
 export const STACK_ERROR_CODES = {
   STACK_PROVIDER_UNKNOWN: 'The variable STACK names no provider.',
@@ -24,12 +26,6 @@ export const STACK_ERROR_CODES = {
 
 export type StackErrorCode = keyof typeof STACK_ERROR_CODES;
 
-export class StackError extends Error {
+export class StackError extends CodedError<StackErrorCode> {
   override readonly name = 'StackError';
-  readonly code: StackErrorCode;
-
-  constructor(code: StackErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }

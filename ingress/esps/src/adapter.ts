@@ -1,4 +1,5 @@
 import type { EmailEvent, EventType } from '@email-events/schemas';
+import { CodedError } from '@email-events/schemas/errors';
 import type { FieldOrigins } from './fields/map.ts';
 import type { FieldMapping } from './fields/paths.ts';
 import type { PublishedAddresses } from './published-addresses.ts';
@@ -238,13 +239,8 @@ type SpokenField = Exclude<
 >;
 
 /** A body or an item that cannot be read. Its code goes to the dead letter. */
-export class Refusal extends Error {
+export class Refusal extends CodedError<NormalizeCode> {
   override readonly name = 'Refusal';
-  readonly code: NormalizeCode;
-  constructor(code: NormalizeCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
 }
 
 export const NORMALIZE_CODES = [
@@ -265,8 +261,12 @@ export const NORMALIZE_CODES = [
 export type NormalizeCode = (typeof NORMALIZE_CODES)[number];
 
 /** A source's secrets or options cannot be used; the message names the option, never the value. */
-export class EspConfigError extends Error {
+export class EspConfigError extends CodedError<'CONFIG_INVALID'> {
   override readonly name = 'EspConfigError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('CONFIG_INVALID', message, options);
+  }
 }
 
 export interface EspFacts {

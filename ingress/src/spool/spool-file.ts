@@ -1,5 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
+import { CodedError } from '@email-events/schemas/errors';
+import type { IngressCode } from '../codes.ts';
 
 /** A request as the spool keeps it: headers as JSON of texts (one character a byte), the body as it is. */
 export interface SpooledRecord {
@@ -239,12 +241,18 @@ function checksum(seq: number, at: number, headers: string, value: Uint8Array): 
 /** full: no space for it. damage: what is in the file is not what was written. io: the disk does not work now. */
 export type SpoolFileProblem = 'full' | 'damage' | 'io';
 
-export class SpoolFileError extends Error {
+const CODES = {
+  full: 'INGRESS_SPOOL_FULL',
+  damage: 'INGRESS_SPOOL_DAMAGED',
+  io: 'INGRESS_SPOOL_UNAVAILABLE',
+} as const satisfies { readonly [problem in SpoolFileProblem]: IngressCode };
+
+export class SpoolFileError extends CodedError<IngressCode> {
   override readonly name = 'SpoolFileError';
   readonly problem: SpoolFileProblem;
 
   constructor(problem: SpoolFileProblem, options?: ErrorOptions) {
-    super(problem, options);
+    super(CODES[problem], problem, options);
     this.problem = problem;
   }
 }

@@ -84,9 +84,10 @@ export function sinkErrorOf(error: unknown): PipelineError {
   return new PipelineError(sinkCodeOf(error), 'retry', `ClickHouse says ${detailOf(error)}`);
 }
 
-/** ClickHouse's own name of the error, else the code of the network error. */
+/** ClickHouse's own name of the error, else the code of the network error; an insert that was late says so. */
 export function detailOf(error: unknown): string {
   if (error instanceof ClickHouseError) return error.type ?? `CLICKHOUSE_${error.code}`;
+  if (error instanceof InsertTimeout) return error.name;
   const { code } = error as { code?: unknown };
   return typeof code === 'string' ? code : error instanceof Error ? error.name : 'UNKNOWN';
 }

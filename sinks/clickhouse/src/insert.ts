@@ -1,9 +1,14 @@
+import { CodedError } from '@email-events/schemas/errors';
 import type { ClickHouse } from './connection.ts';
 import type { EncodedRows } from './encode.ts';
 
 /** The answer to an insert did not come in time; whether it has landed, or will, is not known. */
-export class InsertTimeout extends Error {
+export class InsertTimeout extends CodedError<'SINK_CLICKHOUSE_UNAVAILABLE'> {
   override readonly name = 'InsertTimeout';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('SINK_CLICKHOUSE_UNAVAILABLE', message, options);
+  }
 }
 
 const FIRST_MS = 60_000;

@@ -1,10 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CodedError } from '@email-events/schemas/errors';
 import { codeOf, PipelineError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 
 /** The assignment under which a lane works has ended; whoever owns it now goes on. */
-export class LaneLost extends Error {
+export class LaneLost extends CodedError<'KAFKA_FENCED'> {
   override readonly name = 'LaneLost';
+
+  constructor() {
+    super('KAFKA_FENCED', 'the partition was assigned to another instance');
+  }
 }
 
 /** How long to wait before a try, with full jitter: members that failed together do not come back together. */

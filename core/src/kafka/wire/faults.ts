@@ -1,3 +1,4 @@
+import { CodedError } from '@email-events/schemas/errors';
 import { createErrorFromCode, type ProtocolError } from './kafkajs-parts.ts';
 
 /** Throws the first error among these codes; 0 is none. What was not attempted because of another is told last. */
@@ -18,12 +19,12 @@ export function isProtocolError(error: unknown): error is ProtocolError {
 }
 
 /** The answer lacks what was asked for. Never a default: it may be anything. */
-export class AnswerIncomplete extends Error {
+export class AnswerIncomplete extends CodedError<'KAFKA_ANSWER_INCOMPLETE'> {
   override readonly name = 'AnswerIncomplete';
   readonly retriable = true;
 
   constructor(what: string) {
-    super(`a broker's answer does not mention ${what}`);
+    super('KAFKA_ANSWER_INCOMPLETE', `a broker's answer does not mention ${what}`);
   }
 }
 

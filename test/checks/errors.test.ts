@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ERROR_CODES } from '@email-events/core/errors';
+import { STACK_ERROR_CODES } from '@email-events/deploy/stack';
+import { NORMALIZE_CODES } from '@email-events/esps';
+import { schemaErrorCodes } from '@email-events/schemas';
+import { expect, test } from 'vitest';
+import { INGRESS_CODES } from '../../ingress/src/codes.ts';
+import { ROOT } from './workspaces.ts';
+
+/** Every error of this project extends CodedError, so that it has a code, and its code says which stage gives it. */
+const BASE = 'schemas/src/errors.ts';
+const STAGES =
+  /^(?:CONFIG|KAFKA|STATE|INGRESS|NORMALIZE|EVENTS|PROCESSOR|SINK|RUN|STACK|SERVICE|CLI|INSPECT|DLQ|BACKFILL|REGISTRY|SCHEMA|VALUE)_[A-Z_]+$/;
+
+const sources = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter(
+    (path) => path !== '' && existsSync(join(ROOT, path)) && path !== BASE && !path.endsWith('.test.ts'),
+  );
+
+/** Classes whose base is an error that does not come to CodedError, as `path: Name`. */
+function strangersIn(files: readonly (readonly [path: string, text: string])[]): string[] {
+  const known = new Set(['CodedError']);
+  const found = files.flatMap(([path, text]) =>
+    [...text.matchAll(/class (\w+)(?:<.*?>)? extends ((?:\w+\.)?\w*Error)\b/g)].map(
+      ([, name = '', base = '']) => ({
+        path,
+        name,
+        base,
+      }),
+    ),
+  );
+  for (let before = -1; before !== known.size; ) {
+    before = known.size;
+    for (const { name, base } of found) if (known.has(base)) known.add(name);
+  }
+  return found.filter(({ base }) => !known.has(base)).map(({ path, name }) => `${path}: ${name}`);
+}
+
+test('every class of an error extends the one base', () => {
+  const files = [BASE, ...sources].map((path) => [path, read(path)] as const);
+  expect(strangersIn(files)).toEqual([`${BASE}: CodedError`]);
+});
+
+test('a class that extends another error is found', () => {
+  const text =
+    'class A<T extends U = U> extends Error {}\nclass B extends CodedError<C> {}\nclass D extends RangeError {}';
+  const more =
+    'class BError extends CodedError {}\nclass E extends BError {}\nclass F extends kafka.KafkaJSError {}';
+  expect(
+    strangersIn([
+      ['a.ts', text],
+      ['b.ts', more],
+    ]),
+  ).toEqual(['a.ts: A', 'a.ts: D', 'b.ts: F']);
+});
+
+test('every code begins with its stage', () => {
+  const codes = [
+    ...Object.keys(ERROR_CODES),
+    ...Object.keys(STACK_ERROR_CODES),
+    ...Object.keys(INGRESS_CODES),
+    ...NORMALIZE_CODES,
+    ...schemaErrorCodes,
+  ];
+  expect(codes.filter((code) => !STAGES.test(code))).toEqual([]);
+});
+
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
