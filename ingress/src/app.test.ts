@@ -288,6 +288,20 @@ describe('refused', () => {
   });
 });
 
+test('together over maxBytesPerSecond: the account that sends most is refused, by all its sources', async () => {
+  const of = (account: string) => ({ esp: 'fake', secrets: ['s'], account });
+  const sources = { shop: of('a'), list: of('b'), news: of('b') };
+  const adapters = [fakeAdapter('fake', () => VERIFIED)];
+  const ingress = await harness({ adapters, sources, ingress: { maxBytesPerSecond: 1_000 } });
+  const body = JSON.stringify(['x'.repeat(9_000)]);
+  expect((await send(ingress, { path: '/webhooks/email-events/list', body })).status).toBe(200);
+  const answer = await send(ingress, { path: '/webhooks/email-events/news' });
+  expect(answer.status).toBe(429);
+  expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+  expect(ingress.logs.at(-1)?.code).toBe('INGRESS_OVER_SHARE');
+  expect((await send(ingress)).status).toBe(200);
+});
+
 describe('later', () => {
   test.each(['KAFKA_UNREACHABLE', 'KAFKA_PUBLISH_FAILED', 'KAFKA_BACKLOG_FULL'] as const)(
     '%s',

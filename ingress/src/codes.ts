@@ -45,6 +45,10 @@ export const INGRESS_CODES = {
     doc: 'The sender is not on the source’s list of addresses.',
   },
   INGRESS_OVER_RATE: { answer: 'over-rate', doc: 'The source exceeds its requestsPerSecond.' },
+  INGRESS_OVER_SHARE: {
+    answer: 'over-rate',
+    doc: 'All together send more than maxBytesPerSecond, and the account of this source more than its share.',
+  },
   INGRESS_ENCODING_UNSUPPORTED: {
     answer: 'unsupported',
     doc: 'The body is compressed in a way that this ESP does not use.',

@@ -8,6 +8,7 @@ import type { ConnectionEnd } from './http-server.ts';
 import type { IngressMetrics } from './ingress-metrics.ts';
 import type { Placement } from './placement.ts';
 import type { Publisher } from './publisher.ts';
+import type { RateShare } from './rate-share.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import type { Source, Sources } from './sources.ts';
 import type { Verification } from './verification.ts';
@@ -19,6 +20,7 @@ export interface WebhookContext {
   draining: boolean;
   readonly publisher: Publisher;
   readonly placement: Placement;
+  readonly rateShare: RateShare;
   readonly verification: Verification;
   readonly budget: ByteBudget;
   readonly metrics: IngressMetrics;

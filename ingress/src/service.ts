@@ -11,6 +11,7 @@ import { IngressMetrics } from './ingress-metrics.ts';
 import { statusOf } from './ingress-status.ts';
 import { Placement } from './placement.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
+import { RateShare } from './rate-share.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { reloadOnHangup } from './reload.ts';
 import { buildSources } from './sources.ts';
@@ -43,6 +44,7 @@ export async function startIngress(service: ServiceContext): Promise<RunningServ
     draining: false,
     publisher: publishing.publisher,
     placement,
+    rateShare: new RateShare(ingress.maxBytesPerSecond),
     verification: new Verification(fetcher),
     budget,
     metrics,

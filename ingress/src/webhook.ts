@@ -97,6 +97,8 @@ function admit(context: WebhookContext, exchange: Exchange, source: Source): voi
   }
   const wait = source.bucket?.wait(performance.now()) ?? 0;
   if (wait > 0) throw new Refused('INGRESS_OVER_RATE', { retryAfterSeconds: wait });
+  const shareWait = context.rateShare.wait(accountOf(source), performance.now());
+  if (shareWait > 0) throw new Refused('INGRESS_OVER_SHARE', { retryAfterSeconds: shareWait });
   if (method !== 'GET' && carries) checkBodyHeaders(request, source.adapter.http, source.maxBodyBytes);
 }
 
@@ -124,6 +126,7 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
   const { handshake, tokenDigest } = proof instanceof Promise ? await proof : proof;
   // Only what is genuine counts, else anybody could use up the source's rate.
   source.bucket?.take(performance.now());
+  context.rateShare.took(accountOf(source), body.length, performance.now());
   if (handshake) {
     await context.verification.complete(handshake);
     const fields = { source: source.name, requestId: exchange.requestId };
@@ -169,6 +172,11 @@ function rawRequest(request: EspRequest, { requestId, sender }: Exchange, source
 function succeed(context: WebhookContext, exchange: Exchange, code: 'OK' | 'HANDSHAKE' | 'PROBE'): void {
   accept(exchange.response, exchange.requestId, context.draining);
   context.metrics.answered(exchange.source?.name, 200, code);
+}
+
+/** Sources of one account have one share; a source without an account is one of its own. */
+function accountOf({ name, account }: Source): string {
+  return account ?? name;
 }
 
 function isProbe({ adapter }: Source, method: string | undefined): boolean {

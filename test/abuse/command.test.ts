@@ -3,8 +3,10 @@ import { readCommand } from './command.ts';
 
 test('a minute at fifty requests a second, if nothing else is asked for', () => {
   expect(readCommand([])).toMatchObject({ seconds: 60, rate: 50, floodSeconds: 10, seed: undefined });
-  expect(readCommand(['--seconds', '5', '--flood', '0', '--seed', '7', '--all-esps'])).toMatchObject({
-    ...{ seconds: 5, floodSeconds: 0, seed: 7 },
+  expect(
+    readCommand(['--seconds', '5', '--flood', '0', '--seed', '7', '--all-esps', '--max-bytes', '2e6']),
+  ).toMatchObject({
+    ...{ seconds: 5, floodSeconds: 0, seed: 7, maxBytesPerSecond: 2_000_000 },
   });
   expect(readCommand(['--all-esps']).honestEsps.length).toBeGreaterThan(15);
 });

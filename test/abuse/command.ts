@@ -9,6 +9,8 @@ export interface Command {
   readonly honestEsps: readonly SimulatedEsp[];
   readonly calmSeconds: number;
   readonly floodSeconds: number;
+  /** `ingress.maxBytesPerSecond`; undefined: no limit. */
+  readonly maxBytesPerSecond: number | undefined;
   /** Undefined: any. */
   readonly seed: number | undefined;
   readonly only: string | undefined;
@@ -28,6 +30,8 @@ const OPTIONS = {
   'all-esps': { type: 'boolean', default: false },
   /** Seconds of unsigned requests afterwards; 0: none. */
   flood: { type: 'string', default: '10' },
+  /** `ingress.maxBytesPerSecond`; without it there is no limit. */
+  'max-bytes': { type: 'string' },
   seed: { type: 'string' },
   /** Only attacks whose names hold this. */
   only: { type: 'string' },
@@ -38,7 +42,10 @@ const OPTIONS = {
 /** Throws an Error that says what is wrong with the arguments. */
 export function readCommand(args: readonly string[]): Command {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
-  const number = (name: 'seconds' | 'rate' | 'honest' | 'calm' | 'flood' | 'seed', least: number): number => {
+  const number = (
+    name: 'seconds' | 'rate' | 'honest' | 'calm' | 'flood' | 'max-bytes' | 'seed',
+    least: number,
+  ): number => {
     const value = Number(values[name]);
     if (Number.isFinite(value) && value >= least) return value;
     throw new Error(`--${name} ${values[name]}: a number of at least ${least} is needed`);
@@ -48,6 +55,7 @@ export function readCommand(args: readonly string[]): Command {
     calmSeconds: number('calm', 1),
     ...{ floodSeconds: number('flood', 0), only: values.only, keep: values.keep },
     honestEsps: values['all-esps'] ? EVERY_ESP : SIMULATED_ESPS,
+    maxBytesPerSecond: values['max-bytes'] === undefined ? undefined : number('max-bytes', 1),
     seed: values.seed === undefined ? undefined : number('seed', 0),
   };
 }

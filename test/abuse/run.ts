@@ -31,6 +31,8 @@ export interface AbuseOptions {
   /** Of a flood of unsigned requests afterwards; 0: none. */
   readonly floodSeconds: number;
   readonly limits: Limits;
+  /** `ingress.maxBytesPerSecond`; undefined: no limit. */
+  readonly maxBytesPerSecond?: number | undefined;
   /** Only attacks whose names hold this. */
   readonly only?: string | undefined;
   readonly note: (line: string) => void;
@@ -57,8 +59,8 @@ const FLOOD_CONNECTIONS = 64;
 
 /** Hostile accounts beside honest ones, then rest, then what everything has come to. Leaves nothing running. */
 export async function runAbuse(options: AbuseOptions): Promise<AbuseRun> {
-  const { home, note, signal } = options;
-  const world = await startWorld({ home, note, signal });
+  const { home, note, signal, maxBytesPerSecond } = options;
+  const world = await startWorld({ home, note, signal, maxBytesPerSecond });
   const clients = [HOSTILE_CONCURRENCY, 8].map((size) => new Client(world.pipeline.urls.ingress, size));
   const watch = new PositionWatch(world.pipeline.config);
   const memory = new MemoryWatch(world.pipeline);

@@ -28,9 +28,16 @@ export interface WorldOptions {
   readonly home: string;
   readonly note: (line: string) => void;
   readonly signal: AbortSignal;
+  /** `ingress.maxBytesPerSecond`; undefined: no limit. */
+  readonly maxBytesPerSecond: number | undefined;
 }
 
-export async function startWorld({ home, note, signal }: WorldOptions): Promise<AbuseWorld> {
+export async function startWorld({
+  home,
+  note,
+  signal,
+  maxBytesPerSecond,
+}: WorldOptions): Promise<AbuseWorld> {
   const [hostile, leaked, ...shops] = await Promise.all([
     Account.create('hostile', { suppresses: 'own-streams' }),
     Account.create('leaked', { suppresses: 'all' }),
@@ -53,7 +60,7 @@ export async function startWorld({ home, note, signal }: WorldOptions): Promise<
     pipeline = await startPipeline({
       provider: createProvider(selectBreakable(process.env), process.env),
       ...{ home, anyPorts: true, signal, reporter: createReporter(note) },
-      baseConfig: await writeBase(home, sources, crm.url),
+      baseConfig: await writeBase(home, sources, crm.url, maxBytesPerSecond),
     });
     receiver = pipeline.urls.receiver ?? '';
     crm.standBefore(receiver);
@@ -67,11 +74,17 @@ export async function startWorld({ home, note, signal }: WorldOptions): Promise<
 }
 
 /** Names of its own: on a stack that others use, groups and tables of an earlier run would count for this one. */
-async function writeBase(home: string, sources: object, crmUrl: string): Promise<string> {
+async function writeBase(
+  home: string,
+  sources: object,
+  crmUrl: string,
+  maxBytesPerSecond: number | undefined,
+): Promise<string> {
   const base = readBaseConfig(join(REPOSITORY, 'deploy/config/local.yaml'));
   const file = join(home, 'base.json');
   await mkdir(home, { recursive: true });
   const own = {
+    ingress: { ...(base.ingress as object | undefined), maxBytesPerSecond },
     kafka: { groupPrefix: unique('abuse') },
     sinks: { clickhouse: { database: uniqueDatabase('abuse') }, crm: { url: crmUrl } },
   };

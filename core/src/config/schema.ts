@@ -233,6 +233,11 @@ const ingress = section(
       67_108_864,
       'Bytes of bodies being received or waiting for the broker; beyond it the answer is "later".',
     ),
+    maxBytesPerSecond: z
+      .optional(z.int().min(1))
+      .describe(
+        'Bytes of genuine bodies a second of this process; beyond it the accounts that send most get 429, each held to the same rate. Leave out for no limit.',
+      ),
     headersTimeoutMs: ms(10_000, 'Time to receive the headers.'),
     requestTimeoutMs: ms(30_000, 'Time to receive a whole request.'),
     keepAliveTimeoutMs: ms(60_000, 'Idle time of a kept connection.'),

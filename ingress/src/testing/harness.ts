@@ -8,6 +8,7 @@ import { FailureBudget, type FailureBudgetOptions } from '../failure-budget.ts';
 import { type HttpServer, listen } from '../http-server.ts';
 import { IngressMetrics } from '../ingress-metrics.ts';
 import { Placement } from '../placement.ts';
+import { RateShare } from '../rate-share.ts';
 import { RefusalLog } from '../refusal-log.ts';
 import { buildSources } from '../sources.ts';
 import { TlsFiles } from '../tls-files.ts';
@@ -65,6 +66,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       },
     },
     placement: new Placement(config.topics.rawPartitions),
+    rateShare: new RateShare(ingress.maxBytesPerSecond),
     verification: new Verification({
       document: nothingThere,
       known: () => undefined,
