@@ -44,7 +44,7 @@ const sorted = (names: readonly string[]) => [...new Set(names)].sort();
 const SERVICES = {
   ingress: ['ingress/src'],
   normalize: ['processors/src/normalize'],
-  events: ['processors/src/events', 'processors/src/state'],
+  events: ['processors/src/events'],
   'sink-clickhouse': ['sinks/clickhouse/src', 'core/src/kafka/sink'],
   'sink-crm': ['sinks/crm/src', 'core/src/kafka/sink'],
 } as const;

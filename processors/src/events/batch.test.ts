@@ -1,9 +1,8 @@
 import type { EmailEvent, OperatorAction, RecipientState, Suppression } from '@email-events/schemas';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { batchSettings } from '../testing/batch-settings.ts';
-import { decodeAll, encoderOf } from '../testing/codecs.ts';
-import { eventOf, recordOf, START } from '../testing/events.ts';
+import { batchSettings, decodeAll, encoderOf } from '../testing/codecs.ts';
+import { eventOf, recordOf, START } from '../testing/records.ts';
 import { Batch, type KnownState } from './batch.ts';
 import { actionOf, idOf } from './suppression/history.fixture.ts';
 

@@ -9,10 +9,10 @@ import {
   recipientKey,
   topics,
 } from '@email-events/schemas';
-import type { Totals } from '../state/partition-store.ts';
-import { problemOf, takenAction } from './actions.ts';
-import { Suppress, type SuppressSettings } from './suppress.ts';
+import type { Totals } from './state/partition-store.ts';
+import { boundedScope, nameOf, shortened } from './suppression/evidence.ts';
 import { isTelling } from './suppression/learn.ts';
+import { Suppress, type SuppressSettings } from './suppression/suppress.ts';
 
 const ID = /^[0-9a-f]{32}$/;
 /** Far beyond any address that mail can reach (320 octets); a key of any length would not fit every topic. */
@@ -183,3 +183,37 @@ export class Batch {
 
 /** Half of a character is no text: as a key of a record and of the store it would be two different ones. */
 const keyOf = (recipient: string) => recipientKey(recipient).toWellFormed();
+
+/** Characters of what an operator says in the record of an action: one of any length would not fit its topic. */
+const MAX_BY = 200;
+const MAX_WHY = 2_000;
+
+/** Why an action cannot be taken; undefined if it can. */
+function problemOf({ kind, source, from, to }: OperatorAction): string | undefined {
+  switch (kind) {
+    case 'suppress':
+    case 'lift':
+      return undefined;
+    case 'retract':
+      if (source === null || source === '') return 'the action does not say whose words it takes back';
+      return from !== null && to !== null && from >= to ? 'the action takes back no time at all' : undefined;
+    default:
+      return 'the kind of action is unknown';
+  }
+}
+
+/** The action as it is put on its topic. `now`: epoch milliseconds. */
+function takenAction(action: OperatorAction, changed: boolean, now: number): OperatorAction {
+  const orNull = (text: string | null, bound: (text: string) => string) => text && bound(text);
+  return {
+    ...action,
+    at: Math.min(action.at, now),
+    by: shortened(action.by, MAX_BY),
+    why: shortened(action.why, MAX_WHY),
+    reason: orNull(action.reason, nameOf),
+    scope: orNull(action.scope, boundedScope),
+    source: orNull(action.source, nameOf),
+    changed,
+    taken_at: now,
+  };
+}

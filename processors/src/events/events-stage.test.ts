@@ -17,10 +17,16 @@ import {
   typeForSchema,
 } from '@email-events/schemas';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { batchSettings } from '../testing/batch-settings.ts';
-import { changelogCodec, decodeAll, decoderOf, encoderOf, stateCodec } from '../testing/codecs.ts';
-import { eventOf, recordOf, START } from '../testing/events.ts';
-import { ownedPartition } from '../testing/memory-owned.ts';
+import {
+  batchSettings,
+  changelogCodec,
+  decodeAll,
+  decoderOf,
+  encoderOf,
+  ownedPartition,
+  stateCodec,
+} from '../testing/codecs.ts';
+import { eventOf, recordOf, START } from '../testing/records.ts';
 import { type EventsContext, EventsStage } from './events-stage.ts';
 import { measureEvents } from './measures.ts';
 import { actionOf, idOf } from './suppression/history.fixture.ts';

@@ -22,14 +22,18 @@ import {
   topics,
 } from '@email-events/schemas';
 import type { DeadLetterCounter } from '../dead-letters.ts';
-import type { PartitionStore, StoreIdentity, StoreSize, Totals } from '../state/partition-store.ts';
-import { type ChangelogCodec, type RestoreProgress, restore } from '../state/restore.ts';
-import { closeStore, openStore } from '../state/seal.ts';
-import type { StateCodec } from '../state/state-codec.ts';
-import { discardStore } from '../state/store-file.ts';
 import { Batch, type BatchFailure, type BatchSettings, type FailedItem } from './batch.ts';
-import { checkEvents } from './canary.ts';
-import { setAside } from './set-aside.ts';
+import type {
+  PartitionStore,
+  StateCodec,
+  StoreIdentity,
+  StoreSize,
+  Totals,
+} from './state/partition-store.ts';
+import { type ChangelogCodec, type RestoreProgress, restore } from './state/restore.ts';
+import { closeStore, openStore } from './state/seal.ts';
+import { discardStore } from './state/store-file.ts';
+import { checkEvents, setAside } from './unforeseen.ts';
 
 /** What all partitions share. */
 export interface EventsContext extends BatchSettings {

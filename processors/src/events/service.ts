@@ -20,13 +20,13 @@ import {
   topicCatalogue,
   topics,
 } from '@email-events/schemas';
+import PQueue from 'p-queue';
 import { registryOf } from '../registry.ts';
-import type { ChangelogCodec } from '../state/restore.ts';
-import { stateCodec } from '../state/state-codec.ts';
-import { turns } from '../state/turns.ts';
 import { type EventsContext, EventsStage } from './events-stage.ts';
 import { measureEvents } from './measures.ts';
-import { policiesOf } from './suppression/policy.ts';
+import { stateCodec } from './state/partition-store.ts';
+import type { ChangelogCodec } from './state/restore.ts';
+import { policiesOf } from './suppression/accounts.ts';
 
 const DAY_MS = 86_400_000;
 const RESTORES_AT_A_TIME = 2;
@@ -100,6 +100,7 @@ async function prepare({ config, log, metrics }: ServiceContext, groupId: string
     { log, what: 'kafka' },
   );
   const codec = new Codec(registryOf(config));
+  const restores = new PQueue({ concurrency: RESTORES_AT_A_TIME });
   const encoders = await whenThere(() => typedEncoders(codec), { log, what: 'registry' });
   return {
     stateDir: `${stateDir}/${groupId}`,
@@ -116,7 +117,7 @@ async function prepare({ config, log, metrics }: ServiceContext, groupId: string
     changelogs: await changelogCodec(codec),
     stateCodec: stateCodec(),
     clock: Date.now,
-    restoreInTurn: turns(RESTORES_AT_A_TIME),
+    restoreInTurn: (work) => restores.add(work),
     ...measureEvents(metrics, log),
   };
 }

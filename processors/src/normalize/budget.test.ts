@@ -1,9 +1,8 @@
 import { type Budget, DEFAULT_BUDGET } from '@email-events/esps';
 import { expect, test } from 'vitest';
 import { oversizedRequests } from '../testing/oversized.ts';
-import { rawRecord, sendgridItem } from '../testing/requests.ts';
-import { Breath } from './breath.ts';
-import { normalizeRecord } from './normalize-record.ts';
+import { rawRecord, sendgridItem } from '../testing/records.ts';
+import { Breath, normalizeRecord } from './normalize-record.ts';
 
 const within = (more: Partial<Budget>): Budget => ({ ...DEFAULT_BUDGET, ...more });
 const codesOf = ({ failures }: { readonly failures: readonly { readonly code: string }[] }) =>

@@ -1,7 +1,7 @@
 import { decodeRawHeaders, type FirstRecord, type RawRequest } from '@email-events/core';
 import { IDENTITY_VERSION } from '@email-events/esps';
 import { describe, expect, test } from 'vitest';
-import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/requests.ts';
+import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/records.ts';
 import { FormerIds } from './former-ids.ts';
 import { normalizeRecord } from './normalize-record.ts';
 

@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { deadLetterCounter } from '../dead-letters.ts';
 import { decodeAll, encoderOf, tokenSettings } from '../testing/codecs.ts';
 import { oversizedRequests } from '../testing/oversized.ts';
-import { rawRecord, sendgridItem } from '../testing/requests.ts';
+import { rawRecord, sendgridItem } from '../testing/records.ts';
 import { type NormalizeContext, NormalizeStage } from './normalize-stage.ts';
 
 // Everything on a cluster in memory, as the loop runs it.

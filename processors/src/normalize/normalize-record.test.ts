@@ -1,7 +1,7 @@
 import { encodeRawHeaders, encodeReplay, type InputRecord, type Replay } from '@email-events/core';
 import { adapters } from '@email-events/esps';
 import { expect, test } from 'vitest';
-import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/requests.ts';
+import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/records.ts';
 import { normalizeRecord } from './normalize-record.ts';
 
 test('every event leads back to its request', async () => {

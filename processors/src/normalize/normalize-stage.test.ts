@@ -9,7 +9,7 @@ import {
 import { beforeEach, expect, test } from 'vitest';
 import { deadLetterCounter } from '../dead-letters.ts';
 import { decodeAll, encoderOf, tokenSettings } from '../testing/codecs.ts';
-import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/requests.ts';
+import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/records.ts';
 import { NormalizeStage } from './normalize-stage.ts';
 
 const PARTITIONS = 4;

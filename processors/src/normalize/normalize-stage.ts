@@ -1,8 +1,10 @@
 import {
   type Counter,
   decodeRawHeaders,
+  encodeRawHeaders,
   type InputRecord,
   type OwnedPartition,
+  PipelineError,
   type RawRequest,
   type Stage,
   type Step,
@@ -11,10 +13,13 @@ import {
 } from '@email-events/core';
 import { type Budget, DEFAULT_BUDGET } from '@email-events/esps';
 import type { DeadLetterCounter } from '../dead-letters.ts';
-import { Breath } from './breath.ts';
-import { checkNormalize } from './canary.ts';
-import { Failures } from './failures.ts';
-import { type Normalized, type NormalizeOptions, normalizeRecord } from './normalize-record.ts';
+import {
+  Breath,
+  Failures,
+  type Normalized,
+  type NormalizeOptions,
+  normalizeRecord,
+} from './normalize-record.ts';
 import { Tokens, type TokensOptions, type TokenTransaction } from './tokens.ts';
 import { Transaction, type Writing } from './transaction.ts';
 
@@ -129,4 +134,37 @@ function requestOf({ headers }: InputRecord): ReturnType<typeof decodeRawHeaders
   } catch {
     return undefined;
   }
+}
+
+const AT = Date.UTC(2026, 0, 1);
+const TYPES = ['delivered', 'opened', 'bounced', 'unsubscribed', 'other'];
+
+/** A request that nothing is wrong with, whatever else comes. It is never written. */
+const CANARY: InputRecord = {
+  topic: 'email.raw',
+  partition: 0,
+  offset: 0,
+  key: null,
+  value: Buffer.from(
+    JSON.stringify(
+      TYPES.map((type, i) => ({
+        ...{ id: `canary-${i}`, type, occurred_at: AT, recipient: `canary${i}@example.com` },
+        ...{ subject: 'Ünïcode', tags: ['canary'], metadata: { of: 'the service itself' } },
+      })),
+    ),
+  ),
+  headers: encodeRawHeaders({
+    ...{ requestId: 'canary', source: 'canary', esp: 'standard-webhooks', receivedAt: AT, method: 'POST' },
+    ...{ url: '/', contentType: 'application/json', remoteAddress: null, headers: {} },
+  }),
+  timestamp: AT,
+};
+
+/** The same work on a good request. Throws if it does not come to the events that it always comes to. */
+async function checkNormalize(writing: Writing): Promise<void> {
+  const transaction = new Transaction(writing, AT);
+  transaction.add(CANARY, await normalizeRecord(CANARY));
+  const outputs = transaction.outputs();
+  if (outputs.length === 0 || transaction.letters.length > 0 || transaction.items !== TYPES.length)
+    throw new PipelineError('NORMALIZE_RECORD_FAILED', 'deadletter', 'a good request does not come out');
 }

@@ -1,7 +1,7 @@
 import { ConfigError, parseConfig } from '@email-events/core';
 import { fieldPath } from '@email-events/esps';
 import { expect, test } from 'vitest';
-import { rawRecord } from '../testing/requests.ts';
+import { rawRecord } from '../testing/records.ts';
 import { normalizeRecord } from './normalize-record.ts';
 import { checkSourceFields, normalizeSettings } from './settings.ts';
 

@@ -16,8 +16,7 @@ import {
   recipientKey,
   topics,
 } from '@email-events/schemas';
-import type { NormalizeFailure } from './failures.ts';
-import type { Normalized } from './normalize-record.ts';
+import type { Normalized, NormalizeFailure } from './normalize-record.ts';
 
 /** What it takes to write. */
 export interface Writing {

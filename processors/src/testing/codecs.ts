@@ -1,3 +1,5 @@
+import type { OwnedPartition } from '@email-events/core';
+import { MemoryClient, type MemoryKafka } from '@email-events/core/testing';
 import {
   avroType,
   createDecoder,
@@ -9,12 +11,15 @@ import {
   EVENT_TYPES,
   type EventType,
   type NormalizedBatch,
+  type OperatorAction,
   type SchemaKey,
   type Suppression,
   schemas,
 } from '@email-events/schemas';
+import type { BatchSettings } from '../events/batch.ts';
+import type { ChangelogCodec } from '../events/state/restore.ts';
+import { DEFAULT_POLICY } from '../events/suppression/accounts.ts';
 import type { TokensOptions } from '../normalize/tokens.ts';
-import type { ChangelogCodec } from '../state/restore.ts';
 
 /** Schema ids as a registry would give them. */
 const KEYS = Object.keys(schemas) as SchemaKey[];
@@ -48,5 +53,34 @@ export async function decodeAll<T>(key: SchemaKey, values: readonly (Buffer | nu
   return present.map((value) => decoder.decode(value));
 }
 
-export { stateCodec } from '../state/state-codec.ts';
+export { stateCodec } from '../events/state/partition-store.ts';
 export type { DeadLetter, NormalizedBatch, Suppression };
+
+const DAY_MS = 86_400_000;
+
+/** What batches need, as by default, for sources of which nothing is configured. */
+export const batchSettings = (): BatchSettings => ({
+  softBounces: { threshold: 5, windowMs: 30 * DAY_MS },
+  policyOf: () => DEFAULT_POLICY,
+  encoders: typedEncoders(),
+  suppressionEncoder: encoderOf<Suppression>('suppression'),
+  actionEncoder: encoderOf<OperatorAction>('operatorAction'),
+  clock: Date.now,
+});
+
+/** What a stage is given when it opens, on a cluster in memory. Earlier owners are fenced by nobody here. */
+export async function ownedPartition(kafka: MemoryKafka, partition: number): Promise<OwnedPartition> {
+  const client = new MemoryClient(kafka);
+  const owner = client.partition('owner', 'input', partition);
+  await owner.open();
+  return {
+    partition,
+    write: (outputs) => owner.transact(outputs),
+    read: async (topic, of, fromOffset, onRecords) => {
+      const records = kafka.committed(topic, of, fromOffset);
+      // In pieces, as they come from a broker.
+      for (let i = 0; i < records.length; i += 3) if (await onRecords(records.slice(i, i + 3))) return;
+      throw new Error('the end was reached before it was seen');
+    },
+  };
+}

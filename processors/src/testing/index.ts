@@ -2,8 +2,8 @@ export { deadLetterCounter } from '../dead-letters.ts';
 export { type EventsContext, EventsStage } from '../events/events-stage.ts';
 export { measureEvents } from '../events/measures.ts';
 export { NormalizeStage } from '../normalize/normalize-stage.ts';
-export { batchSettings } from './batch-settings.ts';
 export {
+  batchSettings,
   changelogCodec,
   decodeAll,
   decoderOf,

@@ -1,5 +1,5 @@
 import type { InputRecord } from '@email-events/core';
-import { rawRecord } from './requests.ts';
+import { rawRecord } from './records.ts';
 
 /** A small request that would come to very much, as somebody sends who can sign. */
 export interface Oversized {

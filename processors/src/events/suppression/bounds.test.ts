@@ -1,16 +1,21 @@
 import { avroType, type EmailEvent, type RecipientState } from '@email-events/schemas';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { eventOf, START } from '../../testing/events.ts';
-import { NO_STATE } from './account-states.ts';
-import { MAX_REASONS_BYTES, MAX_STATE_BYTES, MAX_WORDS, withinBounds } from './bounds.ts';
+import { eventOf, START } from '../../testing/records.ts';
+import { DEFAULT_POLICY, NO_STATE } from './accounts.ts';
+import {
+  MAX_REASONS_BYTES,
+  MAX_STATE_BYTES,
+  MAX_WORDS,
+  reasonsBytes,
+  stateBytes,
+  withinBounds,
+} from './bounds.ts';
 import { actionOf, DAY, history, idOf, learnAll, NOW, RULE } from './history.fixture.ts';
 import { learn } from './learn.ts';
 import { withAccounts } from './legacy.ts';
-import { DEFAULT_POLICY } from './policy.ts';
 import { reasonsOf } from './reasons.ts';
 import { MAX_SCOPES } from './reductions.ts';
-import { reasonsBytes, stateBytes } from './size.ts';
 import { addWord, wordOf } from './words.ts';
 
 const OWN_STREAMS = { suppresses: 'own-streams', lifts: 'own' } as const;

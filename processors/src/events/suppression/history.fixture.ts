@@ -1,10 +1,9 @@
 import type { EmailEvent, OperatorAction, RecipientState } from '@email-events/schemas';
 // biome-ignore lint/correctness/noUndeclaredDependencies: only tests use this file, and the root has what they need.
 import fc from 'fast-check';
-import { eventOf, START } from '../../testing/events.ts';
-import { NO_STATE } from './account-states.ts';
+import { eventOf, START } from '../../testing/records.ts';
+import { NO_STATE, type SourcePolicy } from './accounts.ts';
 import { learn } from './learn.ts';
-import type { SourcePolicy } from './policy.ts';
 import { addWord, wordOf } from './words.ts';
 
 export const DAY = 86_400_000;

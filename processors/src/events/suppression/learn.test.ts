@@ -1,8 +1,8 @@
 import type { EmailEvent } from '@email-events/schemas';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { eventOf, START } from '../../testing/events.ts';
-import { NO_STATE } from './account-states.ts';
+import { eventOf, START } from '../../testing/records.ts';
+import { NO_STATE } from './accounts.ts';
 import { DAY, history, learnAll, policyOf, RULE, SOURCES, shuffled } from './history.fixture.ts';
 import { isTelling, learn } from './learn.ts';
 import { reasonsOf, SOFT_BOUNCES_KEPT } from './reasons.ts';

@@ -1,7 +1,15 @@
 import type { AccountState, EmailEvent, Evidence, RecipientState } from '@email-events/schemas';
-import { accountOf, EVERYONE, entryOf, liftingEntryOf, withEntry, withScope } from './account-states.ts';
+import {
+  accountOf,
+  DEFAULT_POLICY,
+  EVERYONE,
+  entryOf,
+  liftingEntryOf,
+  type SourcePolicy,
+  withEntry,
+  withScope,
+} from './accounts.ts';
 import { byTime, evidenceOf, FOR_GOOD, nameOf, scopeOf, select, UNTIL_LATER } from './evidence.ts';
-import { DEFAULT_POLICY, type SourcePolicy } from './policy.ts';
 import { SOFT_BOUNCES_KEPT } from './reasons.ts';
 import { isRetracted } from './words.ts';
 

@@ -1,8 +1,8 @@
 import type { Evidence, RecipientState, ScopeState } from '@email-events/schemas';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { eventOf, START } from '../../testing/events.ts';
-import { NO_STATE } from './account-states.ts';
+import { eventOf, START } from '../../testing/records.ts';
+import { NO_STATE } from './accounts.ts';
 import { RULE } from './history.fixture.ts';
 import { learn } from './learn.ts';
 import { withAccounts } from './legacy.ts';

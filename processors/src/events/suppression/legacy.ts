@@ -1,5 +1,5 @@
 import type { AccountState, Evidence, RecipientState, ScopeState } from '@email-events/schemas';
-import { NO_STATE, UNNAMED, withEntry, withScope } from './account-states.ts';
+import { NO_STATE, UNNAMED, withEntry, withScope } from './accounts.ts';
 import { bounded, byTime, FOR_GOOD, nameOf, type Order, scopeOf, select, UNTIL_LATER } from './evidence.ts';
 
 /**

@@ -5,7 +5,7 @@ import type {
   RecipientState,
   SuppressionReason,
 } from '@email-events/schemas';
-import { accountOf, EVERYONE, saysNothing, UNNAMED, widestScope } from './account-states.ts';
+import { accountOf, EVERYONE, saysNothing, UNNAMED, widestScope } from './accounts.ts';
 import { byTime, COLLAPSED, firstOf, latestOf } from './evidence.ts';
 import { isLifted, isRetracted, manualSuppressions } from './words.ts';
 

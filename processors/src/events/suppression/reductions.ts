@@ -5,7 +5,7 @@ import type {
   OperatorWord,
   RecipientState,
 } from '@email-events/schemas';
-import { EVERYONE, emptyEntry, UNNAMED, widestScope, withEntry, withScope } from './account-states.ts';
+import { EVERYONE, emptyEntry, UNNAMED, widestScope, withEntry, withScope } from './accounts.ts';
 import {
   byTime,
   COLLAPSED,

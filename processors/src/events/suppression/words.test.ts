@@ -1,6 +1,6 @@
 import type { EmailEvent, OperatorAction } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { eventOf, START } from '../../testing/events.ts';
+import { eventOf, START } from '../../testing/records.ts';
 import { actionOf, DAY, idOf, learnAll, NOW, RULE, type Said } from './history.fixture.ts';
 import { reasonsOf } from './reasons.ts';
 import { addWord, wordOf } from './words.ts';

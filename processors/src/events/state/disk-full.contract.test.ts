@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
-import { stateCodec } from '../testing/codecs.ts';
+import { stateCodec } from '../../testing/codecs.ts';
 import { closeStore, openStore } from './seal.ts';
 
 const run = promisify(execFile);

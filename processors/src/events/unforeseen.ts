@@ -1,11 +1,18 @@
-import { type InputRecord, isOfRecords, replayOf, type UnforeseenFailure } from '@email-events/core';
-import type { EmailEvent, NormalizedBatch } from '@email-events/schemas';
-import type { Batch } from './batch.ts';
+import {
+  type InputRecord,
+  isOfRecords,
+  PipelineError,
+  replayOf,
+  type UnforeseenFailure,
+} from '@email-events/core';
+import { toEmailEvent } from '@email-events/esps';
+import { type EmailEvent, EVENT_TYPES, type NormalizedBatch } from '@email-events/schemas';
+import { Batch, type BatchSettings, type KnownState } from './batch.ts';
 
 /** More single events than that are not told apart: the record as a whole is set aside. */
 const MAX_EVENTS = 100;
 
-export interface SetAsideRecord {
+interface SetAsideRecord {
   readonly batch: Batch;
   /** Whose events fail, by account, where there is one; of a record as a whole, whose events are in it. */
   readonly sources: readonly string[];
@@ -67,3 +74,40 @@ function failsOn(batch: Batch, work: (batch: Batch) => void): boolean {
 const sourcesOf = (events: readonly Placed[]) => [
   ...new Set(events.map(([, { source, account }]) => account ?? source)),
 ];
+
+const AT = Date.UTC(2026, 0, 1);
+const NOTHING_KNOWN: KnownState = { has: () => false, recipient: () => undefined };
+const RECORD: InputRecord = {
+  ...{ topic: 'email.internal.normalized', partition: 0, offset: 0, key: null, value: null },
+  ...{ headers: {}, timestamp: AT },
+};
+/** Nothing is wrong with them, whatever else comes. They are never written. */
+const CANARIES = EVENT_TYPES.map((type, i) =>
+  toEmailEvent(
+    {
+      ...{
+        type,
+        esp_event_type: type,
+        occurred_at: AT,
+        recipient: `canary${i}@example.com`,
+        identity: [type],
+      },
+      ...(type === 'bounced' ? { bounce_class: 'hard', bounce_category: 'other' } : {}),
+      ...(type === 'dropped' ? { drop_reason: 'other' } : {}),
+      ...(type === 'unsubscribed' || type === 'subscribed' ? { scope: 'all' } : {}),
+      ...(type === 'other' ? { payload: '{}' } : {}),
+    },
+    {
+      ...{ esp: 'standard-webhooks', source: 'canary', request_id: 'canary', received_at: AT },
+      ...{ raw_partition: 0, raw_offset: 0, item_index: i },
+    },
+  ),
+);
+
+/** The same work on good events, of each type one. Throws if they do not come out. */
+export function checkEvents(settings: BatchSettings): void {
+  const batch = new Batch(NOTHING_KNOWN, settings, 0);
+  for (const [index, event] of CANARIES.entries()) batch.add(RECORD, event, index);
+  if (batch.failures.length > 0 || batch.outputs.length < CANARIES.length)
+    throw new PipelineError('EVENTS_RECORD_FAILED', 'deadletter', 'good events do not come out');
+}

@@ -1,7 +1,6 @@
 import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { PartitionStore, type StoreIdentity } from './partition-store.ts';
-import type { StateCodec } from './state-codec.ts';
+import { PartitionStore, type StateCodec, type StoreIdentity } from './partition-store.ts';
 import { discardStore, prepareFolder, STORE_FILE, unusable } from './store-file.ts';
 
 /** Of a fixed length, so that writing it again takes no space that a full disk would not have. */

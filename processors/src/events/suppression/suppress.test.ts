@@ -1,13 +1,11 @@
 import type { EmailEvent, RecipientState, Suppression } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { stateCodec } from '../state/state-codec.ts';
-import { batchSettings } from '../testing/batch-settings.ts';
-import { decodeAll } from '../testing/codecs.ts';
-import { eventOf, START } from '../testing/events.ts';
+import { batchSettings, decodeAll } from '../../testing/codecs.ts';
+import { eventOf, START } from '../../testing/records.ts';
+import { stateCodec } from '../state/partition-store.ts';
+import { DEFAULT_POLICY, NO_STATE, policiesOf } from './accounts.ts';
+import { actionOf, idOf } from './history.fixture.ts';
 import { Suppress } from './suppress.ts';
-import { NO_STATE } from './suppression/account-states.ts';
-import { actionOf, idOf } from './suppression/history.fixture.ts';
-import { DEFAULT_POLICY, policiesOf } from './suppression/policy.ts';
 
 const ANN = 'ann@example.com';
 const NOW = START + 1_000_000;

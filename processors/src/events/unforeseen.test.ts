@@ -1,10 +1,9 @@
 import { PipelineError } from '@email-events/core';
 import { expect, test } from 'vitest';
-import { batchSettings } from '../testing/batch-settings.ts';
-import { eventOf, recordOf } from '../testing/events.ts';
+import { batchSettings } from '../testing/codecs.ts';
+import { eventOf, recordOf } from '../testing/records.ts';
 import { Batch, type BatchSettings, type KnownState } from './batch.ts';
-import { checkEvents } from './canary.ts';
-import { setAside } from './set-aside.ts';
+import { checkEvents, setAside } from './unforeseen.ts';
 
 const KNOWN: KnownState = { has: () => false, recipient: () => undefined };
 const FAILURE = { error: new TypeError('a mistake'), attempts: 3 };

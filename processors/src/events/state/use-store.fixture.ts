@@ -1,4 +1,4 @@
-import { stateCodec } from '../testing/codecs.ts';
+import { stateCodec } from '../../testing/codecs.ts';
 import { PartitionStore } from './partition-store.ts';
 
 // Opens the store of partition-store.test.ts and looks at all of it; says how that went.

@@ -16,10 +16,10 @@ import {
   topics,
 } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { vacantStack, waitFor } from '../../test/stack/stack.ts';
-import { startNormalize } from './normalize/service.ts';
-import { oversizedRequests } from './testing/oversized.ts';
-import { rawRecord, sendgridItem } from './testing/requests.ts';
+import { vacantStack, waitFor } from '../../../test/stack/stack.ts';
+import { oversizedRequests } from '../testing/oversized.ts';
+import { rawRecord, sendgridItem } from '../testing/records.ts';
+import { startNormalize } from './service.ts';
 
 const PARTITION = 1;
 

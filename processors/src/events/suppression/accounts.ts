@@ -1,6 +1,24 @@
+import type { PipelineConfig } from '@email-events/core';
 import type { AccountScope, AccountState, EmailEvent, RecipientState } from '@email-events/schemas';
 import { ACCOUNT_PREFIX, nameOf } from './evidence.ts';
-import type { SourcePolicy } from './policy.ts';
+
+/** What a source may do to suppressions (`sources.<name>.suppresses` and `.lifts`). */
+export interface SourcePolicy {
+  readonly suppresses: 'all' | 'own-streams' | 'nothing';
+  readonly lifts: 'own' | 'all';
+}
+
+/** Never throws, whatever the name. */
+export type PolicyOf = (source: string) => SourcePolicy;
+
+/** Of a source that the configuration does not name (any more). */
+export const DEFAULT_POLICY: SourcePolicy = { suppresses: 'all', lifts: 'own' };
+
+export function policiesOf(sources: PipelineConfig['sources']): PolicyOf {
+  // A map, since a name may be that of a property which every object has.
+  const policies = new Map<string, SourcePolicy>(Object.entries(sources));
+  return (source) => policies.get(source) ?? DEFAULT_POLICY;
+}
 
 export const NO_STATE: RecipientState = {
   hard_bounce: null,

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { NO_STATE } from '../events/suppression/account-states.ts';
-import { learn } from '../events/suppression/learn.ts';
-import { stateCodec } from '../testing/codecs.ts';
-import { eventOf, START } from '../testing/events.ts';
+import { stateCodec } from '../../testing/codecs.ts';
+import { eventOf, START } from '../../testing/records.ts';
+import { NO_STATE } from '../suppression/accounts.ts';
+import { learn } from '../suppression/learn.ts';
 import { PartitionStore, type StoreChange, type StoreIdentity } from './partition-store.ts';
 import { discardStore } from './store-file.ts';
 

@@ -1,13 +1,12 @@
 import type { EmailEvent, Encoder, OperatorAction, RecipientState, Suppression } from '@email-events/schemas';
-import { NO_STATE } from './suppression/account-states.ts';
-import { withinBounds } from './suppression/bounds.ts';
-import { learn } from './suppression/learn.ts';
-import { withAccounts } from './suppression/legacy.ts';
-import type { PolicyOf } from './suppression/policy.ts';
-import { reasonsOf, type SoftBounceRule, sameReasons, sameScopes } from './suppression/reasons.ts';
-import { addWord, wordOf } from './suppression/words.ts';
+import { NO_STATE, type PolicyOf } from './accounts.ts';
+import { withinBounds } from './bounds.ts';
+import { learn } from './learn.ts';
+import { withAccounts } from './legacy.ts';
+import { reasonsOf, type SoftBounceRule, sameReasons, sameScopes } from './reasons.ts';
+import { addWord, wordOf } from './words.ts';
 
-export type { SoftBounceRule } from './suppression/reasons.ts';
+export type { SoftBounceRule } from './reasons.ts';
 
 export interface SuppressSettings {
   readonly softBounces: SoftBounceRule;

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,13 +6,12 @@ import type { OwnedPartition } from '@email-events/core';
 import { MemoryKafka } from '@email-events/core/testing';
 import type { RecipientState } from '@email-events/schemas';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { NO_STATE } from '../events/suppression/account-states.ts';
-import { learn } from '../events/suppression/learn.ts';
-import { changelogCodec, stateCodec } from '../testing/codecs.ts';
-import { eventOf, START } from '../testing/events.ts';
-import { ownedPartition } from '../testing/memory-owned.ts';
+import { changelogCodec, ownedPartition, stateCodec } from '../../testing/codecs.ts';
+import { eventOf, START } from '../../testing/records.ts';
+import { NO_STATE } from '../suppression/accounts.ts';
+import { learn } from '../suppression/learn.ts';
 import { PartitionStore } from './partition-store.ts';
-import { restore } from './restore.ts';
+import { IdRun, restore } from './restore.ts';
 
 const SEEN = 'email.internal.seen';
 const STATES = 'email.internal.recipient-state';
@@ -290,4 +290,32 @@ test('whichever write of a restore is the last one that was made, the next resto
     if (!cut) break;
     expect(writes).toBeLessThan(100);
   }
+});
+
+test('what goes in comes out, each bucket by itself and in order, and then it is empty', () => {
+  const run = new IdRun((seenAt) => Math.floor(seenAt / 10), 20_000);
+  const put = new Map<number, string[]>();
+  for (let record = 0; record < 50; record++) {
+    const bytes = randomBytes(16 * (record * 10 + 1));
+    const seenAt = record % 20;
+    run.add(seenAt, bytes);
+    const ids = put.get(Math.floor(seenAt / 10)) ?? [];
+    for (let at = 0; at < bytes.length; at += 16) ids.push(bytes.toString('hex', at, at + 16));
+    put.set(Math.floor(seenAt / 10), ids);
+  }
+  expect(run.ids).toBe(12_300);
+  expect(run.isFull).toBe(false);
+  const out = new Map<number, string[]>();
+  for (const { seenAt, bytes } of run.slices()) {
+    const ids = out.get(Math.floor(seenAt / 10)) ?? [];
+    for (let at = 0; at < bytes.length; at += 16) ids.push(bytes.toString('hex', at, at + 16));
+    out.set(Math.floor(seenAt / 10), ids);
+  }
+  for (const [bucket, ids] of put) {
+    const found = out.get(bucket) ?? [];
+    expect(found.length).toBe(ids.length);
+    expect(found.map((id) => id.slice(0, 8))).toEqual(ids.map((id) => id.slice(0, 8)).sort());
+    expect(new Set(found)).toEqual(new Set(ids));
+  }
+  expect([run.ids, [...run.slices()].length]).toEqual([0, 0]);
 });

@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { NO_STATE } from '../events/suppression/account-states.ts';
-import { learn } from '../events/suppression/learn.ts';
-import { stateCodec } from '../testing/codecs.ts';
-import { eventOf, START } from '../testing/events.ts';
+import { stateCodec } from '../../testing/codecs.ts';
+import { eventOf, START } from '../../testing/records.ts';
+import { NO_STATE } from '../suppression/accounts.ts';
+import { learn } from '../suppression/learn.ts';
 import type { PartitionStore } from './partition-store.ts';
 import { closeStore, openStore } from './seal.ts';
 

@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { PipelineError } from '@email-events/core';
-import type { RecipientState } from '@email-events/schemas';
+import { avroType, type RecipientState } from '@email-events/schemas';
 import { type Database, open, type RootDatabase } from 'lmdb';
-import type { StateCodec } from './state-codec.ts';
 import {
   checkStoreFile,
   diskFull,
@@ -23,7 +22,7 @@ export interface Totals {
 }
 
 /** How far the store mirrors its changelogs: offset of the last record applied, -1 for none. */
-export interface Positions {
+interface Positions {
   readonly seen: number;
   readonly recipientState: number;
 }
@@ -271,3 +270,21 @@ const sameIdentity = (a: StoreIdentity, b: StoreIdentity) =>
 
 /** LMDB keys are limited to 1978 bytes; what claims to be an address may be longer. */
 const storeKey = (key: string) => (key.length > 480 ? `sha256 ${hash('sha256', key)}` : key);
+
+/** How the store keeps recipients' states. */
+export interface StateCodec {
+  /** Of the schema: bytes of another one are not to be decoded. */
+  readonly version: string;
+  encode(state: RecipientState): Buffer;
+  decode(bytes: Buffer): RecipientState;
+}
+
+/** The store belongs to one version of the schema, so its bytes need no schema id. */
+export function stateCodec(): StateCodec {
+  const type = avroType('recipientState');
+  return {
+    version: type.fingerprint('sha256').toString('hex'),
+    encode: (state) => type.toBuffer(state),
+    decode: (bytes) => type.fromBuffer(bytes),
+  };
+}

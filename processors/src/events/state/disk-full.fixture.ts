@@ -1,4 +1,4 @@
-import { stateCodec } from '../testing/codecs.ts';
+import { stateCodec } from '../../testing/codecs.ts';
 import { closeStore, openStore } from './seal.ts';
 
 // Fills the store of seal-like tests batch by batch until its disk takes no more, goes on trying for a while, and says
