@@ -1,10 +1,37 @@
 import type { SinkRecord } from '@email-events/core';
 import type { EmailEvent } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { CURRENT_CUT, cutOf } from './cut.ts';
-import { encodeBatch } from './encode.ts';
-import { EXAMPLE } from './example.ts';
+import { CURRENT_CUT, CUTS, cutOf, encodeBatch } from './encode.ts';
 import type { ClickHouseValue } from './rows.ts';
+import { EXAMPLE } from './sink.ts';
+
+test('events are cut by the UTC month they occurred in, other rows not', () => {
+  const cut = cutOf('month-1');
+  const at = (text: string) => cut?.(Date.parse(text));
+  expect(at('2026-02-28T23:59:59.999Z')).toBe('202602');
+  expect(at('2026-03-01T00:00:00.000Z')).toBe('202603');
+  expect(at('1969-12-31T23:59:59.999Z')).toBe('196912');
+  expect(cut?.(undefined)).toBeUndefined();
+});
+
+test('times that no table can hold are together', () => {
+  const cut = cutOf('month-1');
+  const times = [-8.64e15, -9e15, Date.UTC(1899, 11, 31), Date.UTC(2300, 0, 1), 8.64e15, 9e15];
+  expect(times.map((time) => cut?.(time))).toEqual(['before', 'before', 'before', 'after', 'after', 'after']);
+});
+
+test('what was announced before there were pieces is not cut, and an unknown way is not guessed', () => {
+  expect(cutOf(undefined)).toBeUndefined();
+  expect(() => cutOf('week-1')).toThrow(
+    expect.objectContaining({ code: 'SINK_CUT_UNKNOWN', disposition: 'fatal' }),
+  );
+  expect(() => cutOf('toString')).toThrow('toString');
+});
+
+test('names fit into an announcement, and none is ever taken away', () => {
+  expect(Object.keys(CUTS)).toEqual(['month-1']);
+  expect(CURRENT_CUT).toMatch(/^[a-z0-9-]{1,20}$/);
+});
 
 const eventAt = (time: string): SinkRecord<ClickHouseValue> => ({
   ...EXAMPLE,

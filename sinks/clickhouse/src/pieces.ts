@@ -1,3 +1,4 @@
+import { ClickHouseError } from '@clickhouse/client';
 import {
   DELIVERED,
   type Logger,
@@ -6,11 +7,9 @@ import {
   type SinkVerdict,
 } from '@email-events/core';
 import type { ClickHouse } from './connection.ts';
-import { cutOf } from './cut.ts';
-import { type EncodedRows, encodeBatch, linesOf } from './encode.ts';
-import { detailOf, isTooMuch, sinkCodeOf } from './errors.ts';
+import { cutOf, type EncodedRows, encodeBatch, linesOf } from './encode.ts';
+import { detailOf, failureKindOf, isTooMuch, sinkCodeOf } from './errors.ts';
 import type { Inserts } from './insert.ts';
-import { type Blame, refusedRows, unacceptable, unreadable } from './refused-rows.ts';
 import type { ClickHouseValue } from './rows.ts';
 
 export interface PieceParts {
@@ -128,3 +127,43 @@ const refusalOf = (table: string): SinkVerdict => ({
   code: 'SINK_CLICKHOUSE_ROW_REFUSED',
   message: `${table} does not take the row`,
 });
+
+/** What of a failed insert may be a row's doing. */
+type Blame = (error: unknown) => boolean;
+
+/** The server cannot read a row. */
+const unreadable: Blame = (error) => failureKindOf(error) === 'rows';
+
+/** Any answer of the server's that is about what it was given, and not about the table or the user. */
+const unacceptable: Blame = (error) =>
+  error instanceof ClickHouseError && !['schema', 'refused'].includes(failureKindOf(error));
+
+/**
+ * Positions of the lines that the server does not take by themselves, found by halves in inserts into a table that keeps nothing: what
+ * is written is not touched. Throws what is not to be blamed on a row.
+ */
+async function refusedRows(
+  clickhouse: ClickHouse,
+  { table, columns }: EncodedRows,
+  lines: readonly Buffer[],
+  blame: Blame,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const structure = await clickhouse.query<{ name: string; type: string }>(
+    `DESCRIBE TABLE (SELECT ${columns.join(', ')} FROM ${table} LIMIT 0)`,
+  );
+  const declared = structure.map(({ name, type }) => `${name} ${type}`).join(', ');
+  const sql = `INSERT INTO FUNCTION null('${declared.replaceAll("'", "\\'")}') FORMAT JSONCompactEachRow`;
+  const search = async (start: number, end: number): Promise<number[]> => {
+    try {
+      await clickhouse.insert(sql, lines.slice(start, end), {}, signal);
+      return [];
+    } catch (error) {
+      if (!blame(error)) throw error;
+      if (end - start === 1) return [start];
+      const middle = (start + end) >> 1;
+      return [...(await search(start, middle)), ...(await search(middle, end))];
+    }
+  };
+  return search(0, lines.length);
+}

@@ -10,7 +10,6 @@ import {
   type Suppression,
   topics,
 } from '@email-events/schemas';
-import { EVENT_MARKS } from './mark-rows.ts';
 
 /** Values of the topics that go to ClickHouse. */
 export type ClickHouseValue = EventOf[EventType] | Suppression | DeadLetter | EventMark;
@@ -24,7 +23,7 @@ export interface TableWriter {
   encode(record: SinkRecord<ClickHouseValue>): Row | undefined;
 }
 
-export interface Row {
+interface Row {
   /** Of JSONCompactEachRow. */
   readonly line: string;
   /** What its table is partitioned by, if it is: epoch milliseconds. */
@@ -129,6 +128,40 @@ const DEAD_LETTERS: TableWriter = {
   table: 'dead_letters',
   columns: DEAD_LETTER_COLUMNS,
   encode: ({ value }) => (value ? { line: encodeDeadLetter(value as DeadLetter) } : undefined),
+};
+
+const EVENT_MARK_COLUMNS = [
+  'event_id',
+  'mark',
+  'change',
+  'replaced_by',
+  'at',
+  'by',
+  'why',
+  'type',
+  'occurred_at',
+  'received_at',
+  'esp',
+  'source',
+  'account',
+  'recipient',
+  'recipient_domain',
+  'campaign',
+  'variant',
+  'stream',
+  'bounce_class',
+  'is_machine',
+] as const satisfies readonly (keyof EventMark)[];
+
+/** Operators mark events as forged or superseded, and every mark is a row. The table is small and has no partitions. */
+const EVENT_MARKS: TableWriter = {
+  table: 'event_marks',
+  columns: EVENT_MARK_COLUMNS,
+  encode: ({ value }) => {
+    if (!value) return undefined;
+    const mark = value as EventMark;
+    return { line: line(EVENT_MARK_COLUMNS.map((column) => mark[column])) };
+  },
 };
 
 /** The tables, each with all columns that are written: what a check of the schema needs. */

@@ -6,16 +6,15 @@ import {
   type SinkRecord,
   type SinkVerdict,
 } from '@email-events/core';
-import type { DeadLetter, EmailEvent, Suppression } from '@email-events/schemas';
+import { type DeadLetter, type EmailEvent, type Suppression, topics } from '@email-events/schemas';
 import type { ClickHouse } from './connection.ts';
-import { CURRENT_CUT } from './cut.ts';
+import { CURRENT_CUT } from './encode.ts';
 import { sinkErrorOf } from './errors.ts';
-import { EXAMPLE } from './example.ts';
 import { Inserts } from './insert.ts';
 import { type PieceParts, piecesOf } from './pieces.ts';
 import { type ClickHouseValue, TABLES } from './rows.ts';
 
-export interface ClickHouseSinkOptions {
+interface ClickHouseSinkOptions {
   /** How long an insert is waited for at first. Milliseconds; default a minute. */
   readonly insertMs?: number;
 }
@@ -77,3 +76,22 @@ function sourceOf({ topic, value }: SinkRecord<ClickHouseValue>): string {
   const reasons = (value as Suppression).reasons ?? [];
   return source ?? reasons[0]?.source ?? topic;
 }
+
+/** The least that an event has. */
+export const EXAMPLE: SinkRecord<ClickHouseValue> = {
+  topic: topics.events('delivered'),
+  key: 'ada@example.com',
+  value: {
+    event_id: '0'.repeat(32),
+    occurred_at: 0,
+    received_at: 0,
+    esp: 'example',
+    source: 'example',
+    recipient: 'ada@example.com',
+    recipient_domain: 'example.com',
+    tags: [],
+    metadata: {},
+  } as unknown as ClickHouseValue,
+  timestamp: 0,
+  attempts: 0,
+};

@@ -1,7 +1,13 @@
 import { z } from 'zod';
-import { crmAddress, crmSecrets, isHeaderText } from '../src/access.ts';
-import { type ContactAccess, readPatchVerify } from '../src/adapter.ts';
-import { defineCrm, type StateFacts } from '../src/crm.ts';
+import {
+  type ContactAccess,
+  crmAddress,
+  crmSecrets,
+  defineCrm,
+  isHeaderText,
+  readPatchVerify,
+  type StateFacts,
+} from '../src/crm.ts';
 import { CrmError } from '../src/errors.ts';
 import { type CrmRequest, HttpClient } from '../src/http-client.ts';
 

@@ -1,6 +1,7 @@
-import type { ConfigProblem, PipelineConfig, Secret } from '@email-events/core';
-import type { z } from 'zod';
-import type { CrmAdapter } from './adapter.ts';
+import { type ConfigProblem, type PipelineConfig, Secret } from '@email-events/core';
+import type { Suppression } from '@email-events/schemas';
+import { z } from 'zod';
+import { CrmError } from './errors.ts';
 
 /** sinks.crm as configured. `url`, `secrets` and `options` are the CRM's to judge, everything else is the same for all. */
 export type CrmSettings = NonNullable<PipelineConfig['sinks']['crm']>;
@@ -103,3 +104,106 @@ function problemsOf(issue: z.core.$ZodIssue): ConfigProblem[] {
   if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
   return issue.keys.map((key) => ({ path: `${path}.${key}`, message: 'unknown key' }));
 }
+
+/** A recipient's state as the topic has it. */
+export interface RecipientState {
+  readonly suppression: Suppression;
+  /**
+   * Epoch milliseconds at which the record was written to the topic: the version of the state. `changed_at` is none,
+   * since an older event that arrives late leads to a newer state.
+   */
+  readonly recordedAt: number;
+}
+
+/** written: the CRM took it. unchanged: the CRM already had it. */
+export type PutResult = 'written' | 'unchanged';
+
+/**
+ * One CRM. The sink around it owns order (one call at a time for a recipient), the number of calls under way,
+ * pauses, the circuit breaker, verdicts and metrics; an adapter says how to make a call, and throws CrmError.
+ * It keeps no state about recipients and never retries.
+ */
+export interface CrmAdapter {
+  readonly name: string;
+  /** Is the CRM there? Leaves no trace. */
+  check(signal: AbortSignal): Promise<void>;
+  /**
+   * Brings the CRM to this state. Called again with the same state after a lost answer, and after a restart with
+   * states the CRM may already be past: must be idempotent, and must not replace a newer state where the CRM can tell.
+   * A CRM without a conditional write goes through `readPatchVerify`.
+   */
+  put(state: RecipientState, signal: AbortSignal): Promise<PutResult>;
+  close(): Promise<void>;
+}
+
+/** How to reach one contact in a CRM that has no conditional write. */
+export interface ContactAccess<Patch> {
+  /** Reads the contact: the smallest change that brings it to the state, undefined if there is nothing to change. */
+  difference(state: RecipientState, signal: AbortSignal): Promise<Patch | undefined>;
+  apply(patch: Patch, signal: AbortSignal): Promise<void>;
+}
+
+/** read → minimal patch → read back. A write that someone else undid meanwhile is not reported as done. */
+export async function readPatchVerify<Patch>(
+  contacts: ContactAccess<Patch>,
+  state: RecipientState,
+  signal: AbortSignal,
+): Promise<PutResult> {
+  const patch = await contacts.difference(state, signal);
+  if (patch === undefined) return 'unchanged';
+  await contacts.apply(patch, signal);
+  const left = await contacts.difference(state, signal);
+  if (left === undefined) return 'written';
+  throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'read back, the contact has another state');
+}
+
+/** Where the CRM is: https off loopback, without credentials, since addresses are logged. */
+export function crmAddress(fallback: string, description: string) {
+  return z
+    .url()
+    .superRefine((text, context) => {
+      for (const message of addressProblems(text)) context.addIssue({ code: 'custom', message });
+    })
+    .default(fallback)
+    .describe(description);
+}
+
+export interface SecretKind {
+  /** What they are, in the CRM's words. */
+  readonly description: string;
+  /** Whether a text can be one of them. */
+  readonly usable: (secret: string) => boolean;
+  /** What to say of one that cannot. It never shows the secret. */
+  readonly expected: string;
+  /** How many there may be; default: any number. */
+  readonly most?: number;
+}
+
+/** What the CRM knows us by: one secret at least. */
+export function crmSecrets({ description, usable, expected, most = Number.MAX_SAFE_INTEGER }: SecretKind) {
+  const secret = z.instanceof(Secret).refine((text) => usable(text.reveal()), expected);
+  return z
+    .array(secret)
+    .min(1, `at least one is needed: ${description}`)
+    .max(most, `at most ${most}: ${description}`)
+    .describe(description);
+}
+
+/** Whether a header can carry it. */
+export const isHeaderText = (text: string): boolean => /^[\x21-\x7e]+$/.test(text);
+
+function addressProblems(text: string): string[] {
+  const url = URL.parse(text);
+  // What is no URL is told already.
+  if (!url) return [];
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return ['must be an https address'];
+  const problems: string[] = [];
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+    problems.push('plain http is refused off loopback: use https');
+  }
+  if (url.username || url.password) problems.push('must not hold credentials: it is logged');
+  return problems;
+}
+
+const isLoopback = (host: string) =>
+  host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);

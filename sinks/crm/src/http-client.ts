@@ -1,6 +1,5 @@
 import { Agent } from 'undici';
 import { CrmError, errorOfStatus } from './errors.ts';
-import { retryAfterMs } from './retry-after.ts';
 
 export interface CrmRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -9,13 +8,13 @@ export interface CrmRequest {
   readonly body?: string;
 }
 
-export interface CrmResponse {
+interface CrmResponse {
   readonly status: number;
   readonly headers: { readonly [name: string]: string | string[] | undefined };
   readonly body: string;
 }
 
-export interface HttpClientOptions {
+interface HttpClientOptions {
   /** For a whole call, from connecting to the end of the answer. Milliseconds. */
   readonly timeoutMs: number;
   /** Connections to the CRM, kept alive. */
@@ -113,3 +112,17 @@ async function readBounded(body: AsyncIterable<Uint8Array>): Promise<string> {
   }
   return Buffer.concat(chunks).toString();
 }
+
+/** Longer pauses than this are cut: asking an hour later costs one call. */
+const LONGEST_MS = 3_600_000;
+
+/** Milliseconds that a Retry-After header asks for: seconds or an HTTP date. Undefined if it says neither. */
+export function retryAfterMs(header: string | undefined, now: number): number | undefined {
+  const text = header?.trim();
+  if (!text) return undefined;
+  const wait = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : dateOf(text) - now;
+  return Number.isNaN(wait) ? undefined : Math.min(LONGEST_MS, Math.max(0, Math.ceil(wait)));
+}
+
+/** Date.parse takes far more than HTTP dates ("-5" is a year to it), which all begin with a weekday. */
+const dateOf = (text: string) => (/^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN);

@@ -1,4 +1,3 @@
-export * from './adapter.ts';
 export { createHttpAdapter, type HttpAdapterOptions, type SuppressionBody } from './adapters/http.ts';
 export { crms } from './adapters/index.ts';
 export * from './crm.ts';

@@ -1,6 +1,6 @@
 import { type Logger, Registry, type SinkVerdict } from '@email-events/core';
 import { expect, test, vi } from 'vitest';
-import type { CrmAdapter, RecipientState } from './adapter.ts';
+import type { CrmAdapter, RecipientState } from './crm.ts';
 import { CrmError, errorOfStatus } from './errors.ts';
 import { type CrmSinkOptions, createCrmSink } from './sink.ts';
 import { batchOf, recordOf, suppressionOf } from './testing/values.ts';

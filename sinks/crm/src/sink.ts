@@ -8,7 +8,7 @@ import {
   type SinkVerdict,
 } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
-import type { CrmAdapter } from './adapter.ts';
+import type { CrmAdapter } from './crm.ts';
 import { CrmGuard } from './guard.ts';
 import { type CrmMetrics, createCrmMetrics } from './metrics.ts';
 import type { TrialLimits } from './trials.ts';

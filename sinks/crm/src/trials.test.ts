@@ -1,6 +1,6 @@
 import { type Logger, Registry, type SinkVerdict } from '@email-events/core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { RecipientState } from './adapter.ts';
+import type { RecipientState } from './crm.ts';
 import { CrmError, errorOfStatus } from './errors.ts';
 import { createCrmSink } from './sink.ts';
 import { batchOf, recordOf, suppressionOf } from './testing/values.ts';

@@ -7,7 +7,7 @@ import {
 } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import PQueue from 'p-queue';
-import type { CrmAdapter, PutResult } from './adapter.ts';
+import type { CrmAdapter, PutResult } from './crm.ts';
 import { CrmError } from './errors.ts';
 import type { CrmGuard } from './guard.ts';
 import type { CrmMetrics } from './metrics.ts';

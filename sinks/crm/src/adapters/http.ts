@@ -2,9 +2,15 @@ import { createHash } from 'node:crypto';
 import type { Secret } from '@email-events/core';
 import { Webhook } from 'standardwebhooks';
 import { z } from 'zod';
-import { crmAddress, crmSecrets } from '../access.ts';
-import type { CrmAdapter, RecipientState } from '../adapter.ts';
-import { type CallLimits, defineCrm, type StateFacts } from '../crm.ts';
+import {
+  type CallLimits,
+  type CrmAdapter,
+  crmAddress,
+  crmSecrets,
+  defineCrm,
+  type RecipientState,
+  type StateFacts,
+} from '../crm.ts';
 import { errorOfStatus } from '../errors.ts';
 import { HttpClient } from '../http-client.ts';
 

@@ -1,3 +1,6 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
 /** A call as the CRM receives it. */
 export interface Call {
   readonly method: string;
@@ -46,4 +49,82 @@ export interface CrmHarness {
   readonly refused?: readonly Answer[];
   /** Answers that mean that one recipient's state is refused for good, where they are not 400 and 422. */
   readonly rejected?: readonly Answer[];
+}
+
+/**
+ * What happens to a call instead of an answer. silent: none. endless: one that goes on, a byte now and then. cut: the connection is reset before
+ * anything is done. lost: a write is done, then the connection is reset; reads are answered.
+ */
+export type Fault = Answer | 'silent' | 'endless' | 'cut' | 'lost';
+
+const DRIP_MS = 50;
+
+/** A played CRM on a port of the loopback, which can be made to fail. */
+export class PlayedServer {
+  /** Every call, in the order of arrival. */
+  readonly calls: Call[] = [];
+  /** Happens to every call until it is taken away. */
+  fault: Fault | undefined;
+  /** Happens to calls about a recipient, before `fault`. */
+  readonly faultsOf = new Map<string, Fault>();
+  private readonly crm: PlayedCrm;
+  private readonly server = createServer((request, response) => void this.serve(request, response));
+
+  private constructor(crm: PlayedCrm) {
+    this.crm = crm;
+  }
+
+  static async start(crm: PlayedCrm): Promise<PlayedServer> {
+    const played = new PlayedServer(crm);
+    await new Promise<void>((resolve) => played.server.listen(0, '127.0.0.1', resolve));
+    return played;
+  }
+
+  get base(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    if (!this.server.listening) return;
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const base = this.base;
+    const call = await received(request, base);
+    this.calls.push(call);
+    const about = this.crm.recipientOf(call);
+    const fault = (about === undefined ? undefined : this.faultsOf.get(about)) ?? this.fault;
+    if (fault === undefined) return send(response, this.crm.answer(call));
+    if (typeof fault === 'object') return send(response, fault);
+    if (fault === 'endless') drip(response.writeHead(200));
+    if (fault === 'cut') request.socket.resetAndDestroy();
+    if (fault === 'lost') {
+      const answer = this.crm.answer(call);
+      if (call.method === 'GET' || call.method === 'HEAD') send(response, answer);
+      else request.socket.resetAndDestroy();
+    }
+  }
+}
+
+async function received(request: IncomingMessage, base: string): Promise<Call> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const { method = '', url = '', headers } = request;
+  return {
+    method,
+    url: new URL(url, base),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
+    body: Buffer.concat(chunks).toString(),
+  };
+}
+
+function drip(response: ServerResponse): void {
+  const timer = setInterval(() => response.write(' '), DRIP_MS);
+  response.on('close', () => clearInterval(timer));
+}
+
+function send(response: ServerResponse, { status, headers = {}, body }: Answer): void {
+  response.writeHead(status, headers).end(body);
 }

@@ -1,6 +1,6 @@
 import type { SinkBatch, SinkRecord } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
-import type { RecipientState } from '../adapter.ts';
+import type { RecipientState } from '../crm.ts';
 
 /** Values for tests of this package. */
 export function suppressionOf(fields: Partial<Suppression> = {}): Suppression {

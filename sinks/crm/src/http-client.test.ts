@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { errorOfStatus } from './errors.ts';
+import { retryAfterMs } from './http-client.ts';
 
 test.each([200, 201, 202, 204, 299])('%d is a success', (status) => {
   expect(errorOfStatus(status, undefined)).toBeUndefined();
@@ -31,3 +32,33 @@ test('what the CRM asks to wait is kept where it may ask', () => {
   expect(errorOfStatus(408, 7)?.afterMs).toBe(7);
   expect(errorOfStatus(422, 7)?.afterMs).toBeUndefined();
 });
+
+const NOW = Date.parse('2026-03-04T05:06:07.000Z');
+
+test.each([
+  ['0', 0],
+  ['3', 3_000],
+  [' 120 ', 120_000],
+  ['0.5', 500],
+  ['Wed, 04 Mar 2026 05:06:17 GMT', 10_000],
+  ['Wednesday, 04-Mar-26 05:06:17 GMT', 10_000],
+  ['Wed Mar  4 05:06:17 2026 GMT', 10_000],
+])('%j asks for %d ms', (header, ms) => {
+  expect(retryAfterMs(header, NOW)).toBe(ms);
+});
+
+test('a date in the past asks for nothing', () => {
+  expect(retryAfterMs('Wed, 04 Mar 2026 05:00:00 GMT', NOW)).toBe(0);
+});
+
+test('a pause is an hour at most', () => {
+  expect(retryAfterMs('99999999', NOW)).toBe(3_600_000);
+  expect(retryAfterMs('Fri, 04 Mar 2033 05:00:00 GMT', NOW)).toBe(3_600_000);
+});
+
+test.each([undefined, '', ' ', 'soon', '-5', 'NaN', '1e3x', '2026', '2026-03-04'])(
+  '%j asks for nothing in particular, or is a plain number of seconds',
+  (header) => {
+    expect(retryAfterMs(header, NOW)).toBe(header === '2026' ? 2_026_000 : undefined);
+  },
+);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type ContactAccess, type RecipientState, readPatchVerify } from './adapter.ts';
+import { type ContactAccess, type RecipientState, readPatchVerify } from './crm.ts';
 import { stateOf } from './testing/values.ts';
 
 const { signal } = new AbortController();
