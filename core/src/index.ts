@@ -5,6 +5,7 @@ export * from './errors.ts';
 export { type KafkaSettings, silentLog, withAdmin } from './kafka/admin.ts';
 export * from './kafka/client.ts';
 export * from './kafka/cluster.ts';
+export { isOfRecords } from './kafka/errors.ts';
 export { type FirstRecord, firstRecords } from './kafka/first-records.ts';
 export { GroupCommitProducer } from './kafka/group-commit.ts';
 export * from './kafka/group-commit-transport.ts';
@@ -14,7 +15,6 @@ export * from './kafka/reader.ts';
 export { requireTopics } from './kafka/require-topics.ts';
 export * from './kafka/sink/index.ts';
 export * from './kafka/topics-admin.ts';
-export { isOfRecords } from './kafka/transact/fault.ts';
 export {
   startTransactionalLoop,
   type TransactionalLoop,

@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { codeOf } from './errors.ts';
 import type { Logger } from './log.ts';
+import { retry } from './retry.ts';
 
 export interface StartUpWait {
   readonly log: Logger;
@@ -19,17 +19,13 @@ const PAUSE_MS = 1_000;
  * Does what a service needs others for while it starts. Where everything starts at the same time, brokers and registry
  * may come last: they are asked again, with a log line each time, until the deadline. Then the last error is thrown.
  */
-export async function whenThere<T>(work: () => Promise<T>, wait: StartUpWait): Promise<T> {
+export function whenThere<T>(work: () => Promise<T>, wait: StartUpWait): Promise<T> {
   const { log, what, deadlineMs = DEADLINE_MS, pauseMs = PAUSE_MS } = wait;
-  const deadline = performance.now() + deadlineMs;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      const code = codeOf(error);
-      if (!NOT_THERE.includes(code) || performance.now() + pauseMs > deadline) throw error;
-      log.warn({ code, what, attempt }, 'not there yet; asked again');
-      await pause(pauseMs);
-    }
-  }
+  return retry(work, {
+    forMs: deadlineMs,
+    backoff: { firstMs: pauseMs, longestMs: pauseMs },
+    passes: (error) => NOT_THERE.includes(codeOf(error)),
+    onRetry: (error, attempt) =>
+      log.warn({ code: codeOf(error), what, attempt }, 'not there yet; asked again'),
+  });
 }

@@ -71,4 +71,9 @@ test('every code begins with its stage', () => {
   expect(codes.filter((code) => !STAGES.test(code))).toEqual([]);
 });
 
+test('one place judges the errors of kafkajs and of brokers', () => {
+  const judges = sources.filter((path) => /\.retriable\b|'KafkaJS\w+'/.test(read(path)));
+  expect(judges).toEqual(['core/src/kafka/errors.ts']);
+});
+
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');

@@ -1,8 +1,8 @@
-import { type KafkaSettings, silentLog, unreachable } from './admin.ts';
+import { type KafkaSettings, silentLog } from './admin.ts';
 import { createBrokers } from './client.ts';
+import { AnswerIncomplete, unreachable } from './errors.ts';
 import { type ReadRecord, readTopic, type TopicPosition } from './reader.ts';
 import { keyOf } from './wire/ask-leaders.ts';
-import { AnswerIncomplete } from './wire/faults.ts';
 import { logBounds, partitionsOfAll } from './wire/offsets.ts';
 
 /** What a partition begins with. */

@@ -2,9 +2,9 @@ import type { PipelineConfig } from '../config/index.ts';
 import { PipelineError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { createBrokers } from './client.ts';
+import { isProtocolError, publishError } from './errors.ts';
 import { type Outcome, produceTo } from './produce/produce.ts';
 import type { Brokers } from './wire/brokers.ts';
-import { isProtocolError } from './wire/faults.ts';
 
 export interface PublishRecord {
   readonly value: Buffer;
@@ -100,7 +100,7 @@ async function routesOf(brokers: Brokers, topic: string): Promise<Route[]> {
       else routes.set(node, [partition]);
     }
   } catch (error) {
-    throw asPipelineError(error, topic);
+    throw publishError(error, topic);
   }
   if (routes.size === 0)
     throw new PipelineError('KAFKA_UNREACHABLE', 'retry', `no partition of ${topic} has a leader`);
@@ -117,17 +117,5 @@ function leaderOf(brokers: Brokers, topic: string, partition: number): number | 
 
 function coded(outcome: Outcome, topic: string): BatchOutcome {
   if ('baseOffset' in outcome) return outcome.baseOffset;
-  return { error: asPipelineError(outcome.error, topic), answered: isProtocolError(outcome.error) };
-}
-
-function asPipelineError(cause: unknown, topic: string): PipelineError {
-  switch ((cause as { type?: unknown }).type) {
-    case 'MESSAGE_TOO_LARGE':
-    case 'RECORD_LIST_TOO_LARGE':
-      return new PipelineError('KAFKA_RECORD_TOO_LARGE', 'reject', 'more than the topic takes', { cause });
-    case 'UNKNOWN_TOPIC_OR_PARTITION':
-      return new PipelineError('KAFKA_TOPIC_MISSING', 'retry', `${topic} does not exist`, { cause });
-    default:
-      return new PipelineError('KAFKA_UNREACHABLE', 'retry', 'the broker does not acknowledge', { cause });
-  }
+  return { error: publishError(outcome.error, topic), answered: isProtocolError(outcome.error) };
 }

@@ -1,9 +1,9 @@
-import { type KafkaSettings, silentLog, unreachable } from './admin.ts';
+import { type KafkaSettings, silentLog } from './admin.ts';
 import { createBrokers } from './client.ts';
+import { AnswerIncomplete, isTopicUnknown, unreachable } from './errors.ts';
 import { readTopic, type TopicPosition } from './reader.ts';
 import { keyOf } from './wire/ask-leaders.ts';
 import type { Brokers } from './wire/brokers.ts';
-import { AnswerIncomplete } from './wire/faults.ts';
 import { committedOffsets, logBounds, offsetsByTime, partitionsOfAll } from './wire/offsets.ts';
 
 /** How far a consumer group is on one partition. */
@@ -102,7 +102,7 @@ async function partitionsOfExisting(brokers: Brokers, names: readonly string[]) 
     try {
       return await partitionsOfAll(brokers, [name], { forMs: LOOK_MS });
     } catch (error) {
-      if ((error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION') return [];
+      if (isTopicUnknown(error)) return [];
       throw error;
     }
   });

@@ -1,7 +1,7 @@
 import { PipelineError } from '../errors.ts';
+import { AnswerIncomplete, isTopicUnknown } from './errors.ts';
 import { keyOf, type TopicPartition } from './wire/ask-leaders.ts';
 import type { Brokers } from './wire/brokers.ts';
-import { AnswerIncomplete } from './wire/faults.ts';
 import { logBounds, offsetsByTime, partitionsOfAll } from './wire/offsets.ts';
 
 /** Where reading begins: a place on every partition, or an offset for each of some partitions. */
@@ -72,7 +72,7 @@ async function existing(brokers: Brokers, names: readonly string[]): Promise<Top
     try {
       for (const of of await partitionsOfAll(brokers, [name], { forMs: LOOK_MS })) found.push(of);
     } catch (error) {
-      if ((error as { type?: unknown }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+      if (!isTopicUnknown(error)) throw error;
       missing.push(name);
     }
   }

@@ -1,8 +1,9 @@
 import type { InputRecord } from '../dead-letter.ts';
 import { PipelineError } from '../errors.ts';
-import { type KafkaSettings, silentLog, unreachable } from './admin.ts';
+import { type KafkaSettings, silentLog } from './admin.ts';
 import { createBrokers } from './client.ts';
 import { type FetchedBatch, Fetcher } from './consume/fetcher.ts';
+import { noBrokerAnswers, unreachable } from './errors.ts';
 import { type PositionMap, type ReadFrom, resolveRange, type TopicPosition } from './reader-range.ts';
 import { keyOf } from './wire/ask-leaders.ts';
 import type { Brokers } from './wire/brokers.ts';
@@ -139,8 +140,7 @@ class Reading {
     if (!this.unread || this.busy || performance.now() - this.progressAt <= stallMs) return undefined;
     const away = this.fetcher.states().find(({ problem }) => problem === 'KAFKA_UNREACHABLE');
     if (away) {
-      const nobody = `no broker answers at ${this.settings.brokers.join(', ')}`;
-      return new PipelineError('KAFKA_UNREACHABLE', 'retry', nobody);
+      return noBrokerAnswers(this.settings.brokers);
     }
     return new PipelineError('KAFKA_READ_STALLED', 'retry', `no progress for ${stallMs} ms`);
   }

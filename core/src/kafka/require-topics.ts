@@ -2,7 +2,7 @@ import type { TopicSpec } from '@email-events/schemas';
 import type { Admin } from 'kafkajs';
 import { PipelineError } from '../errors.ts';
 import { type KafkaSettings, withAdmin } from './admin.ts';
-import { reaching } from './crash.ts';
+import { reaching } from './errors.ts';
 import { instead, planFrom, type SeenTopic, seenTopics } from './topics-admin.ts';
 
 /**

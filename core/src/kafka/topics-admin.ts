@@ -1,11 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type TopicSpec, topics } from '@email-events/schemas';
 import type { Admin, ConfigResourceTypes } from 'kafkajs';
 import { PipelineError } from '../errors.ts';
+import { retry } from '../retry.ts';
 import { counted, formatCount } from '../wording.ts';
 import { type KafkaSettings, readWithAdmin, withAdmin } from './admin.ts';
-import { isUnreachable } from './crash.ts';
-import { AnswerIncomplete } from './wire/faults.ts';
+import { AnswerIncomplete, isUnreachable } from './errors.ts';
 
 // The protocol's number. kafkajs has a name for it, which Node cannot see in a CommonJS module.
 const TOPIC_RESOURCE: ConfigResourceTypes = 2;
@@ -200,31 +199,24 @@ async function execute(
   if (altered.length > 0) await admin.alterConfigs({ validateOnly: false, resources: altered });
 }
 
-/** The controller accepts a change before every broker shows it; whoever applied it may rely on it at once. */
+/** The controller accepts a change before every broker shows it; those who applied it may rely on it at once. */
 async function seen(admin: Admin, catalogue: readonly TopicSpec[]): Promise<void> {
-  const deadline = performance.now() + VISIBLE_MS;
-  for (;;) {
-    const left = await changesLeft(admin, catalogue);
-    if (left === 0) return;
-    if (performance.now() > deadline) {
-      if (left instanceof Error) throw left;
-      const late = `changes are not visible after ${VISIBLE_MS} ms`;
-      throw new PipelineError('KAFKA_TOPIC_CONFLICT', 'retry', late);
-    }
-    await delay(50);
-  }
+  const late = new PipelineError(
+    'KAFKA_TOPIC_CONFLICT',
+    'retry',
+    `changes are not visible after ${VISIBLE_MS} ms`,
+  );
+  const look = async () => {
+    const { changes } = planFrom(catalogue, await describeTopics(admin, catalogue));
+    if (changes > 0) throw late;
+  };
+  const backoff = { firstMs: VISIBLE_PAUSE_MS, longestMs: VISIBLE_PAUSE_MS };
+  // Of several brokers one may know a topic of which the next one that is asked has not heard: not yet visible, then.
+  const passes = (error: unknown) => error === late || isUnreachable(error);
+  await retry(look, { forMs: VISIBLE_MS, backoff, passes });
 }
 
-/** Of several brokers one may know a topic of which the next one that is asked has not heard: not yet visible, then. */
-async function changesLeft(admin: Admin, catalogue: readonly TopicSpec[]): Promise<number | Error> {
-  try {
-    return planFrom(catalogue, await describeTopics(admin, catalogue)).changes;
-  } catch (error) {
-    if (error instanceof Error && isUnreachable(error)) return error;
-    throw error;
-  }
-}
-
+const VISIBLE_PAUSE_MS = 50;
 const VISIBLE_MS = 15_000;
 
 const entriesOf = (settings: ReadonlyMap<string, string>) =>

@@ -1,5 +1,5 @@
+import { requireNone } from '../errors.ts';
 import type { Brokers } from '../wire/brokers.ts';
-import { requireNone } from '../wire/faults.ts';
 import { type Api, apiOf, type Exchange } from '../wire/kafkajs-parts.ts';
 import type { AbortedTransaction } from './record-set.ts';
 

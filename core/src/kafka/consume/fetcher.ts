@@ -1,13 +1,12 @@
+import PQueue from 'p-queue';
 import type { InputRecord } from '../../dead-letter.ts';
-import { problemOf } from '../crash.ts';
+import { isOffsetOutOfRange, mayPass, problemOf } from '../errors.ts';
 import { keyOf, type TopicPartition } from '../wire/ask-leaders.ts';
 import type { Brokers } from '../wire/brokers.ts';
-import { isProtocolError, mayPass } from '../wire/faults.ts';
 import { createErrorFromCode } from '../wire/kafkajs-parts.ts';
 import { type FetchedPartition, type FetchLimits, fetchFrom } from './fetch.ts';
 import { afterGap } from './gap.ts';
 import { decodeRecords } from './record-set.ts';
-import { Slots } from './slots.ts';
 
 /** What one fetch brought of one partition. */
 export interface FetchedBatch extends TopicPartition {
@@ -72,7 +71,7 @@ export class Fetcher {
   private readonly places = new Map<string, Place>();
   private readonly fetching = new Set<number>();
   private readonly patience = new Map<number, number>();
-  private readonly slots: Slots;
+  private readonly handling: PQueue;
   private readonly ended = Promise.withResolvers<never>();
   private wake = Promise.withResolvers<void>();
   /** Leaders are asked for again, not before this time. */
@@ -82,7 +81,7 @@ export class Fetcher {
 
   constructor(options: FetcherOptions) {
     this.options = options;
-    this.slots = new Slots(options.concurrency);
+    this.handling = new PQueue({ concurrency: options.concurrency });
     this.ended.promise.catch(() => {});
   }
 
@@ -248,7 +247,7 @@ export class Fetcher {
     const { topic, partition } = place;
     place.busy = true;
     try {
-      await this.slots.run(async () => {
+      await this.handling.add(async () => {
         if (place.current)
           await this.options.onBatch({ topic, partition, records, from, next, end: fetched.end });
       });
@@ -261,7 +260,7 @@ export class Fetcher {
   }
 
   private async refused(place: Place, error: Error & { readonly type: string }): Promise<void> {
-    if (error.type !== 'OFFSET_OUT_OF_RANGE') return this.fail(place, error);
+    if (!isOffsetOutOfRange(error)) return this.fail(place, error);
     place.busy = true;
     try {
       const low = await afterGap(this.options.brokers, place, place.position);
@@ -285,7 +284,7 @@ export class Fetcher {
   private fail(place: Place, error: unknown): void {
     if (!mayPass(error)) throw error;
     if (!place.current) return;
-    place.problem = isProtocolError(error) ? error.type : problemOf(error);
+    place.problem = problemOf(error);
     place.notBefore = performance.now() + place.pauseMs;
     place.pauseMs = Math.min(LONGEST_PAUSE_MS, place.pauseMs * 2);
     this.stale ??= 0;

@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { PipelineError } from '../../errors.ts';
+import { codeOf, PipelineError } from '../../errors.ts';
+import { retry } from '../../retry.ts';
+import { AnswerIncomplete, mayPass } from '../errors.ts';
 import { keyOf, type TopicPartition } from '../wire/ask-leaders.ts';
 import type { Brokers } from '../wire/brokers.ts';
-import { AnswerIncomplete, mayPass } from '../wire/faults.ts';
 import { type LogBounds, logBounds } from '../wire/offsets.ts';
 
 /**
@@ -30,23 +30,23 @@ export async function requireReaches(brokers: Brokers, at: TopicPartition, offse
   await boundsReaching(brokers, at, offset);
 }
 
-async function boundsReaching(brokers: Brokers, at: TopicPartition, offset: number): Promise<LogBounds> {
-  let last: unknown;
-  for (const deadline = performance.now() + CERTAIN_MS; ; ) {
-    try {
+function boundsReaching(brokers: Brokers, at: TopicPartition, offset: number): Promise<LogBounds> {
+  return retry(
+    async () => {
       await brokers.refresh([at.topic]);
       const bounds = (await logBounds(brokers, [at], 'uncommitted', { forMs: CERTAIN_MS })).get(keyOf(at));
       if (!bounds) throw new AnswerIncomplete(keyOf(at));
-      if (bounds.high >= offset) return bounds;
-      last = truncated(at, offset);
-    } catch (error) {
-      if (!mayPass(error)) throw error;
-      // Nobody says anything: that is no proof of a loss.
-      last = error;
-    }
-    if (performance.now() > deadline) throw last;
-    await pause(PAUSE_MS);
-  }
+      if (bounds.high < offset) throw truncated(at, offset);
+      return bounds;
+    },
+    {
+      // The last attempt is made when it is certain.
+      forMs: CERTAIN_MS + PAUSE_MS,
+      backoff: { firstMs: PAUSE_MS, longestMs: PAUSE_MS },
+      // That no broker answers is no proof of a loss.
+      passes: (error) => mayPass(error) || codeOf(error) === 'KAFKA_LOG_TRUNCATED',
+    },
+  );
 }
 
 const truncated = ({ topic, partition }: TopicPartition, offset: number) =>

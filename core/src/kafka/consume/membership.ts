@@ -1,11 +1,17 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { problemOf } from '../crash.ts';
+import { type Backoff, backoffMs, pause } from '../../retry.ts';
+import {
+  isFinal,
+  isJoinAgain,
+  isMemberIdRequired,
+  isUnknownMember,
+  MEMBER_ID_REQUIRED,
+  mayPass,
+  problemOf,
+} from '../errors.ts';
 import { codesOfAll } from '../produce/transactional-producer.ts';
 import { byTopic } from '../wire/ask-leaders.ts';
 import type { Brokers, RequestOptions } from '../wire/brokers.ts';
-import { isProtocolError, mayPass } from '../wire/faults.ts';
 import { partitionsOfAll } from '../wire/offsets.ts';
 import { type Coded, heartbeat, joinGroup, leaveGroup, offsetCommit, syncGroup } from '../wire/requests.ts';
 import {
@@ -49,7 +55,7 @@ const HEARTBEAT_MS = 3_000;
 const REBALANCE_MS = 60_000;
 const JOIN_SLACK_MS = 5_000;
 const RETRY_MS = 100;
-const LONGEST_RETRY_MS = 1_000;
+const BACKOFF: Backoff = { firstMs: RETRY_MS, longestMs: 1_000 };
 /** So often in a row something that nobody foresaw may happen before it is given up. */
 const MAX_UNFORESEEN = 10;
 /** A topic may get partitions. */
@@ -58,10 +64,6 @@ const LEAVE_MS = 2_000;
 /** While a join waits for others, the coordinator is asked so often for a sign of life, and has so long for it. */
 const PROBE_MS = 2_000;
 const PROBE_ANSWER_MS = 3_000;
-
-/** The group's answers that mean: join anew. */
-const JOIN_AGAIN: readonly string[] = ['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID'];
-const MEMBER_ID_REQUIRED = 79;
 
 /**
  * A member of a consumer group. It joins until it has joined, keeps its membership while the coordinator moves (a moved coordinator knows
@@ -87,19 +89,19 @@ export class Membership {
   /** Until the signal, then leaves the group. Rejects with what no waiting changes. */
   async run(signal: AbortSignal): Promise<void> {
     let unforeseen = 0;
-    for (let wait = RETRY_MS; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted; ) {
       try {
         // A join may wait for others for a minute; who leaves does not.
         await unlessAborted(this.watched(this.join(signal)), signal);
-        [unforeseen, wait] = [0, RETRY_MS];
+        [unforeseen, failures] = [0, 0];
         await this.stay(signal);
       } catch (error) {
         if (signal.aborted) break;
         if (isFinal(error)) throw error;
         if (!mayPass(error) && !isJoinAgain(error) && ++unforeseen > MAX_UNFORESEEN) throw error;
         this.tell(error);
-        await pause(wait * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {});
-        wait = Math.min(LONGEST_RETRY_MS, wait * 2);
+        failures += 1;
+        await pause(backoffMs(failures, BACKOFF), signal);
       }
     }
     await this.leave();
@@ -170,7 +172,7 @@ export class Membership {
     // The group gives a name first, and wants to be told it.
     const joined = await this.asMember(() =>
       ask().catch((error) => {
-        if (isProtocolError(error) && error.code === MEMBER_ID_REQUIRED) return ask();
+        if (isMemberIdRequired(error)) return ask();
         throw error;
       }),
     );
@@ -199,7 +201,7 @@ export class Membership {
     const over = new AbortController();
     const watch = async () => {
       while (!over.signal.aborted) {
-        await pause(PROBE_MS, undefined, { signal: over.signal, ref: false }).catch(() => {});
+        await pause(PROBE_MS, over.signal, false);
         if (!over.signal.aborted) await brokers.checkCoordinator(this.own(), PROBE_ANSWER_MS);
       }
     };
@@ -282,7 +284,7 @@ export class Membership {
     this.nudge = Promise.withResolvers();
     const over = new AbortController();
     const either = AbortSignal.any([signal, over.signal]);
-    await Promise.race([pause(ms, undefined, { signal: either }).catch(() => {}), this.nudge.promise]);
+    await Promise.race([pause(ms, either), this.nudge.promise]);
     over.abort();
   }
 
@@ -295,7 +297,7 @@ export class Membership {
       timeoutMs: LEAVE_MS,
     });
     // Whoever cannot say goodbye is missed after the session time-out.
-    await Promise.race([left.catch(() => {}), pause(LEAVE_MS, undefined, { ref: false })]);
+    await Promise.race([left.catch(() => {}), pause(LEAVE_MS, undefined, false)]);
     this.generation = undefined;
   }
 
@@ -304,7 +306,7 @@ export class Membership {
     try {
       return await work();
     } catch (error) {
-      if (isProtocolError(error) && error.type === 'UNKNOWN_MEMBER_ID') this.memberId = '';
+      if (isUnknownMember(error)) this.memberId = '';
       throw error;
     }
   }
@@ -316,8 +318,8 @@ export class Membership {
 
   /** One log line for each kind of problem until it is over. */
   private tell(error: unknown): void {
-    const code = isProtocolError(error) ? error.type : problemOf(error);
-    if (isJoinAgain(error) || code === 'MEMBER_ID_REQUIRED') return;
+    if (isJoinAgain(error)) return;
+    const code = problemOf(error);
     if (code !== this.trouble)
       this.options.log.warn({ code, err: error }, 'this member is not in its group now');
     this.trouble = code;
@@ -344,26 +346,4 @@ async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<
     signal.removeEventListener('abort', stop);
     work.catch(() => {});
   }
-}
-
-function isJoinAgain(error: unknown): boolean {
-  return isProtocolError(error) && (JOIN_AGAIN.includes(error.type) || error.type === 'MEMBER_ID_REQUIRED');
-}
-
-/** What no waiting changes. */
-const FINAL: readonly string[] = [
-  'TOPIC_AUTHORIZATION_FAILED',
-  'GROUP_AUTHORIZATION_FAILED',
-  'CLUSTER_AUTHORIZATION_FAILED',
-  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
-  'SASL_AUTHENTICATION_FAILED',
-  'UNSUPPORTED_SASL_MECHANISM',
-  'UNSUPPORTED_VERSION',
-  'INVALID_GROUP_ID',
-  'INVALID_SESSION_TIMEOUT',
-];
-
-export function isFinal(error: unknown): boolean {
-  const { name } = error as { name?: unknown };
-  return name === 'KafkaJSSASLAuthenticationError' || FINAL.includes(codeOf(error));
 }

@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { backoffMs, pause } from '../../retry.ts';
+import { AnswerIncomplete, mayPass } from '../errors.ts';
 import type { Brokers } from '../wire/brokers.ts';
-import { AnswerIncomplete, mayPass } from '../wire/faults.ts';
 import { createErrorFromCode } from '../wire/kafkajs-parts.ts';
 import { type OutMessage, type ProduceQuery, produce } from '../wire/requests.ts';
 
@@ -34,8 +34,7 @@ interface Book {
   outcome: Outcome | undefined;
 }
 
-const FIRST_PAUSE_MS = 10;
-const LONGEST_PAUSE_MS = 500;
+const BACKOFF = { firstMs: 10, longestMs: 500 };
 
 /**
  * Sends each batch to the leader of its partition until that has acknowledged it with `acks=all`. Books are kept by partition: what was
@@ -49,17 +48,17 @@ export async function produceAll(
 ): Promise<Outcome[]> {
   const books = batches.map((batch): Book => ({ batch, outcome: undefined }));
   const deadline = performance.now() + options.forMs;
-  let pauseMs = FIRST_PAUSE_MS;
   let stale: unknown;
-  for (let open = books; ; ) {
+  // No retry of the whole (see retry.ts): of what was sent some may be acknowledged, and only the rest is sent again.
+  for (let [open, failures] = [books, 1]; ; failures++) {
     if (stale !== undefined) await brokers.refresh(topicsOf(open)).catch(() => {});
     await Promise.all(byLeader(brokers, open).map(([node, own]) => sendTo(brokers, node, own, options)));
     const refused = open.find(({ outcome }) => failed(outcome) && !mayPass(outcome.error));
     open = open.filter(({ outcome }) => outcome === undefined || (failed(outcome) && mayPass(outcome.error)));
+    const pauseMs = backoffMs(failures, BACKOFF);
     if (open.length === 0 || refused || performance.now() + pauseMs > deadline) break;
     stale = open[0]?.outcome;
-    await pause(pauseMs * (0.75 + Math.random() / 2));
-    pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
+    await pause(pauseMs);
   }
   return books.map(({ outcome, batch }) => outcome ?? { error: unanswered(batch) });
 }

@@ -1,6 +1,7 @@
+import { retry } from '../../retry.ts';
+import { AnswerIncomplete, mayPass } from '../errors.ts';
 import type { LastOffset } from '../transact/stage.ts';
 import type { Brokers, RequestOptions } from '../wire/brokers.ts';
-import { AnswerIncomplete, mayPass } from '../wire/faults.ts';
 import type { Api } from '../wire/kafkajs-parts.ts';
 import {
   addOffsetsToTxn,
@@ -11,7 +12,6 @@ import {
   type TopicPartitions,
   txnOffsetCommit,
 } from '../wire/requests.ts';
-import { retrying } from '../wire/retrying.ts';
 import { produceAll } from './produce.ts';
 import { Sequences } from './sequences.ts';
 
@@ -41,7 +41,7 @@ export interface GroupPosition {
 /** Long enough for a broker that restarts, short enough to begin anew before the transaction times out. */
 const STEP_MS = 25_000;
 /** After a commit the coordinator still writes markers for some milliseconds. */
-const FIRST_PAUSE_MS = 4;
+const BACKOFF = { firstMs: 4, longestMs: 500 };
 
 /**
  * A transactional producer that is used until its first failure. After one nobody but the broker knows how the transaction stands, so
@@ -190,7 +190,7 @@ export class TransactionalProducer {
   }
 
   private patiently<T>(work: () => Promise<T>): Promise<T> {
-    return retrying(work, { forMs: STEP_MS, firstPauseMs: FIRST_PAUSE_MS });
+    return retry(work, { forMs: STEP_MS, backoff: BACKOFF, passes: mayPass });
   }
 
   private inTime(): RequestOptions {

@@ -113,9 +113,9 @@ export class BatchLane<R> {
   }
 
   private async writeNext(): Promise<void> {
-    const { slots } = this.context;
+    const { writes } = this.context;
     // The batch is taken when its turn has come: until then it may grow.
-    const { batch, first } = await slots.run(() => this.begin());
+    const { batch, first } = await writes.add(() => this.begin());
     if (!batch) return;
     this.context.drained(this.id);
     if (first) await this.retry(batch, first);
@@ -187,11 +187,11 @@ export class BatchLane<R> {
   }
 
   private async retry(batch: OpenBatch<R>, first: Delayed): Promise<void> {
-    const { lost, halted, slots } = this.context;
+    const { lost, halted, writes } = this.context;
     const gone = AbortSignal.any([lost, halted]);
     for (let next: Delayed | undefined = first; next; ) {
       await pauseFor(next.afterMs, gone);
-      next = await slots.run(() => {
+      next = await writes.add(() => {
         this.extend(batch);
         return this.attempts.attempt(batch);
       });

@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '@email-events/schemas/errors';
-import { codeOf, PipelineError } from '../../errors.ts';
+import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import { type Backoff, pause, retry } from '../../retry.ts';
+import { isFatal } from '../errors.ts';
 
-/** The assignment under which a lane works has ended; whoever owns it now goes on. */
+/** The assignment under which a lane works has ended; the partition's new owner goes on. */
 export class LaneLost extends CodedError<'KAFKA_FENCED'> {
   override readonly name = 'LaneLost';
 
@@ -12,18 +13,12 @@ export class LaneLost extends CodedError<'KAFKA_FENCED'> {
   }
 }
 
-/** How long to wait before a try, with full jitter: members that failed together do not come back together. */
-export function backoffMs(attempt: number, random: () => number = Math.random): number {
-  return Math.ceil(random() * Math.min(10_000, 100 * 2 ** Math.min(attempt, 10)));
-}
+export const BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000 };
 
 /** Waits; throws LaneLost if the lane ends meanwhile. */
 export async function pauseFor(ms: number, lost: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal: lost });
-  } catch {
-    throw new LaneLost();
-  }
+  await pause(ms, lost);
+  if (lost.aborted) throw new LaneLost();
 }
 
 /** Tries until it works or the lane is lost: for what only Kafka being down can keep from working. What is fatal is thrown. */
@@ -33,15 +28,21 @@ export async function persist<T>(
   lost: AbortSignal,
   log: Logger,
 ): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
+  const attempt = async () => {
     if (lost.aborted) throw new LaneLost();
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof LaneLost) throw error;
-      if (error instanceof PipelineError && error.disposition === 'fatal') throw error;
-      if (attempt > 0) log.warn({ code: codeOf(error), attempt }, `${what} failed and is tried again`);
-      await pauseFor(backoffMs(attempt), lost);
-    }
+    return work();
+  };
+  try {
+    return await retry(attempt, {
+      backoff: BACKOFF,
+      signal: lost,
+      passes: (error) => !(error instanceof LaneLost) && !isFatal(error),
+      onRetry: (error, failures) => {
+        if (failures > 1)
+          log.warn({ code: codeOf(error), attempt: failures - 1 }, `${what} failed and is tried again`);
+      },
+    });
+  } catch (error) {
+    throw lost.aborted && !isFatal(error) ? new LaneLost() : error;
   }
 }

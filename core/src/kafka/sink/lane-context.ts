@@ -1,7 +1,7 @@
+import type PQueue from 'p-queue';
 import type { Logger } from '../../log.ts';
 import type { Sink } from '../../sink.ts';
 import type { OffsetToCommit } from '../consume/membership.ts';
-import type { Slots } from '../consume/slots.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { SinkFaults } from './faults.ts';
 import type { OffsetRange } from './intent.ts';
@@ -11,7 +11,8 @@ import type { SinkMeasures } from './measures.ts';
 export interface LaneContext<R> {
   readonly sink: Sink<R>;
   readonly deadLetters: Pick<DeadLetters, 'publish'>;
-  readonly slots: Slots;
+  /** Writes at a time. */
+  readonly writes: PQueue;
   readonly measures: SinkMeasures;
   /** Of all assignments that this process has had. */
   readonly faults: SinkFaults;

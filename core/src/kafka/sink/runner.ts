@@ -1,28 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import type { Codec } from '@email-events/schemas';
+import PQueue from 'p-queue';
 import type { PipelineConfig } from '../../config/index.ts';
 import { codeOf } from '../../errors.ts';
 import { runStopSteps } from '../../lifecycle.ts';
 import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
+import { type Backoff, backoffMs, retry } from '../../retry.ts';
 import type { Sink } from '../../sink.ts';
 import { whenThere } from '../../start-up.ts';
 import { createBrokers } from '../client.ts';
 import type { Assigned } from '../consume/assigners.ts';
 import { type FetchedBatch, Fetcher } from '../consume/fetcher.ts';
 import { type Generation as GroupGeneration, Membership } from '../consume/membership.ts';
-import { Slots } from '../consume/slots.ts';
 import { Standstill } from '../consume/standstill.ts';
-import { problemOf, reaching } from '../crash.ts';
+import { AnswerIncomplete, problemOf, reaching } from '../errors.ts';
 import { sinkGroup } from '../names.ts';
 import { keyOf } from '../wire/ask-leaders.ts';
 import type { Brokers } from '../wire/brokers.ts';
-import { AnswerIncomplete } from '../wire/faults.ts';
 import { logBounds, partitionsOfAll } from '../wire/offsets.ts';
 import { Assignment, type TopicPartition } from './assignment.ts';
 import type { BatchLane } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
-import { backoffMs, LaneLost, pauseFor, persist } from './delivery.ts';
+import { BACKOFF, LaneLost, persist } from './delivery.ts';
 import type { Entry, RecordReader } from './entry.ts';
 import { SinkFaults } from './faults.ts';
 import { SinkHealth } from './health.ts';
@@ -77,6 +77,7 @@ const FETCH_WAIT_MS = 200;
 const PARTITION_BYTES = 1_048_576;
 /** Fetched batches that are put into buffers at a time: nothing but a wait for a schema takes long. */
 const TAKING = 16;
+const LOADING: Backoff = { firstMs: 100, longestMs: 1_600 };
 /** Together they fit into the half minute that orchestrators wait by default. */
 const STOP_MS = 10_000;
 const LEAVE_MS = 5_000;
@@ -104,7 +105,7 @@ class Runner<R> implements RunningSink {
   private readonly fetcher: Fetcher;
   private readonly standstill: Standstill;
   private readonly deadLetters: DeadLetters;
-  private readonly slots: Slots;
+  private readonly writes: PQueue;
   private readonly faults: SinkFaults;
   private readonly finished = Promise.withResolvers<void>();
   private readonly halt = new AbortController();
@@ -135,7 +136,7 @@ class Runner<R> implements RunningSink {
     this.deadLetters = new DeadLetters({
       ...{ brokers, requestTimeoutMs, codec, stage: name, partitions: deadLetterPartitions, log },
     });
-    this.slots = new Slots(concurrency);
+    this.writes = new PQueue({ concurrency });
     this.faults = new SinkFaults(options.sink.name, Date.now);
     this.health = new SinkHealth(options.sink, this.halt.signal);
     this.member = new Membership({
@@ -281,12 +282,12 @@ class Runner<R> implements RunningSink {
     return {
       sink: this.options.sink,
       deadLetters: this.deadLetters,
-      slots: this.slots,
+      writes: this.writes,
       measures: this.measures,
       faults: this.faults,
       log: this.log,
       now: Date.now,
-      backoff: backoffMs,
+      backoff: (attempts) => backoffMs(attempts, BACKOFF),
       lost: generation.lost.signal,
       halted: this.halt.signal,
       abort: this.abort.signal,
@@ -347,16 +348,15 @@ class Runner<R> implements RunningSink {
   ): Promise<void> {
     const of = partitionKey(at);
     const gone = AbortSignal.any([lost.signal, this.halt.signal]);
-    for (let attempt = 0; !gone.aborted; attempt++) {
-      try {
-        await loadEntries(this.options.reader, entries);
-        break;
-      } catch (error) {
-        this.unreadable.set(of, codeOf(error));
-        this.log.warn({ code: codeOf(error), attempt }, 'schemas cannot be read now');
-      }
-      await pauseFor(backoffMs(Math.min(attempt, 4)), gone).catch(() => {});
-    }
+    const load = async () => {
+      if (!gone.aborted) await loadEntries(this.options.reader, entries);
+    };
+    const told = (error: unknown, attempt: number) => {
+      this.unreadable.set(of, codeOf(error));
+      this.log.warn({ code: codeOf(error), attempt: attempt - 1 }, 'schemas cannot be read now');
+    };
+    // When it is gone, nobody reads them any more.
+    await retry(load, { backoff: LOADING, signal: gone, passes: () => true, onRetry: told }).catch(() => {});
     this.unreadable.delete(of);
   }
 

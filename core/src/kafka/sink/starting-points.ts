@@ -1,8 +1,8 @@
 import type { Assigned } from '../consume/assigners.ts';
 import { requireReaches } from '../consume/gap.ts';
+import { AnswerIncomplete } from '../errors.ts';
 import { keyOf } from '../wire/ask-leaders.ts';
 import type { Brokers } from '../wire/brokers.ts';
-import { AnswerIncomplete } from '../wire/faults.ts';
 import { committedOffsets, logBounds } from '../wire/offsets.ts';
 import type { StartingPoint } from './assignment.ts';
 

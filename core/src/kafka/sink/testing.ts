@@ -1,7 +1,7 @@
+import PQueue from 'p-queue';
 import { Registry } from '../../metrics.ts';
 import { DELIVERED, type Sink, type SinkBatch, type SinkPiece, type SinkVerdict } from '../../sink.ts';
 import { silentLog } from '../admin.ts';
-import { Slots } from '../consume/slots.ts';
 import { BatchLane } from './batch-lane.ts';
 import { BatchSize } from './batch-size.ts';
 import type { Refusal } from './dead-letters.ts';
@@ -59,7 +59,12 @@ export function laneOf(
     'lane',
     { buffer, size, limits },
     {
-      ...{ sink: whole, slots: new Slots(1), measures: sinkMeasures(new Registry()), log: silentLog },
+      ...{
+        sink: whole,
+        writes: new PQueue({ concurrency: 1 }),
+        measures: sinkMeasures(new Registry()),
+        log: silentLog,
+      },
       ...{ lost: lost.signal, halted: halted.signal, abort: abort.signal, now: Date.now },
       backoff: () => 1,
       faults: new SinkFaults('fake', Date.now),

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { InputRecord } from '../../dead-letter.ts';
+import { isFenced } from '../errors.ts';
 import { Lane } from './lane.ts';
-import { isFenced } from './lanes.ts';
 import type { OwnedPartition, Stage, Step } from './stage.ts';
 import { MemoryClient } from './testing/memory-client.ts';
 import { MemoryKafka } from './testing/memory-kafka.ts';

@@ -1,8 +1,8 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { InputRecord } from '../../dead-letter.ts';
 import { PipelineError } from '../../errors.ts';
+import { pause } from '../../retry.ts';
+import { isOfOutputs, isOfRecords } from '../errors.ts';
 import { Blame } from './blame.ts';
-import { isOfOutputs, isOfRecords } from './fault.ts';
 import { Isolation } from './isolation.ts';
 import type { PartitionClient } from './partition-client.ts';
 import type { Stage, Step, UnforeseenFailure } from './stage.ts';

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
 import { PipelineError } from '../../errors.ts';
 import { createLogger } from '../../log.ts';
+import { isFatal, isFenced } from '../errors.ts';
 import type { Lane } from './lane.ts';
-import { isFatal, isFenced, Lanes } from './lanes.ts';
+import { Lanes } from './lanes.ts';
 
 class FakeLane {
   readonly partition: number;

@@ -1,4 +1,4 @@
-import { codeOf, PipelineError } from '../../errors.ts';
+import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { type Lane, letGo } from './lane.ts';
 
@@ -110,16 +110,3 @@ export class Lanes {
       .catch((error) => this.log.warn({ code: codeOf(error) }, 'a lane did not close cleanly'));
   }
 }
-
-const FENCED = new Set([
-  'PRODUCER_FENCED',
-  'INVALID_PRODUCER_EPOCH',
-  'TRANSACTIONAL_ID_NOT_FOUND',
-  'INVALID_TXN_STATE',
-]);
-
-/** Another lane of the same partition was opened since. */
-export const isFenced = (error: unknown) => FENCED.has(codeOf(error)) || codeOf(error) === 'KAFKA_FENCED';
-
-/** Errors that trying again cannot mend. */
-export const isFatal = (error: unknown) => error instanceof PipelineError && error.disposition === 'fatal';

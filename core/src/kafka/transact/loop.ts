@@ -1,15 +1,15 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { PipelineConfig } from '../../config/index.ts';
 import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
+import { backoffMs, pause } from '../../retry.ts';
 import { whenThere } from '../../start-up.ts';
 import { createBrokers } from '../client.ts';
 import { type Assigned, roundRobin } from '../consume/assigners.ts';
 import { type FetchedBatch, Fetcher } from '../consume/fetcher.ts';
 import { Membership } from '../consume/membership.ts';
 import { lateOf, Standstill } from '../consume/standstill.ts';
-import { problemOf, reaching } from '../crash.ts';
+import { isFatal, isFenced, problemOf, reaching } from '../errors.ts';
 import { processorGroup } from '../names.ts';
 import type { Brokers } from '../wire/brokers.ts';
 import { logEnds, partitionsOfAll } from '../wire/offsets.ts';
@@ -18,11 +18,11 @@ import { IdleCommits } from './idle-commits.ts';
 import { Isolation } from './isolation.ts';
 import { Lag } from './lag.ts';
 import { Lane, letGo } from './lane.ts';
-import { isFatal, isFenced, Lanes } from './lanes.ts';
+import { Lanes } from './lanes.ts';
 import { LoopMeasures } from './measures.ts';
 import { partitionClient } from './partition-client.ts';
 import type { Stage } from './stage.ts';
-import { pauseMs, Troubles } from './troubles.ts';
+import { Troubles } from './troubles.ts';
 
 export interface TransactionalLoopOptions {
   readonly kafka: PipelineConfig['kafka'];
@@ -63,6 +63,7 @@ export interface PartitionTroubles {
 const FETCH_WAIT_MS = 100;
 const FETCH_BYTES = 65_536;
 const PARTITION_BYTES = 1_048_576;
+const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 5_000;
 /** Nothing but a new version mends what is ours, unless it was memory. */
 const MAX_HALTED_PAUSE_MS = 30_000;
@@ -325,8 +326,8 @@ class Loop implements TransactionalLoop {
     await dropped;
     // Who was fenced may have lost the partition without knowing: only a word of the group says that it has not.
     if (isFenced(error) && !(await this.member.confirmed())) return false;
-    const longest = this.blame.isHalting(partition) ? MAX_HALTED_PAUSE_MS : MAX_PAUSE_MS;
-    await pause(pauseMs(attempt, longest), undefined, { ref: false });
+    const longestMs = this.blame.isHalting(partition) ? MAX_HALTED_PAUSE_MS : MAX_PAUSE_MS;
+    await pause(backoffMs(attempt + 1, { firstMs: FIRST_PAUSE_MS, longestMs }), undefined, false);
     return true;
   }
 

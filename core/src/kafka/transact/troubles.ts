@@ -27,7 +27,3 @@ export class Troubles {
     this.failures.delete(partition);
   }
 }
-
-/** Before what has failed so often is tried again. Milliseconds. */
-export const pauseMs = (failures: number, longest: number) =>
-  Math.min(longest, 50 * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2);

@@ -1,11 +1,10 @@
 import { PipelineError } from '../../errors.ts';
 import { type KafkaSettings, silentLog } from '../admin.ts';
 import { createBrokers } from '../client.ts';
-import { isUnreachable } from '../crash.ts';
+import { isFenced, isUnreachable, noBrokerAnswers } from '../errors.ts';
 import { commandTransactionalId } from '../names.ts';
 import { TransactionalProducer } from '../produce/transactional-producer.ts';
 import type { Brokers } from '../wire/brokers.ts';
-import { isFenced } from './lanes.ts';
 import { roundsOf } from './rounds.ts';
 import type { OutputRecord } from './stage.ts';
 
@@ -65,8 +64,6 @@ export class TransactionalWriter {
         { cause: error },
       );
     }
-    if (!isUnreachable(error)) return error;
-    const nobody = `no broker answers at ${this.settings.brokers.join(', ')}`;
-    return new PipelineError('KAFKA_UNREACHABLE', 'retry', nobody, { cause: error });
+    return isUnreachable(error) ? noBrokerAnswers(this.settings.brokers, error) : error;
   }
 }

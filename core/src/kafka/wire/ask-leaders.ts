@@ -1,7 +1,7 @@
+import { retry } from '../../retry.ts';
+import { AnswerIncomplete, mayPass } from '../errors.ts';
 import type { Brokers } from './brokers.ts';
-import { AnswerIncomplete, mayPass } from './faults.ts';
 import { createErrorFromCode } from './kafkajs-parts.ts';
-import { retrying } from './retrying.ts';
 
 export interface TopicPartition {
   readonly topic: string;
@@ -28,7 +28,7 @@ export async function askLeaders<A>(
 ): Promise<ReadonlyMap<string, A>> {
   const answers = new Map<string, A>();
   const topics = [...new Set(partitions.map(({ topic }) => topic))];
-  await retrying(
+  await retry(
     async () => {
       await brokers.know(topics);
       const open = partitions.filter((of) => !answers.has(keyOf(of)));
@@ -38,7 +38,7 @@ export async function askLeaders<A>(
       const [error] = errors.flat().toSorted((a, b) => Number(mayPass(a)) - Number(mayPass(b)));
       if (error !== undefined) throw error;
     },
-    { ...options, before: () => brokers.refresh(topics) },
+    { ...options, passes: mayPass, before: () => brokers.refresh(topics) },
   );
   return answers;
 }

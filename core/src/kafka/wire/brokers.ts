@@ -1,4 +1,11 @@
-import { isCoordinatorMoved, isProtocolError, requireNone } from './faults.ts';
+import {
+  isCoordinatorMoved,
+  isProtocolError,
+  isRefusal,
+  LEADER_NOT_AVAILABLE,
+  NOT_LEADER_FOR_PARTITION,
+  requireNone,
+} from '../errors.ts';
 import type { Api } from './kafkajs-parts.ts';
 import { createErrorFromCode, KafkaJSNoBrokerAvailableError } from './kafkajs-parts.ts';
 import { Leaders } from './leaders.ts';
@@ -46,7 +53,8 @@ export class Brokers {
   /** One request, one answer as it was decoded: error codes in it are the caller's to read. */
   async request<Q, A>(nodeId: number, kind: Kind<Q, A>, args: Q, options: RequestOptions = {}): Promise<A> {
     const address = this.nodes.get(nodeId);
-    if (!address) throw createErrorFromCode(BROKER_UNKNOWN);
+    // As good as that: the caller's metadata are too old.
+    if (!address) throw createErrorFromCode(NOT_LEADER_FOR_PARTITION);
     return this.ask(address, kind, args, options);
   }
 
@@ -193,16 +201,6 @@ export class Brokers {
       .sort((a, b) => a.rank - b.rank || a.lot - b.lot)
       .map(({ address }) => address);
   }
-}
-
-const LEADER_NOT_AVAILABLE = 5;
-/** NOT_LEADER_FOR_PARTITION, as good as: whoever asks has metadata that are too old. */
-const BROKER_UNKNOWN = 6;
-
-/** No other broker will say anything else. */
-function isRefusal(error: unknown): boolean {
-  const { name } = error as { name?: unknown };
-  return name === 'KafkaJSSASLAuthenticationError' || (isProtocolError(error) && !error.retriable);
 }
 
 export const nameOf = ({ host, port }: Address): string => `${host}:${port}`;

@@ -1,4 +1,4 @@
-import { AnswerIncomplete } from './faults.ts';
+import { AnswerIncomplete, LEADER_NOT_AVAILABLE } from '../errors.ts';
 import { createErrorFromCode } from './kafkajs-parts.ts';
 import type { MetadataAnswer } from './requests.ts';
 
@@ -7,8 +7,6 @@ interface TopicLeaders {
   readonly leaders: ReadonlyMap<number, number>;
   readonly errorCode: number;
 }
-
-const LEADER_NOT_AVAILABLE = 5;
 
 /** Who led which partition when somebody last asked. */
 export class Leaders {

@@ -1,4 +1,4 @@
-import { isProtocolError } from './faults.ts';
+import { isProtocolError } from '../errors.ts';
 import {
   type Api,
   type Broker,

@@ -1,8 +1,8 @@
+import { retry } from '../../retry.ts';
+import { AnswerIncomplete, mayPass, requireNone } from '../errors.ts';
 import { askLeaders, byTopic, keyOf, type TopicPartition } from './ask-leaders.ts';
 import type { Brokers } from './brokers.ts';
-import { AnswerIncomplete, requireNone } from './faults.ts';
 import { listOffsets, offsetFetch } from './requests.ts';
-import { retrying } from './retrying.ts';
 import { stableOffsetFetch } from './stable-offset-fetch.ts';
 
 /** Offsets that a partition has: the first one, and the one after the last. */
@@ -49,7 +49,7 @@ export async function committedOffsets(
     topic,
     partitions: own.map((partition) => ({ partition })),
   }));
-  return retrying(
+  return retry(
     async () => {
       const found = new Map<string, Committed>();
       const { responses } = await brokers.toCoordinator(
@@ -68,7 +68,7 @@ export async function committedOffsets(
       for (const of of partitions) if (!found.has(keyOf(of))) throw new AnswerIncomplete(keyOf(of));
       return found;
     },
-    { forMs, signal },
+    { forMs, signal, passes: mayPass },
   );
 }
 
@@ -143,7 +143,7 @@ export async function partitionsOfAll(
   topics: readonly string[],
   { forMs = FOR_MS, signal }: AskOptions = {},
 ): Promise<TopicPartition[]> {
-  return retrying(
+  return retry(
     async () => {
       await brokers.refresh(topics);
       const found: TopicPartition[] = [];
@@ -151,6 +151,6 @@ export async function partitionsOfAll(
         for (const partition of await brokers.partitionsOf(topic)) found.push({ topic, partition });
       return found;
     },
-    { forMs, signal },
+    { forMs, signal, passes: mayPass },
   );
 }

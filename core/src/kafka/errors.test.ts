@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
-import { isUnreachable, problemOf } from './crash.ts';
+import { isUnreachable, problemOf } from './errors.ts';
 
 const {
   KafkaJSConnectionError,
