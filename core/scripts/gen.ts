@@ -1,8 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { referenceYaml } from '../src/config/reference.ts';
+import { configJsonSchema } from '../src/config/schema.ts';
 import { ERROR_CODES } from '../src/errors.ts';
 
-writeFileSync(new URL('../../deploy/config/pipeline.reference.yaml', import.meta.url), referenceYaml());
+writeFileSync(
+  new URL('../../deploy/config/pipeline.reference.yaml', import.meta.url),
+  referenceYaml(configJsonSchema),
+);
 writeFileSync(new URL('../ERRORS.md', import.meta.url), errorReference());
 
 function errorReference(): string {

@@ -1,4 +1,5 @@
 import { CodedError } from '@email-events/schemas/errors';
+import type { CORE_CODES } from './codes.ts';
 
 /**
  * What to do about an error, decided where it is understood and acted on in one place per service.
@@ -6,7 +7,6 @@ import { CodedError } from '@email-events/schemas/errors';
  */
 export type Disposition = 'reject' | 'retry' | 'deadletter' | 'fatal';
 
-/** Every code this project's services give, with what it means for an operator. README lists them from here. */
 export const ERROR_CODES = {
   CONFIG_INVALID: 'The configuration has problems; all are listed with their paths.',
   CONFIG_DOUBTFUL:
@@ -108,7 +108,14 @@ export const ERROR_CODES = {
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',
 } as const;
 
-export type ErrorCode = keyof typeof ERROR_CODES;
+/** Error codes, each with what it means for an operator. */
+export type CodeTable = { readonly [code: string]: string };
+export type Codes<T> = { readonly [Code in keyof T]: unknown };
+
+/** Each owner of codes adds those of its table by `declare module`: one that is in no table does not compile. */
+export interface DeclaredCodes extends Codes<typeof CORE_CODES> {}
+
+export type ErrorCode = (keyof DeclaredCodes | keyof typeof ERROR_CODES) & string;
 
 export interface PipelineErrorOptions extends ErrorOptions {
   readonly remedy?: string;

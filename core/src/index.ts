@@ -36,6 +36,7 @@ export * from './log.ts';
 export * from './metrics.ts';
 export * from './raw-record.ts';
 export * from './replay.ts';
+export * from './service.ts';
 export * from './service-main.ts';
 export * from './sink.ts';
 export { type StartUpWait, whenThere } from './start-up.ts';

@@ -1,9 +1,10 @@
-import { ConfigError } from './config/index.ts';
+import { adminPort, type CommonConfig, ConfigError, section } from './config/index.ts';
 import type { RunningService } from './lifecycle.ts';
-import { type ServiceContext, serviceMain } from './service-main.ts';
+import { defineService, type ServiceContext } from './service.ts';
+import { serviceMain } from './service-main.ts';
 
 /** A service for the tests of serviceMain; the client id says how it behaves, its exit code and output what happened. */
-async function start({ config, log }: ServiceContext): Promise<RunningService> {
+async function start({ config, log }: ServiceContext<CommonConfig>): Promise<RunningService> {
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   const { clientId } = config.kafka;
   const alive = setInterval(() => {}, 1_000);
@@ -31,11 +32,21 @@ function askedAgain(): Promise<void> {
   });
 }
 
-await serviceMain('fixture', start, {
-  reads: ['kafka', 'registry'],
-  checks: [
-    ({ kafka: { clientId } }) => {
-      if (clientId === 'refused') throw new ConfigError([{ path: 'kafka.clientId', message: 'refused' }]);
-    },
-  ],
-});
+await serviceMain(
+  defineService({
+    name: 'fixture',
+    title: 'behaves as told',
+    section: 'fixture',
+    config: section({ adminPort: adminPort(0) }, 'The fixture.'),
+    reads: ['kafka', 'registry'],
+    codes: {},
+    entry: 'core/src/service-main.fixture.ts',
+    writes: [],
+    load: async () => ({
+      start,
+      check({ kafka: { clientId } }) {
+        if (clientId === 'refused') throw new ConfigError([{ path: 'kafka.clientId', message: 'refused' }]);
+      },
+    }),
+  }),
+);

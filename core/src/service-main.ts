@@ -1,32 +1,24 @@
 import { parseArgs } from 'node:util';
-import { ConfigError, type ConfigUse, examineConfig, type PipelineConfig } from './config/index.ts';
+import { at, ConfigError, composeConfig } from './config/index.ts';
+import { KNOWN_SECTIONS } from './config/known-sections.gen.ts';
 import { codeOf } from './errors.ts';
-import { type RunningService, runAsProcess } from './lifecycle.ts';
-import { createLogger, type Logger } from './log.ts';
-import { createMetrics, type Registry } from './metrics.ts';
-
-/** What every service is started with. */
-export interface ServiceContext {
-  readonly config: PipelineConfig;
-  readonly log: Logger;
-  readonly metrics: Registry;
-  /** Reads the configuration again, for a service that can take over part of it while it runs. Throws ConfigError. */
-  readonly reload?: () => PipelineConfig;
-}
-
-/** Starts a service; resolves when it takes work. */
-export type StartService = (context: ServiceContext) => Promise<RunningService>;
+import { runAsProcess } from './lifecycle.ts';
+import { createLogger } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import type { ServiceCode, ServiceDescriptor } from './service.ts';
 
 /**
  * Entry of a service process: `--config FILE` (default: EMAIL_EVENTS_CONFIG, else defaults and environment),
- * `--check-config` checks it and exits 0 or 1. `use` says which sections are the service's own, the only ones whose secrets
- * it needs, and what only the service itself can judge.
+ * `--check-config` checks it and exits 0 or 1. Its own section and the common ones are checked; those of other services may be
+ * there and are theirs to check.
  */
-export async function serviceMain(name: string, start: StartService, use: ConfigUse = {}): Promise<void> {
+export async function serviceMain(service: ServiceDescriptor): Promise<void> {
+  const { name } = service;
   const bootLog = createLogger(name, 'info');
+  const code = await service.load();
   let prepared: ReturnType<typeof prepare>;
   try {
-    prepared = prepare(use);
+    prepared = prepare(service, code);
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [{ path: '', message: String(error) }];
     bootLog.fatal({ code: codeOf(error), problems }, 'the configuration cannot be used');
@@ -38,16 +30,26 @@ export async function serviceMain(name: string, start: StartService, use: Config
     log.warn({ code: 'CONFIG_DOUBTFUL', problems: warnings }, 'the configuration should be looked at');
   if (checkOnly) process.exit(0);
   log.debug({ config }, 'effective configuration');
-  await runAsProcess(() => start({ config, log, metrics: createMetrics(name), reload }), log);
+  await runAsProcess(() => code.start({ config, log, metrics: createMetrics(name), reload }), log);
 }
 
 /** Throws what is wrong with the command line or the configuration. */
-function prepare(use: ConfigUse) {
+function prepare(service: ServiceDescriptor, code: ServiceCode<object>) {
+  const { section, reads, absent } = service;
   const { values } = parseArgs({
     options: { config: { type: 'string' }, 'check-config': { type: 'boolean' } },
   });
+  const reader = composeConfig([service], KNOWN_SECTIONS);
+  const checks = [
+    (config: object) => {
+      if (absent !== undefined && at(config, section) === undefined)
+        throw new ConfigError([{ path: section, message: absent }]);
+    },
+    (config: object) => code.check?.(config),
+  ];
   const read = () => {
-    const examined = examineConfig(values.config ?? process.env.EMAIL_EVENTS_CONFIG, process.env, use);
+    const file = values.config ?? process.env.EMAIL_EVENTS_CONFIG;
+    const examined = reader.examine(file, process.env, { reads: [...reads, section], checks });
     if (examined.problems.length > 0) throw new ConfigError(examined.problems);
     return examined;
   };

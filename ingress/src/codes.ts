@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@email-events/core';
+import type { Codes, ErrorCode } from '@email-events/core/errors';
 import type { RefusalCode } from '@email-events/esps';
 import { CodedError } from '@email-events/schemas/errors';
 
@@ -98,9 +98,13 @@ export const INGRESS_CODES = {
   },
 } as const satisfies { [code: string]: CodeFacts };
 
+declare module '@email-events/core/errors' {
+  interface DeclaredCodes extends Codes<typeof INGRESS_CODES> {}
+}
+
 export type IngressCode = keyof typeof INGRESS_CODES;
 /** Whatever a request that is not accepted is logged under. */
-export type LogCode = IngressCode | RefusalCode | ErrorCode;
+export type LogCode = RefusalCode | ErrorCode;
 
 export type LogFields = { readonly [name: string]: unknown };
 

@@ -1,10 +1,11 @@
-import { ConfigError, type ConfigProblem, type PipelineConfig } from '@email-events/core';
+import { ConfigError, type ConfigProblem } from '@email-events/core';
 import { findAdapter } from '@email-events/esps';
 import { AddressList, isLoopback } from './addresses.ts';
+import type { IngressConfig } from './config.ts';
 import { buildSources, type FindAdapter, largestBody } from './sources.ts';
 
 /** What only the ingress can judge. Throws ConfigError with everything that is wrong. */
-export function checkIngressConfig(config: PipelineConfig, find?: FindAdapter): void {
+export function checkIngressConfig(config: IngressConfig, find?: FindAdapter): void {
   const problems: ConfigProblem[] = [];
   const { ingress, sources } = config;
   collect(problems, () => buildSources(sources, find));
@@ -28,9 +29,9 @@ export function checkIngressConfig(config: PipelineConfig, find?: FindAdapter): 
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-/** Bodies that are allowed and would find no room. What is configured, and not an ESP's own size, core compares itself. */
+/** Bodies that are allowed and would find no room. What is configured, and not an ESP's own size, config.ts compares. */
 function sizeProblems(
-  { ingress, sources, topics }: PipelineConfig,
+  { ingress, sources, topics }: IngressConfig,
   find: FindAdapter = findAdapter,
 ): ConfigProblem[] {
   const limits = [

@@ -2,14 +2,14 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { PipelineConfig } from '@email-events/core';
 import { answerFor, errorBody, JSON_TYPE } from './answers.ts';
 import { answerKind, type IngressCode } from './codes.ts';
+import type { IngressConfig } from './config.ts';
 import { ConnectionGuard } from './connection-guard.ts';
 import { newRequestId } from './request-id.ts';
 import type { TlsFiles } from './tls-files.ts';
 
-type IngressSettings = PipelineConfig['ingress'];
+type IngressSettings = IngressConfig['ingress'];
 
 export interface HttpServer {
   readonly port: number;

@@ -1,7 +1,4 @@
 import { serviceMain } from '@email-events/core';
-import { checkIngressConfig, startIngress } from './index.ts';
+import { ingressService } from './descriptor.ts';
 
-await serviceMain('ingress', startIngress, {
-  reads: ['kafka', 'sources', 'ingress'],
-  checks: [checkIngressConfig],
-});
+await serviceMain(ingressService);

@@ -6,6 +6,7 @@ import {
   type StopStep,
 } from '@email-events/core';
 import { largestRawRecord, topics } from '@email-events/schemas';
+import type { IngressConfig } from './config.ts';
 import { type SpoolReport, spoolReport } from './ingress-status.ts';
 import type { Placement } from './placement.ts';
 import { KafkaPublisher, type Publisher } from './publisher.ts';
@@ -27,7 +28,7 @@ export interface Publishing {
 
 /** `drained`: a request of this source went from the spool to Kafka. Throws ConfigError. */
 export async function startPublishing(
-  service: ServiceContext,
+  service: ServiceContext<IngressConfig>,
   placement: Placement,
   drained: (source: string) => void,
 ): Promise<Publishing> {

@@ -1,4 +1,5 @@
-import { ConfigError, codeOf, type Logger, type PipelineConfig } from '@email-events/core';
+import { ConfigError, codeOf, type Logger } from '@email-events/core';
+import type { IngressConfig } from './config.ts';
 import { checkIngressConfig } from './config-check.ts';
 import { buildSources, type Sources } from './sources.ts';
 
@@ -7,7 +8,7 @@ import { buildSources, type Sources } from './sources.ts';
  * what else has changed needs a restart. Returns the function that stops listening.
  */
 export function reloadOnHangup(
-  reload: () => PipelineConfig,
+  reload: () => IngressConfig,
   replace: (sources: Sources) => void,
   log: Logger,
 ): () => void {

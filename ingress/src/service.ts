@@ -3,6 +3,7 @@ import { type RunningService, runStopSteps, type ServiceContext, startAdminServe
 import { AddressList, isLoopback, networkOf } from './addresses.ts';
 import { createApp } from './app.ts';
 import { ByteBudget } from './byte-budget.ts';
+import type { IngressConfig } from './config.ts';
 import { checkIngressConfig } from './config-check.ts';
 import { DocumentFetcher } from './document-fetcher.ts';
 import { FailureBudget } from './failure-budget.ts';
@@ -23,7 +24,7 @@ import type { WebhookContext } from './webhook.ts';
  * Starts the ingress. It takes requests whether Kafka is there or not: while it is not, they go to the spool, or are
  * answered "later" where there is none, and /readyz says so. Ports: `http` (webhooks), `admin`. Throws ConfigError.
  */
-export async function startIngress(service: ServiceContext): Promise<RunningService> {
+export async function startIngress(service: ServiceContext<IngressConfig>): Promise<RunningService> {
   const { config, log, metrics: registry } = service;
   checkIngressConfig(config);
   const { ingress } = config;
@@ -99,7 +100,11 @@ interface Parts {
   readonly stopReloading: () => void;
 }
 
-function running({ config, log }: ServiceContext, context: WebhookContext, parts: Parts): RunningService {
+function running(
+  { config, log }: ServiceContext<IngressConfig>,
+  context: WebhookContext,
+  parts: Parts,
+): RunningService {
   const { server, admin, publishing, fetcher, stopReloading } = parts;
   const { promise: done, resolve: stopped } = Promise.withResolvers<void>();
   const refuseNew = () => {

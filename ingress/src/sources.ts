@@ -1,8 +1,8 @@
 import {
+  type CommonConfig,
   ConfigError,
   type ConfigProblem,
   codeOf,
-  type PipelineConfig,
   type SourceConfig,
 } from '@email-events/core';
 import {
@@ -51,7 +51,7 @@ export function largestBody(settings: Pick<SourceConfig, 'maxBodyBytes'>, adapte
 }
 
 /** Throws ConfigError with the problems of all sources. */
-export function buildSources(config: PipelineConfig['sources'], find: FindAdapter = findAdapter): Sources {
+export function buildSources(config: CommonConfig['sources'], find: FindAdapter = findAdapter): Sources {
   const problems: ConfigProblem[] = [];
   const sources = new Map<string, Source>();
   for (const [name, settings] of Object.entries(config)) {

@@ -25,7 +25,7 @@ function configOf(topics: object): PipelineConfig {
   });
 }
 
-const start = (service: StartService, config: PipelineConfig) =>
+const start = (service: StartService<PipelineConfig>, config: PipelineConfig) =>
   service({ config, log: createLogger('test', 'silent'), metrics: new Registry() });
 
 // Whatever the shared stack holds, no topic of it has as many partitions.

@@ -1,4 +1,4 @@
-import type { StartService } from '@email-events/core';
+import type { PipelineConfig, StartService } from '@email-events/core';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fileScope, waitFor } from '../stack/stack.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => file.end());
 
 /** Before somebody configured where these fields are from. */
-const formerNormalize: StartService = (context) =>
+const formerNormalize: StartService<PipelineConfig> = (context) =>
   normalize({ ...context, config: { ...context.config, sources: {} } });
 
 const rows = () =>

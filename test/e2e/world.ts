@@ -39,7 +39,7 @@ export interface World {
   readonly config: PipelineConfig;
   readonly codec: Codec;
   readonly clickhouse: ClickHouse;
-  start(service: StartService): Promise<Started>;
+  start(service: StartService<PipelineConfig>): Promise<Started>;
   /** Offset of each message, which go to partition 0 unless they say otherwise. */
   produce(topic: string, messages: readonly Message[]): Promise<number[]>;
   /** A command with --json: its exit code and what it printed. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { applyEnvironment, variableOf } from './environment.ts';
-import { configJsonSchema, type JsonSchema } from './json-schema.ts';
-import { parseConfig } from './load.ts';
+import type { JsonSchema } from './json-schema.ts';
 import { ConfigError } from './problems.ts';
+import { configJsonSchema, parseConfig } from './schema.ts';
 
 test.each([
   [['kafka', 'clientId'], 'EMAIL_EVENTS_KAFKA_CLIENT_ID'],
@@ -104,6 +104,10 @@ test.each(['abc', '', '[', '{', '1.5'])('%j is no port: the problem has the path
 test('the data is left as it was', () => {
   const data = { kafka: { clientId: 'a' }, sources: { a: { esp: 'ses' } } };
   const before = structuredClone(data);
-  applyEnvironment(data, { EMAIL_EVENTS_KAFKA_CLIENT_ID: 'b', EMAIL_EVENTS_SOURCES_A_ESP: 'c' });
+  applyEnvironment(
+    data,
+    { EMAIL_EVENTS_KAFKA_CLIENT_ID: 'b', EMAIL_EVENTS_SOURCES_A_ESP: 'c' },
+    configJsonSchema,
+  );
   expect(data).toEqual(before);
 });

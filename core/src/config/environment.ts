@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { configJsonSchema, type JsonSchema } from './json-schema.ts';
+import type { JsonSchema } from './json-schema.ts';
 import type { Env } from './secret.ts';
 
 const PREFIX = 'EMAIL_EVENTS_';
@@ -16,7 +16,7 @@ export function variableOf(path: readonly string[]): string {
  * Copy of the configuration with the environment's values in place. Lists and maps are written as YAML flow
  * (`[a, b]`) or, for lists of texts, separated by commas. Sources must be named in the file to be overridden.
  */
-export function applyEnvironment(data: unknown, env: Env, schema: JsonSchema = configJsonSchema): unknown {
+export function applyEnvironment(data: unknown, env: Env, schema: JsonSchema): unknown {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return data;
   const copy = structuredClone(data) as Tree;
   override(copy, schema, [], env);

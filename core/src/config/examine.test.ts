@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { examineConfig, loadConfig, parseConfig } from './load.ts';
 import { ConfigError } from './problems.ts';
+import { examineConfig, loadConfig, parseConfig } from './schema.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'examine-'));
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { examineConfig, parseConfig } from './load.ts';
+import { examineConfig, parseConfig } from './schema.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'fields-'));
 afterAll(() => rmSync(dir, { recursive: true }));

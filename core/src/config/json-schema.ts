@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pipelineSchema } from './schema.ts';
+import type { Finding } from './problems.ts';
 
 /** The part of JSON Schema that the configuration's own description uses. */
 export interface JsonSchema {
@@ -16,19 +16,21 @@ export interface JsonSchema {
   oneOf?: JsonSchema[];
 }
 
-export type Parsed = z.output<typeof pipelineSchema>;
-
 /** A schema of the configuration: what checks it, and the same as data for what is derived from it. */
-export interface ConfigSchema {
-  readonly parser: z.ZodType<Parsed>;
+export interface ConfigSchema<C> {
+  readonly parser: z.ZodType;
   /** For names of variables, marks of secrets and files, the reference file. */
   readonly json: JsonSchema;
+  /** Keys that do not go together, and values that work and should be looked at. */
+  findings(config: C): readonly Finding[];
+  /** Sections, by dotted name, that may be there and are for other services to judge. */
+  readonly others: readonly string[];
 }
 
-/** Of a schema that has at least what the pipeline's has, and like that one takes `{}`. */
-export function configSchemaOf(parser: z.ZodType<Parsed>): ConfigSchema {
-  return { parser, json: z.toJSONSchema(parser, { io: 'input' }) as JsonSchema };
+/** The parser takes `{}`, as each of its keys may be left out. */
+export function configSchemaOf<C>(
+  parser: z.ZodType,
+  rest: Pick<ConfigSchema<C>, 'findings' | 'others'>,
+): ConfigSchema<C> {
+  return { parser, json: z.toJSONSchema(parser, { io: 'input' }) as JsonSchema, ...rest };
 }
-
-export const pipelineConfigSchema = configSchemaOf(pipelineSchema);
-export const configJsonSchema = pipelineConfigSchema.json;

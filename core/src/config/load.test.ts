@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { codeOf } from '../errors.ts';
-import { loadConfig, parseConfig } from './load.ts';
 import { ConfigError } from './problems.ts';
+import { loadConfig, parseConfig } from './schema.ts';
 import { Secret } from './secret.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'config-'));

@@ -1,90 +1,81 @@
-import { findings } from './checks/index.ts';
 import { applyEnvironment } from './environment.ts';
-import { type ConfigSchema, type Parsed, pipelineConfigSchema } from './json-schema.ts';
-import type { WithSecrets } from './marks.ts';
+import type { ConfigSchema } from './json-schema.ts';
+import { withoutOthers } from './others.ts';
 import { placed, type ReadFile, readConfigFile } from './places.ts';
 import { ConfigError, type ConfigProblem, overlaps } from './problems.ts';
 import type { Env } from './secret.ts';
 import { secretsIn, withSecrets, writtenOutIn } from './secrets.ts';
 import { parseTolerantly } from './tolerant.ts';
 
-/** The configuration as services see it: complete, checked, secrets wrapped. */
-export type PipelineConfig = WithSecrets<Parsed>;
-export type SourceConfig = PipelineConfig['sources'][string];
-
-/** Sections that have secrets, and sections that say what one service does. */
-export type ConfigSection =
-  | Exclude<keyof PipelineConfig, 'sinks'>
-  | `sinks.${keyof PipelineConfig['sinks'] & string}`;
-
-export interface ConfigUse {
+export interface ConfigUse<C> {
   /**
    * Sections that the reader uses; default: all. Secrets of these are read now. Any other is when somebody reveals it, which
    * throws ConfigError if it cannot be: a service needs no secret that is none of its own.
    */
-  readonly reads?: readonly ConfigSection[];
+  readonly reads?: readonly string[];
   /** What only services can judge; each throws ConfigError. Problems of what cannot be judged are left out. */
-  readonly checks?: readonly ((config: PipelineConfig) => void)[];
-  /** Default: the pipeline's. One that has more is for tests of what holds for any field. */
-  readonly schema?: ConfigSchema;
+  readonly checks?: readonly ((config: C) => void)[];
 }
 
-export interface ExaminedConfig {
+export interface ExaminedConfig<C> {
   /** To be used only if there are no problems: what is wrong is not in it. */
-  readonly config: PipelineConfig;
+  readonly config: C;
   /** All of them, with where they come from. */
   readonly problems: readonly ConfigProblem[];
   /** Of the sections that are read. */
   readonly warnings: readonly ConfigProblem[];
-  /** Secrets that stand in the file themselves, for whoever checks the file: a service need not say so at every start. */
+  /** Secrets that stand in the file themselves, for the command that checks the file: a service need not say so at every start. */
   readonly writtenOut: readonly ConfigProblem[];
 }
 
-/** Reads, overrides from the environment, checks and resolves. Throws ConfigError or CONFIG_UNREADABLE. */
-export function loadConfig(
-  file: string | undefined,
-  env: Env = process.env,
-  use: ConfigUse = {},
-): PipelineConfig {
-  return usable(examineConfig(file, env, use));
+/** Reads configurations of one schema. */
+export interface ConfigReader<C> {
+  readonly schema: ConfigSchema<C>;
+  /** Reads, overrides from the environment, checks and resolves. Throws ConfigError or CONFIG_UNREADABLE. */
+  load(file: string | undefined, env?: Env, use?: ConfigUse<C>): C;
+  /** The same of data that are there already; without an environment, unless one is given. Throws ConfigError. */
+  parse(data: unknown, env?: Env, use?: ConfigUse<C>): C;
+  /** Says what is wrong instead of throwing it. Throws CONFIG_UNREADABLE. */
+  examine(file: string | undefined, env?: Env, use?: ConfigUse<C>): ExaminedConfig<C>;
 }
 
-export function parseConfig(data: unknown, env: Env = {}, use: ConfigUse = {}): PipelineConfig {
-  return usable(examine({ data, lineOf: () => undefined }, env, use));
+export function configReader<C>(schema: ConfigSchema<C>): ConfigReader<C> {
+  const examineFile: ConfigReader<C>['examine'] = (file, env = process.env, use = {}) =>
+    examine(schema, file === undefined ? undefined : readConfigFile(file), env, use);
+  return {
+    schema,
+    load: (file, env, use) => usable(examineFile(file, env, use)),
+    parse: (data, env = {}, use = {}) => usable(examine(schema, { data, lineOf: () => undefined }, env, use)),
+    examine: examineFile,
+  };
 }
 
-/** The same, and says what is wrong instead of throwing it. Throws CONFIG_UNREADABLE. */
-export function examineConfig(
-  file: string | undefined,
-  env: Env = process.env,
-  use: ConfigUse = {},
-): ExaminedConfig {
-  return examine(file === undefined ? undefined : readConfigFile(file), env, use);
-}
-
-function usable({ config, problems }: ExaminedConfig): PipelineConfig {
+function usable<C>({ config, problems }: ExaminedConfig<C>): C {
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
 
-function examine(
+function examine<C>(
+  schema: ConfigSchema<C>,
   file: ReadFile | undefined,
   env: Env,
-  { reads, checks = [], schema = pipelineConfigSchema }: ConfigUse,
-): ExaminedConfig {
-  const data = applyEnvironment(file?.data ?? {}, env, schema.json);
-  const parsed = parseTolerantly(data, schema);
+  { reads, checks = [] }: ConfigUse<C>,
+): ExaminedConfig<C> {
+  const { data, unknown } = withoutOthers(applyEnvironment(file?.data ?? {}, env, schema.json), schema);
+  const parsed = parseTolerantly(data, schema.parser);
   const isRead = (path: string) =>
     reads === undefined || reads.some((section) => path === section || path.startsWith(`${section}.`));
   const unresolved: ConfigProblem[] = [];
   const secrets = secretsIn(data, schema.json, { env, isRead, problems: unresolved });
-  const config = withSecrets(parsed.config, secrets) as PipelineConfig;
-  const unknown = [...parsed.leftOut, ...unresolved.map(({ path }) => path)];
-  const judged = (path: string) => !unknown.some((left) => overlaps(left, path));
+  const config = withSecrets(parsed.config, secrets) as C;
+  const missing = [...parsed.leftOut, ...unresolved.map(({ path }) => path)];
+  const judged = (path: string) => !missing.some((left) => overlaps(left, path));
 
-  const found = findings(config).filter(({ path, compared = [] }) => [path, ...compared].every(judged));
+  const found = schema
+    .findings(config)
+    .filter(({ path, compared = [] }) => [path, ...compared].every(judged));
   const refused = found.filter(({ level }) => level === 'refuse').map(asProblem);
-  const own = [...parsed.problems, ...unresolved, ...refused];
+  const own = [...unknown, ...parsed.problems, ...unresolved, ...refused];
   const services = checks.flatMap((check) => problemsFrom(check, config, own.length > 0));
   const problems = [...own, ...services.filter(({ path }) => judged(path))];
   const warnings = found.filter(({ level, path }) => level === 'warn' && isRead(path)).map(asProblem);
@@ -106,9 +97,9 @@ const asWrittenOut = (path: string): ConfigProblem => ({
 
 const asProblem = ({ path, message }: ConfigProblem): ConfigProblem => ({ path, message });
 
-function problemsFrom(
-  check: (config: PipelineConfig) => void,
-  config: PipelineConfig,
+function problemsFrom<C>(
+  check: (config: C) => void,
+  config: C,
   incomplete: boolean,
 ): readonly ConfigProblem[] {
   try {

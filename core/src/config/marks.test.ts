@@ -1,9 +1,10 @@
 import { expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
-import { configJsonSchema, type JsonSchema } from './json-schema.ts';
-import type { PipelineConfig } from './load.ts';
+import type { JsonSchema } from './json-schema.ts';
 import { isMarked, mayBeSecret, schemaBelow } from './marked-places.ts';
 import { FILE, SECRET, secret, type WithSecrets } from './marks.ts';
+import type { PipelineConfig } from './schema.ts';
+import { configJsonSchema } from './schema.ts';
 import type { Secret } from './secret.ts';
 import type { vaultParser } from './vault.fixture.ts';
 

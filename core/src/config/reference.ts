@@ -1,16 +1,16 @@
 import { stringify } from 'yaml';
 import { variableOf } from './environment.ts';
-import { configJsonSchema, type JsonSchema } from './json-schema.ts';
+import type { JsonSchema } from './json-schema.ts';
 
 /** pipeline.reference.yaml: every key with its default and what it means; keys without a default are commented out. */
-export function referenceYaml(): string {
+export function referenceYaml(schema: JsonSchema): string {
   const head = [
     '# Every key of the configuration with its default. Generated from core/src/config/schema.ts by `npm run gen`.',
     `# Any key can be set from the environment, e.g. ${variableOf(['kafka', 'clientId'])} for kafka.clientId.`,
     '# Secrets are env:NAME or file:/path.',
     '',
   ];
-  return `${[...head, ...section(configJsonSchema)].join('\n')}\n`;
+  return `${[...head, ...section(schema)].join('\n')}\n`;
 }
 
 const section = (schema: JsonSchema): string[] =>

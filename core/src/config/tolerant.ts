@@ -1,10 +1,9 @@
 import type { z } from 'zod';
-import type { ConfigSchema, Parsed } from './json-schema.ts';
 import type { ConfigProblem } from './problems.ts';
 
 export interface TolerantResult {
   /** As the schema wants it: what is wrong was left out, so that the rest can be judged. */
-  readonly config: Parsed;
+  readonly config: unknown;
   readonly problems: readonly ConfigProblem[];
   /** Paths that were left out: nothing that depends on them can be judged. */
   readonly leftOut: readonly string[];
@@ -17,7 +16,7 @@ type Issue = z.core.$ZodIssue;
 const MAX_ROUNDS = 10;
 
 /** Never throws. One wrong key hides nothing that is wrong elsewhere. */
-export function parseTolerantly(data: unknown, { parser }: ConfigSchema): TolerantResult {
+export function parseTolerantly(data: unknown, parser: z.ZodType): TolerantResult {
   const isTree = typeof data === 'object' && data !== null && !Array.isArray(data);
   const tree: Tree = isTree ? (structuredClone(data) as Tree) : {};
   const first = parser.safeParse(data);

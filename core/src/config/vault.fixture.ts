@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { commonSchema } from './common.ts';
 import { configSchemaOf } from './json-schema.ts';
 import { fileName, secret } from './marks.ts';
-import { pipelineSchema } from './schema.ts';
+import { type PipelineConfig, pipelineConfig } from './schema.ts';
 
-const source = pipelineSchema.shape.sources.unwrap().valueType;
+const source = commonSchema.shape.sources.unwrap().valueType;
 
 /** The pipeline's schema with secrets of every shape, under names that say nothing about them. */
-export const vaultParser = pipelineSchema.extend({
+export const vaultParser = (pipelineConfig.schema.parser as typeof commonSchema).extend({
   sources: z.record(z.string(), source.extend({ hook: secret('Of a source.').optional() })).default({}),
   vault: z
     .strictObject({
@@ -29,7 +30,10 @@ export const vaultParser = pipelineSchema.extend({
     .optional(),
 });
 
-export const vaultSchema = configSchemaOf(vaultParser);
+export const vaultSchema = configSchemaOf<PipelineConfig>(vaultParser, {
+  findings: pipelineConfig.schema.findings,
+  others: [],
+});
 
 /** Where its secrets are. */
 export const VAULT_PATHS = [

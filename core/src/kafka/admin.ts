@@ -1,11 +1,11 @@
 import type { Admin } from 'kafkajs';
 import { pino } from 'pino';
-import type { PipelineConfig } from '../config/index.ts';
+import type { CommonConfig } from '../config/index.ts';
 import { retry } from '../retry.ts';
 import { createKafka } from './client.ts';
 import { mayPass, unreachable } from './errors.ts';
 
-export type KafkaSettings = PipelineConfig['kafka'];
+export type KafkaSettings = CommonConfig['kafka'];
 
 /** For commands that print their own messages: what the client would log arrives as a rejection. */
 export const silentLog = pino({ level: 'silent' });

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
-import type { PipelineConfig } from '../config/index.ts';
+import type { CommonConfig } from '../config/index.ts';
 import type { Logger } from '../log.ts';
 import { Kafka, logLevel } from './kafkajs.ts';
 import { clientIdOf } from './names.ts';
 import { Brokers } from './wire/brokers.ts';
 import { createLogger } from './wire/kafkajs-parts.ts';
 
-type KafkaSettings = PipelineConfig['kafka'];
+type KafkaSettings = CommonConfig['kafka'];
 
 /** The one place where kafkajs is set up: addresses, TLS, SASL, time-outs, and its log lines as ours. */
 export function createKafka(

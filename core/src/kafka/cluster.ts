@@ -1,4 +1,4 @@
-import type { PipelineConfig } from '../config/index.ts';
+import type { CommonConfig } from '../config/index.ts';
 import { PipelineError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { createKafka } from './client.ts';
@@ -10,7 +10,7 @@ export interface ClusterDescription {
 
 /** Asks any broker. Throws KAFKA_UNREACHABLE. */
 export async function describeCluster(
-  settings: PipelineConfig['kafka'],
+  settings: CommonConfig['kafka'],
   service: string,
   log: Logger,
 ): Promise<ClusterDescription> {

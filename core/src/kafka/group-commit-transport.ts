@@ -1,4 +1,4 @@
-import type { PipelineConfig } from '../config/index.ts';
+import type { CommonConfig } from '../config/index.ts';
 import { PipelineError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { createBrokers } from './client.ts';
@@ -64,7 +64,7 @@ export interface GroupCommitOptions {
 
 /** Set up to fail soon: what to do next is decided by the group commit. */
 export function kafkaTransport(
-  settings: PipelineConfig['kafka'],
+  settings: CommonConfig['kafka'],
   service: string,
   topic: string,
   publishTimeoutMs: number,

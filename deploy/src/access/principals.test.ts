@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { partitionTransactionalId } from '@email-events/core';
 import { parseConfig } from '@email-events/core/config';
 import { eventTopics, topicCatalogue, topics } from '@email-events/schemas';
 import { describe, expect, test } from 'vitest';
@@ -81,8 +82,8 @@ describe.each(Object.entries(SERVICES))('%s', (name, folders) => {
 
 test('a processor’s transactional ids begin as its principal may have them', () => {
   const code = codeOf('core/src/kafka/transact/partition-client.ts', 'core/src/kafka/transact/loop.ts');
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the code's own text.
-  expect(code).toContain('transactionalId = `${groupId}-${topic}-${partition}`');
+  expect(code).toContain('transactionalId = partitionTransactionalId(groupId, topic, partition)');
+  expect(partitionTransactionalId('group', 'topic', 7)).toBe('group-topic-7');
   for (const name of ['normalize', 'events'])
     expect(principal(name).transactionalIds).toEqual(principal(name).groups.map((group) => `${group}-`));
 });

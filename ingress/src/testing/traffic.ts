@@ -1,4 +1,4 @@
-import { createKafka, decodeRawHeaders, type PipelineConfig, silentLog } from '@email-events/core';
+import { createKafka, decodeRawHeaders, type KafkaSettings, silentLog } from '@email-events/core';
 import type { EspRequest } from '@email-events/esps';
 import type { Signer } from '@email-events/esps/testing';
 import { topics } from '@email-events/schemas';
@@ -83,7 +83,7 @@ const GONE = ['ECONNREFUSED', 'ECONNRESET', 'UND_ERR_SOCKET'];
 
 /** Reads email.raw from its beginning until `enough`; bodies by request id. */
 export async function readRaw(
-  kafka: PipelineConfig['kafka'],
+  kafka: KafkaSettings,
   enough: (found: ReadonlyMap<string, string>) => Promise<void>,
 ): Promise<Map<string, string>> {
   const consumer = createKafka(kafka, 'test', silentLog).consumer({ groupId: `test-${crypto.randomUUID()}` });

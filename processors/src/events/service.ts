@@ -22,6 +22,7 @@ import {
 } from '@email-events/schemas';
 import PQueue from 'p-queue';
 import { registryOf } from '../registry.ts';
+import type { EventsConfig } from './config.ts';
 import { type EventsContext, EventsStage } from './events-stage.ts';
 import { measureEvents } from './measures.ts';
 import { stateCodec } from './state/partition-store.ts';
@@ -44,7 +45,7 @@ const TOPICS = [
 ];
 
 /** `email.internal.normalized` → dedupe, suppress, route → `email.events.<type>` and `email.suppressions`. */
-export async function startEvents(service: ServiceContext): Promise<RunningService> {
+export async function startEvents(service: ServiceContext<EventsConfig>): Promise<RunningService> {
   const { config, log, metrics } = service;
   const groupId = processorGroup(config.kafka.groupPrefix, 'events');
   const context = await prepare(service, groupId);
@@ -90,7 +91,10 @@ function expireIdle({ openStages }: EventsContext): void {
 }
 
 /** Everything a stage needs that has to be asked of others. */
-async function prepare({ config, log, metrics }: ServiceContext, groupId: string): Promise<EventsContext> {
+async function prepare(
+  { config, log, metrics }: ServiceContext<EventsConfig>,
+  groupId: string,
+): Promise<EventsContext> {
   const { softBounces, stateDir } = config.events;
   const clusterId = await whenThere(
     async () => {

@@ -1,9 +1,4 @@
 import { serviceMain } from '@email-events/core';
-import { startNormalize } from './service.ts';
-import { checkSourceFields } from './settings.ts';
+import { normalizeService } from './descriptor.ts';
 
-// Of the sources it reads how their events are read, never a secret.
-await serviceMain('normalize', startNormalize, {
-  reads: ['kafka', 'registry', 'topics', 'normalize'],
-  checks: [checkSourceFields],
-});
+await serviceMain(normalizeService);

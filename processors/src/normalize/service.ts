@@ -14,6 +14,7 @@ import {
 import { Codec, type NormalizedBatch, type TokenBatch, topicCatalogue, topics } from '@email-events/schemas';
 import { deadLetterCounter } from '../dead-letters.ts';
 import { registryOf } from '../registry.ts';
+import type { NormalizeConfig } from './config.ts';
 import { FormerIds } from './former-ids.ts';
 import { NormalizeStage } from './normalize-stage.ts';
 import { normalizeSettings } from './settings.ts';
@@ -26,7 +27,11 @@ const TOKEN_WINDOW_MS = 2 * DAY_MS;
 const MAX_TOKENS = 1_000_000;
 
 /** `email.raw` → `email.internal.normalized`. */
-export async function startNormalize({ config, log, metrics }: ServiceContext): Promise<RunningService> {
+export async function startNormalize({
+  config,
+  log,
+  metrics,
+}: ServiceContext<NormalizeConfig>): Promise<RunningService> {
   await whenThere(() => requireTopics(config.kafka, topicCatalogue(config.topics), TOPICS), {
     log,
     what: 'kafka',

@@ -1,5 +1,6 @@
-import { ConfigError, type ConfigProblem, type PipelineConfig } from '@email-events/core';
+import { type CommonConfig, ConfigError, type ConfigProblem } from '@email-events/core';
 import { fieldMapping, fieldProblems, findAdapter, type SourceReading } from '@email-events/esps';
+import type { NormalizeConfig } from './config.ts';
 import type { NormalizeOptions } from './normalize-record.ts';
 
 type Settings = Required<Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'budget' | 'timeBounds'>>;
@@ -8,7 +9,7 @@ type Settings = Required<Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'bud
 export function normalizeSettings({
   sources,
   normalize,
-}: Pick<PipelineConfig, 'sources' | 'normalize'>): Settings {
+}: Pick<NormalizeConfig, 'sources' | 'normalize'>): Settings {
   const readings = new Map(Object.entries(sources).map(([name, source]) => [name, readingOf(source)]));
   const accounts = new Map(Object.entries(sources).map(([name, { account }]) => [name, account ?? null]));
   return {
@@ -24,12 +25,12 @@ export function normalizeSettings({
 export function readingOf({
   options,
   fields,
-}: Pick<PipelineConfig['sources'][string], 'options' | 'fields'>): SourceReading {
+}: Pick<CommonConfig['sources'][string], 'options' | 'fields'>): SourceReading {
   return { options, fields: fieldMapping(fields) };
 }
 
 /** `fields` that can never have a value, since the source's ESP reports nothing of the kind. Throws ConfigError with all of them. */
-export function checkSourceFields({ sources }: Pick<PipelineConfig, 'sources'>): void {
+export function checkSourceFields({ sources }: Pick<CommonConfig, 'sources'>): void {
   const problems = Object.entries(sources).flatMap(([name, { esp, fields }]): ConfigProblem[] => {
     const adapter = findAdapter(esp);
     if (!adapter || !fields) return [];

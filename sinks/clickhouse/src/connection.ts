@@ -6,11 +6,14 @@ import {
   createClient,
   drainStream,
 } from '@clickhouse/client';
-import type { PipelineConfig } from '@email-events/core';
+import type { ClickHouseConfig } from './config.ts';
 
 /** Where ClickHouse is: `sinks.clickhouse` of the configuration, or the part of it that addresses. */
-export type ClickHouseAddress = Pick<PipelineConfig['sinks']['clickhouse'], 'url' | 'database' | 'username'> &
-  Partial<Pick<PipelineConfig['sinks']['clickhouse'], 'password' | 'cluster' | 'concurrency'>>;
+export type ClickHouseAddress = Pick<
+  ClickHouseConfig['sinks']['clickhouse'],
+  'url' | 'database' | 'username'
+> &
+  Partial<Pick<ClickHouseConfig['sinks']['clickhouse'], 'password' | 'cluster' | 'concurrency'>>;
 
 /** Values for placeholders such as {campaign:String} in a query. */
 export type QueryParameters = Readonly<Record<string, unknown>>;

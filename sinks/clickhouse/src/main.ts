@@ -1,4 +1,4 @@
 import { serviceMain } from '@email-events/core';
-import { SERVICE, startClickHouseSink } from './start.ts';
+import { clickhouseSink } from './descriptor.ts';
 
-await serviceMain(SERVICE, startClickHouseSink, { reads: ['kafka', 'registry', 'sinks.clickhouse'] });
+await serviceMain(clickhouseSink);

@@ -7,11 +7,10 @@ import {
   startAdminServer,
 } from '@email-events/core';
 import { Codec, EVENT_TYPES, eventTypeOf, type SchemaKey, topics } from '@email-events/schemas';
+import { type ClickHouseConfig, SERVICE } from './config.ts';
 import { connect } from './connection.ts';
 import type { ClickHouseValue } from './rows.ts';
 import { createClickHouseSink } from './sink.ts';
-
-export const SERVICE = 'sink-clickhouse';
 
 const SCHEMAS: ReadonlyMap<string, SchemaKey> = new Map<string, SchemaKey>([
   ...EVENT_TYPES.map((type) => [topics.events(type), type] as const),
@@ -30,7 +29,11 @@ export function laneOf(topic: string, partition: number): string {
 }
 
 /** Moves events, suppressions, marks and dead letters into ClickHouse. The tables must be there: `clickhouse migrate`. */
-export async function startClickHouseSink({ config, log, metrics }: ServiceContext): Promise<RunningService> {
+export async function startClickHouseSink({
+  config,
+  log,
+  metrics,
+}: ServiceContext<ClickHouseConfig>): Promise<RunningService> {
   const settings = config.sinks.clickhouse;
   const { url, username, password } = config.registry;
   const codec = new Codec({ url, username, password: password?.reveal() });

@@ -1,10 +1,11 @@
-import { type ConfigProblem, type PipelineConfig, Secret } from '@email-events/core';
+import { type ConfigProblem, Secret } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import { z } from 'zod';
+import type { CrmConfig } from './config.ts';
 import { CrmError } from './errors.ts';
 
 /** sinks.crm as configured. `url`, `secrets` and `options` are the CRM's to judge, everything else is the same for all. */
-export type CrmSettings = NonNullable<PipelineConfig['sinks']['crm']>;
+export type CrmSettings = NonNullable<CrmConfig['sinks']['crm']>;
 
 /**
  * What a recipient's state may come to: suppressed for all mail, with the reason; off some mail only (of a stream, or of an account);

@@ -1,8 +1,4 @@
 import { serviceMain } from '@email-events/core';
-import { startCrmSink } from './service.ts';
-import { checkCrmSettings, crmSettings } from './settings.ts';
+import { crmSink } from './descriptor.ts';
 
-await serviceMain('sink-crm', startCrmSink, {
-  reads: ['kafka', 'registry', 'sinks.crm'],
-  checks: [crmSettings, checkCrmSettings],
-});
+await serviceMain(crmSink);

@@ -7,10 +7,9 @@ import {
   startAdminServer,
 } from '@email-events/core';
 import { Codec, type Suppression, topics } from '@email-events/schemas';
+import { type CrmConfig, SERVICE } from './config.ts';
 import { checkCrmSettings, crmOf, crmSettings } from './settings.ts';
 import { createCrmSink } from './sink.ts';
-
-const NAME = 'sink-crm';
 
 /** Enough recipients to keep all calls busy; few enough that a batch is soon done. */
 const BATCH_ROWS = 200;
@@ -22,7 +21,11 @@ const STOP_MS = 25_000;
 const ADMIN_STOP_MS = 1_000;
 
 /** Keeps the CRM at the state of email.suppressions. Throws ConfigError before anything is started. */
-export async function startCrmSink({ config, log, metrics }: ServiceContext): Promise<RunningService> {
+export async function startCrmSink({
+  config,
+  log,
+  metrics,
+}: ServiceContext<CrmConfig>): Promise<RunningService> {
   checkCrmSettings(config);
   const settings = crmSettings(config);
   const { concurrency, dryRun } = settings;
@@ -34,7 +37,7 @@ export async function startCrmSink({ config, log, metrics }: ServiceContext): Pr
     kafka: config.kafka,
     deadLetterPartitions: config.topics.deadLetterPartitions,
     codec,
-    name: NAME,
+    name: SERVICE,
     topics: [topics.suppressions],
     replays: topics.replays,
     laneOf: (_topic, partition) => String(partition),

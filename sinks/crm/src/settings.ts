@@ -1,17 +1,16 @@
-import { ConfigError, type PipelineConfig } from '@email-events/core';
+import { ConfigError } from '@email-events/core';
 import { crms, findCrm } from './adapters/index.ts';
+import { ABSENT, type CrmConfig } from './config.ts';
 import type { Crm, CrmSettings } from './crm.ts';
 
 /** Those of the CRM. A pipeline may have none, but then nothing is there for this service to do: throws ConfigError. */
-export function crmSettings({ sinks: { crm } }: PipelineConfig): CrmSettings {
+export function crmSettings({ sinks: { crm } }: CrmConfig): CrmSettings {
   if (crm) return crm;
-  throw new ConfigError([
-    { path: 'sinks.crm', message: 'no CRM is configured, and this service is for one' },
-  ]);
+  throw new ConfigError([{ path: 'sinks.crm', message: ABSENT }]);
 }
 
 /** What only the CRM's adapter can judge. Throws ConfigError with every problem. */
-export function checkCrmSettings({ sinks: { crm } }: PipelineConfig): void {
+export function checkCrmSettings({ sinks: { crm } }: CrmConfig): void {
   if (!crm) return;
   const problems = crmOf(crm).problems(crm);
   if (problems.length > 0) throw new ConfigError(problems);

@@ -1,11 +1,11 @@
-import type { PipelineConfig } from '../load.ts';
+import type { CommonConfig } from '../common.ts';
 import type { Finding } from '../problems.ts';
 
 /**
  * Two sources of one ESP are either two accounts there, whose ids may be the same, or two webhooks of one account, whose
  * events are the same. Nobody but the operator can tell, and to guess would lose events or count them twice.
  */
-export function accountFindings({ sources }: PipelineConfig): Finding[] {
+export function accountFindings({ sources }: CommonConfig): Finding[] {
   const byEsp = new Map<string, string[]>();
   for (const [name, { esp }] of Object.entries(sources)) byEsp.set(esp, [...(byEsp.get(esp) ?? []), name]);
   return [...byEsp].flatMap(([esp, names]) => {

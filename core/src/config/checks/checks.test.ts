@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { examineConfig, parseConfig } from '../load.ts';
 import { ConfigError } from '../problems.ts';
+import { examineConfig, parseConfig, pipelineConfig } from '../schema.ts';
 import { hostOf, isLoopbackHost } from './hosts.ts';
-import { findings } from './index.ts';
 
 /** `refuse path` and `warn path` of what is found. */
 function found(data: object): string[] {
   try {
-    return findings(parseConfig(data)).map(({ level, path }) => `${level} ${path}`);
+    return pipelineConfig.schema.findings(parseConfig(data)).map(({ level, path }) => `${level} ${path}`);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return error.problems.map(({ path }) => `refuse ${path}`);

@@ -1,4 +1,4 @@
-import type { PipelineConfig } from '../load.ts';
+import type { CommonConfig } from '../common.ts';
 import type { Finding } from '../problems.ts';
 import { secretsOf } from '../secrets.ts';
 
@@ -12,7 +12,7 @@ const SHORTEST_BYTES = 16;
  * Secrets of sources that can be guessed: anybody may try them. Passwords are for the systems that give them out to judge.
  * Only of those that are read.
  */
-export function secretFindings({ sources }: PipelineConfig): Finding[] {
+export function secretFindings({ sources }: CommonConfig): Finding[] {
   return secretsOf(sources, 'sources').flatMap(({ path, secret }): Finding[] => {
     if (!secret.isRead) return [];
     const bytes = secretBytes(secret.reveal());

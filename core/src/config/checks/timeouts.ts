@@ -1,16 +1,12 @@
-import type { PipelineConfig } from '../load.ts';
+import type { CommonConfig } from '../common.ts';
 import type { Finding } from '../problems.ts';
 
 /** group.min.session.timeout.ms and group.max.session.timeout.ms of a broker that says nothing else. */
 const SHORTEST_SESSION_MS = 6_000;
 const LONGEST_SESSION_MS = 1_800_000;
 
-/** Times that do not go together. */
-export function timeoutFindings({ kafka, ingress }: PipelineConfig): Finding[] {
-  return [...sessionFindings(kafka), ...ingressFindings(ingress)];
-}
-
-function sessionFindings(kafka: PipelineConfig['kafka']): Finding[] {
+/** Times of the connection to Kafka that do not go together. */
+export function timeoutFindings({ kafka }: CommonConfig): Finding[] {
   const { sessionTimeoutMs, connectionTimeoutMs, requestTimeoutMs } = kafka;
   const path = 'kafka.sessionTimeoutMs';
   const found: Finding[] = [];
@@ -27,23 +23,6 @@ function sessionFindings(kafka: PipelineConfig['kafka']): Finding[] {
     const message = 'shorter than kafka.connectionTimeoutMs: a request is given up before it can be sent';
     const compared = ['kafka.connectionTimeoutMs'];
     found.push({ level: 'warn', path: 'kafka.requestTimeoutMs', message, compared });
-  }
-  return found;
-}
-
-function ingressFindings(ingress: PipelineConfig['ingress']): Finding[] {
-  const { headersTimeoutMs, requestTimeoutMs, publishTimeoutMs, spool } = ingress;
-  const found: Finding[] = [];
-  if (headersTimeoutMs > requestTimeoutMs) {
-    const message = 'longer than ingress.requestTimeoutMs, which the headers are part of: that one holds';
-    const compared = ['ingress.requestTimeoutMs'];
-    found.push({ level: 'warn', path: 'ingress.headersTimeoutMs', message, compared });
-  }
-  if (spool.enabled && spool.afterMs >= publishTimeoutMs) {
-    const message =
-      'not before ingress.publishTimeoutMs: requests would be answered "later" and never be spooled';
-    const compared = ['ingress.publishTimeoutMs', 'ingress.spool.enabled'];
-    found.push({ level: 'refuse', path: 'ingress.spool.afterMs', message, compared });
   }
   return found;
 }

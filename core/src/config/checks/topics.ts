@@ -1,8 +1,8 @@
-import type { PipelineConfig } from '../load.ts';
+import type { CommonConfig } from '../common.ts';
 import type { Finding } from '../problems.ts';
 
 /** Replicas and what must be in sync of them. */
-export function topicFindings({ topics }: PipelineConfig): Finding[] {
+export function topicFindings({ topics }: CommonConfig): Finding[] {
   const { replicationFactor, minInsyncReplicas } = topics;
   const path = 'topics.minInsyncReplicas';
   const compared = ['topics.replicationFactor'];

@@ -1,25 +1,19 @@
-import type { PipelineConfig } from '../load.ts';
+import type { CommonConfig } from '../common.ts';
 import type { Finding } from '../problems.ts';
 import { hostOf, isLoopbackHost } from './hosts.ts';
 
-/** Passwords that whoever is on the way could read. */
-export function transportFindings(config: PipelineConfig): Finding[] {
-  const { registry, sinks, plaintextHosts } = config;
-  const { clickhouse } = sinks;
-  const trusted = (host: string) => isLoopbackHost(host) || plaintextHosts.includes(host.toLowerCase());
-  return [
-    ...kafkaFindings(config, trusted),
-    ...httpFindings('registry', registry.url, registry.password !== undefined, trusted),
-    ...httpFindings('sinks.clickhouse', clickhouse.url, clickhouse.password !== undefined, trusted),
-  ];
+/** Passwords for Kafka and the registry that anybody on the way could read. */
+export function transportFindings(config: CommonConfig): Finding[] {
+  return [...kafkaFindings(config), ...passwordFindings('registry', config.registry, config)];
 }
 
-type Trusted = (host: string) => boolean;
+const isTrusted = ({ plaintextHosts }: Pick<CommonConfig, 'plaintextHosts'>, host: string) =>
+  isLoopbackHost(host) || plaintextHosts.includes(host.toLowerCase());
 
 const EXCEPTION = 'or, if the network between is trusted, name the host in plaintextHosts';
 
-function kafkaFindings({ kafka }: PipelineConfig, trusted: Trusted): Finding[] {
-  const { tls, sasl, brokers } = kafka;
+function kafkaFindings(config: CommonConfig): Finding[] {
+  const { tls, sasl, brokers } = config.kafka;
   const found: Finding[] = [];
   if ((tls.certFile === undefined) !== (tls.keyFile === undefined)) {
     const missing = tls.certFile === undefined ? 'certFile' : 'keyFile';
@@ -29,7 +23,7 @@ function kafkaFindings({ kafka }: PipelineConfig, trusted: Trusted): Finding[] {
       message: 'a client certificate needs both certFile and keyFile',
     });
   }
-  const far = brokers.find((broker) => !trusted(hostOf(broker)));
+  const far = brokers.find((broker) => !isTrusted(config, hostOf(broker)));
   if (!sasl || tls.enabled || far === undefined) return found;
   const compared = ['kafka.brokers', 'kafka.tls.enabled', 'plaintextHosts'];
   const path = 'kafka.sasl.mechanism';
@@ -43,13 +37,18 @@ function kafkaFindings({ kafka }: PipelineConfig, trusted: Trusted): Finding[] {
   return found;
 }
 
-function httpFindings(section: string, url: string, hasPassword: boolean, trusted: Trusted): Finding[] {
+/** Of a section with an HTTP address and perhaps a password for it. */
+export function passwordFindings(
+  path: string,
+  { url, password }: { readonly url: string; readonly password?: unknown },
+  config: Pick<CommonConfig, 'plaintextHosts'>,
+): Finding[] {
   const { protocol, hostname } = new URL(url);
-  if (!hasPassword || protocol !== 'http:' || trusted(hostname)) return [];
+  if (password === undefined || protocol !== 'http:' || isTrusted(config, hostname)) return [];
   return [
     {
       level: 'refuse',
-      path: `${section}.url`,
+      path: `${path}.url`,
       message: `the password would go to ${hostname} unencrypted: use https, ${EXCEPTION}`,
       compared: ['plaintextHosts'],
     },

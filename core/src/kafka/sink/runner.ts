@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Codec } from '@email-events/schemas';
 import PQueue from 'p-queue';
-import type { PipelineConfig } from '../../config/index.ts';
+import type { CommonConfig } from '../../config/index.ts';
 import { codeOf } from '../../errors.ts';
 import { runStopSteps } from '../../lifecycle.ts';
 import type { Logger } from '../../log.ts';
@@ -36,7 +36,7 @@ import { entriesOf, loadEntries } from './replays.ts';
 import { startingPoints } from './starting-points.ts';
 
 export interface SinkRunnerOptions<R> extends BufferLimits {
-  readonly kafka: PipelineConfig['kafka'];
+  readonly kafka: CommonConfig['kafka'];
   readonly deadLetterPartitions: number;
   readonly codec: Codec;
   /** Service name: part of the client id, stage of its dead letters and, after the group prefix, the consumer group. */

@@ -1,4 +1,4 @@
-import type { PipelineConfig } from '../../config/index.ts';
+import type { CommonConfig } from '../../config/index.ts';
 import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Registry } from '../../metrics.ts';
@@ -25,7 +25,7 @@ import type { Stage } from './stage.ts';
 import { Troubles } from './troubles.ts';
 
 export interface TransactionalLoopOptions {
-  readonly kafka: PipelineConfig['kafka'];
+  readonly kafka: CommonConfig['kafka'];
   /** Service name: part of the client id and, after the group prefix, the consumer group. */
   readonly name: string;
   readonly topic: string;

@@ -1,9 +1,9 @@
 import {
   type ConfigProblem,
   type ConfigSchema,
-  type ConfigUse,
   type ExaminedConfig,
   examineConfig,
+  type PipelineConfig,
   problemText,
 } from '@email-events/core/config';
 import pc from 'picocolors';
@@ -16,7 +16,10 @@ import { visible } from '../terminal.ts';
 export const checkAction: Action<object> = (options) => check(options);
 
 /** The same by another schema than the pipeline's, for tests of what holds for any field. */
-export async function check(options: CommonOptions, schema?: ConfigSchema): Promise<ExitCode> {
+export async function check(
+  options: CommonOptions,
+  schema?: ConfigSchema<PipelineConfig>,
+): Promise<ExitCode> {
   const file = configFile(options);
   const checks = await serviceChecks();
   const examined = examineConfig(file, process.env, { checks, ...(schema && { schema }) });
@@ -29,7 +32,10 @@ export async function check(options: CommonOptions, schema?: ConfigSchema): Prom
 }
 
 /** Without public keys, which a file may hold for all to read. */
-async function secretsWrittenOut({ config, writtenOut }: ExaminedConfig): Promise<readonly ConfigProblem[]> {
+async function secretsWrittenOut({
+  config,
+  writtenOut,
+}: ExaminedConfig<PipelineConfig>): Promise<readonly ConfigProblem[]> {
   const { findAdapter } = await import('@email-events/esps');
   const keyPaths = Object.entries(config.sources)
     .filter(([, { esp }]) => findAdapter(esp)?.credentials.isPublic)
@@ -37,7 +43,7 @@ async function secretsWrittenOut({ config, writtenOut }: ExaminedConfig): Promis
   return writtenOut.filter(({ path }) => !keyPaths.some((keys) => path.startsWith(keys)));
 }
 
-async function serviceChecks(): Promise<NonNullable<ConfigUse['checks']>> {
+async function serviceChecks() {
   const [{ checkIngressConfig }, { checkSourceFields }, { checkCrmSettings }] = await Promise.all([
     import('@email-events/ingress'),
     import('@email-events/processors'),

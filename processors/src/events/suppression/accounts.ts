@@ -1,4 +1,4 @@
-import type { PipelineConfig } from '@email-events/core';
+import type { CommonConfig } from '@email-events/core';
 import type { AccountScope, AccountState, EmailEvent, RecipientState } from '@email-events/schemas';
 import { ACCOUNT_PREFIX, nameOf } from './evidence.ts';
 
@@ -14,7 +14,7 @@ export type PolicyOf = (source: string) => SourcePolicy;
 /** Of a source that the configuration does not name (any more). */
 export const DEFAULT_POLICY: SourcePolicy = { suppresses: 'all', lifts: 'own' };
 
-export function policiesOf(sources: PipelineConfig['sources']): PolicyOf {
+export function policiesOf(sources: CommonConfig['sources']): PolicyOf {
   // A map, since a name may be that of a property which every object has.
   const policies = new Map<string, SourcePolicy>(Object.entries(sources));
   return (source) => policies.get(source) ?? DEFAULT_POLICY;

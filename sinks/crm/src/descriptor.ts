@@ -1,0 +1,24 @@
+import { defineService } from '@email-events/core/service';
+import { topics } from '@email-events/schemas';
+import { CRM_CODES } from './codes.ts';
+import { ABSENT, crmSection, SERVICE } from './config.ts';
+
+export const crmSink = defineService({
+  name: SERVICE,
+  title: 'sends suppressions to the CRM',
+  section: 'sinks.crm',
+  config: crmSection,
+  absent: ABSENT,
+  reads: ['kafka', 'registry'],
+  codes: CRM_CODES,
+  entry: 'sinks/crm/src/main.ts',
+  consumes: { as: 'sink', topics: [topics.suppressions, topics.replays] },
+  writes: [topics.deadLetters],
+  async load() {
+    const [{ startCrmSink }, { checkCrmSettings }] = await Promise.all([
+      import('./service.ts'),
+      import('./settings.ts'),
+    ]);
+    return { start: startCrmSink, check: checkCrmSettings };
+  },
+});
