@@ -4,16 +4,16 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { NODE, ROOT, runUnderProjectNode } from './bin/run-child.mjs';
+import { NODE, ROOT, runUnderProjectNode } from './cli/bin/run-child.mjs';
 
-const CLI = join('deploy', 'src', 'cli', 'main.ts');
+const CLI = join('deploy', 'dev', 'src', 'main.ts');
 /** What follows the command is passed on. */
 export const COMMANDS = {
   start: [CLI, 'start'],
   cli: [CLI],
   test: [join('test', 'run.ts')],
   bench: [join('test', 'bench', 'main.ts')],
-  containers: [join('deploy', 'src', 'stack', 'containers', 'main.ts')],
+  containers: [join('deploy', 'dev', 'src', 'stack', 'containers', 'main.ts')],
   abuse: [join('test', 'abuse', 'main.ts')],
   faults: ['--max-old-space-size=6144', join('test', 'faults', 'main.ts')],
   install: null,

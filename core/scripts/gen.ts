@@ -18,7 +18,7 @@ function errorReference(): string {
     'What services and the command line say when something is wrong: in logs, dead letters, `/readyz` and metrics. Codes are',
     'stable, messages are for people. The ingress, the adapters of ESPs, the schemas and the local stack have further ones of',
     'their own: see [ingress](../ingress/README.md#codes), [esps](../ingress/esps/README.md#refusals-and-dead-letters),',
-    '[schemas](../schemas/README.md#error-codes) and [stack](../deploy/src/stack/README.md).',
+    '[schemas](../schemas/README.md#error-codes) and [stack](../deploy/dev/src/stack/README.md).',
     '',
     '| code | meaning |',
     '|---|---|',

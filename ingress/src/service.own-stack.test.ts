@@ -10,7 +10,7 @@ import {
   type RunningService,
   withAdmin,
 } from '@email-events/core';
-import type { Stack } from '@email-events/deploy/stack';
+import type { Stack } from '@email-events/dev/stack';
 import { type Signer, sendgridSigner } from '@email-events/esps/testing';
 import { topicCatalogue, topics } from '@email-events/schemas';
 import { ConfigResourceTypes } from 'kafkajs';

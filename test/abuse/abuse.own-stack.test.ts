@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SIMULATED_ESPS } from '@email-events/deploy/simulate';
+import { SIMULATED_ESPS } from '@email-events/dev/simulate';
 import { expect, test } from 'vitest';
 import { renderRun } from './report.ts';
 import { runAbuse } from './run.ts';

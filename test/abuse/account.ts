@@ -7,7 +7,7 @@ import {
   senders,
   sourcesFor,
   type WireRequest,
-} from '@email-events/deploy/simulate';
+} from '@email-events/dev/simulate';
 
 /** What `sources.<name>` says beside secrets. */
 export interface Trust {

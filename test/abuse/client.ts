@@ -1,4 +1,4 @@
-import type { WireRequest } from '@email-events/deploy/simulate';
+import type { WireRequest } from '@email-events/dev/simulate';
 import { Agent, type Dispatcher } from 'undici';
 
 /** How one request was answered. */

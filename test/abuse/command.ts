@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { EVERY_ESP, SIMULATED_ESPS, type SimulatedEsp } from '@email-events/deploy/simulate';
+import { EVERY_ESP, SIMULATED_ESPS, type SimulatedEsp } from '@email-events/dev/simulate';
 
 /** What the command line asks for. */
 export interface Command {

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Random, WireRequest } from '@email-events/deploy/simulate';
+import type { Random, WireRequest } from '@email-events/dev/simulate';
 import { type Account, pathOf } from './account.ts';
 import { contentTypeOf } from './attacks/unsigned.ts';
 import type { Client, Reply } from './client.ts';

@@ -11,7 +11,7 @@ import {
   sendRequests,
   signedRequests,
   type WireRequest,
-} from '@email-events/deploy/simulate';
+} from '@email-events/dev/simulate';
 
 export interface HonestOptions {
   readonly baseUrl: string;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Random, SimulatedEsp, WireRequest } from '@email-events/deploy/simulate';
+import type { Random, SimulatedEsp, WireRequest } from '@email-events/dev/simulate';
 import type { Attack, AttackContext } from './attacks/index.ts';
 import type { Client, Reply } from './client.ts';
 import { ALL_ESPS } from './story.ts';

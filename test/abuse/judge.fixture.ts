@@ -1,4 +1,4 @@
-import type { SimulationResult } from '@email-events/deploy/simulate';
+import type { SimulationResult } from '@email-events/dev/simulate';
 import { ATTACKS } from './attacks/index.ts';
 import type { ReasonFound } from './evidence-topics.ts';
 import type { Evidence } from './judge.ts';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RunningPipeline } from '@email-events/deploy/run/pipeline';
-import { scrape } from '@email-events/deploy/run/prometheus';
-import type { ServiceName } from '@email-events/deploy/run/services';
+import { scrape } from '@email-events/cli/prometheus';
+import type { RunningPipeline } from '@email-events/dev/run/pipeline';
+import type { ServiceName } from '@email-events/dev/run/services';
 
 /** The services whose memory somebody else's requests may cost; the receiver is not ours to defend. */
 export const WATCHED: readonly ServiceName[] = [

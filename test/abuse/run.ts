@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRandom, type SimulatedEsp } from '@email-events/deploy/simulate';
+import { createRandom, type SimulatedEsp } from '@email-events/dev/simulate';
 import type { Finding } from '../faults/judge.ts';
 import { PositionWatch } from '../faults/positions.ts';
 import { rest } from '../faults/rest.ts';

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createRandom } from '@email-events/deploy/simulate';
+import { createRandom } from '@email-events/dev/simulate';
 import { afterEach, expect, test } from 'vitest';
 import { Account } from './account.ts';
 import { ATTACKS, type AttackContext } from './attacks/index.ts';

@@ -5,7 +5,7 @@ import {
   type SimulatedEsp,
   type Step,
   senders,
-} from '@email-events/deploy/simulate';
+} from '@email-events/dev/simulate';
 import { type EventType, recipientKey } from '@email-events/schemas';
 
 /** What an attacker wants an ESP to report. */

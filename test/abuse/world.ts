@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { REPOSITORY } from '@email-events/deploy/run/home';
-import { readBaseConfig } from '@email-events/deploy/run/local-config';
-import { type RunningPipeline, startPipeline } from '@email-events/deploy/run/pipeline';
-import { createReporter } from '@email-events/deploy/run/reporter';
-import { createProvider, selectBreakable } from '@email-events/deploy/stack';
+import { REPOSITORY } from '@email-events/cli/home';
+import { readBaseConfig } from '@email-events/dev/run/local-config';
+import { type RunningPipeline, startPipeline } from '@email-events/dev/run/pipeline';
+import { createReporter } from '@email-events/dev/run/reporter';
+import { createProvider, selectBreakable } from '@email-events/dev/stack';
 import { forgetAddresses } from '../stack/environment.ts';
 import { unique, uniqueDatabase } from '../stack/unique.ts';
 import { Account } from './account.ts';

@@ -1,5 +1,5 @@
 import { Counter, encodeRawHeaders, type InputRecord, Registry } from '@email-events/core';
-import { createRandom } from '@email-events/deploy/simulate';
+import { createRandom } from '@email-events/dev/simulate';
 import { FREE_OUTPUT_BYTES } from '@email-events/esps';
 import {
   deadLetterCounter,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { applyTopics, parseConfig } from '@email-events/core';
-import { createProvider, printProgress, selectProvider } from '@email-events/deploy/stack';
+import { createProvider, printProgress, selectProvider } from '@email-events/dev/stack';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
 import { stringify } from 'yaml';

@@ -2,16 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type RunningPipeline, startPipeline } from '@email-events/deploy/run/pipeline';
-import { scrape } from '@email-events/deploy/run/prometheus';
-import { createReporter } from '@email-events/deploy/run/reporter';
+import { scrape } from '@email-events/cli/prometheus';
+import { type RunningPipeline, startPipeline } from '@email-events/dev/run/pipeline';
+import { createReporter } from '@email-events/dev/run/reporter';
 import {
   createPlan,
   type SimulatedEsp,
   type SimulationResult,
   sendRequests,
   signedRequests,
-} from '@email-events/deploy/simulate';
+} from '@email-events/dev/simulate';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import { publishResult } from './result.ts';
 import { percentile, type Seen, Visibility } from './visibility.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { applyTopics, parseConfig } from '@email-events/core';
-import { createProvider, printProgress, type Stack, selectProvider } from '@email-events/deploy/stack';
+import { createProvider, printProgress, type Stack, selectProvider } from '@email-events/dev/stack';
 import type { EspRequest } from '@email-events/esps';
 import { createSigner, type Signer } from '@email-events/esps/testing';
 import { topicCatalogue } from '@email-events/schemas';

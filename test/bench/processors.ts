@@ -12,7 +12,7 @@ import {
   type PipelineConfig,
   parseConfig,
 } from '@email-events/core';
-import { createProvider, printProgress, selectProvider } from '@email-events/deploy/stack';
+import { createProvider, printProgress, selectProvider } from '@email-events/dev/stack';
 import { IDENTITY_VERSION } from '@email-events/esps';
 import { registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
 import { stringify } from 'yaml';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { applyTopics, createKafka, type PipelineConfig, parseConfig, silentLog } from '@email-events/core';
-import { createProvider, printProgress, selectProvider } from '@email-events/deploy/stack';
+import { createProvider, printProgress, selectProvider } from '@email-events/dev/stack';
 import { Codec, registerSchemas, type SeenBatch, topicCatalogue, topics } from '@email-events/schemas';
 import { stringify } from 'yaml';
 import { publishResult } from './result.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer } from '@email-events/deploy/simulate';
+import type { Answer } from '@email-events/dev/simulate';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 
 /** How long one event took, and when its request was sent (epoch milliseconds). */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CODES } from '@email-events/core/errors';
-import { STACK_ERROR_CODES } from '@email-events/deploy/stack';
+import { STACK_ERROR_CODES } from '@email-events/dev/stack';
 import { NORMALIZE_CODES } from '@email-events/esps';
 import { schemaErrorCodes } from '@email-events/schemas';
 import { expect, test } from 'vitest';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readRunningStack, type StackProvider } from '@email-events/deploy/stack';
+import { readRunningStack, type StackProvider } from '@email-events/dev/stack';
 import { expect, onTestFinished, test } from 'vitest';
 import { Cluster } from './cluster.ts';
 import { append, valuesOf } from './records.ts';

@@ -10,7 +10,7 @@ import {
   nodeIdOf,
   type StackOptions,
   selectBreakable,
-} from '@email-events/deploy/stack';
+} from '@email-events/dev/stack';
 import { forgetAddresses } from '../stack/environment.ts';
 import type { TestScope } from '../stack/stack.ts';
 import { waitFor } from '../stack/wait.ts';

@@ -3,8 +3,8 @@ import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERROR_CODES } from '@email-events/core/errors';
-import { createProgram } from '@email-events/deploy/cli/program';
-import { STACK_ERROR_CODES } from '@email-events/deploy/stack';
+import { createProgram } from '@email-events/dev/program';
+import { STACK_ERROR_CODES } from '@email-events/dev/stack';
 import { NORMALIZE_CODES, REFUSAL_CODES } from '@email-events/esps';
 import { schemaErrorCodes } from '@email-events/schemas';
 import { expect, test } from 'vitest';
@@ -27,7 +27,7 @@ const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 
 const CODES: { readonly [document: string]: readonly string[] } = {
   'core/ERRORS.md': Object.keys(ERROR_CODES),
-  'deploy/src/stack/README.md': Object.keys(STACK_ERROR_CODES),
+  'deploy/dev/src/stack/README.md': Object.keys(STACK_ERROR_CODES),
   'ingress/README.md': Object.keys(INGRESS_CODES),
   'ingress/esps/README.md': NORMALIZE_CODES,
   'schemas/README.md': schemaErrorCodes,
@@ -77,7 +77,7 @@ test.for(documents.filter(({ path }) => path !== 'CHANGELOG.md'))('$path: metric
 });
 
 test('the command line says what it can', () => {
-  const help = execFileSync(process.execPath, [join(root, 'deploy/bin/email-events.mjs'), '--help'], {
+  const help = execFileSync(process.execPath, [join(root, 'deploy/cli/bin/email-events.mjs'), '--help'], {
     encoding: 'utf8',
   });
   for (const { name } of commands()) expect(help).toContain(`\n  ${name}`);

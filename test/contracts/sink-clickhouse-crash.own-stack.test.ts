@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyTopics, type PipelineConfig, parseConfig } from '@email-events/core';
-import type { Stack } from '@email-events/deploy/stack';
+import type { Stack } from '@email-events/dev/stack';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
 import { expect, type TestContext, test } from 'vitest';

@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runBin } from '@email-events/deploy/cli/testing';
-import { runDemo } from '@email-events/deploy/run/demo/demo';
-import { startPipeline } from '@email-events/deploy/run/pipeline';
-import { createReporter } from '@email-events/deploy/run/reporter';
-import { createProvider, replicationOn } from '@email-events/deploy/stack';
+import { runBin } from '@email-events/cli/testing';
+import { runDemo } from '@email-events/dev/run/demo/demo';
+import { startPipeline } from '@email-events/dev/run/pipeline';
+import { createReporter } from '@email-events/dev/run/reporter';
+import { createProvider, replicationOn } from '@email-events/dev/stack';
 import { expect, test } from 'vitest';
 import { type SharedStack, vacantStack } from '../stack/stack.ts';
 

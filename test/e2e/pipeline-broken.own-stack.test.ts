@@ -1,4 +1,4 @@
-import { createProvider, selectBreakable } from '@email-events/deploy/stack';
+import { createProvider, selectBreakable } from '@email-events/dev/stack';
 import { forgetAddresses } from '../stack/environment.ts';
 import { brokenPipelineSuite } from './pipeline-suite.ts';
 

@@ -1,4 +1,4 @@
-import { createProvider } from '@email-events/deploy/stack';
+import { createProvider } from '@email-events/dev/stack';
 import { forgetAddresses } from '../stack/environment.ts';
 import { brokenPipelineSuite, type PipelineUnderTest, pipelineSuite } from './pipeline-suite.ts';
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startReceiver } from '@email-events/deploy/receiver';
+import { startReceiver } from '@email-events/dev/receiver';
 import { normalizeRecord } from '@email-events/processors';
 import { type NormalizedBatch, partitionOf, topics } from '@email-events/schemas';
 import { startCrmSink } from '@email-events/sink-crm';

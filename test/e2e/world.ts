@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type RunningBin, runBin, startBin } from '@email-events/cli/testing';
 import {
   applyTopics,
   createKafka,
@@ -14,8 +15,7 @@ import {
   type StartService,
   silentLog,
 } from '@email-events/core';
-import { type RunningBin, runBin, startBin } from '@email-events/deploy/cli/testing';
-import { replicationOn } from '@email-events/deploy/stack';
+import { replicationOn } from '@email-events/dev/stack';
 import { startEvents, startNormalize } from '@email-events/processors';
 import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate, startClickHouseSink } from '@email-events/sink-clickhouse';

@@ -11,7 +11,7 @@ import {
   parseConfig,
   silentLog,
 } from '@email-events/core';
-import type { Stack } from '@email-events/deploy/stack';
+import type { Stack } from '@email-events/dev/stack';
 import { registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
 import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';

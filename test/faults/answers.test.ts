@@ -1,4 +1,4 @@
-import type { Attempt } from '@email-events/deploy/simulate';
+import type { Attempt } from '@email-events/dev/simulate';
 import { expect, test } from 'vitest';
 import { Answers } from './answers.ts';
 

@@ -1,4 +1,4 @@
-import type { Attempt } from '@email-events/deploy/simulate';
+import type { Attempt } from '@email-events/dev/simulate';
 
 /** How the ingress answered, as its senders saw it. */
 export interface AnswerFigures {

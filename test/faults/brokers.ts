@@ -1,4 +1,4 @@
-import type { Component } from '@email-events/deploy/stack';
+import type { Component } from '@email-events/dev/stack';
 import type { TcpProxy } from '../contracts/tcp-proxy.ts';
 import type { BrokerRole } from './targets.ts';
 

@@ -1,5 +1,5 @@
-import type { StackAddresses } from '@email-events/deploy/stack';
-import { createProvider, type Stack, type StackOptions, selectBreakable } from '@email-events/deploy/stack';
+import type { StackAddresses } from '@email-events/dev/stack';
+import { createProvider, type Stack, type StackOptions, selectBreakable } from '@email-events/dev/stack';
 import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
 import { forgetAddresses } from '../stack/environment.ts';
 

@@ -1,4 +1,4 @@
-import type { ServiceName } from '@email-events/deploy/run/services';
+import type { ServiceName } from '@email-events/dev/run/services';
 import type { Inflicted } from './inflict.ts';
 import type { Span } from './stand-still.ts';
 import { isOfKafka, type Target } from './targets.ts';

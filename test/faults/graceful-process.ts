@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { REPOSITORY } from '@email-events/deploy/run/home';
-import { type ServiceName as AnyServiceName, SCRIPTS } from '@email-events/deploy/run/services';
+import { REPOSITORY } from '@email-events/cli/home';
+import { type ServiceName as AnyServiceName, SCRIPTS } from '@email-events/dev/run/services';
 import type { TestScope } from '../stack/stack.ts';
 
 /** The receiver is a stand-in for a CRM, and nobody's to stop in order. */

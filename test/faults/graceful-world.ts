@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyTopics, type PipelineConfig, parseConfig, readTopic } from '@email-events/core';
-import type { StackAddresses } from '@email-events/deploy/stack';
+import type { StackAddresses } from '@email-events/dev/stack';
 import { topicCatalogue } from '@email-events/schemas';
 import type { TestScope } from '../stack/stack.ts';
 import { unique, uniqueDatabase } from '../stack/unique.ts';

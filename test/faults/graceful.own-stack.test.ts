@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { consumerGroups } from '@email-events/cli/groups';
 import { readTopic } from '@email-events/core';
-import { consumerGroups } from '@email-events/deploy/run/groups';
-import { createRandom } from '@email-events/deploy/simulate';
-import type { Stack } from '@email-events/deploy/stack';
+import { createRandom } from '@email-events/dev/simulate';
+import type { Stack } from '@email-events/dev/stack';
 import { registerSchemas, topics } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { createRandom, type Random } from '@email-events/deploy/simulate';
+import { createRandom, type Random } from '@email-events/dev/simulate';
 import { TRICKS } from './hostile-tricks.ts';
 
 /** One connection's worth of harm. Resolves when it has no more to do; the connection is then cut. */

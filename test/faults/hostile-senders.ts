@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRandom } from '@email-events/deploy/simulate';
+import { createRandom } from '@email-events/dev/simulate';
 import { createSigner, type Signer } from '@email-events/esps/testing';
 import { Agent, request } from 'undici';
 

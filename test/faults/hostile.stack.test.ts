@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { scrape, sumBy } from '@email-events/deploy/run/prometheus';
+import { scrape, sumBy } from '@email-events/cli/prometheus';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fileScope, vacantStack, waitFor } from '../stack/stack.ts';

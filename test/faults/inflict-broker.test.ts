@@ -1,4 +1,4 @@
-import type { Component } from '@email-events/deploy/stack';
+import type { Component } from '@email-events/dev/stack';
 import { expect, test } from 'vitest';
 import type { TcpProxy } from '../contracts/tcp-proxy.ts';
 import type { Brokers } from './brokers.ts';

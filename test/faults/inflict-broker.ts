@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Component } from '@email-events/deploy/stack';
+import type { Component } from '@email-events/dev/stack';
 import type { TcpProxy } from '../contracts/tcp-proxy.ts';
 import type { Brokers } from './brokers.ts';
 import type { Fault } from './schedule.ts';

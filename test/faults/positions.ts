@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { consumerGroups } from '@email-events/cli/groups';
 import type { PipelineConfig } from '@email-events/core';
-import { consumerGroups } from '@email-events/deploy/run/groups';
 import { topicCatalogue } from '@email-events/schemas';
 import type { GroupPosition } from '../src/invariants.ts';
 import { clusterState, type Offsets, readCommitted, readEnds } from './offsets-requests.ts';

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
-import { consumerGroups } from '@email-events/deploy/run/groups';
-import type { Progress } from '@email-events/deploy/simulate';
+import { consumerGroups } from '@email-events/cli/groups';
+import type { Progress } from '@email-events/dev/simulate';
 import { backlogIn } from '../src/invariants.ts';
 import type { AnswerFigures } from './answers.ts';
 import { isGentle } from './decks.ts';

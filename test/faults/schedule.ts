@@ -1,4 +1,4 @@
-import { createRandom, type Random } from '@email-events/deploy/simulate';
+import { createRandom, type Random } from '@email-events/dev/simulate';
 import { type Deck, type FaultKind, isComponent, isOfBrokers, type Target } from './targets.ts';
 
 export interface Fault {

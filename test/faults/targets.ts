@@ -1,4 +1,4 @@
-import { SERVICE_NAMES, type ServiceName } from '@email-events/deploy/run/services';
+import { SERVICE_NAMES, type ServiceName } from '@email-events/dev/run/services';
 
 /** What can be harmed. Services have several instances, components one, but for brokers. */
 export const SERVICES = SERVICE_NAMES;

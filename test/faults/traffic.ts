@@ -8,7 +8,7 @@ import {
   sendRequests,
   signedRequests,
   type WireRequest,
-} from '@email-events/deploy/simulate';
+} from '@email-events/dev/simulate';
 import { findAdapter, normalizeRequest, toEmailEvent } from '@email-events/esps';
 import { type AnswerFigures, Answers } from './answers.ts';
 

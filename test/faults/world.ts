@@ -1,21 +1,21 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { type HomePaths, pathsOf } from '@email-events/cli/home';
 import { loadConfig, type PipelineConfig } from '@email-events/core';
-import { type HomePaths, pathsOf } from '@email-events/deploy/run/home';
 import {
   type ConfigTree,
   crmSecret,
   localConfig,
   writeLocalConfig,
-} from '@email-events/deploy/run/local-config';
-import { chooseLocalPorts } from '@email-events/deploy/run/ports';
-import { prepareComponents } from '@email-events/deploy/run/prepare';
-import { createReporter } from '@email-events/deploy/run/reporter';
-import { lastReason } from '@email-events/deploy/run/service-log';
-import { serviceSpec } from '@email-events/deploy/run/services';
-import { generateCredentials, type SenderCredentials } from '@email-events/deploy/simulate';
-import type { Stack } from '@email-events/deploy/stack';
+} from '@email-events/dev/run/local-config';
+import { chooseLocalPorts } from '@email-events/dev/run/ports';
+import { prepareComponents } from '@email-events/dev/run/prepare';
+import { createReporter } from '@email-events/dev/run/reporter';
+import { lastReason } from '@email-events/dev/run/service-log';
+import { serviceSpec } from '@email-events/dev/run/services';
+import { generateCredentials, type SenderCredentials } from '@email-events/dev/simulate';
+import type { Stack } from '@email-events/dev/stack';
 import type { ProxyTarget } from '../contracts/tcp-proxy.ts';
 import { type Components, type Proxies, startComponents } from './components.ts';
 import { Instance } from './instance.ts';

@@ -1,4 +1,4 @@
-import { connectEngine } from '@email-events/deploy/stack';
+import { connectEngine } from '@email-events/dev/stack';
 
 /** Runs once before the tests of the project `containers`. Fails if there is no engine: whoever named it wants it. */
 export async function setup(): Promise<void> {

@@ -1,14 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { REPOSITORY } from '@email-events/deploy/run/home';
+import { REPOSITORY } from '@email-events/cli/home';
 import {
   createProvider,
   printProgress,
   type StackAddresses,
   selectProvider,
   wantedBrokers,
-} from '@email-events/deploy/stack';
+} from '@email-events/dev/stack';
 import type { TestProject } from 'vitest/node';
 import { forgetAddresses } from './environment.ts';
 import { pipelineTraces, sweep } from './sweep.ts';

@@ -8,7 +8,7 @@ import {
   type StackAddresses,
   type StackOptions,
   selectBreakable,
-} from '@email-events/deploy/stack';
+} from '@email-events/dev/stack';
 import type { ClickHouseAddress } from '@email-events/sink-clickhouse';
 import { inject } from 'vitest';
 import { forgetAddresses } from './environment.ts';

@@ -1,6 +1,6 @@
+import { consumerGroups } from '@email-events/cli/groups';
 import { type KafkaSettings, parseConfig, Secret, withAdmin } from '@email-events/core';
-import { consumerGroups } from '@email-events/deploy/run/groups';
-import type { StackAddresses } from '@email-events/deploy/stack';
+import type { StackAddresses } from '@email-events/dev/stack';
 import { subjects, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import { isOfTest } from './unique.ts';

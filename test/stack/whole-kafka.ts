@@ -1,4 +1,4 @@
-import { type Component, isBroker, type Stack } from '@email-events/deploy/stack';
+import { type Component, isBroker, type Stack } from '@email-events/dev/stack';
 
 /** Every broker at once, for tests of what happens while there is no Kafka at all, however many brokers it has. */
 export function wholeKafka({

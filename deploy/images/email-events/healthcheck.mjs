@@ -14,7 +14,7 @@ export const ADMIN_PORTS = {
   'sinks/clickhouse/src/main.ts': { path: ['sinks', 'clickhouse', 'adminPort'], port: 9083 },
   'sinks/crm/src/main.ts': { path: ['sinks', 'crm', 'adminPort'], port: 9084 },
 };
-const RECEIVER = 'deploy/src/receiver/main.ts';
+const RECEIVER = 'deploy/dev/src/receiver/main.ts';
 const CONFIG = '/etc/email-events/pipeline.yaml';
 const ATTEMPT_MS = 4_000;
 

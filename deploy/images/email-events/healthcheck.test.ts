@@ -1,6 +1,6 @@
 import { parseConfig, variableOf } from '@email-events/core/config';
+import { SCRIPTS } from '@email-events/dev/run/services';
 import { expect, test } from 'vitest';
-import { SCRIPTS } from '../../src/run/services.ts';
 
 type Env = { readonly [name: string]: string };
 interface AdminPort {
@@ -68,6 +68,6 @@ test('a receiver that serves HTTPS is asked by it', () => {
 });
 
 test('there is nothing to ask where no role runs, or its port is any', () => {
-  expect(ask(['deploy/bin/email-events.mjs', 'topics', 'apply'])).toBeUndefined();
+  expect(ask(['deploy/cli/bin/email-events.mjs', 'topics', 'apply'])).toBeUndefined();
   expect(ask([SCRIPTS.events], { EMAIL_EVENTS_EVENTS_ADMIN_PORT: '0' })).toBeUndefined();
 });

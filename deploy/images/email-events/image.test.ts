@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { REPOSITORY } from '@email-events/cli/home';
+import { createProgram } from '@email-events/cli/program';
+import { NODE_ARGS, SCRIPTS, SERVICE_NAMES } from '@email-events/dev/run/services';
+import { readVersions } from '@email-events/dev/stack/versions';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createProgram } from '../../src/cli/program.ts';
-import { REPOSITORY } from '../../src/run/home.ts';
-import { NODE_ARGS, SCRIPTS, SERVICE_NAMES } from '../../src/run/services.ts';
-import { readVersions } from '../../src/stack/versions.ts';
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'entry-point-'));
@@ -43,16 +43,15 @@ describe('the entry point', () => {
     expect(enter(['receiver']).told).toContain('--host 0.0.0.0 --data-dir /var/lib/email-events/receiver');
   });
 
-  test('every command that the image has goes to the command line; options too', () => {
-    const local = ['start', 'up', 'down'];
+  test('every command of operators goes to the command line; options too', () => {
     for (const command of createProgram().commands.map((found) => found.name())) {
-      const { status, told, err } = enter([command, '--json']);
-      if (local.includes(command))
-        expect([status, err]).toEqual([2, expect.stringContaining('not in this image')]);
-      else expect([status, told]).toEqual([0, `deploy/bin/email-events.mjs ${command} --json`]);
+      const { status, told } = enter([command, '--json']);
+      expect([status, told]).toEqual([0, `deploy/cli/bin/email-events.mjs ${command} --json`]);
     }
-    expect(enter(['--json', 'topics', 'plan']).told).toBe('deploy/bin/email-events.mjs --json topics plan');
-    expect(enter(['email-events', 'dlq', 'list']).told).toBe('deploy/bin/email-events.mjs dlq list');
+    expect(enter(['--json', 'topics', 'plan']).told).toBe(
+      'deploy/cli/bin/email-events.mjs --json topics plan',
+    );
+    expect(enter(['email-events', 'dlq', 'list']).told).toBe('deploy/cli/bin/email-events.mjs dlq list');
   });
 
   test('what is neither is told what there is', () => {
@@ -60,6 +59,17 @@ describe('the entry point', () => {
     expect(status).toBe(2);
     expect(err).toContain("no role and no command 'ingres'");
     for (const name of SERVICE_NAMES) expect(err).toContain(name);
+  });
+
+  test('commands and the role of contributors are not there without their package', () => {
+    const app = mkdtempSync(join(folder, 'app-'));
+    cpSync(join(REPOSITORY, 'deploy/cli/src'), join(app, 'deploy/cli/src'), { recursive: true });
+    for (const name of ['start', 'up', 'down', 'simulate', 'receiver']) {
+      const { status, err } = enter([name], { EMAIL_EVENTS_APP: app });
+      expect([status, err]).toEqual([2, expect.stringContaining(`no role and no command '${name}'`)]);
+      expect(err).not.toContain('sink-crm, receiver');
+    }
+    expect(enter(['status'], { EMAIL_EVENTS_APP: app }).told).toBe('deploy/cli/bin/email-events.mjs status');
   });
 
   test('signals mean to process 1 what they mean to others, until somebody handles them', async () => {
@@ -80,7 +90,7 @@ describe('the entry point', () => {
     for (const args of [[], ['--help'], ['help']]) {
       const { out, told } = enter(args);
       expect(out).toContain(SERVICE_NAMES.join(', '));
-      expect(told).toMatch(/^deploy\/bin\/email-events\.mjs (--help|help)$/);
+      expect(told).toMatch(/^deploy\/cli\/bin\/email-events\.mjs (--help|help)$/);
     }
   });
 
@@ -104,5 +114,18 @@ describe('the Dockerfile', () => {
     const workspaces = Object.keys(packages).filter((path) => path !== '' && !path.includes('node_modules'));
     expect(workspaces.length).toBeGreaterThan(5);
     for (const path of workspaces) expect(dockerfile).toContain(`COPY ${path}/package.json ${path}/\n`);
+  });
+
+  test('installs the packages of every workspace that it runs, and is built without that of contributors', () => {
+    const [packages = '', services = '', receiver = '', last = ''] = dockerfile.split(/^FROM .*$/m).slice(1);
+    const copied = [...services.matchAll(/^COPY (?!--)(\S+)/gm)].map(([, path = '']) => path);
+    const folders = new Set(copied.flatMap((path) => /^(.+)\/src$/.exec(path)?.[1] ?? []));
+    const installed = [...packages.matchAll(/--workspace=(\S+)/g)].map(([, path = '']) => path);
+    expect([...folders].sort()).toEqual(installed.sort());
+    expect(services).not.toContain('deploy/dev');
+    expect(receiver).toContain('COPY deploy/dev/src/receiver deploy/dev/src/receiver\n');
+    // Without a target it is the one for production that comes out.
+    expect(dockerfile.match(/^FROM .*$/gm)?.at(-1)).toBe('FROM services');
+    expect(last.trim()).toBe('');
   });
 });

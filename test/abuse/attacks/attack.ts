@@ -1,4 +1,4 @@
-import type { PlannedRequest, Random, SimulatedEsp, WireRequest } from '@email-events/deploy/simulate';
+import type { PlannedRequest, Random, SimulatedEsp, WireRequest } from '@email-events/dev/simulate';
 import type { Account } from '../account.ts';
 
 /** What somebody with bad intentions knows and has. */

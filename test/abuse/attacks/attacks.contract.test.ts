@@ -1,5 +1,5 @@
 import { encodeRawHeaders, type InputRecord } from '@email-events/core';
-import { createRandom, type WireRequest } from '@email-events/deploy/simulate';
+import { createRandom, type WireRequest } from '@email-events/dev/simulate';
 import { DEFAULT_BUDGET, findAdapter, type VerifierSettings } from '@email-events/esps';
 import { normalizeRecord } from '@email-events/processors';
 import { beforeAll, describe, expect, test } from 'vitest';

@@ -1,4 +1,4 @@
-import type { SimulatedEsp } from '@email-events/deploy/simulate';
+import type { SimulatedEsp } from '@email-events/dev/simulate';
 import { ALL_ESPS, changed, draftOf, rawDraft, type Story } from '../story.ts';
 import { type Attack, type AttackContext, idOf } from './attack.ts';
 

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { SimulatedEsp, WireRequest } from '@email-events/deploy/simulate';
+import type { SimulatedEsp, WireRequest } from '@email-events/dev/simulate';
 import { findAdapter } from '@email-events/esps';
 import { pathOf } from '../account.ts';
 import { ALL_ESPS, draftOf } from '../story.ts';

@@ -1,4 +1,4 @@
-import { createRandom, type Random } from '@email-events/deploy/simulate';
+import { createRandom, type Random } from '@email-events/dev/simulate';
 import { type ClickHouse, connect, readMigrations } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
 import { statementsOf } from '../../../sinks/clickhouse/src/migrate.ts';

@@ -1,4 +1,4 @@
-import { createRandom, type Random } from '@email-events/deploy/simulate';
+import { createRandom, type Random } from '@email-events/dev/simulate';
 import { describe, expect, test, vi } from 'vitest';
 import { type Counts, compareRates, compareVariants } from './interval.ts';
 import { type Setup, sentAtOnce, sentInLots, type Watched } from './simulated.ts';

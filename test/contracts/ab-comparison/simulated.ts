@@ -1,4 +1,4 @@
-import type { Random } from '@email-events/deploy/simulate';
+import type { Random } from '@email-events/dev/simulate';
 import type { Counts } from './interval.ts';
 
 /** An A/B test as somebody watches it: at each look, in order, the counts of all variants up to then. */

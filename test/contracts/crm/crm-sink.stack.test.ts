@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyTopics, parseConfig, type SinkRecord } from '@email-events/core';
-import { type Fault, startReceiver } from '@email-events/deploy/receiver';
+import { type Fault, startReceiver } from '@email-events/dev/receiver';
 import { Codec, registerSchemas, type Suppression, topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { vacantStack, waitFor } from '../../stack/stack.ts';

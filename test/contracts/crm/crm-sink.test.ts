@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, Registry, Secret, type Sink } from '@email-events/core';
-import { type Fault, startReceiver } from '@email-events/deploy/receiver';
+import { type Fault, startReceiver } from '@email-events/dev/receiver';
 import type { Suppression } from '@email-events/schemas';
 import {
   type CrmAdapter,

@@ -12,7 +12,7 @@ test.each([
   'npx email-events --version',
   'npx email-events help dlq list',
   'npx email-events tail email.suppressions --from-beginning --max 5',
-  'npx node deploy/src/stack/run.ts .email-events/my-stack',
+  'npx node deploy/dev/src/stack/run.ts .email-events/my-stack',
   'npx tsc --noEmit',
   'docker run anything --at-all',
 ])('%s is as it should be', (line) => {
@@ -34,8 +34,8 @@ test.each([
   ['npx email-events tail email.raw --max five', 'a number from 1'],
   ['npx email-events run nothing', 'Allowed choices'],
   ['npx vitst run', 'npx would fetch vitst'],
-  ['npx node deploy/src/nothing.ts', 'no such file'],
-  ['node deploy/src/stack/run.ts', 'npx node'],
+  ['npx node deploy/dev/src/nothing.ts', 'no such file'],
+  ['node deploy/dev/src/stack/run.ts', 'npx node'],
   ['node deploy/nothing.mjs', 'no such file'],
 ])('%s: %s', (line, problem) => {
   expect(commandProblem(line.split(' '))).toContain(problem);

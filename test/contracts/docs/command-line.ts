@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createProgram } from '@email-events/deploy/cli/program';
-import { createContainersProgram } from '@email-events/deploy/containers/program';
+import { createContainersProgram } from '@email-events/dev/containers/program';
+import { createProgram } from '@email-events/dev/program';
 import { parseCLI } from 'vitest/node';
 import { readCommand as readAbuse } from '../../abuse/command.ts';
 import { readCommand as readFaults } from '../../faults/command.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createProgram } from '@email-events/deploy/cli/program';
+import { createProgram } from '@email-events/dev/program';
 import { expect, test } from 'vitest';
 import { type Mark, shBlocks, strayShells } from './blocks.ts';
 import { commandProblem } from './command-line.ts';

@@ -1,6 +1,6 @@
-import { startReceiver } from '@email-events/deploy/receiver';
-import { chooseLocalPorts, type LocalPorts } from '@email-events/deploy/run/ports';
-import { replicationOn } from '@email-events/deploy/stack';
+import { startReceiver } from '@email-events/dev/receiver';
+import { chooseLocalPorts, type LocalPorts } from '@email-events/dev/run/ports';
+import { replicationOn } from '@email-events/dev/stack';
 import { createSigner } from '@email-events/esps/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fileScope, type SharedStack, vacantStack } from '../../stack/stack.ts';

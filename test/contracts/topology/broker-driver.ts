@@ -11,7 +11,7 @@ import {
   silentLog,
   withAdmin,
 } from '@email-events/core';
-import type { StackAddresses } from '@email-events/deploy/stack';
+import type { StackAddresses } from '@email-events/dev/stack';
 import {
   Codec,
   type NormalizedBatch,

@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PipelineConfig } from '@email-events/core/config';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { ExitCode } from './exit-codes.ts';
+import { homeFolder } from './home.ts';
+
+// The commands of deploy/dev are of the same library: its errors are known by their class.
+export { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+
+/** Options that every command takes. */
+export interface CommonOptions {
+  readonly json: boolean;
+  readonly verbose: boolean;
+  readonly config?: string;
+}
+
+/** A command's work: resolves with its exit code, rejects with a coded error. */
+export type Action<O> = (options: O & CommonOptions, args: readonly string[]) => Promise<ExitCode>;
+
+/** Runs the action with all options, the program's included, and leaves its exit code. */
+export function act<O>(command: Command, load: () => Promise<Action<O>>): Command {
+  return command.action(async () => {
+    const action = await load();
+    process.exitCode = await action(command.optsWithGlobals() as O & CommonOptions, command.args);
+  });
+}
+
+/** Text below the options. */
+export function examples(command: Command, ...lines: readonly string[]): Command {
+  return command.addHelpText(
+    'after',
+    `\nExamples:\n${lines.map((line) => `  $ npx email-events ${line}`).join('\n')}`,
+  );
+}
+
+/**
+ * The configuration file that a command means: the one that was named, else EMAIL_EVENTS_CONFIG, else that of the
+ * local pipeline, once it was started; undefined: defaults and environment.
+ */
+export function configFile({ config }: { readonly config?: string }): string | undefined {
+  const local = join(homeFolder(), 'run', 'pipeline.yaml');
+  return config ?? process.env.EMAIL_EVENTS_CONFIG ?? (existsSync(local) ? local : undefined);
+}
+
+/** Secrets are read when something needs them: a command needs no other's. Throws ConfigError. */
+export async function loadPipelineConfig(options: { readonly config?: string }): Promise<PipelineConfig> {
+  const { loadConfig } = await import('@email-events/core/config');
+  return loadConfig(configFile(options), process.env, { reads: [] });
+}
+
+/** The value of an option that is a number above 0. */
+export function positive(text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new InvalidArgumentError('a number above 0 is needed');
+  return number;
+}
+
+/** The value of an option that is a whole number above 0. */
+export function whole(text: string): number {
+  const number = positive(text);
+  if (!Number.isSafeInteger(number)) throw new InvalidArgumentError('a whole number is needed');
+  return number;
+}

@@ -1,0 +1,36 @@
+import { PipelineError } from '@email-events/core/errors';
+import { type Acl, aclsOf } from '../access/acls.ts';
+import { principals } from '../access/principals.ts';
+import { type Action, loadPipelineConfig } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { print, printJson } from '../output.ts';
+import { visible } from '../terminal.ts';
+
+export interface PrintOptions {
+  readonly principal?: string;
+}
+
+/** Rules for the topics and the `kafka.groupPrefix` of the configuration. Asks no cluster. */
+export const printAction: Action<PrintOptions> = async (options) => {
+  const { kafka } = await loadPipelineConfig(options);
+  const all = principals(kafka.groupPrefix);
+  const chosen = all.filter(({ name }) => options.principal === undefined || name === options.principal);
+  if (chosen.length === 0) {
+    const names = all.map(({ name }) => name).join(', ');
+    throw new PipelineError(
+      'CLI_USAGE',
+      'reject',
+      `no principal "${options.principal}"; there are: ${names}`,
+    );
+  }
+  const acls = chosen.flatMap(aclsOf);
+  if (options.json) printJson(acls);
+  else print(acls.map((acl) => visible(argumentsOf(acl))).join('\n'));
+  return EXIT.ok;
+};
+
+function argumentsOf({ principal, operations, resource, name, pattern }: Acl): string {
+  const allowed = operations.map((operation) => `--operation ${operation}`).join(' ');
+  const prefixed = pattern === 'prefixed' ? ' --resource-pattern-type prefixed' : '';
+  return `--allow-principal User:${principal} ${allowed} --${resource} ${name}${prefixed}`;
+}

@@ -1,0 +1,30 @@
+import { Argument, Command } from 'commander';
+import { act, examples } from '../command.ts';
+import { SERVICE_NAMES, SERVICE_TITLES } from '../services.ts';
+import type { RunOptions } from './run-action.ts';
+
+export function runCommand(): Command {
+  const command = serviceCommand(SERVICE_NAMES, SERVICE_TITLES);
+  act<RunOptions>(command, async () => (await import('./run-action.ts')).runAction);
+  return examples(command, ...RUN_EXAMPLES);
+}
+
+export const RUN_EXAMPLES: readonly string[] = [
+  'run ingress --config deploy/config/pipeline.yaml',
+  'run sink-clickhouse --check-config',
+];
+
+/** `run` for these services, without its action. */
+export function serviceCommand<N extends string>(
+  names: readonly N[],
+  titles: { readonly [name in N]: string },
+): Command {
+  const list = names.map((name) => `  ${name.padEnd(16)} ${titles[name]}`).join('\n');
+  return new Command('run')
+    .description(
+      'Run one service in the foreground, against components that are there, until SIGTERM or Ctrl-C',
+    )
+    .addArgument(new Argument('<service>', 'which one').choices(names))
+    .option('--check-config', 'check what this service reads of the configuration, and end', false)
+    .addHelpText('after', `\nServices:\n${list}`);
+}

@@ -1,0 +1,4 @@
+import { createProgram } from './program.ts';
+import { runProgram } from './run-program.ts';
+
+await runProgram(createProgram());

@@ -1,0 +1,55 @@
+import { type Sample, sumBy } from '../prometheus.ts';
+import { readInstance, readMetrics, serviceOf } from './instance.ts';
+import { intakeOf } from './intake.ts';
+import { type Report, type ServiceReport, takesWork } from './report.ts';
+
+const EVENTS_TOTAL = 'email_events_events_total';
+const LAG = 'email_events_consumer_lag';
+
+/** Services of which nothing but the addresses of their admin ports is known; an instance each. Never throws. */
+export async function readDeployment(adminUrls: readonly string[]): Promise<Report> {
+  const instances = await Promise.all(adminUrls.map(readOne));
+  const services = instances.map(({ service }) => service);
+  const samples = instances.map(({ metrics }) => metrics);
+  const ingresses = instances.filter(({ service }) => service.name === 'ingress');
+  return {
+    ready: services.every(takesWork),
+    services,
+    counts: countsOf(samples),
+    ...intakeOf(ingresses.map(({ ingress }) => ingress)),
+  };
+}
+
+async function readOne(adminUrl: string) {
+  const [{ ingress, ...instance }, metrics] = await Promise.all([
+    readInstance(adminUrl),
+    readMetrics(adminUrl),
+  ]);
+  const name = (metrics && serviceOf(metrics)) ?? '?';
+  const service: ServiceReport = { name, ...instance, lag: lagOf(metrics ?? []), adminUrl };
+  return { service, ingress, metrics };
+}
+
+/** Offsets, which count the markers of transactions too. */
+function lagOf(samples: readonly Sample[]): ServiceReport['lag'] {
+  const own = samples.filter(({ name }) => name === LAG);
+  if (own.length === 0) return null;
+  return { records: own.reduce((sum, { value }) => sum + value, 0), exact: false };
+}
+
+/** The totals of all instances of `events`; null: one that does not answer may be one of them. */
+function countsOf(instances: readonly (readonly Sample[] | null)[]): Report['counts'] {
+  if (instances.includes(null)) return null;
+  const totals = sumBy(
+    instances.flatMap((samples) => samples ?? []),
+    EVENTS_TOTAL,
+    'result',
+  );
+  if (Object.keys(totals).length === 0) return null;
+  return {
+    received: totals.received ?? 0,
+    emitted: totals.emitted ?? 0,
+    duplicates: totals.duplicate ?? 0,
+    'dead letters of events': totals.dead_letter ?? 0,
+  };
+}

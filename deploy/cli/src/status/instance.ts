@@ -1,0 +1,70 @@
+import type { IngressStatus } from '@email-events/ingress';
+import { type Sample, scrape } from '../prometheus.ts';
+
+/** What /readyz says; `degraded`: it works, but not with all that it should have. */
+export type Readiness = 'ok' | 'degraded' | 'not ready' | 'stopping' | 'no answer';
+
+/** One process of ours, as its admin port tells of it. */
+export interface Instance {
+  readonly readiness: Readiness;
+  /** Dependencies that are not fine, each with its code. */
+  readonly problems: { readonly [dependency: string]: string };
+  /** Where it concerns some partitions only: these (`topic/partition`), each with its own code. */
+  readonly partitions: { readonly [partition: string]: string };
+  /** What an ingress says of its sources; null: it is none, or it does not answer. */
+  readonly ingress: IngressStatus | null;
+}
+
+/** More than a service gives each of its own checks (core/src/admin-server.ts): what takes too long it says itself. */
+const TIMEOUT_MS = 7_000;
+const READINESS: readonly string[] = ['ok', 'degraded', 'not ready', 'stopping'] satisfies Readiness[];
+
+/** Never throws: an instance that is away does not answer. */
+export async function readInstance(adminUrl: string): Promise<Instance> {
+  const [ready, status] = await Promise.all([ask(adminUrl, '/readyz'), ask(adminUrl, '/status')]);
+  const { status: readiness, dependencies, partitions } = (ready ?? {}) as ReadyAnswer;
+  if (typeof readiness !== 'string' || !READINESS.includes(readiness))
+    return { readiness: 'no answer', problems: {}, partitions: {}, ingress: null };
+  return {
+    readiness: readiness as Readiness,
+    problems: textsOf(dependencies),
+    partitions: textsOf(partitions),
+    ingress: isIngressStatus(status) ? status : null,
+  };
+}
+
+/** As core/src/admin-server.ts gives it, of whatever version. */
+interface ReadyAnswer {
+  readonly status?: unknown;
+  readonly dependencies?: object;
+  readonly partitions?: object;
+}
+
+/** By name, those that are not `ok`. */
+const textsOf = (states: object = {}) =>
+  Object.fromEntries(
+    Object.entries(states).flatMap(([name, state]) => (state === 'ok' ? [] : [[name, String(state)]])),
+  );
+
+/** Its metrics, which also say which service it is; null: it does not answer. */
+export async function readMetrics(adminUrl: string): Promise<readonly Sample[] | null> {
+  return scrape(adminUrl).catch(() => null);
+}
+
+/** The name that every metric of a service carries. */
+export const serviceOf = (samples: readonly Sample[]): string | undefined =>
+  samples.find(({ labels }) => labels.service !== undefined)?.labels.service;
+
+/** The JSON of the answer, whatever its status; undefined: there is none. */
+async function ask(adminUrl: string, path: string): Promise<unknown> {
+  try {
+    const response = await fetch(`${adminUrl}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return await response.json();
+  } catch {
+    return undefined;
+  }
+}
+
+function isIngressStatus(value: unknown): value is IngressStatus {
+  return Array.isArray((value as Partial<IngressStatus> | undefined)?.sources);
+}

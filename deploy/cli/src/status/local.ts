@@ -1,0 +1,85 @@
+import { loadConfig, type PipelineConfig } from '@email-events/core';
+import { connect } from '@email-events/sink-clickhouse';
+import { type ServiceLag, serviceLag } from '../groups.ts';
+import type { RunState, ServiceStatus } from '../state-file.ts';
+import { type Instance, readInstance } from './instance.ts';
+import { intakeOf } from './intake.ts';
+import { type Report, type ServiceReport, takesWork } from './report.ts';
+import { readTotals } from './totals.ts';
+
+export type LocalService = ServiceStatus & ServiceReport;
+
+/** What the supervisor of this machine's pipeline has written down, and what its parts say of themselves. */
+export type LocalReport = Omit<RunState, 'services'> &
+  Omit<Report, 'services'> & {
+    readonly services: readonly LocalService[];
+  };
+
+/** The state of a running pipeline with what its parts say of themselves now. Never throws for a part that is down. */
+export async function readLocal(state: RunState): Promise<LocalReport> {
+  const config = configOf(state);
+  const [instances, lags, counts] = await Promise.all([
+    Promise.all(state.services.map(({ adminUrl }) => (adminUrl === null ? null : readInstance(adminUrl)))),
+    config ? serviceLag(config).catch((): ServiceLag[] => []) : [],
+    config ? readCounts(state, config).catch(() => null) : null,
+  ]);
+  const services = state.services.map((service, index) =>
+    serviceReport(service, instances[index] ?? null, lags),
+  );
+  const ingresses = instances.filter((_, index) => state.services[index]?.name === 'ingress');
+  return {
+    ...{ ...state, services, counts, ready: isReady(state, services) },
+    ...intakeOf(ingresses.map((instance) => instance?.ingress ?? null)),
+  };
+}
+
+function serviceReport(
+  service: ServiceStatus,
+  instance: Instance | null,
+  lags: readonly ServiceLag[],
+): LocalService {
+  const found = lags.find((lag) => lag.service === service.name);
+  return {
+    ...service,
+    readiness: instance?.readiness ?? null,
+    problems: instance?.problems ?? {},
+    partitions: instance?.partitions ?? {},
+    lag: found ? { records: found.records, exact: found.exact } : null,
+  };
+}
+
+/** Undefined: a pipeline that starts for the first time has not written it yet. Secrets are read when something is asked with them. */
+function configOf({ configFile }: RunState): PipelineConfig | undefined {
+  try {
+    return loadConfig(configFile, process.env, { reads: [] });
+  } catch {
+    return undefined;
+  }
+}
+
+function isReady({ phase, components }: RunState, services: readonly LocalService[]): boolean {
+  return (
+    phase === 'running' &&
+    components.every(({ state }) => state === 'running') &&
+    services.every((service) => service.state === 'running' && takesWork(service))
+  );
+}
+
+async function readCounts(state: RunState, config: PipelineConfig): Promise<{ [name: string]: number }> {
+  const admin = Object.fromEntries(
+    state.services.flatMap(({ name, adminUrl }) => (adminUrl ? [[name, adminUrl]] : [])),
+  );
+  const clickhouse = connect(config.sinks.clickhouse);
+  try {
+    const totals = await readTotals({ admin, config }, clickhouse);
+    return {
+      received: totals.received,
+      emitted: totals.emitted,
+      duplicates: totals.duplicates,
+      'dead letters': totals.deadLetters,
+      'rows in ClickHouse': totals.rows,
+    };
+  } finally {
+    await clickhouse.close();
+  }
+}

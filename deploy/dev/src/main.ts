@@ -1,0 +1,4 @@
+import { runProgram } from '@email-events/cli/run-program';
+import { createProgram } from './program.ts';
+
+await runProgram(createProgram());

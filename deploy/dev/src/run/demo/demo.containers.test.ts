@@ -1,0 +1,71 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathsOf } from '@email-events/cli/home';
+import type { RunState } from '@email-events/cli/state-file';
+import { runBin } from '@email-events/cli/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { waitFor } from '../../../../../test/stack/wait.ts';
+import { connectEngine, type Engine } from '../../stack/containers/engine.ts';
+import { DATA_DIR_LABEL } from '../../stack/containers/labels.ts';
+import { SERVICE_NAMES } from '../services.ts';
+
+// What people type, with everything in containers.
+
+const home = mkdtempSync(join(tmpdir(), 'email-events-home-'));
+const env = { EMAIL_EVENTS_HOME: home, STACK: 'containers', SERVICES: 'containers' };
+let engine: Engine;
+beforeAll(async () => {
+  engine = await connectEngine();
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+/** It says itself only where to look, in a folder that is gone after the test. */
+async function upDetached(): Promise<void> {
+  const { code, err } = await runBin(['up', '--detach', '--any-ports', '--json'], { env });
+  const log = join(pathsOf(home).logs, 'pipeline.log');
+  expect(code, err + (existsSync(log) ? readFileSync(log, 'utf8') : '')).toBe(0);
+}
+
+const readRunning = () => JSON.parse(readFileSync(pathsOf(home).stateFile, 'utf8')) as RunState;
+
+/** Of this home. */
+async function left(): Promise<string[]> {
+  const filters = { label: [`${DATA_DIR_LABEL}=${pathsOf(home).stack}`] };
+  const containers = await engine.docker.listContainers({ all: true, filters });
+  const networks = await engine.docker.listNetworks({ filters });
+  return [...containers.flatMap(({ Names }) => Names), ...networks.map(({ Name }) => Name)];
+}
+
+describe('the local pipeline in containers', { timeout: 900_000 }, () => {
+  test('a demo agrees at both ends, and leaves nothing behind', async () => {
+    const args = ['start', '--demo', '--exit', '--any-ports', '--events', '1000', '--json'];
+    const { code, out, err } = await runBin(args, { env });
+    expect(code, err).toBe(0);
+    expect(JSON.parse(out).totals.rows).toBe(1_000);
+    expect(await left()).toEqual([]);
+  });
+
+  test('up --detach, status, simulate, down', async () => {
+    await upDetached();
+    await waitFor('all is ready', async () => (await runBin(['status'], { env })).code === 0, 60_000);
+    expect(await left()).toHaveLength(SERVICE_NAMES.length + 3 + 1);
+    const sent = await runBin(['simulate', '--events', '200', '--json'], { env });
+    expect(sent.code, sent.out + sent.err).toBe(0);
+    const { code, err } = await runBin(['down'], { env });
+    expect(code, err).toBe(0);
+    expect(await left()).toEqual([]);
+  });
+
+  test('the death of the supervisor leaves nothing behind', async () => {
+    await upDetached();
+    process.kill(readRunning().pid, 'SIGKILL');
+    await waitFor('everything is gone', async () => (await left()).length === 0, 60_000);
+  });
+
+  test('services in containers need components in containers, and say so', async () => {
+    const { code, err } = await runBin(['up', '--any-ports'], { env: { ...env, STACK: 'local' } });
+    expect([code, err]).toEqual([1, expect.stringContaining('RUN_SERVICES_UNAVAILABLE')]);
+    expect(err).toContain('STACK=containers');
+  });
+});

@@ -1,0 +1,167 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathsOf, REPOSITORY } from '@email-events/cli/home';
+import type { RunState } from '@email-events/cli/state-file';
+import { runBin, startBin } from '@email-events/cli/testing';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { metricsIn, metricsTable, misnamed, withTable } from '../../../../../test/src/metrics-page.ts';
+import { fileScope, vacantStack, waitFor } from '../../../../../test/stack/stack.ts';
+import { unique, uniqueDatabase } from '../../../../../test/stack/unique.ts';
+import { tcpAnswers } from '../../stack/probes.ts';
+
+// The whole pipeline as `npm start` runs it: real components and services, on a home of its own. Where STACK=external names
+// the components they are those of the run, so what it keeps there has names of its own.
+
+const home = mkdtempSync(join(tmpdir(), 'email-events-home-'));
+const env = {
+  EMAIL_EVENTS_HOME: home,
+  EMAIL_EVENTS_KAFKA_GROUP_PREFIX: unique('demo'),
+  EMAIL_EVENTS_SINKS_CLICKHOUSE_DATABASE: uniqueDatabase('demo'),
+};
+const file = fileScope();
+beforeAll(async () => void (await vacantStack(file.scope)));
+afterAll(async () => {
+  await file.end();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const readRunning = () => JSON.parse(readFileSync(pathsOf(home).stateFile, 'utf8')) as RunState;
+const lives = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+/** Whether anything of that start is left: a process of ours, or a component that takes connections. */
+async function isGone({ pid, services, components }: RunState): Promise<boolean> {
+  const pids = [pid, ...services.map((service) => service.pid)].filter((id) => id !== null);
+  const listening = await Promise.all(
+    components.map(({ address }) => {
+      const { hostname, port } = new URL(address.includes('://') ? address : `kafka://${address}`);
+      return tcpAnswers(hostname, Number(port));
+    }),
+  );
+  return !pids.some(lives) && !listening.includes(true);
+}
+
+/** What comes in is told by source, here and by the admin ports alone; one that gets nothing but refusals is not well. */
+async function expectStatusOfSources({ urls, services }: RunState): Promise<void> {
+  const read = async (...args: string[]) => {
+    const { code, out } = await runBin(['status', '--json', ...args], { env });
+    return { code, report: JSON.parse(out) };
+  };
+  const sources = Object.keys(urls?.webhooks ?? {});
+  expect((await runBin(['simulate', '--events', '100', '--invalid', '0', '--json'], { env })).code).toBe(0);
+  const { code, report } = await read();
+  expect(report).toMatchObject({
+    ...{ ready: true, onlyRefused: [], spool: { records: 0 }, ingresses: { asked: 1, told: 1 } },
+    sources: sources.map((name) => ({ name, recent: { refused: {} } })),
+  });
+  expect(code).toBe(0);
+  const accepted = (name: string) =>
+    report.sources.find((source: { name: string }) => source.name === name).sinceStart.accepted;
+  expect([accepted('sendgrid') > 0, accepted('mailjet')]).toEqual([true, 0]);
+
+  const headers = { 'content-type': 'application/json', authorization: `Basic ${btoa('a:b')}` };
+  const wrong = { method: 'POST', headers, body: '{}' };
+  expect((await fetch(urls?.webhooks.mailjet ?? '', wrong)).status).toBe(401);
+  const told = await runBin(['status'], { env });
+  expect([told.code, told.out]).toEqual([
+    1,
+    expect.stringMatching(/mailjet had 1 request .* all refused: CRED/),
+  ]);
+
+  const admins = services.flatMap(({ adminUrl }) => adminUrl ?? []);
+  const elsewhere = await read('--admin', admins.join(','));
+  expect([elsewhere.code, elsewhere.report]).toMatchObject([
+    1,
+    {
+      ...{ ready: true, onlyRefused: ['mailjet'], sources: sources.map((name) => ({ name })) },
+      services: services.flatMap(({ name, adminUrl }) => (adminUrl ? [{ name, readiness: 'ok' }] : [])),
+      counts: { received: expect.any(Number), emitted: expect.any(Number) },
+    },
+  ]);
+  const shown = await runBin(['status', '--urls'], { env });
+  expect([shown.code, shown.out]).toEqual([0, expect.stringContaining(urls?.webhooks.mailjet ?? '?')]);
+}
+
+const METRICS_PAGE = join(REPOSITORY, 'deploy', 'METRICS.md');
+
+/** deploy/METRICS.md has the metrics of all services, and no others. With UPDATE_GOLDEN=1 it is written. */
+async function expectMetricsAsDocumented({ services }: RunState): Promise<void> {
+  const told = new Map(
+    await Promise.all(
+      services
+        .filter(({ adminUrl }) => adminUrl)
+        .map(async ({ name, adminUrl }) => {
+          const text = await (await fetch(`${adminUrl}/metrics`)).text();
+          return [name, text.includes('service="') ? metricsIn(text) : []] as const;
+        }),
+    ),
+  );
+  expect([...told.values()].flatMap(misnamed)).toEqual([]);
+  const page = readFileSync(METRICS_PAGE, 'utf8');
+  const found = withTable(page, metricsTable(new Map([...told].filter(([, metrics]) => metrics.length > 0))));
+  const update = process.env.UPDATE_GOLDEN === '1' && !process.env.CI;
+  if (update) writeFileSync(METRICS_PAGE, found);
+  else expect(found).toBe(page);
+}
+
+describe('the local pipeline', { timeout: 400_000 }, () => {
+  test('a demo agrees at both ends; so does a second one on the data of the first', async () => {
+    for (const seed of ['1', '2']) {
+      const args = ['start', '--demo', '--exit', '--any-ports', '--events', '1500', '--seed', seed, '--json'];
+      const { code, out, err } = await runBin(args, { env });
+      expect(code, err).toBe(0);
+      const report = JSON.parse(out);
+      expect(report.checks.filter(({ agrees }: { agrees: boolean }) => !agrees)).toEqual([]);
+      expect(report.totals.rows).toBe(1_500);
+      expect(report.sent.expected.duplicates).toBeGreaterThan(0);
+    }
+    expect((await runBin(['status'], { env })).code).toBe(4);
+  });
+
+  test('up --detach, status, a service that is killed, down: nothing is left', async () => {
+    const up = await runBin(['up', '--detach', '--any-ports', '--json'], { env });
+    expect(up.code, up.err).toBe(0);
+    const started = readRunning();
+    expect((await runBin(['up'], { env })).err).toContain('RUN_ALREADY_RUNNING');
+
+    const normalize = started.services.find(({ name }) => name === 'normalize');
+    process.kill(normalize?.pid as number, 'SIGKILL');
+    await waitFor('normalize is started again', () => {
+      const now = readRunning().services.find(({ name }) => name === 'normalize');
+      return now?.state === 'running' && now.restarts === 1 && now.pid !== normalize?.pid;
+    });
+    await waitFor('all is ready again', async () => (await runBin(['status'], { env })).code === 0, 60_000);
+    const status = JSON.parse((await runBin(['status', '--json'], { env })).out);
+    expect(status.counts['rows in ClickHouse']).toBe(3_000);
+    expect(status.services.every(({ lag }: { lag: { records: number } | null }) => !lag?.records)).toBe(true);
+    await expectStatusOfSources(readRunning());
+    await expectMetricsAsDocumented(readRunning());
+
+    const state = readRunning();
+    expect((await runBin(['down'], { env })).code).toBe(0);
+    await waitFor('all is gone', () => isGone(state));
+  });
+
+  test('Ctrl-C stops everything; so does the death of the supervisor', async () => {
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      const running = startBin(['start', '--any-ports'], { env });
+      const ready = waitFor(
+        'it is ready',
+        () => running.output().out.includes('Where everything is'),
+        120_000,
+      );
+      const early = await Promise.race([ready, running.finished]);
+      expect(early, running.output().err).toBeUndefined();
+      const state = readRunning();
+      process.kill(state.pid, signal);
+      const { code } = await running.finished;
+      expect(code).toBe(signal === 'SIGINT' ? 0 : null);
+      await waitFor('all is gone', () => isGone(state), 60_000);
+    }
+  });
+});

@@ -1,0 +1,115 @@
+import { serviceLag } from '@email-events/cli/groups';
+import { difference, readSpooled, readTotals, type Totals } from '@email-events/cli/status/totals';
+import { connect } from '@email-events/sink-clickhouse';
+import { createProgressBar, runSimulation, type SimulationResult } from '../../simulate/index.ts';
+import type { RunningPipeline } from '../pipeline.ts';
+import { type Check, compare } from './compare.ts';
+import { type Found, readFound } from './found.ts';
+import { patiently, waitForNoLag, waitUntilThrough } from './wait.ts';
+
+export interface DemoOptions {
+  readonly events: number;
+  readonly seed: number;
+  /** Events a second; default: as fast as they are answered. */
+  readonly rate?: number;
+  /** How often a request is tried while the answer is "later"; default: a few seconds' worth. */
+  readonly attempts?: number;
+  /** Give up when nothing has moved for this long; longer where services are killed meanwhile. */
+  readonly quietMs?: number;
+  /** Ends the sending early; what was sent is waited for and compared. */
+  readonly enough?: AbortSignal;
+  readonly signal: AbortSignal;
+  /** No progress on the terminal. */
+  readonly quiet: boolean;
+  /** How far it is, now and then. */
+  readonly note: (line: string) => void;
+}
+
+export interface DemoResult {
+  readonly sent: SimulationResult;
+  readonly totals: Totals;
+  readonly found: Found;
+  readonly checks: readonly Check[];
+  /** All checks hold and every request was answered as expected. */
+  readonly agrees: boolean;
+  /** From the last answer of the ingress until nothing was left to do. */
+  readonly drainSeconds: number;
+}
+
+/**
+ * Sends a run of its own into the running pipeline, waits until it is through and compares both ends. Earlier runs on
+ * the same data do not matter: events carry the run's id, and totals are compared with those before the run.
+ */
+export async function runDemo(pipeline: RunningPipeline, options: DemoOptions): Promise<DemoResult> {
+  const clickhouse = connect(pipeline.config.sinks.clickhouse);
+  try {
+    const lag = async () => {
+      const lags = await serviceLag(pipeline.config);
+      return lags.reduce((sum, { records }) => sum + records, 0);
+    };
+    await waitForNoLag(lag, options.signal);
+    const read = () => patiently(() => readTotals(pipeline, clickhouse), options.signal);
+    const before = await read();
+    const spooled = () => patiently(() => readSpooled(pipeline), options.signal);
+    const spooledBefore = await spooled();
+    const since = Date.now();
+    const sent = await send(pipeline, options);
+    options.signal.throwIfAborted();
+
+    const begin = performance.now();
+    const show = progressLine(sent.expected.emitted, options);
+    const copies = sent.uncertain > 0 || (await spooled()) !== spooledBefore;
+    const totals = await waitUntilThrough({
+      expected: sent.expected,
+      copies,
+      read: async () => difference(await read(), before),
+      lag,
+      onProgress: show,
+      signal: options.signal,
+      ...(options.quietMs === undefined ? {} : { quietMs: options.quietMs }),
+    });
+    const drainSeconds = (performance.now() - begin) / 1000;
+    const found = await readFound(clickhouse, pipeline.urls.receiver, sent.runId, since);
+    const checks = compare(sent.expected, totals, found, copies);
+    const agrees = sent.unexpected === 0 && checks.every((check) => check.agrees);
+    return { sent, totals, found, checks, agrees, drainSeconds };
+  } finally {
+    await clickhouse.close();
+  }
+}
+
+async function send(pipeline: RunningPipeline, options: DemoOptions): Promise<SimulationResult> {
+  const bar = options.quiet ? undefined : createProgressBar(options.events);
+  try {
+    return await runSimulation({
+      baseUrl: pipeline.urls.ingress,
+      credentials: pipeline.sender,
+      events: options.events,
+      seed: options.seed,
+      duplicates: 0.05,
+      invalid: 0.01,
+      ...(options.rate === undefined ? {} : { rate: options.rate }),
+      ...(options.attempts === undefined ? {} : { attempts: options.attempts }),
+      enough: options.enough,
+      signal: options.signal,
+      onProgress: (progress) => bar?.update(progress),
+    });
+  } finally {
+    bar?.stop();
+  }
+}
+
+const LINE_MS = 1_000;
+
+/** Says now and then how far it is; a pipeline that is through at once says nothing. */
+function progressLine(total: number, { quiet, note }: DemoOptions): (totals: Totals) => void {
+  let saidAt = performance.now();
+  return ({ rows, duplicates, deadLetters }) => {
+    if (quiet || performance.now() - saidAt < LINE_MS) return;
+    saidAt = performance.now();
+    const count = (number: number) => number.toLocaleString('en-US');
+    note(
+      `in ClickHouse: ${count(rows)} of ${count(total)} · duplicates ${count(duplicates)} · dead letters ${count(deadLetters)}`,
+    );
+  };
+}

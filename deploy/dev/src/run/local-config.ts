@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { HomePaths } from '@email-events/cli/home';
+import {
+  configJsonSchema,
+  isReference,
+  type JsonSchema,
+  mayBeSecret,
+  readConfigFile,
+} from '@email-events/core/config';
+import { stringify } from 'yaml';
+import type { SimulatorCredentials } from '../simulate/credentials.ts';
+import { replicationOn, type StackAddresses } from '../stack/index.ts';
+import type { LocalCertificate } from './certificates.ts';
+import { type ConfigTree, replaceValues, secretFileOf } from './config-texts.ts';
+import type { LocalPorts, PortName } from './ports.ts';
+
+export type { ConfigTree };
+
+/** Throws CONFIG_UNREADABLE. */
+export const readBaseConfig = (file: string): ConfigTree => (readConfigFile(file).data ?? {}) as ConfigTree;
+
+/** The kind of CRM (sinks/crm) that the local receiver is. */
+const RECEIVER_KIND = 'http';
+
+/** Where each port is configured. Those of the stack are not part of the pipeline's configuration. */
+const PORT_PATHS: { readonly [name in PortName]?: readonly string[] } = {
+  ingress: ['ingress', 'port'],
+  ingressAdmin: ['ingress', 'adminPort'],
+  normalizeAdmin: ['normalize', 'adminPort'],
+  eventsAdmin: ['events', 'adminPort'],
+  sinkClickhouseAdmin: ['sinks', 'clickhouse', 'adminPort'],
+  sinkCrmAdmin: ['sinks', 'crm', 'adminPort'],
+};
+
+export function configuredPorts(base: ConfigTree): { [name in PortName]?: number } {
+  const found = Object.entries(PORT_PATHS).flatMap(([name, path]) => {
+    const port = path.reduce<unknown>((at, key) => (at as ConfigTree | undefined)?.[key], base);
+    return typeof port === 'number' && port > 0 ? [[name, port] as const] : [];
+  });
+  return Object.fromEntries(found);
+}
+
+export interface LocalConfigInput {
+  readonly base: ConfigTree;
+  readonly paths: HomePaths;
+  readonly addresses: StackAddresses;
+  readonly ports: LocalPorts;
+  readonly sources: SimulatorCredentials['sources'];
+  readonly crmSecretFile: string;
+  /** Of services that do not share the loopback, where nothing but TLS is taken. */
+  readonly tls?: LocalCertificate;
+  /** Where the CRM sink finds the receiver; 127.0.0.1 without. */
+  readonly receiverHost?: string;
+}
+
+/**
+ * The whole configuration of a local pipeline: what the base says, and for the rest what this start has chosen. A base
+ * with a section for a CRM, be it empty, gets the receiver for one, unless it names another kind; a base without has none.
+ */
+export function localConfig({
+  base,
+  paths,
+  addresses,
+  ports,
+  sources,
+  crmSecretFile,
+  tls,
+  receiverHost = '127.0.0.1',
+}: LocalConfigInput): ConfigTree {
+  const { kafka, registry, clickhouse } = addresses;
+  const ownSinks = base.sinks as ConfigTree | undefined;
+  const hasCrm = ownSinks?.crm !== undefined;
+  const { kind = RECEIVER_KIND } = (ownSinks?.crm ?? {}) as { kind?: unknown };
+  const chosen: ConfigTree = {
+    kafka: { brokers: kafka.brokers },
+    registry,
+    topics: replicationOn(kafka),
+    sources: besideThose(sources, base.sources),
+    ingress: { spool: { dir: paths.spool }, ...(tls && { tls }) },
+    events: { stateDir: paths.state },
+    sinks: {
+      clickhouse,
+      ...(hasCrm &&
+        kind === RECEIVER_KIND && {
+          crm: {
+            url: `${tls ? 'https' : 'http'}://${receiverHost}:${ports.receiver}/suppressions`,
+            secrets: [`file:${crmSecretFile}`],
+          },
+        }),
+    },
+  };
+  for (const [name, path] of Object.entries(PORT_PATHS)) {
+    if (name !== 'sinkCrmAdmin' || hasCrm) put(chosen, path, ports[name as PortName]);
+  }
+  return merge(chosen, base);
+}
+
+/** Where the base has a source of the same ESP, that one's account and the simulator's are two. */
+function besideThose(sources: SimulatorCredentials['sources'], own: unknown): ConfigTree {
+  const entries = typeof own === 'object' && own !== null ? Object.values(own) : [];
+  const esps = new Set(entries.map((entry) => (entry as { esp?: unknown } | null)?.esp));
+  return Object.fromEntries(
+    Object.entries(sources).map(([name, source]) => [
+      name,
+      esps.has(source.esp) ? { ...source, account: 'simulator' } : source,
+    ]),
+  );
+}
+
+function put(tree: ConfigTree, path: readonly string[], value: unknown): void {
+  const [key, ...rest] = path;
+  if (key === undefined) return;
+  if (rest.length === 0) tree[key] = value;
+  else {
+    tree[key] ??= {};
+    put(tree[key] as ConfigTree, rest, value);
+  }
+}
+
+/** `over` wins, section by section. */
+function merge(under: ConfigTree, over: ConfigTree): ConfigTree {
+  const merged = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    const before = merged[key];
+    merged[key] = isSection(before) && isSection(value) ? merge(before, value) : value;
+  }
+  return merged;
+}
+
+const isSection = (value: unknown): value is ConfigTree =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const HEADER =
+  '# Made at each start of the local pipeline; what is changed here is lost. Change deploy/config/local.yaml.\n';
+
+export function renderLocalConfig(config: ConfigTree): string {
+  return HEADER + stringify(config);
+}
+
+/**
+ * The file holds no secrets, but says where they are: those that stand for themselves in the base, or come with the
+ * address of a component, get files beside it.
+ */
+export function writeLocalConfig(
+  file: string,
+  config: ConfigTree,
+  schema: JsonSchema = configJsonSchema,
+): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const withoutSecrets = secretsInFiles(config, schema, resolve(`${file}.secrets`));
+  writeFileSync(file, renderLocalConfig(withoutSecrets), { mode: 0o600 });
+}
+
+/** Those of an earlier start go. */
+function secretsInFiles(config: ConfigTree, schema: JsonSchema, folder: string): ConfigTree {
+  rmSync(folder, { recursive: true, force: true });
+  let count = 0;
+  return replaceValues(config, schema, (value, place) => {
+    if (!mayBeSecret(value, place)) return value;
+    // Where a secret is a text, or nothing belongs at all, any number is refused alike.
+    if (typeof value === 'number') return 0;
+    if (isReference(value)) return value;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const file = join(folder, String(count++));
+    writeFileSync(file, secretFileOf(value), { mode: 0o600 });
+    return `file:${file}`;
+  });
+}
+
+/** The secret that the CRM sink signs with and the local receiver checks, made once. Returns its file. */
+export function crmSecret(secretsDir: string): { file: string; secret: string } {
+  const file = join(secretsDir, 'crm.secret');
+  if (!existsSync(file)) {
+    mkdirSync(secretsDir, { recursive: true, mode: 0o700 });
+    writeFileSync(file, `whsec_${randomBytes(32).toString('base64')}`, { mode: 0o600 });
+    chmodSync(file, 0o600);
+  }
+  return { file, secret: readFileSync(file, 'utf8') };
+}

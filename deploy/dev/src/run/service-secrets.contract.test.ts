@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { REPOSITORY } from '@email-events/cli/home';
+import { afterAll, expect, test, vi } from 'vitest';
+import { SCRIPTS } from './services.ts';
+
+// Through the real entries: whoever runs a service must know what it has to be given, and nothing else.
+
+// Each starts a process, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
+const folder = mkdtempSync(join(tmpdir(), 'service-secrets-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const SECRETS = {
+  KAFKA: 'kafka-password',
+  REGISTRY: 'registry-password',
+  SHOP: `key-${'0'.repeat(32)}`,
+  CLICKHOUSE: 'clickhouse-password',
+  CRM: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+};
+type Name = keyof typeof SECRETS;
+
+const file = join(folder, 'pipeline.yaml');
+writeFileSync(
+  file,
+  JSON.stringify({
+    kafka: { sasl: { mechanism: 'plain', username: 'u', password: 'env:KAFKA' } },
+    registry: { username: 'u', password: 'env:REGISTRY' },
+    sources: { shop: { esp: 'mailgun', secrets: ['env:SHOP'] } },
+    sinks: { clickhouse: { password: 'env:CLICKHOUSE' }, crm: { secrets: ['env:CRM'] } },
+  }),
+);
+
+const NEEDS = {
+  ingress: ['KAFKA', 'SHOP'],
+  normalize: ['KAFKA', 'REGISTRY'],
+  events: ['KAFKA', 'REGISTRY'],
+  'sink-clickhouse': ['KAFKA', 'REGISTRY', 'CLICKHOUSE'],
+  'sink-crm': ['KAFKA', 'REGISTRY', 'CRM'],
+} as const satisfies { [service in Exclude<keyof typeof SCRIPTS, 'receiver'>]: readonly Name[] };
+
+/** Exit code and output of `--check-config`, which is what a start begins with. */
+function check(service: keyof typeof NEEDS, known: readonly Name[], config = file) {
+  const env = Object.fromEntries(known.map((name) => [name, SECRETS[name]]));
+  const args = [join(REPOSITORY, SCRIPTS[service]), '--check-config', '--config', config];
+  return new Promise<{ code: number; out: string }>((resolve) => {
+    execFile(process.execPath, args, { env: { PATH: process.env.PATH ?? '', ...env } }, (error, out, err) =>
+      resolve({ code: error ? Number(error.code) : 0, out: out + err }),
+    );
+  });
+}
+
+test.each(Object.keys(NEEDS) as (keyof typeof NEEDS)[])(
+  '%s needs its own secrets, and no other',
+  async (service) => {
+    const needed: readonly Name[] = NEEDS[service];
+    expect(await check(service, needed)).toEqual({ code: 0, out: '' });
+    const last = needed.at(-1) as Name;
+    const without = await check(
+      service,
+      needed.filter((name) => name !== last),
+    );
+    expect([without.code, without.out]).toEqual([
+      1,
+      expect.stringContaining(`environment variable ${last} is not set`),
+    ]);
+    for (const secret of Object.values(SECRETS)) expect(without.out).not.toContain(secret);
+  },
+);
+
+test('a pipeline without a CRM is one: only the CRM’s own sink says no', async () => {
+  const none = join(folder, 'none.yaml');
+  writeFileSync(none, '{}');
+  expect((await check('events', [], none)).code).toBe(0);
+  const refused = await check('sink-crm', [], none);
+  expect([refused.code, refused.out]).toEqual([1, expect.stringContaining('no CRM is configured')]);
+});
