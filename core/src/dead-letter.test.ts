@@ -1,6 +1,6 @@
 import { avroType, topicCatalogue, topics } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { parseConfig } from './config/index.ts';
+import { commonConfig } from './config/index.ts';
 import { deadLetterKey, deadLetterOf, deadLetterPartition, type InputRecord } from './dead-letter.ts';
 import { encodeReplay, type Replay } from './replay.ts';
 
@@ -62,7 +62,7 @@ test('an item of a record that could not be read at all goes on from the letter 
 
 test('a letter of the largest request fits into its topic, with the largest item that it carries', () => {
   const limit = (settings: { maxRequestBytes: number }) => {
-    const { topics: defaults } = parseConfig({});
+    const { topics: defaults } = commonConfig.parse({});
     const specs = topicCatalogue({ ...defaults, ...settings });
     return Number(specs.find(({ name }) => name === topics.deadLetters)?.config['max.message.bytes']);
   };

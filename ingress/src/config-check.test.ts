@@ -1,7 +1,11 @@
-import { ConfigError, parseConfig } from '@email-events/core';
+import { ConfigError } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import { sendgridSigner } from '@email-events/esps/testing';
 import { expect, test } from 'vitest';
 import { checkIngressConfig } from './config-check.ts';
+import { ingressService } from './descriptor.ts';
+
+const { parse: parseConfig } = composeConfig([ingressService]);
 
 const { secrets } = sendgridSigner().settings;
 const sound = { sendgrid: { esp: 'sendgrid', secrets } };

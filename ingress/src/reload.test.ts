@@ -1,14 +1,18 @@
-import { type PipelineConfig, parseConfig } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import { sendgridSigner } from '@email-events/esps/testing';
 import { expect, onTestFinished, test } from 'vitest';
+import type { IngressConfig } from './config.ts';
+import { ingressService } from './descriptor.ts';
 import { reloadOnHangup } from './reload.ts';
 import type { Sources } from './sources.ts';
 import { type LogLine, logInto } from './testing/harness.ts';
 
+const { parse: parseConfig } = composeConfig([ingressService]);
+
 test('SIGHUP takes over the sources, all or none', async () => {
   const { secrets } = sendgridSigner().settings;
   const sound = parseConfig({ sources: { shop: { esp: 'sendgrid', secrets } } });
-  let next: () => PipelineConfig = () => sound;
+  let next: () => IngressConfig = () => sound;
   let current: Sources | undefined;
   const logs: LogLine[] = [];
   const stop = reloadOnHangup(

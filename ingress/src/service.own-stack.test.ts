@@ -1,15 +1,8 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  applyTopics,
-  createLogger,
-  createMetrics,
-  type PipelineConfig,
-  parseConfig,
-  type RunningService,
-  withAdmin,
-} from '@email-events/core';
+import { applyTopics, createLogger, createMetrics, type RunningService, withAdmin } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import type { Stack } from '@email-events/dev/stack';
 import { type Signer, sendgridSigner } from '@email-events/esps/testing';
 import { topicCatalogue, topics } from '@email-events/schemas';
@@ -18,14 +11,18 @@ import { request } from 'undici';
 import { expect, type TestContext, test } from 'vitest';
 import { startOwnStack, waitFor } from '../../test/stack/stack.ts';
 import { wholeKafka } from '../../test/stack/whole-kafka.ts';
+import type { IngressConfig } from './config.ts';
+import { ingressService } from './descriptor.ts';
 import { startIngress } from './index.ts';
 import { readRaw, Traffic } from './testing/traffic.ts';
+
+const { parse: parseConfig } = composeConfig([ingressService]);
 
 const log = createLogger('ingress-test', 'error');
 
 interface Setting {
   readonly stack: Stack;
-  readonly config: PipelineConfig;
+  readonly config: IngressConfig;
   readonly signer: Signer;
   readonly spoolDir: string;
 }

@@ -1,10 +1,14 @@
-import { applyTopics, createLogger, createMetrics, parseConfig } from '@email-events/core';
+import { applyTopics, createLogger, createMetrics } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import { mandrillSigner } from '@email-events/esps/testing';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { startOwnStack, waitFor } from '../../test/stack/stack.ts';
+import { ingressService } from './descriptor.ts';
 import { startIngress } from './index.ts';
 import { readRaw } from './testing/traffic.ts';
+
+const { parse: parseConfig } = composeConfig([ingressService]);
 
 const LARGEST = 4_194_304;
 const log = createLogger('ingress-test', 'error');

@@ -1,21 +1,22 @@
-import {
-  createLogger,
-  type PipelineConfig,
-  parseConfig,
-  Registry,
-  requireTopics,
-  type StartService,
-} from '@email-events/core';
+import { createLogger, Registry, requireTopics, type StartService } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { useStack } from '../../test/stack/stack.ts';
 import { makeTopics } from '../../test/stack/topics.ts';
+import type { EventsConfig } from './events/config.ts';
+import { eventsService } from './events/descriptor.ts';
 import { startEvents } from './events/service.ts';
+import type { NormalizeConfig } from './normalize/config.ts';
+import { normalizeService } from './normalize/descriptor.ts';
 import { startNormalize } from './normalize/service.ts';
+
+type Config = NormalizeConfig & EventsConfig;
+const { parse: parseConfig } = composeConfig([normalizeService, eventsService]);
 
 const stack = useStack();
 
-function configOf(topics: object): PipelineConfig {
+function configOf(topics: object): Config {
   return parseConfig({
     kafka: { ...stack.kafka, groupPrefix: stack.unique('start-up') },
     registry: stack.registry,
@@ -25,7 +26,7 @@ function configOf(topics: object): PipelineConfig {
   });
 }
 
-const start = (service: StartService<PipelineConfig>, config: PipelineConfig) =>
+const start = (service: StartService<Config>, config: Config) =>
   service({ config, log: createLogger('test', 'silent'), metrics: new Registry() });
 
 // Whatever the shared stack holds, no topic of it has as many partitions.

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type KafkaSettings, parseConfig } from '@email-events/core';
+import { commonConfig, type KafkaSettings } from '@email-events/core';
 import {
   type Component,
   createProvider,
@@ -61,7 +61,7 @@ export class Cluster {
 
   /** For clients of core. */
   get settings(): KafkaSettings {
-    return parseConfig({ kafka: this.stack.kafka }).kafka;
+    return commonConfig.parse({ kafka: this.stack.kafka }).kafka;
   }
 
   broker(nodeId: number): Component {

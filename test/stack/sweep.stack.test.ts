@@ -1,4 +1,4 @@
-import { applyTopics, parseConfig, withAdmin } from '@email-events/core';
+import { applyTopics, commonConfig, withAdmin } from '@email-events/core';
 import { registerSchemas, subjects, topicCatalogue, topics } from '@email-events/schemas';
 import { connect, migrate } from '@email-events/sink-clickhouse';
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { makeTopics } from './topics.ts';
 
 // On the stack of the run: files run one after the other, so nobody else has anything there now.
 const stack = useStack();
-const { kafka } = parseConfig({ kafka: stack.kafka });
+const { kafka } = commonConfig.parse({ kafka: stack.kafka });
 /** Neither the pipeline's nor of a test. */
 const ALIEN = 'email.somebody-else';
 
@@ -25,7 +25,7 @@ async function databases(): Promise<string[]> {
 }
 
 async function makePipeline(): Promise<void> {
-  const config = parseConfig({ kafka: stack.kafka, topics: { partitions: 1, rawPartitions: 1 } });
+  const config = commonConfig.parse({ kafka: stack.kafka, topics: { partitions: 1, rawPartitions: 1 } });
   await Promise.all([
     applyTopics(config.kafka, topicCatalogue(config.topics)),
     registerSchemas(stack.registry),
@@ -67,7 +67,7 @@ test('a stack is vacated before a test and after it: topics are made anew, other
   expect(await topicNames()).toEqual(expect.arrayContaining([ALIEN, own]));
   expect(await topicNames()).not.toContain(topics.raw);
   // Of another size than before, which a topic that had stayed would refuse.
-  const config = parseConfig({ kafka: stack.kafka, topics: { partitions: 2, rawPartitions: 3 } });
+  const config = commonConfig.parse({ kafka: stack.kafka, topics: { partitions: 2, rawPartitions: 3 } });
   expect((await applyTopics(config.kafka, topicCatalogue(config.topics))).problems).toBe(0);
   await registerSchemas(stack.registry);
   await end();

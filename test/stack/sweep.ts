@@ -1,12 +1,14 @@
 import { consumerGroups } from '@email-events/cli/groups';
-import { type KafkaSettings, parseConfig, Secret, withAdmin } from '@email-events/core';
+import { composeConfig, type KafkaSettings, Secret, withAdmin } from '@email-events/core';
 import type { StackAddresses } from '@email-events/dev/stack';
 import { subjects, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
+import { clickhouseSink } from '@email-events/sink-clickhouse/service';
 import { isOfTest } from './unique.ts';
 import { waitFor } from './wait.ts';
 
-const DEFAULTS = parseConfig({});
+const reader = composeConfig([clickhouseSink]);
+const DEFAULTS = reader.parse({});
 const TOPICS = new Set(topicCatalogue(DEFAULTS.topics).map(({ name }) => name));
 const SUBJECTS = new Set(subjects.map(({ name }) => name));
 const GROUPS = new Set<string>(consumerGroups(DEFAULTS).map(({ group }) => group));
@@ -145,4 +147,4 @@ async function withClickHouse<T>(
   }
 }
 
-const settingsOf = ({ kafka }: StackAddresses): KafkaSettings => parseConfig({ kafka }).kafka;
+const settingsOf = ({ kafka }: StackAddresses): KafkaSettings => reader.parse({ kafka }).kafka;

@@ -97,6 +97,9 @@ function portsOf({ section: path, ports = {} }: ConfigPart, config: CommonConfig
   ];
 }
 
+/** The common sections alone. */
+export const commonConfig = composeConfig([]);
+
 /** What is at a dotted path; undefined where nothing is. */
 export const at = (config: unknown, path: string): unknown =>
   path

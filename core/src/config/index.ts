@@ -8,6 +8,7 @@ export {
   type ConfigOf,
   type ConfigPart,
   type ConfigWith,
+  commonConfig,
   composeConfig,
 } from './compose.ts';
 export { applyEnvironment, variableOf } from './environment.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { useStack } from '../../../test/stack/stack.ts';
 import { makeTopics } from '../../../test/stack/topics.ts';
-import { parseConfig } from '../config/index.ts';
+import { commonConfig } from '../config/index.ts';
 import { type KafkaSettings, silentLog, withAdmin } from './admin.ts';
 import { createKafka } from './client.ts';
 import { firstRecords } from './first-records.ts';
@@ -9,7 +9,7 @@ import { firstRecords } from './first-records.ts';
 const stack = useStack();
 let settings: KafkaSettings;
 beforeAll(() => {
-  settings = parseConfig({ kafka: { ...stack.kafka, groupPrefix: stack.unique('first') } }).kafka;
+  settings = commonConfig.parse({ kafka: { ...stack.kafka, groupPrefix: stack.unique('first') } }).kafka;
 });
 
 test('the first committed record of each partition, as far as it is kept', async () => {

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { TopicSpec } from '@email-events/schemas';
 import { expect, test, vi } from 'vitest';
 import { useStack } from '../../../test/stack/stack.ts';
-import { parseConfig, requireTopics, silentLog, whenThere } from '../index.ts';
+import { commonConfig, requireTopics, silentLog, whenThere } from '../index.ts';
 
 const require = createRequire(import.meta.url);
 const Broker = require('kafkajs/src/broker/index.js') as {
@@ -27,7 +27,7 @@ function breakOff(count: number) {
 
 test('a broker that goes away while it answers is an outage, which whoever starts waits out', async (scope) => {
   const stack = useStack();
-  const { kafka } = parseConfig({ kafka: stack.kafka });
+  const { kafka } = commonConfig.parse({ kafka: stack.kafka });
   const spy = breakOff(1);
   scope.onTestFinished(() => spy.mockRestore());
   const outage = { code: 'KAFKA_UNREACHABLE', disposition: 'retry' };

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commitOffsets } from '../../../test/stack/offsets.ts';
 import { useStack } from '../../../test/stack/stack.ts';
 import { makeTopics } from '../../../test/stack/topics.ts';
-import { parseConfig } from '../config/index.ts';
+import { commonConfig } from '../config/index.ts';
 import { type KafkaSettings, silentLog, withAdmin } from './admin.ts';
 import { createKafka } from './client.ts';
 import { groupLag } from './group-lag.ts';
@@ -17,7 +17,7 @@ let settings: KafkaSettings;
 let producer: Producer;
 
 beforeAll(async () => {
-  settings = parseConfig({
+  settings = commonConfig.parse({
     kafka: { ...stack.kafka, groupPrefix: stack.unique('readers') },
   }).kafka;
   producer = createKafka(settings, 'test', silentLog).producer({
@@ -136,7 +136,9 @@ describe('readTopic', () => {
 
   test('a topic that does not exist, a broker that does not answer', async () => {
     await expect(readAll(stack.unique('none'))).rejects.toMatchObject({ code: 'KAFKA_TOPIC_MISSING' });
-    const nowhere = parseConfig({ kafka: { brokers: ['127.0.0.1:1'], connectionTimeoutMs: 200 } }).kafka;
+    const nowhere = commonConfig.parse({
+      kafka: { brokers: ['127.0.0.1:1'], connectionTimeoutMs: 200 },
+    }).kafka;
     const reading = readTopic(nowhere, { topics: ['x'], from: 'end', onRecord: () => {} });
     await expect(reading).rejects.toMatchObject({ code: 'KAFKA_UNREACHABLE' });
   });

@@ -1,11 +1,11 @@
 import { topicCatalogue, topics } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { parseConfig } from '../config/index.ts';
+import { commonConfig } from '../config/index.ts';
 import { topicFault } from './require-topics.ts';
 import { planFrom, type SeenTopic, seenTopics } from './topics-admin.ts';
 
 const settings = { partitions: 3, rawPartitions: 2, replicationFactor: 1 };
-const catalogue = topicCatalogue(parseConfig({ topics: settings }).topics);
+const catalogue = topicCatalogue(commonConfig.parse({ topics: settings }).topics);
 const names = [topics.raw, topics.normalized];
 
 /** The cluster as configured, but for these topics; undefined: it is not there. */

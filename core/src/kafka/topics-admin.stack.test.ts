@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { TopicSpec } from '@email-events/schemas';
 import { expect, test, vi } from 'vitest';
 import { useStack } from '../../../test/stack/stack.ts';
-import { applyTopics, parseConfig, withAdmin } from '../index.ts';
+import { applyTopics, commonConfig, withAdmin } from '../index.ts';
 
 const require = createRequire(import.meta.url);
 const { prototype } = require('kafkajs/src/broker/index.js') as {
@@ -15,7 +15,7 @@ const UNKNOWN_TOPIC_OR_PARTITION = 3;
 
 test('a topic that the next broker has not heard of is waited for, and no failure', async (scope) => {
   const stack = useStack();
-  const { kafka } = parseConfig({ kafka: stack.kafka });
+  const { kafka } = commonConfig.parse({ kafka: stack.kafka });
   const name = stack.unique('created');
   scope.onTestFinished(async () => {
     vi.restoreAllMocks();

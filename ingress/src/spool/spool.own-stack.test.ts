@@ -4,13 +4,17 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { applyTopics, parseConfig } from '@email-events/core';
+import { applyTopics } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import { sendgridSigner } from '@email-events/esps/testing';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, type TestContext, test } from 'vitest';
 import { startOwnStack, waitFor } from '../../../test/stack/stack.ts';
 import { wholeKafka } from '../../../test/stack/whole-kafka.ts';
+import { ingressService } from '../descriptor.ts';
 import { readRaw, Traffic } from '../testing/traffic.ts';
+
+const { parse: parseConfig } = composeConfig([ingressService]);
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 

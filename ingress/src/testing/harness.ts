@@ -1,9 +1,11 @@
 import { connect } from 'node:net';
-import { decodeRawHeaders, type Logger, type PublishRecord, parseConfig, Registry } from '@email-events/core';
+import { decodeRawHeaders, type Logger, type PublishRecord, Registry } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import { type EspAdapter, findAdapter } from '@email-events/esps';
 import { AddressList, networkOf } from '../addresses.ts';
 import { createApp } from '../app.ts';
 import { ByteBudget } from '../byte-budget.ts';
+import { ingressService } from '../descriptor.ts';
 import { FailureBudget, type FailureBudgetOptions } from '../failure-budget.ts';
 import { type HttpServer, listen } from '../http-server.ts';
 import { IngressMetrics } from '../ingress-metrics.ts';
@@ -14,6 +16,8 @@ import { buildSources } from '../sources.ts';
 import { TlsFiles } from '../tls-files.ts';
 import { type Outside, Verification } from '../verification.ts';
 import type { WebhookContext } from '../webhook.ts';
+
+const { parse: parseConfig } = composeConfig([ingressService]);
 
 export interface LogLine {
   readonly level: string;

@@ -3,10 +3,10 @@ import {
   createKafka,
   createLogger,
   createMetrics,
-  parseConfig,
   readTopic,
   silentLog,
 } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import {
   Codec,
   type DeadLetter,
@@ -19,7 +19,10 @@ import { expect, test } from 'vitest';
 import { vacantStack, waitFor } from '../../../test/stack/stack.ts';
 import { oversizedRequests } from '../testing/oversized.ts';
 import { rawRecord, sendgridItem } from '../testing/records.ts';
+import { normalizeService } from './descriptor.ts';
 import { startNormalize } from './service.ts';
+
+const { parse: parseConfig } = composeConfig([normalizeService]);
 
 const PARTITION = 1;
 

@@ -1,9 +1,13 @@
-import { ConfigError, parseConfig } from '@email-events/core';
+import { ConfigError } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import { fieldPath } from '@email-events/esps';
 import { expect, test } from 'vitest';
 import { rawRecord } from '../testing/records.ts';
+import { normalizeService } from './descriptor.ts';
 import { normalizeRecord } from './normalize-record.ts';
 import { checkSourceFields, normalizeSettings } from './settings.ts';
+
+const { parse: parseConfig } = composeConfig([normalizeService]);
 
 const parsed = (sources: object) => parseConfig({ sources });
 

@@ -1,7 +1,11 @@
-import { ConfigError, parseConfig } from '@email-events/core';
+import { ConfigError } from '@email-events/core';
+import { composeConfig } from '@email-events/core/config';
 import { expect, test } from 'vitest';
 import { http } from './adapters/http.ts';
+import { crmSink } from './descriptor.ts';
 import { checkCrmSettings, crmSettings } from './settings.ts';
+
+const { parse: parseConfig } = composeConfig([crmSink]);
 
 const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
 

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useStack, waitFor } from '../../../../test/stack/stack.ts';
 import { makeTopics } from '../../../../test/stack/topics.ts';
 import {
+  commonConfig,
   createKafka,
-  parseConfig,
   readTopic,
   silentLog,
   type TopicPosition,
@@ -16,7 +16,7 @@ const WRITERS = 6;
 const HALVES = ['first', 'second'];
 const stack = useStack();
 const topic = stack.unique('aborted');
-const { kafka: settings } = parseConfig({ kafka: stack.kafka });
+const { kafka: settings } = commonConfig.parse({ kafka: stack.kafka });
 const client = createKafka(settings, 'test', silentLog);
 const producers = Array.from({ length: WRITERS }, (_, i) =>
   client.producer({

@@ -1,13 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { useStack } from '../../../../test/stack/stack.ts';
 import { makeTopics } from '../../../../test/stack/topics.ts';
-import { parseConfig } from '../../config/index.ts';
+import { commonConfig } from '../../config/index.ts';
 import { silentLog, withAdmin } from '../admin.ts';
 import { createBrokers, createKafka } from '../client.ts';
 import { type PartitionRead, readPartition } from './read-partition.ts';
 
 const stack = useStack();
-const settings = parseConfig({ kafka: stack.kafka }).kafka;
+const settings = commonConfig.parse({ kafka: stack.kafka }).kafka;
 const kafka = createKafka(settings, 'reader-test', silentLog);
 
 async function read(options: Omit<PartitionRead, 'requestTimeoutMs' | 'partition'>): Promise<void> {

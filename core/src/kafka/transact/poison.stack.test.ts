@@ -3,9 +3,9 @@ import { expect, type TestContext, test } from 'vitest';
 import { useStack, waitFor } from '../../../../test/stack/stack.ts';
 import { makeTopics } from '../../../../test/stack/topics.ts';
 import {
+  commonConfig,
   createMetrics,
   type InputRecord,
-  parseConfig,
   readinessOf,
   readTopic,
   type Stage,
@@ -20,7 +20,7 @@ const PARTITIONS = 2;
 /** A loop that copies records, on topics of its own, and sets aside what it fails on. A record's key is its source. */
 async function start(scope: TestContext) {
   const stack = useStack();
-  const { kafka: settings } = parseConfig({ kafka: stack.kafka });
+  const { kafka: settings } = commonConfig.parse({ kafka: stack.kafka });
   const [input, out, letters] = [stack.unique('in'), stack.unique('out'), stack.unique('letters')];
   await makeTopics(settings, [input, out, letters], PARTITIONS);
   const metrics = createMetrics('test');

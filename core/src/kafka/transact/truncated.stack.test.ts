@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import { commitOffsets } from '../../../../test/stack/offsets.ts';
 import { useStack } from '../../../../test/stack/stack.ts';
 import { makeTopics } from '../../../../test/stack/topics.ts';
-import { createMetrics, parseConfig, silentLog, startTransactionalLoop } from '../../index.ts';
+import { commonConfig, createMetrics, silentLog, startTransactionalLoop } from '../../index.ts';
 import { createKafka } from '../client.ts';
 
 test('a partition that ends before what was committed ends the loop: what comes next must not be taken for done', async (scope) => {
   const stack = useStack();
-  const { kafka: settings } = parseConfig({ kafka: stack.kafka });
+  const { kafka: settings } = commonConfig.parse({ kafka: stack.kafka });
   const [topic, name] = [stack.unique('truncated'), stack.unique('loop')];
   const groupId = `${settings.groupPrefix}.${name}`;
   await makeTopics(settings, [topic]);
