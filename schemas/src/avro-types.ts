@@ -14,7 +14,7 @@ interface Tap {
   writeLong(value: number): void;
 }
 
-/** What avsc calls on a type; its own typings leave these out. */
+/** Methods that avsc calls on a type; its typings leave these out. */
 interface Coder {
   _read(tap: Tap): unknown;
   _skip(tap: Tap): void;

@@ -103,7 +103,7 @@ describe('encode', () => {
     }
   });
 
-  it('returns buffers of their own', async () => {
+  it('returns a new buffer each time', async () => {
     const { encode } = await pair<EmailDelivered>('delivered');
     const first = encode(delivered(1));
     const copy = Buffer.from(first);

@@ -13,7 +13,7 @@ type Type = avro.Type;
 export interface Encoder<T> {
   readonly schemaId: number;
   /**
-   * Confluent's wire format in a buffer of its own. Fields with a default may be missing, further fields are ignored.
+   * Confluent's wire format, in a new buffer. Fields with a default may be missing, further fields are ignored.
    * Throws CodecError VALUE_UNENCODABLE if a field does not fit its type (a long must be an integer from -2^52 to 2^53-2).
    */
   encode(value: T): Buffer;
@@ -78,7 +78,7 @@ export function createDecoder<T>(reader: Type, fetchWriter: (id: number) => Prom
 class AvroEncoder<T> implements Encoder<T> {
   readonly schemaId: number;
   private readonly type: Type;
-  // avsc writes into a buffer of its own and copies; one scratch buffer with the prefix in place saves a copy.
+  // avsc writes into its buffer and copies; one scratch buffer with the prefix in place saves a copy.
   private scratch: Buffer;
 
   constructor(schemaId: number, type: Type) {

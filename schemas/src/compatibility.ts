@@ -128,7 +128,7 @@ function within(parent: Side, schema: unknown): Side {
   return { schema: schema as Json, names, namespace };
 }
 
-/** What is within a record belongs to its namespace. */
+/** Types within a record belong to its namespace. */
 const withinRecord = (record: Side, schema: unknown): Side => ({
   ...within(record, schema),
   namespace: resolved(record).namespace,

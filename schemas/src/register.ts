@@ -13,7 +13,7 @@ import { type Subject, subjects } from './topics.ts';
 /** created: the subject was new. new version: it got one. unchanged: it held the current schema already. */
 export type SubjectAction = 'created' | 'new version' | 'unchanged';
 
-/** What register did, or would do, with one subject. */
+/** The change of one subject that register made, or would make. */
 export interface SubjectResult {
   readonly subject: string;
   readonly topic: string;
@@ -38,7 +38,7 @@ export interface SubjectProblem {
 export class RegistrationError extends SchemaError {
   override readonly name = 'RegistrationError';
   readonly problems: readonly SubjectProblem[];
-  /** What was done before, or in spite of, the problems. */
+  /** Changes made before, or in spite of, the problems. */
   readonly results: readonly SubjectResult[];
 
   constructor(problems: readonly [SubjectProblem, ...SubjectProblem[]], results: readonly SubjectResult[]) {
@@ -57,7 +57,7 @@ export interface RegisterOptions {
 }
 
 export interface SchemaCheck {
-  /** What registerSchemas would do. All `unchanged` and no level changed: nothing. */
+  /** The changes that registerSchemas would make. All `unchanged` and no level changed: none. */
   readonly plan: readonly SubjectResult[];
   /** Why it would fail. */
   readonly problems: readonly SubjectProblem[];

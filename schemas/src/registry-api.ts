@@ -21,7 +21,7 @@ export const DEFAULT_TIMEOUT_MS = 5_000;
 export const registryErrors = {
   subjectNotFound: 40401,
   schemaNotFound: 40403,
-  /** Confluent's answer for a subject without a level of its own. */
+  /** Confluent's answer for a subject for which no level is set. */
   compatibilityNotConfigured: 40408,
 } as const;
 

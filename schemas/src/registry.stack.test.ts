@@ -71,7 +71,7 @@ describe('register and use', () => {
     expect(batches.decode(written)).toEqual(batch);
   });
 
-  it('makes an id that nobody registered a fault of the value', async () => {
+  it('makes an id that was never registered a fault of the value', async () => {
     const decoder = new Codec(registry).decoder('bounced');
     const bytes = Buffer.from([0, 0x7f, 0, 0, 0, 0]);
     await decoder.load([bytes]);

@@ -37,7 +37,7 @@ export class Registry {
         retries: RETRIES,
         initialRetryTimeInSecs: 0.05,
         maxRetryTimeInSecs: 0.5,
-        // Every POST of ours asks a question or may be repeated.
+        // Every POST that is made here asks a question or may be repeated.
         enableRetry: () => true,
       },
       middlewares: [timeoutOf(timeoutMs)],

@@ -57,11 +57,11 @@ export interface TopicSettings {
 }
 
 const DAY_MS = 86_400_000;
-/** A token is good for 25 hours at most; whoever comes late must still find what was first. */
+/** A token is good for 25 hours at most; a request that comes late must still find the first one. */
 const TOKEN_DAYS = 4;
 const MIB = 1_048_576;
 
-/** What a record of email.raw has besides the body, and a dead letter besides the record: bytes, counted generously. */
+/** Bytes of a record of email.raw besides the body, and of a dead letter besides the record; a generous bound. */
 const RAW_BESIDES = 131_072;
 const LETTER_BESIDES = 262_144;
 
@@ -75,7 +75,7 @@ const keptForEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
 const compacted = { 'cleanup.policy': 'compact' };
 const bytes = (max: number) => ({ 'max.message.bytes': String(max) });
 
-/** What `topics apply` makes true of the cluster. */
+/** A topic as `topics apply` makes it. */
 export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
   const { retention } = settings;
   const topic = (

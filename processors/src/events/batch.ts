@@ -11,14 +11,14 @@ import {
 } from '@email-events/schemas';
 import type { Totals } from './state/partition-store.ts';
 import { boundedScope, nameOf, shortened } from './suppression/evidence.ts';
-import { isTelling } from './suppression/learn.ts';
+import { concernsSuppression } from './suppression/learn.ts';
 import { Suppress, type SuppressSettings } from './suppression/suppress.ts';
 
 const ID = /^[0-9a-f]{32}$/;
 /** Far beyond any address that mail can reach (320 octets); a key of any length would not fit every topic. */
 const MAX_KEY_LENGTH = 1_000;
 
-/** What a batch asks of the state that was committed before it. */
+/** The state that was committed before the batch. */
 export interface KnownState {
   has(id: Buffer): boolean;
   recipient(key: string): RecipientState | undefined;
@@ -89,7 +89,7 @@ export class Batch {
     }
     const value = this.encode(record, event, index);
     if (value === undefined) return;
-    if (key !== '' && isTelling(event)) this.suppress.learn(key, event);
+    if (key !== '' && concernsSuppression(event)) this.suppress.learn(key, event);
     this.newIds.add(event.event_id);
     // An event without a recipient has no order to keep.
     this.typed.push({
@@ -125,7 +125,7 @@ export class Batch {
     this.failures.push({ record, code, message, carriesValue: true });
   }
 
-  /** The work on this event fails in a way nobody foresaw. */
+  /** The work on this event fails in an unforeseen way. */
   giveUp(record: InputRecord, event: EmailEvent, index: number, message: string): void {
     this.received++;
     this.fail(record, { event, index }, message, 'EVENTS_RECORD_FAILED');

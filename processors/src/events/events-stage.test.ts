@@ -321,7 +321,7 @@ test('a store that turns out to be damaged is discarded, so that the next stage 
   expect(attempts).toBeLessThanOrEqual(2);
 });
 
-test('a partition is measured while it is open here, and by nobody afterwards', async () => {
+test('a partition is measured while it is open here, and not afterwards', async () => {
   expect(await totalsText()).toEqual([]);
   const stage = await openStage();
   await run(stage, recordWith(eventOf('opened'), eventOf('bounced')));

@@ -35,7 +35,7 @@ import { closeStore, openStore } from './state/seal.ts';
 import { discardStore } from './state/store-file.ts';
 import { checkEvents, setAside } from './unforeseen.ts';
 
-/** What all partitions share. */
+/** Settings, codecs and metrics that all partitions share. */
 export interface EventsContext extends BatchSettings {
   readonly stateDir: string;
   readonly identity: Omit<StoreIdentity, 'partition'>;
@@ -46,14 +46,14 @@ export interface EventsContext extends BatchSettings {
   readonly changelogs: ChangelogCodec;
   readonly stateCodec: StateCodec;
   readonly deadLetters: DeadLetterCounter;
-  /** The stages that are open now, for whoever measures them. */
+  /** The stages that are open now, for the metrics. */
   readonly openStages: Set<MeasuredStage>;
   readonly restores: RestoreListener;
   /** A restore takes memory, and a process has one thread for all of them: few at a time. */
   readonly restoreInTurn: (work: () => Promise<void>) => Promise<void>;
 }
 
-/** Is told about restores while they run. */
+/** Follows restores while they run. */
 export interface RestoreListener {
   progress(partition: number, progress: RestoreProgress): void;
   /** It is over, well (so many seconds after it began) or not. */
@@ -62,12 +62,12 @@ export interface RestoreListener {
   discarded(partition: number, reason: string): void;
 }
 
-/** What is told about a partition while this instance has it. */
+/** Measured of a partition while this instance has it. */
 export interface MeasuredStage {
   readonly partition: number;
   readonly totals: Totals;
   readonly size: StoreSize;
-  /** Forgets what has expired, also where nothing comes. */
+  /** Forgets ids that have expired. */
   expire(): void;
 }
 
@@ -263,7 +263,7 @@ function addAll(batch: Batch, record: InputRecord, { events, actions }: Normaliz
   for (const [index, event] of events.entries()) if (isMeant(index)) batch.add(record, event, index);
 }
 
-/** What a letter says of the item that failed. */
+/** The fields of a letter that say which item failed. */
 function placeOf(item: FailedItem) {
   const said = 'event' in item ? item.event : item.action;
   const place = { item: { index: item.index, bytes: Buffer.from(JSON.stringify(said)) } };

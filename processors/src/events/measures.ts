@@ -3,7 +3,7 @@ import { deadLetterCounter } from '../dead-letters.ts';
 import type { EventsContext, MeasuredStage, RestoreListener } from './events-stage.ts';
 
 /**
- * What `events` tells about the partitions it has. Read off the stages when somebody asks, so that a partition is
+ * Metrics of the partitions that this instance has. They are read off the open stages when they are scraped, so each partition is
  * reported by the instance that has it and by no other: sums over instances are right.
  */
 export function measureEvents(
@@ -43,8 +43,8 @@ export function measureEvents(
   return { openStages, restores: restoreMeasures(metrics, log), deadLetters: deadLetterCounter(metrics) };
 }
 
-/** A restore that takes longer than this says how far it is, and so on from then. */
-const TELL_MS = 10_000;
+/** A restore logs how far it is this often. */
+const LOG_EVERY_MS = 10_000;
 
 function restoreMeasures(metrics: Registry, log: Logger): RestoreListener {
   const seconds = new Histogram({
@@ -69,16 +69,16 @@ function restoreMeasures(metrics: Registry, log: Logger): RestoreListener {
     help: 'Local stores that could not be trusted and were made anew from the changelog.',
     registers: [metrics],
   });
-  const running = new Map<number, { records: number; toldAt: number }>();
+  const running = new Map<number, { records: number; loggedAt: number }>();
   return {
     progress: (partition, progress) => {
-      const before = running.get(partition) ?? { records: 0, toldAt: performance.now() };
+      const before = running.get(partition) ?? { records: 0, loggedAt: performance.now() };
       records.inc(Math.max(0, progress.records - before.records));
       remaining.set({ partition }, progress.remaining);
-      const tell = performance.now() - before.toldAt > TELL_MS;
-      if (tell) log.info({ partition, ...progress }, 'state is being restored');
-      const toldAt = tell ? performance.now() : before.toldAt;
-      running.set(partition, { records: progress.records, toldAt });
+      const isDue = performance.now() - before.loggedAt > LOG_EVERY_MS;
+      if (isDue) log.info({ partition, ...progress }, 'state is being restored');
+      const loggedAt = isDue ? performance.now() : before.loggedAt;
+      running.set(partition, { records: progress.records, loggedAt });
     },
     discarded: (partition, reason) => {
       discarded.inc();

@@ -31,7 +31,7 @@ import { policiesOf } from './suppression/accounts.ts';
 
 const DAY_MS = 86_400_000;
 const RESTORES_AT_A_TIME = 2;
-/** How often partitions forget what has expired although nothing comes for them. */
+/** How often idle partitions forget ids that have expired. */
 const EXPIRE_MS = 60_000;
 
 const TOPICS = [
@@ -81,7 +81,7 @@ export async function startEvents(service: ServiceContext<EventsConfig>): Promis
   };
 }
 
-/** What goes wrong here goes wrong again with the next batch, where it is dealt with. */
+/** An error here comes again with the next batch, and is dealt with there. */
 function expireIdle({ openStages }: EventsContext): void {
   for (const stage of openStages) {
     try {
@@ -90,7 +90,7 @@ function expireIdle({ openStages }: EventsContext): void {
   }
 }
 
-/** Everything a stage needs that has to be asked of others. */
+/** Asks Kafka and the registry for everything that stages need. */
 async function prepare(
   { config, log, metrics }: ServiceContext<EventsConfig>,
   groupId: string,

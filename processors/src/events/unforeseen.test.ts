@@ -8,7 +8,7 @@ import { checkEvents, setAside } from './unforeseen.ts';
 const KNOWN: KnownState = { has: () => false, recipient: () => undefined };
 const FAILURE = { error: new TypeError('a mistake'), attempts: 3 };
 
-/** Fails on what has this subject, as a mistake of ours might. */
+/** Fails on events with this subject, as a bug might. */
 function settings(error: unknown = new TypeError('a mistake')): BatchSettings {
   const { encoders, ...others } = batchSettings();
   const opened: typeof encoders.opened = {

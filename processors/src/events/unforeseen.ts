@@ -19,7 +19,7 @@ interface SetAsideRecord {
 }
 
 /**
- * Gives up on a record on which the work fails in a way nobody foresaw: on those of its events that fail by themselves, so that what
+ * Gives up on a record on which the work fails in an unforeseen way: on those of its events that fail by themselves, so that what
  * others have in the same record goes on; if it is none of them, or very many, on all of it. `normalized`: undefined if even reading it fails.
  * `makeBatch`: an empty one, on the state as committed.
  */
@@ -81,7 +81,7 @@ const RECORD: InputRecord = {
   ...{ topic: 'email.internal.normalized', partition: 0, offset: 0, key: null, value: null },
   ...{ headers: {}, timestamp: AT },
 };
-/** Nothing is wrong with them, whatever else comes. They are never written. */
+/** Events that are good beyond doubt. They are never written. */
 const CANARIES = EVENT_TYPES.map((type, i) =>
   toEmailEvent(
     {

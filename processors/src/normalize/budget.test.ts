@@ -68,7 +68,7 @@ test('of many bad items each has its letter, of very many there is one; what can
 });
 
 test('letters that would together be much larger than the request are one', async () => {
-  // What each item is told with would be there a hundred times.
+  // The text that each item repeats would be there a hundred times.
   const header = 'x'.repeat(20_000);
   const bad = rawRecord(
     Array.from({ length: 90 }, () => 0),

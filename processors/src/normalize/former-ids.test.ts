@@ -62,7 +62,7 @@ describe('former ids', () => {
     expect(await had(firsts, RECEIVED_AT - DAY, end, end + 1, NOW)).toEqual([true, true, false, false]);
   });
 
-  test('are known where all of a partition has expired, since nobody knows what it was', async () => {
+  test('are known where all of a partition has expired, since its version cannot be known', async () => {
     expect(await had([first(9, null)], NOW, NOW + 8 * DAY + 1)).toEqual([true, false]);
   });
 

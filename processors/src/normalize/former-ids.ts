@@ -2,7 +2,7 @@ import { decodeRawHeaders, type FirstRecord, type Logger, type RawRequest } from
 import { IDENTITY_VERSION } from '@email-events/esps';
 
 export interface FormerIdsOptions {
-  /** What the partitions of email.raw begin with. */
+  /** Reads the first record of each partition of email.raw. */
   readonly firstRecords: () => Promise<readonly FirstRecord[]>;
   /** For how long an event's id is remembered. Milliseconds. */
   readonly windowMs: number;
@@ -10,7 +10,7 @@ export interface FormerIdsOptions {
   readonly log: Pick<Logger, 'info' | 'debug'>;
 }
 
-/** What was received before an upgrade may be read, and remembered, as much later than it came. */
+/** A request may be read, and its events remembered, this long after it was received. */
 const DELAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 

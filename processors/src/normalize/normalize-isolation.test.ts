@@ -36,7 +36,7 @@ function contextOf(more: Partial<NormalizeContext> = {}): NormalizeContext {
   };
 }
 
-/** Fails on whatever an event of this subject is in, as a mistake of ours might. */
+/** Fails on any record that has an event with this subject, as a bug might. */
 const failingOn = (subject: string): typeof encoder => ({
   ...encoder,
   encode: (batch) => {
@@ -126,7 +126,7 @@ test('one source may send as much as it likes of what fails: nothing halts', asy
   expect([events.length, letters.length, blame.isHalted]).toEqual([1, 50, false]);
 }, 60_000);
 
-test('a mistake of ours halts instead of turning the topic into dead letters, and nothing is lost', async () => {
+test('a bug halts instead of turning the topic into dead letters, and nothing is lost', async () => {
   for (let i = 0; i < 40; i++) put(request('any', `source-${i % 5}`));
   expect(await run(contextOf({ encoder: failingOn('any') }))).toMatchObject({ code: 'PROCESSOR_HALTED' });
   expect(blame.isHalted).toBe(true);

@@ -162,7 +162,7 @@ test('a request that cannot be read any more fails for the items that it was put
 });
 
 test.each(['{', 'null', '[]', '{"topic":"email.raw"}', '{"topic":1,"items":7}'])(
-  'a header of somebody else that says %s stops nothing',
+  'a header from elsewhere that says %s stops nothing',
   async (text) => {
     const record = rawRecord([sendgridItem('open')]);
     const headers = { ...record.headers, replay: Buffer.from(text) };

@@ -30,7 +30,7 @@ export interface Normalized {
   readonly refused: number;
   /** Bytes that the events come to, or fewer. */
   readonly bytes: number;
-  /** The adapter failed on an item in a way nobody foresaw. */
+  /** The adapter failed on an item in an unforeseen way. */
   readonly unforeseen: boolean;
 }
 
@@ -44,13 +44,13 @@ export interface NormalizeOptions {
   readonly budget?: Budget | undefined;
   /** Which times are believed. Default: DEFAULT_TIME_BOUNDS. */
   readonly timeBounds?: TimeBounds | undefined;
-  /** Whose turn it is meanwhile. */
+  /** Pauses between items. */
   readonly breath?: Breath;
 }
 
 /**
- * Reads what an ESP reported, and lets others have their turn. What cannot be read is a failure with a code; it throws nothing that
- * anybody foresaw. Of a record that was put back, only the items that it was put back for.
+ * Reads what an ESP reported, and lets others have their turn. What cannot be read is a failure with a code; it throws only
+ * what is unforeseen. Of a record that was put back, only the items that it was put back for.
  */
 export async function normalizeRecord(
   record: InputRecord,
@@ -140,12 +140,12 @@ export interface NormalizeFailure {
 
 type RefusedItem = Extract<ItemResult, { readonly code: string }>;
 
-/** What a letter has besides its item: headers of the record, place, code, times. */
+/** Bytes of a letter besides its item and the headers of the record: place, code, times. */
 const LETTER_OVERHEAD = 400;
 
 /**
- * What cannot be read of one request. Each item has a failure of its own, unless there are so many, or they are so large, that one
- * for all of them has to do. Of a record that was put back, only the items that it was put back for count.
+ * The failures of one request: one for each item that cannot be read, unless there are so many, or they are so large, that one
+ * has to stand for all of them. Of a record that was put back, only the items that it was put back for count.
  */
 export class Failures {
   private readonly budget: Budget;
@@ -210,10 +210,10 @@ export class Failures {
 /** A letter of a small item, on average. */
 const LETTER_BYTES = 4_096;
 
-/** A heartbeat, an answer to a probe and other partitions wait no longer than this, and one item. Milliseconds. */
+/** Heartbeats, answers to probes and other partitions wait no longer than this and one item. Milliseconds. */
 const SLICE_MS = 10;
 
-/** Long work on one thread: says when others are due, and lets them. */
+/** Lets long work pause for the event loop: says when a pause is due, and takes it. */
 export class Breath {
   private since = performance.now();
 

@@ -23,7 +23,7 @@ import {
 import { Tokens, type TokensOptions, type TokenTransaction } from './tokens.ts';
 import { Transaction, type Writing } from './transaction.ts';
 
-/** What all partitions share. */
+/** Settings, codecs and metrics that all partitions share. */
 export interface NormalizeContext
   extends Writing,
     Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'mayHaveFormerIds' | 'timeBounds'> {
@@ -139,7 +139,7 @@ function requestOf({ headers }: InputRecord): ReturnType<typeof decodeRawHeaders
 const AT = Date.UTC(2026, 0, 1);
 const TYPES = ['delivered', 'opened', 'bounced', 'unsubscribed', 'other'];
 
-/** A request that nothing is wrong with, whatever else comes. It is never written. */
+/** A request that is good beyond doubt. It is never written. */
 const CANARY: InputRecord = {
   topic: 'email.raw',
   partition: 0,

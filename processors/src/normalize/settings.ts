@@ -5,7 +5,7 @@ import type { NormalizeOptions } from './normalize-record.ts';
 
 type Settings = Required<Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'budget' | 'timeBounds'>>;
 
-/** How requests are read as configured: one answer for the service and for whoever reads email.raw again. */
+/** How requests are read as configured: the same for the service and for commands that read email.raw again. */
 export function normalizeSettings({
   sources,
   normalize,
@@ -13,7 +13,7 @@ export function normalizeSettings({
   const readings = new Map(Object.entries(sources).map(([name, source]) => [name, readingOf(source)]));
   const accounts = new Map(Object.entries(sources).map(([name, { account }]) => [name, account ?? null]));
   return {
-    // Of a source that is not configured any more, as one about which nothing is said.
+    // A source that is not configured any more is read as one without settings.
     readingOf: (source) => readings.get(source) ?? {},
     accountOf: (source) => accounts.get(source) ?? null,
     budget: normalize,

@@ -96,7 +96,7 @@ const request = (token: string, items: unknown, source = 'main') =>
     { source, tokenDigest: tokenDigest(source, token) },
   );
 
-/** What becomes of each record: "events" or the code of its letter. `fate` is that of the transaction. */
+/** The outcome of each record: "events" or the code of its letter. `fate` is that of the transaction. */
 async function run(stage: NormalizeStage, records: ReturnType<typeof request>[], fate = 'committed') {
   const step = await stage.process(records);
   if (fate === 'committed') {
@@ -130,7 +130,7 @@ test('tokens are those of a source', async () => {
   ]);
 });
 
-test('whoever takes the partition over knows them, after a restart and at another instance', async () => {
+test('the next owner of the partition knows them, after a restart and at another instance', async () => {
   await run(await openStage(), [request('t', genuine)]);
   await run(await openStage(), [request('u', genuine)]);
   expect(await run(await openStage(), [request('t', forged), request('u', forged)])).toEqual([

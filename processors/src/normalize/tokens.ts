@@ -15,9 +15,9 @@ export interface TokensOptions extends TokenMemoryOptions {
 const DIGEST = /^[0-9a-f]{32}$/;
 
 /**
- * Where a signature covers a token and not the body (Mailgun), whoever has seen one request can sign any other. So a token is good for
+ * Where a signature covers a token and not the body (Mailgun), anyone who has seen one request can sign any other. So a token is good for
  * one body: all requests of one token lie on one partition of email.raw, and their first body is remembered for longer than the
- * signature's time is believed. The changelog is written in the transactions of the stage, so it survives whoever owns the partition.
+ * signature's time is believed. The changelog is written in the transactions of the stage, so it survives a change of the partition's owner.
  */
 export class Tokens {
   private readonly options: TokensOptions;
@@ -104,7 +104,7 @@ const recordOf = (partition: number, { encoder }: TokenCodec, batch: TokenBatch)
   value: encoder.encode(batch),
 });
 
-/** What a request's token says of it: never seen, with this body, or with another one. */
+/** A request's token was never seen, came with this body, or came with another one. */
 type TokenVerdict = 'new' | 'same' | 'other';
 
 /** Bytes of one entry of the changelog: digest of source and token, digest of the body. */

@@ -18,7 +18,7 @@ import {
 } from '@email-events/schemas';
 import type { Normalized, NormalizeFailure } from './normalize-record.ts';
 
-/** What it takes to write. */
+/** Encoders, and how many partitions the topics have. */
 export interface Writing {
   /** Partitions of the topics that are keyed by recipient. */
   readonly partitions: number;

@@ -58,7 +58,7 @@ export type { DeadLetter, NormalizedBatch, Suppression };
 
 const DAY_MS = 86_400_000;
 
-/** What batches need, as by default, for sources of which nothing is configured. */
+/** Default settings of batches, for sources of which nothing is configured. */
 export const batchSettings = (): BatchSettings => ({
   softBounces: { threshold: 5, windowMs: 30 * DAY_MS },
   policyOf: () => DEFAULT_POLICY,
@@ -68,7 +68,7 @@ export const batchSettings = (): BatchSettings => ({
   clock: Date.now,
 });
 
-/** What a stage is given when it opens, on a cluster in memory. Earlier owners are fenced by nobody here. */
+/** Opens a partition on a cluster in memory, as the loop does for a stage. Earlier owners are not fenced here. */
 export async function ownedPartition(kafka: MemoryKafka, partition: number): Promise<OwnedPartition> {
   const client = new MemoryClient(kafka);
   const owner = client.partition('owner', 'input', partition);

@@ -1,7 +1,7 @@
 import type { InputRecord } from '@email-events/core';
 import { rawRecord } from './records.ts';
 
-/** A small request that would come to very much, as somebody sends who can sign. */
+/** A small request that would make very many events, as an attacker sends who knows the secret. */
 export interface Oversized {
   readonly what: string;
   readonly record: InputRecord;

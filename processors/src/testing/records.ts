@@ -81,7 +81,7 @@ export function recordOf(value: Buffer | null, more: Partial<InputRecord> = {}):
 export const RECEIVED_AT = Date.UTC(2026, 0, 2);
 let items = 0;
 
-/** An item as SendGrid sends it, with an id of its own. */
+/** An item as SendGrid sends it, each with another id. */
 export function sendgridItem(event: string, more: { readonly [name: string]: unknown } = {}) {
   items++;
   return {

@@ -39,7 +39,7 @@ export interface ClickHouse {
   close(): Promise<void>;
 }
 
-/** For any request. What inserts are given is less and decided with them (insert.ts). */
+/** For any request. Inserts have shorter deadlines (insert.ts). */
 const REQUEST_MS = 900_000;
 const QUERY_MS = 60_000;
 
@@ -52,12 +52,12 @@ export function connect(address: ClickHouseAddress): ClickHouse {
     username,
     ...(password ? { password: password.reveal() } : {}),
     application: 'email-events',
-    // What fails reaches the caller, who logs it in our form.
+    // Errors reach the caller, who logs them.
     log: { level: ClickHouseLogLevel.OFF },
     request_timeout: REQUEST_MS,
     // Inserts, a migration or report beside them, and the check of readiness.
     max_open_connections: concurrency + 3,
-    // The server closes idle connections after its own time-out: let go of them before it does.
+    // The server closes idle connections after its time-out: close them before it does.
     keep_alive: { enabled: true, idle_socket_ttl: 2_500 },
     compression: { request: false, response: false },
     clickhouse_settings: { output_format_json_quote_64bit_integers: 1 },

@@ -6,7 +6,7 @@ import { type ClickHouseValue, type TableWriter, writerOf } from './rows.ts';
 type Cut = (occurredAt: number | undefined) => string | undefined;
 
 /**
- * Ways to cut a batch into pieces, each of which is one insert under a token of its own. A way that was ever announced in Kafka is never
+ * Ways to cut a batch into pieces, each of which is one insert under its token. A way that was ever announced in Kafka is never
  * changed nor taken away: a batch that was begun is finished in just the pieces that it was begun in.
  */
 export const CUTS = {
@@ -89,8 +89,8 @@ export async function encodeBatch(
 }
 
 /**
- * Of a table the newest month first: what happened just now is waited for, and the months of late reports, or of somebody who sends all
- * of them at once, are not to be inserted before it.
+ * Of a table the newest month first: fresh events are waited for, and must not wait for the months of late reports, or of a sender
+ * who sends all months at once.
  */
 function newestFirst(one: EncodedRows, other: EncodedRows): number {
   if (one.table !== other.table) return one.table < other.table ? -1 : 1;

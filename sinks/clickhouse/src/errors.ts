@@ -3,7 +3,7 @@ import { type ErrorCode, PipelineError } from '@email-events/core';
 import { InsertTimeout } from './insert.ts';
 
 /**
- * What a failed insert means.
+ * Kinds of failed inserts.
  * unavailable, overloaded: nothing is wrong with the rows; try again. schema, refused: the tables are not what this version
  * needs, or the user may not write to them; try again, an operator has to see to it. rows: the server cannot read some row.
  */

@@ -12,7 +12,7 @@ export class InsertTimeout extends CodedError<'SINK_CLICKHOUSE_UNAVAILABLE'> {
 }
 
 const FIRST_MS = 60_000;
-/** What the connection gives a request at most. */
+/** No request may take longer: the connection's own limit. */
 export const LONGEST_MS = 900_000;
 const PING_MS = 5_000;
 
@@ -67,7 +67,7 @@ export class Inserts {
 
   private waitLonger(token: string, ms: number): void {
     this.patience.set(token, Math.min(LONGEST_MS, ms));
-    // Batches that are another member's by now never end here; whoever is forgotten starts over.
+    // Batches that went to another member never end here; one that is forgotten starts over.
     for (const oldest of this.patience.keys()) {
       if (this.patience.size <= REMEMBERED) break;
       this.patience.delete(oldest);

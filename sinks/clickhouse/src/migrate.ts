@@ -15,7 +15,7 @@ export interface Migration {
 
 export interface MigrationPlan {
   readonly applied: readonly Pick<Migration, 'version' | 'name'>[];
-  /** What is still to do, or was just done; in order. */
+  /** Migrations that are still to be applied, or were just applied; in order. */
   readonly pending: readonly {
     readonly version: number;
     readonly name: string;
@@ -35,7 +35,7 @@ const LEDGER = 'schema_migrations';
 const DEDUPLICATED_INSERTS = 10_000;
 const DEDUPLICATED_SECONDS = 7 * 86_400;
 
-/** What `migrate` would do. Changes nothing. */
+/** The plan of `migrate`. Changes nothing. */
 export async function planMigrations(
   address: ClickHouseAddress,
   migrations: readonly Migration[] = readMigrations(),

@@ -69,7 +69,7 @@ class PieceWriter {
     } catch (error) {
       const code = sinkCodeOf(error);
       parts.log.warn({ code, detail: detailOf(error), table }, 'an insert failed');
-      // What has landed of it is dropped as a duplicate the next time.
+      // Rows that have landed are dropped as duplicates the next time.
       const retry: SinkVerdict = { outcome: 'retry', code, ...(isTooMuch(error) ? { smaller: true } : {}) };
       return rows.indexes.map(() => retry);
     }
@@ -92,7 +92,7 @@ class PieceWriter {
     }
   }
 
-  /** What is to be looked for, if it is time to look. */
+  /** Which errors a row may be to blame for, if it is time to look for such rows. */
   private blameOf(error: unknown): Blame | undefined {
     if (unreadable(error)) return unreadable;
     const due = this.tried > 0 && this.tried % SEARCH_EVERY === 0;
@@ -128,7 +128,7 @@ const refusalOf = (table: string): SinkVerdict => ({
   message: `${table} does not take the row`,
 });
 
-/** What of a failed insert may be a row's doing. */
+/** Whether a row may be to blame for the error of an insert. */
 type Blame = (error: unknown) => boolean;
 
 /** The server cannot read a row. */

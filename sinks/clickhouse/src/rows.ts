@@ -26,7 +26,7 @@ export interface TableWriter {
 interface Row {
   /** Of JSONCompactEachRow. */
   readonly line: string;
-  /** What its table is partitioned by, if it is: epoch milliseconds. */
+  /** The time by which its table is partitioned, if it is: epoch milliseconds. */
   readonly occurredAt?: number;
 }
 
@@ -193,7 +193,7 @@ export function writerOf(topic: string): TableWriter {
 /**
  * Spelled out in the order of the columns, since it runs for every row: one call that serializes the whole row costs half
  * of one a column. A time is its milliseconds: for an unquoted number ClickHouse takes a DateTime64's own ticks.
- * What a type does not have is undefined, which becomes null.
+ * A field that a type does not have is undefined, which becomes null.
  */
 function encodeEvent(type: EventType, key: string | null, e: EmailEvent): string {
   return line([

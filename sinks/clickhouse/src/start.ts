@@ -20,8 +20,8 @@ const SCHEMAS: ReadonlyMap<string, SchemaKey> = new Map<string, SchemaKey>([
 ]);
 
 /**
- * Partition p of all event topics is one lane, so one insert; the other topics have lanes of their own. What was put back may
- * be a recipient's state, and the order of these is that of their lane.
+ * Partition p of all event topics is one lane, so one insert; each other topic has its lanes. A record that is replayed may
+ * be a recipient's state, so it takes the lane of these, which keeps their order.
  */
 export function laneOf(topic: string, partition: number): string {
   if (topic === topics.replays) return `${topics.suppressions}-${partition}`;

@@ -2,7 +2,7 @@ import { markdownTable } from '@email-events/schemas/tools';
 import { crms } from '../src/adapters/index.ts';
 import { type Crm, RECIPIENT_STATES } from '../src/crm.ts';
 
-/** What sinks.crm takes for each kind, as a Markdown table. */
+/** The settings of sinks.crm for each kind, as a Markdown table. */
 export function settingsTable(all: readonly Crm[] = crms): string {
   const rows = all.map(({ name, title, documentation, settings, facts }) => {
     const { url, secrets, options } = settings.shape;
@@ -19,7 +19,7 @@ export function settingsTable(all: readonly Crm[] = crms): string {
   return markdownTable([['CRM', '`url`', '`secrets`', '`options`', 'limits', 'limitations'], ...rows]);
 }
 
-/** What each CRM does with each state of a recipient: states of which it does the same are one row. */
+/** The effect of each state of a recipient in each CRM: states with the same effect are one row. */
 export function statesTable(all: readonly Crm[] = crms): string {
   const rows = all.flatMap(({ name, facts: { states } }) => {
     const said = new Map<string, string[]>();

@@ -22,7 +22,7 @@ function play(): PlayedCrm {
 
   return {
     settings: (base) => ({ url: base, secrets: [TOKEN], options: { account: ACCOUNT } }),
-    wrongSecrets: ['example-crm-token-of-somebody-else'],
+    wrongSecrets: ['example-crm-token-of-another-account'],
     answer,
     recipientOf: (call) => partsOf(call).email,
     held(recipient) {

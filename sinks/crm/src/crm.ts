@@ -8,8 +8,7 @@ import { CrmError } from './errors.ts';
 export type CrmSettings = NonNullable<CrmConfig['sinks']['crm']>;
 
 /**
- * What a recipient's state may come to: suppressed for all mail, with the reason; off some mail only (of a stream, or of an account);
- * no reason left.
+ * The states of a recipient: suppressed for all mail, by reason; off some mail only (of a stream, or of an account); no reason left.
  */
 export const RECIPIENT_STATES = [
   'hard_bounce',
@@ -33,7 +32,7 @@ export interface StateFacts {
   readonly how: string;
 }
 
-/** What goes into the README's table, and what the contract holds the adapter to. */
+/** Shown in the README's tables; the contract suite holds the adapter to them. */
 export interface CrmFacts {
   readonly states: { readonly [N in RecipientStateName]: StateFacts };
   /** The CRM keeps each reason with its scope; else no more than whether it may mail. */
@@ -52,7 +51,7 @@ export type AccessSchema = z.ZodObject<{
   options: z.ZodObject;
 }>;
 
-/** What an adapter is given besides its own settings. */
+/** Passed to an adapter besides its settings. */
 export interface CallLimits {
   /** For a call to be answered. Milliseconds. */
   readonly timeoutMs: number;
@@ -61,7 +60,7 @@ export interface CallLimits {
   readonly now: () => number;
 }
 
-/** All that the rest of the package needs to know of a CRM. One file in `adapters` has it. */
+/** Describes a CRM to the rest of the package. One file in `adapters` exports it. */
 export interface CrmDefinition<S extends AccessSchema = AccessSchema> {
   /** Value of sinks.crm.kind; the name of the file. */
   readonly name: string;
@@ -76,7 +75,7 @@ export interface CrmDefinition<S extends AccessSchema = AccessSchema> {
 
 /** A CRM of the registry. */
 export interface Crm extends Omit<CrmDefinition, 'connect'> {
-  /** What is wrong with the settings, with full paths. Messages never show a value. */
+  /** Problems of the settings, with full paths. Messages never show a value. */
   problems(settings: CrmSettings): ConfigProblem[];
   /** Throws ZodError on settings that have problems. */
   connect(settings: CrmSettings, now: () => number): CrmAdapter;
@@ -170,17 +169,17 @@ export function crmAddress(fallback: string, description: string) {
 }
 
 export interface SecretKind {
-  /** What they are, in the CRM's words. */
+  /** Their kind, in the CRM's words. */
   readonly description: string;
   /** Whether a text can be one of them. */
   readonly usable: (secret: string) => boolean;
-  /** What to say of one that cannot. It never shows the secret. */
+  /** The problem of one that cannot. Never shows the secret. */
   readonly expected: string;
   /** How many there may be; default: any number. */
   readonly most?: number;
 }
 
-/** What the CRM knows us by: one secret at least. */
+/** The secrets by which the CRM knows the pipeline: at least one. */
 export function crmSecrets({ description, usable, expected, most = Number.MAX_SAFE_INTEGER }: SecretKind) {
   const secret = z.instanceof(Secret).refine((text) => usable(text.reveal()), expected);
   return z
@@ -195,7 +194,7 @@ export const isHeaderText = (text: string): boolean => /^[\x21-\x7e]+$/.test(tex
 
 function addressProblems(text: string): string[] {
   const url = URL.parse(text);
-  // What is no URL is told already.
+  // That it is no URL is reported already.
   if (!url) return [];
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return ['must be an https address'];
   const problems: string[] = [];

@@ -1,7 +1,7 @@
 import { type Disposition, type ErrorCode, PipelineError } from '@email-events/core';
 
 /**
- * What a failed call says about the CRM.
+ * Kinds of failed calls, by what they say about the CRM.
  * throttled: too many calls. unavailable: it cannot work now. unverified: the write did not hold.
  * misconfigured: every call would fail until someone changes the configuration. rejected: only this state is refused.
  * paused: no call was made.

@@ -24,7 +24,7 @@ export interface GuardOptions {
 
 /** A call that is to be made. */
 export interface GuardedCall<T> {
-  /** What is sent, by identity: a second one that is refused tells that it is not the first one's fault. */
+  /** The record that is sent, by identity: if a second one is refused as well, it is not the first one's fault. */
   readonly subject: object;
   /** It has failed before. While the CRM is in doubt, what is new goes first, or what is bad would keep the doubt up. */
   readonly suspect: boolean;
@@ -32,7 +32,7 @@ export interface GuardedCall<T> {
 }
 
 /**
- * What one CRM's trouble means for all its recipients: it opens the breaker when the CRM fails, waits as long as the CRM asks, and all
+ * Holds back calls for all recipients while the CRM is in trouble: it opens the breaker when the CRM fails, waits as long as the CRM asks, and all
  * but stops while the CRM refuses the configuration. A throttled call never counts as a failure. One record that is refused is not taken
  * for the configuration: a firewall may dislike what is in it.
  */

@@ -3,13 +3,13 @@ import { crms, findCrm } from './adapters/index.ts';
 import { ABSENT, type CrmConfig } from './config.ts';
 import type { Crm, CrmSettings } from './crm.ts';
 
-/** Those of the CRM. A pipeline may have none, but then nothing is there for this service to do: throws ConfigError. */
+/** The section sinks.crm. A pipeline may have none, but then this service has nothing to do: throws ConfigError. */
 export function crmSettings({ sinks: { crm } }: CrmConfig): CrmSettings {
   if (crm) return crm;
   throw new ConfigError([{ path: 'sinks.crm', message: ABSENT }]);
 }
 
-/** What only the CRM's adapter can judge. Throws ConfigError with every problem. */
+/** Checks the settings that only the CRM's adapter can judge. Throws ConfigError with every problem. */
 export function checkCrmSettings({ sinks: { crm } }: CrmConfig): void {
   if (!crm) return;
   const problems = crmOf(crm).problems(crm);

@@ -254,14 +254,14 @@ test('a stopping runner gets its records back to be retried', async () => {
   expect(await metric('email_events_crm_breaker_state')).toBe(0);
 });
 
-test('what nobody foresaw is thrown, not judged', async () => {
+test('an unforeseen error is thrown, not judged', async () => {
   const { sink } = setUp(() => {
     throw new TypeError('bug');
   });
   await expect(sink.write(batchOf(suppressionOf()), signal)).rejects.toThrow(TypeError);
 });
 
-test('a dry run calls nobody and names nobody', async () => {
+test('a dry run makes no calls and logs no addresses', async () => {
   const { sink, put, lines, metric } = setUp(() => {}, { dryRun: true });
   const batch = batchOf(...people(3), suppressionOf({ suppressed: false }));
   expect(await sink.write(batch, signal)).toEqual(Array(4).fill(DELIVERED));

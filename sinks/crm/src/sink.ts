@@ -28,7 +28,7 @@ export interface CrmSinkOptions {
   readonly breakMs?: number;
   /** Time between tries while the CRM refuses the configuration, at first and at most. Milliseconds. */
   readonly refusedMs?: { readonly first: number; readonly most: number };
-  /** What it takes to set a record aside that the CRM fails of while it takes others. */
+  /** When a record is set aside that the CRM fails on while it takes others. */
   readonly trials?: TrialLimits;
   /** Between two trials of a record. Milliseconds. */
   readonly trialPauseMs?: number;

@@ -8,7 +8,7 @@ export interface TrialLimits {
   readonly forMs: number;
 }
 
-/** What is known against a record. */
+/** Failures of a record so far. */
 interface Suspicion {
   readonly firstAt: number;
   /** Failures of it while the CRM took another record right before and right after. */
@@ -61,7 +61,7 @@ export class Suspects<R> {
 export const mayBeTheRecord = ({ failure }: CrmError): boolean =>
   failure === 'unavailable' || failure === 'unverified' || failure === 'misconfigured';
 
-/** What a record becomes that the CRM fails of, and of no other. */
+/** The error of a record that the CRM fails on while it takes others. */
 export function convictionOf({ failure, message }: CrmError): CrmError {
   return failure === 'misconfigured'
     ? new CrmError('rejected', 'SINK_CRM_REJECTED', `${message} to this state, and takes others`)

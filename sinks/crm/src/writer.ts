@@ -101,7 +101,7 @@ export class CrmWriter {
 
   /**
    * Suspects, some at a time, between two calls for a record that the CRM has taken already: it is of this batch, so that it may be
-   * sent again, as it would be after a crash. Without one nobody waits behind the suspects, either.
+   * sent again, as it would be after a crash. Without one, no record waits behind the suspects, either.
    */
   private async try(
     suspects: readonly State[],

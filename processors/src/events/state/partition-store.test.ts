@@ -235,7 +235,7 @@ test.each([
   expect(() => open()).toThrow(expect.objectContaining({ code: 'STATE_UNUSABLE' }));
 });
 
-/** In a process of its own: a crash that nobody can catch must be seen, not suffered. */
+/** In a child process: a crash that cannot be caught must not end the test. */
 async function useInProcess(): Promise<string> {
   const script = new URL('./use-store.fixture.ts', import.meta.url).pathname;
   const { stdout } = await promisify(execFile)(process.execPath, [script, path]);

@@ -37,7 +37,7 @@ export interface StoreChange {
   readonly recipients: ReadonlyMap<string, RecipientState>;
 }
 
-/** What tells a store apart from one of another cluster or partition. */
+/** Tells a store apart from one of another cluster, application or partition. */
 export interface StoreIdentity {
   readonly clusterId: string;
   readonly application: string;
@@ -142,7 +142,7 @@ export class PartitionStore {
     });
   }
 
-  /** All of it or nothing. Throws STATE_UNUSABLE if somebody else has written meanwhile, STATE_DISK_FULL. */
+  /** Applies all of the change or nothing. Throws STATE_UNUSABLE if another owner has written meanwhile, STATE_DISK_FULL. */
   apply(change: StoreChange): void {
     const next: Meta = { ...this.state, ...change.to, totals: change.totals };
     // A database cannot be opened inside a transaction.
@@ -215,7 +215,7 @@ export class PartitionStore {
     );
   }
 
-  /** What cannot be read is damaged, whoever stumbles over it: LMDB, its binding or the codec. */
+  /** An entry that cannot be read means damage, whether LMDB, its binding or the codec finds it. */
   private reading<T>(work: () => T): T {
     try {
       return this.guarded(work);

@@ -40,7 +40,7 @@ function newStore(path = mkdtempSync(join(tmpdir(), 'restore-test-'))): Partitio
 const restored = (store: PartitionStore, now = START) => restore(store, owned, codec, { now });
 const idOf = (n: number) => Buffer.from(n.toString(16).padStart(32, '0'), 'hex');
 
-/** What one transaction of `events` leaves in the changelogs. */
+/** The records that one transaction of `events` leaves in the changelogs. */
 function transaction(ids: number[], states: { [key: string]: RecipientState } = {}, seenAt = START) {
   received += ids.length;
   const seen = {
@@ -118,7 +118,7 @@ test.each([SEEN, STATES])(
     await transaction([1], { 'ann@example.com': bounced });
     const store = newStore();
     const before = store.positions;
-    // What was written, without what the answer leaves out.
+    // Writes all but the barrier of one changelog.
     const lacking: OwnedPartition = {
       ...owned,
       write: async (outputs) => {
@@ -185,7 +185,7 @@ test('a store that is ahead of its changelog mirrors another one', async () => {
   await expect(restored(store)).rejects.toMatchObject({ code: 'STATE_UNUSABLE' });
 });
 
-test('a store that somebody else writes to meanwhile is given up', async () => {
+test('a store that another owner writes to meanwhile is given up', async () => {
   const path = mkdtempSync(join(tmpdir(), 'restore-test-'));
   const [store, other] = [newStore(path), newStore(path)];
   await transaction([1]);

@@ -46,8 +46,8 @@ const RUN_RECIPIENTS = 50_000;
 const SLICE_RECIPIENTS = 2_000;
 
 /**
- * Brings the store up to the end of its changelogs. The end is marked by a barrier record of our own, written after
- * earlier owners were fenced: nothing can come before it any more, and reading up to it leaves nothing out.
+ * Brings the store up to the end of its changelogs. The end is marked by a barrier record that this instance writes after
+ * it has fenced earlier owners: nothing can come before it any more, and reading up to it leaves nothing out.
  * Returns the number of records read. Only once it has returned may the store be asked anything: on the way it holds
  * parts of what lies behind its position, which is where a restore that was cut short goes on.
  */
@@ -229,7 +229,7 @@ function unchanged(store: PartitionStore): StoreChange {
   return { from: positions, to: positions, totals, ids: [], recipients: new Map() };
 }
 
-/** So many ids are put at a time: some 10 ms, in which nobody else gets a turn. */
+/** Ids put at a time: some 10 ms, during which the event loop is blocked. */
 const SLICE_IDS = 5_000;
 /** Index of an id in its run, below its first 32 bits in one number. */
 const INDEX_RANGE = 2 ** 21;

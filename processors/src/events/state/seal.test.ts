@@ -36,7 +36,7 @@ function add(store: PartitionStore, from: number, count: number): void {
   });
 }
 
-/** As if its process had been killed: nobody seals it. */
+/** As if its process had been killed: it is not sealed. */
 async function kill(store: PartitionStore): Promise<void> {
   await store.close();
 }

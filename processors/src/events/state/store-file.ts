@@ -14,7 +14,7 @@ export const STORE_FILE = 'store.mdb';
 /** Of an event id. */
 export const ID_BYTES = 16;
 
-/** What opening a store and its lock file may take at once. */
+/** Disk space that opening a store and its lock file may take at once. */
 const PROBE_BYTES = 65_536;
 
 /** Bytes of a meta page that are looked at; a page is never smaller. */
@@ -25,7 +25,7 @@ const AT = { magic: 24, version: 28, pageSize: 48, lastPage: 144, transaction: 1
 
 /**
  * Looks at an LMDB file before it is mapped: LMDB trusts its meta pages, and a file that is shorter than they say
- * ends the process with a signal that nobody can catch. A damaged page further in is found by LMDB itself, as an error.
+ * ends the process with a signal that cannot be caught. A damaged page further in is found by LMDB itself, as an error.
  * Throws STATE_UNUSABLE. A file that does not exist is fine.
  */
 export function checkStoreFile(file: string): void {
@@ -53,7 +53,7 @@ const OUTGROWN = [-30_792, -30_795];
 
 /**
  * The disk did not take what was written. The transaction never was, and what was there before is as good as ever:
- * LMDB writes to pages that nobody uses yet. It reports a full disk as the system does, or as an I/O error.
+ * LMDB writes to pages that are not in use yet. It reports a full disk as the system does, or as an I/O error.
  */
 export const isDiskError = (error: unknown): boolean => {
   const { code } = error as { code?: unknown };

@@ -2,7 +2,7 @@ import type { CommonConfig } from '@email-events/core';
 import type { AccountScope, AccountState, EmailEvent, RecipientState } from '@email-events/schemas';
 import { ACCOUNT_PREFIX, nameOf } from './evidence.ts';
 
-/** What a source may do to suppressions (`sources.<name>.suppresses` and `.lifts`). */
+/** How far a source is trusted to suppress and to lift (`sources.<name>.suppresses` and `.lifts`). */
 export interface SourcePolicy {
   readonly suppresses: 'all' | 'own-streams' | 'nothing';
   readonly lifts: 'own' | 'all';
@@ -95,10 +95,10 @@ export function withScope(
   return { ...entry, scopes: [...scopes, after].sort((a, b) => (a.scope < b.scope ? -1 : 1)) };
 }
 
-/** Whether nothing is kept for or against anybody. */
+/** Whether the entry holds nothing at all. */
 const isEmpty = (entry: AccountState) => entry.delivered_at === null && saysNothing(entry);
 
-/** Whether nothing is kept of an account that could suppress or lift. */
+/** Whether the entry holds no evidence: nothing that could suppress, or lift a suppression. */
 export const saysNothing = ({ hard_bounces, complaints, scopes, soft_bounces }: AccountState) =>
   hard_bounces.length + complaints.length + scopes.length + soft_bounces.length === 0;
 

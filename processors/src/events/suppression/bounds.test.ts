@@ -101,7 +101,7 @@ const crowded = fc
     return state;
   });
 
-test('whatever is said, a record is small, and nobody is mailed who would not have been', () => {
+test('whatever is said, a record is small, and every recipient that was suppressed still is', () => {
   fc.assert(
     fc.property(crowded, (state) => {
       const bounded = withinBounds(state, RULE);
@@ -158,7 +158,7 @@ test('a true unsubscribe is taken, however many streams were left before', () =>
   expect(named(learnt([leave('all')], DEFAULT_POLICY, state))).toContain('unsubscribe all');
 });
 
-test('streams that were joined again do not count, and somebody who comes and goes is not suppressed', () => {
+test('streams that were joined again do not count, and a recipient who comes and goes is not suppressed', () => {
   const comesAndGoes = Array.from({ length: 400 }, (_, i) => [
     leave(`list ${i}`, { occurred_at: START + 2 * i }),
     eventOf('subscribed', { scope: `list ${i}`, occurred_at: START + 2 * i + 1 }),

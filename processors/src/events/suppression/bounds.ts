@@ -30,8 +30,8 @@ const SHORT_DETAIL = 60;
 const FEW_ENTRIES = 8;
 
 /**
- * The state within its bounds; the same object if it is already. What goes first matters least, and whatever goes, nobody is
- * mailed who would not have been: texts are cut, then only the evidence that counts is kept, and no more soft bounces than
+ * The state within its bounds; the same object if it is already. The least important goes first, and no step makes a suppressed
+ * recipient one that is mailed: texts are cut, then only the evidence that counts is kept, and no more soft bounces than
  * suppress by themselves, then streams that were joined again go, then the streams of an account become one, then the oldest
  * lifts and retractions go, and in the end accounts are not told apart.
  */

@@ -18,7 +18,7 @@ export const COLLAPSED = '*';
 export type Order = (a: Evidence, b: Evidence) => number;
 
 const compare = (a: number | string, b: number | string) => (a < b ? -1 : a > b ? 1 : 0);
-/** What was learnt before receipts were kept was received before everything else. */
+/** Evidence from before receipts were kept counts as received before all other. */
 const receiptOf = ({ received_at }: Evidence) => received_at ?? -Infinity;
 const byIdentity: Order = (a, b) => compare(a.event_id, b.event_id) || compare(a.source, b.source);
 
@@ -39,7 +39,7 @@ export const FOR_GOOD: readonly Order[] = [byTime, reversed(byTime), byReceipt, 
 export const UNTIL_LATER: readonly Order[] = [reversed(byTime), byReceipt, reversed(byReceipt)];
 
 /**
- * What is kept of a kind, with one more: of each source the first in each of the orders. It depends on the set of
+ * The evidence of a kind, with one more piece: of each source the first in each of the orders is kept. The result depends on the set of
  * evidence only, not on the order in which it comes. The same array if nothing changes. Sorted by time.
  */
 export function select(kept: Evidence[], found: Evidence, orders: readonly Order[]): Evidence[] {
@@ -85,13 +85,13 @@ export const shortened = (text: string, max: number) =>
 /** Name of a source, an account or an ESP. */
 export const nameOf = (text: string) => cut(text, MAX_NAME);
 
-/** Scope as it is kept: equal ones stay equal, and one that an ESP named cannot be taken for one of ours. */
+/** Scope as it is kept: equal ones stay equal, and a name from an ESP cannot be mistaken for one that this package made. */
 export function scopeOf(said: string): string {
   const scope = said.startsWith(ACCOUNT_PREFIX) || said === COLLAPSED ? `stream:${said}` : said;
   return cut(scope, MAX_SCOPE);
 }
 
-/** Scope that an operator names: as told, so that it may be one of ours. */
+/** Scope that an operator names: kept as it is, so that it may be one that this package made. */
 export const boundedScope = (scope: string) => cut(scope, MAX_SCOPE);
 
 /** Beyond that many bytes a text is its beginning and a digest of it. */

@@ -22,7 +22,7 @@ const source = (esp: string, account: string | null, more: Partial<SourcePolicy>
   ...more,
 });
 
-/** Sources of several accounts, and of several powers. Nobody takes back what `mail` says, which is all that tells of deliveries. */
+/** Sources of several accounts, and of several powers. Words of `mail`, the only source of deliveries, are never taken back. */
 export const SOURCES: { readonly [name: string]: Source } = {
   mail: source('sendgrid', null),
   shop: source('sendgrid', 'shop'),
@@ -35,7 +35,7 @@ export const policyOf = (name: string) => SOURCES[name] as Source;
 
 export type Said = { readonly event: EmailEvent } | { readonly action: OperatorAction };
 
-/** What is learnt and ordered, without the bounds of what is kept. */
+/** The state after all events and actions, without bounds. */
 export const learnAll = (said: readonly Said[], from: RecipientState = NO_STATE): RecipientState =>
   said.reduce(learnOne, from);
 

@@ -14,7 +14,7 @@ import { SOFT_BOUNCES_KEPT } from './reasons.ts';
 import { isRetracted } from './words.ts';
 
 /** Event types that say something about suppression; the state of the others' recipients need not be read. */
-export const isTelling = ({ type }: EmailEvent) =>
+export const concernsSuppression = ({ type }: EmailEvent) =>
   type === 'delivered' ||
   type === 'bounced' ||
   type === 'complained' ||
@@ -24,7 +24,7 @@ export const isTelling = ({ type }: EmailEvent) =>
 /**
  * The recipient's state with one more event. The same object if it changes nothing. The result depends on the set of
  * events only, not on their order: every part is a minimum, a maximum or a bounded newest-first selection.
- * What a source may do is decided here, once: it is what its configuration says when the event comes.
+ * How far the source is trusted is decided here, once, by the configuration at the time the event comes.
  */
 export function learn(
   state: RecipientState,
@@ -104,7 +104,7 @@ function learnSubscription(
 }
 
 function learnDelivery(state: RecipientState, event: EmailEvent, policy: SourcePolicy): RecipientState {
-  // Of a delivery, which comes most of all, only the time is kept: nobody can tell afterwards whose word it was.
+  // Of a delivery, which comes most of all, only the time is kept, so it cannot be known afterwards which source reported it.
   if (isTooOld(event) || (state.words.length > 0 && isTakenBack(state, event))) return state;
   const { occurred_at: at } = event;
   const name = liftingEntryOf(event, policy);

@@ -70,7 +70,7 @@ test('what a record says since then stays, and a state without anything old is t
   expect(reasonsOf(mixed, RULE).map(({ reason }) => reason)).toEqual(['hard_bounce', 'complaint']);
 });
 
-test('what is old is lifted by its own ESP’s account, by its own source, and by nobody else', () => {
+test('what is old is lifted by its own ESP’s account, by its own source, and by no other', () => {
   const left = withAccounts(
     stateOf({ subscriptions: [{ scope: 'all', unsubscribed: evidence(5), subscribed_at: null }] }),
   );

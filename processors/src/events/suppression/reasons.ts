@@ -29,7 +29,7 @@ interface Found {
   readonly entry: AccountState;
 }
 
-/** What the state means: the reasons that are active, one by reason and scope, in a fixed order. */
+/** The reasons that are active in a state, one by reason and scope, in a fixed order. */
 export function reasonsOf(state: RecipientState, rule: SoftBounceRule): SuppressionReason[] {
   const { accounts, words } = state;
   if (words.length === 0 && accounts.every(saysNothing)) return NONE;
@@ -52,7 +52,7 @@ export const counts = (
 ): boolean =>
   words.length === 0 || !(isRetracted(words, evidence) || isLifted(words, evidence, reason, scope));
 
-/** The unsubscribe of an entry's scope that counts and that nobody took back by subscribing; undefined: none. */
+/** The unsubscribe of an entry's scope that counts and was not taken back by a later subscription; undefined: none. */
 export function activeUnsubscribe(
   state: RecipientState,
   entry: AccountState,
@@ -63,7 +63,7 @@ export function activeUnsubscribe(
   return latestOf(counting.filter((evidence) => !isTakenBack(state, entry, scope, evidence)));
 }
 
-/** What a scope of an entry suppresses: `all` of some sources means all streams of their account. */
+/** The scope that an entry's scope suppresses: `all` of a source with limited trust means all streams of its account. */
 export const effectiveScope = ({ account }: AccountState, scope: string) =>
   scope === 'all' || scope === COLLAPSED ? widestScope(account) : scope;
 

@@ -87,7 +87,7 @@ function selected(evidence: readonly Evidence[], orders: readonly Order[]): Evid
   return evidence.reduce<Evidence[]>((kept, each) => select(kept, each, orders), []);
 }
 
-/** What they took back must be gone already. */
+/** Evidence that the words took back must be gone already. */
 export function newestWords(words: readonly OperatorWord[], most: number): OperatorWord[] {
   const others = words.filter(({ kind }) => kind !== 'suppress');
   const suppressing = words.filter(({ kind }) => kind === 'suppress');
@@ -167,7 +167,7 @@ export function withFewSoftBounces(state: RecipientState): RecipientState {
   return { ...state, accounts };
 }
 
-/** All accounts as one, whose unsubscribes nobody but an operator takes back. */
+/** All accounts as one, whose unsubscribes only an operator takes back. */
 export function withOneAccount(state: RecipientState): RecipientState {
   const { accounts } = state;
   const all = (of: (entry: AccountState) => readonly Evidence[]) => accounts.flatMap(of);

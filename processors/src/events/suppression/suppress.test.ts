@@ -113,7 +113,7 @@ test.each(HOSTILE.map((text) => [text.slice(0, 10), text]))('no text (%j) is too
   const { told, state } = await after(undefined, ...events);
   const reasons = told?.reasons.map(({ reason }) => reason) ?? [];
   expect(reasons).toEqual(expect.arrayContaining(['hard_bounce', 'complaint']));
-  // What was written and read again is the same: what is said again changes nothing.
+  // A state that was written and read again is the same: repeated events change nothing.
   expect(policiesOf({})(text)).toBe(DEFAULT_POLICY);
   const bytes = codec.encode(state as RecipientState);
   expect(bytes.length).toBeLessThan(8_000);

@@ -10,22 +10,22 @@ export type { SoftBounceRule } from './reasons.ts';
 
 export interface SuppressSettings {
   readonly softBounces: SoftBounceRule;
-  /** What a source may do. */
+  /** How far a source is trusted. */
   readonly policyOf: PolicyOf;
   readonly suppressionEncoder: Encoder<Suppression>;
 }
 
-/** What led to a state. */
+/** The event or action that a state follows from. */
 interface Cause {
   readonly at: number;
   readonly id: string;
 }
 
-/** The recipients of one transaction: their states on top of the committed ones, and what is to be told of them. */
+/** The recipients of one transaction: their states on top of the committed ones, and the records for email.suppressions. */
 export class Suppress {
   /** States that changed, by recipient key. */
   readonly states = new Map<string, RecipientState>();
-  private readonly told = new Map<string, Suppression>();
+  private readonly changed = new Map<string, Suppression>();
   private readonly known: (key: string) => RecipientState | undefined;
   private readonly settings: SuppressSettings;
   private readonly now: number;
@@ -55,7 +55,7 @@ export class Suppress {
 
   /** Newest states by recipient, encoded. */
   *suppressions(): Generator<{ key: string; value: Buffer }> {
-    for (const [key, suppression] of this.told)
+    for (const [key, suppression] of this.changed)
       yield { key, value: this.settings.suppressionEncoder.encode(suppression) };
   }
 
@@ -78,7 +78,7 @@ export class Suppress {
     const revision = Math.max(before.revision + 1, this.now);
     this.states.set(key, { ...after, revision });
     // Only the newest state of a recipient matters to anyone; one record a transaction is enough.
-    this.told.set(key, {
+    this.changed.set(key, {
       recipient: key,
       suppressed: reasons.some(({ scope }) => scope === 'all'),
       reasons,

@@ -7,7 +7,7 @@ const MAX_BY = 60;
 
 type Reason = SuppressionReason['reason'];
 
-/** What of an action counts, from then on. `now`: epoch milliseconds; nothing is ordered later than that. */
+/** The part of an action that is kept with the recipient. `now`: epoch milliseconds; no word is later than that. */
 export function wordOf(action: OperatorAction, now: number): OperatorWord {
   const { kind, action_id, by, why, reason, scope, source, from, to } = action;
   const isLift = kind === 'lift';

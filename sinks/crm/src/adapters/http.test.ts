@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import { stateOf, suppressionOf } from '../testing/values.ts';
 import { createHttpAdapter, webhookId } from './http.ts';
 
-// What only this adapter does. What it shares with every CRM's is in test/contracts/crm.
+// Behaviour of this adapter only; test/contracts/crm proves what all adapters have in common.
 const SECRETS = [1, 2].map((fill) => `whsec_${Buffer.alloc(24, fill).toString('base64')}`);
 const { signal } = new AbortController();
 
@@ -108,7 +108,7 @@ test('an endless answer is cut', async () => {
 });
 
 test.each([200, 204, 401, 403, 404, 405, 500, 501])(
-  'check: %d means that somebody is there',
+  'check: %d means that the receiver is there',
   async (status) => {
     const { adapter, received } = await endpoint((response) => response.writeHead(status).end());
     await adapter.check(signal);
@@ -116,7 +116,7 @@ test.each([200, 204, 401, 403, 404, 405, 500, 501])(
   },
 );
 
-test.each([502, 503, 504])('check: %d means that nobody is there', async (status) => {
+test.each([502, 503, 504])('check: %d means that the receiver is not there', async (status) => {
   const { adapter } = await endpoint((response) => response.writeHead(status).end());
   await expect(adapter.check(signal)).rejects.toMatchObject({ code: 'SINK_CRM_UNAVAILABLE' });
 });

@@ -53,7 +53,7 @@ export interface HttpAdapterOptions extends CallLimits {
   readonly secrets: readonly Secret[];
 }
 
-/** What is posted: the suppression in its Avro field names, and when it was recorded. */
+/** The body of a call: the suppression in its Avro field names, and when it was recorded. */
 export type SuppressionBody = RecipientState['suppression'] & { readonly recorded_at: number };
 
 /**
@@ -94,7 +94,7 @@ export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
   };
 }
 
-/** Answers that say that nobody is behind the address. */
+/** Answers of a gateway that finds nothing behind the address. */
 const GATEWAY_STATUSES = new Set([502, 503, 504]);
 
 const bodyOf = ({ suppression, recordedAt }: RecipientState): SuppressionBody => ({

@@ -16,7 +16,7 @@ export interface Answer {
   readonly body?: string;
 }
 
-/** What a CRM holds of a recipient. */
+/** The state of a recipient as the CRM stores it. */
 export interface Held {
   /** It mails the recipient no more. */
   readonly suppressed: boolean;
@@ -26,21 +26,21 @@ export interface Held {
 
 /** A CRM in memory that speaks as the vendor documents, to one account. It knows no recipient at first. */
 export interface PlayedCrm {
-  /** What leads to it, as in sinks.crm. `base` is the address of its server, without a slash at the end. */
+  /** Settings that lead to it, as in sinks.crm. `base` is the address of its server, without a slash at the end. */
   settings(base: string): { url: string; secrets: string[]; options?: { [name: string]: unknown } };
   /** Secrets of the right form that it does not know. */
   readonly wrongSecrets: readonly string[];
   /** Answers a call. It refuses one without its credentials. */
   answer(call: Call): Answer;
-  /** Whom a call is about; undefined: nobody, such as a search or a token. */
+  /** The recipient that a call is about; undefined: none, as for a search or a token. */
   recipientOf(call: Call): string | undefined;
   /** Undefined: it does not know the recipient. */
   held(recipient: string): Held | undefined;
-  /** All that it knows. */
+  /** All recipients that it knows. */
   recipients(): string[];
 }
 
-/** What `<crm>.harness.ts` exports as `harness`: how to play the CRM to its own adapter. */
+/** Exported by `<crm>.harness.ts` as `harness`: plays the CRM to its adapter. */
 export interface CrmHarness {
   play(): PlayedCrm;
   /** How it says "too many calls", where it is not 429 with Retry-After; `afterMs` is what an adapter can know of the wait. */
@@ -52,7 +52,7 @@ export interface CrmHarness {
 }
 
 /**
- * What happens to a call instead of an answer. silent: none. endless: one that goes on, a byte now and then. cut: the connection is reset before
+ * Happens to a call instead of an answer. silent: none. endless: one that goes on, a byte now and then. cut: the connection is reset before
  * anything is done. lost: a write is done, then the connection is reset; reads are answered.
  */
 export type Fault = Answer | 'silent' | 'endless' | 'cut' | 'lost';
