@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { PipelineError } from '@email-events/core';
-import { createSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { fakeAdapter, VERIFIED } from './testing/fake-adapter.ts';
 import { type Harness, type HarnessOptions, rawOf, sendRaw, startHarness } from './testing/harness.ts';

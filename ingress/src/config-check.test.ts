@@ -1,13 +1,13 @@
 import { ConfigError } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
-import { sendgridSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { expect, test } from 'vitest';
 import { checkIngressConfig } from './config-check.ts';
 import { ingressService } from './descriptor.ts';
 
 const { parse: parseConfig } = composeConfig([ingressService]);
 
-const { secrets } = sendgridSigner().settings;
+const { secrets } = (await createSigner('sendgrid')).settings;
 const sound = { sendgrid: { esp: 'sendgrid', secrets } };
 
 function problemsOf(data: object): string[] {

@@ -1,5 +1,6 @@
 import { findAdapter, normalizeRequest } from '@email-events/esps';
-import { createSigner, mandrillSigner, type Signer } from '@email-events/esps/testing';
+import { createSigner, type Signer } from '@email-events/esps/accounts';
+import { mandrill } from '@email-events/esps/accounts/mandrill';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Harness, rawOf, startHarness } from './testing/harness.ts';
 
@@ -56,9 +57,9 @@ test('Elastic Email: a test of the URL, and a request without the token', async 
 });
 
 test('Mandrill: HEAD, then an empty list signed with the public test key, and nothing else with that key', async () => {
-  const signer = mandrillSigner('key');
+  const signer = mandrill.signer('key');
   const ingress = await harness('mandrill', signer);
-  const asTest = mandrillSigner('key', 'test-webhook');
+  const asTest = mandrill.signer('test-webhook');
   expect(await probe(ingress, 'mandrill', 'HEAD')).toBe(200);
   expect(await send(ingress, asTest, '[]')).toBe(200);
   expect(await send(ingress, asTest, '[{"event":"send"}]')).toBe(401);

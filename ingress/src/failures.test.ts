@@ -1,4 +1,4 @@
-import { createSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { fakeAdapter, VERIFIED } from './testing/fake-adapter.ts';
 import { type Harness, type HarnessOptions, rawOf, sendRaw, startHarness } from './testing/harness.ts';

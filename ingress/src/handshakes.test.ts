@@ -1,5 +1,5 @@
 import type { Verdict } from '@email-events/esps';
-import { createSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { expect, onTestFinished, test } from 'vitest';
 import { FetchFailed } from './document-fetcher.ts';
 import { fakeAdapter } from './testing/fake-adapter.ts';

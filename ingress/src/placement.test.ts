@@ -1,4 +1,4 @@
-import { createSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { partitionOf } from '@email-events/schemas';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Placement } from './placement.ts';

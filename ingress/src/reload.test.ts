@@ -1,5 +1,5 @@
 import { composeConfig } from '@email-events/core/config';
-import { sendgridSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { expect, onTestFinished, test } from 'vitest';
 import type { IngressConfig } from './config.ts';
 import { ingressService } from './descriptor.ts';
@@ -10,7 +10,7 @@ import { type LogLine, logInto } from './testing/harness.ts';
 const { parse: parseConfig } = composeConfig([ingressService]);
 
 test('SIGHUP takes over the sources, all or none', async () => {
-  const { secrets } = sendgridSigner().settings;
+  const { secrets } = (await createSigner('sendgrid')).settings;
   const sound = parseConfig({ sources: { shop: { esp: 'sendgrid', secrets } } });
   let next: () => IngressConfig = () => sound;
   let current: Sources | undefined;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { applyTopics, createLogger, createMetrics, type RunningService, withAdmin } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
 import type { Stack } from '@email-events/dev/stack';
-import { type Signer, sendgridSigner } from '@email-events/esps/testing';
+import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { topicCatalogue, topics } from '@email-events/schemas';
 import { ConfigResourceTypes } from 'kafkajs';
 import { request } from 'undici';
@@ -37,7 +37,7 @@ async function setUp(context: TestContext, spool: boolean): Promise<Setting> {
   const stack = await startOwnStack(context);
   const spoolDir = await mkdtemp(join(tmpdir(), 'email-events-spool-'));
   context.onTestFinished(() => rm(spoolDir, { recursive: true, force: true }));
-  const signer = sendgridSigner();
+  const signer = await createSigner('sendgrid');
   const config = parseConfig({
     kafka: { brokers: stack.kafka.brokers },
     ingress: {

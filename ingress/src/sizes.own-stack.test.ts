@@ -1,6 +1,6 @@
 import { applyTopics, createLogger, createMetrics } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
-import { mandrillSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { startOwnStack, waitFor } from '../../test/stack/stack.ts';
@@ -15,7 +15,7 @@ const log = createLogger('ingress-test', 'error');
 
 test('the largest batch of an ESP is in Kafka with the settings that nobody changed, one byte more is refused', async (context) => {
   const { kafka } = await startOwnStack(context);
-  const signer = mandrillSigner();
+  const signer = await createSigner('mandrill');
   const config = parseConfig({
     kafka: { brokers: kafka.brokers },
     ingress: { port: 0, adminPort: 0, spool: { enabled: false } },

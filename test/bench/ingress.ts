@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { applyTopics, parseConfig } from '@email-events/core';
 import { createProvider, printProgress, type Stack, selectProvider } from '@email-events/dev/stack';
 import type { EspRequest } from '@email-events/esps';
-import { createSigner, type Signer } from '@email-events/esps/testing';
+import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { topicCatalogue } from '@email-events/schemas';
 import { stringify } from 'yaml';
 import { generateLoad, type LoadResult } from './ingress-load.ts';

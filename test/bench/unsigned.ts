@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { adapters, type EspRequest, type Resources, type Verifier } from '@email-events/esps';
-import { createSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { espArguments } from './esp-arguments.ts';
 import { writeResult } from './result.ts';
 import { hostileBodies } from './unsigned-bodies.ts';

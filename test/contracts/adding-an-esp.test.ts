@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { identifierOf } from '@email-events/schemas/tools';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Fixture } from './esp-fixtures.ts';
 import { shellBlocks } from './markdown.ts';
@@ -86,7 +87,7 @@ test.for([
   ['an-esp-with-a-long-name', 'a name is'],
   ['', 'a name is'],
   ['mailgun', 'exists already'],
-  ['ses-message', 'exists already'],
+  ['ses', 'exists already'],
   ['new', 'a word of the language'],
   ['normalize', 'has a meaning'],
   ['adapters', 'has a meaning'],
@@ -101,12 +102,13 @@ test.for([['acme-mail', 'acme'], ['zz9']])(
   async (names) => {
     try {
       for (const name of names) await copy.shell(`npm run new:esp ${name}`);
-      await copy.shell('npx biome check --error-on-warnings ingress/esps test/contracts');
-      const imported = [
-        ...read('ingress/esps/src/registry.ts').matchAll(/^import \{ (\w+) \} from '\.\/esps/gm),
-      ];
-      const listed = [...read('ingress/esps/src/registry.ts').matchAll(/^ {2}(\w+),$/gm)];
-      expect(imported.map(([, word]) => word)).toEqual(listed.map(([, word]) => word));
+      await copy.shell('npx biome check --error-on-warnings ingress/esps');
+      for (const registry of ['ingress/esps/src/adapters.gen.ts', 'ingress/esps/accounts/accounts.gen.ts']) {
+        const imported = [...read(registry).matchAll(/^import \{ (\w+) \} from '\.\//gm)];
+        const listed = [...read(registry).matchAll(/^ {2}(\w+),$/gm)];
+        expect(imported.map(([, word]) => word)).toEqual(listed.map(([, word]) => word));
+        expect(imported.map(([, word]) => word)).toEqual(expect.arrayContaining(names.map(identifierOf)));
+      }
     } finally {
       await copy.shell('git restore . && git clean -fdq ingress');
     }

@@ -1,38 +1,7 @@
+import { accountOf } from '@email-events/esps/accounts';
 import type { LoadedFixture } from './esp-fixtures.ts';
 
 // What it takes to break the time of a genuine request: where it is, how it is written, and how to sign the rest again.
-
-/** Fields in which an ESP says when something happened, and how it writes that. */
-interface TimeFields {
-  readonly names: readonly string[];
-  readonly as: 'seconds' | 'text';
-}
-
-const seconds = (...names: string[]): TimeFields => ({ names, as: 'seconds' });
-const texts = (...names: string[]): TimeFields => ({ names, as: 'text' });
-
-/** By ESP. */
-export const TIME_FIELDS: { readonly [esp: string]: TimeFields } = {
-  brevo: seconds('ts_epoch', 's_epoch', 'ts_event', 'ts', 'date'),
-  customerio: seconds('timestamp'),
-  elasticemail: texts('date'),
-  loops: seconds('eventTime'),
-  mailersend: texts('created_at'),
-  mailgun: seconds('timestamp'),
-  mailjet: seconds('time'),
-  mailtrap: seconds('timestamp'),
-  mandrill: seconds('ts'),
-  postal: seconds('timestamp'),
-  postmark: texts('BouncedAt', 'DeliveredAt', 'ReceivedAt', 'ChangedAt', 'Date'),
-  resend: texts('created_at', 'timestamp'),
-  sendgrid: seconds('timestamp'),
-  ses: texts('timestamp'),
-  smtp2go: texts('time'),
-  sparkpost: seconds('timestamp'),
-  'standard-webhooks': texts('occurred_at'),
-  'unisender-go': texts('event_time', 'block_time'),
-  zeptomail: texts('time'),
-};
 
 /** Undefined: the field is taken away. */
 export type Broken = undefined | string | Date;
@@ -71,7 +40,7 @@ function parsed(text: string): unknown {
 
 /** Every field of the name, however deep. */
 function change(esp: string, root: unknown, broken: Broken): { times: number; value: unknown } {
-  const { names, as } = TIME_FIELDS[esp] as TimeFields;
+  const { names, as } = accountOf(esp).contract.times;
   const written = !(broken instanceof Date)
     ? broken
     : as === 'text'

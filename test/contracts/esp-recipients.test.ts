@@ -1,16 +1,15 @@
 import { adapters, normalizeRequest } from '@email-events/esps';
-import { createSigner } from '@email-events/esps/testing';
+import { accountOf, createSigner } from '@email-events/esps/accounts';
 import { describe, expect, it } from 'vitest';
 import { adapterOf } from './esp-fixtures.ts';
-import { SCHEMES } from './esp-schemes.ts';
 
 const AT = Date.parse('2026-11-02T09:15:30.500Z');
 const CONTROLS = ['\u0000', '\u0007', '\n', '\r', '\t', '\u001b', '\u007f', '\u0085', '\u009b'];
 const SPACE = [' ', '\n', '\r\n', '\t'];
 
-/** The row of esp-schemes.ts with this text in place of its recipient, as JSON or, of Elastic Email, a form. */
+/** The event of the ESP's account with this text in place of its recipient, as JSON or, of Elastic Email, a form. */
 function bodyTo(esp: string, recipient: string): string {
-  const { body } = SCHEMES[esp]!;
+  const { body } = accountOf(esp).contract;
   if (!body.startsWith('to=')) return body.replace('a@example.com', JSON.stringify(recipient).slice(1, -1));
   return body.replace('a%40example.com', encodeURIComponent(recipient));
 }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import type { EspRequest } from '@email-events/esps';
-import { standardWebhooksSigner } from '@email-events/esps/testing';
+import { standardWebhooks } from '@email-events/esps/accounts/standard-webhooks';
 import { EventWebhook } from '@sendgrid/eventwebhook';
 import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
@@ -116,7 +116,7 @@ describe('Standard Webhooks', () => {
   });
 
   it('signs what the reference library verifies', () => {
-    const signer = standardWebhooksSigner('standard-webhooks', secret);
+    const signer = standardWebhooks.signer(secret);
     const { headers, body } = signer.sign({ body: '{"ä":1}', at: Date.now() });
     const library = new Webhook(secret);
     expect(library.verify(body.toString(), headers as { [name: string]: string })).toEqual({ ä: 1 });

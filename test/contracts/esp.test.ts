@@ -1,5 +1,5 @@
 import { adapters, type EspRequest, normalizeRequest, toEmailEvent } from '@email-events/esps';
-import { createSigner, type SignInput } from '@email-events/esps/testing';
+import { accountOf, accounts, createSigner, type SignInput } from '@email-events/esps/accounts';
 import { avroType, EVENT_TYPES } from '@email-events/schemas';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -12,14 +12,15 @@ import {
   saveFixture,
   verifierOf,
 } from './esp-fixtures.ts';
-import { HOUR, SCHEMES } from './esp-schemes.ts';
 
+const HOUR = 3_600_000;
 const update = process.env.UPDATE_GOLDEN === '1';
 if (update && process.env.CI) throw new Error('UPDATE_GOLDEN rewrites expectations: not in CI');
 
 const names = adapters.map(({ name }) => name);
 
-it('has a fixture folder for every adapter and an adapter for every folder', () => {
+it('has an account and a folder of fixtures for every adapter, and an adapter for each of these', () => {
+  expect(accounts.map(({ esp }) => esp).sort()).toEqual([...names].sort());
   expect(fixtureFolders()).toEqual([...names].sort());
 });
 
@@ -86,7 +87,7 @@ describe('one event reported twice', () => {
 
 const AT = Date.parse('2026-11-02T09:15:30.500Z');
 describe.each(names)('%s verification', (esp) => {
-  const scheme = SCHEMES[esp]!;
+  const scheme = accountOf(esp).contract;
   const adapter = adapterOf(esp);
   let ours: Awaited<ReturnType<typeof createSigner>>;
   let theirs: Awaited<ReturnType<typeof createSigner>>;

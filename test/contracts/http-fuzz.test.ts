@@ -1,12 +1,11 @@
 import { request as httpRequest } from 'node:http';
 import { adapters, type EspRequest } from '@email-events/esps';
-import { createSigner, type Signer } from '@email-events/esps/testing';
+import { accountOf, createSigner, type Signer } from '@email-events/esps/accounts';
 import { avroType } from '@email-events/schemas';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Harness, startHarness } from '../../ingress/src/testing/harness.ts';
 import { normalizeRecord } from '../../processors/src/normalize/normalize-record.ts';
-import { SCHEMES } from './esp-schemes.ts';
 
 // Requests of every ESP, changed in one place, through the real HTTP server and on to what the processor makes of them.
 // esp-fuzz.test.ts has the adapters alone.
@@ -14,8 +13,6 @@ import { SCHEMES } from './esp-schemes.ts';
 const RUNS = { numRuns: 60 };
 /** What the ingress's README says it may answer; every ESP's "later" is among them. */
 const STATUSES = new Set([200, 400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 503]);
-/** What they sign is not the bytes: another spelling of the same form, or a field that is not signed, passes. */
-const SIGNS_MEANING = new Set(['mandrill', 'ses']);
 
 type Change =
   | { readonly kind: 'none' }
@@ -99,9 +96,8 @@ async function check(
 /** The body is not the one that was signed, and the ESP signs bodies. */
 function isForged(ingress: Harness, genuine: EspRequest, sent: EspRequest): boolean {
   const [esp = ''] = ingress.context.sources.keys();
-  return (
-    SCHEMES[esp]?.tampered === 'SIGNATURE_WRONG' && !SIGNS_MEANING.has(esp) && !genuine.body.equals(sent.body)
-  );
+  const { contract } = accountOf(esp);
+  return contract.tampered === 'SIGNATURE_WRONG' && !contract.rewritable && !genuine.body.equals(sent.body);
 }
 
 async function harness(signer: Signer): Promise<Harness> {
@@ -122,7 +118,7 @@ const sign = (signer: Signer, body: string): EspRequest =>
 
 /** What the ESP would say, with one field replaced. */
 function bodyOf(esp: string): fc.Arbitrary<string> {
-  const text = SCHEMES[esp]?.body ?? '';
+  const text = accountOf(esp).contract.body;
   if (!/^\s*[[{]/.test(text)) {
     return fc.constantFrom(text, `${text}&to=`, text.replace('status', 'state'), `${text}&%ff=1`);
   }

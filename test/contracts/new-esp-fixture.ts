@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { mkdirSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
-import { createSigner, type Signer, type SignInput } from '@email-events/esps/testing';
+import { createSigner, type Signer, type SignInput } from '@email-events/esps/accounts';
 import { actual, FIXTURES, type Fixture, saveFixture } from './esp-fixtures.ts';
 
 export function writeFixture(signer: Signer, name: string, description: string, input: SignInput): void {

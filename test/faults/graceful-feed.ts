@@ -1,7 +1,8 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Signer, sendgridSigner } from '@email-events/esps/testing';
+import type { Signer } from '@email-events/esps/accounts';
+import { sendgrid } from '@email-events/esps/accounts/sendgrid';
 
 const EVENTS_PER_REQUEST = 4;
 const PAUSE_MS = 40;
@@ -11,7 +12,7 @@ const PAUSE_MS = 40;
  * its typed topic, ClickHouse and the CRM, so counting recipients at each end shows what is lost and what is there twice.
  */
 export class Feed {
-  readonly signer: Signer = sendgridSigner();
+  readonly signer: Signer = sendgrid.signer(sendgrid.newKey());
   /** Of requests that were answered 200. */
   readonly acknowledged = new Set<string>();
   #port = 0;

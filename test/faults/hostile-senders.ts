@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createRandom } from '@email-events/dev/simulate';
-import { createSigner, type Signer } from '@email-events/esps/testing';
+import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { Agent, request } from 'undici';
 
 /** What an ESP would say; each signs in another way. The id makes a body its own. */

@@ -1,5 +1,7 @@
 import { EVENT_TYPES } from '@email-events/schemas';
 import { markdownTable } from '@email-events/schemas/tools';
+import { accountOf } from '../accounts/index.ts';
+import type { Proof } from '../accounts/kit/account.ts';
 import { type EspAdapter, FILLED_NAMES } from '../src/adapter.ts';
 import { adapters } from '../src/registry.ts';
 
@@ -47,4 +49,41 @@ function eventsOf({ facts }: EspAdapter): string {
 function secretOf({ credentials }: EspAdapter): string {
   const required = credentials.options.filter((option) => option.required).map(({ name }) => `\`${name}\``);
   return [credentials.secret ?? 'the ESP’s own certificates', ...required].join(', ');
+}
+
+const TRUST_HEADER = ['ESP', 'what proves a request', 'signed', 'accepted for', 'a request that was copied'];
+/** `topics.retention.seenDays`, by default. */
+const DEDUPE_MS = 7 * 86_400_000;
+
+/** What a request of each ESP is worth. The proofs are those that the contract suite holds it to. */
+export function trustTable(all: readonly EspAdapter[] = adapters): string {
+  const rows = all.map(({ name, credentials }) => {
+    const proof = accountOf(name).contract;
+    const secret = credentials.secret ?? 'certificates of the ESP; option `topicArns` says whose';
+    return [`\`${name}\``, secret, signedBy(proof), acceptedFor(proof), copied(proof)];
+  });
+  return markdownTable([TRUST_HEADER, ...rows]);
+}
+
+function signedBy({ tampered, replayToken, window }: Proof): string {
+  if (tampered === 'SIGNATURE_WRONG') return window ? 'the body and a time' : 'the body';
+  return replayToken ? 'a time and a token, not the event' : 'nothing';
+}
+
+function acceptedFor({ window }: Proof): string {
+  return window ? timeText(window.past) : 'ever';
+}
+
+function timeText(ms: number): string {
+  const hours = ms / 3_600_000;
+  return hours < 1 ? `${ms / 60_000} min` : `${hours} h`;
+}
+
+function copied({ tampered, window, replayToken }: Proof): string {
+  if (replayToken) return 'is a duplicate, later refused; with another body refused';
+  if (tampered !== 'SIGNATURE_WRONG') return 'has the credential in it: whoever has it writes any event';
+  if (window && window.past <= DEDUPE_MS) return 'is a duplicate, later refused';
+  if (window)
+    return `is a duplicate for 7 days, counts once more in the ${timeText(window.past - DEDUPE_MS)} after that, later refused`;
+  return 'is a duplicate; after the dedupe window it counts once more';
 }

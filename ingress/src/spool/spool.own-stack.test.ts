@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { applyTopics } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
-import { sendgridSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, type TestContext, test } from 'vitest';
 import { startOwnStack, waitFor } from '../../../test/stack/stack.ts';
@@ -59,7 +59,7 @@ async function setUp(context: TestContext) {
   const dir = await mkdtemp(join(tmpdir(), 'email-events-spool-'));
   const spoolDir = join(dir, 'spool');
   context.onTestFinished(() => rm(dir, { recursive: true, force: true }));
-  const signer = sendgridSigner();
+  const signer = await createSigner('sendgrid');
   const settings = {
     kafka: { brokers: stack.kafka.brokers },
     ingress: { port: 0, adminPort: 0, publishTimeoutMs: 3_000, spool: { dir: spoolDir, afterMs: 500 } },

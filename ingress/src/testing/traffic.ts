@@ -1,6 +1,6 @@
 import { createKafka, decodeRawHeaders, type KafkaSettings, silentLog } from '@email-events/core';
 import type { EspRequest } from '@email-events/esps';
-import type { Signer } from '@email-events/esps/testing';
+import type { Signer } from '@email-events/esps/accounts';
 import { topics } from '@email-events/schemas';
 import { Agent, request } from 'undici';
 

@@ -1,7 +1,7 @@
 import { startReceiver } from '@email-events/dev/receiver';
 import { chooseLocalPorts, type LocalPorts } from '@email-events/dev/run/ports';
 import { replicationOn } from '@email-events/dev/stack';
-import { createSigner } from '@email-events/esps/testing';
+import { createSigner } from '@email-events/esps/accounts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fileScope, type SharedStack, vacantStack } from '../../stack/stack.ts';
 import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';

@@ -1,5 +1,5 @@
+import { postal as account } from '@email-events/esps/accounts/postal';
 import { describe, expect, it } from 'vitest';
-import { postalSigner } from '../testing/index.ts';
 import { postal } from './postal.ts';
 import { read } from './read.fixture.ts';
 
@@ -13,7 +13,7 @@ const event = (name: string, payload: object = {}, more: object = {}) => ({
 });
 
 describe('both signatures', () => {
-  const signer = postalSigner();
+  const signer = account.signer(account.newKey());
   const verifier = postal.verifier(signer.settings);
   const signed = signer.sign({ body: '{"event":"MessageSent"}', at: 1 });
   const without = (header: string) => ({ ...signed, headers: { ...signed.headers, [header]: undefined } });

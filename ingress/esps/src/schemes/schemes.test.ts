@@ -1,7 +1,8 @@
+import { createSigner } from '@email-events/esps/accounts';
+import { mailgun } from '@email-events/esps/accounts/mailgun';
 import { describe, expect, it } from 'vitest';
 import type { EspRequest, Verifier } from '../adapter.ts';
 import { findAdapter } from '../registry.ts';
-import { mailgunSigner, sesSigner } from '../testing/index.ts';
 import { credentialVerifier } from './credentials.ts';
 import { hmac } from './hmac.ts';
 import { secondsOption } from './settings.ts';
@@ -103,7 +104,7 @@ describe('options', () => {
 
 describe('Mailgun', () => {
   it('accepts the signature of the parent account, and answers for its token', () => {
-    const parent = mailgunSigner('parent');
+    const parent = mailgun.signer('parent');
     const timestamp = '1793610930';
     const sign = (key: string, token: string) => ({
       timestamp,
@@ -138,7 +139,7 @@ describe('Mailgun', () => {
 
 describe('SES', () => {
   it('asks for the certificate, once the topic is known to be ours', async () => {
-    const signer = await sesSigner();
+    const signer = await createSigner('ses');
     const verifier = adapterOf('ses').verifier(signer.settings);
     const [[url, pem] = ['', '']] = [...signer.resources];
     const genuine = signer.sign({ body: '{}', at: 1_793_610_930_000 });
@@ -170,7 +171,7 @@ describe('SES', () => {
     'https://evil-c2s.ic.gov/a.pem',
     '',
   ])('never asks for %s', async (certificateUrl) => {
-    const signer = await sesSigner();
+    const signer = await createSigner('ses');
     const forged = signer.sign({ body: '{}', at: 1, sns: { certificateUrl } });
     const verifier = adapterOf('ses').verifier(signer.settings);
     expect(verifier.verify(forged)).toMatchObject({ code: 'CERTIFICATE_URL_NOT_ALLOWED' });
@@ -186,7 +187,7 @@ describe('SES', () => {
     ['aws-iso-e', 'sns.eu-isoe-west-1.cloud.adc-e.uk'],
     ['aws-iso-f', 'sns.us-isof-south-1.csp.hci.ic.gov'],
   ])('knows SNS of partition %s', async (_partition, host) => {
-    const signer = await sesSigner();
+    const signer = await createSigner('ses');
     const [pem = ''] = signer.resources.values();
     const [certificateUrl, subscribeUrl] = [`https://${host}/a.pem`, `https://${host}/?Action=Confirm`];
     const verifier = adapterOf('ses').verifier(signer.settings);
@@ -200,7 +201,7 @@ describe('SES', () => {
   });
 
   it('visits a confirmation, only acknowledges a cancellation', async () => {
-    const signer = await sesSigner();
+    const signer = await createSigner('ses');
     const verifier = adapterOf('ses').verifier(signer.settings);
     const verdict = (type: 'SubscriptionConfirmation' | 'UnsubscribeConfirmation') =>
       verifier.verify(signer.sign({ body: 'x', at: 1, sns: { type } }), signer.resources);
@@ -211,7 +212,7 @@ describe('SES', () => {
   });
 
   it('reads the spelling of Lambda', async () => {
-    const signer = await sesSigner();
+    const signer = await createSigner('ses');
     const genuine = signer.sign({ body: '{}', at: 1, sns: { subject: null } });
     const body = Buffer.from(genuine.body.toString().replace('SigningCertURL', 'SigningCertUrl'));
     const verifier = adapterOf('ses').verifier(signer.settings);
@@ -219,7 +220,7 @@ describe('SES', () => {
   });
 
   it('refuses raw delivery, other signature versions and settings without a topic', async () => {
-    const signer = await sesSigner();
+    const signer = await createSigner('ses');
     const verifier = adapterOf('ses').verifier(signer.settings);
     expect(codeOf(verifier, { body: Buffer.from('{"eventType":"Send"}') })).toBe('SIGNATURE_MISSING');
     expect(codeOf(verifier, { body: Buffer.from('x') })).toBe('BODY_UNREADABLE');

@@ -1,4 +1,4 @@
-import { basicSigner } from '@email-events/esps/testing';
+import { brevo as account } from '@email-events/esps/accounts/brevo';
 import type { Step } from '../lifecycle.ts';
 import { campaignOf, type Description, everythingLeft } from './described.ts';
 import { addressOf, metadataOf } from './sender.ts';
@@ -18,7 +18,7 @@ const EVENTS: { readonly [type in Step['type']]?: string } = {
 export const brevo: Description = {
   esp: 'brevo',
   proof: 'credential',
-  account: (secret) => basicSigner('brevo', secret),
+  account: account.signer,
   batchSize: (random) => (random.chance(0.5) ? 1 : random.int(2, 30)),
   body: (events) => JSON.stringify(events.length === 1 ? events[0] : events),
   names: (step) => ({

@@ -1,4 +1,4 @@
-import { customerioSigner } from '@email-events/esps/testing';
+import { customerio as account } from '@email-events/esps/accounts/customerio';
 import type { Step } from '../lifecycle.ts';
 import { PROGRAMMES } from '../population.ts';
 import { type Description, eventIdOf, everythingLeft } from './described.ts';
@@ -14,7 +14,7 @@ const METRICS: { readonly [type in Step['type']]?: string } = {
 export const customerio: Description = {
   esp: 'customerio',
   proof: 'signature',
-  account: customerioSigner,
+  account: account.signer,
   names: (step) => ({
     ...everythingLeft(step),
     campaign: numberOf(step)?.toString(),

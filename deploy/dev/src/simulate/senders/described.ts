@@ -1,4 +1,4 @@
-import type { Signer as Account } from '@email-events/esps/testing';
+import type { Signer as Account } from '@email-events/esps/accounts';
 import type { FurtherEsp } from '../credentials.ts';
 import type { Step } from '../lifecycle.ts';
 import { PROGRAMMES } from '../population.ts';

@@ -1,4 +1,4 @@
-import { elasticemailSigner } from '@email-events/esps/testing';
+import { elasticemail as account } from '@email-events/esps/accounts/elasticemail';
 import type { Failure, Step } from '../lifecycle.ts';
 import type { Description } from './described.ts';
 import { addressOf, metadataOf } from './sender.ts';
@@ -19,7 +19,7 @@ const CATEGORIES: { readonly [category in Failure['category']]: string } = {
 export const elasticemail: Description = {
   esp: 'elasticemail',
   proof: 'credential',
-  account: elasticemailSigner,
+  account: account.signer,
   body: ([event]) => new URLSearchParams(event as { [name: string]: string }).toString(),
   garbage: ({ runId }) => `status=Sent&status=Opened&channel=${runId}`,
   unproven: (signed) => ({ ...signed, query: signed.query?.replace(/token=[^&]*&/, '') }),

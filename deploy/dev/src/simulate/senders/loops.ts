@@ -1,4 +1,4 @@
-import { standardWebhooksSigner } from '@email-events/esps/testing';
+import { loops as account } from '@email-events/esps/accounts/loops';
 import type { Step } from '../lifecycle.ts';
 import { campaignOf, type Description, everythingLeft } from './described.ts';
 import { addressOf } from './sender.ts';
@@ -12,7 +12,7 @@ const EVENTS: { readonly [type in Step['type']]?: string } = {
 export const loops: Description = {
   esp: 'loops',
   proof: 'signature',
-  account: (secret) => standardWebhooksSigner('loops', secret),
+  account: account.signer,
   names: (step) => ({ ...everythingLeft(step), campaign: campaignOf(step) }),
   event({ step }) {
     const { message, type, detail } = step;

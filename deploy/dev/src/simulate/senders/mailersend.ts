@@ -1,4 +1,4 @@
-import { bodyHmacSigner } from '@email-events/esps/testing';
+import { mailersend as account } from '@email-events/esps/accounts/mailersend';
 import type { Step } from '../lifecycle.ts';
 import { type Description, eventIdOf } from './described.ts';
 import { addressOf } from './sender.ts';
@@ -12,7 +12,7 @@ const EVENTS: { readonly [type in Step['type']]?: string } = {
 export const mailersend: Description = {
   esp: 'mailersend',
   proof: 'signature',
-  account: (secret) => bodyHmacSigner('mailersend', 'signature', secret),
+  account: account.signer,
   event({ step, again }, context) {
     const { message, type, detail } = step;
     const at = new Date(step.at).toISOString().replace('Z', '000Z');

@@ -1,4 +1,4 @@
-import { basicSigner } from '@email-events/esps/testing';
+import { mailjet as account } from '@email-events/esps/accounts/mailjet';
 import type { Failure, Step } from '../lifecycle.ts';
 import { PROGRAMMES } from '../population.ts';
 import { campaignOf, type Description } from './described.ts';
@@ -19,7 +19,7 @@ const ERRORS: { readonly [category in Failure['category']]: string } = {
 export const mailjet: Description = {
   esp: 'mailjet',
   proof: 'credential',
-  account: (secret) => basicSigner('mailjet', secret),
+  account: account.signer,
   batchSize: (random) => (random.chance(0.4) ? 1 : random.int(2, 30)),
   // A webhook of version 1 posts one event, one of version 2 a list of them.
   body: (events) => JSON.stringify(events.length === 1 ? events[0] : events),

@@ -1,4 +1,4 @@
-import { bodyHmacSigner } from '@email-events/esps/testing';
+import { mailtrap as account } from '@email-events/esps/accounts/mailtrap';
 import type { Step } from '../lifecycle.ts';
 import { type Description, eventIdOf } from './described.ts';
 import { addressOf, metadataOf } from './sender.ts';
@@ -12,7 +12,7 @@ const EVENTS: { readonly [type in Step['type']]?: string } = {
 export const mailtrap: Description = {
   esp: 'mailtrap',
   proof: 'signature',
-  account: (secret) => bodyHmacSigner('mailtrap', 'mailtrap-signature', secret),
+  account: account.signer,
   batchSize: (random) => random.int(1, 20),
   // One webhook is set to JSON, another to JSON Lines.
   body: (events, random) =>

@@ -1,4 +1,4 @@
-import { mandrillSigner } from '@email-events/esps/testing';
+import { mandrill as account } from '@email-events/esps/accounts/mandrill';
 import type { Step } from '../lifecycle.ts';
 import { type Description, everythingLeft } from './described.ts';
 import { addressOf, metadataOf } from './sender.ts';
@@ -13,7 +13,7 @@ const REJECTED = { bounced: 'hard-bounce', unsubscribed: 'unsub', complained: 's
 export const mandrill: Description = {
   esp: 'mandrill',
   proof: 'signature',
-  account: mandrillSigner,
+  account: account.signer,
   batchSize: (random) => random.int(1, 40),
   body: (events) => JSON.stringify(events),
   names: (step) => ({

@@ -1,5 +1,4 @@
-import { createPrivateKey } from 'node:crypto';
-import { postalSigner } from '@email-events/esps/testing';
+import { postal as account } from '@email-events/esps/accounts/postal';
 import type { Step } from '../lifecycle.ts';
 import { type Description, eventIdOf } from './described.ts';
 import { addressOf } from './sender.ts';
@@ -16,7 +15,7 @@ const STATUS: { readonly [type in Step['type']]?: string } = {
 export const postal: Description = {
   esp: 'postal',
   proof: 'signature',
-  account: (secret) => postalSigner(createPrivateKey(secret)),
+  account: account.signer,
   event({ step }, context) {
     const { message, type, detail } = step;
     const { failure, client } = detail;

@@ -1,4 +1,4 @@
-import { standardWebhooksSigner } from '@email-events/esps/testing';
+import { resend as account } from '@email-events/esps/accounts/resend';
 import type { Step } from '../lifecycle.ts';
 import { campaignOf, type Description, everythingLeft } from './described.ts';
 import { addressOf, metadataOf } from './sender.ts';
@@ -13,7 +13,7 @@ const EVENTS: { readonly [type in Step['type']]?: string } = {
 export const resend: Description = {
   esp: 'resend',
   proof: 'signature',
-  account: (secret) => standardWebhooksSigner('resend', secret, 'svix'),
+  account: account.signer,
   names: (step) => ({ ...everythingLeft(step), campaign: campaignOf(step) }),
   event({ step }, { runId }) {
     const { message } = step;

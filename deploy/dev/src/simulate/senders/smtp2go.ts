@@ -1,4 +1,4 @@
-import { basicSigner } from '@email-events/esps/testing';
+import { smtp2go as account } from '@email-events/esps/accounts/smtp2go';
 import type { Step } from '../lifecycle.ts';
 import type { Description } from './described.ts';
 import { addressOf, metadataOf } from './sender.ts';
@@ -12,7 +12,7 @@ const EVENTS: { readonly [type in Step['type']]?: string } = {
 export const smtp2go: Description = {
   esp: 'smtp2go',
   proof: 'credential',
-  account: (secret) => basicSigner('smtp2go', secret),
+  account: account.signer,
   event({ step }, { runId }) {
     const { message, type, detail } = step;
     const { failure, client, url, dropReason } = detail;

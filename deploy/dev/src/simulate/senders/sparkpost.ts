@@ -1,4 +1,4 @@
-import { basicSigner } from '@email-events/esps/testing';
+import { sparkpost as account } from '@email-events/esps/accounts/sparkpost';
 import type { Step } from '../lifecycle.ts';
 import { campaignOf, type Description, eventIdOf, everythingLeft } from './described.ts';
 import { addressOf, metadataOf } from './sender.ts';
@@ -22,7 +22,7 @@ const CODES: { readonly [category: string]: string } = {
 export const sparkpost: Description = {
   esp: 'sparkpost',
   proof: 'credential',
-  account: (secret) => basicSigner('sparkpost', secret),
+  account: account.signer,
   batchSize: (random) => random.int(1, 50),
   body: (events) => JSON.stringify(events),
   names: (step) => ({

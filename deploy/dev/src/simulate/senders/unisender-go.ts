@@ -1,4 +1,4 @@
-import { unisenderGoSigner } from '@email-events/esps/testing';
+import { unisenderGo as account } from '@email-events/esps/accounts/unisender-go';
 import type { Failure, Step } from '../lifecycle.ts';
 import type { Description } from './described.ts';
 import { addressOf, bytesOf, metadataOf } from './sender.ts';
@@ -18,7 +18,7 @@ const DELIVERY: { readonly [category in Failure['category']]: string } = {
 export const unisenderGo: Description = {
   esp: 'unisender-go',
   proof: 'signature',
-  account: unisenderGoSigner,
+  account: account.signer,
   batchSize: (random) => random.int(1, 20),
   body: (events) => JSON.stringify({ events_by_user: [{ user_id: 456, events }] }),
   // The digest is part of the body, so what can be verified can be parsed.

@@ -1,4 +1,4 @@
-import { authorizationSigner } from '@email-events/esps/testing';
+import { zeptomail as account } from '@email-events/esps/accounts/zeptomail';
 import type { Step } from '../lifecycle.ts';
 import type { Description } from './described.ts';
 import { addressOf } from './sender.ts';
@@ -11,7 +11,7 @@ const EVENTS: { readonly [type in Step['type']]?: string } = {
 export const zeptomail: Description = {
   esp: 'zeptomail',
   proof: 'credential',
-  account: (secret) => authorizationSigner('zeptomail', secret),
+  account: account.signer,
   event({ step }, { random }) {
     const { message, type, detail } = step;
     const { failure, client, url } = detail;

@@ -8,14 +8,22 @@ import {
   type Resources,
   type Verdict,
   type VerifierSettings,
-} from '../adapter.ts';
-import { each } from '../reading/fan-out.ts';
-import { bareAddress, firstText, itemObject, messageId, required, tagsOf, text } from '../reading/fields.ts';
-import { headerPairs } from '../reading/headers.ts';
-import { isObject, type JsonObject, objectOf, parseJson } from '../reading/json.ts';
-import { anyTime, firstTime } from '../reading/time.ts';
-import { TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
-import { checkSettings, listOption, mapOption } from '../schemes/settings.ts';
+} from '../../adapter.ts';
+import { each } from '../../reading/fan-out.ts';
+import {
+  bareAddress,
+  firstText,
+  itemObject,
+  messageId,
+  required,
+  tagsOf,
+  text,
+} from '../../reading/fields.ts';
+import { headerPairs } from '../../reading/headers.ts';
+import { isObject, type JsonObject, objectOf, parseJson } from '../../reading/json.ts';
+import { anyTime, firstTime } from '../../reading/time.ts';
+import { TOLERANCE_OPTION, windowOf } from '../../schemes/freshness.ts';
+import { checkSettings, listOption, mapOption } from '../../schemes/settings.ts';
 import {
   CertificateKeys,
   type SnsSettings,
@@ -23,9 +31,8 @@ import {
   snsHandshake,
   UnverifiedSns,
   verifySns,
-} from '../schemes/sns.ts';
-import { type Reading, readDetail } from './ses-details.ts';
-import { headerTags, messageMetadata } from './ses-message.ts';
+} from '../../schemes/sns.ts';
+import { headerTags, messageMetadata, type Reading, readDetail } from './details.ts';
 
 // Seen 2026-11: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html (eventType)
 // and https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html (notificationType).

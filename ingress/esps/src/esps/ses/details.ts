@@ -1,10 +1,10 @@
 import type { EventType } from '@email-events/schemas';
-import { type EspEvent, type Item, Refusal } from '../adapter.ts';
-import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
-import { each } from '../reading/fan-out.ts';
-import { bareAddress, firstText, text } from '../reading/fields.ts';
-import { type JsonObject, listOf, objectOf } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
+import { type EspEvent, type Item, Refusal } from '../../adapter.ts';
+import { bounceVerdict, type VendorWord } from '../../reading/bounce.ts';
+import { each } from '../../reading/fan-out.ts';
+import { bareAddress, firstText, metadataOf, metadataValue, text } from '../../reading/fields.ts';
+import { isObject, type JsonObject, listOf, objectOf, parseJson } from '../../reading/json.ts';
+import { smtpFacts } from '../../reading/smtp.ts';
 
 /** What the part of a message that belongs to its type says of one recipient. */
 export type Reading = Partial<Omit<EspEvent, 'type' | 'recipient' | 'occurred_at' | 'identity'>> & {
@@ -246,4 +246,45 @@ function topics(preferences: JsonObject): [topic: string, status: string][] {
     if (topic !== null) read.push([topic, text(subscriptionStatus) ?? '']);
   }
   return read;
+}
+
+// SES has tags with keys, so they are metadata. Plain tags and further metadata travel in headers, by a convention
+// that several mail libraries share.
+const TAG_HEADER = 'x-tag';
+const METADATA_HEADER = 'x-metadata';
+/** SES adds tags of its own to the sender's. */
+const OWN_TAG = 'ses:';
+
+export function headerTags(mail: JsonObject): string[] {
+  return headerValues(mail, TAG_HEADER);
+}
+
+export function messageMetadata(mail: JsonObject): { [key: string]: string } {
+  const metadata: { [key: string]: string } = {};
+  for (const json of headerValues(mail, METADATA_HEADER)) Object.assign(metadata, metadataHeader(json));
+  const tags = objectOf(mail.tags);
+  for (const key of Object.keys(tags)) {
+    if (key.startsWith(OWN_TAG)) continue;
+    const values = tags[key];
+    metadata[key] = metadataValue(Array.isArray(values) && values.length === 1 ? values[0] : values);
+  }
+  return metadata;
+}
+
+function metadataHeader(json: string): { [key: string]: string } {
+  try {
+    return metadataOf(parseJson(json));
+  } catch {
+    return {};
+  }
+}
+
+function headerValues(mail: JsonObject, name: string): string[] {
+  const values: string[] = [];
+  for (const header of listOf(mail.headers)) {
+    if (!isObject(header) || text(header.name)?.toLowerCase() !== name) continue;
+    const value = text(header.value);
+    if (value !== null) values.push(value);
+  }
+  return values;
 }

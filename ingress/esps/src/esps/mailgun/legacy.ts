@@ -1,7 +1,7 @@
 import type { EventType } from '@email-events/schemas';
-import { addressList } from '../reading/fields.ts';
-import { type FormFields, firstField, lastField } from '../reading/form.ts';
-import { type JsonObject, listOf, parseJson } from '../reading/json.ts';
+import { addressList } from '../../reading/fields.ts';
+import { type FormFields, firstField, lastField } from '../../reading/form.ts';
+import { type JsonObject, listOf, parseJson } from '../../reading/json.ts';
 
 // Webhooks from before 2018 post flat forms. Facts: https://github.com/mailgun/documentation (api-webhooks.rst), seen 2026-11.
 
