@@ -1,15 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
-// unit and contracts need nothing, and unit takes no minute: what spawns processes, walks over all adapters or tries much is named
-// *.contract.test.ts and runs with the contracts. stack runs against real components that its files
+// unit and contracts need nothing. unit takes less than a minute: a test that spawns processes, walks over all adapters, or
+// fuzzes for long is named *.contract.test.ts and runs with the contracts. stack runs against real components that its files
 // share, own-stack against those that each file starts; containers needs a container engine.
 const common = { testTimeout: 20_000, hookTimeout: 60_000 };
 const real = { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false };
 const needComponents = ['**/*.stack.test.ts', '**/*.own-stack.test.ts', '**/*.containers.test.ts'];
 
+// One process takes many files, since to import the same modules again for each would be half of the time. A unit test
+// therefore restores what it changes of the process: environment, clock, listeners.
 const unit = {
   ...common,
   name: 'unit',
+  isolate: false,
   include: [
     '{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,faults,abuse,stack}}/**/*.test.ts',
   ],
@@ -61,6 +64,8 @@ function usesContainers(): boolean {
 
 export default defineConfig({
   test: {
+    // The default leaves one core to vitest itself, which has little to do: of two cores, half would be idle.
+    maxWorkers: '100%',
     projects: [unit, contracts, stack, ownStack, ...(usesContainers() ? [containers] : [])].map((test) => ({
       test,
     })),

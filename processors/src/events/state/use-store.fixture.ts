@@ -1,7 +1,7 @@
 import { stateCodec } from '../../testing/codecs.ts';
 import { PartitionStore } from './partition-store.ts';
 
-// Opens the store of partition-store.test.ts and looks at all of it; says how that went.
+// Opens the store of partition-store.contract.test.ts and looks at all of it; says how that went.
 const HOUR = 3_600_000;
 let store: PartitionStore | undefined;
 let outcome = 'fine';

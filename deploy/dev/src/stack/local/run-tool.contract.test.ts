@@ -39,8 +39,9 @@ test('a program is called off', async () => {
 test('a program that waits for its child is called off with it', async () => {
   const cwd = temporary();
   const caller = new AbortController();
-  // A shell with a trap carries on with it only after its child has ended.
-  const script = 'trap "touch trapped" INT TERM; touch started; sleep 600';
+  // A shell with a trap carries on with it only after its child has ended. The child says itself that it has started: a
+  // signal before that would leave it to be waited for.
+  const script = 'trap "touch trapped" INT TERM; sh -c "touch started; exec sleep 600"';
   const running = runTool('sh', ['-c', script], { cwd, signal: caller.signal, withChildren: true });
   running.catch(() => {});
   await expect.poll(() => existsSync(join(cwd, 'started'))).toBe(true);
