@@ -1,10 +1,12 @@
 import { PipelineError } from '@email-events/core/errors';
-import type { Action } from '../command.ts';
+import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { homeFolder, pathsOf } from '../home.ts';
 import { print, printJson } from '../output.ts';
+import { situationOf } from '../remedies.ts';
 import { type RunState, readState } from '../state-file.ts';
-import { readDeployment } from '../status/deployment.ts';
+import { adminAddresses } from '../status/addresses.ts';
+import { type Address, readDeployment } from '../status/deployment.ts';
 import { readLocal } from '../status/local.ts';
 import { isWell } from '../status/report.ts';
 import { renderDeployment, renderLocal, renderUrls } from './status-render.ts';
@@ -14,15 +16,20 @@ export interface StatusOptions {
   readonly urls: boolean;
 }
 
-export const statusAction: Action<StatusOptions> = async ({ admin, urls, json }) => {
+/** Of the services behind the addresses that are named, else of the pipeline of this machine, else of what is configured. */
+export const statusAction: Action<StatusOptions> = async (options) => {
+  const { admin, urls, json } = options;
   if (admin && urls)
     throw usage('--urls is about the local pipeline: an admin port does not know how it is reached');
-  if (admin) {
-    const report = await readDeployment(admin.map(adminUrl));
-    if (json) printJson(report);
-    else print(await renderDeployment(report));
-    return isWell(report) ? EXIT.ok : EXIT.failed;
-  }
+  if (admin)
+    return showDeployment(
+      admin.map((text) => ({ adminUrl: adminUrl(text) })),
+      json,
+    );
+  const { config, checkout } = situationOf(options);
+  // A configuration that was named is of another deployment. An image has no pipeline of its own.
+  if (!urls && (config !== undefined || !checkout))
+    return showDeployment(adminAddresses(await loadPipelineConfig(options)), json);
   const paths = pathsOf(homeFolder());
   const state = readState(paths);
   if (!state) throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}`);
@@ -32,6 +39,13 @@ export const statusAction: Action<StatusOptions> = async ({ admin, urls, json })
   else print(await renderLocal(report));
   return isWell(report) ? EXIT.ok : EXIT.failed;
 };
+
+async function showDeployment(addresses: readonly Address[], json: boolean): Promise<ExitCode> {
+  const report = await readDeployment(addresses);
+  if (json) printJson(report);
+  else print(await renderDeployment(report));
+  return isWell(report) ? EXIT.ok : EXIT.failed;
+}
 
 async function showUrls({ urls }: RunState, json: boolean): Promise<ExitCode> {
   if (json) printJson(urls);

@@ -5,7 +5,7 @@ import type { StatusOptions } from './status-action.ts';
 export function statusCommand(): Command {
   const command = new Command('status')
     .description(
-      'Show what runs, what came in by source, what waits: of the local pipeline, or of any services by their admin ports',
+      'Show what runs, what came in by source, what waits: of the local pipeline, of the services of a configuration, or of any by their admin ports',
     )
     .option(
       '--admin <url>',
@@ -18,12 +18,13 @@ export function statusCommand(): Command {
     'after',
     `
 Exits 0 if all takes work, also if some of it is degraded; 1 if something does not, or if of all requests of a source in the
-last minutes none was accepted; 4 if nothing runs here.`,
+last minutes none was accepted; 4 if no configuration is named and nothing runs here.`,
   );
   return examples(
     command,
     'status',
     'status --urls',
+    'status --config deploy/config/pipeline.yaml',
     'status --admin http://10.0.0.5:9080,http://10.0.0.6:9080 --admin http://10.0.0.7:9081',
   );
 }

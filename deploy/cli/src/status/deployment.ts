@@ -1,14 +1,22 @@
 import { type Sample, sumBy } from '../prometheus.ts';
-import { readInstance, readMetrics, serviceOf } from './instance.ts';
+import { NO_ANSWER, readInstance, readMetrics, serviceOf } from './instance.ts';
 import { intakeOf } from './intake.ts';
 import { type Report, type ServiceReport, takesWork } from './report.ts';
 
 const EVENTS_TOTAL = 'email_events_events_total';
 const LAG = 'email_events_consumer_lag';
 
+/** Where an instance of a service is asked. */
+export interface Address {
+  /** Null: the port is not known, so it cannot be asked. */
+  readonly adminUrl: string | null;
+  /** What it is expected to be; undefined: only it can say. */
+  readonly name?: string;
+}
+
 /** Services of which nothing but the addresses of their admin ports is known; an instance each. Never throws. */
-export async function readDeployment(adminUrls: readonly string[]): Promise<Report> {
-  const instances = await Promise.all(adminUrls.map(readOne));
+export async function readDeployment(addresses: readonly Address[]): Promise<Report> {
+  const instances = await Promise.all(addresses.map(readOne));
   const services = instances.map(({ service }) => service);
   const samples = instances.map(({ metrics }) => metrics);
   const ingresses = instances.filter(({ service }) => service.name === 'ingress');
@@ -20,12 +28,12 @@ export async function readDeployment(adminUrls: readonly string[]): Promise<Repo
   };
 }
 
-async function readOne(adminUrl: string) {
-  const [{ ingress, ...instance }, metrics] = await Promise.all([
-    readInstance(adminUrl),
-    readMetrics(adminUrl),
-  ]);
-  const name = (metrics && serviceOf(metrics)) ?? '?';
+async function readOne({ adminUrl, name: expected = '?' }: Address) {
+  const [{ ingress, ...instance }, metrics] =
+    adminUrl === null
+      ? ([NO_ANSWER, null] as const)
+      : await Promise.all([readInstance(adminUrl), readMetrics(adminUrl)]);
+  const name = (metrics && serviceOf(metrics)) ?? expected;
   const service: ServiceReport = { name, ...instance, lag: lagOf(metrics ?? []), adminUrl };
   return { service, ingress, metrics };
 }

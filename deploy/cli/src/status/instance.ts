@@ -19,12 +19,13 @@ export interface Instance {
 const TIMEOUT_MS = 7_000;
 const READINESS: readonly string[] = ['ok', 'degraded', 'not ready', 'stopping'] satisfies Readiness[];
 
+export const NO_ANSWER: Instance = { readiness: 'no answer', problems: {}, partitions: {}, ingress: null };
+
 /** Never throws: an instance that is away does not answer. */
 export async function readInstance(adminUrl: string): Promise<Instance> {
   const [ready, status] = await Promise.all([ask(adminUrl, '/readyz'), ask(adminUrl, '/status')]);
   const { status: readiness, dependencies, partitions } = (ready ?? {}) as ReadyAnswer;
-  if (typeof readiness !== 'string' || !READINESS.includes(readiness))
-    return { readiness: 'no answer', problems: {}, partitions: {}, ingress: null };
+  if (typeof readiness !== 'string' || !READINESS.includes(readiness)) return NO_ANSWER;
   return {
     readiness: readiness as Readiness,
     problems: textsOf(dependencies),

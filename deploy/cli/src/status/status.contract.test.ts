@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,6 +16,7 @@ const started: RunningService[] = [];
 let ingresses: RunningService[];
 const adminOf = ({ ports }: RunningService) => `http://127.0.0.1:${ports.admin}`;
 const admins = () => ingresses.map(adminOf);
+const addresses = () => admins().map((adminUrl) => ({ adminUrl }));
 
 async function start(name: string): Promise<RunningService> {
   const config = parseConfig({
@@ -70,7 +71,7 @@ beforeAll(async () => {
     expect(await send(ingress, source, password)).toBe(status);
   for (const name of ['made-up', 'made-up-2', '__proto__']) expect(await send(a, name, 'x')).toBe(404);
   await until('both say that Kafka is away', async () =>
-    (await readDeployment(admins())).services.every(({ readiness }) => readiness === 'degraded'),
+    (await readDeployment(addresses())).services.every(({ readiness }) => readiness === 'degraded'),
   );
 });
 afterAll(async () => {
@@ -79,7 +80,7 @@ afterAll(async () => {
 });
 
 test('instances of the ingress are summed; sources are those of the configuration, and no others', async () => {
-  const { sources, ingresses: instances, recentSeconds, spool } = await readDeployment(admins());
+  const { sources, ingresses: instances, recentSeconds, spool } = await readDeployment(addresses());
   expect(sources).toEqual([
     {
       ...{ name: 'shop', esp: 'postmark', lastAcceptedAt: expect.stringMatching(/^\d{4}-.*Z$/) },
@@ -105,7 +106,7 @@ test('instances of the ingress are summed; sources are those of the configuratio
 });
 
 test('degraded is told as degraded, which takes work; a source that gets nothing but refusals is not well', async () => {
-  const report = await readDeployment(admins());
+  const report = await readDeployment(addresses());
   expect(report.services).toMatchObject(
     admins().map((adminUrl) => ({
       ...{ name: 'ingress', readiness: 'degraded', problems: { kafka: 'KAFKA_UNREACHABLE' }, adminUrl },
@@ -127,12 +128,14 @@ test('one that does not answer makes it exit with 1, and is told', async () => {
   const [a] = admins() as [string];
   const third = await start('c');
   await until('it says that Kafka is away', async () =>
-    (await readDeployment([adminOf(third)])).services.every(({ readiness }) => readiness === 'degraded'),
+    (await readDeployment([{ adminUrl: adminOf(third) }])).services.every(
+      ({ readiness }) => readiness === 'degraded',
+    ),
   );
   // All is well but for Kafka, for which the spool stands in.
   expect((await runBin(['status', '--admin', adminOf(third)])).code).toBe(0);
   await third.stop();
-  const report = await readDeployment([adminOf(third)]);
+  const report = await readDeployment([{ adminUrl: adminOf(third) }]);
   expect(report).toMatchObject({
     ready: false,
     services: [{ name: '?', readiness: 'no answer' }],
@@ -142,10 +145,30 @@ test('one that does not answer makes it exit with 1, and is told', async () => {
   expect([code, out]).toEqual([1, expect.stringMatching(/^not ready/)]);
 });
 
+test('without --admin it asks at the addresses of the configuration that was named', async () => {
+  const file = join(folder, 'pipeline.yaml');
+  const [a] = ingresses as [RunningService];
+  const others = ['normalize', 'events'].map((name) => `${name}:\n  adminPort: 1\n`).join('');
+  writeFileSync(
+    file,
+    `ingress:\n  adminPort: ${a.ports.admin}\n${others}sinks:\n  clickhouse:\n    adminPort: 0\n`,
+  );
+  const { code, out } = await runBin(['status', '--config', file]);
+  expect([code, out]).toEqual([1, expect.stringMatching(/^not ready/)]);
+  expect(out).toMatch(/ingress +degraded: kafka KAFKA_UNREACHABLE +http:\/\/127\.0\.0\.1:\d+\n/);
+  expect(out).toMatch(/normalize +no answer +http:\/\/127\.0\.0\.1:1\n/);
+  expect(out).toMatch(/sink-clickhouse +no answer *\n/);
+  expect(out).not.toContain('sink-crm');
+  const fromVariable = await runBin(['status', '--json'], { env: { EMAIL_EVENTS_CONFIG: file } });
+  expect(JSON.parse(fromVariable.out).services.map(({ name }: { name: string }) => name)).toEqual([
+    ...['ingress', 'normalize', 'events', 'sink-clickhouse'],
+  ]);
+});
+
 test('a source that gets something is well again', async () => {
   const [, b] = ingresses as [RunningService, RunningService];
   expect(await send(b, 'blog', 'right')).toBe(200);
-  const report = await readDeployment(admins());
+  const report = await readDeployment(addresses());
   expect([report.onlyRefused, isWell(report)]).toEqual([[], true]);
 });
 
