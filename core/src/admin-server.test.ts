@@ -6,7 +6,7 @@ import {
   startAdminServer,
 } from './admin-server.ts';
 import { PipelineError } from './errors.ts';
-import { Counter, createMetrics, Gauge, Registry } from './metrics.ts';
+import { Counter, createMetrics, Gauge, Registry } from './telemetry.ts';
 
 const servers: AdminServer[] = [];
 afterEach(async () => {

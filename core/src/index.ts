@@ -1,26 +1,64 @@
 export * from './admin-server.ts';
 export * from './config/index.ts';
-export * from './dead-letter.ts';
 export * from './errors.ts';
-export { type KafkaSettings, silentLog, withAdmin } from './kafka/admin.ts';
-export * from './kafka/client.ts';
-export * from './kafka/cluster.ts';
+export {
+  type ClusterDescription,
+  createBrokers,
+  createKafka,
+  describeCluster,
+  type KafkaSettings,
+  silentLog,
+  withAdmin,
+} from './kafka/client/client.ts';
+export {
+  applyTopics,
+  type ConfigChange,
+  instead,
+  planFrom,
+  planTopics,
+  requireTopics,
+  type SeenTopic,
+  seenTopics,
+  type TopicAction,
+  type TopicPlan,
+  type TopicState,
+} from './kafka/client/topics.ts';
 export { isOfRecords } from './kafka/errors.ts';
-export { type FirstRecord, firstRecords } from './kafka/first-records.ts';
-export { GroupCommitProducer } from './kafka/group-commit.ts';
-export * from './kafka/group-commit-transport.ts';
-export * from './kafka/group-lag.ts';
 export * from './kafka/names.ts';
-export * from './kafka/reader.ts';
-export { requireTopics } from './kafka/require-topics.ts';
-export * from './kafka/sink/index.ts';
-export * from './kafka/topics-admin.ts';
+export { GroupCommitProducer } from './kafka/publish/group-commit.ts';
+export {
+  type BatchOutcome,
+  type GroupCommitOptions,
+  kafkaTransport,
+  type Published,
+  type PublishFailure,
+  type PublishRecord,
+  type RecordBatch,
+  type RecordTransport,
+  type Route,
+} from './kafka/publish/transport.ts';
+export * from './kafka/read/group-lag.ts';
+export {
+  type FirstRecord,
+  firstRecords,
+  inputRecordOfRead,
+  type ReadFrom,
+  type ReadOptions,
+  type ReadRecord,
+  readTopic,
+  type TopicPosition,
+} from './kafka/read/read-topic.ts';
+export * from './kafka/records.ts';
+export type { LaneOf } from './kafka/sink/assignment.ts';
+export { avroReader, type RecordReader } from './kafka/sink/entry.ts';
+export { type RunningSink, runSink, type SinkRunnerOptions } from './kafka/sink/runner.ts';
+export * from './kafka/sink/sink.ts';
+export { readinessOf, statefulReadinessOf } from './kafka/transact/health.ts';
 export {
   startTransactionalLoop,
   type TransactionalLoop,
   type TransactionalLoopOptions,
 } from './kafka/transact/loop.ts';
-export { readinessOf, statefulReadinessOf } from './kafka/transact/readiness.ts';
 export type {
   LastOffset,
   OutputRecord,
@@ -32,11 +70,6 @@ export type {
 } from './kafka/transact/stage.ts';
 export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';
-export * from './log.ts';
-export * from './metrics.ts';
-export * from './raw-record.ts';
-export * from './replay.ts';
 export * from './service.ts';
 export * from './service-main.ts';
-export * from './sink.ts';
-export { type StartUpWait, whenThere } from './start-up.ts';
+export * from './telemetry.ts';

@@ -3,9 +3,8 @@ import { at, ConfigError, composeConfig } from './config/index.ts';
 import { KNOWN_SECTIONS } from './config/known-sections.gen.ts';
 import { codeOf } from './errors.ts';
 import { runAsProcess } from './lifecycle.ts';
-import { createLogger } from './log.ts';
-import { createMetrics } from './metrics.ts';
 import type { ServiceCode, ServiceDescriptor } from './service.ts';
+import { createLogger, createMetrics } from './telemetry.ts';
 
 /**
  * Entry of a service process: `--config FILE` (default: EMAIL_EVENTS_CONFIG, else defaults and environment),

@@ -1,8 +1,7 @@
 import type { CommonSection, ConfigPart, ConfigWith, z } from './config/index.ts';
 import type { CodeTable } from './errors.ts';
 import type { RunningService } from './lifecycle.ts';
-import type { Logger } from './log.ts';
-import type { Registry } from './metrics.ts';
+import type { Logger, Registry } from './telemetry.ts';
 
 /** What a service is started with: the common sections of the configuration and its own. */
 export interface ServiceContext<C> {

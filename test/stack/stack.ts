@@ -13,7 +13,7 @@ import type { ClickHouseAddress } from '@email-events/sink-clickhouse';
 import { inject } from 'vitest';
 import { forgetAddresses } from './environment.ts';
 // For its declaration of what the set-up provides.
-import type {} from './global-setup.ts';
+
 import { removePipelineTopics } from './sweep.ts';
 import { unique, uniqueDatabase } from './unique.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { format, inspect } from 'node:util';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
-import { createLogger } from '../log.ts';
+import { createLogger } from '../telemetry.ts';
 import { ConfigError } from './problems.ts';
 import { type AnyUse as ConfigUse, examineConfig, loadConfig, parseConfig } from './schema.ts';
 import type { Secret } from './secret.ts';

@@ -1,6 +1,7 @@
 import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
-import { isUnreachable, problemOf } from './errors.ts';
+import { PipelineError } from '../errors.ts';
+import { isFatal, isFenced, isUnreachable, problemOf } from './errors.ts';
 
 const {
   KafkaJSConnectionError,
@@ -40,4 +41,13 @@ test('what the broker refuses keeps its own code, and is no outage', () => {
     expect(isUnreachable(error)).toBe(false);
   }
   expect(problemOf(new KafkaJSNonRetriableError('wrong argument'))).toBe('KafkaJSNonRetriableError');
+});
+
+test('what is fenced, and what is fatal, is told by code', () => {
+  expect(isFenced(Object.assign(new Error(), { type: 'INVALID_PRODUCER_EPOCH', code: 47 }))).toBe(true);
+  expect(isFenced(new PipelineError('KAFKA_FENCED', 'retry', ''))).toBe(true);
+  expect(isFenced(new Error('INVALID_PRODUCER_EPOCH'))).toBe(false);
+  expect(isFatal(new PipelineError('SERVICE_UNEXPECTED', 'fatal', ''))).toBe(true);
+  expect(isFatal(new PipelineError('STATE_UNUSABLE', 'retry', ''))).toBe(false);
+  expect(isFatal(new Error())).toBe(false);
 });

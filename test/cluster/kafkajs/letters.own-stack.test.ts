@@ -1,10 +1,9 @@
 import { createBrokers, type InputRecord, silentLog } from '@email-events/core';
 import type { Codec } from '@email-events/schemas';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Sequences } from '../../../core/src/kafka/produce/sequences.ts';
-import { TransactionalProducer } from '../../../core/src/kafka/produce/transactional-producer.ts';
 import { DeadLetters } from '../../../core/src/kafka/sink/dead-letters.ts';
 import { Entry } from '../../../core/src/kafka/sink/entry.ts';
+import { Sequences, TransactionalProducer } from '../../../core/src/kafka/transact/producer.ts';
 import { fileScope, type TestScope } from '../../stack/stack.ts';
 import { unique } from '../../stack/unique.ts';
 import { waitFor } from '../../stack/wait.ts';

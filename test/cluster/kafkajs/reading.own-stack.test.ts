@@ -1,9 +1,8 @@
 import { createBrokers, createKafka, silentLog } from '@email-events/core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readPartition } from '../../../core/src/kafka/consume/read-partition.ts';
-import { startingPoints } from '../../../core/src/kafka/sink/starting-points.ts';
-import { partitionClient } from '../../../core/src/kafka/transact/partition-client.ts';
-import { committedOffsets, logBounds, partitionsOfAll } from '../../../core/src/kafka/wire/offsets.ts';
+import { committedOffsets, logBounds, partitionsOfAll } from '../../../core/src/kafka/client/offsets.ts';
+import { startingPoints } from '../../../core/src/kafka/sink/assignment.ts';
+import { partitionClient, readPartition } from '../../../core/src/kafka/transact/partition-client.ts';
 import { fileScope, type TestScope } from '../../stack/stack.ts';
 import { unique } from '../../stack/unique.ts';
 import { waitFor } from '../../stack/wait.ts';

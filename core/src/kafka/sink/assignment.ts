@@ -1,18 +1,15 @@
-import type { Logger } from '../../log.ts';
-import type { FetchedBatch, PlaceState } from '../consume/fetcher.ts';
-import type { LogBounds } from '../wire/offsets.ts';
+import type { Logger } from '../../telemetry.ts';
+import type { Brokers } from '../client/brokers.ts';
+import { committedOffsets, keyOf, logBounds, type TopicPartition } from '../client/offsets.ts';
+import { AnswerIncomplete } from '../errors.ts';
+import type { Assigned, Assigner } from '../read/assigners.ts';
+import type { FetchedBatch, PlaceState } from '../read/fetcher.ts';
+import { requireReaches } from '../read/log-truncation.ts';
+import { BatchSize, type BufferLimits, partitionKey, type StartingPoint } from './batch.ts';
 import { BatchLane } from './batch-lane.ts';
-import { BatchSize } from './batch-size.ts';
 import type { Entry } from './entry.ts';
-import { type CommittedOffset, partitionKey } from './intent.ts';
-import type { LaneOf } from './lane-assigner.ts';
-import { type BufferLimits, LaneBuffer } from './lane-buffer.ts';
+import { LaneBuffer } from './lane-buffer.ts';
 import type { LaneContext } from './lane-context.ts';
-
-export interface TopicPartition {
-  readonly topic: string;
-  readonly partition: number;
-}
 
 export interface AssignmentOptions<R> {
   readonly group: string;
@@ -21,12 +18,6 @@ export interface AssignmentOptions<R> {
   readonly context: LaneContext<R>;
   readonly newNonce: () => string;
   readonly log: Logger;
-}
-
-/** What is known of a partition when it is assigned. */
-export interface StartingPoint {
-  readonly committed: CommittedOffset;
-  readonly bounds: LogBounds;
 }
 
 /** The lanes of one group generation, from the join until the next one begins. */
@@ -141,4 +132,110 @@ export class Assignment<R> {
     );
     for (const offset of offsets) this.byPartition.set(partitionKey(offset), lane);
   }
+}
+
+/**
+ * What the group has committed for everything that was assigned, and where the logs begin. In this order: bounds that were read first
+ * may lie before what is committed by now, which looks like a loss. All of it, or an error: a partition that an answer leaves out would
+ * be read by nobody, without any sign. Throws KAFKA_LOG_TRUNCATED (fatal) where a partition ends before what was committed.
+ */
+export async function startingPoints(
+  brokers: Brokers,
+  groupId: string,
+  assigned: Assigned,
+  signal: AbortSignal,
+): Promise<StartingPoint[]> {
+  const partitions = Object.entries(assigned).flatMap(([topic, ids]) =>
+    ids.map((partition) => ({ topic, partition })),
+  );
+  await brokers.refresh(Object.keys(assigned));
+  const committed = await committedOffsets(brokers, groupId, partitions, { signal });
+  const bounds = await logBounds(brokers, partitions, 'uncommitted', { signal });
+  const points: StartingPoint[] = [];
+  for (const at of partitions) {
+    const [of, log] = [committed.get(keyOf(at)), bounds.get(keyOf(at))];
+    if (!of || !log) throw new AnswerIncomplete(keyOf(at));
+    if (of.offset !== null && of.offset > log.high) await requireReaches(brokers, at, of.offset);
+    points.push({ committed: { ...at, ...of }, bounds: log });
+  }
+  return points;
+}
+
+/** Which lane a topic partition belongs to. Pure: every member must say the same. */
+export type LaneOf = (topic: string, partition: number) => string;
+
+const NAME = 'email-events-lanes';
+const VERSION = 1;
+
+/**
+ * Gives all topic partitions of a lane to one member, so that one member can write a lane as one batch.
+ * Members keep what they have as far as the shares stay even: each lane that moves costs a redo.
+ */
+export function laneAssigner(laneOf: LaneOf, owned: () => Iterable<string>): Assigner {
+  return {
+    name: NAME,
+    version: VERSION,
+    userData: () => Buffer.from(JSON.stringify([...owned()])),
+    assign: (members, partitions) => {
+      const lanes = lanesOf(partitions, laneOf);
+      const owners = shareLanes(
+        [...lanes.keys()],
+        members.map(({ id, userData }) => ({ id, owned: ownedBy(userData) })),
+      );
+      const shares = new Map<string, TopicPartition[]>(members.map(({ id }) => [id, []]));
+      for (const [lane, own] of lanes) {
+        const owner = owners.get(lane);
+        const share = owner === undefined ? undefined : shares.get(owner);
+        if (!share) throw new Error(`lane ${lane} (${own.map(keyOf).join(', ')}) has no owner`);
+        for (const partition of own) share.push(partition);
+      }
+      return shares;
+    },
+  };
+}
+
+/** Pure: who gets which lane. The shares differ by one lane at most. */
+export function shareLanes(
+  lanes: readonly string[],
+  members: readonly { readonly id: string; readonly owned: readonly string[] }[],
+): Map<string, string> {
+  const sorted = members.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const owners = new Map<string, string>();
+  const counts = new Map(sorted.map(({ id }) => [id, 0]));
+  const give = (lane: string, id: string) => {
+    owners.set(lane, id);
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  };
+  const least = Math.floor(lanes.length / Math.max(1, members.length));
+  let extras = lanes.length - least * members.length;
+  for (const { id, owned } of sorted) {
+    for (const lane of owned) {
+      if (!lanes.includes(lane) || owners.has(lane)) continue;
+      const count = counts.get(id) ?? 0;
+      if (count > least || (count === least && extras === 0)) break;
+      if (count === least) extras -= 1;
+      give(lane, id);
+    }
+  }
+  for (const lane of lanes.toSorted()) {
+    if (owners.has(lane)) continue;
+    const [poorest] = [...counts].toSorted(([, a], [, b]) => a - b);
+    if (poorest) give(lane, poorest[0]);
+  }
+  return owners;
+}
+
+function lanesOf(partitions: readonly TopicPartition[], laneOf: LaneOf) {
+  const lanes = new Map<string, TopicPartition[]>();
+  for (const of of partitions) {
+    const lane = laneOf(of.topic, of.partition);
+    const own = lanes.get(lane);
+    if (own) own.push(of);
+    else lanes.set(lane, [of]);
+  }
+  return lanes;
+}
+
+function ownedBy(userData: Buffer): string[] {
+  return userData.length === 0 ? [] : (JSON.parse(userData.toString()) as string[]);
 }

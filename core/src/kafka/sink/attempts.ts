@@ -1,14 +1,13 @@
 import { CodecError } from '@email-events/schemas';
 import { codeOf, PipelineError } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
-import type { SinkPiece, SinkVerdict } from '../../sink.ts';
-import type { BatchSize } from './batch-size.ts';
+import type { Logger } from '../../telemetry.ts';
+import type { BatchSize, OpenBatch } from './batch.ts';
 import type { Refusal } from './dead-letters.ts';
-import { LaneLost, persist } from './delivery.ts';
 import { type Entry, readable } from './entry.ts';
-import { culpritsOf, isForeseen, messageOf } from './isolation.ts';
 import type { LaneContext } from './lane-context.ts';
-import type { OpenBatch } from './open-batch.ts';
+import { LaneLost, persist } from './lane-context.ts';
+import { culpritsOf, isForeseen, messageOf } from './poison-records.ts';
+import type { SinkPiece, SinkVerdict } from './sink.ts';
 
 /** The batch has to be tried again, after so many milliseconds. */
 export interface Delayed {

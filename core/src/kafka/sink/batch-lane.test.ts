@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { DELIVERED, type SinkVerdict } from '../../sink.ts';
-import { each, laneOf, lettersSink } from './testing.ts';
+import { each, laneOf, lettersSink } from '../testing/sink-lane.ts';
+import { DELIVERED, type SinkVerdict } from './sink.ts';
 
 const again = (more: object = {}): SinkVerdict => ({ outcome: 'retry', code: 'LATER', afterMs: 1, ...more });
 

@@ -1,12 +1,11 @@
-import type { Logger } from '../../log.ts';
-import type { OffsetToCommit } from '../consume/membership.ts';
+import type { Logger } from '../../telemetry.ts';
+import type { OffsetToCommit } from '../read/membership.ts';
 import { Attempts, type Delayed, type Prepared } from './attempts.ts';
-import type { BatchSize } from './batch-size.ts';
-import { LaneLost, pauseFor, persist } from './delivery.ts';
-import { encodeIntent, type OffsetRange } from './intent.ts';
-import type { BufferLimits, LaneBuffer, Plan } from './lane-buffer.ts';
+import type { BatchSize, BufferLimits, Plan } from './batch.ts';
+import { encodeIntent, type OffsetRange, OpenBatch } from './batch.ts';
+import type { LaneBuffer } from './lane-buffer.ts';
 import type { LaneContext } from './lane-context.ts';
-import { OpenBatch } from './open-batch.ts';
+import { LaneLost, pauseFor, persist } from './lane-context.ts';
 
 /**
  * Pieces of a new batch. Enough for twenty years of months, or batches of them would be of a record a piece; few enough that the lanes of

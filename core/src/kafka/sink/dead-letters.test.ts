@@ -1,7 +1,7 @@
 import type { DeadLetter } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import type { InputRecord } from '../../dead-letter.ts';
-import { deadLetterOf } from '../../dead-letter.ts';
+import type { InputRecord } from '../records.ts';
+import { deadLetterOf } from '../records.ts';
 import { boundedLetter } from './dead-letters.ts';
 
 /** Stands for the codec: the bytes of the parts that can be large. */

@@ -1,8 +1,8 @@
 import { type Codec, type DeadLetter, type Encoder, topics } from '@email-events/schemas';
-import { deadLetterKey, deadLetterOf, deadLetterPartition } from '../../dead-letter.ts';
-import type { Logger } from '../../log.ts';
-import { type PlacedMessage, publishAll } from '../produce/plain-producer.ts';
-import type { Brokers } from '../wire/brokers.ts';
+import type { Logger } from '../../telemetry.ts';
+import type { Brokers } from '../client/brokers.ts';
+import { type PlacedMessage, publishAll } from '../client/produce.ts';
+import { deadLetterKey, deadLetterOf, deadLetterPartition } from '../records.ts';
 import type { Entry } from './entry.ts';
 
 const MESSAGE_CHARACTERS = 500;

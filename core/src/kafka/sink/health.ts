@@ -1,5 +1,9 @@
 import { codeOf } from '../../errors.ts';
-import type { Sink } from '../../sink.ts';
+import { Counter, Gauge, Histogram, type Registry } from '../../telemetry.ts';
+import { keyOf, type LogBounds, type OfPartitions, type TopicPartition } from '../client/offsets.ts';
+import type { OffsetToCommit } from '../read/membership.ts';
+import type { StartingPoint } from './batch.ts';
+import type { Sink } from './sink.ts';
 
 const CHECK_MS = 10_000;
 /** Lanes that readiness names; more are counted. */
@@ -60,4 +64,122 @@ export class SinkHealth {
     this.checked = { at: performance.now(), code };
     return code;
   }
+}
+
+export interface LagWatchOptions {
+  readonly gauge: Gauge<'topic' | 'partition'>;
+  /** Where the logs begin and end now. */
+  bounds(partitions: readonly TopicPartition[]): Promise<OfPartitions<LogBounds>>;
+  readonly everyMs?: number;
+}
+
+const EVERY_MS = 5_000;
+
+/**
+ * Tells for each partition of an assignment how many offsets lie between what is committed and the end of its log. The end is asked
+ * for by itself: a lane that waits reads nothing, and what it has read says nothing of what came since.
+ */
+export class LagWatch {
+  private readonly options: LagWatchOptions;
+  private readonly partitions: readonly TopicPartition[];
+  private readonly committed = new Map<string, number>();
+  private readonly timer: NodeJS.Timeout;
+  private ended = false;
+
+  constructor(options: LagWatchOptions, points: readonly StartingPoint[]) {
+    this.options = options;
+    this.partitions = points.map(({ committed: { topic, partition } }) => ({ topic, partition }));
+    for (const { committed, bounds } of points) {
+      // What nobody has committed begins at its first record; and retention may have been faster.
+      this.tell(committed, Math.max(committed.offset ?? bounds.low, bounds.low), bounds.high);
+    }
+    this.timer = setInterval(() => void this.look(), options.everyMs ?? EVERY_MS).unref();
+  }
+
+  /** These offsets are committed now. */
+  note(offsets: readonly OffsetToCommit[]): void {
+    for (const of of offsets) this.committed.set(keyOf(of), of.offset);
+  }
+
+  /** The partitions are somebody else's, who tells about them. */
+  end(): void {
+    this.ended = true;
+    clearInterval(this.timer);
+    for (const { topic, partition } of this.partitions) this.options.gauge.remove({ topic, partition });
+  }
+
+  async look(): Promise<void> {
+    let bounds: OfPartitions<LogBounds>;
+    try {
+      bounds = await this.options.bounds(this.partitions);
+    } catch {
+      // What was known stays; that Kafka does not answer is told elsewhere.
+      return;
+    }
+    if (this.ended) return;
+    for (const of of this.partitions) {
+      const [log, committed] = [bounds.get(keyOf(of)), this.committed.get(keyOf(of))];
+      if (log && committed !== undefined) this.tell(of, Math.max(committed, log.low), log.high);
+    }
+  }
+
+  private tell({ topic, partition }: TopicPartition, committed: number, end: number): void {
+    this.committed.set(keyOf({ topic, partition }), committed);
+    this.options.gauge.set({ topic, partition }, Math.max(0, end - committed));
+  }
+}
+
+/** What a sink says about itself. */
+export type SinkMeasures = ReturnType<typeof sinkMeasures>;
+
+export function sinkMeasures(registry: Registry) {
+  const registers = [registry];
+  return {
+    records: new Counter({
+      name: 'email_events_sink_records_total',
+      help: 'Records that are done with, by outcome: delivered or dead-lettered.',
+      labelNames: ['topic', 'outcome'] as const,
+      registers,
+    }),
+    retries: new Counter({
+      name: 'email_events_sink_retries_total',
+      help: 'Writes that have to be tried again, by code.',
+      labelNames: ['code'] as const,
+      registers,
+    }),
+    redone: new Counter({
+      name: 'email_events_sink_redone_batches_total',
+      help: 'Batches that an earlier owner of the lane had announced and that were written again.',
+      registers,
+    }),
+    batchRecords: new Histogram({
+      name: 'email_events_sink_batch_records',
+      help: 'Records a write.',
+      buckets: [1, 10, 100, 1_000, 2_000, 5_000, 10_000, 20_000],
+      registers,
+    }),
+    writeSeconds: new Histogram({
+      name: 'email_events_sink_write_seconds',
+      help: 'Duration of a write.',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    ageSeconds: new Histogram({
+      name: 'email_events_sink_record_age_seconds',
+      help: 'Age of the oldest record of a write when it is done: how fresh the target is.',
+      buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600],
+      registers,
+    }),
+    buffered: new Gauge({
+      name: 'email_events_sink_buffered_records',
+      help: 'Records that are read and not yet written.',
+      registers,
+    }),
+    lag: new Gauge({
+      name: 'email_events_consumer_lag',
+      help: 'Offsets between what is committed and the end of the partition, of the partitions this instance has.',
+      labelNames: ['topic', 'partition'] as const,
+      registers,
+    }),
+  };
 }

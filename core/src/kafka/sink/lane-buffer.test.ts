@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { type CommittedOffset, encodeIntent, type Plan } from './batch.ts';
 import { Entry } from './entry.ts';
-import { type CommittedOffset, encodeIntent } from './intent.ts';
-import { LaneBuffer, type Plan } from './lane-buffer.ts';
+import { LaneBuffer } from './lane-buffer.ts';
 
 const limits = { batchRows: 10, batchBytes: 1_000, flushMs: 100 };
 const reader = { load: async () => {}, read: (_topic: string, value: Buffer) => value.toString() };

@@ -1,31 +1,15 @@
-import type { Entry } from './entry.ts';
 import {
+  type BufferLimits,
   batchId,
   type CommittedOffset,
   compareRanges,
   type Intent,
   intentOf,
   type OffsetRange,
+  type Plan,
   partitionKey,
-} from './intent.ts';
-import { type Chunk, fitting, keyOf, type Room, Taken } from './lane-chunks.ts';
-
-export interface BufferLimits {
-  /** Rows after which a batch is due, and the most it holds. */
-  readonly batchRows: number;
-  readonly batchBytes: number;
-  /** Age of the oldest record after which a batch is due. */
-  readonly flushMs: number;
-}
-
-/** A batch to be written: its entries sorted by topic, partition, offset, and how to announce and to finish it. */
-export interface Plan<R> {
-  readonly id: string;
-  readonly intent: Intent;
-  readonly entries: readonly Entry<R>[];
-  /** True: it was announced before, by whoever had the lane then. */
-  readonly redo: boolean;
-}
+} from './batch.ts';
+import type { Entry } from './entry.ts';
 
 interface PartitionState {
   readonly topic: string;
@@ -250,4 +234,52 @@ export class LaneBuffer<R> {
   private dropEmptyChunks(): void {
     this.chunks = this.chunks.filter(({ entries }) => entries.length > 0);
   }
+}
+
+/** What one fetch brought of one partition, as far as it was not taken yet. */
+export interface Chunk<R> {
+  readonly key: string;
+  readonly arrivedAt: number;
+  entries: Entry<R>[];
+}
+
+/** Entries by partition, each in offset order because they are taken in the order they came. */
+export class Taken<R> {
+  private readonly groups = new Map<string, Entry<R>[]>();
+
+  constructor(entries: readonly Entry<R>[] = []) {
+    for (const entry of entries) this.add(keyOf(entry), [entry]);
+  }
+
+  add(key: string, entries: readonly Entry<R>[]): void {
+    const group = this.groups.get(key);
+    if (group) for (const entry of entries) group.push(entry);
+    else if (entries.length > 0) this.groups.set(key, [...entries]);
+  }
+
+  sorted(): Entry<R>[][] {
+    return [...this.groups.values()].sort(([a], [b]) => (a && b ? compareRanges(a, b) : 0));
+  }
+}
+
+/** The partition that it was read from. */
+export const keyOf = ({ readFrom, partition }: Pick<Entry<unknown>, 'readFrom' | 'partition'>) =>
+  partitionKey({ topic: readFrom, partition });
+
+export interface Room {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** How many of the first entries fit; the first does whatever its size, unless something was taken before it. */
+export function fitting(entries: readonly Entry<unknown>[], room: Room): number {
+  let { rows, bytes } = room;
+  let count = 0;
+  for (const entry of entries) {
+    if (count > 0 && (rows <= 0 || bytes < entry.bytes)) break;
+    rows -= 1;
+    bytes -= entry.bytes;
+    count += 1;
+  }
+  return count;
 }

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type ErrorCode, PipelineError } from '../../errors.ts';
-import type { BatchOutcome, RecordBatch, RecordTransport, Route } from '../group-commit-transport.ts';
+import type { BatchOutcome, RecordBatch, RecordTransport, Route } from '../publish/transport.ts';
 
 /** Brokers in memory whose answers the test gives. */
 export class FakeTransport implements RecordTransport {

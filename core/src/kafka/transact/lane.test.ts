@@ -1,10 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { InputRecord } from '../../dead-letter.ts';
 import { isFenced } from '../errors.ts';
+import type { InputRecord } from '../records.ts';
+import { MemoryClient, MemoryKafka } from '../testing/memory-kafka.ts';
 import { Lane } from './lane.ts';
 import type { OwnedPartition, Stage, Step } from './stage.ts';
-import { MemoryClient } from './testing/memory-client.ts';
-import { MemoryKafka } from './testing/memory-kafka.ts';
 
 const GROUP = 'group';
 let kafka: MemoryKafka;

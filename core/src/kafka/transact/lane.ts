@@ -1,10 +1,9 @@
-import type { InputRecord } from '../../dead-letter.ts';
 import { PipelineError } from '../../errors.ts';
 import { pause } from '../../retry.ts';
 import { isOfOutputs, isOfRecords } from '../errors.ts';
-import { Blame } from './blame.ts';
-import { Isolation } from './isolation.ts';
+import type { InputRecord } from '../records.ts';
 import type { PartitionClient } from './partition-client.ts';
+import { Blame, Isolation } from './poison-records.ts';
 import type { Stage, Step, UnforeseenFailure } from './stage.ts';
 
 export interface LaneOptions {

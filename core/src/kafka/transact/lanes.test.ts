@@ -1,9 +1,7 @@
-import { expect, test } from 'vitest';
-import { PipelineError } from '../../errors.ts';
-import { createLogger } from '../../log.ts';
-import { isFatal, isFenced } from '../errors.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createLogger } from '../../telemetry.ts';
 import type { Lane } from './lane.ts';
-import { Lanes } from './lanes.ts';
+import { IdleCommits, Lanes } from './lanes.ts';
 
 class FakeLane {
   readonly partition: number;
@@ -137,11 +135,47 @@ test('at the end, lanes that are being opened are not waited for until they are'
   expect(events).toEqual(['abandon 0#0', 'close 0#0']);
 });
 
-test('errors are told apart by code', () => {
-  expect(isFenced(Object.assign(new Error(), { type: 'INVALID_PRODUCER_EPOCH', code: 47 }))).toBe(true);
-  expect(isFenced(new PipelineError('KAFKA_FENCED', 'retry', ''))).toBe(true);
-  expect(isFenced(new Error('INVALID_PRODUCER_EPOCH'))).toBe(false);
-  expect(isFatal(new PipelineError('SERVICE_UNEXPECTED', 'fatal', ''))).toBe(true);
-  expect(isFatal(new PipelineError('STATE_UNUSABLE', 'retry', ''))).toBe(false);
-  expect(isFatal(new Error())).toBe(false);
+describe('idle commits', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function idleCommits() {
+    const commits: [number, number][] = [];
+    const idle = new IdleCommits(async (partition, nextOffset) => {
+      commits.push([partition, nextOffset]);
+    }, 100);
+    return { idle, commits };
+  }
+
+  test('a partition that went quiet commits the newest position once', () => {
+    const { idle, commits } = idleCommits();
+    idle.passed(0, 5);
+    idle.passed(1, 7);
+    vi.advanceTimersByTime(60);
+    idle.passed(0, 6);
+    expect(commits).toEqual([]);
+    vi.advanceTimersByTime(1_000);
+    expect(commits).toEqual([
+      [0, 6],
+      [1, 7],
+    ]);
+  });
+
+  test('records, another owner and the end call it off', () => {
+    const { idle, commits } = idleCommits();
+    idle.passed(0, 5);
+    idle.forget(0);
+    idle.passed(1, 5);
+    idle.passed(2, 5);
+    idle.forgetAll();
+    vi.advanceTimersByTime(1_000);
+    expect(commits).toEqual([]);
+    idle.passed(0, 9);
+    vi.advanceTimersByTime(1_000);
+    expect(commits).toEqual([[0, 9]]);
+  });
 });

@@ -1,5 +1,5 @@
 import { codeOf } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
+import type { Logger } from '../../telemetry.ts';
 import { type Lane, letGo } from './lane.ts';
 
 /** A lane that is being opened, once it is made. */
@@ -108,5 +108,83 @@ export class Lanes {
     await lane
       .close()
       .catch((error) => this.log.warn({ code: codeOf(error) }, 'a lane did not close cleanly'));
+  }
+}
+
+/** What is wrong with each partition now, and how often in a row it has failed. */
+export class Troubles {
+  private readonly found = new Map<number, string>();
+  private readonly failures = new Map<number, number>();
+
+  /** Code by partition. */
+  get codes(): ReadonlyMap<number, string> {
+    return this.found;
+  }
+
+  /** Returns how often it has failed before, since it last worked. */
+  failed(partition: number, code: string): number {
+    const before = this.failures.get(partition) ?? 0;
+    this.failures.set(partition, before + 1);
+    this.found.set(partition, code);
+    return before;
+  }
+
+  /** It may work now; whether it does, its next batch shows. */
+  opened(partition: number): void {
+    this.found.delete(partition);
+  }
+
+  /** It works, or is somebody else's. */
+  forget(partition: number): void {
+    this.found.delete(partition);
+    this.failures.delete(partition);
+  }
+}
+
+/** Commits a partition's position although there is no record to process. */
+export type CommitPosition = (partition: number, nextOffset: number) => Promise<void>;
+
+const WAIT_MS = 500;
+
+/**
+ * Moves the committed offset past the markers that transactions leave behind. No consumer is handed them as records, so
+ * without this a partition that has gone quiet would show a lag of one for ever. It waits until the partition is quiet:
+ * the next batch commits what lies before it anyway.
+ */
+export class IdleCommits {
+  private readonly commit: CommitPosition;
+  private readonly waitMs: number;
+  private readonly waiting = new Map<number, { nextOffset: number; timer: NodeJS.Timeout }>();
+
+  constructor(commit: CommitPosition, waitMs = WAIT_MS) {
+    this.commit = commit;
+    this.waitMs = waitMs;
+  }
+
+  /** Everything before `nextOffset` is dealt with, and the last fetch held no record. */
+  passed(partition: number, nextOffset: number): void {
+    const waiting = this.waiting.get(partition);
+    if (waiting) {
+      waiting.nextOffset = nextOffset;
+      return;
+    }
+    const timer = setTimeout(() => this.due(partition), this.waitMs);
+    this.waiting.set(partition, { nextOffset, timer });
+  }
+
+  /** The partition has records again, or is somebody else's. */
+  forget(partition: number): void {
+    clearTimeout(this.waiting.get(partition)?.timer);
+    this.waiting.delete(partition);
+  }
+
+  forgetAll(): void {
+    for (const partition of [...this.waiting.keys()]) this.forget(partition);
+  }
+
+  private due(partition: number): void {
+    const nextOffset = this.waiting.get(partition)?.nextOffset;
+    this.waiting.delete(partition);
+    if (nextOffset !== undefined) void this.commit(partition, nextOffset);
   }
 }

@@ -1,28 +1,24 @@
 import type { CommonConfig } from '../../config/index.ts';
 import { codeOf } from '../../errors.ts';
-import type { Logger } from '../../log.ts';
-import type { Registry } from '../../metrics.ts';
+import { whenThere } from '../../lifecycle.ts';
 import { backoffMs, pause } from '../../retry.ts';
-import { whenThere } from '../../start-up.ts';
-import { createBrokers } from '../client.ts';
-import { type Assigned, roundRobin } from '../consume/assigners.ts';
-import { type FetchedBatch, Fetcher } from '../consume/fetcher.ts';
-import { Membership } from '../consume/membership.ts';
-import { lateOf, Standstill } from '../consume/standstill.ts';
+import type { Logger, Registry } from '../../telemetry.ts';
+import type { Brokers } from '../client/brokers.ts';
+import { createBrokers } from '../client/client.ts';
+import { logEnds, partitionsOfAll } from '../client/offsets.ts';
 import { isFatal, isFenced, problemOf, reaching } from '../errors.ts';
 import { processorGroup } from '../names.ts';
-import type { Brokers } from '../wire/brokers.ts';
-import { logEnds, partitionsOfAll } from '../wire/offsets.ts';
-import { Blame } from './blame.ts';
-import { IdleCommits } from './idle-commits.ts';
-import { Isolation } from './isolation.ts';
-import { Lag } from './lag.ts';
+import { type Assigned, roundRobin } from '../read/assigners.ts';
+import { type FetchedBatch, Fetcher } from '../read/fetcher.ts';
+import { Membership } from '../read/membership.ts';
+import { lateOf, Standstill } from '../read/standstill.ts';
+import type { LoopState, PartitionTroubles } from './health.ts';
+import { Lag, LoopMeasures } from './health.ts';
 import { Lane, letGo } from './lane.ts';
-import { Lanes } from './lanes.ts';
-import { LoopMeasures } from './measures.ts';
+import { IdleCommits, Lanes, Troubles } from './lanes.ts';
 import { partitionClient } from './partition-client.ts';
+import { Blame, Isolation } from './poison-records.ts';
 import type { Stage } from './stage.ts';
-import { Troubles } from './troubles.ts';
 
 export interface TransactionalLoopOptions {
   readonly kafka: CommonConfig['kafka'];
@@ -36,24 +32,12 @@ export interface TransactionalLoopOptions {
   readonly metrics: Registry;
 }
 
-export interface TransactionalLoop {
+export interface TransactionalLoop extends LoopState {
   readonly groupId: string;
-  /** Codes of what keeps it from working as a whole. */
-  problems(): readonly string[];
-  /** What is wrong with single partitions, and how many it has. */
-  partitions(): PartitionTroubles;
-  /** A partition was assigned and is being opened: its state is being restored. */
-  isOpening(): boolean;
   /** Finishes the batches under way and leaves the group. */
   stop(): Promise<void>;
   /** Resolves after stop; rejects when it cannot go on. */
   readonly done: Promise<void>;
-}
-
-export interface PartitionTroubles {
-  readonly assigned: number;
-  /** Code by `topic/partition`. */
-  readonly troubled: ReadonlyMap<string, string>;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { InputRecord } from '../../dead-letter.ts';
+import type { InputRecord } from '../records.ts';
 
 /** A record to write. The partition is always chosen by the writer. */
 export interface OutputRecord {

@@ -1,11 +1,10 @@
 import { PipelineError } from '../../errors.ts';
-import { type KafkaSettings, silentLog } from '../admin.ts';
-import { createBrokers } from '../client.ts';
+import type { Brokers } from '../client/brokers.ts';
+import { createBrokers, type KafkaSettings, silentLog } from '../client/client.ts';
+import { roundsOf } from '../client/produce.ts';
 import { isFenced, isUnreachable, noBrokerAnswers } from '../errors.ts';
 import { commandTransactionalId } from '../names.ts';
-import { TransactionalProducer } from '../produce/transactional-producer.ts';
-import type { Brokers } from '../wire/brokers.ts';
-import { roundsOf } from './rounds.ts';
+import { TransactionalProducer } from './producer.ts';
 import type { OutputRecord } from './stage.ts';
 
 const TRANSACTION_MS = 10_000;

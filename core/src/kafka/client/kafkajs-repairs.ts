@@ -1,0 +1,69 @@
+import { createRequire } from 'node:module';
+
+/** The part of kafkajs's cluster that is needed here. */
+interface Cluster {
+  metadata(options?: { topics?: readonly string[] }): Promise<object | null>;
+}
+
+// Repairs of kafkajs 2.2.4, for all that uses it: made when it is imported, before anything is created of it.
+const require = createRequire(import.meta.url);
+const { prototype: cluster } = require('kafkajs/src/cluster/index.js') as { prototype: Cluster };
+const { KafkaJSNoBrokerAvailableError } = require('kafkajs/src/errors.js') as {
+  KafkaJSNoBrokerAvailableError: new () => Error;
+};
+const askMetadata = cluster.metadata;
+if (typeof askMetadata !== 'function') throw new Error('kafkajs has no metadata of a cluster');
+
+/**
+ * Where no broker gave an answer that can be used, as one that is killed meanwhile, kafkajs 2.2.4 answers null, and whoever
+ * asked (listTopics, describeCluster, fetchTopicMetadata) stumbles over that. It is an outage and must look like one:
+ * a service that starts just then waits for the broker, and does not end for a TypeError.
+ */
+cluster.metadata = async function (this: Cluster, options) {
+  const answer = await askMetadata.call(this, options);
+  if (answer === null || answer === undefined) throw new KafkaJSNoBrokerAvailableError();
+  return answer;
+};
+
+/** The part of kafkajs's connection that is needed here. */
+interface Connection {
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  readonly socket?: import('node:net').Socket;
+  isConnected(): boolean;
+  connect(): Promise<unknown>;
+}
+
+const SIZE_BYTES = 4;
+
+const { prototype: connection } = require('kafkajs/src/network/connection.js') as { prototype: Connection };
+const connect = connection.connect;
+if (typeof connect !== 'function') throw new Error('kafkajs has no connection to mend');
+
+const connecting = new WeakMap<Connection, Promise<unknown>>();
+
+/**
+ * A connection that is made anew begins anew. kafkajs 2.2.4 keeps what it had of a response when the broker closed in the middle of
+ * it, and listens on to the socket before: from then on it reads sizes out of the middle of answers, every request times out, and
+ * the connection counts as connected. Asked twice at a time it also opens two sockets whose answers mix.
+ */
+connection.connect = function (this: Connection): Promise<unknown> {
+  const under = connecting.get(this);
+  if (under) return under;
+  if (this.isConnected()) return Promise.resolve(true);
+  silence(this.socket);
+  this.chunks = [];
+  this.bytesBuffered = 0;
+  this.bytesNeeded = SIZE_BYTES;
+  const made = connect.call(this).finally(() => connecting.delete(this));
+  connecting.set(this, made);
+  return made;
+};
+
+function silence(socket: Connection['socket']): void {
+  if (!socket) return;
+  for (const event of ['data', 'end', 'timeout', 'error']) socket.removeAllListeners(event);
+  socket.on('error', () => {});
+  socket.destroy();
+}
