@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { adapters } from '../src/registry.ts';
-import { espTable, fillsTable } from './esp-table.ts';
+import { espTable, fillsTable, guideTable } from './esp-table.ts';
 
 test.each([
   ['of all', espTable],
   ['of what they fill', fillsTable],
+  ['of their guides', guideTable],
 ])(
   'the table %s has a row for every ESP of the registry, in its order, and equally many cells',
   (_which, table) => {

@@ -27,6 +27,12 @@ export function espNames(all: readonly EspAdapter[] = adapters): string {
   return `${new Intl.ListFormat('en').format(titles)}.`;
 }
 
+/** Their guides, for operators. */
+export function guideTable(all: readonly EspAdapter[] = adapters): string {
+  const rows = all.map(({ name, title, facts }) => [`[${title}](${name}.md)`, `\`${name}\``, facts.proof]);
+  return markdownTable([['guide', '`esp`', 'proof of a request'], ...rows]);
+}
+
 /** What each of them fills by itself. */
 export function fillsTable(all: readonly EspAdapter[] = adapters): string {
   const rows = all.map(({ name, facts: { fills } }) => [

@@ -12,10 +12,11 @@ writeFileSync(at('../src/adapters.gen.ts'), adapterRegistry());
 writeFileSync(at('../accounts/accounts.gen.ts'), accountRegistry());
 
 // Only now: the tables are of the adapters in the registry.
-const { espNames, espTable, fillsTable, trustTable } = await import('./esp-table.ts');
+const { espNames, espTable, fillsTable, guideTable, trustTable } = await import('./esp-table.ts');
 section('../../../README.md', 'esps', espNames());
 section('../README.md', 'esps', espTable());
 section('../README.md', 'fills', fillsTable());
+section('../guides/README.md', 'guides', guideTable());
 section('../../../deploy/TRUST.md', 'esps', trustTable());
 
 function section(path: string, name: string, content: string): void {

@@ -1,4 +1,5 @@
-// `npm run new:esp NAME`: adapter, account and a fixture that work, for an ESP that does not exist, to be changed into the ESP's.
+// `npm run new:esp NAME`: adapter, account, guide and a fixture that work, for an ESP that does not exist, to be changed into the
+// ESP's.
 // ingress/ADDING_AN_ESP.md says what to change.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ const ADAPTERS = 'ingress/esps/src/adapters.gen.ts';
 const ACCOUNTS = 'ingress/esps/accounts/accounts.gen.ts';
 const ADAPTER_TEMPLATE = 'ingress/esps/scripts/adapter.template.ts';
 const ACCOUNT_TEMPLATE = 'ingress/esps/scripts/account.template.ts';
+const GUIDE_TEMPLATE = 'ingress/esps/scripts/guide.template.md';
 const EVENTS = 'ingress/esps/scripts/events.template.json';
 
 const [name = '', ...rest] = process.argv.slice(2);
@@ -23,8 +25,8 @@ create(name);
 function problemWith(esp: string): string | null {
   return slugProblem(esp, {
     exists: () =>
-      [adapterOf(esp), `ingress/esps/src/esps/${esp}`, accountOf(esp), fixturesOf(esp)].some((path) =>
-        existsSync(root + path),
+      [adapterOf(esp), `ingress/esps/src/esps/${esp}`, accountOf(esp), guideOf(esp), fixturesOf(esp)].some(
+        (path) => existsSync(root + path),
       ),
     sources: () => [ADAPTER_TEMPLATE, ACCOUNT_TEMPLATE, ADAPTERS, ACCOUNTS].map(read),
   });
@@ -34,6 +36,7 @@ function create(esp: string): void {
   const files = {
     [adapterOf(esp)]: named(esp, read(ADAPTER_TEMPLATE)).replaceAll("'../src/", "'../"),
     [accountOf(esp)]: named(esp, read(ACCOUNT_TEMPLATE)).replaceAll("'../accounts/", "'./"),
+    [guideOf(esp)]: named(esp, read(GUIDE_TEMPLATE)).replaceAll('](../guides/', ']('),
   };
   for (const [path, text] of Object.entries(files)) writeFileSync(root + path, text);
   // In processes of their own: this one would have loaded the registries as they were.
@@ -63,8 +66,9 @@ function nextSteps(esp: string): string {
 1. ${adapterOf(esp)}: make it what the vendor documents
 2. ${accountOf(esp)}: sign and speak as the vendor does
 3. ${fixturesOf(esp)}: requests of the vendor's in place of the invented one
-4. npx vitest run --project contracts test/contracts/esp.test.ts
-5. npm run gen`;
+4. ${guideOf(esp)}: how an operator sets it up
+5. npx vitest run --project contracts test/contracts/esp.test.ts test/contracts/docs/guides.test.ts
+6. npm run gen`;
 }
 
 function adapterOf(esp: string): string {
@@ -73,6 +77,10 @@ function adapterOf(esp: string): string {
 
 function accountOf(esp: string): string {
   return `ingress/esps/accounts/${esp}.ts`;
+}
+
+function guideOf(esp: string): string {
+  return `ingress/esps/guides/${esp}.md`;
 }
 
 function fixturesOf(esp: string): string {
