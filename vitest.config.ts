@@ -14,7 +14,7 @@ const unit = {
   name: 'unit',
   isolate: false,
   include: [
-    '{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,faults,abuse,stack}}/**/*.test.ts',
+    '{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,harness,faults,abuse}}/**/*.test.ts',
   ],
   exclude: ['**/node_modules/**', '**/*.contract.test.ts', ...needComponents],
 };
@@ -32,7 +32,7 @@ const stack = {
   name: 'stack',
   include: ['**/*.stack.test.ts'],
   exclude: ['**/node_modules/**'],
-  globalSetup: ['test/stack/global-setup.ts'],
+  globalSetup: ['test/harness/global-setup.ts'],
 };
 
 // Apart from the others: neither needs what the other has, so the two run side by side.
@@ -50,7 +50,7 @@ const containers = {
   name: 'containers',
   include: ['**/*.containers.test.ts'],
   exclude: ['**/node_modules/**'],
-  globalSetup: ['test/stack/engine-setup.ts'],
+  globalSetup: ['test/harness/engine-setup.ts'],
 };
 
 /** Many machines have no container engine: only a run that is meant for one, or names the project, needs it. */

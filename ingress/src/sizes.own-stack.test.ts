@@ -3,7 +3,7 @@ import { composeConfig } from '@email-events/core/config';
 import { createSigner } from '@email-events/esps/accounts';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { startOwnStack, waitFor } from '../../test/stack/stack.ts';
+import { startOwnStack, waitFor } from '../../test/harness/stack.ts';
 import { ingressService } from './descriptor.ts';
 import { startIngress } from './index.ts';
 import { readRaw } from './testing/traffic.ts';

@@ -2,8 +2,7 @@ import { createLogger, Registry, requireTopics, type StartService } from '@email
 import { composeConfig } from '@email-events/core/config';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { useStack } from '../../test/stack/stack.ts';
-import { makeTopics } from '../../test/stack/topics.ts';
+import { makeTopics, useStack } from '../../test/harness/stack.ts';
 import type { EventsConfig } from './events/config.ts';
 import { eventsService } from './events/descriptor.ts';
 import { startEvents } from './events/service.ts';

@@ -1,6 +1,6 @@
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fileScope, useStack, vacantStack } from '../../test/stack/stack.ts';
+import { fileScope, useStack, vacantStack } from '../../test/harness/stack.ts';
 import { typeForSchema } from './avro-types.ts';
 import { Codec, createDecoder, createEncoder } from './codec.ts';
 import { schemas } from './generated/schemas.gen.ts';

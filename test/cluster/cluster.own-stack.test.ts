@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fileScope } from '../stack/stack.ts';
+import { fileScope } from '../harness/stack.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { append, valuesOf } from './records.ts';
 

@@ -11,9 +11,9 @@ import {
   type StackOptions,
   selectBreakable,
 } from '@email-events/dev/stack';
-import { forgetAddresses } from '../stack/environment.ts';
-import type { TestScope } from '../stack/stack.ts';
-import { waitFor } from '../stack/wait.ts';
+import { forgetAddresses } from '../harness/isolation.ts';
+import type { TestScope } from '../harness/stack.ts';
+import { waitFor } from '../harness/wait.ts';
 import * as requests from './requests.ts';
 import { ask, type Exchange } from './wire.ts';
 

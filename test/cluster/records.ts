@@ -1,4 +1,4 @@
-import { waitFor } from '../stack/wait.ts';
+import { waitFor } from '../harness/wait.ts';
 import type { Cluster } from './cluster.ts';
 import { ask, type Exchange, exchangeOf } from './wire.ts';
 

@@ -10,7 +10,7 @@ import {
 } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventOf } from '../bench/typed-events.ts';
-import { useStack } from '../stack/stack.ts';
+import { useStack } from '../harness/stack.ts';
 
 const log = createLogger('clickhouse-reports', 'silent');
 const { signal } = new AbortController();

@@ -9,8 +9,7 @@ import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
 import { expect, type TestContext, test } from 'vitest';
 import { eventOf, produceEvents, produceTypedEvents } from '../bench/typed-events.ts';
-import { startOwnStack, waitFor } from '../stack/stack.ts';
-import { wholeKafka } from '../stack/whole-kafka.ts';
+import { startOwnStack, waitFor, wholeKafka } from '../harness/stack.ts';
 
 const ROUNDS = 6;
 const MAIN = new URL('../../sinks/clickhouse/src/main.ts', import.meta.url).pathname;

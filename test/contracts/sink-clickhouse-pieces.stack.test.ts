@@ -32,7 +32,7 @@ import {
 } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventOf, produceEvents } from '../bench/typed-events.ts';
-import { type TestScope, useStack, vacantStack, waitFor } from '../stack/stack.ts';
+import { type TestScope, useStack, vacantStack, waitFor } from '../harness/stack.ts';
 
 // Batches that are cut into pieces, on the real components: by the runner, and by the sink alone.
 const log = createLogger('sink-pieces-test', 'silent');

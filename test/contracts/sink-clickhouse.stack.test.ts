@@ -10,7 +10,7 @@ import {
 } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventOf } from '../bench/typed-events.ts';
-import { useStack } from '../stack/stack.ts';
+import { useStack } from '../harness/stack.ts';
 import { sinkContract } from './sink.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 

@@ -19,9 +19,7 @@ import {
   topicCatalogue,
 } from '@email-events/schemas';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { commitOffsets } from '../stack/offsets.ts';
-import { fileScope, useStack, vacantStack, waitFor } from '../stack/stack.ts';
-import { makeTopics } from '../stack/topics.ts';
+import { commitOffsets, fileScope, makeTopics, useStack, vacantStack, waitFor } from '../harness/stack.ts';
 import { MemorySink, MemoryStore } from './memory-sink.ts';
 
 // The runner on a real broker, with a sink whose every call the tests see and control.

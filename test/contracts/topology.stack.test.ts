@@ -1,4 +1,4 @@
-import { fileScope, vacantStack } from '../stack/stack.ts';
+import { fileScope, vacantStack } from '../harness/stack.ts';
 import { brokerDriver } from './topology/broker-driver.ts';
 import { topologyContract } from './topology.ts';
 

@@ -9,8 +9,7 @@ import {
   topics,
 } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { commitOffsets } from '../stack/offsets.ts';
-import { fileScope, waitFor } from '../stack/stack.ts';
+import { commitOffsets, fileScope, waitFor } from '../harness/stack.ts';
 import {
   type Message,
   rawMessage,

@@ -16,7 +16,7 @@ import {
   topics,
 } from '@email-events/schemas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fileScope, waitFor } from '../stack/stack.ts';
+import { fileScope, waitFor } from '../harness/stack.ts';
 import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
 
 const file = fileScope();

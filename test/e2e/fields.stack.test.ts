@@ -1,7 +1,7 @@
 import type { PipelineConfig, StartService } from '@email-events/core';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fileScope, waitFor } from '../stack/stack.ts';
+import { fileScope, waitFor } from '../harness/stack.ts';
 import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
 
 // Campaign, variant, stream and user from what the sender attaches, as the source says. Against the real components.

@@ -2,7 +2,7 @@ import { IDENTITY_VERSION } from '@email-events/esps';
 import { normalizeRecord } from '@email-events/processors';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fileScope, waitFor } from '../stack/stack.ts';
+import { fileScope, waitFor } from '../harness/stack.ts';
 import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
 
 // An event that was received before an upgrade that changed what identifies it, and comes again behind it. Against the real components.

@@ -7,7 +7,7 @@ import { startPipeline } from '@email-events/dev/run/pipeline';
 import { createReporter } from '@email-events/dev/run/reporter';
 import { createProvider, replicationOn } from '@email-events/dev/stack';
 import { expect, test } from 'vitest';
-import { type SharedStack, vacantStack } from '../stack/stack.ts';
+import { type SharedStack, vacantStack } from '../harness/stack.ts';
 
 /** The shared components, as somebody else's: only services are started. */
 const SLOW = 180_000;

@@ -1,5 +1,5 @@
 import { createProvider, selectBreakable } from '@email-events/dev/stack';
-import { forgetAddresses } from '../stack/environment.ts';
+import { forgetAddresses } from '../harness/isolation.ts';
 import { brokenPipelineSuite } from './pipeline-suite.ts';
 
 brokenPipelineSuite({

@@ -10,9 +10,8 @@ import { createReporter } from '@email-events/dev/run/reporter';
 import type { ServiceMode, ServiceName } from '@email-events/dev/run/services';
 import type { StackProvider } from '@email-events/dev/stack';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fileScope, type TestScope, waitFor } from '../stack/stack.ts';
-import { unique, uniqueDatabase } from '../stack/unique.ts';
-import { wholeKafka } from '../stack/whole-kafka.ts';
+import { unique, uniqueDatabase } from '../harness/isolation.ts';
+import { fileScope, type TestScope, waitFor, wholeKafka } from '../harness/stack.ts';
 
 /** Of traffic that goes on while something is broken. Events a second. */
 const RATE = 250;

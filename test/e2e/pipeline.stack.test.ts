@@ -1,4 +1,4 @@
-import { vacantStack } from '../stack/stack.ts';
+import { vacantStack } from '../harness/stack.ts';
 import { pipelineSuite } from './pipeline-suite.ts';
 
 // Every service a process of its own. A stack that others share has no room for a second pipeline.

@@ -1,5 +1,5 @@
 import { createProvider } from '@email-events/dev/stack';
-import { forgetAddresses } from '../stack/environment.ts';
+import { forgetAddresses } from '../harness/isolation.ts';
 import { brokenPipelineSuite, type PipelineUnderTest, pipelineSuite } from './pipeline-suite.ts';
 
 // Every service a container of the image that production runs, on components in containers.

@@ -6,7 +6,7 @@ import { normalizeRecord } from '@email-events/processors';
 import { type NormalizedBatch, partitionOf, topics } from '@email-events/schemas';
 import { startCrmSink } from '@email-events/sink-crm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fileScope, waitFor } from '../stack/stack.ts';
+import { fileScope, waitFor } from '../harness/stack.ts';
 import {
   type Message,
   rawMessage,

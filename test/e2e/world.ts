@@ -19,7 +19,7 @@ import { replicationOn } from '@email-events/dev/stack';
 import { startEvents, startNormalize } from '@email-events/processors';
 import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate, startClickHouseSink } from '@email-events/sink-clickhouse';
-import { type TestScope, vacantStack } from '../stack/stack.ts';
+import { type TestScope, vacantStack } from '../harness/stack.ts';
 
 export interface Message {
   readonly key?: string | null;

@@ -15,7 +15,7 @@ import type { Stack } from '@email-events/dev/stack';
 import { registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
 import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
-import { startOwnStack, type TestScope, waitFor } from '../stack/stack.ts';
+import { startOwnStack, type TestScope, waitFor } from '../harness/stack.ts';
 import { type Service, type ServiceName, startService } from './service.ts';
 
 /** The services from email.raw to ClickHouse, each dependency behind a proxy, and what went in. */

@@ -12,7 +12,7 @@ import {
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { eventOf } from '../bench/typed-events.ts';
 import { startTcpProxy } from '../contracts/tcp-proxy.ts';
-import { useStack, waitFor } from '../stack/stack.ts';
+import { useStack, waitFor } from '../harness/stack.ts';
 
 // What ClickHouse says when it cannot or will not take rows, and what the sink makes of it. What the services do then
 // is in failures.own-stack.test.ts, and that nothing is written twice in sink-clickhouse-crash.own-stack.test.ts.

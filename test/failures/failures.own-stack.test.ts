@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { waitFor } from '../stack/stack.ts';
+import { waitFor } from '../harness/stack.ts';
 import { type Chain, startChain } from './chain.ts';
 import type { ServiceName } from './service.ts';
 

@@ -1,7 +1,7 @@
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
-import { fileScope, vacantStack, waitFor } from '../stack/stack.ts';
+import { fileScope, vacantStack, waitFor } from '../harness/stack.ts';
 import type { GracefulProcess } from './graceful-process.ts';
 import { type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
 import { HonestSenders, honestSigners, sourcesOf } from './hostile-senders.ts';

@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from '@email-events/cli/home';
 import { type ServiceName as AnyServiceName, SCRIPTS } from '@email-events/dev/run/services';
-import type { TestScope } from '../stack/stack.ts';
+import type { TestScope } from '../harness/stack.ts';
 
 /** The receiver is a stand-in for a CRM, and nobody's to stop in order. */
 export type ServiceName = Exclude<AnyServiceName, 'receiver'>;

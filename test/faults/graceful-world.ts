@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { applyTopics, type PipelineConfig, parseConfig, readTopic } from '@email-events/core';
 import type { StackAddresses } from '@email-events/dev/stack';
 import { topicCatalogue } from '@email-events/schemas';
-import type { TestScope } from '../stack/stack.ts';
-import { unique, uniqueDatabase } from '../stack/unique.ts';
+import { unique, uniqueDatabase } from '../harness/isolation.ts';
+import type { TestScope } from '../harness/stack.ts';
 import { GracefulProcess, type ServiceName } from './graceful-process.ts';
 
 /** Components with topics applied, and processes of ours on them that are started and stopped one by one. */

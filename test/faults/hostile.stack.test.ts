@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { scrape, sumBy } from '@email-events/cli/prometheus';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fileScope, vacantStack, waitFor } from '../stack/stack.ts';
+import { fileScope, vacantStack, waitFor } from '../harness/stack.ts';
 import type { GracefulProcess } from './graceful-process.ts';
 import { type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
 import { Attackers } from './hostile-attacks.ts';

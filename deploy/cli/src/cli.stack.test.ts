@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createKafka, type PipelineConfig, parseConfig, silentLog, withAdmin } from '@email-events/core';
 import { avroType, Codec, type EmailBounced, topics } from '@email-events/schemas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fileScope, type SharedStack, vacantStack, waitFor } from '../../../test/stack/stack.ts';
+import { fileScope, type SharedStack, vacantStack, waitFor } from '../../../test/harness/stack.ts';
 import { runBin, startBin } from './testing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cli-'));

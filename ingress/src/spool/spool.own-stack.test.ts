@@ -9,8 +9,7 @@ import { composeConfig } from '@email-events/core/config';
 import { createSigner } from '@email-events/esps/accounts';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, type TestContext, test } from 'vitest';
-import { startOwnStack, waitFor } from '../../../test/stack/stack.ts';
-import { wholeKafka } from '../../../test/stack/whole-kafka.ts';
+import { startOwnStack, waitFor, wholeKafka } from '../../../test/harness/stack.ts';
 import { ingressService } from '../descriptor.ts';
 import { readRaw, Traffic } from '../testing/traffic.ts';
 

@@ -16,7 +16,7 @@ import {
   topics,
 } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { vacantStack, waitFor } from '../../../test/stack/stack.ts';
+import { vacantStack, waitFor } from '../../../test/harness/stack.ts';
 import { oversizedRequests } from '../testing/oversized.ts';
 import { rawRecord, sendgridItem } from '../testing/records.ts';
 import { normalizeService } from './descriptor.ts';

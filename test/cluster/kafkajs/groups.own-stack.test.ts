@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { fileScope } from '../../stack/stack.ts';
-import { unique } from '../../stack/unique.ts';
-import { waitFor } from '../../stack/wait.ts';
+import { unique } from '../../harness/isolation.ts';
+import { fileScope } from '../../harness/stack.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { EncoderClass } from '../wire.ts';
 import { DEADLINE_MS, Pair } from './pair.ts';
 import { plainKafkajs } from './plain-kafkajs.ts';

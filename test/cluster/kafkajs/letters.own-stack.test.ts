@@ -4,9 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { DeadLetters } from '../../../core/src/kafka/sink/dead-letters.ts';
 import { Entry } from '../../../core/src/kafka/sink/entry.ts';
 import { Sequences, TransactionalProducer } from '../../../core/src/kafka/transact/producer.ts';
-import { fileScope, type TestScope } from '../../stack/stack.ts';
-import { unique } from '../../stack/unique.ts';
-import { waitFor } from '../../stack/wait.ts';
+import { unique } from '../../harness/isolation.ts';
+import { fileScope, type TestScope } from '../../harness/stack.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { plainKafkajs } from './plain-kafkajs.ts';
 import { newTopic, placed, readAll, signal, startWorld, type World } from './world.ts';
 

@@ -13,9 +13,9 @@ import {
 import { publishAll } from '@email-events/core/testing';
 import type { Codec } from '@email-events/schemas';
 import { expect } from 'vitest';
-import type { TestScope } from '../../stack/stack.ts';
-import { unique } from '../../stack/unique.ts';
-import { waitFor } from '../../stack/wait.ts';
+import { unique } from '../../harness/isolation.ts';
+import type { TestScope } from '../../harness/stack.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { END, newTopic, readAll, type World } from './world.ts';
 
 const PARTITIONS = [

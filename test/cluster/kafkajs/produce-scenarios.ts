@@ -1,7 +1,7 @@
 import { type OutputRecord, silentLog } from '@email-events/core';
 import { partitionClient } from '@email-events/core/testing';
-import { unique } from '../../stack/unique.ts';
-import { waitFor } from '../../stack/wait.ts';
+import { unique } from '../../harness/isolation.ts';
+import { waitFor } from '../../harness/wait.ts';
 import { newTopic, readAll, signal, type World } from './world.ts';
 import type { OpenWriter, Writer } from './writers.ts';
 

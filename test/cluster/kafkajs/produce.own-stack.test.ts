@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fileScope } from '../../stack/stack.ts';
+import { fileScope } from '../../harness/stack.ts';
 import * as scenarios from './produce-scenarios.ts';
 import { startWorld, type World } from './world.ts';
 import { implementations } from './writers.ts';

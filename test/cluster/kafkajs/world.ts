@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createBrokers, createKafka, type KafkaSettings, silentLog } from '@email-events/core';
 import { readPartition } from '@email-events/core/testing';
 import type { Admin } from 'kafkajs';
-import type { TestScope } from '../../stack/stack.ts';
-import { unique } from '../../stack/unique.ts';
+import { unique } from '../../harness/isolation.ts';
+import type { TestScope } from '../../harness/stack.ts';
 import { type Cluster, startCluster } from '../cluster.ts';
 import { KafkaProxies } from '../kafka-proxy.ts';
 

@@ -2,7 +2,7 @@ import { createRandom, type Random } from '@email-events/dev/simulate';
 import { type ClickHouse, connect, readMigrations } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
 import { statementsOf } from '../../../sinks/clickhouse/src/migrate.ts';
-import { useStack } from '../../stack/stack.ts';
+import { useStack } from '../../harness/stack.ts';
 import { type Comparison, compareVariants } from './interval.ts';
 import { sentInLots } from './simulated.ts';
 

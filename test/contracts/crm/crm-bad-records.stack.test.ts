@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { applyTopics, parseConfig, type SinkRecord } from '@email-events/core';
 import { Codec, registerSchemas, type Suppression, topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { type TestScope, vacantStack, waitFor } from '../../stack/stack.ts';
+import { type TestScope, vacantStack, waitFor } from '../../harness/stack.ts';
 import { deadLetterCodes, produce, startSink, stateRecord } from './service.ts';
 
 // A CRM behind a firewall that dislikes what is in some states, and one whose storage fails of others. Both texts come from

@@ -6,7 +6,7 @@ import { applyTopics, parseConfig, type SinkRecord } from '@email-events/core';
 import { type Fault, startReceiver } from '@email-events/dev/receiver';
 import { Codec, registerSchemas, type Suppression, topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { vacantStack, waitFor } from '../../stack/stack.ts';
+import { vacantStack, waitFor } from '../../harness/stack.ts';
 import { deadLetterCodes, produce, produceBytes, startSink, stateRecord } from './service.ts';
 import { newestStates, seeded, suppressionLog } from './topic.ts';
 

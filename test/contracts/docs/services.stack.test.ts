@@ -3,7 +3,7 @@ import { chooseLocalPorts, type LocalPorts } from '@email-events/dev/run/ports';
 import { replicationOn } from '@email-events/dev/stack';
 import { createSigner } from '@email-events/esps/accounts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { fileScope, type SharedStack, vacantStack } from '../../stack/stack.ts';
+import { fileScope, type SharedStack, vacantStack } from '../../harness/stack.ts';
 import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
 import { blocksOf } from './documents.ts';
 import { environmentOfReader } from './environment.ts';

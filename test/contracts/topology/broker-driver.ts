@@ -21,8 +21,8 @@ import {
   topics,
 } from '@email-events/schemas';
 import type { GroupPosition } from '@email-events/test/invariants';
-import { waitFor } from '../../stack/stack.ts';
-import { unique } from '../../stack/unique.ts';
+import { unique } from '../../harness/isolation.ts';
+import { waitFor } from '../../harness/stack.ts';
 import { type Member, PARTITIONS, RAW_PARTITIONS, type TopologyDriver } from './driver.ts';
 import { rawRequest } from './memory-driver.ts';
 import { decodeOutputs, OUTPUT_TOPICS, type OutputRecordRead } from './outputs.ts';

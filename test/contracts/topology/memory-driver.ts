@@ -17,7 +17,7 @@ import {
   tokenSettings,
 } from '@email-events/processors/testing';
 import { type NormalizedBatch, partitionOf, topics } from '@email-events/schemas';
-import { waitFor } from '../../stack/stack.ts';
+import { waitFor } from '../../harness/stack.ts';
 import { type Member, PARTITIONS, RAW_PARTITIONS, type TopologyDriver } from './driver.ts';
 import { decodeOutputs, OUTPUT_TOPICS } from './outputs.ts';
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { TopicSpec } from '@email-events/schemas';
 import { expect, test, vi } from 'vitest';
-import { useStack } from '../../../../test/stack/stack.ts';
+import { useStack } from '../../../../test/harness/stack.ts';
 import { applyTopics, commonConfig, withAdmin } from '../../index.ts';
 
 const require = createRequire(import.meta.url);

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { useStack, waitFor } from '../../../../test/stack/stack.ts';
-import { makeTopics } from '../../../../test/stack/topics.ts';
+import { makeTopics, useStack, waitFor } from '../../../../test/harness/stack.ts';
 import { commonConfig } from '../../config/index.ts';
 import { createBrokers, createKafka, silentLog, withAdmin } from '../client/client.ts';
 import { type PartitionRead, readPartition } from '../transact/partition-client.ts';

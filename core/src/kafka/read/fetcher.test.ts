@@ -1,5 +1,5 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { waitFor } from '../../../../test/stack/wait.ts';
+import { waitFor } from '../../../../test/harness/wait.ts';
 import { apiOf, createErrorFromCode, KafkaJSConnectionError } from '../client/kafkajs.ts';
 import { listOffsets } from '../client/requests.ts';
 import { FakeBrokers, recordBatch } from '../testing/fake-brokers.ts';

@@ -1,6 +1,6 @@
 import { AssignerProtocol } from 'kafkajs';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
-import { waitFor } from '../../../../test/stack/wait.ts';
+import { waitFor } from '../../../../test/harness/wait.ts';
 import { silentLog } from '../client/client.ts';
 import { heartbeat, joinGroup, leaveGroup, offsetCommit, syncGroup } from '../client/requests.ts';
 import { FakeBrokers } from '../testing/fake-brokers.ts';

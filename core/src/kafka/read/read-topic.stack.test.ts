@@ -1,8 +1,6 @@
 import type { Producer } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { commitOffsets } from '../../../../test/stack/offsets.ts';
-import { useStack } from '../../../../test/stack/stack.ts';
-import { makeTopics } from '../../../../test/stack/topics.ts';
+import { commitOffsets, makeTopics, useStack } from '../../../../test/harness/stack.ts';
 import { commonConfig } from '../../config/index.ts';
 import { createKafka, type KafkaSettings, silentLog, withAdmin } from '../client/client.ts';
 import { groupLag } from './group-lag.ts';

@@ -1,8 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect, type TestContext, test } from 'vitest';
-import { commitOffsets } from '../../../../test/stack/offsets.ts';
-import { useStack, waitFor } from '../../../../test/stack/stack.ts';
-import { makeTopics } from '../../../../test/stack/topics.ts';
+import { commitOffsets, makeTopics, useStack, waitFor } from '../../../../test/harness/stack.ts';
 import {
   commonConfig,
   createMetrics,

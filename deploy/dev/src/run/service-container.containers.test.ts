@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { waitFor } from '../../../../test/stack/wait.ts';
+import { waitFor } from '../../../../test/harness/wait.ts';
 import { connectEngine, type Engine } from '../stack/containers/engine.ts';
 import { provideServicesImages } from '../stack/containers/images/services.ts';
 import { printProgress } from '../stack/index.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { waitFor } from '../../../../test/stack/wait.ts';
+import { waitFor } from '../../../../test/harness/wait.ts';
 import { SERVICE_TIMINGS, type ServiceNews } from './service.ts';
 import { ServiceContainer } from './service-container.ts';
 

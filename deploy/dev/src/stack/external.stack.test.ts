@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathsOf } from '@email-events/cli/home';
 import { loadConfig } from '@email-events/core';
 import { expect, onTestFinished, type TestContext, test } from 'vitest';
-import { useStack, vacantStack } from '../../../../test/stack/stack.ts';
+import { useStack, vacantStack } from '../../../../test/harness/stack.ts';
 import { crmSecret, localConfig, writeLocalConfig } from '../run/local-config.ts';
 import { chooseLocalPorts } from '../run/ports.ts';
 import { prepareComponents } from '../run/prepare.ts';

@@ -5,7 +5,7 @@ import { pathsOf } from '@email-events/cli/home';
 import type { RunState } from '@email-events/cli/state-file';
 import { runBin } from '@email-events/cli/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { waitFor } from '../../../../../test/stack/wait.ts';
+import { waitFor } from '../../../../../test/harness/wait.ts';
 import { connectEngine, type Engine } from '../../stack/containers/engine.ts';
 import { DATA_DIR_LABEL } from '../../stack/containers/labels.ts';
 import { SERVICE_NAMES } from '../services.ts';

@@ -5,9 +5,9 @@ import { pathsOf, REPOSITORY } from '@email-events/cli/home';
 import type { RunState } from '@email-events/cli/state-file';
 import { runBin, startBin } from '@email-events/cli/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { unique, uniqueDatabase } from '../../../../../test/harness/isolation.ts';
+import { fileScope, vacantStack, waitFor } from '../../../../../test/harness/stack.ts';
 import { metricsIn, metricsTable, misnamed, withTable } from '../../../../../test/src/metrics-page.ts';
-import { fileScope, vacantStack, waitFor } from '../../../../../test/stack/stack.ts';
-import { unique, uniqueDatabase } from '../../../../../test/stack/unique.ts';
 import { tcpAnswers } from '../../stack/probes.ts';
 
 // The whole pipeline as `npm start` runs it: real components and services, on a home of its own. Where STACK=external names

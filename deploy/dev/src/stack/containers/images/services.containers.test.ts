@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { waitFor } from '../../../../../../test/stack/wait.ts';
+import { waitFor } from '../../../../../../test/harness/wait.ts';
 import { connectEngine, type Engine } from '../engine.ts';
 import { provideServicesImages } from './services.ts';
 import type { ServicesTarget } from './services-files.ts';

@@ -10,7 +10,7 @@ import {
   wantedBrokers,
 } from '@email-events/dev/stack';
 import type { TestProject } from 'vitest/node';
-import { forgetAddresses } from './environment.ts';
+import { forgetAddresses } from './isolation.ts';
 import { pipelineTraces, sweep } from './sweep.ts';
 
 declare module 'vitest' {

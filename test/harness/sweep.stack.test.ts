@@ -2,10 +2,8 @@ import { applyTopics, commonConfig, withAdmin } from '@email-events/core';
 import { registerSchemas, subjects, topicCatalogue, topics } from '@email-events/schemas';
 import { connect, migrate } from '@email-events/sink-clickhouse';
 import { expect, test } from 'vitest';
-import { commitOffsets } from './offsets.ts';
-import { fileScope, useStack, vacantStack } from './stack.ts';
+import { commitOffsets, fileScope, makeTopics, useStack, vacantStack } from './stack.ts';
 import { pipelineTraces, removePipelineTopics, sweep } from './sweep.ts';
-import { makeTopics } from './topics.ts';
 
 // On the stack of the run: files run one after the other, so nobody else has anything there now.
 const stack = useStack();

@@ -4,7 +4,7 @@ import type { StackAddresses } from '@email-events/dev/stack';
 import { subjects, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import { clickhouseSink } from '@email-events/sink-clickhouse/service';
-import { isOfTest } from './unique.ts';
+import { isOfTest } from './isolation.ts';
 import { waitFor } from './wait.ts';
 
 const reader = composeConfig([clickhouseSink]);
@@ -17,7 +17,7 @@ const OF_RESTORE = /-restore-[0-9a-f-]{36}$/;
 const DATABASES = new Set([DEFAULTS.sinks.clickhouse.database]);
 
 /** What a pipeline, or the tests, have on a stack. Names. */
-export interface Traces {
+interface Traces {
   readonly topics: string[];
   readonly subjects: string[];
   readonly databases: string[];

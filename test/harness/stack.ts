@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Secret } from '@email-events/core';
+import { createKafka, type KafkaSettings, Secret, silentLog, withAdmin } from '@email-events/core';
 import {
+  type Component,
   createProvider,
+  isBroker,
   type Stack,
   type StackAddresses,
   type StackOptions,
@@ -11,11 +14,11 @@ import {
 } from '@email-events/dev/stack';
 import type { ClickHouseAddress } from '@email-events/sink-clickhouse';
 import { inject } from 'vitest';
-import { forgetAddresses } from './environment.ts';
 // For its declaration of what the set-up provides.
-
+import type {} from './global-setup.ts';
+import { forgetAddresses, unique, uniqueDatabase } from './isolation.ts';
 import { removePipelineTopics } from './sweep.ts';
-import { unique, uniqueDatabase } from './unique.ts';
+import { waitFor } from './wait.ts';
 
 export { waitFor } from './wait.ts';
 
@@ -85,4 +88,84 @@ export async function startOwnStack(
   });
   stack = await createProvider(selectBreakable(process.env), process.env).start({ ...options, dataDir });
   return stack;
+}
+
+/** Makes topics, each with so many partitions. Resolves when records can be sent to them. */
+export async function makeTopics(
+  settings: KafkaSettings,
+  names: readonly string[],
+  partitions = 1,
+): Promise<void> {
+  await withAdmin(settings, async (admin) => {
+    // kafkajs's own wait takes a broker that has not heard of the topic yet for a failure.
+    const topics = names.map((topic) => ({ topic, numPartitions: partitions }));
+    await admin.createTopics({ topics, waitForLeaders: false });
+    await waitFor('the topics have leaders', async () => {
+      const found = await admin.fetchTopicMetadata({ topics: [...names] });
+      return found.topics.every((topic) => topic.partitions.length === partitions);
+    });
+  });
+}
+
+interface PartitionOffset {
+  readonly partition: number;
+  readonly offset: string;
+}
+
+/**
+ * Commits offsets of a group that has no members. By a transaction, since kafkajs's admin client would join the group
+ * for it and now and then never comes back.
+ */
+export async function commitOffsets(
+  settings: KafkaSettings,
+  groupId: string,
+  topic: string,
+  partitions: readonly PartitionOffset[],
+): Promise<void> {
+  // The first group of a new broker makes its coordinator.
+  await waitFor('the offsets are taken', async () => {
+    const producer = createKafka(settings, 'test-offsets', silentLog).producer({
+      transactionalId: `offsets-${randomUUID()}`,
+      idempotent: true,
+      maxInFlightRequests: 1,
+    });
+    await producer.connect();
+    try {
+      const transaction = await producer.transaction();
+      await transaction.sendOffsets({
+        consumerGroupId: groupId,
+        topics: [{ topic, partitions: [...partitions] }],
+      });
+      await transaction.commit();
+      return true;
+    } finally {
+      await producer.disconnect();
+    }
+  });
+  // The commit is answered before the coordinator of the group has it.
+  await waitFor('the offsets are committed', () =>
+    withAdmin(settings, async (admin) => {
+      const [found] = await admin.fetchOffsets({ groupId, topics: [topic] });
+      return partitions.every(({ partition, offset }) =>
+        found?.partitions.some((entry) => entry.partition === partition && entry.offset === offset),
+      );
+    }),
+  );
+}
+
+/** Every broker at once, for tests of what happens while there is no Kafka at all, however many brokers it has. */
+export function wholeKafka({
+  components,
+}: Pick<Stack, 'components'>): Pick<Component, 'start' | 'stop' | 'kill' | 'pause' | 'resume'> {
+  // Together: one broker of several does not start alone, nor do all of them end in order one after the other.
+  const each = (how: (broker: Component) => Promise<void>) => async () => {
+    await Promise.all(components.filter(({ name }) => isBroker(name)).map(how));
+  };
+  return {
+    start: each((broker) => broker.start()),
+    stop: each((broker) => broker.stop()),
+    kill: each((broker) => broker.kill()),
+    pause: each((broker) => broker.pause()),
+    resume: each((broker) => broker.resume()),
+  };
 }
