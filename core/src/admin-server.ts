@@ -34,7 +34,7 @@ export interface AdminOptions {
   readonly metrics: Registry;
   /** By dependency name. */
   readonly readiness: { readonly [dependency: string]: ReadinessCheck };
-  /** What the service tells of its work besides, as JSON; undefined: nothing. */
+  /** More about the service's work, as JSON; undefined: nothing. */
   readonly status?: () => unknown;
   /** Time for each readiness check. Milliseconds. */
   readonly checkTimeoutMs?: number;
@@ -78,7 +78,7 @@ const json = (status: number, value: unknown): Answer => ({
   body: `${JSON.stringify(value)}\n`,
 });
 
-/** Never throws: whatever goes wrong, the process goes on and says so. */
+/** Never throws: if anything goes wrong, the process goes on and says so. */
 async function answer(request: IncomingMessage, options: AdminOptions, draining: boolean): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return json(405, { status: 'method not allowed' });

@@ -4,7 +4,7 @@ import type { Logger } from './telemetry.ts';
 
 /** A running service: what `start` hands back. */
 export interface RunningService {
-  /** Ports it listens on, for whoever started it with port 0. */
+  /** Ports it listens on, for a caller that started it with port 0. */
   readonly ports: { readonly [name: string]: number };
   /**
    * Stops taking work, finishes or hands over what is under way, commits, closes. Each step has its deadline.
@@ -83,7 +83,7 @@ function tellParent({ ports }: RunningService, stop: () => void): void {
 
 export interface StartUpWait {
   readonly log: Logger;
-  /** What is waited for, for the log. */
+  /** The name for the log of what is waited for. */
   readonly what: string;
   readonly deadlineMs?: number;
   readonly pauseMs?: number;
@@ -103,7 +103,7 @@ export function whenThere<T>(work: () => Promise<T>, wait: StartUpWait): Promise
   return retry(work, {
     forMs: deadlineMs,
     backoff: { firstMs: pauseMs, longestMs: pauseMs },
-    passes: (error) => NOT_THERE.includes(codeOf(error)),
+    retryIf: (error) => NOT_THERE.includes(codeOf(error)),
     onRetry: (error, attempt) =>
       log.warn({ code: codeOf(error), what, attempt }, 'not there yet; asked again'),
   });

@@ -3,7 +3,7 @@ import { backoffMs, retry } from './retry.ts';
 
 const SOON = { firstMs: 1, longestMs: 2 };
 
-test('what passes is tried again, until it works', async () => {
+test('an error that may pass is tried again, until it works', async () => {
   let calls = 0;
   const told: [unknown, number][] = [];
   const error = new Error('away');
@@ -12,20 +12,20 @@ test('what passes is tried again, until it works', async () => {
     return 'done';
   };
   const onRetry = (cause: unknown, attempt: number) => void told.push([cause, attempt]);
-  expect(await retry(work, { backoff: SOON, passes: () => true, onRetry })).toBe('done');
+  expect(await retry(work, { backoff: SOON, retryIf: () => true, onRetry })).toBe('done');
   expect(told).toEqual([
     [error, 1],
     [error, 2],
   ]);
 });
 
-test('what does not pass is thrown at once', async () => {
+test('any other error is thrown at once', async () => {
   let calls = 0;
   const work = () => {
     calls += 1;
     return Promise.reject(new RangeError('for good'));
   };
-  await expect(retry(work, { passes: (error) => !(error instanceof RangeError) })).rejects.toThrow(
+  await expect(retry(work, { retryIf: (error) => !(error instanceof RangeError) })).rejects.toThrow(
     'for good',
   );
   expect(calls).toBe(1);
@@ -34,7 +34,7 @@ test('what does not pass is thrown at once', async () => {
 test('no attempt begins after the deadline; the last error is thrown', async () => {
   let calls = 0;
   const work = () => Promise.reject(new Error(`attempt ${++calls}`));
-  const waiting = retry(work, { forMs: 20, backoff: SOON, passes: () => true });
+  const waiting = retry(work, { forMs: 20, backoff: SOON, retryIf: () => true });
   await expect(waiting).rejects.toThrow(/attempt \d+/);
   expect(calls).toBeGreaterThan(1);
 });
@@ -44,7 +44,7 @@ test('a signal ends the longest pause', async () => {
   const waiting = retry(() => Promise.reject(new Error('away')), {
     backoff: { firstMs: 3_600_000, longestMs: 3_600_000 },
     signal: stop.signal,
-    passes: () => true,
+    retryIf: () => true,
     onRetry: () => stop.abort(),
   });
   await expect(waiting).rejects.toThrow('away');
@@ -60,7 +60,7 @@ test('before another attempt something may be looked up, and fail', async () => 
     order.push('before');
     throw new Error('not known either');
   };
-  await retry(work, { backoff: SOON, passes: () => true, before });
+  await retry(work, { backoff: SOON, retryIf: () => true, before });
   expect(order).toEqual(['work', 'before', 'work']);
 });
 

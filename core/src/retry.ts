@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 // The one retry policy. Of the libraries at hand, cockatiel's retries end neither at a deadline nor when a signal says so: a service that
-// is stopped would sleep on. What has to keep books between its attempts has a loop of its own (producing, group membership, group
-// commit, a lane of a processor) and takes only its pauses from here.
+// is stopped would sleep on. Code that has to remember between its attempts what was done (producing, group membership, group commit, a
+// lane of a processor) loops by itself and takes only its pauses from here.
 
 export interface Backoff {
   /** The pause after the first failure. It doubles with each further one. Milliseconds. */
@@ -17,7 +17,7 @@ export interface RetryOptions {
   /** Ends the waiting; the last error is thrown. */
   readonly signal?: AbortSignal | undefined;
   /** Whether this error may be gone the next time. What is not is thrown at once. */
-  readonly passes: (error: unknown) => boolean;
+  readonly retryIf: (error: unknown) => boolean;
   /** After a failure that is followed by another attempt. Attempts count from 1. */
   readonly onRetry?: (error: unknown, attempt: number) => void;
   /** Before each further attempt. An error of it is ignored: the attempt will show. */
@@ -26,16 +26,16 @@ export interface RetryOptions {
 
 const BACKOFF: Backoff = { firstMs: 10, longestMs: 500 };
 
-/** Tries until it works, an error is not one that passes, or the time is up; then the last error is thrown. */
+/** Tries until it works, an error is not one to be tried again, or the time is up; then the last error is thrown. */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { forMs = Number.POSITIVE_INFINITY, backoff = BACKOFF, signal, passes, onRetry, before } = options;
+  const { forMs = Number.POSITIVE_INFINITY, backoff = BACKOFF, signal, retryIf, onRetry, before } = options;
   const deadline = performance.now() + forMs;
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
       const ms = backoffMs(attempt, backoff);
-      if (!passes(error) || signal?.aborted || performance.now() + ms > deadline) throw error;
+      if (!retryIf(error) || signal?.aborted || performance.now() + ms > deadline) throw error;
       onRetry?.(error, attempt);
       await pause(ms, signal);
       if (signal?.aborted) throw error;

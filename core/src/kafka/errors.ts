@@ -22,7 +22,7 @@ export const MEMBER_ID_REQUIRED = 79;
 const OPERATION_NOT_ATTEMPTED = 55;
 
 /** Throws the first error among these codes of an answer; 0 is none. What was not attempted because of another is told last. */
-export function requireNone(codes: Iterable<number>): void {
+export function throwFirstError(codes: Iterable<number>): void {
   let notAttempted = false;
   for (const code of codes) {
     if (code === OPERATION_NOT_ATTEMPTED) notAttempted = true;
@@ -43,7 +43,7 @@ const oneOf = (types: readonly string[]) => (error: unknown) =>
   isProtocolError(error) && types.includes(error.type);
 
 /** May work when it is tried again, perhaps at another broker. */
-export const mayPass = (error: unknown): boolean =>
+export const isRetriable = (error: unknown): boolean =>
   (error as { retriable?: unknown } | null | undefined)?.retriable === true;
 
 /** The broker is not, or no longer, the coordinator. */
@@ -131,7 +131,7 @@ export function problemOf(error: unknown): string {
 /** Whether no broker answers, or one says itself that it will in a moment. */
 export function isUnreachable(error: unknown): boolean {
   const { cause } = error as { cause?: unknown };
-  if (problemOf(error) === 'KAFKA_UNREACHABLE' || mayPass(error)) return true;
+  if (problemOf(error) === 'KAFKA_UNREACHABLE' || isRetriable(error)) return true;
   return cause instanceof Error && isUnreachable(cause);
 }
 
@@ -170,7 +170,7 @@ export function publishError(cause: unknown, topic: string): PipelineError {
 export const isFatal = (error: unknown): boolean =>
   error instanceof PipelineError && error.disposition === 'fatal';
 
-/** A broker refuses what was sent, whatever its own state is. From a transaction only this blames the records: the client's own surprises come with outages. */
+/** A broker refuses the records that were sent, and would in any state. Of a transaction's errors only these blame the records: others come with outages. */
 export const isOfOutputs = (error: unknown): boolean =>
   isTooLarge(error) || typeOf(error) === 'INVALID_RECORD';
 

@@ -31,7 +31,7 @@ export interface Failure {
   readonly carriesValue?: boolean;
 }
 
-/** What its topic takes at least (4 MiB), less what the rest of a letter needs. A value alone always fits: its topic takes more than email.raw. */
+/** The least that its topic takes (4 MiB), less the rest of a letter. A value alone always fits: its topic takes more than email.raw. */
 const MAX_BYTES = 3_900_000;
 
 /**
@@ -89,8 +89,8 @@ export function originOf(
 }
 
 /**
- * Why a record is in its topic a second time, and what of it counts. Written by `dlq replay` and `backfill` as one header;
- * who reads the record takes only what is named, so that what was counted before is not counted again.
+ * Why a record is in its topic a second time, and which parts of it count. Written by `dlq replay` and `backfill` as one header;
+ * its readers take only the parts that are named, so that nothing is counted twice.
  */
 export interface Replay {
   readonly reason: 'dead-letter' | 'backfill';
@@ -126,8 +126,8 @@ export const REPLAY_HEADER = 'replay';
 export const encodeReplay = (replay: Replay): Buffer => Buffer.from(JSON.stringify(replay));
 
 /**
- * Undefined for a record that is where it is for the first time. Only our own commands write the header; one that somebody
- * else wrote and that cannot be read is none, since a stage that stumbles over it would stop its partition.
+ * Undefined for a record that was not put back. Only this project's commands write the header; one from elsewhere that cannot be
+ * read counts as none, since a stage that throws for it would stop its partition.
  */
 export function replayOf({ headers }: Pick<InputRecord, 'headers'>): Replay | undefined {
   const text = headers[REPLAY_HEADER];
@@ -160,7 +160,7 @@ export function earlierLetter(replay: Replay | undefined, item: number | null): 
   return letters.find((letter) => letter.item === item) ?? letters.find((letter) => letter.item === null);
 }
 
-/** What email.raw keeps of a request besides its body. */
+/** A request as email.raw keeps it, besides its body. */
 export interface RawRequest {
   /** UUIDv7, the X-Request-Id of the answer. */
   readonly requestId: string;
@@ -241,6 +241,6 @@ function textOf(value: unknown): string | undefined {
   return value instanceof Uint8Array ? Buffer.from(value).toString() : undefined;
 }
 
-/** Tells tokens apart without telling them: 32 hex digits. */
+/** Distinguishes tokens without revealing them: 32 hex digits. */
 export const tokenDigest = (source: string, token: string) =>
   hash('sha256', JSON.stringify([source, token]), 'hex').slice(0, 32);

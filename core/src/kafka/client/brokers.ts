@@ -5,9 +5,9 @@ import {
   isRefusal,
   LEADER_NOT_AVAILABLE,
   NOT_LEADER_FOR_PARTITION,
-  requireNone,
+  throwFirstError,
 } from '../errors.ts';
-import { type Address, type ConnectionOptions, Links, type Purpose } from './connections.ts';
+import { type Address, type ConnectionOptions, Connections, type Purpose } from './connections.ts';
 import { type Api, createErrorFromCode, KafkaJSNoBrokerAvailableError } from './kafkajs.ts';
 import { findCoordinator, type MetadataAnswer, metadata } from './requests.ts';
 
@@ -30,11 +30,11 @@ const ANY_BROKER_MS = 4_000;
 const SUSPECT_MS = 10_000;
 
 /**
- * The brokers of a cluster: who leads what, who coordinates whom, and one request at a time to any of them. It never tries anything a
- * second time: who asks knows what a repetition does. A connection that failed in any way is not used again.
+ * The brokers of a cluster: the leaders of partitions, the coordinators of groups and transactions, and one request at a time to any of
+ * them. It never tries anything a second time: only the caller knows what a repetition does. A connection that failed in any way is not used again.
  */
 export class Brokers {
-  private readonly links: Links;
+  private readonly connections: Connections;
   private readonly seeds: readonly Address[];
   private readonly timeoutMs: number;
   private readonly nodes = new Map<number, Address>();
@@ -44,7 +44,7 @@ export class Brokers {
   private refreshing: { readonly topics: ReadonlySet<string>; readonly done: Promise<void> } | undefined;
 
   constructor(options: ConnectionOptions) {
-    this.links = new Links(options);
+    this.connections = new Connections(options);
     this.timeoutMs = options.requestTimeoutMs;
     this.seeds = options.brokers.map(addressOf);
   }
@@ -111,7 +111,7 @@ export class Brokers {
     if (known !== undefined && this.nodes.has(known)) return known;
     const query = { groupId: key, coordinatorType: kind === 'group' ? 0 : 1 };
     const { errorCode, coordinator } = await this.requestAny(findCoordinator, query);
-    requireNone([errorCode]);
+    throwFirstError([errorCode]);
     const { nodeId, host, port } = coordinator;
     this.nodes.set(nodeId, { host, port });
     this.coordinators.set(`${kind} ${key}`, nodeId);
@@ -132,7 +132,7 @@ export class Brokers {
   ): Promise<A> {
     try {
       const answer = await this.request(await this.coordinator(of.kind, of.key), request, args, options);
-      requireNone(codesOf(answer));
+      throwFirstError(codesOf(answer));
       return answer;
     } catch (error) {
       if (isCoordinatorMoved(error) || !isProtocolError(error)) this.forgetCoordinator(of.kind, of.key);
@@ -151,20 +151,20 @@ export class Brokers {
     try {
       await this.ask(address, findCoordinator, { groupId: of.key, coordinatorType: 0 }, { timeoutMs });
     } catch (error) {
-      if (!isProtocolError(error)) this.links.giveUp(address, error as Error);
+      if (!isProtocolError(error)) this.connections.giveUp(address, error as Error);
     }
   }
 
   /** At once: what is under way is rejected. */
   close(): void {
-    this.links.close();
+    this.connections.close();
   }
 
   private async ask<Q, A>(address: Address, kind: Kind<Q, A>, args: Q, options: RequestOptions): Promise<A> {
     const name = nameOf(address);
     try {
       const { timeoutMs = this.timeoutMs, purpose = 'main' } = options;
-      const answer = await this.links.request(address, purpose, kind, args, timeoutMs);
+      const answer = await this.connections.request(address, purpose, kind, args, timeoutMs);
       this.suspects.delete(name);
       return answer;
     } catch (error) {
@@ -184,7 +184,7 @@ export class Brokers {
     if (brokers.length === 0) return;
     this.nodes.clear();
     for (const { nodeId, host, port } of brokers) this.nodes.set(nodeId, { host, port });
-    this.links.keepOnly([...this.nodes.values(), ...this.seeds]);
+    this.connections.keepOnly([...this.nodes.values(), ...this.seeds]);
   }
 
   /** Connected ones first, in any order; those that did not answer lately last. */
@@ -194,7 +194,7 @@ export class Brokers {
     );
     const now = performance.now();
     const rank = (name: string) =>
-      (this.suspects.get(name) ?? 0) > now ? 2 : this.links.isConnected(name) ? 0 : 1;
+      (this.suspects.get(name) ?? 0) > now ? 2 : this.connections.isConnected(name) ? 0 : 1;
     return [...byName]
       .map(([name, address]) => ({ address, rank: rank(name), lot: Math.random() }))
       .sort((a, b) => a.rank - b.rank || a.lot - b.lot)
@@ -215,12 +215,12 @@ interface TopicLeaders {
   readonly errorCode: number;
 }
 
-/** Who led which partition when somebody last asked. */
+/** The leader of each partition as of the last refresh. */
 export class Leaders {
   private readonly topics = new Map<string, TopicLeaders>();
   private readonly wanted = new Set<string>();
 
-  /** What is asked for once is asked for always, so that no answer makes another topic unknown. */
+  /** A topic that was asked for once is asked for always, so that no answer makes another topic unknown. */
   want(topics: readonly string[]): ReadonlySet<string> {
     for (const topic of topics) this.wanted.add(topic);
     return new Set(this.wanted);

@@ -5,14 +5,14 @@ import type { CommonConfig } from '../../config/index.ts';
 import { PipelineError } from '../../errors.ts';
 import { retry } from '../../retry.ts';
 import type { Logger } from '../../telemetry.ts';
-import { mayPass, unreachable } from '../errors.ts';
+import { isRetriable, unreachable } from '../errors.ts';
 import { clientIdOf } from '../names.ts';
 import { Brokers } from './brokers.ts';
 import { createLogger, Kafka, logLevel } from './kafkajs.ts';
 
 export type KafkaSettings = CommonConfig['kafka'];
 
-/** The one place where kafkajs is set up: addresses, TLS, SASL, time-outs, and its log lines as ours. */
+/** The one place where kafkajs is set up: addresses, TLS, SASL, time-outs, and its log lines in this service's log. */
 export function createKafka(
   settings: KafkaSettings,
   service: string,
@@ -37,7 +37,7 @@ export function createKafka(
   });
 }
 
-/** The same addresses and security for what of ours speaks to brokers without kafkajs's producer and consumer. */
+/** The same addresses and security for requests to brokers without kafkajs's producer and consumer. */
 export function createBrokers(
   settings: KafkaSettings,
   service: string,
@@ -69,7 +69,7 @@ function saslOf({ mechanism, username, password }: NonNullable<KafkaSettings['sa
   return { mechanism, username, password: password.reveal() } as SASLOptions;
 }
 
-/** What kafkajs calls an error it mostly retries by itself; what it does not reaches us as a rejection and is logged there. */
+/** At debug level: kafkajs retries most of its errors by itself. The others reach the caller as a rejection, which is logged there. */
 function logEntry(log: Logger) {
   return ({ namespace, log: entry }: { namespace: string; log: { message: string } }) => {
     log.debug({ component: `kafkajs ${namespace}`.trim() }, entry.message);
@@ -123,7 +123,7 @@ const PAUSE_MS = 100;
 export function readWithAdmin<T>(settings: KafkaSettings, work: (admin: Admin) => Promise<T>): Promise<T> {
   const backoff = { firstMs: PAUSE_MS, longestMs: PAUSE_MS };
   return withAdmin(settings, (admin) =>
-    retry(() => work(admin), { forMs: SETTLE_MS, backoff, passes: mayPass }),
+    retry(() => work(admin), { forMs: SETTLE_MS, backoff, retryIf: isRetriable }),
   );
 }
 

@@ -13,7 +13,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** What is waited for at the broker must not hold up what is not: joining a group can take a minute. */
+/** A request that the broker lets wait must not hold up others: joining a group can take a minute. */
 export type Purpose = 'main' | 'group';
 
 export interface ConnectionOptions {
@@ -26,7 +26,7 @@ export interface ConnectionOptions {
   readonly logger: KafkajsLogger;
 }
 
-interface Link {
+interface OpenConnection {
   readonly broker: Broker;
   readonly address: Address;
   readonly ready: Promise<void>;
@@ -34,9 +34,9 @@ interface Link {
 }
 
 /** Connections to brokers, made when they are needed and thrown away when anything is wrong with them. */
-export class Links {
+export class Connections {
   private readonly options: ConnectionOptions;
-  private readonly links = new Map<string, Link>();
+  private readonly connections = new Map<string, OpenConnection>();
   private closed = false;
 
   constructor(options: ConnectionOptions) {
@@ -44,7 +44,7 @@ export class Links {
   }
 
   isConnected(name: string): boolean {
-    return this.links.get(`${name} main`)?.connected === true;
+    return this.connections.get(`${name} main`)?.connected === true;
   }
 
   /** Rejects with KafkaJSRequestTimeoutError or KafkaJSConnectionError, both of which leave open whether it was done. */
@@ -56,14 +56,14 @@ export class Links {
     timeoutMs: number,
   ): Promise<A> {
     const name = `${address.host}:${address.port} ${purpose}`;
-    const link = this.links.get(name) ?? this.open(name, address);
+    const open = this.connections.get(name) ?? this.connect(name, address);
     try {
-      await link.ready;
-      const exchange = link.broker.lookupRequest(key, api)(args);
+      await open.ready;
+      const exchange = open.broker.lookupRequest(key, api)(args);
       const asDecoded = { ...exchange, response: { decode: exchange.response.decode, parse: same<A> } };
-      return await within(link.broker.connectionPool.send(asDecoded), timeoutMs, name);
+      return await within(open.broker.connectionPool.send(asDecoded), timeoutMs, name);
     } catch (error) {
-      if (!isProtocolError(error)) this.drop(name, link, error as Error);
+      if (!isProtocolError(error)) this.drop(name, open, error as Error);
       throw error;
     }
   }
@@ -71,25 +71,25 @@ export class Links {
   /** Those to brokers that are gone, or have moved, are closed. */
   keepOnly(addresses: readonly Address[]): void {
     const names = new Set(addresses.map(({ host, port }) => `${host}:${port}`));
-    for (const [name, link] of this.links) {
-      const { host, port } = link.address;
+    for (const [name, open] of this.connections) {
+      const { host, port } = open.address;
       if (!names.has(`${host}:${port}`))
-        this.drop(name, link, new KafkaJSConnectionError('the broker is gone'));
+        this.drop(name, open, new KafkaJSConnectionError('the broker is gone'));
     }
   }
 
   /** All connections to this broker: it hangs. What it was asked is rejected with this error. */
   giveUp({ host, port }: Address, error: Error): void {
-    for (const [name, link] of this.links)
-      if (link.address.host === host && link.address.port === port) this.drop(name, link, error);
+    for (const [name, open] of this.connections)
+      if (open.address.host === host && open.address.port === port) this.drop(name, open, error);
   }
 
   close(): void {
     this.closed = true;
-    for (const [name, link] of this.links) this.drop(name, link, new KafkaJSConnectionError('closed'));
+    for (const [name, open] of this.connections) this.drop(name, open, new KafkaJSConnectionError('closed'));
   }
 
-  private open(name: string, address: Address): Link {
+  private connect(name: string, address: Address): OpenConnection {
     if (this.closed) throw new KafkaJSConnectionError('closed');
     const { clientId, connectionTimeoutMs, requestTimeoutMs, ssl, sasl, logger } = this.options;
     const broker = newBroker(
@@ -105,21 +105,21 @@ export class Links {
     );
     // A frozen broker's machine still accepts; kafkajs would wait for its first answer as long as for any other.
     const ready = within(broker.connect(), 2 * connectionTimeoutMs, name);
-    const link: Link = { broker, address, ready, connected: false };
-    link.ready.then(
+    const open: OpenConnection = { broker, address, ready, connected: false };
+    open.ready.then(
       () => {
-        link.connected = true;
+        open.connected = true;
       },
       () => {},
     );
-    this.links.set(name, link);
-    return link;
+    this.connections.set(name, open);
+    return open;
   }
 
-  private drop(name: string, link: Link, error: Error): void {
-    if (this.links.get(name) === link) this.links.delete(name);
-    link.connected = false;
-    for (const connection of link.broker.connectionPool.pool) {
+  private drop(name: string, open: OpenConnection, error: Error): void {
+    if (this.connections.get(name) === open) this.connections.delete(name);
+    open.connected = false;
+    for (const connection of open.broker.connectionPool.pool) {
       connection.connectionStatus = 'disconnected';
       connection.requestQueue.destroy();
       connection.rejectRequests(error);

@@ -15,8 +15,8 @@ const askMetadata = cluster.metadata;
 if (typeof askMetadata !== 'function') throw new Error('kafkajs has no metadata of a cluster');
 
 /**
- * Where no broker gave an answer that can be used, as one that is killed meanwhile, kafkajs 2.2.4 answers null, and whoever
- * asked (listTopics, describeCluster, fetchTopicMetadata) stumbles over that. It is an outage and must look like one:
+ * Where no broker gave an answer that can be used, because it was killed meanwhile, kafkajs 2.2.4 answers null, and its callers
+ * (listTopics, describeCluster, fetchTopicMetadata) fail with a TypeError. It is an outage and must look like one:
  * a service that starts just then waits for the broker, and does not end for a TypeError.
  */
 cluster.metadata = async function (this: Cluster, options) {

@@ -1,5 +1,5 @@
 import { retry } from '../../retry.ts';
-import { AnswerIncomplete, mayPass, requireNone } from '../errors.ts';
+import { AnswerIncomplete, isRetriable, throwFirstError } from '../errors.ts';
 import type { Brokers } from './brokers.ts';
 import { createErrorFromCode } from './kafkajs.ts';
 import type { TopicPartitions } from './requests.ts';
@@ -25,7 +25,7 @@ export interface AskOptions {
 }
 
 /** Of every partition that was asked for, by `keyOf`. */
-export type OfPartitions<T> = ReadonlyMap<string, T>;
+export type ByPartition<T> = ReadonlyMap<string, T>;
 
 const FOR_MS = 20_000;
 const LATEST = -1;
@@ -36,7 +36,7 @@ const READ_COMMITTED = 1;
 export type Isolation = 'committed' | 'uncommitted';
 
 /**
- * What a group has committed for each of these partitions; if it is to be stable, a position over which a transaction has not ended
+ * The position that a group has committed for each of these partitions; if it is to be stable, a position over which a transaction has not ended
  * yet is waited for. An answer that leaves a partition out is none.
  */
 export async function committedOffsets(
@@ -44,7 +44,7 @@ export async function committedOffsets(
   groupId: string,
   partitions: readonly TopicPartition[],
   { forMs = FOR_MS, signal, stable = false }: AskOptions & { readonly stable?: boolean } = {},
-): Promise<OfPartitions<Committed>> {
+): Promise<ByPartition<Committed>> {
   if (partitions.length === 0) return new Map();
   const topics = byTopic(partitions).map(({ topic, partitions: own }) => ({
     topic,
@@ -60,7 +60,7 @@ export async function committedOffsets(
         ({ errorCode }) => [errorCode],
       );
       for (const { topic, partitions: answered } of responses) {
-        requireNone(answered.map(({ errorCode }) => errorCode));
+        throwFirstError(answered.map(({ errorCode }) => errorCode));
         for (const { partition, offset, metadata } of answered) {
           const at = Number(offset);
           found.set(keyOf({ topic, partition }), { offset: at < 0 ? null : at, metadata });
@@ -69,7 +69,7 @@ export async function committedOffsets(
       for (const of of partitions) if (!found.has(keyOf(of))) throw new AnswerIncomplete(keyOf(of));
       return found;
     },
-    { forMs, signal, passes: mayPass },
+    { forMs, signal, retryIf: isRetriable },
   );
 }
 
@@ -79,7 +79,7 @@ export async function logBounds(
   partitions: readonly TopicPartition[],
   isolation: Isolation = 'committed',
   options: AskOptions = {},
-): Promise<OfPartitions<LogBounds>> {
+): Promise<ByPartition<LogBounds>> {
   // The end first: what lies before a beginning that was read later is gone by any reading.
   const highs = await offsetsAt(brokers, partitions, LATEST, isolation, options);
   const lows = await offsetsAt(brokers, partitions, EARLIEST, isolation, options);
@@ -97,7 +97,7 @@ export function logEnds(
   brokers: Brokers,
   partitions: readonly TopicPartition[],
   options: AskOptions = {},
-): Promise<OfPartitions<number>> {
+): Promise<ByPartition<number>> {
   return offsetsAt(brokers, partitions, LATEST, 'uncommitted', options);
 }
 
@@ -107,7 +107,7 @@ export async function offsetsByTime(
   partitions: readonly TopicPartition[],
   time: number,
   options: AskOptions = {},
-): Promise<OfPartitions<number | null>> {
+): Promise<ByPartition<number | null>> {
   const found = await offsetsAt(brokers, partitions, time, 'committed', options);
   return new Map([...found].map(([key, offset]) => [key, offset < 0 ? null : offset]));
 }
@@ -118,7 +118,7 @@ function offsetsAt(
   timestamp: number,
   isolation: Isolation,
   { forMs = FOR_MS, signal }: AskOptions,
-): Promise<OfPartitions<number>> {
+): Promise<ByPartition<number>> {
   const isolationLevel = isolation === 'committed' ? READ_COMMITTED : READ_UNCOMMITTED;
   const ask = async (node: number, own: readonly TopicPartition[]) => {
     const topics = byTopic(own).map(({ topic, partitions: ids }) => ({
@@ -152,7 +152,7 @@ export async function partitionsOfAll(
         for (const partition of await brokers.partitionsOf(topic)) found.push({ topic, partition });
       return found;
     },
-    { forMs, signal, passes: mayPass },
+    { forMs, signal, retryIf: isRetriable },
   );
 }
 
@@ -161,7 +161,7 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** What one broker says of some partitions. */
+/** One broker's answer for some partitions. */
 export type LeaderAnswers<A> = readonly (TopicPartition & {
   readonly errorCode: number;
   readonly answer: A;
@@ -170,7 +170,7 @@ export type LeaderAnswers<A> = readonly (TopicPartition & {
 export const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
 /**
- * Asks the leader of each partition, and again whoever leads by then where one says that it does not. Resolves when there is an
+ * Asks the leader of each partition, and the new leader where a broker says that it leads no more. Resolves when there is an
  * answer for every one of them; throws what a broker says for good, or the last error when the time is up.
  */
 export async function askLeaders<A>(
@@ -188,10 +188,10 @@ export async function askLeaders<A>(
       const errors = await Promise.all(
         [...byLeader(brokers, open)].map(([node, own]) => askOne(node, own, ask, answers)),
       );
-      const [error] = errors.flat().toSorted((a, b) => Number(mayPass(a)) - Number(mayPass(b)));
+      const [error] = errors.flat().toSorted((a, b) => Number(isRetriable(a)) - Number(isRetriable(b)));
       if (error !== undefined) throw error;
     },
-    { ...options, passes: mayPass, before: () => brokers.refresh(topics) },
+    { ...options, retryIf: isRetriable, before: () => brokers.refresh(topics) },
   );
   return answers;
 }

@@ -1,10 +1,10 @@
 import { backoffMs, pause } from '../../retry.ts';
-import { AnswerIncomplete, mayPass } from '../errors.ts';
+import { AnswerIncomplete, isRetriable } from '../errors.ts';
 import type { Brokers } from './brokers.ts';
 import { createErrorFromCode } from './kafkajs.ts';
 import { type OutMessage, type ProduceQuery, produce } from './requests.ts';
 
-/** What one partition is to get in one piece, in this order. */
+/** Records for one partition that are sent in one piece, in this order. */
 export interface PartitionBatch {
   readonly topic: string;
   readonly partition: number;
@@ -21,7 +21,7 @@ export interface ProduceOptions {
   readonly forMs: number;
   /** Time for one answer. Milliseconds. */
   readonly requestTimeoutMs: number;
-  /** What makes a repetition harmless. Without it a record whose answer was lost is there twice. */
+  /** Makes a repetition harmless. Without it a record whose answer was lost is there twice. */
   readonly identity?: {
     readonly transactionalId: string;
     readonly producerId: string;
@@ -29,7 +29,7 @@ export interface ProduceOptions {
   };
 }
 
-interface Book {
+interface Tracked {
   readonly batch: PartitionBatch;
   outcome: Outcome | undefined;
 }
@@ -37,8 +37,8 @@ interface Book {
 const BACKOFF = { firstMs: 10, longestMs: 500 };
 
 /**
- * Sends each batch to the leader of its partition until that has acknowledged it with `acks=all`. Books are kept by partition: what was
- * acknowledged is never sent again, wherever its leadership goes, and what was not is sent as it was, to whoever leads now. Every
+ * Sends each batch to the leader of its partition until that has acknowledged it with `acks=all`. The outcome is kept by partition: a
+ * batch that was acknowledged is never sent again, wherever the leadership goes; another is sent as it was to the new leader. Every
  * request ends before anything is sent again. One outcome a batch, in their order; it never rejects.
  */
 export async function produceAll(
@@ -46,42 +46,44 @@ export async function produceAll(
   batches: readonly PartitionBatch[],
   options: ProduceOptions,
 ): Promise<Outcome[]> {
-  const books = batches.map((batch): Book => ({ batch, outcome: undefined }));
+  const tracked = batches.map((batch): Tracked => ({ batch, outcome: undefined }));
   const deadline = performance.now() + options.forMs;
   let stale: unknown;
-  // No retry of the whole (see retry.ts): of what was sent some may be acknowledged, and only the rest is sent again.
-  for (let [open, failures] = [books, 1]; ; failures++) {
+  // Not by retry(): some of the batches may be acknowledged, and only the others are sent again.
+  for (let [open, failures] = [tracked, 1]; ; failures++) {
     if (stale !== undefined) await brokers.refresh(topicsOf(open)).catch(() => {});
     await Promise.all(byLeader(brokers, open).map(([node, own]) => sendTo(brokers, node, own, options)));
-    const refused = open.find(({ outcome }) => failed(outcome) && !mayPass(outcome.error));
-    open = open.filter(({ outcome }) => outcome === undefined || (failed(outcome) && mayPass(outcome.error)));
+    const refused = open.find(({ outcome }) => failed(outcome) && !isRetriable(outcome.error));
+    open = open.filter(
+      ({ outcome }) => outcome === undefined || (failed(outcome) && isRetriable(outcome.error)),
+    );
     const pauseMs = backoffMs(failures, BACKOFF);
     if (open.length === 0 || refused || performance.now() + pauseMs > deadline) break;
     stale = open[0]?.outcome;
     await pause(pauseMs);
   }
-  return books.map(({ outcome, batch }) => outcome ?? { error: unanswered(batch) });
+  return tracked.map(({ outcome, batch }) => outcome ?? { error: unanswered(batch) });
 }
 
 const failed = (outcome: Outcome | undefined): outcome is { readonly error: unknown } =>
   outcome !== undefined && 'error' in outcome;
 
-const topicsOf = (books: readonly Book[]) => [...new Set(books.map(({ batch }) => batch.topic))];
+const topicsOf = (tracked: readonly Tracked[]) => [...new Set(tracked.map(({ batch }) => batch.topic))];
 
 const unanswered = ({ topic, partition }: PartitionBatch) => new AnswerIncomplete(`${topic}/${partition}`);
 
-/** What has no leader now keeps the reason as its outcome. */
-function byLeader(brokers: Brokers, books: readonly Book[]): [number, Book[]][] {
-  const groups = new Map<number, Book[]>();
-  for (const book of books) {
-    const { topic, partition } = book.batch;
+/** A batch whose partition has no leader now keeps the reason as its outcome. */
+function byLeader(brokers: Brokers, tracked: readonly Tracked[]): [number, Tracked[]][] {
+  const groups = new Map<number, Tracked[]>();
+  for (const one of tracked) {
+    const { topic, partition } = one.batch;
     try {
       const leader = brokers.leaderOf(topic, partition);
       const group = groups.get(leader);
-      if (group) group.push(book);
-      else groups.set(leader, [book]);
+      if (group) group.push(one);
+      else groups.set(leader, [one]);
     } catch (error) {
-      book.outcome = { error };
+      one.outcome = { error };
     }
   }
   return [...groups];
@@ -90,16 +92,16 @@ function byLeader(brokers: Brokers, books: readonly Book[]): [number, Book[]][] 
 async function sendTo(
   brokers: Brokers,
   node: number,
-  books: readonly Book[],
+  tracked: readonly Tracked[],
   options: Pick<ProduceOptions, 'requestTimeoutMs' | 'identity'>,
 ): Promise<void> {
   const outcomes = await produceTo(
     brokers,
     node,
-    books.map(({ batch }) => batch),
+    tracked.map(({ batch }) => batch),
     options,
   );
-  for (const [i, book] of books.entries()) book.outcome = outcomes[i];
+  for (const [i, one] of tracked.entries()) one.outcome = outcomes[i];
 }
 
 /** One request to one broker. One outcome a batch, in their order; it never rejects. */

@@ -9,7 +9,7 @@ import { type KafkaSettings, readWithAdmin, withAdmin } from './client.ts';
 // The protocol's number. kafkajs has a name for it, which Node cannot see in a CommonJS module.
 const TOPIC_RESOURCE: ConfigResourceTypes = 2;
 
-/** What `topics apply` would do about one topic, and why. */
+/** One thing that `topics apply` would do about a topic, and why. */
 export type TopicAction = { readonly topic: string } & (
   | { readonly kind: 'create'; readonly partitions: number; readonly replicationFactor: number }
   | { readonly kind: 'add-partitions'; readonly from: number; readonly to: number }
@@ -140,7 +140,7 @@ async function describeTopics(
 const valuesOf = (entries: readonly { readonly configName: string; readonly configValue: string }[]) =>
   new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
 
-/** What a look at a topic shows without any right to its settings. */
+/** The part of a topic's state that can be seen without any right to its settings. */
 export type SeenTopic = Pick<TopicState, 'partitions' | 'replicationFactor'>;
 
 /** Of topics that there are. An answer that leaves one of them out, or tells of one without partitions, is none, and may be another when it is asked for again. */
@@ -212,8 +212,8 @@ async function seen(admin: Admin, catalogue: readonly TopicSpec[]): Promise<void
   };
   const backoff = { firstMs: VISIBLE_PAUSE_MS, longestMs: VISIBLE_PAUSE_MS };
   // Of several brokers one may know a topic of which the next one that is asked has not heard: not yet visible, then.
-  const passes = (error: unknown) => error === late || isUnreachable(error);
-  await retry(look, { forMs: VISIBLE_MS, backoff, passes });
+  const retryIf = (error: unknown) => error === late || isUnreachable(error);
+  await retry(look, { forMs: VISIBLE_MS, backoff, retryIf });
 }
 
 const VISIBLE_PAUSE_MS = 50;
@@ -226,7 +226,7 @@ const entriesOf = (settings: ReadonlyMap<string, string>) =>
  * Makes sure, before a service touches anything, that its topics are there with as many partitions as configured:
  * a recipient's partition is a number that all topics must mean alike. Needs no right but to describe topics.
  * Throws KAFKA_TOPIC_MISSING, or KAFKA_TOPIC_CONFLICT where `topics apply` would refuse; both name all that are wrong. And
- * KAFKA_UNREACHABLE, also for an answer that is none (see seenTopics): whoever starts asks again (see whenThere).
+ * KAFKA_UNREACHABLE, also for an answer that is none (see seenTopics): a service that starts asks again (see whenThere).
  */
 export async function requireTopics(
   settings: KafkaSettings,

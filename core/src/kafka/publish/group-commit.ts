@@ -28,7 +28,7 @@ interface Send {
   readonly node: number;
   readonly records: readonly PendingRecord[];
   readonly startedAt: number;
-  /** False once somebody else decided that it failed. */
+  /** False once it was given up. */
   current: boolean;
 }
 
@@ -243,7 +243,7 @@ export class GroupCommitProducer {
     this.#goOn();
   }
 
-  /** With those brokers that are left, or with whoever leads by now. */
+  /** With those brokers that are left, or else with the new leaders. */
   #goOn(): void {
     if (this.#state !== 'open') return;
     if (this.#routes.size > 0) {
@@ -356,7 +356,7 @@ export class GroupCommitProducer {
     this.#waiting.rejectOverdue(now);
     for (const send of [...this.#sends]) {
       const overdue = send.records.some(({ deadline, settled }) => deadline <= now && !settled);
-      // Where nobody acknowledges anything, as while replicas are missing, asking others again and again would only add to it.
+      // Where no broker acknowledges anything, as while replicas are missing, asking others again and again would only add to it.
       const elsewhere = this.#routes.size > 1 && this.#acknowledgedAt > send.startedAt;
       if (!overdue && !(elsewhere && now - send.startedAt > HEDGE_MS)) continue;
       for (const pending of send.records)

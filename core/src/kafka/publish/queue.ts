@@ -99,15 +99,15 @@ export function sizeOf({ value, headers }: PublishRecord): number {
 }
 
 export interface SendLimits {
-  /** Of each batch; a record larger than that is a batch of its own. */
+  /** Of each batch; a record larger than that is a batch alone. */
   readonly batchBytes: number;
   /** Of the whole request. */
   readonly records: number;
 }
 
 /**
- * Takes what fits into one produce request off the queue: a batch for each partition from `turn` on. A record that belongs to a
- * partition goes there, or stays where another broker leads that one; if nobody can write there (`writable`), it goes anywhere.
+ * Takes as many records off the queue as fit into one produce request: a batch for each partition from `turn` on. A record that belongs to a
+ * partition goes there, or stays where another broker leads that one; if no broker takes records for it (`writable`), it goes anywhere.
  */
 export function cutSend(
   waiting: readonly PendingRecord[],

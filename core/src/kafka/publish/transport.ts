@@ -58,7 +58,7 @@ export interface GroupCommitOptions {
   readonly publishTimeoutMs: number;
   /** Bytes that wait or are under way; beyond it `publish` refuses. */
   readonly maxWaitingBytes: number;
-  /** What the topic takes (max.message.bytes); 2 MiB if absent. */
+  /** The topic's limit (max.message.bytes); 2 MiB if absent. */
   readonly maxRecordBytes?: number;
 }
 
@@ -124,7 +124,7 @@ const FIRST_REST_MS = 500;
 const LONGEST_REST_MS = 8_000;
 const FIRST_PARTITION_REST_MS = 50;
 const LONGEST_PARTITION_REST_MS = 1_000;
-/** Leaders go back to where they belong without anybody being told. */
+/** Leaders move back to their preferred brokers without any notice. */
 const REFRESH_MS = 60_000;
 
 interface Rest {
@@ -147,14 +147,14 @@ export class Routes {
     return this.usable.length;
   }
 
-  /** Whether it is worth asking who leads: something has rested long enough, or nobody has asked for long. */
+  /** Whether it is worth asking who leads: something has rested long enough, or the last answer is old. */
   isStale(now: number): boolean {
     if (now - this.setAt > REFRESH_MS) return true;
     const inUse = new Set(this.usable.flatMap(keysOf));
     return [...this.rests].some(([key, { until }]) => until <= now && !inUse.has(key));
   }
 
-  /** What the cluster says. If all of it should rest, none does. */
+  /** Takes the cluster's answer. If all of it should rest, none does. */
   set(routes: readonly Route[], now: number): void {
     this.setAt = now;
     const rested = (key: string) => (this.rests.get(key)?.until ?? 0) <= now;

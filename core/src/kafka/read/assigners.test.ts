@@ -12,7 +12,7 @@ import {
 const partitions = (topic: string, count: number) =>
   Array.from({ length: count }, (_, partition) => ({ topic, partition }));
 
-/** What kafkajs's assigner of that name makes of it, which members of the version before use. */
+/** The result of kafkajs's assigner of that name, which members of the version before use. */
 async function kafkajsAssigns(ids: readonly string[], topics: { readonly [topic: string]: number }) {
   const metadata = (topic: string) =>
     Array.from({ length: topics[topic] ?? 0 }, (_, partitionId) => ({ partitionId }));

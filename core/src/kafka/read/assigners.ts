@@ -3,12 +3,12 @@ import type { TopicPartition } from '../client/offsets.ts';
 
 const { MemberAssignment, MemberMetadata } = AssignerProtocol;
 
-/** What a member has been given, by topic. */
+/** The partitions of a member, by topic. */
 export type Assigned = { readonly [topic: string]: readonly number[] };
 
 export interface MemberInfo {
   readonly id: string;
-  /** What it said of itself when it joined. */
+  /** As the member sent it when it joined. */
   readonly userData: Buffer;
 }
 
@@ -66,7 +66,7 @@ export function decodeAssignment(bytes: Buffer): Assigned {
   return decoded.assignment;
 }
 
-/** Throws unless every partition belongs to exactly one member: one that is left out would be read by nobody, without any sign. */
+/** Throws unless every partition belongs to exactly one member: no member would read one that is left out, without any sign. */
 export function requireComplete(
   shares: ReadonlyMap<string, readonly TopicPartition[]>,
   partitions: readonly TopicPartition[],

@@ -1,6 +1,6 @@
 import type { Brokers } from '../client/brokers.ts';
 import { type Api, apiOf, type Exchange } from '../client/kafkajs.ts';
-import { requireNone } from '../errors.ts';
+import { throwFirstError } from '../errors.ts';
 import type { AbortedTransaction } from './record-batches.ts';
 
 export interface FetchLimits {
@@ -108,7 +108,7 @@ export function decodeFetch(raw: Buffer, version: number): FetchedPartition[] {
     return raw.toString('utf8', at - length, at);
   };
   if (version >= 7) {
-    requireNone([int16()]);
+    throwFirstError([int16()]);
     int32();
   }
   const found: FetchedPartition[] = [];

@@ -26,7 +26,7 @@ const at = (partition: number) => ({ topic: 't', partition });
 
 let brokers: FakeBrokers;
 let wanted: Wanted[];
-/** What a broker has of each partition, from an offset on; undefined: it is not mentioned. */
+/** A broker's records of each partition, from an offset on; undefined: it is not mentioned. */
 let answer: (of: Wanted) => Answer | Promise<Answer>;
 let batches: FetchedBatch[];
 beforeEach(() => {

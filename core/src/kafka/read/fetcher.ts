@@ -2,13 +2,13 @@ import PQueue from 'p-queue';
 import type { Brokers } from '../client/brokers.ts';
 import { createErrorFromCode } from '../client/kafkajs.ts';
 import { keyOf, type TopicPartition } from '../client/offsets.ts';
-import { isOffsetOutOfRange, mayPass, problemOf } from '../errors.ts';
+import { isOffsetOutOfRange, isRetriable, problemOf } from '../errors.ts';
 import type { InputRecord } from '../records.ts';
 import { type FetchedPartition, type FetchLimits, fetchFrom } from './fetch-request.ts';
 import { afterGap } from './log-truncation.ts';
 import { decodeRecords } from './record-batches.ts';
 
-/** What one fetch brought of one partition. */
+/** The records that one fetch brought of one partition. */
 export interface FetchedBatch extends TopicPartition {
   /** May be none: then only markers, or what was aborted or compacted, lies between `from` and `next`. */
   readonly records: readonly InputRecord[];
@@ -85,7 +85,7 @@ export class Fetcher {
     this.ended.promise.catch(() => {});
   }
 
-  /** From this offset on, whatever was read of it before. */
+  /** Reads the partition from this offset on, wherever its reading was before. */
   begin(at: TopicPartition, position: number): void {
     this.forget(at);
     const { topic, partition } = at;
@@ -100,7 +100,7 @@ export class Fetcher {
     return this.places.has(keyOf(at));
   }
 
-  /** What is under way of it is dropped. */
+  /** Stops reading the partition; records that are under way are dropped. */
   forget(at: TopicPartition): void {
     const place = this.places.get(keyOf(at));
     if (place) place.current = false;
@@ -210,7 +210,7 @@ export class Fetcher {
       fetched = await fetchFrom(brokers, node, positions, this.options, timeoutMs);
       this.patience.set(node, Math.max(FIRST_PATIENCE_MS, 2 * (performance.now() - askedAt)));
     } catch (error) {
-      if (!mayPass(error)) throw error;
+      if (!isRetriable(error)) throw error;
       this.patience.set(node, Math.min(requestTimeoutMs, patience * 2));
       for (const place of places) this.fail(place, error);
       return;
@@ -218,12 +218,12 @@ export class Fetcher {
     const byKey = new Map(fetched.map((of) => [keyOf(of), of]));
     const handled = places.flatMap((place, i) => {
       const of = byKey.get(keyOf(place));
-      // It was begun anew, or let go of, or the broker had no room for it this time.
+      // Its reading began anew or was stopped, or the broker had no room for it this time.
       if (!of || !place.current || place.busy || place.paused) return [];
       if (place.position !== positions[i]?.offset) return [];
       return [this.take(place, of)];
     });
-    // What is handled now can soon be fetched again, together with the rest; but nobody waits long for the slowest.
+    // Partitions that are handled by now are soon fetched again, together with the rest; but the slowest is not waited for long.
     let timeout: NodeJS.Timeout | undefined;
     const enough = new Promise<void>((resolve) => {
       timeout = setTimeout(resolve, maxWaitMs);
@@ -266,7 +266,7 @@ export class Fetcher {
       const low = await afterGap(this.options.brokers, place, place.position);
       if (!place.current) return;
       if (low === undefined) {
-        // It is there, only not at whoever was asked, who may have to learn that it leads no more.
+        // The offset is there, only not at the broker that was asked: it may have to learn that it leads no more.
         place.notBefore = performance.now() + LONGEST_PAUSE_MS;
         return;
       }
@@ -280,9 +280,9 @@ export class Fetcher {
     }
   }
 
-  /** It is tried again after a while, at whoever leads by then. */
+  /** The partition is tried again after a while, at its leader by then. */
   private fail(place: Place, error: unknown): void {
-    if (!mayPass(error)) throw error;
+    if (!isRetriable(error)) throw error;
     if (!place.current) return;
     place.problem = problemOf(error);
     place.notBefore = performance.now() + place.pauseMs;
@@ -300,7 +300,7 @@ export class Fetcher {
     try {
       await this.options.brokers.refresh(topics);
     } catch (error) {
-      if (!mayPass(error)) this.ended.reject(error);
+      if (!isRetriable(error)) this.ended.reject(error);
       this.stale = performance.now() + LONGEST_PAUSE_MS;
     } finally {
       this.refreshing = false;
@@ -308,7 +308,7 @@ export class Fetcher {
     }
   }
 
-  /** What comes first in a fetch has the best chance of a place in its answer. */
+  /** A partition that comes first in a fetch has the best chance of a place in its answer. */
   private rotated(places: readonly Place[]): Place[] {
     this.turn = (this.turn + 1) % Math.max(1, places.length);
     return [...places.slice(this.turn), ...places.slice(0, this.turn)];

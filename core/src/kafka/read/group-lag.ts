@@ -23,7 +23,7 @@ export interface PartitionLag {
 const COUNTED_GAP = 200n;
 
 /**
- * What each group has still to do on these topics. An end offset also counts the markers that transactions leave
+ * The records that each group has still to deal with on these topics. An end offset also counts the markers that transactions leave
  * behind and that no consumer ever sees, so a group that has read everything may stay behind it for good.
  * Small gaps are therefore read: only records count.
  */
@@ -76,7 +76,7 @@ async function gapsOf(
   const existing = await partitionsOfExisting(brokers, names);
   const lags = groups.map(async ({ group, topics }) => {
     const own = existing.filter(({ topic }) => topics.includes(topic));
-    // The ends last, so that nobody seems to have committed what is not there.
+    // The ends last, so that no group seems to have committed beyond the end.
     const committed = await committedOffsets(brokers, group, own);
     const bounds = await logBounds(brokers, own);
     return own.map((of) => {

@@ -2,7 +2,7 @@ import { codeOf, PipelineError } from '../../errors.ts';
 import { retry } from '../../retry.ts';
 import type { Brokers } from '../client/brokers.ts';
 import { keyOf, type LogBounds, logBounds, type TopicPartition } from '../client/offsets.ts';
-import { AnswerIncomplete, mayPass } from '../errors.ts';
+import { AnswerIncomplete, isRetriable } from '../errors.ts';
 
 /**
  * A broker that took over, or one that was frozen and does not know yet that it leads no more, may for a while end before what others
@@ -43,7 +43,7 @@ function boundsReaching(brokers: Brokers, at: TopicPartition, offset: number): P
       forMs: CERTAIN_MS + PAUSE_MS,
       backoff: { firstMs: PAUSE_MS, longestMs: PAUSE_MS },
       // That no broker answers is no proof of a loss.
-      passes: (error) => mayPass(error) || codeOf(error) === 'KAFKA_LOG_TRUNCATED',
+      retryIf: (error) => isRetriable(error) || codeOf(error) === 'KAFKA_LOG_TRUNCATED',
     },
   );
 }

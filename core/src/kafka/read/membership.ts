@@ -7,9 +7,9 @@ import {
   isFinal,
   isJoinAgain,
   isMemberIdRequired,
+  isRetriable,
   isUnknownMember,
   MEMBER_ID_REQUIRED,
-  mayPass,
   problemOf,
 } from '../errors.ts';
 import {
@@ -30,12 +30,12 @@ export interface MembershipOptions {
   /** Silence after which the group counts a member as dead. Milliseconds. */
   readonly sessionTimeoutMs: number;
   readonly log: Logger;
-  /** A join begins: whatever this member had may soon be somebody else's. Called before the request is sent. */
+  /** A join begins: this member's partitions may soon be another's. Called before the request is sent. */
   onJoining(): void;
   onAssigned(assigned: Assigned, generation: Generation): void;
 }
 
-/** From one join to the next. Whoever commits says for which. */
+/** From one join to the next. A commit names the generation that it is for. */
 export interface Generation {
   readonly id: number;
   readonly memberId: string;
@@ -54,7 +54,7 @@ const REBALANCE_MS = 60_000;
 const JOIN_SLACK_MS = 5_000;
 const RETRY_MS = 100;
 const BACKOFF: Backoff = { firstMs: RETRY_MS, longestMs: 1_000 };
-/** So often in a row something that nobody foresaw may happen before it is given up. */
+/** So many unforeseen errors in a row are taken before it is given up. */
 const MAX_UNFORESEEN = 10;
 /** A topic may get partitions. */
 const TOPICS_MS = 60_000;
@@ -84,20 +84,20 @@ export class Membership {
     return this.trouble;
   }
 
-  /** Until the signal, then leaves the group. Rejects with what no waiting changes. */
+  /** Until the signal, then leaves the group. Rejects with an error that no waiting changes. */
   async run(signal: AbortSignal): Promise<void> {
     let unforeseen = 0;
     for (let failures = 0; !signal.aborted; ) {
       try {
-        // A join may wait for others for a minute; who leaves does not.
+        // A join may wait for other members for a minute; a stop does not.
         await unlessAborted(this.watched(this.join(signal)), signal);
         [unforeseen, failures] = [0, 0];
         await this.stay(signal);
       } catch (error) {
         if (signal.aborted) break;
         if (isFinal(error)) throw error;
-        if (!mayPass(error) && !isJoinAgain(error) && ++unforeseen > MAX_UNFORESEEN) throw error;
-        this.tell(error);
+        if (!isRetriable(error) && !isJoinAgain(error) && ++unforeseen > MAX_UNFORESEEN) throw error;
+        this.report(error);
         failures += 1;
         await pause(backoffMs(failures, BACKOFF), signal);
       }
@@ -182,7 +182,7 @@ export class Membership {
         this.own(),
         syncGroup,
         { groupId, memberId, generationId, groupAssignment: shares },
-        codeOf1,
+        errorCodeOf,
         { timeoutMs: REBALANCE_MS + JOIN_SLACK_MS, purpose: 'group' },
       ),
     );
@@ -193,7 +193,7 @@ export class Membership {
     onAssigned(assigned, this.generation);
   }
 
-  /** A join may take a minute, and a coordinator that hangs never answers it: only something else that it is asked tells the two apart. */
+  /** A join may take a minute, and a coordinator that hangs never answers it: only another request tells the two apart. */
   private async watched(join: Promise<void>): Promise<void> {
     const { brokers } = this.options;
     const over = new AbortController();
@@ -243,9 +243,9 @@ export class Membership {
         wait = every;
         this.answerWaiting(true);
       } catch (error) {
-        if (isJoinAgain(error) || !mayPass(error)) throw error;
+        if (isJoinAgain(error) || !isRetriable(error)) throw error;
         // The coordinator moves, or its broker is away: it is looked for, and asked again soon.
-        if (performance.now() - heardAt > sessionTimeoutMs) this.tell(error);
+        if (performance.now() - heardAt > sessionTimeoutMs) this.report(error);
         wait = RETRY_MS;
       }
       if (performance.now() - lookedAt < TOPICS_MS) continue;
@@ -265,13 +265,13 @@ export class Membership {
         this.own(),
         heartbeat,
         { groupId, memberId, groupGenerationId: id },
-        codeOf1,
+        errorCodeOf,
         this.quickly(),
       ),
     );
   }
 
-  /** Undefined where nobody says it now. */
+  /** Undefined where no broker says it now. */
   private async countPartitions(): Promise<number | undefined> {
     const { brokers, topics } = this.options;
     const found = await partitionsOfAll(brokers, topics, { forMs: RETRY_MS }).catch(() => undefined);
@@ -291,10 +291,10 @@ export class Membership {
     if (this.memberId === '') return;
     const { brokers, groupId } = this.options;
     const query = { groupId, memberId: this.memberId };
-    const left = brokers.toCoordinator(this.own(), leaveGroup, query, codeOf1, {
+    const left = brokers.toCoordinator(this.own(), leaveGroup, query, errorCodeOf, {
       timeoutMs: LEAVE_MS,
     });
-    // Whoever cannot say goodbye is missed after the session time-out.
+    // Where the request does not arrive, the group notices after the session time-out.
     await Promise.race([left.catch(() => {}), pause(LEAVE_MS, undefined, false)]);
     this.generation = undefined;
   }
@@ -315,7 +315,7 @@ export class Membership {
   }
 
   /** One log line for each kind of problem until it is over. */
-  private tell(error: unknown): void {
+  private report(error: unknown): void {
     if (isJoinAgain(error)) return;
     const code = problemOf(error);
     if (code !== this.trouble)
@@ -332,7 +332,7 @@ export class Membership {
   }
 }
 
-const codeOf1 = ({ errorCode }: Coded) => [errorCode];
+const errorCodeOf = ({ errorCode }: Coded) => [errorCode];
 
 async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   const aborted = Promise.withResolvers<void>();

@@ -226,7 +226,7 @@ async function existing(brokers: Brokers, names: readonly string[]): Promise<Top
 const max = (a: bigint, b: bigint) => (a > b ? a : b);
 const min = (a: bigint, b: bigint) => (a < b ? a : b);
 
-/** What a partition begins with. */
+/** The beginning of a partition. */
 export interface FirstRecord {
   readonly partition: number;
   /** True: records were there before, and have expired. */
@@ -241,7 +241,7 @@ export async function firstRecords(settings: KafkaSettings, topic: string): Prom
   return Promise.all(
     partitions.map(async ({ partition, low, isEmpty }) => {
       const at = { topic, partition, offset: BigInt(low) };
-      // Each by a reader of its own, which ends with the first record, or at the end of a partition that has none but markers.
+      // One reader for each partition, which ends with the first record, or at the end of a partition that has none but markers.
       return { partition, hasExpired: low > 0, record: isEmpty ? null : await firstFrom(settings, at) };
     }),
   );

@@ -35,8 +35,8 @@ const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
 /**
- * What a consumer that reads committed records sees of a partition's bytes from this offset on. A batch that is cut off at the end is
- * left for the next fetch. Throws for what cannot be decoded.
+ * The committed records in a partition's bytes from this offset on. A batch that is cut off at the end is
+ * left for the next fetch. Throws for bytes that cannot be decoded.
  */
 export async function decodeRecords(
   of: { readonly topic: string; readonly partition: number },

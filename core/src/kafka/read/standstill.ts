@@ -2,9 +2,9 @@ import { PipelineError } from '../../errors.ts';
 import { Gauge, type Registry } from '../../telemetry.ts';
 import type { PlaceState } from './fetcher.ts';
 
-/** Long enough for a leader to be elected; what lasts longer an operator should see. */
+/** Long enough for a leader to be elected; an operator should see longer ones. */
 const TOLD_AFTER_MS = 10_000;
-/** Nothing that passes takes so long, and nobody has said what is wrong. */
+/** No outage that passes takes so long without any error. */
 const STUCK_AFTER_MS = 120_000;
 const LOOK_MS = 2_000;
 
@@ -13,7 +13,7 @@ export interface StandstillOptions {
   /** Undefined: the group is well. */
   readonly groupProblem: () => string | undefined;
   readonly metrics: Registry;
-  /** A partition stands still for no reason that is known: whoever reads it should end, rather than wait for ever. */
+  /** A partition stands still for no reason that is known: its reader should end, rather than wait for ever. */
   readonly stuck: (error: PipelineError) => void;
 }
 

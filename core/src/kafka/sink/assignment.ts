@@ -108,7 +108,7 @@ export class Assignment<R> {
 
   private addLane(id: string, points: readonly StartingPoint[]): void {
     const { group, limits, newNonce, context } = this.options;
-    // A partition that nobody has committed begins at its first record; so does one whose records were removed unread.
+    // A partition without a committed offset begins at its first record; so does one whose records were removed unread.
     const offsets = points.map(({ committed, bounds }) => ({
       ...committed,
       offset: committed.offset ?? bounds.low,
@@ -135,9 +135,9 @@ export class Assignment<R> {
 }
 
 /**
- * What the group has committed for everything that was assigned, and where the logs begin. In this order: bounds that were read first
- * may lie before what is committed by now, which looks like a loss. All of it, or an error: a partition that an answer leaves out would
- * be read by nobody, without any sign. Throws KAFKA_LOG_TRUNCATED (fatal) where a partition ends before what was committed.
+ * The committed offsets of all partitions that were assigned, and where their logs begin. In this order: bounds that were read first
+ * may lie before the offsets that are committed by now, which looks like a loss. All of them, or an error: no member would read a
+ * partition that an answer leaves out, without any sign. Throws KAFKA_LOG_TRUNCATED (fatal) where a partition ends before what was committed.
  */
 export async function startingPoints(
   brokers: Brokers,

@@ -14,13 +14,13 @@ export interface Delayed {
   readonly afterMs: number;
 }
 
-/** What the sink would write, cut into pieces. */
+/** A batch as the sink would write it, cut into pieces. */
 export interface Prepared<R> {
   readonly entries: readonly Entry<R>[];
   readonly pieces: readonly SinkPiece[];
 }
 
-/** Tries with what nobody foresaw before the record behind it is looked for: it may pass by itself. */
+/** Tries that end with an unforeseen error before the record behind it is looked for: it may pass by itself. */
 const UNFORESEEN_TRIES = 3;
 /** Pieces that fail one after the other before the rest is left for later: it is hardly them. */
 const FAILING_PIECES = 2;
@@ -39,7 +39,7 @@ export class Attempts<R> {
     this.log = log;
   }
 
-  /** Sends nothing. Throws what the sink throws, but for records that cannot be read: these are set aside. */
+  /** Sends nothing. Throws the sink's error, but for records that cannot be read: these are set aside. */
   async prepare(batch: OpenBatch<R>): Promise<Prepared<R>> {
     const { sink } = this.context;
     const { entries } = batch;
@@ -53,7 +53,7 @@ export class Attempts<R> {
     }
   }
 
-  /** Undefined: nothing is left to be written. Throws what is fatal, and LaneLost. */
+  /** Undefined: nothing is left to be written. Throws fatal errors, and LaneLost. */
   async attempt(batch: OpenBatch<R>, prepared?: Prepared<R>): Promise<Delayed | undefined> {
     const stopTimer = this.context.measures.writeSeconds.startTimer();
     try {
@@ -93,9 +93,9 @@ export class Attempts<R> {
   private async write(batch: OpenBatch<R>, { entries, pieces }: Prepared<R>): Promise<Delayed | undefined> {
     const { lost, abort, sink } = this.context;
     // Before the others: were their rows there and no letter, a version that can read the record would find its piece done.
-    const aside = batch.untold();
+    const aside = batch.lettersDue();
     await this.refuse(aside);
-    batch.tell(aside);
+    batch.lettersWritten(aside);
     const retries: Retry[] = [];
     let failing = 0;
     for (const piece of rotated(pieces, batch.attempts)) {

@@ -22,12 +22,12 @@ export interface LaneParts<R> {
   readonly buffer: LaneBuffer<R>;
   /** The buffer's limits. */
   readonly size: BatchSize;
-  /** What the size grows up to. */
+  /** The largest size. */
   readonly limits: BufferLimits;
 }
 
 /**
- * Writes one lane: announce the batch in the commit metadata, write it, commit its end. Whatever happens between
+ * Writes one lane: announce the batch in the commit metadata, write it, commit its end. If anything fails between
  * these three, the next owner of the lane writes the same batch with the same id first.
  */
 export class BatchLane<R> {
@@ -60,7 +60,7 @@ export class BatchLane<R> {
     this.waker.resolve();
   }
 
-  /** Ends without an error when the assignment is lost or the service stops. Rejects with what nobody foresaw. */
+  /** Ends without an error when the assignment is lost or the service stops. Rejects with an unforeseen error. */
   async run(): Promise<void> {
     const { lost, halted } = this.context;
     try {
@@ -137,7 +137,7 @@ export class BatchLane<R> {
   }
 
   /**
-   * A batch of few enough pieces: each is an insert of its own, and a place in what a sink remembers of them. One that was announced
+   * A batch of few enough pieces: each is one insert, and takes a place in the sink's memory of inserts. One that was announced
    * stays as it is.
    */
   private async takePrepared(): Promise<{ batch: OpenBatch<R>; prepared?: Prepared<R> } | undefined> {
@@ -147,7 +147,7 @@ export class BatchLane<R> {
       if (!plan) return undefined;
       const batch = new OpenBatch(plan, now());
       if (plan.redo || !sink.prepare || plan.entries.length < 2) return { batch };
-      // What it throws the attempt meets again, and deals with; of how many pieces it is nobody knows, but not of more than records.
+      // The attempt meets its error again, and deals with it. The number of pieces is unknown then, but not above that of the records.
       const prepared = await this.attempts.prepare(batch).catch(() => undefined);
       const pieces = prepared?.pieces.length ?? plan.entries.length;
       if (pieces <= MOST_PIECES) return { batch, ...(prepared ? { prepared } : {}) };

@@ -12,7 +12,7 @@ export interface OffsetRange {
   readonly end: number;
 }
 
-/** What the group has committed for a topic partition. Offset null: nothing yet. */
+/** The group's committed offset of a topic partition. Null: nothing yet. */
 export interface CommittedOffset {
   readonly topic: string;
   readonly partition: number;
@@ -20,7 +20,7 @@ export interface CommittedOffset {
   readonly metadata: string | null;
 }
 
-/** What is known of a partition when it is assigned. */
+/** The state of a partition when it is assigned. */
 export interface StartingPoint {
   readonly committed: CommittedOffset;
   readonly bounds: LogBounds;
@@ -49,7 +49,7 @@ export interface Plan<R> {
   readonly id: string;
   readonly intent: Intent;
   readonly entries: readonly Entry<R>[];
-  /** True: it was announced before, by whoever had the lane then. */
+  /** True: an earlier owner of the lane announced it. */
   readonly redo: boolean;
 }
 
@@ -145,7 +145,7 @@ export class BatchSize implements BufferLimits {
   }
 }
 
-/** A batch from when it is taken until it is committed: what is known of its records and pieces by now. */
+/** A batch from when it is taken until it is committed: the state of its records and pieces. */
 export class OpenBatch<R> {
   /** Grows only for a sink that takes record by record. */
   plan: Plan<R>;
@@ -153,9 +153,9 @@ export class OpenBatch<R> {
   readonly startedAt: number;
   /** Tries that did not end it. */
   attempts = 0;
-  /** Tries that ended with what nobody foresaw, since it was last looked for. */
+  /** Tries that ended with an unforeseen error, since its record was last looked for. */
   unforeseen = 0;
-  /** How often it was looked for. */
+  /** How often such a record was looked for. */
   searches = 0;
   /** It was said to be too much at a time. */
   tooLarge = false;
@@ -165,14 +165,14 @@ export class OpenBatch<R> {
   private readonly refusedBySink: Refusal[] = [];
   /** Records that no piece may hold. */
   private readonly aside = new Map<Entry<R>, Refusal>();
-  private readonly told = new Set<Refusal>();
+  private readonly written = new Set<Refusal>();
 
   constructor(plan: Plan<R>, startedAt: number) {
     this.plan = plan;
     this.startedAt = startedAt;
   }
 
-  /** What is given to the sink, always the same but for what was set aside: the token of a piece stands for its records. */
+  /** The records for the sink, always the same but for those set aside: the token of a piece stands for its records. */
   get entries(): readonly Entry<R>[] {
     return this.aside.size === 0
       ? this.plan.entries
@@ -198,13 +198,13 @@ export class OpenBatch<R> {
     }
   }
 
-  /** What is set aside and has no dead letter yet, as far as is known. */
-  untold(): Refusal[] {
-    return [...this.aside.values()].filter((refusal) => !this.told.has(refusal));
+  /** Records that are set aside and have no dead letter yet, as far as is known. */
+  lettersDue(): Refusal[] {
+    return [...this.aside.values()].filter((refusal) => !this.written.has(refusal));
   }
 
-  tell(refusals: readonly Refusal[]): void {
-    for (const refusal of refusals) this.told.add(refusal);
+  lettersWritten(refusals: readonly Refusal[]): void {
+    for (const refusal of refusals) this.written.add(refusal);
   }
 
   /** All that became dead letters, once nothing is left. */
@@ -212,7 +212,7 @@ export class OpenBatch<R> {
     return [...this.aside.values(), ...this.refusedBySink];
   }
 
-  /** What the sink refused. To be asked for when all pieces are done. */
+  /** Records that the sink refused. Complete when all pieces are done. */
   refused(): readonly Refusal[] {
     return this.refusedBySink;
   }

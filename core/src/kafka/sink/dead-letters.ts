@@ -6,7 +6,7 @@ import { deadLetterKey, deadLetterOf, deadLetterPartition } from '../records.ts'
 import type { Entry } from './entry.ts';
 
 const MESSAGE_CHARACTERS = 500;
-/** What its topic takes (4 MiB), less what Kafka adds. */
+/** The topic's limit (4 MiB), less what Kafka adds. */
 const LETTER_BYTES = 4_150_000;
 
 /** A record that can never be written, and why. */
@@ -28,7 +28,7 @@ export interface DeadLettersOptions {
   readonly log: Logger;
 }
 
-/** Writes dead letters of a sink to their topic. A letter that is there twice is one: whoever reads them goes by its key. */
+/** Writes dead letters of a sink to their topic. A letter that is there twice is one: readers go by its key. */
 export class DeadLetters {
   private readonly options: DeadLettersOptions;
 

@@ -4,7 +4,7 @@ import type { SinkRecord } from './sink.ts';
 
 /** Turns values of the topics into what the sink writes. */
 export interface RecordReader<R> {
-  /** Whatever reading these values needs, such as their schemas. May throw: it is tried again. */
+  /** Loads what reading these values needs, such as their schemas. May throw: it is tried again. */
   load(topic: string, values: Iterable<Buffer>): Promise<void>;
   /** Throws CodecError if this value can never be read: the record becomes a dead letter. */
   read(topic: string, value: Buffer): R;
@@ -104,7 +104,7 @@ export interface EntrySettings<R> {
 }
 
 /**
- * The records of a fetch that are for this sink. A refused record comes back by a topic of its own: on its first topic every
+ * The records of a fetch that are for this sink. A refused record comes back by a separate topic: on its first topic every
  * other consumer would count it again. To the sink it looks as it did there.
  */
 export function entriesOf<R>(
@@ -119,7 +119,7 @@ export function entriesOf<R>(
   });
 }
 
-/** Whatever reading these entries needs. May throw: it is tried again. */
+/** Loads what reading these entries needs. May throw: it is tried again. */
 export async function loadEntries<R>(reader: RecordReader<R>, entries: readonly Entry<R>[]): Promise<void> {
   const byTopic = new Map<string, Buffer[]>();
   for (const { topic, record } of entries) {

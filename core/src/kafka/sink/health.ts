@@ -1,6 +1,6 @@
 import { codeOf } from '../../errors.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../../telemetry.ts';
-import { keyOf, type LogBounds, type OfPartitions, type TopicPartition } from '../client/offsets.ts';
+import { type ByPartition, keyOf, type LogBounds, type TopicPartition } from '../client/offsets.ts';
 import type { OffsetToCommit } from '../read/membership.ts';
 import type { StartingPoint } from './batch.ts';
 import type { Sink } from './sink.ts';
@@ -9,7 +9,7 @@ const CHECK_MS = 10_000;
 /** Lanes that readiness names; more are counted. */
 const NAMED = 5;
 
-/** Whether the sink works: what the last write of each lane said, and the sink's own check. */
+/** Whether the sink works, by the last write of each lane and the sink's own check. */
 export class SinkHealth {
   private readonly sink: Pick<Sink<never>, 'check'>;
   private readonly signal: AbortSignal;
@@ -22,7 +22,7 @@ export class SinkHealth {
     this.signal = signal;
   }
 
-  /** What a write of a lane said. Undefined: it worked. */
+  /** The result of a lane's write. Undefined: it worked. */
   report(lane: string, code: string | undefined): void {
     if (code === undefined) this.lanes.delete(lane);
     else this.lanes.set(lane, code);
@@ -36,7 +36,7 @@ export class SinkHealth {
     return named.length === 0 ? undefined : named.join(', ');
   }
 
-  /** The lanes belong to someone else now. */
+  /** The lanes belong to another instance now. */
   forgetLanes(): void {
     this.lanes.clear();
   }
@@ -69,15 +69,15 @@ export class SinkHealth {
 export interface LagWatchOptions {
   readonly gauge: Gauge<'topic' | 'partition'>;
   /** Where the logs begin and end now. */
-  bounds(partitions: readonly TopicPartition[]): Promise<OfPartitions<LogBounds>>;
+  bounds(partitions: readonly TopicPartition[]): Promise<ByPartition<LogBounds>>;
   readonly everyMs?: number;
 }
 
 const EVERY_MS = 5_000;
 
 /**
- * Tells for each partition of an assignment how many offsets lie between what is committed and the end of its log. The end is asked
- * for by itself: a lane that waits reads nothing, and what it has read says nothing of what came since.
+ * Reports for each partition of an assignment how many offsets lie between the committed one and the end of its log. The end is asked
+ * for separately: a lane that waits reads nothing, so it does not see what came since.
  */
 export class LagWatch {
   private readonly options: LagWatchOptions;
@@ -90,8 +90,8 @@ export class LagWatch {
     this.options = options;
     this.partitions = points.map(({ committed: { topic, partition } }) => ({ topic, partition }));
     for (const { committed, bounds } of points) {
-      // What nobody has committed begins at its first record; and retention may have been faster.
-      this.tell(committed, Math.max(committed.offset ?? bounds.low, bounds.low), bounds.high);
+      // A partition without a committed offset begins at its first record; and retention may have been faster.
+      this.report(committed, Math.max(committed.offset ?? bounds.low, bounds.low), bounds.high);
     }
     this.timer = setInterval(() => void this.look(), options.everyMs ?? EVERY_MS).unref();
   }
@@ -101,7 +101,7 @@ export class LagWatch {
     for (const of of offsets) this.committed.set(keyOf(of), of.offset);
   }
 
-  /** The partitions are somebody else's, who tells about them. */
+  /** The partitions belong to another instance, which reports their lag. */
   end(): void {
     this.ended = true;
     clearInterval(this.timer);
@@ -109,27 +109,27 @@ export class LagWatch {
   }
 
   async look(): Promise<void> {
-    let bounds: OfPartitions<LogBounds>;
+    let bounds: ByPartition<LogBounds>;
     try {
       bounds = await this.options.bounds(this.partitions);
     } catch {
-      // What was known stays; that Kafka does not answer is told elsewhere.
+      // The last values stay; readiness reports that Kafka does not answer.
       return;
     }
     if (this.ended) return;
     for (const of of this.partitions) {
       const [log, committed] = [bounds.get(keyOf(of)), this.committed.get(keyOf(of))];
-      if (log && committed !== undefined) this.tell(of, Math.max(committed, log.low), log.high);
+      if (log && committed !== undefined) this.report(of, Math.max(committed, log.low), log.high);
     }
   }
 
-  private tell({ topic, partition }: TopicPartition, committed: number, end: number): void {
+  private report({ topic, partition }: TopicPartition, committed: number, end: number): void {
     this.committed.set(keyOf({ topic, partition }), committed);
     this.options.gauge.set({ topic, partition }, Math.max(0, end - committed));
   }
 }
 
-/** What a sink says about itself. */
+/** Metrics of a sink. */
 export type SinkMeasures = ReturnType<typeof sinkMeasures>;
 
 export function sinkMeasures(registry: Registry) {

@@ -23,7 +23,7 @@ interface PartitionState {
 }
 
 /**
- * What has been read for one lane and not yet been written. Knows no Kafka: it is told what came and says what to write.
+ * The records of one lane that were read and not yet written. Knows no Kafka: records are added, and batches are taken.
  * An unfinished batch of an earlier owner is formed again, record for record, before anything else.
  */
 export class LaneBuffer<R> {
@@ -60,7 +60,7 @@ export class LaneBuffer<R> {
     }
   }
 
-  /** Null: whatever comes first. */
+  /** Null: any offset. */
   positionOf(topic: string, partition: number): number | null {
     return this.stateOf(topic, partition).position;
   }
@@ -236,7 +236,7 @@ export class LaneBuffer<R> {
   }
 }
 
-/** What one fetch brought of one partition, as far as it was not taken yet. */
+/** The records of one fetch of one partition that were not taken yet. */
 export interface Chunk<R> {
   readonly key: string;
   readonly arrivedAt: number;
@@ -271,7 +271,7 @@ export interface Room {
   readonly bytes: number;
 }
 
-/** How many of the first entries fit; the first does whatever its size, unless something was taken before it. */
+/** How many of the first entries fit; the first does at any size, unless something was taken before it. */
 export function fitting(entries: readonly Entry<unknown>[], room: Room): number {
   let { rows, bytes } = room;
   let count = 0;

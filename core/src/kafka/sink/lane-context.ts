@@ -11,7 +11,7 @@ import type { SinkMeasures } from './health.ts';
 import type { SinkFaults } from './poison-records.ts';
 import type { Sink } from './sink.ts';
 
-/** What the lanes of one assignment share. */
+/** Shared by the lanes of one assignment. */
 export interface LaneContext<R> {
   readonly sink: Sink<R>;
   readonly deadLetters: Pick<DeadLetters, 'publish'>;
@@ -57,7 +57,7 @@ export async function pauseFor(ms: number, lost: AbortSignal): Promise<void> {
   if (lost.aborted) throw new LaneLost();
 }
 
-/** Tries until it works or the lane is lost: for what only Kafka being down can keep from working. What is fatal is thrown. */
+/** Tries until it works or the lane is lost: for work that fails only while Kafka is down. Fatal errors are thrown. */
 export async function persist<T>(
   what: string,
   work: () => Promise<T>,
@@ -72,7 +72,7 @@ export async function persist<T>(
     return await retry(attempt, {
       backoff: BACKOFF,
       signal: lost,
-      passes: (error) => !(error instanceof LaneLost) && !isFatal(error),
+      retryIf: (error) => !(error instanceof LaneLost) && !isFatal(error),
       onRetry: (error, failures) => {
         if (failures > 1)
           log.warn({ code: codeOf(error), attempt: failures - 1 }, `${what} failed and is tried again`);

@@ -129,7 +129,7 @@ test('a sink that cannot be asked by parts halts rather than try for ever', asyn
   expect(tries).toBe(3);
 });
 
-test('what fails a few times and then passes is nobody\u2019s fault', async () => {
+test('what fails a few times and then passes is no record\u2019s fault', async () => {
   let tries = 0;
   const world = laneOf({
     write: each(() => {

@@ -4,7 +4,7 @@ import type { OpenBatch } from './batch.ts';
 import type { Entry } from './entry.ts';
 import type { Sink } from './sink.ts';
 
-/** A record of which a sink fails in a way that nobody foresaw. */
+/** A record that makes the sink throw an unforeseen error. */
 export interface Culprit<R> {
   readonly entry: Entry<R>;
   readonly error: unknown;
@@ -13,13 +13,13 @@ export interface Culprit<R> {
 /** How often a batch is searched before its fault is taken for the sink's. */
 const SEARCHES = 5;
 
-/** What was thrown is known, and says by itself what is to be done. */
+/** The error is one of this project's, and says by itself what is to be done. */
 export const isForeseen = (error: unknown): boolean =>
   error instanceof PipelineError || error instanceof CodecError;
 
 /**
- * Finds by halves the records of a batch that make the sink throw what nobody foresaw. Nothing of it touches what is written: a sink
- * with pieces is asked to prepare, which is pure; one that goes by record may be given any of them. Returns none if the batch fails and
+ * Finds by halves the records of a batch that make the sink throw an unforeseen error. Nothing is written twice by it: a sink with
+ * pieces is asked to prepare, which is pure; one that goes by record may be given any of them. Returns none if the batch fails and
  * no single record of it does.
  * Throws SINK_UNEXPECTED (fatal) where it is the sink: records of several sources fail, a good record does, or nothing can be told apart.
  */
@@ -75,7 +75,7 @@ async function halve<R>(
   return [...first, ...(await halve(entries.slice(middle), tryOut, found))];
 }
 
-/** Undefined: nothing, or what is known and says that it is no time to ask. */
+/** Undefined: nothing, or a known error, which says that it is no time to ask. */
 async function thrownBy(work: () => unknown): Promise<{ readonly error: unknown } | undefined> {
   try {
     await work();
@@ -108,8 +108,8 @@ const SEVERAL = 2;
 const REMEMBERED_MS = 3_600_000;
 
 /**
- * Whose records a sink has failed of in a way that nobody foresaw. One source may send what breaks us; where records of several do,
- * it is the sink that is broken, and must stop rather than set one record after the other aside.
+ * The sources whose records made a sink throw unforeseen errors. One source may send records that break it; where records of several
+ * do, the sink is broken, and must stop rather than set one record after the other aside.
  */
 export class SinkFaults {
   private readonly sink: string;

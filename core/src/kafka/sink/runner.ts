@@ -78,7 +78,7 @@ const CLOSE_MS = 2_000;
 
 /**
  * Moves records from topics to a sink, batch by batch and exactly once if the sink deduplicates by batch id: each batch
- * is announced in the commit metadata before it is written, so that whoever owns its lane after a crash writes just that
+ * is announced in the commit metadata before it is written, so that the owner of its lane after a crash writes just that
  * batch again. A record is passed only when it is delivered or a dead letter; while the sink is down, partitions wait.
  */
 export async function runSink<R>(options: SinkRunnerOptions<R>): Promise<RunningSink> {
@@ -344,12 +344,12 @@ class Runner<R> implements RunningSink {
     const load = async () => {
       if (!gone.aborted) await loadEntries(this.options.reader, entries);
     };
-    const told = (error: unknown, attempt: number) => {
+    const onRetry = (error: unknown, attempt: number) => {
       this.unreadable.set(of, codeOf(error));
       this.log.warn({ code: codeOf(error), attempt: attempt - 1 }, 'schemas cannot be read now');
     };
-    // When it is gone, nobody reads them any more.
-    await retry(load, { backoff: LOADING, signal: gone, passes: () => true, onRetry: told }).catch(() => {});
+    // Rejects only when the records are another member's by now, or the service stops: they are not read then.
+    await retry(load, { backoff: LOADING, signal: gone, retryIf: () => true, onRetry }).catch(() => {});
     this.unreadable.delete(of);
   }
 

@@ -2,10 +2,10 @@
  * Where typed records go: a database, a CRM. One package each; the runner in core does the rest.
  * A sink never sees an offset, never retries by itself and never commits.
  */
-export interface Sink<R> extends Cutting<R>, Telling<R> {
+export interface Sink<R> extends Cutting<R>, FaultFinding<R> {
   readonly name: string;
   /**
-   * True: it is idempotent by record, whatever batch the record comes in. A batch of it that has to be tried again may come with
+   * True: it is idempotent by record, in any batch. A batch that has to be tried again may come with
    * more records behind it, and in parts: the id of a batch means nothing to it. What was delivered may be asked for again.
    */
   readonly byRecord?: boolean;
@@ -17,15 +17,15 @@ export interface Sink<R> extends Cutting<R>, Telling<R> {
    * by `batch.id` or by record. Throws only when nothing is known about any record: the runner retries the whole batch.
    */
   write(batch: SinkBatch<R>, signal: AbortSignal): Promise<readonly SinkVerdict[]>;
-  /** Lets go of connections. No write is under way and none follows. */
+  /** Closes connections. No write is under way and none follows. */
   close(): Promise<void>;
 }
 
 /** For a sink that writes a batch as several pieces, each of them all or nothing. Both members, or neither. */
 export interface Cutting<R> {
   /**
-   * Names the way in which new batches are cut, without spaces. It is announced with a batch, and whoever finishes the batch cuts it
-   * in just that way: another way has another name, and a sink keeps every way that it ever announced.
+   * Names the way in which new batches are cut, without spaces. It is announced with a batch, and every instance that finishes the batch
+   * cuts it in just that way: another way has another name, and a sink keeps every way that it ever announced.
    */
   readonly cut?: string;
   /**
@@ -35,9 +35,9 @@ export interface Cutting<R> {
   prepare?(records: readonly SinkRecord<R>[], cut: string | undefined): Promise<readonly SinkPiece[]>;
 }
 
-/** What tells a bad record from a sink that has a fault. */
-export interface Telling<R> {
-  /** Who is behind a record, such as the webhook that reported it. A fault in records of several is the sink's. */
+/** Makes it possible to distinguish a bad record from a fault of the sink. */
+export interface FaultFinding<R> {
+  /** The source of a record, such as the webhook that reported it. A fault in records of several sources is the sink's. */
   sourceOf?(record: SinkRecord<R>): string;
   /** A record that `prepare` takes, unless the sink has a fault. */
   readonly example?: SinkRecord<R>;

@@ -46,7 +46,7 @@ export class FakeBrokers extends Brokers {
     this.topics = topics;
   }
 
-  /** What a broker answers from now on. A promise that does not end is an answer that does not come. */
+  /** The answer of a broker from now on. A promise that does not end is an answer that does not come. */
   on<Q, A>(kind: Kind<Q, A>, answer: (query: Q, node: number) => A | Promise<A>): void {
     this.handlers.set(kind.key, answer as Handler);
   }

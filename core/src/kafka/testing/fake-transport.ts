@@ -32,7 +32,7 @@ export class FakeTransport implements RecordTransport {
   }
 
   async sent(count: number): Promise<void> {
-    // Whoever waits for what never comes is ended by the test's own time-out.
+    // Waiting for a send that never comes ends with the test's own time-out.
     while (this.sends.length < count) await turn();
     if (this.sends.length > count) throw new Error(`${this.sends.length} sends instead of ${count}`);
   }

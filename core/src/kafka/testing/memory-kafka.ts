@@ -25,7 +25,7 @@ export interface MemoryMessage {
 const COMMITTED: MemoryTransaction = { status: 'committed' };
 
 /**
- * What the transactional loop needs of a Kafka cluster, in memory: logs with transaction markers, read_committed,
+ * As much of a Kafka cluster as the transactional loop needs, in memory: logs with transaction markers, read_committed,
  * offsets in transactions, and fencing by transactional id. For tests that go through every failure quickly.
  */
 export class MemoryKafka {

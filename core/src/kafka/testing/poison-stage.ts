@@ -1,7 +1,7 @@
 import type { InputRecord } from '../records.ts';
 import type { Stage, Step, UnforeseenFailure } from '../transact/stage.ts';
 
-/** What is thrown for a record; undefined: it is good. */
+/** The error that is thrown for a record; undefined: it is good. */
 export type FaultOf = (record: InputRecord) => unknown;
 
 /**
@@ -12,7 +12,7 @@ export class PoisonStage implements Stage {
   /** Records a call, for each call. */
   readonly asked: number[] = [];
   readonly attempts: number[] = [];
-  /** What the work on a record that is good throws; undefined: nothing. */
+  /** The error that the work on a good record throws; undefined: none. */
   ownFault: unknown;
   faultOf: FaultOf;
 

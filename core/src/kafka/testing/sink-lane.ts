@@ -16,7 +16,7 @@ const reader = { load: async () => {}, read: (_topic: string, value: Buffer) => 
 
 export interface LaneWorld {
   readonly lane: BatchLane<string>;
-  /** What was committed, in order: offset and metadata. */
+  /** All commits, in order: offset and metadata. */
   readonly commits: { offset: number; metadata: string | null }[];
   readonly letters: Refusal[];
   /** Codes that the lane reported, undefined for "works". */

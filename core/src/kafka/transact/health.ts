@@ -1,6 +1,6 @@
 import type { DependencyState, ReadinessCheck } from '../../admin-server.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../../telemetry.ts';
-import { keyOf, type OfPartitions, type TopicPartition } from '../client/offsets.ts';
+import { type ByPartition, keyOf, type TopicPartition } from '../client/offsets.ts';
 import type { PlaceState } from '../read/fetcher.ts';
 
 export interface PartitionTroubles {
@@ -11,9 +11,9 @@ export interface PartitionTroubles {
 
 /** How a loop is. */
 export interface LoopState {
-  /** Codes of what keeps it from working as a whole. */
+  /** Codes of the troubles that keep it from working as a whole. */
   problems(): readonly string[];
-  /** What is wrong with single partitions, and how many it has. */
+  /** Troubles of single partitions, and how many partitions it has. */
   partitions(): PartitionTroubles;
   /** A partition was assigned and is being opened: its state is being restored. */
   isOpening(): boolean;
@@ -26,13 +26,13 @@ const isOfState = (code: string) => code.startsWith('STATE_');
 const isOfRecords = (code: string) => code === 'PROCESSOR_HALTED';
 const isOfKafka = (code: string) => !isOfRegistry(code) && !isOfState(code) && !isOfRecords(code);
 
-/** What is away for one partition is away for all, whichever of them has noticed. */
+/** A dependency that is away for one partition is away for all, whichever of them has noticed. */
 const isOfAll = (code: string) =>
   code === 'KAFKA_UNREACHABLE' || code === 'STATE_DISK_FULL' || isOfRegistry(code) || isOfRecords(code);
 
 /**
- * What a processor depends on, each with the code of what is wrong with it. A code begins with what it is about. It is not ready for
- * what concerns all that it does; for what concerns some of its partitions it is degraded, and says which these are.
+ * The dependencies of a processor, each with the code of its trouble; a code begins with its subject. A trouble of all partitions makes
+ * it not ready; one of some partitions makes it degraded, and it says which these are.
  */
 export function readinessOf(loop: LoopState): {
   readonly kafka: ReadinessCheck;
@@ -66,7 +66,7 @@ function stateOf(loop: LoopState, isOf: IsOf): DependencyState {
     : { degraded: code, partitions };
 }
 
-/** What a transactional loop tells about itself. */
+/** Metrics of a transactional loop. */
 export class LoopMeasures {
   readonly failures: Counter<'code'>;
   readonly halted: Gauge;
@@ -108,19 +108,19 @@ export class LoopMeasures {
 
 export interface LagOptions {
   readonly topic: string;
-  /** What is being read, and where it ends. */
+  /** The partitions that are being read, and their ends. */
   readonly places: () => readonly PlaceState[];
   /** Asks the brokers where partitions end: behind everything that is acknowledged. */
-  readonly ends: (partitions: readonly TopicPartition[]) => Promise<OfPartitions<number>>;
+  readonly ends: (partitions: readonly TopicPartition[]) => Promise<ByPartition<number>>;
   readonly metrics: Registry;
 }
 
-/** Ends of partitions that nobody reads for now are asked for so often. */
+/** Ends of partitions that are not being read are asked for so often. */
 const ASK_MS = 5_000;
 
 /**
- * How far this instance is behind on the partitions it has: from what is committed to the end of the partition, whether
- * anything of it is committed, processed or read at present or not. A partition that stands still shows a lag that grows.
+ * How far this instance is behind on the partitions it has: from the committed offset to the end of the partition, whether it is
+ * being read, processed and committed at present or not. A partition that stands still shows a lag that grows.
  */
 export class Lag {
   private readonly options: LagOptions;
@@ -131,7 +131,7 @@ export class Lag {
 
   constructor(options: LagOptions) {
     this.options = options;
-    const update = (gauge: Gauge<'topic' | 'partition'>) => this.tell(gauge);
+    const update = (gauge: Gauge<'topic' | 'partition'>) => this.report(gauge);
     new Gauge({
       name: 'email_events_consumer_lag',
       help: 'Offsets between what is committed and the end of the partition, of the partitions this instance has.',
@@ -149,7 +149,7 @@ export class Lag {
     this.positions.set(partition, position);
   }
 
-  /** The partition is another instance's now, which tells about it. */
+  /** The partition is another instance's now, which reports its lag. */
   forget(partition: number): void {
     this.positions.delete(partition);
     this.asked.delete(partition);
@@ -172,7 +172,7 @@ export class Lag {
     );
   }
 
-  /** What is being fetched tells its end by itself. */
+  /** Of partitions that are not being fetched: a fetch brings the end with it. */
   async ask(): Promise<void> {
     const { topic, places, ends } = this.options;
     const fetched = new Set(places().flatMap(({ partition, waiting }) => (waiting ? [] : [partition])));
@@ -186,13 +186,13 @@ export class Lag {
         if (end !== undefined && this.positions.has(partition)) this.asked.set(partition, end);
       }
     } catch {
-      // Nobody answers, which others tell; what was known last is still the least.
+      // No broker answers, which readiness reports; the last known end is still a lower bound.
     } finally {
       this.asking = false;
     }
   }
 
-  private tell(gauge: Gauge<'topic' | 'partition'>): void {
+  private report(gauge: Gauge<'topic' | 'partition'>): void {
     const { topic } = this.options;
     gauge.reset();
     for (const [partition, offsets] of this.behind()) gauge.set({ topic, partition }, offsets);

@@ -10,22 +10,22 @@ export interface LaneOptions {
   readonly client: PartitionClient;
   readonly partition: number;
   readonly stage: Stage;
-  /** What is known of records that fail: of the partition, whichever lane it has. */
+  /** Knowledge about records that fail. It belongs to the partition and outlives its lanes. */
   readonly isolation?: Isolation;
   /** Of all partitions. */
   readonly blame?: Blame;
   readonly watch?: LaneWatch;
 }
 
-/** Is told what a lane does. */
+/** Called for what a lane does. */
 export interface LaneWatch {
   /** A transaction is committed: so many records, everything before `position`, in so many milliseconds. */
   committed?(records: number, position: number, ms: number): void;
-  /** A record is a dead letter now because the work on it failed in a way nobody foresaw. */
+  /** A record is a dead letter now because the work on it failed with an unforeseen error. */
   setAside?(record: InputRecord, failure: UnforeseenFailure): void;
 }
 
-/** What is done with a piece of a batch. */
+/** How a piece of a batch is dealt with. */
 interface Decision {
   readonly piece: readonly InputRecord[];
   readonly step: Step;
@@ -33,12 +33,12 @@ interface Decision {
 }
 
 const NOTHING: Step = { outputs: [] };
-/** Before a single record is tried again. Short, since who sends many such records should not hold up the others for long. */
+/** Before a single record is tried again. Short, since a source of many such records should not hold up the others for long. */
 const ATTEMPT_PAUSE_MS = 20;
 
 /**
  * One input partition with its transactions and its stage. Opening a lane anywhere fences every other lane of the partition,
- * whatever it still thinks it owns. A lane that failed is not used again; a new one is opened instead.
+ * even one that does not know yet that it was replaced. A lane that failed is not used again; a new one is opened instead.
  */
 export class Lane {
   private readonly options: LaneOptions;
@@ -70,7 +70,7 @@ export class Lane {
       write: (outputs) => client.transact(outputs),
       read: (topic, of, fromOffset, onRecords) =>
         client.read(topic, of, fromOffset, (records) => {
-          if (!this.usable) throw letGo();
+          if (!this.usable) throw laneClosed();
           return onRecords(records);
         }),
     });
@@ -87,7 +87,7 @@ export class Lane {
    */
   process(records: readonly InputRecord[], nextOffset: number, end?: number): Promise<void> {
     return this.inTurn(async () => {
-      if (!this.usable) throw letGo();
+      if (!this.usable) throw laneClosed();
       try {
         if (end !== undefined && end < this.next) await this.options.client.requireReaches(this.next);
         await this.commitAll(records, nextOffset);
@@ -98,7 +98,7 @@ export class Lane {
     });
   }
 
-  /** Ends the opening of a lane that nobody wants any more: reading a long changelog goes no further. */
+  /** Ends the opening of a lane that is not needed any more: reading a long changelog goes no further. */
   abandon(): void {
     this.usable = false;
   }
@@ -153,9 +153,9 @@ export class Lane {
     }
   }
 
-  /** What is left of a batch is the next lane's if somebody waits for this one to end. */
+  /** The rest of a batch is left to the next lane if this one is being closed. */
   private requireWanted(): void {
-    if (this.closing) throw letGo();
+    if (this.closing) throw laneClosed();
   }
 
   private async setAside([record]: readonly InputRecord[], failure: UnforeseenFailure): Promise<Step> {
@@ -201,5 +201,5 @@ export class Lane {
 const tookNothing = () =>
   new PipelineError('SERVICE_UNEXPECTED', 'fatal', 'a stage took none of the records that it was given');
 
-/** What a lane says that nobody wants any more. */
-export const letGo = () => new PipelineError('KAFKA_FENCED', 'retry', 'the lane was let go of');
+/** The error of a lane that was closed or abandoned. */
+export const laneClosed = () => new PipelineError('KAFKA_FENCED', 'retry', 'the lane was closed');

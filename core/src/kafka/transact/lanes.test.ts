@@ -57,7 +57,7 @@ test('an assignment opens what is new, keeps what stays and closes what is gone'
   expect(first).not.toBe(second);
 });
 
-test('a partition that comes back waits until its old lane let go', async () => {
+test('a partition that comes back waits until its old lane is closed', async () => {
   const closing = Promise.withResolvers<void>();
   const { all, events } = lanes([{ close: closing.promise }]);
   await all.get(0);
@@ -80,7 +80,7 @@ test('a lane that does not open is closed, and the next one is asked', async () 
   expect(events).toEqual(['close 0#0', 'open 0#1']);
 });
 
-test('the end waits for lanes that were let go of before', async () => {
+test('the end waits for lanes that were closed before', async () => {
   const closing = Promise.withResolvers<void>();
   const { all } = lanes([{ close: closing.promise }]);
   await all.get(0);
@@ -105,7 +105,7 @@ test('asking for an existing lane opens none', async () => {
   expect(events).toEqual(['open 0#0', 'close 0#0']);
 });
 
-test('a lane that is let go of while it opens is told so, and the one after it is not', async () => {
+test('a lane that is closed while it opens is abandoned, and the one after it is not', async () => {
   const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const { all, events } = lanes([{ open: first.promise }, { open: second.promise }]);
   all.assign([0]);

@@ -1,6 +1,6 @@
 import { codeOf } from '../../errors.ts';
 import type { Logger } from '../../telemetry.ts';
-import { type Lane, letGo } from './lane.ts';
+import { type Lane, laneClosed } from './lane.ts';
 
 /** A lane that is being opened, once it is made. */
 interface Opening {
@@ -16,15 +16,15 @@ function abandon(opening: Opening): void {
 }
 
 /**
- * The lanes of the partitions this member owns. A lane is opened when its partition is assigned, let go of when it is
- * not any more, and replaced after a failure.
+ * The lanes of the partitions this member owns. A lane is opened when its partition is assigned, closed when the
+ * partition goes to another member, and replaced after a failure.
  */
 export class Lanes {
   private readonly opening = new Set<Opening>();
   private readonly make: (partition: number) => Lane;
   private readonly log: Logger;
   private readonly open = new Map<number, Promise<Lane>>();
-  /** A partition's new lane waits until the old one let go of its files. */
+  /** A partition's new lane waits until the old one has closed its files. */
   private readonly closing = new Map<number, Promise<void>>();
 
   constructor(make: (partition: number) => Lane, log: Logger) {
@@ -45,13 +45,13 @@ export class Lanes {
     const existing = this.open.get(partition);
     if (existing) return existing;
     const opened = this.openAfter(partition, this.closing.get(partition));
-    // Whoever waits for it sees the failure; nobody else need.
+    // Callers that await the lane see its failure; without any it is no unhandled rejection.
     opened.catch(() => {});
     this.open.set(partition, opened);
     return opened;
   }
 
-  /** The partition's lane if there is one: unlike `get` it opens none, which would fence whoever has the partition. */
+  /** The partition's lane if there is one: unlike `get` it opens none, which would fence the partition's owner. */
   existing(partition: number): Promise<Lane> | undefined {
     return this.open.get(partition);
   }
@@ -73,7 +73,7 @@ export class Lanes {
     return this.opening.size > 0;
   }
 
-  /** Nobody waits any more for the lanes that are being opened: they fail soon, instead of restoring state to its end. */
+  /** Lanes that are being opened fail soon, instead of restoring state to its end. */
   abandonOpening(): void {
     for (const opening of this.opening) abandon(opening);
   }
@@ -89,7 +89,7 @@ export class Lanes {
     this.opening.add(opening);
     try {
       await closed;
-      if (!opening.wanted) throw letGo();
+      if (!opening.wanted) throw laneClosed();
       const lane = this.make(partition);
       opening.lane = lane;
       try {
@@ -111,7 +111,7 @@ export class Lanes {
   }
 }
 
-/** What is wrong with each partition now, and how often in a row it has failed. */
+/** The trouble of each partition now, and how often in a row it has failed. */
 export class Troubles {
   private readonly found = new Map<number, string>();
   private readonly failures = new Map<number, number>();
@@ -134,7 +134,7 @@ export class Troubles {
     this.found.delete(partition);
   }
 
-  /** It works, or is somebody else's. */
+  /** It works, or is another member's. */
   forget(partition: number): void {
     this.found.delete(partition);
     this.failures.delete(partition);
@@ -172,7 +172,7 @@ export class IdleCommits {
     this.waiting.set(partition, { nextOffset, timer });
   }
 
-  /** The partition has records again, or is somebody else's. */
+  /** The partition has records again, or is another member's. */
   forget(partition: number): void {
     clearTimeout(this.waiting.get(partition)?.timer);
     this.waiting.delete(partition);

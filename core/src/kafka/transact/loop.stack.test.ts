@@ -16,7 +16,7 @@ import { createKafka } from '../client/client.ts';
 
 const PARTITIONS = 2;
 
-/** A loop that copies records, on topics of its own, and sets aside what it fails on. A record's key is its source. */
+/** A loop that copies records, on topics made for it, and sets aside what it fails on. A record's key is its source. */
 async function start(scope: TestContext) {
   const stack = useStack();
   const { kafka: settings } = commonConfig.parse({ kafka: stack.kafka });

@@ -14,7 +14,7 @@ import { Membership } from '../read/membership.ts';
 import { lateOf, Standstill } from '../read/standstill.ts';
 import type { LoopState, PartitionTroubles } from './health.ts';
 import { Lag, LoopMeasures } from './health.ts';
-import { Lane, letGo } from './lane.ts';
+import { Lane, laneClosed } from './lane.ts';
 import { IdleCommits, Lanes, Troubles } from './lanes.ts';
 import { partitionClient } from './partition-client.ts';
 import { Blame, Isolation } from './poison-records.ts';
@@ -49,7 +49,7 @@ const FETCH_BYTES = 65_536;
 const PARTITION_BYTES = 1_048_576;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 5_000;
-/** Nothing but a new version mends what is ours, unless it was memory. */
+/** Only a new version repairs a fault of the service, unless memory was short. */
 const MAX_HALTED_PAUSE_MS = 30_000;
 const ENDS_FOR_MS = 2_000;
 const TRANSACTION_TIMEOUT_MS = 60_000;
@@ -213,7 +213,7 @@ class Loop implements TransactionalLoop {
         if (!this.blame.isHalting(partition)) this.troubles.opened(partition);
         break;
       } catch (error) {
-        // It was let go of meanwhile: what comes next is another one.
+        // It was closed meanwhile: the next one is another lane.
         if (this.lanes.existing(partition) !== opening) continue;
         if (!(await this.afterFailure(error, partition, 'a partition cannot be opened now'))) break;
       }
@@ -254,7 +254,7 @@ class Loop implements TransactionalLoop {
     try {
       const lane = await this.lanes.existing(partition);
       // Returning would pass the batch.
-      if (!lane) throw letGo();
+      if (!lane) throw laneClosed();
       await lane.process(records, next, end);
     } catch (error) {
       // Not waited for: others' batches have their turn meanwhile.
@@ -282,7 +282,7 @@ class Loop implements TransactionalLoop {
     this.measures.halted.set(0);
     log.warn(
       { topic },
-      'the record that halted all partitions went through, or is somebody else’s: they go on',
+      'the record that halted all partitions went through, or is another instance’s: they go on',
     );
     this.fetcher.resume(this.assigned.map((partition) => ({ topic, partition })));
   }
@@ -295,7 +295,7 @@ class Loop implements TransactionalLoop {
       void this.begin(partition);
   }
 
-  /** Lets go of the lane, and waits before the next one. False: there is to be none. */
+  /** Closes the lane, and waits before the next one. False: there is to be none. */
   private async afterFailure(error: unknown, partition: number, what: string): Promise<boolean> {
     const { log, topic } = this.options;
     const code = problemOf(error);
@@ -308,7 +308,7 @@ class Loop implements TransactionalLoop {
     }
     log.warn({ code, topic, partition, attempt, err: error }, what);
     await dropped;
-    // Who was fenced may have lost the partition without knowing: only a word of the group says that it has not.
+    // A fenced member may have lost the partition without knowing: only an answer of the group says that it has not.
     if (isFenced(error) && !(await this.member.confirmed())) return false;
     const longestMs = this.blame.isHalting(partition) ? MAX_HALTED_PAUSE_MS : MAX_PAUSE_MS;
     await pause(backoffMs(attempt + 1, { firstMs: FIRST_PAUSE_MS, longestMs }), undefined, false);

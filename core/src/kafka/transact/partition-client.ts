@@ -11,7 +11,7 @@ import { requireReaches } from '../read/log-truncation.ts';
 import { TransactionalProducer } from './producer.ts';
 import type { LastOffset, OnRecords, OutputRecord } from './stage.ts';
 
-/** What a lane needs of a cluster: to be the only writer for its partition, and to read. Used until its first failure. */
+/** A lane's access to the cluster: it is the only writer for its partition, and reads. Used until its first failure. */
 export interface PartitionClient {
   /** Fences every earlier owner of the partition; what those committed can be read from then on, and nothing more follows. */
   open(): Promise<void>;

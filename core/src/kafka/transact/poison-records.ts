@@ -35,7 +35,7 @@ export class Isolation {
     }
     const earlier = this.suspect?.offset === middle.offset ? this.suspect.failure.attempts : 0;
     this.suspect = { offset: middle.offset, failure: { error, attempts: earlier + 1 } };
-    // Whatever is fetched next, it is alone.
+    // It is alone in the next piece, in any batch.
     if (this.cuts.at(-1) !== middle.offset + 1) this.cuts.push(middle.offset + 1);
   }
 
@@ -80,7 +80,7 @@ interface Failed {
   readonly after: number;
 }
 
-/** A fault that is ours shows at many sources soon; what they have in common after longer, or after many good records, is chance. */
+/** A fault of the service soon shows at many sources; failures further apart in time, or after many good records, are chance. */
 const WINDOW_MS = 600_000;
 const RUN_RECORDS = 100;
 /** Sources with a failure each … */
@@ -90,9 +90,9 @@ const PAIR = 2;
 const PAIR_FAILURES = 3;
 
 /**
- * Whose fault it is that the work on a record fails in a way nobody foresaw. Records of one source alone are never ours, however
- * many; those of several in a short run of records are, or when a good record fails as well. Then all of the service's partitions halt, rather than
- * turn into dead letters one record after the other. Only the record that halted them is tried again now and then, and when it
+ * Decides whether an unforeseen failure is the record's fault or the service's. Failures of one source alone, however many, are the
+ * records'; failures of several sources in a short run of records are the service's, as is one where a good record fails as well. Then
+ * all of the service's partitions halt, rather than turn into dead letters one record after the other. Only the record that halted them is tried again now and then, and when it
  * goes through, the others go on. One for each process.
  */
 export class Blame {
@@ -117,7 +117,7 @@ export class Blame {
     return this.halting.has(partition);
   }
 
-  /** Returns if the record may be set aside. Throws PROCESSOR_HALTED if the fault is ours: then it may not. */
+  /** Returns if the record may be set aside. Throws PROCESSOR_HALTED if the fault is the service's: then it may not. */
   async judge(at: Place, sources: readonly string[], checkItself: () => Promise<void>): Promise<void> {
     if (this.isCommon) throw this.halt(at, 'records of several sources fail');
     try {
@@ -140,7 +140,7 @@ export class Blame {
     this.release(partition);
   }
 
-  /** Somebody else has the partition, and its record, from now on. */
+  /** Another member has the partition, and its record, from now on. */
   forget(partition: number): void {
     this.release(partition);
   }

@@ -216,7 +216,7 @@ test('each partition counts by itself, and nothing is given twice', () => {
 });
 
 test('after the last number comes 0, also in the middle of a batch', () => {
-  // kafkajs 2.2.4 begins at 0 whatever was left over, and never uses the last number; brokers count on.
+  // kafkajs 2.2.4 begins at 0 wherever in a batch the last number is, and never uses the last number; brokers count on.
   expect(after(LAST - 1, 1)).toBe(LAST);
   expect(after(LAST, 1)).toBe(0);
   expect(after(LAST - 1, 5)).toBe(3);

@@ -12,7 +12,7 @@ import {
   type TopicPartitions,
   txnOffsetCommit,
 } from '../client/requests.ts';
-import { AnswerIncomplete, mayPass } from '../errors.ts';
+import { AnswerIncomplete, isRetriable } from '../errors.ts';
 import type { LastOffset } from './stage.ts';
 
 export interface TransactionalOptions {
@@ -44,9 +44,9 @@ const STEP_MS = 25_000;
 const BACKOFF = { firstMs: 4, longestMs: 500 };
 
 /**
- * A transactional producer that is used until its first failure. After one nobody but the broker knows how the transaction stands, so
- * whoever goes on opens another: that ends what was left open, and raises the epoch, so that what is still under way from before is
- * refused wherever it arrives.
+ * A transactional producer that is used until its first failure. After one only the broker knows how the transaction stands, so the
+ * caller opens another to go on: that ends the open transaction, and raises the epoch, so that requests that are still under way from
+ * before are refused wherever they arrive.
  */
 export class TransactionalProducer {
   private readonly brokers: Brokers;
@@ -86,7 +86,7 @@ export class TransactionalProducer {
       if (outputs.length > 0) await this.addPartitions(outputs);
       const sent = this.send(rounds, unanswered);
       const placed = position ? this.sendPosition(position) : undefined;
-      // Whatever fails, every request ends before anything else is done.
+      // Every request ends before anything else is done, also when one fails.
       const [last, offsets] = await Promise.allSettled([sent, placed]);
       if (last.status === 'rejected') throw last.reason;
       if (offsets.status === 'rejected') throw offsets.reason;
@@ -127,7 +127,7 @@ export class TransactionalProducer {
         requestTimeoutMs,
         identity: this.mine(),
       });
-      unanswered.produce ||= outcomes.some((outcome) => 'error' in outcome && mayPass(outcome.error));
+      unanswered.produce ||= outcomes.some((outcome) => 'error' in outcome && isRetriable(outcome.error));
       for (const [i, { topic, partition, messages }] of round.entries()) {
         const outcome = outcomes[i];
         if (!outcome) throw new AnswerIncomplete(`${topic}/${partition}`);
@@ -165,7 +165,7 @@ export class TransactionalProducer {
     await this.coordinate(endTxn, query, ({ errorCode }) => [errorCode]);
   }
 
-  /** Best effort: whoever opens the next producer ends what is left over. */
+  /** Best effort: the next producer that is opened ends a transaction that is left over. */
   private async abort(): Promise<void> {
     await this.brokers
       .toCoordinator(
@@ -178,7 +178,7 @@ export class TransactionalProducer {
       .catch(() => {});
   }
 
-  /** Asks the transaction's coordinator, whoever that is by then, until it has done it. */
+  /** Asks the transaction's coordinator, or the one that took over, until it has done it. */
   private coordinate<Q, A>(
     request: { readonly key: number; readonly api: Api<Q, A> },
     query: Q,
@@ -190,7 +190,7 @@ export class TransactionalProducer {
   }
 
   private patiently<T>(work: () => Promise<T>): Promise<T> {
-    return retry(work, { forMs: STEP_MS, backoff: BACKOFF, passes: mayPass });
+    return retry(work, { forMs: STEP_MS, backoff: BACKOFF, retryIf: isRetriable });
   }
 
   private inTime(): RequestOptions {
@@ -220,8 +220,8 @@ function partitionsByTopic(outputs: readonly Output[]): TopicPartitions<number>[
 const SEQUENCES = 2 ** 31;
 
 /**
- * Numbers of the records of an idempotent producer, by partition. A number that was given away is never taken back: what became of a
- * record that was sent is known to the broker alone, and a second record of its number would be taken for its repetition.
+ * Numbers of the records of an idempotent producer, by partition. A number that was given away is never taken back: only the broker knows what became of a
+ * record that was sent, and a second record of its number would be taken for its repetition.
  */
 export class Sequences {
   private readonly next = new Map<string, number>();

@@ -12,12 +12,12 @@ export interface OutputRecord {
 /** Offset of the last record that a transaction wrote to a partition. Throws for one to which it wrote nothing. */
 export type LastOffset = (topic: string, partition: number) => number;
 
-/** What a stage wants done with a batch of records: all of it in one transaction, or nothing. */
+/** A stage's result for a batch of records: all of it in one transaction, or nothing. */
 export interface Step {
   readonly outputs: readonly OutputRecord[];
   /** How many of the records this is about, from the first on, at least one; absent: all. The rest comes in another transaction. */
   readonly taken?: number;
-  /** Records with something that is a dead letter now because the work on it failed in a way nobody foresaw. */
+  /** Records with something that is a dead letter now because the work on it failed with an unforeseen error. */
   readonly unforeseen?: readonly Unforeseen[];
   /** Called once the transaction is committed: the moment to update local state. */
   committed?(lastOffset: LastOffset): void | Promise<void>;
@@ -28,7 +28,7 @@ export interface Step {
  * so it may trust nothing in memory that was not opened by itself.
  */
 export interface Stage {
-  /** After earlier owners were fenced off: nobody else writes for this partition from now on. Restores state. */
+  /** After earlier owners were fenced off: no other stage writes for this partition from now on. Restores state. */
   open(partition: OwnedPartition): Promise<void>;
   /**
    * Never called twice at a time. Changes nothing that outlives it before `committed`. What it throws decides: an outage
@@ -36,7 +36,7 @@ export interface Stage {
    * asked for fewer and fewer of them, in order, until the one is found.
    */
   process(records: readonly InputRecord[]): Promise<Step>;
-  /** Gives up on a record on which its work fails in a way nobody foresaw: a dead letter that can be replayed, and what else is due. */
+  /** Gives up on a record on which its work fails with an unforeseen error: a dead letter that can be replayed, and what else is due. */
   setAside(record: InputRecord, failure: UnforeseenFailure): Promise<Step>;
   /** Does the same work on a record that is good and ships with the service, and forgets it. Throws if even that fails. */
   checkItself(): Promise<void>;
@@ -56,10 +56,10 @@ export interface Unforeseen {
   readonly sources: readonly string[];
 }
 
-/** What a stage may do while it opens. */
+/** A stage's access to its partition while it opens. */
 export interface OwnedPartition {
   readonly partition: number;
-  /** Writes in a transaction of its own. */
+  /** Writes in a separate transaction. */
   write(outputs: readonly OutputRecord[]): Promise<LastOffset>;
   /** Reads committed records of one partition in order, in batches, until `onRecords` says that it has all it wants. */
   read(topic: string, partition: number, fromOffset: number, onRecords: OnRecords): Promise<void>;

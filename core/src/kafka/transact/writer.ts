@@ -10,8 +10,8 @@ import type { OutputRecord } from './stage.ts';
 const TRANSACTION_MS = 10_000;
 
 /**
- * Writes for a command, each call one transaction. Opening it fences whoever opened one of the same name before: what that
- * one committed can be read from then on, and nothing more follows. So open first, then read what there is to do.
+ * Writes for a command, each call one transaction. Opening it fences an earlier writer of the same name: all that it
+ * committed can be read from then on, and nothing more follows. So open first, then read what there is to do.
  */
 export class TransactionalWriter {
   private readonly settings: KafkaSettings;
