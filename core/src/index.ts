@@ -1,4 +1,5 @@
 export * from './admin-server.ts';
+export * from './codes.ts';
 export * from './config/index.ts';
 export * from './errors.ts';
 export {

@@ -42,8 +42,8 @@ await serviceMain(
     codes: {},
     entry: 'core/src/service-main.fixture.ts',
     writes: [],
-    load: async () => ({
-      start,
+    load: async () => ({ start }),
+    loadCheck: async () => ({
       check({ kafka: { clientId } }) {
         if (clientId === 'refused') throw new ConfigError([{ path: 'kafka.clientId', message: 'refused' }]);
       },

@@ -3,7 +3,7 @@ import { at, ConfigError, composeConfig } from './config/index.ts';
 import { KNOWN_SECTIONS } from './config/known-sections.gen.ts';
 import { codeOf } from './errors.ts';
 import { runAsProcess } from './lifecycle.ts';
-import type { ServiceCode, ServiceDescriptor } from './service.ts';
+import type { ServiceCheck, ServiceDescriptor } from './service.ts';
 import { createLogger, createMetrics } from './telemetry.ts';
 
 /**
@@ -14,10 +14,10 @@ import { createLogger, createMetrics } from './telemetry.ts';
 export async function serviceMain(service: ServiceDescriptor): Promise<void> {
   const { name } = service;
   const bootLog = createLogger(name, 'info');
-  const code = await service.load();
+  const [code, own] = await Promise.all([service.load(), service.loadCheck?.()]);
   let prepared: ReturnType<typeof prepare>;
   try {
-    prepared = prepare(service, code);
+    prepared = prepare(service, own);
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems : [{ path: '', message: String(error) }];
     bootLog.fatal({ code: codeOf(error), problems }, 'the configuration cannot be used');
@@ -33,7 +33,7 @@ export async function serviceMain(service: ServiceDescriptor): Promise<void> {
 }
 
 /** Throws what is wrong with the command line or the configuration. */
-function prepare(service: ServiceDescriptor, code: ServiceCode<object>) {
+function prepare(service: ServiceDescriptor, own: ServiceCheck<object> | undefined) {
   const { section, reads, absent } = service;
   const { values } = parseArgs({
     options: { config: { type: 'string' }, 'check-config': { type: 'boolean' } },
@@ -44,7 +44,7 @@ function prepare(service: ServiceDescriptor, code: ServiceCode<object>) {
       if (absent !== undefined && at(config, section) === undefined)
         throw new ConfigError([{ path: section, message: absent }]);
     },
-    (config: object) => code.check?.(config),
+    (config: object) => own?.check(config),
   ];
   const read = () => {
     const file = values.config ?? process.env.EMAIL_EVENTS_CONFIG;

@@ -1,5 +1,6 @@
-import type { CommonSection, ConfigPart, ConfigWith, z } from './config/index.ts';
+import { at, type CommonSection, type ConfigPart, type ConfigWith, type z } from './config/index.ts';
 import type { CodeTable } from './errors.ts';
+import { processorGroup, sinkGroup } from './kafka/names.ts';
 import type { RunningService } from './lifecycle.ts';
 import type { Logger, Registry } from './telemetry.ts';
 
@@ -12,20 +13,23 @@ export interface ServiceContext<C> {
   readonly reload?: () => C;
 }
 
-/** The part of a service that needs its libraries. */
+/** What starts a service. */
 export interface ServiceCode<C> {
   /** Resolves when the service takes work. */
   start(context: ServiceContext<C>): Promise<RunningService>;
-  /** What is wrong with the configuration that only the service can judge. Throws ConfigError with all of it. */
-  check?(config: C): void;
 }
 
-/** Starts a service; resolves when it takes work. */
+/** What judges more of a configuration than its schema can. */
+export interface ServiceCheck<C> {
+  /** Throws ConfigError with all that is wrong. */
+  check(config: C): void;
+}
+
 export type StartService<C> = ServiceCode<C>['start'];
 
 /**
  * All that others have to know of a service. The command line, the image, the local pipeline and the documents are made of
- * the list of these, so it is cheap to import: the service's own code is loaded only by `load`.
+ * the list of these, so it is cheap to import: the service's own code is loaded when it is asked for.
  */
 export interface ServiceDescriptor<
   Name extends string = string,
@@ -38,7 +42,7 @@ export interface ServiceDescriptor<
   readonly title: string;
   /** Common sections whose secrets it needs, besides those of its own section. */
   readonly reads: readonly CommonSection[];
-  /** Said by a service that is started although its section is left out. */
+  /** For a service without which there may be a pipeline: said if it is started although its section is left out. */
   readonly absent?: string;
   /** The error codes that it declares, each with what it means to an operator. */
   readonly codes: CodeTable;
@@ -51,6 +55,7 @@ export interface ServiceDescriptor<
   readonly restores?: readonly string[];
   readonly writes: readonly string[];
   load(): Promise<ServiceCode<ConfigWith<Path, S>>>;
+  loadCheck?(): Promise<ServiceCheck<ConfigWith<Path, S>>>;
 }
 
 export interface Consumption {
@@ -62,3 +67,19 @@ export interface Consumption {
 export const defineService = <const Name extends string, const Path extends string, S extends z.ZodType>(
   descriptor: ServiceDescriptor<Name, Path, S>,
 ): ServiceDescriptor<Name, Path, S> => descriptor;
+
+/** Whether a pipeline of this configuration has the service: its section is there, or has a default. */
+export const isConfigured = ({ section }: Pick<ServiceDescriptor, 'section'>, config: object): boolean =>
+  at(config, section) !== undefined;
+
+/** A pipeline may be without it. */
+export const isOptional = ({ absent }: Pick<ServiceDescriptor, 'absent'>): boolean => absent !== undefined;
+
+/** Undefined: it is in no group. */
+export function consumerGroupOf(
+  { name, consumes }: Pick<ServiceDescriptor, 'name' | 'consumes'>,
+  groupPrefix: string,
+): string | undefined {
+  if (!consumes) return undefined;
+  return consumes.as === 'processor' ? processorGroup(groupPrefix, name) : sinkGroup(groupPrefix, name);
+}

@@ -1,4 +1,4 @@
-export { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultSchema } from './config/vault.fixture.ts';
+export { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultOf, vaultShape } from './config/vault.fixture.ts';
 export { type PlacedMessage, publishAll, roundsOf } from './kafka/client/produce.ts';
 export { isFatal } from './kafka/errors.ts';
 export { Fetcher } from './kafka/read/fetcher.ts';

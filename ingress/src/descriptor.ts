@@ -17,7 +17,11 @@ export const ingressService = defineService({
   nodeArgs: ['--max-semi-space-size=64'],
   writes: [topics.raw],
   async load() {
-    const { checkIngressConfig, startIngress } = await import('./index.ts');
-    return { start: startIngress, check: (config) => checkIngressConfig(config) };
+    const { startIngress } = await import('./service.ts');
+    return { start: startIngress };
+  },
+  async loadCheck() {
+    const { checkIngressConfig } = await import('./config-check.ts');
+    return { check: (config) => checkIngressConfig(config) };
   },
 });

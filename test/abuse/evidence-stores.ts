@@ -1,4 +1,4 @@
-import type { PipelineConfig } from '@email-events/core';
+import type { PipelineConfig } from '@email-events/cli/services';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import type { ReasonFound } from './evidence-topics.ts';
 

@@ -1,4 +1,5 @@
-import { decodeRawHeaders, type PipelineConfig, readTopic } from '@email-events/core';
+import type { PipelineConfig } from '@email-events/cli/services';
+import { decodeRawHeaders, readTopic } from '@email-events/core';
 import {
   Codec,
   type DeadLetter,

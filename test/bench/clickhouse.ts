@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { applyTopics, parseConfig } from '@email-events/core';
+import { pipelineConfig } from '@email-events/cli/services';
+import { applyTopics } from '@email-events/core';
 import { createProvider, printProgress, selectProvider } from '@email-events/dev/stack';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
@@ -31,7 +32,7 @@ export async function run(args: string[]): Promise<void> {
       registry: { url: stack.registry.url },
       sinks: { clickhouse: { url: stack.clickhouse.url, database: 'bench', adminPort: 0 } },
     };
-    const config = parseConfig(settings);
+    const config = pipelineConfig.parse(settings);
     await applyTopics(config.kafka, topicCatalogue(config.topics));
     await registerSchemas({ url: config.registry.url });
     await migrate(config.sinks.clickhouse);

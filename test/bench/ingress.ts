@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { applyTopics, parseConfig } from '@email-events/core';
+import { pipelineConfig } from '@email-events/cli/services';
+import { applyTopics } from '@email-events/core';
 import { createProvider, printProgress, type Stack, selectProvider } from '@email-events/dev/stack';
 import type { EspRequest } from '@email-events/esps';
 import { createSigner, type Signer } from '@email-events/esps/accounts';
@@ -147,7 +148,7 @@ async function startIngressProcess(signer: Signer, brokers: string[], dir: strin
     ingress: { port: 0, adminPort: 0, spool: { dir: join(dir, 'spool') } },
     sources: { [signer.esp]: { esp: signer.esp, secrets: signer.settings.secrets } },
   };
-  const { kafka, topics } = parseConfig(settings);
+  const { kafka, topics } = pipelineConfig.parse(settings);
   await applyTopics(kafka, topicCatalogue(topics));
   const file = join(dir, 'ingress.yaml');
   await writeFile(file, stringify(settings));

@@ -4,14 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  applyTopics,
-  createKafka,
-  createLogger,
-  encodeRawHeaders,
-  type PipelineConfig,
-  parseConfig,
-} from '@email-events/core';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
+import { applyTopics, createKafka, createLogger, encodeRawHeaders } from '@email-events/core';
 import { createProvider, printProgress, selectProvider } from '@email-events/dev/stack';
 import { IDENTITY_VERSION } from '@email-events/esps';
 import { registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
@@ -45,7 +39,7 @@ export async function run(args: string[]): Promise<void> {
       normalize: { adminPort: 0 },
       events: { adminPort: 0, stateDir: join(dataDir, 'state') },
     };
-    const config = parseConfig(settings);
+    const config = pipelineConfig.parse(settings);
     await applyTopics(config.kafka, topicCatalogue(config.topics));
     await registerSchemas({ url: config.registry.url });
     await fill(config, load);

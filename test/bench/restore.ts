@@ -5,7 +5,8 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { applyTopics, createKafka, type PipelineConfig, parseConfig, silentLog } from '@email-events/core';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
+import { applyTopics, createKafka, silentLog } from '@email-events/core';
 import { createProvider, printProgress, selectProvider } from '@email-events/dev/stack';
 import { Codec, registerSchemas, type SeenBatch, topicCatalogue, topics } from '@email-events/schemas';
 import { stringify } from 'yaml';
@@ -41,7 +42,7 @@ export async function run(args: string[]): Promise<void> {
       topics: { partitions: load.partitions },
       events: { adminPort: 0, stateDir: join(dataDir, 'state') },
     };
-    const config = parseConfig(settings);
+    const config = pipelineConfig.parse(settings);
     await applyTopics(config.kafka, topicCatalogue(config.topics));
     await registerSchemas({ url: config.registry.url });
     await fill(config, load);

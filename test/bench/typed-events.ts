@@ -1,4 +1,5 @@
-import { type OutputRecord, type PipelineConfig, TransactionalWriter } from '@email-events/core';
+import type { PipelineConfig } from '@email-events/cli/services';
+import { type OutputRecord, TransactionalWriter } from '@email-events/core';
 import {
   Codec,
   type EmailEvent,

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ERROR_CODES } from '@email-events/core/errors';
+import { codeTables } from '@email-events/cli/code-tables';
+import { RUN_CODES } from '@email-events/dev/codes';
 import { STACK_ERROR_CODES } from '@email-events/dev/stack';
 import { NORMALIZE_CODES } from '@email-events/esps';
 import { schemaErrorCodes } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { INGRESS_CODES } from '../../ingress/src/codes.ts';
 import { ROOT } from './workspaces.ts';
 
 /** Every error of this project extends CodedError, so that it has a code, and its code says which stage gives it. */
@@ -62,9 +62,9 @@ test('a class that extends another error is found', () => {
 
 test('every code begins with its stage', () => {
   const codes = [
-    ...Object.keys(ERROR_CODES),
+    ...Object.values(codeTables).flatMap((table) => Object.keys(table)),
+    ...Object.keys(RUN_CODES),
     ...Object.keys(STACK_ERROR_CODES),
-    ...Object.keys(INGRESS_CODES),
     ...NORMALIZE_CODES,
     ...schemaErrorCodes,
   ];

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ERROR_CODES } from '@email-events/core/errors';
+import { codeTables } from '@email-events/cli/code-tables';
+import { RUN_CODES } from '@email-events/dev/codes';
 import { createProgram } from '@email-events/dev/program';
 import { STACK_ERROR_CODES } from '@email-events/dev/stack';
 import { NORMALIZE_CODES, REFUSAL_CODES } from '@email-events/esps';
@@ -26,7 +27,8 @@ const documents = execFileSync(
 const scripts = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object }).scripts;
 
 const CODES: { readonly [document: string]: readonly string[] } = {
-  'core/ERRORS.md': Object.keys(ERROR_CODES),
+  'deploy/ERRORS.md': Object.values(codeTables).flatMap((codes) => Object.keys(codes)),
+  'deploy/dev/ERRORS.md': Object.keys(RUN_CODES),
   'deploy/dev/src/stack/README.md': Object.keys(STACK_ERROR_CODES),
   'ingress/README.md': Object.keys(INGRESS_CODES),
   'ingress/esps/README.md': NORMALIZE_CODES,

@@ -1,4 +1,4 @@
-import { parseConfig } from '@email-events/core';
+import { pipelineConfig } from '@email-events/cli/services';
 import { adapters, DEFAULT_TIME_BOUNDS, type EspRequest, inspectRequest } from '@email-events/esps';
 import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ const HOUR = 3_600_000;
 const names = adapters.map(({ name }) => name);
 
 it('believes by default what the configuration says by default', () => {
-  expect(parseConfig({}).normalize).toMatchObject(DEFAULT_TIME_BOUNDS);
+  expect(pipelineConfig.parse({}).normalize).toMatchObject(DEFAULT_TIME_BOUNDS);
 });
 
 describe.each(names)('%s', (esp) => {

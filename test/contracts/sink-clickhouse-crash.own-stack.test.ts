@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { applyTopics, type PipelineConfig, parseConfig } from '@email-events/core';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
+import { applyTopics } from '@email-events/core';
 import type { Stack } from '@email-events/dev/stack';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
@@ -128,7 +129,7 @@ async function makeWorld(scope: TestContext): Promise<World> {
     },
     log: { level: 'error' },
   };
-  const config = parseConfig(settings);
+  const config = pipelineConfig.parse(settings);
   const file = join(dir, 'pipeline.yaml');
   await writeFile(file, JSON.stringify(settings));
   await applyTopics(config.kafka, topicCatalogue(config.topics));

@@ -1,10 +1,9 @@
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import {
   applyTopics,
   avroReader,
   createLogger,
   createMetrics,
-  type PipelineConfig,
-  parseConfig,
   type RunningSink,
   runSink,
   type Sink,
@@ -255,7 +254,7 @@ async function makeWorld(scope: TestScope) {
   const { kafka, registry, unique } = await vacantStack(scope);
   const database = await makeDatabase(scope);
   const { clickhouse, address } = database;
-  const config: PipelineConfig = parseConfig({
+  const config: PipelineConfig = pipelineConfig.parse({
     kafka: { ...kafka, sessionTimeoutMs: 6_000 },
     registry,
     topics: { partitions: 3 },

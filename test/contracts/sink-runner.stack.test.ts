@@ -1,10 +1,9 @@
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import {
   applyTopics,
   createKafka,
   createLogger,
   createMetrics,
-  type PipelineConfig,
-  parseConfig,
   type RunningSink,
   readTopic,
   runSink,
@@ -31,7 +30,7 @@ let config: PipelineConfig;
 
 beforeAll(async () => {
   const { kafka, registry } = await vacantStack(file.scope);
-  config = parseConfig({
+  config = pipelineConfig.parse({
     kafka: { ...kafka, sessionTimeoutMs: 10_000 },
     registry,
   });

@@ -1,4 +1,5 @@
-import type { PipelineConfig, StartService } from '@email-events/core';
+import type { PipelineConfig } from '@email-events/cli/services';
+import type { StartService } from '@email-events/core';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fileScope, waitFor } from '../harness/stack.ts';

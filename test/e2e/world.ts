@@ -1,14 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import { type RunningBin, runBin, startBin } from '@email-events/cli/testing';
 import {
   applyTopics,
   createKafka,
   createLogger,
   encodeRawHeaders,
-  type PipelineConfig,
-  parseConfig,
   type RawRequest,
   Registry,
   type RunningService,
@@ -77,7 +76,7 @@ export async function startWorld(
   };
   const file = join(folder, 'pipeline.yaml');
   await writeFile(file, JSON.stringify(raw));
-  const config = parseConfig(raw);
+  const config = pipelineConfig.parse(raw);
   await Promise.all([
     applyTopics(config.kafka, topicCatalogue(config.topics)),
     registerSchemas(registry),

@@ -3,14 +3,8 @@ import { readdirSync, statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  applyTopics,
-  createKafka,
-  encodeRawHeaders,
-  type PipelineConfig,
-  parseConfig,
-  silentLog,
-} from '@email-events/core';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
+import { applyTopics, createKafka, encodeRawHeaders, silentLog } from '@email-events/core';
 import type { Stack } from '@email-events/dev/stack';
 import { registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
@@ -60,7 +54,7 @@ export async function startChain(scope: TestScope): Promise<Chain> {
   });
   const configFile = join(home, 'pipeline.yaml');
   await writeFile(configFile, JSON.stringify(settings));
-  const config = parseConfig(
+  const config = pipelineConfig.parse(
     settingsOf(home, {
       kafka: stack.kafka.brokers[0] ?? '',
       registry: stack.registry.url,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPOSITORY } from '@email-events/cli/home';
-import { type ServiceName as AnyServiceName, SCRIPTS } from '@email-events/dev/run/services';
+import { type ServiceName as AnyServiceName, processOf } from '@email-events/dev/run/services';
 import type { TestScope } from '../harness/stack.ts';
 
 /** The receiver is a stand-in for a CRM, and nobody's to stop in order. */
@@ -30,11 +30,15 @@ export class GracefulProcess {
 
   constructor({ service, configFile, logFile, env = {} }: LaunchOptions, scope: TestScope) {
     const log = openSync(logFile, 'a', 0o600);
-    const child = spawn(process.execPath, [join(REPOSITORY, SCRIPTS[service]), '--config', configFile], {
-      cwd: REPOSITORY,
-      stdio: ['ignore', log, log, 'ipc'],
-      env: { ...process.env, NODE_ENV: 'production', ...env },
-    });
+    const child = spawn(
+      process.execPath,
+      [join(REPOSITORY, processOf(service).entry), '--config', configFile],
+      {
+        cwd: REPOSITORY,
+        stdio: ['ignore', log, log, 'ipc'],
+        env: { ...process.env, NODE_ENV: 'production', ...env },
+      },
+    );
     closeSync(log);
     this.logFile = logFile;
     this.#child = child;

@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { applyTopics, type PipelineConfig, parseConfig, readTopic } from '@email-events/core';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
+import { applyTopics, readTopic } from '@email-events/core';
 import type { StackAddresses } from '@email-events/dev/stack';
 import { topicCatalogue } from '@email-events/schemas';
 import { unique, uniqueDatabase } from '../harness/isolation.ts';
@@ -27,7 +28,7 @@ export async function startGracefulWorld(
   const whole = withComponents(settings, stack, dir);
   const configFile = join(dir, 'pipeline.yaml');
   await writeFile(configFile, JSON.stringify(whole));
-  const config = parseConfig(whole);
+  const config = pipelineConfig.parse(whole);
   await applyTopics(config.kafka, topicCatalogue(config.topics));
   return {
     config,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { consumerGroups } from '@email-events/cli/groups';
+import { consumerGroups } from '@email-events/cli/services';
 import { readTopic } from '@email-events/core';
 import { createRandom } from '@email-events/dev/simulate';
 import type { Stack } from '@email-events/dev/stack';

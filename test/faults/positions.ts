@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { consumerGroups } from '@email-events/cli/groups';
-import type { PipelineConfig } from '@email-events/core';
+import { consumerGroups, type PipelineConfig } from '@email-events/cli/services';
 import { topicCatalogue } from '@email-events/schemas';
 import type { GroupPosition } from '../src/invariants.ts';
 import { clusterState, type Offsets, readCommitted, readEnds } from './offsets-requests.ts';

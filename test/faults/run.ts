@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { consumerGroups } from '@email-events/cli/groups';
+import { consumerGroups } from '@email-events/cli/services';
 import type { Progress } from '@email-events/dev/simulate';
 import { backlogIn } from '../src/invariants.ts';
 import type { AnswerFigures } from './answers.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { consumerGroups } from '@email-events/cli/groups';
+import { consumerGroups } from '@email-events/cli/services';
 import { topics } from '@email-events/schemas';
 import { Cluster } from '../cluster/cluster.ts';
 import type { Brokers } from './brokers.ts';

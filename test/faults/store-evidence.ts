@@ -1,4 +1,4 @@
-import type { PipelineConfig } from '@email-events/core';
+import type { PipelineConfig } from '@email-events/cli/services';
 import { connect } from '@email-events/sink-clickhouse';
 import { type RollupEvidence, readRollups } from './rollups.ts';
 import { reasonsText } from './topics-evidence.ts';

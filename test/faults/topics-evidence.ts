@@ -1,4 +1,5 @@
-import { decodeRawHeaders, type PipelineConfig, type ReadRecord, readTopic } from '@email-events/core';
+import type { PipelineConfig } from '@email-events/cli/services';
+import { decodeRawHeaders, type ReadRecord, readTopic } from '@email-events/core';
 import { findAdapter, normalizeRequest } from '@email-events/esps';
 import {
   Codec,

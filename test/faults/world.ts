@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type HomePaths, pathsOf } from '@email-events/cli/home';
-import { loadConfig, type PipelineConfig } from '@email-events/core';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import {
   type ConfigTree,
   crmSecret,
@@ -200,7 +200,7 @@ class RunningWorld implements World {
   #write(name: string, tree: ConfigTree): PipelineConfig {
     const file = name === 'pipeline.yaml' ? this.paths.configFile : join(this.paths.home, name);
     writeLocalConfig(file, tree);
-    return loadConfig(file);
+    return pipelineConfig.load(file);
   }
 }
 

@@ -1,4 +1,4 @@
-import { consumerGroups } from '@email-events/cli/groups';
+import { consumerGroups } from '@email-events/cli/services';
 import { composeConfig, type KafkaSettings, Secret, withAdmin } from '@email-events/core';
 import type { StackAddresses } from '@email-events/dev/stack';
 import { subjects, topicCatalogue } from '@email-events/schemas';

@@ -5,11 +5,13 @@ import { format, inspect } from 'node:util';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { createLogger } from '../telemetry.ts';
+import type { CommonConfig } from './common.ts';
+import { commonConfig } from './compose.ts';
+import type { ConfigUse } from './load.ts';
 import { ConfigError } from './problems.ts';
-import { type AnyUse as ConfigUse, examineConfig, loadConfig, parseConfig } from './schema.ts';
 import type { Secret } from './secret.ts';
 import { secretsOf } from './secrets.ts';
-import { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultSchema } from './vault.fixture.ts';
+import { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultOf } from './vault.fixture.ts';
 
 // A secret is one because its field says so: whatever is read, checked or shown must go by that.
 
@@ -17,7 +19,7 @@ const dir = mkdtempSync(join(tmpdir(), 'any-secret-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
 
-const USE: ConfigUse = { schema: vaultSchema };
+const vaultConfig = vaultOf(commonConfig);
 const SHOP = { SHOP: 's'.repeat(32) };
 const nameOf = (path: string) => path.toUpperCase().replaceAll('.', '_');
 
@@ -48,7 +50,7 @@ function logged(log: (logger: ReturnType<typeof createLogger>) => void): string 
 }
 
 describe.each(WAYS)('%s', (_, textOf) => {
-  const config = () => parseConfig(vaultData(textOf), ENV, USE);
+  const config = () => vaultConfig.parse(vaultData(textOf), ENV);
 
   test('each is a Secret with its value, and nothing else is one', () => {
     const found = secretsOf(config()).filter(({ path }) => path !== 'sources.shop.secrets.0');
@@ -73,8 +75,8 @@ describe.each(WAYS)('%s', (_, textOf) => {
 
 test('one of another section is read when it is asked for', () => {
   const text = (path: string) => `env:${nameOf(path)}`;
-  const use: ConfigUse = { ...USE, reads: ['kafka'] };
-  const found = secretsOf(parseConfig(vaultData(text), {}, use));
+  const use: ConfigUse<CommonConfig> = { reads: ['kafka'] };
+  const found = secretsOf(vaultConfig.parse(vaultData(text), {}, use));
   expect(found).toHaveLength(VAULT_PATHS.length + 1);
   for (const { path, secret } of found) expect(() => secret.reveal(), path).toThrow(path);
 });
@@ -96,7 +98,7 @@ describe('what is wrong', () => {
   test.each(wrong)('%s is told by its path, without any value', (_, changed, path) => {
     let thrown: unknown;
     try {
-      loadConfig(fileOf('wrong.yaml', stringify({ ...all, vault: changed })), ENV, USE);
+      vaultConfig.load(fileOf('wrong.yaml', stringify({ ...all, vault: changed })), ENV);
     } catch (error) {
       thrown = error;
     }
@@ -111,7 +113,7 @@ describe('what is wrong', () => {
   test('a variable of odd YAML warns nobody of what is in it', () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     const env = { ...ENV, EMAIL_EVENTS_VAULT_RING: `[!odd ${hunter('x')}]` };
-    const { vault: read } = parseConfig(all, env, USE) as unknown as { vault: { ring: Secret[] } };
+    const { vault: read } = vaultConfig.parse(all, env) as unknown as { vault: { ring: Secret[] } };
     expect(read.ring.map((secret) => secret.reveal())).toEqual([hunter('x')]);
     expect(warn).not.toHaveBeenCalled();
   });
@@ -125,7 +127,7 @@ describe('secrets that are written out', () => {
   };
 
   test('each is told with its line, without its value, and is no problem', () => {
-    const { writtenOut, problems } = examineConfig(fileOf('literal.yaml', yaml), SHOP, USE);
+    const { writtenOut, problems } = vaultConfig.examine(fileOf('literal.yaml', yaml), SHOP);
     expect(problems).toEqual([]);
     expect(writtenOut.map(({ path, line }) => [path, line]).sort()).toEqual(
       VAULT_PATHS.map((path) => [path, lineOf(path)]).sort(),
@@ -135,24 +137,24 @@ describe('secrets that are written out', () => {
 
   test.each(WAYS.slice(1))('%s none is', (_, textOf) => {
     const file = fileOf('referred.yaml', stringify(vaultData(textOf)));
-    expect(examineConfig(file, ENV, USE).writtenOut).toEqual([]);
+    expect(vaultConfig.examine(file, ENV).writtenOut).toEqual([]);
   });
 
   test('what the environment says is not in the file', () => {
     const env = { ...SHOP, EMAIL_EVENTS_VAULT: stringify(vaultData(hunter).vault) };
-    const { writtenOut } = examineConfig(fileOf('literal.yaml', yaml), env, USE);
+    const { writtenOut } = vaultConfig.examine(fileOf('literal.yaml', yaml), env);
     expect(writtenOut.map(({ path }) => path)).toEqual(['sources.shop.hook']);
   });
 
   test('an empty one is a problem already', () => {
     const file = fileOf('empty.yaml', 'registry:\n  password: " "\n');
-    expect(examineConfig(file, {})).toMatchObject({ problems: [{ line: 2 }], writtenOut: [] });
+    expect(vaultConfig.examine(file, {})).toMatchObject({ problems: [{ line: 2 }], writtenOut: [] });
   });
 });
 
 test('any secret of a source is judged by whether it can be guessed', () => {
   const data = vaultData((path) => (path === 'sources.shop.hook' ? 'short' : hunter(path)));
-  const { warnings } = examineConfig(fileOf('short.yaml', stringify(data)), SHOP, USE);
+  const { warnings } = vaultConfig.examine(fileOf('short.yaml', stringify(data)), SHOP);
   expect(warnings).toMatchObject([
     { path: 'sources.shop.hook', message: expect.stringMatching(/^has 5 of/) },
   ]);

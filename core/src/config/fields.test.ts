@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { examineConfig, parseConfig } from './schema.ts';
+import { commonConfig } from './compose.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'fields-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -10,7 +10,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 function examined(text: string, env: NodeJS.ProcessEnv = {}) {
   const path = join(dir, 'pipeline.yaml');
   writeFileSync(path, text);
-  return examineConfig(path, env);
+  return commonConfig.examine(path, env);
 }
 
 test('a path, or several', () => {
@@ -20,8 +20,10 @@ test('a path, or several', () => {
     stream: 'headers.List-Id',
     user: 'esp',
   };
-  expect(parseConfig({ sources: { one: { esp: 'ses', fields } } }).sources.one?.fields).toEqual(fields);
-  expect(parseConfig({ sources: { one: { esp: 'ses' } } }).sources.one?.fields).toBeUndefined();
+  expect(commonConfig.parse({ sources: { one: { esp: 'ses', fields } } }).sources.one?.fields).toEqual(
+    fields,
+  );
+  expect(commonConfig.parse({ sources: { one: { esp: 'ses' } } }).sources.one?.fields).toBeUndefined();
 });
 
 test('what is none is named with its line, in one go', () => {

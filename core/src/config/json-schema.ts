@@ -27,6 +27,10 @@ export interface ConfigSchema<C> {
   readonly others: readonly string[];
 }
 
+/** The default of the key at a dotted path. */
+export const defaultAt = (schema: JsonSchema, path: string): unknown =>
+  path.split('.').reduce<JsonSchema | undefined>((of, key) => of?.properties?.[key], schema)?.default;
+
 /** The parser takes `{}`, as each of its keys may be left out. */
 export function configSchemaOf<C>(
   parser: z.ZodType,

@@ -5,7 +5,7 @@ import type { JsonSchema } from './json-schema.ts';
 /** pipeline.reference.yaml: every key with its default and what it means; keys without a default are commented out. */
 export function referenceYaml(schema: JsonSchema): string {
   const head = [
-    '# Every key of the configuration with its default. Generated from core/src/config/schema.ts by `npm run gen`.',
+    '# Every key of the configuration with its default. Generated from the config.ts of each service by `npm run gen`.',
     `# Any key can be set from the environment, e.g. ${variableOf(['kafka', 'clientId'])} for kafka.clientId.`,
     '# Secrets are env:NAME or file:/path.',
     '',

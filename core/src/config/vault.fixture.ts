@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { commonSchema } from './common.ts';
 import { configSchemaOf } from './json-schema.ts';
+import { type ConfigReader, configReader } from './load.ts';
 import { fileName, secret } from './marks.ts';
-import { type PipelineConfig, pipelineConfig } from './schema.ts';
 
 const source = commonSchema.shape.sources.unwrap().valueType;
 
-/** The pipeline's schema with secrets of every shape, under names that say nothing about them. */
-export const vaultParser = (pipelineConfig.schema.parser as typeof commonSchema).extend({
+/** Secrets of every shape, under names that say nothing about them. */
+export const vaultShape = {
   sources: z.record(z.string(), source.extend({ hook: secret('Of a source.').optional() })).default({}),
   vault: z
     .strictObject({
@@ -28,12 +28,13 @@ export const vaultParser = (pipelineConfig.schema.parser as typeof commonSchema)
       paper: fileName('A file.').optional(),
     })
     .optional(),
-});
+};
 
-export const vaultSchema = configSchemaOf<PipelineConfig>(vaultParser, {
-  findings: pipelineConfig.schema.findings,
-  others: [],
-});
+/** A configuration with these beside what it has. */
+export function vaultOf<C>({ schema }: ConfigReader<C>): ConfigReader<C> {
+  const parser = (schema.parser as z.ZodObject).extend(vaultShape);
+  return configReader(configSchemaOf<C>(parser, { findings: schema.findings, others: [] }));
+}
 
 /** Where its secrets are. */
 export const VAULT_PATHS = [

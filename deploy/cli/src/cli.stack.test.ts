@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createKafka, type PipelineConfig, parseConfig, silentLog, withAdmin } from '@email-events/core';
+import { createKafka, silentLog, withAdmin } from '@email-events/core';
 import { avroType, Codec, type EmailBounced, topics } from '@email-events/schemas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fileScope, type SharedStack, vacantStack, waitFor } from '../../../test/harness/stack.ts';
+import { type PipelineConfig, pipelineConfig } from './services.ts';
 import { runBin, startBin } from './testing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cli-'));
@@ -44,7 +45,7 @@ beforeAll(async () => {
   stack = await vacantStack(shared.scope);
   database = stack.uniqueDatabase('cli');
   const { kafka, registry } = stack;
-  config = parseConfig({ kafka, registry, topics: { partitions: 3, rawPartitions: 2 } });
+  config = pipelineConfig.parse({ kafka, registry, topics: { partitions: 3, rawPartitions: 2 } });
 });
 afterAll(async () => {
   await shared.end();

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PipelineConfig } from '@email-events/core/config';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ExitCode } from './exit-codes.ts';
 import { homeFolder } from './home.ts';
+import type { PipelineConfig } from './services.ts';
 
 // The commands of deploy/dev are of the same library: its errors are known by their class.
 export { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
@@ -45,8 +45,8 @@ export function configFile({ config }: { readonly config?: string }): string | u
 
 /** Secrets are read when something needs them: a command needs no other's. Throws ConfigError. */
 export async function loadPipelineConfig(options: { readonly config?: string }): Promise<PipelineConfig> {
-  const { loadConfig } = await import('@email-events/core/config');
-  return loadConfig(configFile(options), process.env, { reads: [] });
+  const { pipelineConfig } = await import('./services.ts');
+  return pipelineConfig.load(configFile(options), process.env, { reads: [] });
 }
 
 /** The value of an option that is a number above 0. */

@@ -1,6 +1,5 @@
-import { groupLag, type PartitionLag, type PipelineConfig } from '@email-events/core';
-import { eventTopics, topics } from '@email-events/schemas';
-import { type ServiceName, servicesOf } from './services.ts';
+import { groupLag, type PartitionLag } from '@email-events/core';
+import { consumerGroups, type PipelineConfig, type ServiceName, servicesOf } from './services.ts';
 
 export interface ServiceLag {
   readonly service: ServiceName;
@@ -10,24 +9,9 @@ export interface ServiceLag {
   readonly exact: boolean;
 }
 
-/** Consumer group and input of each service that has one. */
-export function consumerGroups({ kafka }: Pick<PipelineConfig, 'kafka'>) {
-  const prefix = kafka.groupPrefix;
-  return [
-    { service: 'normalize', group: `${prefix}.normalize`, topics: [topics.raw] },
-    { service: 'events', group: `${prefix}.events`, topics: [topics.normalized] },
-    {
-      service: 'sink-clickhouse',
-      group: `${prefix}-sink-clickhouse`,
-      topics: [...eventTopics, topics.suppressions, topics.eventMarks, topics.deadLetters, topics.replays],
-    },
-    { service: 'sink-crm', group: `${prefix}-sink-crm`, topics: [topics.suppressions, topics.replays] },
-  ] as const satisfies readonly { service: ServiceName; group: string; topics: readonly string[] }[];
-}
-
 /** Of the services that this configuration has. */
 export async function serviceLag(config: PipelineConfig): Promise<ServiceLag[]> {
-  const running = servicesOf(config);
+  const running = servicesOf(config).map(({ name }) => name);
   const groups = consumerGroups(config).filter(({ service }) => running.includes(service));
   const lags = await groupLag(config.kafka, groups);
   return groups.map(({ service, group }) => summary(service, group, lags));

@@ -1,32 +1,43 @@
-import type { PipelineConfig } from '@email-events/core/config';
+import { type ComposedConfig, composeConfig } from '@email-events/core/config';
+import { consumerGroupOf, isConfigured } from '@email-events/core/service';
+import { ingressService } from '@email-events/ingress/service';
+import { eventsService } from '@email-events/processors/events';
+import { normalizeService } from '@email-events/processors/normalize';
+import { clickhouseSink } from '@email-events/sink-clickhouse/service';
+import { crmSink } from '@email-events/sink-crm/service';
 
-/** Every service, in the order of the flow: they are stopped in it, so that none waits for one that is gone. */
-export const SERVICE_NAMES = ['ingress', 'normalize', 'events', 'sink-clickhouse', 'sink-crm'] as const;
-export type ServiceName = (typeof SERVICE_NAMES)[number];
+/**
+ * Every service, in the order of the flow: they are stopped in it, so that none waits for one that is gone. The only list of
+ * them: configuration, commands, image, local pipeline and documents are made of it.
+ */
+export const services = [ingressService, normalizeService, eventsService, clickhouseSink, crmSink] as const;
+
+export type Service = (typeof services)[number];
+export type ServiceName = Service['name'];
+
+/** The configuration of a whole pipeline. A service itself is given its own section and the common ones. */
+export type PipelineConfig = ComposedConfig<typeof services>;
+export const pipelineConfig = composeConfig(services);
+
+export const serviceOf = (name: ServiceName): Service =>
+  services.find((service) => service.name === name) as Service;
 
 /** Those of a deployment with this configuration: without a CRM there is none to send to. */
-export function servicesOf({ sinks }: Pick<PipelineConfig, 'sinks'>): readonly ServiceName[] {
-  return sinks.crm ? SERVICE_NAMES : SERVICE_NAMES.filter((name) => name !== 'sink-crm');
+export const servicesOf = (config: object): readonly Service[] =>
+  services.filter((service) => isConfigured(service, config));
+
+export interface ConsumerGroup {
+  readonly service: ServiceName;
+  readonly group: string;
+  readonly topics: readonly string[];
 }
 
-export const SERVICE_TITLES: { readonly [name in ServiceName]: string } = {
-  ingress: 'takes the webhooks',
-  normalize: 'reads what each ESP says',
-  events: 'drops duplicates, keeps suppressions, routes by type',
-  'sink-clickhouse': 'writes the analytics',
-  'sink-crm': 'sends suppressions to the CRM',
-};
-
-/** Entry files, from the root of the checkout; the image's entry point has the same ones. */
-export const SCRIPTS: { readonly [name in ServiceName]: string } = {
-  ingress: 'ingress/src/main.ts',
-  normalize: 'processors/src/normalize/main.ts',
-  events: 'processors/src/events/main.ts',
-  'sink-clickhouse': 'sinks/clickhouse/src/main.ts',
-  'sink-crm': 'sinks/crm/src/main.ts',
-};
-
-export const NODE_ARGS: { readonly [name in ServiceName]?: readonly string[] } = {
-  // A larger young generation: with many requests at a time it took a quarter off the ingress's p99.
-  ingress: ['--max-semi-space-size=64'],
-};
+/** Consumer group and input of each service that has one. */
+export function consumerGroups({ kafka }: Pick<PipelineConfig, 'kafka'>): readonly ConsumerGroup[] {
+  return services.flatMap((service) => {
+    const group = consumerGroupOf(service, kafka.groupPrefix);
+    return group === undefined
+      ? []
+      : [{ service: service.name, group, topics: service.consumes?.topics ?? [] }];
+  });
+}

@@ -7,13 +7,13 @@ import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 
 /** Entry file of each role that has an admin port, where that is configured, and its default. */
-export const ADMIN_PORTS = {
-  'ingress/src/main.ts': { path: ['ingress', 'adminPort'], port: 9080 },
-  'processors/src/normalize/main.ts': { path: ['normalize', 'adminPort'], port: 9081 },
-  'processors/src/events/main.ts': { path: ['events', 'adminPort'], port: 9082 },
-  'sinks/clickhouse/src/main.ts': { path: ['sinks', 'clickhouse', 'adminPort'], port: 9083 },
-  'sinks/crm/src/main.ts': { path: ['sinks', 'crm', 'adminPort'], port: 9084 },
-};
+export const ADMIN_PORTS = Object.fromEntries(
+  readFileSync(new URL('roles', import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(' '))
+    .map(([, entry, path, port]) => [entry, { path: path.split('.'), port: Number(port) }]),
+);
 const RECEIVER = 'deploy/dev/src/receiver/main.ts';
 const CONFIG = '/etc/email-events/pipeline.yaml';
 const ATTEMPT_MS = 4_000;

@@ -1,5 +1,6 @@
-import { parseConfig, variableOf } from '@email-events/core/config';
-import { SCRIPTS } from '@email-events/dev/run/services';
+import { pipelineConfig } from '@email-events/cli/services';
+import { variableOf } from '@email-events/core/config';
+import { processes, processOf } from '@email-events/dev/run/services';
 import { expect, test } from 'vitest';
 
 type Env = { readonly [name: string]: string };
@@ -26,14 +27,14 @@ const ask = (line: string[], env: Env = {}, readConfig: (file: string) => unknow
   );
 
 test('it knows every role with an admin port, and its default', () => {
-  const { receiver, ...others } = SCRIPTS;
-  expect(Object.keys(ADMIN_PORTS).sort()).toEqual(Object.values(others).sort());
-  const defaults = parseConfig({ sinks: { crm: {} } }) as unknown as { [key: string]: unknown };
+  const others = processes.filter(({ name }) => name !== 'receiver');
+  expect(Object.keys(ADMIN_PORTS)).toEqual(others.map(({ entry }) => entry));
+  const defaults = pipelineConfig.parse({ sinks: { crm: {} } }) as unknown as { [key: string]: unknown };
   for (const { path, port } of Object.values(ADMIN_PORTS)) {
     const found = path.reduce<unknown>((tree, key) => (tree as { [key: string]: unknown })[key], defaults);
     expect(found, path.join('.')).toBe(port);
   }
-  expect(ask([receiver])).toBe('http://127.0.0.1:8090/healthz');
+  expect(ask([processOf('receiver').entry])).toBe('http://127.0.0.1:8090/healthz');
 });
 
 test('the port is that of the environment, else of the file, else the default', () => {
@@ -49,7 +50,7 @@ test('the port is that of the environment, else of the file, else the default', 
 test('the file is the one that the role was started with', () => {
   const asked: string[] = [];
   const read = (file: string) => void asked.push(file);
-  const script = SCRIPTS.events;
+  const script = processOf('events').entry;
   ask([script, '--config', '/a.yaml'], { EMAIL_EVENTS_CONFIG: '/b.yaml' }, read);
   ask([script], { EMAIL_EVENTS_CONFIG: '/b.yaml' }, read);
   ask([script], {}, read);
@@ -57,17 +58,17 @@ test('the file is the one that the role was started with', () => {
 });
 
 test('the address is the one that the port is bound to', () => {
-  const script = SCRIPTS.events;
+  const script = processOf('events').entry;
   expect(ask([script], { EMAIL_EVENTS_ADMIN_HOST: '0.0.0.0' })).toBe('http://127.0.0.1:9082/healthz');
   expect(ask([script], {}, () => ({ adminHost: '10.0.0.5' }))).toBe('http://10.0.0.5:9082/healthz');
 });
 
 test('a receiver that serves HTTPS is asked by it', () => {
   const args = ['--host', '0.0.0.0', '--port', '7003', '--tls-cert', '/c.pem'];
-  expect(ask([SCRIPTS.receiver, ...args])).toBe('https://127.0.0.1:7003/healthz');
+  expect(ask([processOf('receiver').entry, ...args])).toBe('https://127.0.0.1:7003/healthz');
 });
 
 test('there is nothing to ask where no role runs, or its port is any', () => {
   expect(ask(['deploy/cli/bin/email-events.mjs', 'topics', 'apply'])).toBeUndefined();
-  expect(ask([SCRIPTS.events], { EMAIL_EVENTS_EVENTS_ADMIN_PORT: '0' })).toBeUndefined();
+  expect(ask([processOf('events').entry], { EMAIL_EVENTS_EVENTS_ADMIN_PORT: '0' })).toBeUndefined();
 });

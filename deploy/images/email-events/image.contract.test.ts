@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { REPOSITORY } from '@email-events/cli/home';
 import { createProgram } from '@email-events/cli/program';
-import { NODE_ARGS, SCRIPTS, SERVICE_NAMES } from '@email-events/dev/run/services';
+import { pipelineConfig, services } from '@email-events/cli/services';
+import { defaultAt } from '@email-events/core/config';
+import type { ServiceDescriptor } from '@email-events/core/service';
+import { processOf, SERVICE_NAMES } from '@email-events/dev/run/services';
 import { readVersions } from '@email-events/dev/stack/versions';
 import { afterAll, describe, expect, test } from 'vitest';
 
@@ -36,9 +39,10 @@ describe('the entry point', () => {
   test('each role is what a process of this machine would be', () => {
     for (const name of SERVICE_NAMES) {
       const { status, told = '' } = enter([name, '--port', '1']);
-      const line = [...(NODE_ARGS[name] ?? []), SCRIPTS[name]].join(' ');
+      const { entry, nodeArgs } = processOf(name);
+      const line = [...nodeArgs, entry].join(' ');
       expect([status, told.startsWith(`${line} `), told.endsWith(' --port 1')]).toEqual([0, true, true]);
-      expect(existsSync(join(REPOSITORY, SCRIPTS[name]))).toBe(true);
+      expect(existsSync(join(REPOSITORY, entry))).toBe(true);
     }
     expect(enter(['receiver']).told).toContain('--host 0.0.0.0 --data-dir /var/lib/email-events/receiver');
   });
@@ -64,6 +68,8 @@ describe('the entry point', () => {
   test('commands and the role of contributors are not there without their package', () => {
     const app = mkdtempSync(join(folder, 'app-'));
     cpSync(join(REPOSITORY, 'deploy/cli/src'), join(app, 'deploy/cli/src'), { recursive: true });
+    const roles = 'deploy/images/email-events/roles';
+    cpSync(join(REPOSITORY, roles), join(app, roles));
     for (const name of ['start', 'up', 'down', 'simulate', 'receiver']) {
       const { status, err } = enter([name], { EMAIL_EVENTS_APP: app });
       expect([status, err]).toEqual([2, expect.stringContaining(`no role and no command '${name}'`)]);
@@ -102,6 +108,14 @@ describe('the entry point', () => {
 
 describe('the Dockerfile', () => {
   const dockerfile = readFileSync(here('Dockerfile'), 'utf8');
+
+  test('exposes the ports that services have by default', () => {
+    const { json } = pipelineConfig.schema;
+    const ports = services.flatMap(({ section, ports: others = {} }: ServiceDescriptor) =>
+      [...Object.keys(others), 'adminPort'].map((key) => defaultAt(json, `${section}.${key}`)),
+    );
+    expect(dockerfile).toContain(`EXPOSE ${ports.join(' ')}\n`);
+  });
 
   test('is of the versions that the project names', () => {
     const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'));

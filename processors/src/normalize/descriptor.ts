@@ -16,10 +16,11 @@ export const normalizeService = defineService({
   restores: [topics.tokens],
   writes: [topics.normalized, topics.tokens, topics.deadLetters],
   async load() {
-    const [{ startNormalize }, { checkSourceFields }] = await Promise.all([
-      import('./service.ts'),
-      import('./settings.ts'),
-    ]);
-    return { start: startNormalize, check: checkSourceFields };
+    const { startNormalize } = await import('./service.ts');
+    return { start: startNormalize };
+  },
+  async loadCheck() {
+    const { checkSourceFields } = await import('./settings.ts');
+    return { check: checkSourceFields };
   },
 });

@@ -15,10 +15,11 @@ export const crmSink = defineService({
   consumes: { as: 'sink', topics: [topics.suppressions, topics.replays] },
   writes: [topics.deadLetters],
   async load() {
-    const [{ startCrmSink }, { checkCrmSettings }] = await Promise.all([
-      import('./service.ts'),
-      import('./settings.ts'),
-    ]);
-    return { start: startCrmSink, check: checkCrmSettings };
+    const { startCrmSink } = await import('./service.ts');
+    return { start: startCrmSink };
+  },
+  async loadCheck() {
+    const { checkCrmSettings } = await import('./settings.ts');
+    return { check: checkCrmSettings };
   },
 });

@@ -1,4 +1,4 @@
-import { parseConfig } from '@email-events/core';
+import { pipelineConfig } from '@email-events/cli/services';
 import { checkCrmSettings, crms, RECIPIENT_STATES, type RecipientStateName } from '@email-events/sink-crm';
 import { describe, expect, test } from 'vitest';
 import { adapterFiles, batch, openWorld, playableCrms, settingsOf, suppression } from './crm-world.ts';
@@ -39,7 +39,7 @@ test('every adapter is in the registry under the name of its file, and has a har
 });
 
 test('a kind that no adapter has is refused, and those that there are named', () => {
-  const config = parseConfig({ sinks: { crm: { kind: 'carrier-pigeon' } } });
+  const config = pipelineConfig.parse({ sinks: { crm: { kind: 'carrier-pigeon' } } });
   expect(() => checkCrmSettings(config)).toThrow(
     `sinks.crm.kind: no CRM is called carrier-pigeon; there are: ${crms.map(({ name }) => name).join(', ')}`,
   );

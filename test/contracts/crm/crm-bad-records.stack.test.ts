@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { applyTopics, parseConfig, type SinkRecord } from '@email-events/core';
+import { pipelineConfig } from '@email-events/cli/services';
+import { applyTopics, type SinkRecord } from '@email-events/core';
 import { Codec, registerSchemas, type Suppression, topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { type TestScope, vacantStack, waitFor } from '../../harness/stack.ts';
@@ -135,7 +136,7 @@ async function makeWorld(scope: TestScope, url: string) {
     topics: { partitions: 3 },
     sinks: { crm: { adminPort: 0, url, secrets: [SECRET], timeoutMs: 2_000 } },
   };
-  const config = parseConfig(settings);
+  const config = pipelineConfig.parse(settings);
   const file = join(dir, 'pipeline.yaml');
   await writeFile(file, JSON.stringify(settings));
   await applyTopics(config.kafka, topicCatalogue(config.topics));

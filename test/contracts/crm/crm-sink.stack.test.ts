@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { applyTopics, parseConfig, type SinkRecord } from '@email-events/core';
+import { pipelineConfig } from '@email-events/cli/services';
+import { applyTopics, type SinkRecord } from '@email-events/core';
 import { type Fault, startReceiver } from '@email-events/dev/receiver';
 import { Codec, registerSchemas, type Suppression, topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
@@ -32,7 +33,7 @@ test('killed again and again over a CRM that fails, the sink brings it to the ne
     topics: { partitions: 3 },
     sinks: { crm: { adminPort: 0, url: `${base}/suppressions`, secrets: [SECRET], timeoutMs: 300 } },
   };
-  const config = parseConfig(settings);
+  const config = pipelineConfig.parse(settings);
   const file = join(dir, 'pipeline.yaml');
   await writeFile(file, JSON.stringify(settings));
   await applyTopics(config.kafka, topicCatalogue(config.topics));

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { type Logger, parseConfig, Registry, type SinkBatch, type SinkVerdict } from '@email-events/core';
+import { pipelineConfig } from '@email-events/cli/services';
+import { type Logger, Registry, type SinkBatch, type SinkVerdict } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import {
   type Crm,
@@ -87,7 +88,7 @@ export async function openWorld(
 
 /** As the service gets it, through the whole configuration. */
 export function settingsOf(kind: string, crm: object): CrmSettings {
-  const { sinks } = parseConfig({ sinks: { crm: { kind, ...crm } } });
+  const { sinks } = pipelineConfig.parse({ sinks: { crm: { kind, ...crm } } });
   if (!sinks.crm) throw new Error('no CRM');
   return sinks.crm;
 }

@@ -1,11 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import {
-  createKafka,
-  createLogger,
-  type PipelineConfig,
-  readTopic,
-  type SinkRecord,
-} from '@email-events/core';
+import type { PipelineConfig } from '@email-events/cli/services';
+import { createKafka, createLogger, readTopic, type SinkRecord } from '@email-events/core';
 import { type Codec, type DeadLetter, type Suppression, topics } from '@email-events/schemas';
 
 /** The CRM sink as a process, what it reads, and its dead letters. */

@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipelineConfig } from '@email-events/cli/services';
 import {
   applyTopics,
   createKafka,
   encodeRawHeaders,
-  parseConfig,
   readTopic,
   silentLog,
   withAdmin,
@@ -42,7 +42,7 @@ export async function brokerDriver(stack: StackAddresses): Promise<TopologyDrive
     events: { adminPort: 0, stateDir: join(folder, disk) },
     log: { level: 'debug' },
   });
-  const config = parseConfig(settingsOf('none'));
+  const config = pipelineConfig.parse(settingsOf('none'));
   await applyTopics(config.kafka, topicCatalogue(config.topics));
   await registerSchemas(stack.registry);
   const codec = new Codec(stack.registry);

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { partitionTransactionalId } from '@email-events/core';
-import { parseConfig } from '@email-events/core/config';
 import { eventTopics, topicCatalogue, topics } from '@email-events/schemas';
 import { describe, expect, test } from 'vitest';
-import { consumerGroups } from '../groups.ts';
+import { OWN_TOPICS } from '../dead-letters/put-back.ts';
+import { consumerGroups, pipelineConfig } from '../services.ts';
 import { accessTable } from './access-table.ts';
 import { aclsOf } from './acls.ts';
 import { type Principal, principals } from './principals.ts';
@@ -14,7 +14,7 @@ import { type Principal, principals } from './principals.ts';
 // is allowed, and so does one that is allowed and that nobody uses.
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
-const config = parseConfig({});
+const config = pipelineConfig.parse({});
 const all = principals(config.kafka.groupPrefix);
 const principal = (name: string) => all.find((one) => one.name === name) as Principal;
 
@@ -100,15 +100,14 @@ describe('operator', () => {
   });
 
   test('writes what commands write', () => {
-    const outputs =
-      /(?:\btopic: |: |OWN_TOPICS: readonly string\[\] = \[)(topics\.\w+)(?:, value|, partition|,$|;$|, topics)/gm;
+    const outputs = /(?:\btopic: |: )(topics\.\w+)(?:, value|, partition|,$|;$|, topics)/gm;
     const putBack = topicsIn(codeOf('deploy/cli/src/dead-letters/put-back.ts'));
     const ordered = topicsIn(codeOf('deploy/cli/src/suppressions/order.ts'), outputs);
     const marked = topicsIn(
       codeOf('deploy/cli/src/marks/mark.ts'),
       /outputs\.push\(\{ topic: (topics\.\w+)/g,
     );
-    expect(sorted(writes)).toEqual(sorted([...putBack, ...ordered, ...marked]));
+    expect(sorted(writes)).toEqual(sorted([...OWN_TOPICS, ...putBack, ...ordered, ...marked]));
   });
 
   test('has a transactional id for each writer that a command opens', () => {

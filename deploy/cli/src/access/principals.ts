@@ -1,4 +1,6 @@
+import { consumerGroupOf, type ServiceDescriptor } from '@email-events/core/service';
 import { eventTopics, topics } from '@email-events/schemas';
+import { services } from '../services.ts';
 
 /** One Kafka user, and all that it has to be allowed: what a service, a command or another team does on the cluster. */
 export interface Principal {
@@ -21,58 +23,21 @@ const NONE = { reads: [], writes: [], groups: [], watches: [], transactionalIds:
 
 /** Of a pipeline with this `kafka.groupPrefix`. */
 export function principals(prefix: string): readonly Principal[] {
-  const groups = ['.normalize', '.events', '-sink-clickhouse', '-sink-crm'].map((name) => prefix + name);
+  const ofServices = services.map((service) => principalOf(service, prefix));
   const everything = [
     ...[topics.raw, topics.normalized, topics.seen, topics.tokens, topics.recipientState, topics.replays],
     ...eventTopics,
     ...[topics.suppressions, topics.operatorActions, topics.eventMarks, topics.deadLetters],
   ];
   return [
-    { ...NONE, name: 'ingress', runs: 'ingress', writes: [topics.raw] },
-    {
-      ...NONE,
-      name: 'normalize',
-      runs: 'normalize',
-      reads: [topics.raw, topics.tokens],
-      writes: [topics.normalized, topics.tokens, topics.deadLetters],
-      groups: [`${prefix}.normalize`],
-      transactionalIds: [`${prefix}.normalize-`],
-    },
-    {
-      ...NONE,
-      name: 'events',
-      runs: 'events',
-      reads: [topics.normalized, topics.seen, topics.recipientState],
-      writes: [
-        ...[topics.seen, topics.recipientState, ...eventTopics, topics.suppressions],
-        ...[topics.operatorActions, topics.deadLetters],
-      ],
-      groups: [`${prefix}.events`],
-      transactionalIds: [`${prefix}.events-`],
-    },
-    {
-      ...NONE,
-      name: 'sink-clickhouse',
-      runs: 'sink-clickhouse',
-      reads: [...eventTopics, topics.suppressions, topics.eventMarks, topics.deadLetters, topics.replays],
-      writes: [topics.deadLetters],
-      groups: [`${prefix}-sink-clickhouse`],
-    },
-    {
-      ...NONE,
-      name: 'sink-crm',
-      runs: 'sink-crm',
-      reads: [topics.suppressions, topics.replays],
-      writes: [topics.deadLetters],
-      groups: [`${prefix}-sink-crm`],
-    },
+    ...ofServices,
     {
       ...NONE,
       name: 'operator',
       runs: 'dlq, backfill, suppressions, marks add, tail, status',
       reads: everything,
       writes: [topics.raw, topics.normalized, topics.replays, topics.eventMarks, topics.deadLetters],
-      watches: groups,
+      watches: ofServices.flatMap(({ groups }) => groups),
       transactionalIds: ['dlq', 'backfill', 'suppressions-', 'marks'].map((name) => `${prefix}-${name}`),
     },
     { ...NONE, name: 'deployer', runs: 'topics plan, topics apply', manages: 'email.' },
@@ -83,4 +48,17 @@ export function principals(prefix: string): readonly Principal[] {
       reads: [...eventTopics, topics.suppressions],
     },
   ];
+}
+
+function principalOf(service: ServiceDescriptor, prefix: string): Principal {
+  const { name, consumes, restores = [], writes } = service;
+  const group = consumerGroupOf(service, prefix);
+  return {
+    ...NONE,
+    ...{ name, runs: name, writes },
+    reads: [...(consumes?.topics ?? []), ...restores],
+    groups: group === undefined ? [] : [group],
+    // One for each partition of its input.
+    transactionalIds: group !== undefined && consumes?.as === 'processor' ? [`${group}-`] : [],
+  };
 }

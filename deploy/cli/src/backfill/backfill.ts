@@ -5,7 +5,6 @@ import {
   inputRecordOfRead,
   lagSince,
   type OutputRecord,
-  type PipelineConfig,
   PipelineError,
   REPLAY_HEADER,
   readTopic,
@@ -16,7 +15,7 @@ import { normalizeRecord, normalizeSettings } from '@email-events/processors';
 import { type EmailEvent, eventTopics, topics } from '@email-events/schemas';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 import type { Letters } from '../dead-letters/letters-topic.ts';
-import { consumerGroups } from '../groups.ts';
+import { consumerGroups, type PipelineConfig } from '../services.ts';
 import { type Difference, knownEvents, oldestKnown } from './known-events.ts';
 import { type LetterIndex, readLetterIndex } from './letters.ts';
 import { RecentIds } from './recent-ids.ts';

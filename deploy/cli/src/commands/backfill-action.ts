@@ -1,4 +1,4 @@
-import { type PipelineConfig, TransactionalWriter } from '@email-events/core';
+import { TransactionalWriter } from '@email-events/core';
 import { Codec } from '@email-events/schemas';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import pc from 'picocolors';
@@ -7,6 +7,7 @@ import { Retyping } from '../backfill/retyping.ts';
 import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { counted, formatCount, print, printJson, progress, renderTable } from '../output.ts';
+import type { PipelineConfig } from '../services.ts';
 import { registrySettings } from './schemas-action.ts';
 import { orderOf } from './suppressions-order.ts';
 

@@ -2,9 +2,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hunter, VAULT_PATHS, vaultData, vaultSchema } from '@email-events/core/testing';
+import { hunter, VAULT_PATHS, vaultData, vaultOf } from '@email-events/core/testing';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
+import { pipelineConfig } from '../services.ts';
 import { check } from './config-action.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'config-action-'));
@@ -25,7 +26,7 @@ async function checked(content: string, json: boolean) {
   };
   for (const stream of [process.stdout, process.stderr]) vi.spyOn(stream, 'write').mockImplementation(say);
   vi.stubEnv('SHOP', 's'.repeat(32));
-  const code = await check({ json, verbose: true, config }, vaultSchema);
+  const code = await check({ json, verbose: true, config }, vaultOf(pipelineConfig));
   vi.restoreAllMocks();
   return { code, said };
 }

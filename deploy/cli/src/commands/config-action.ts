@@ -1,15 +1,15 @@
 import {
   type ConfigProblem,
-  type ConfigSchema,
+  type ConfigReader,
   type ExaminedConfig,
-  examineConfig,
-  type PipelineConfig,
   problemText,
 } from '@email-events/core/config';
+import type { ServiceDescriptor } from '@email-events/core/service';
 import pc from 'picocolors';
 import { type Action, type CommonOptions, configFile } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, print, printJson } from '../output.ts';
+import { type PipelineConfig, pipelineConfig, services } from '../services.ts';
 import { visible } from '../terminal.ts';
 
 /** Every problem of the file, the environment and the secrets, with those that only a service can see, at once. */
@@ -18,11 +18,11 @@ export const checkAction: Action<object> = (options) => check(options);
 /** The same by another schema than the pipeline's, for tests of what holds for any field. */
 export async function check(
   options: CommonOptions,
-  schema?: ConfigSchema<PipelineConfig>,
+  reader: ConfigReader<PipelineConfig> = pipelineConfig,
 ): Promise<ExitCode> {
   const file = configFile(options);
   const checks = await serviceChecks();
-  const examined = examineConfig(file, process.env, { checks, ...(schema && { schema }) });
+  const examined = reader.examine(file, process.env, { checks });
   const { problems } = examined;
   const warnings = [...examined.warnings, ...(await secretsWrittenOut(examined))];
   const ok = problems.length === 0;
@@ -43,13 +43,9 @@ async function secretsWrittenOut({
   return writtenOut.filter(({ path }) => !keyPaths.some((keys) => path.startsWith(keys)));
 }
 
-async function serviceChecks() {
-  const [{ checkIngressConfig }, { checkSourceFields }, { checkCrmSettings }] = await Promise.all([
-    import('@email-events/ingress'),
-    import('@email-events/processors'),
-    import('@email-events/sink-crm'),
-  ]);
-  return [checkIngressConfig, checkSourceFields, checkCrmSettings];
+async function serviceChecks(): Promise<readonly ((config: PipelineConfig) => void)[]> {
+  const found = await Promise.all(services.map((service: ServiceDescriptor) => service.loadCheck?.()));
+  return found.filter((check) => check !== undefined).map(({ check }) => check);
 }
 
 export function renderCheck(

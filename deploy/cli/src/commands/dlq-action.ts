@@ -1,4 +1,4 @@
-import { type PipelineConfig, PipelineError, TransactionalWriter } from '@email-events/core';
+import { PipelineError, TransactionalWriter } from '@email-events/core';
 import { Codec } from '@email-events/schemas';
 import pc from 'picocolors';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
@@ -16,6 +16,7 @@ import { readStory } from '../dead-letters/story.ts';
 import { supersededRecords } from '../dead-letters/superseded.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, formatCount, note, print, printJson, progress } from '../output.ts';
+import type { PipelineConfig } from '../services.ts';
 import { jsonOf, renderGroups, renderLetters, renderPlan, renderStory, storyAsJson } from './dlq-render.ts';
 import { registrySettings } from './schemas-action.ts';
 

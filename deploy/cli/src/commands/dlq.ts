@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { act, examples } from '../command.ts';
+import { services } from '../services.ts';
 import { parseTime } from '../time.ts';
 import type { ChangeActionOptions, ListOptions } from './dlq-action.ts';
 
@@ -67,11 +68,14 @@ function discardCommand(): Command {
   );
 }
 
+/** Those that read records, and so can give them up. */
+const stages = services.filter(({ consumes }) => consumes !== undefined).map(({ name }) => name);
+
 function selection(command: Command, statuses: readonly string[]): Command {
   command
     .option('--code <code>', 'only these codes: with commas, or repeated', collect)
     .option('--esp <name>', 'only of these ESPs', collect)
-    .option('--stage <name>', 'only of these stages: normalize, events, sink-clickhouse, sink-crm', collect)
+    .option('--stage <name>', `only of these stages: ${stages.join(', ')}`, collect)
     .option('--source <name>', 'only of these webhooks', collect)
     .option('--topic <name>', 'only of records of these topics', collect)
     .option('--since <time>', 'failed then or later: 2026-01-31T08:00Z, or how long ago: 36h', time)

@@ -3,16 +3,16 @@ import { runUnderProjectNode } from '../../bin/run-child.mjs';
 import { type Action, configFile } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { REPOSITORY } from '../home.ts';
-import { NODE_ARGS, SCRIPTS, type ServiceName } from '../services.ts';
+import { type ServiceName, serviceOf } from '../services.ts';
 
 export interface RunOptions {
   readonly checkConfig: boolean;
 }
 
 export const runAction: Action<RunOptions> = (options, [service]) => {
-  const name = service as ServiceName;
+  const { entry, nodeArgs } = serviceOf(service as ServiceName);
   const file = configFile(options);
-  return runScript(SCRIPTS[name], NODE_ARGS[name], [
+  return runScript(entry, nodeArgs, [
     ...(file === undefined ? [] : ['--config', file]),
     ...(options.checkConfig ? ['--check-config'] : []),
   ]);

@@ -1,10 +1,10 @@
 import { Argument, Command } from 'commander';
 import { act, examples } from '../command.ts';
-import { SERVICE_NAMES, SERVICE_TITLES } from '../services.ts';
+import { services } from '../services.ts';
 import type { RunOptions } from './run-action.ts';
 
 export function runCommand(): Command {
-  const command = serviceCommand(SERVICE_NAMES, SERVICE_TITLES);
+  const command = serviceCommand(services);
   act<RunOptions>(command, async () => (await import('./run-action.ts')).runAction);
   return examples(command, ...RUN_EXAMPLES);
 }
@@ -15,11 +15,9 @@ export const RUN_EXAMPLES: readonly string[] = [
 ];
 
 /** `run` for these services, without its action. */
-export function serviceCommand<N extends string>(
-  names: readonly N[],
-  titles: { readonly [name in N]: string },
-): Command {
-  const list = names.map((name) => `  ${name.padEnd(16)} ${titles[name]}`).join('\n');
+export function serviceCommand(all: readonly { readonly name: string; readonly title: string }[]): Command {
+  const names = all.map(({ name }) => name);
+  const list = all.map(({ name, title }) => `  ${name.padEnd(16)} ${title}`).join('\n');
   return new Command('run')
     .description(
       'Run one service in the foreground, against components that are there, until SIGTERM or Ctrl-C',

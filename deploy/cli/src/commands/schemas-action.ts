@@ -1,4 +1,3 @@
-import type { PipelineConfig } from '@email-events/core/config';
 import {
   checkSchemas,
   RegistrationError,
@@ -11,6 +10,7 @@ import pc from 'picocolors';
 import { type Action, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { print, printJson, renderTable, progress as report } from '../output.ts';
+import type { PipelineConfig } from '../services.ts';
 import { jsonText, visible } from '../terminal.ts';
 
 export const registrySettings = ({ registry }: PipelineConfig): RegistrySettings => ({

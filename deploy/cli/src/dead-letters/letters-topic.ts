@@ -1,5 +1,6 @@
-import { type PipelineConfig, type ReadFrom, readTopic } from '@email-events/core';
+import { type ReadFrom, readTopic } from '@email-events/core';
 import { type Codec, CodecError, type DeadLetter, topics } from '@email-events/schemas';
+import type { PipelineConfig } from '../services.ts';
 
 /** Where the letters are, and what decodes them. */
 export interface Letters {

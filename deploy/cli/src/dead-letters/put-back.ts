@@ -5,7 +5,9 @@ import {
   type OutputRecord,
   REPLAY_HEADER,
 } from '@email-events/core';
+import type { ServiceDescriptor } from '@email-events/core/service';
 import { type DeadLetter, type Encoder, topics } from '@email-events/schemas';
+import { services } from '../services.ts';
 
 /** Letters of one record, whole, and the bytes of that record. */
 export interface RecordLetters {
@@ -20,8 +22,10 @@ export interface LetterWriter {
   readonly now: number;
 }
 
-/** Topics that one stage of ours reads: a record can go back to them. Others have readers that would count it again. */
-const OWN_TOPICS: readonly string[] = [topics.raw, topics.normalized];
+/** Topics that only a processor reads: a record can go back to them. Others have readers that would count it again. */
+export const OWN_TOPICS: readonly string[] = services.flatMap(({ consumes }: ServiceDescriptor) =>
+  consumes?.as === 'processor' ? consumes.topics : [],
+);
 
 /**
  * The record as it was, and one header that says which of its items count and what they went through already. What a sink

@@ -1,5 +1,6 @@
-import { originOf, type PipelineConfig } from '@email-events/core';
+import { originOf } from '@email-events/core';
 import { CodecError, type DeadLetter, topicCatalogue } from '@email-events/schemas';
+import type { PipelineConfig } from '../services.ts';
 import { isMeant, type LetterId } from './filter.ts';
 import { isRepeat, type LetterSummary, summaryOf } from './ledger.ts';
 import { type Letters, readLetters } from './letters-topic.ts';

@@ -1,5 +1,6 @@
-import { type PipelineConfig, readTopic } from '@email-events/core';
+import { readTopic } from '@email-events/core';
 import { type Codec, type EventMark, topics } from '@email-events/schemas';
+import type { PipelineConfig } from '../services.ts';
 import { decoderOf } from '../suppressions/topic.ts';
 
 /** Where marks are, and what decodes them. */

@@ -1,20 +1,12 @@
-import type { PipelineConfig } from '@email-events/core/config';
-import { type ServiceName, servicesOf } from '../services.ts';
+import { at } from '@email-events/core/config';
+import { type PipelineConfig, servicesOf } from '../services.ts';
 import type { Address } from './deployment.ts';
-
-const ADMIN_PORTS: { readonly [name in ServiceName]: (config: PipelineConfig) => number | undefined } = {
-  ingress: ({ ingress }) => ingress.adminPort,
-  normalize: ({ normalize }) => normalize.adminPort,
-  events: ({ events }) => events.adminPort,
-  'sink-clickhouse': ({ sinks }) => sinks.clickhouse.adminPort,
-  'sink-crm': ({ sinks }) => sinks.crm?.adminPort,
-};
 
 /** Where the services of this configuration are asked: `adminHost`, and the port of each. A port of 0 is any, so it cannot be known. */
 export function adminAddresses(config: PipelineConfig): readonly Address[] {
   const host = reachable(config.adminHost);
-  return servicesOf(config).map((name) => {
-    const port = ADMIN_PORTS[name](config);
+  return servicesOf(config).map(({ name, section }) => {
+    const port = at(config, `${section}.adminPort`);
     return { name, adminUrl: port ? `http://${host}:${port}` : null };
   });
 }

@@ -1,6 +1,6 @@
-import { loadConfig, type PipelineConfig } from '@email-events/core';
 import { connect } from '@email-events/sink-clickhouse';
 import { type ServiceLag, serviceLag } from '../groups.ts';
+import { type PipelineConfig, pipelineConfig } from '../services.ts';
 import type { RunState, ServiceStatus } from '../state-file.ts';
 import { type Instance, readInstance } from './instance.ts';
 import { intakeOf } from './intake.ts';
@@ -51,7 +51,7 @@ function serviceReport(
 /** Undefined: a pipeline that starts for the first time has not written it yet. Secrets are read when something is asked with them. */
 function configOf({ configFile }: RunState): PipelineConfig | undefined {
   try {
-    return loadConfig(configFile, process.env, { reads: [] });
+    return pipelineConfig.load(configFile, process.env, { reads: [] });
   } catch {
     return undefined;
   }

@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createMetrics, parseConfig, type RunningService, silentLog } from '@email-events/core';
+import { createMetrics, type RunningService, silentLog } from '@email-events/core';
 import { startIngress } from '@email-events/ingress';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pipelineConfig } from '../services.ts';
 import { runBin } from '../testing.ts';
 import { readDeployment } from './deployment.ts';
 import { isWell } from './report.ts';
@@ -19,7 +20,7 @@ const admins = () => ingresses.map(adminOf);
 const addresses = () => admins().map((adminUrl) => ({ adminUrl }));
 
 async function start(name: string): Promise<RunningService> {
-  const config = parseConfig({
+  const config = pipelineConfig.parse({
     kafka: { brokers: ['127.0.0.1:1'], connectionTimeoutMs: 200 },
     ingress: { port: 0, adminPort: 0, spool: { dir: join(folder, name) } },
     sources: {

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { PipelineConfig } from '@email-events/core/config';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 import { afterEach, expect, test } from 'vitest';
+import type { PipelineConfig } from '../services.ts';
 import { readTotals } from './totals.ts';
 
 const servers: ReturnType<typeof createServer>[] = [];

@@ -1,8 +1,8 @@
-import type { PipelineConfig } from '@email-events/core/config';
 import { PipelineError } from '@email-events/core/errors';
 import { counted } from '@email-events/core/wording';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 import { type Sample, scrape, sumBy } from '../prometheus.ts';
+import type { PipelineConfig } from '../services.ts';
 
 /** Where the figures of a pipeline are read. */
 export interface ReadableDeployment {

@@ -1,12 +1,7 @@
-import {
-  type InputRecord,
-  inputRecordOfRead,
-  type PipelineConfig,
-  REPLAY_HEADER,
-  readTopic,
-} from '@email-events/core';
+import { type InputRecord, inputRecordOfRead, REPLAY_HEADER, readTopic } from '@email-events/core';
 import { normalizeRecord, normalizeSettings } from '@email-events/processors';
 import { type EmailEvent, topics } from '@email-events/schemas';
+import type { PipelineConfig } from '../services.ts';
 
 /** Where an item is: a record of email.raw, and its place in it. */
 export interface ItemPlace {

@@ -1,6 +1,6 @@
-import { lagSince, type PipelineConfig, PipelineError } from '@email-events/core';
+import { lagSince, PipelineError } from '@email-events/core';
 import { eventTopics } from '@email-events/schemas';
-import { consumerGroups } from '../groups.ts';
+import { consumerGroups, type PipelineConfig } from '../services.ts';
 
 /** Events that came out within this time may still be on their way to ClickHouse. */
 const MARGIN_MS = 10_000;

@@ -1,4 +1,4 @@
-import { type PipelineConfig, type ReadFrom, readTopic } from '@email-events/core';
+import { type ReadFrom, readTopic } from '@email-events/core';
 import {
   type Codec,
   CodecError,
@@ -8,6 +8,7 @@ import {
   type Suppression,
   topics,
 } from '@email-events/schemas';
+import type { PipelineConfig } from '../services.ts';
 
 /** Where states and actions are, and what decodes them. */
 export interface Suppressions {

@@ -5,7 +5,7 @@ import {
   runAction as runService,
 } from '@email-events/cli/commands/run-action';
 import { PipelineError } from '@email-events/core/errors';
-import { SCRIPTS } from '../run/services.ts';
+import { processOf } from '../run/services.ts';
 
 export interface RunOptions extends OfService {
   readonly port?: number;
@@ -13,7 +13,7 @@ export interface RunOptions extends OfService {
 }
 
 export const runAction: Action<RunOptions> = async (options, args) => {
-  if (args[0] === 'receiver') return runScript(SCRIPTS.receiver, [], receiverArguments(options));
+  if (args[0] === 'receiver') return runScript(processOf('receiver').entry, [], receiverArguments(options));
   if (options.port !== undefined || options.dataDir !== undefined)
     throw usage('--port and --data-dir are for the receiver alone');
   return runService(options, args);

@@ -1,11 +1,11 @@
 import { act, type Command, examples, whole } from '@email-events/cli/command';
 import { RUN_EXAMPLES, serviceCommand } from '@email-events/cli/commands/run';
-import { SERVICE_NAMES, SERVICE_TITLES } from '../run/services.ts';
+import { processes } from '../run/services.ts';
 import type { RunOptions } from './run-action.ts';
 
 /** `run` as operators have it, and of the receiver as well. */
 export function runCommand(): Command {
-  const command = serviceCommand(SERVICE_NAMES, SERVICE_TITLES)
+  const command = serviceCommand(processes)
     .option('--port <n>', 'of the receiver alone: its port (default: 8090)', whole)
     .option('--data-dir <folder>', 'of the receiver alone: where it keeps what it took');
   act<RunOptions>(command, async () => (await import('./run-action.ts')).runAction);

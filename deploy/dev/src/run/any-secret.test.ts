@@ -1,8 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadConfig } from '@email-events/core/config';
-import { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultSchema } from '@email-events/core/testing';
+import { pipelineConfig } from '@email-events/cli/services';
+import { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultOf } from '@email-events/core/testing';
 import { afterAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { INSIDE, insideConfig } from './inside-config.ts';
@@ -14,8 +14,8 @@ const folder = mkdtempSync(join(tmpdir(), 'any-secret-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const SHOP = { SHOP: 's'.repeat(32) };
-const USE = { schema: vaultSchema };
-const { json } = vaultSchema;
+const vaultConfig = vaultOf(pipelineConfig);
+const { json } = vaultConfig.schema;
 const at = (tree: unknown, path: string) =>
   path.split('.').reduce<unknown>((found, key) => (found as { [key: string]: unknown })?.[key], tree);
 
@@ -25,7 +25,7 @@ test('no secret is in the configuration of local services; it says where they ar
   const written = readFileSync(file, 'utf8');
   expect(written).not.toContain('hunter2');
   expect(at(parse(written), 'sources.shop.secrets')).toEqual(['env:SHOP']);
-  const config = loadConfig(file, SHOP, USE);
+  const config = vaultConfig.load(file, SHOP);
   for (const path of VAULT_PATHS)
     expect(at(config, path), path).toMatchObject({ reveal: expect.any(Function) });
   expect(VAULT_PATHS.map((path) => (at(config, path) as { reveal(): string }).reveal())).toEqual(
@@ -42,7 +42,7 @@ test('nor is one that is misplaced, or a number; what is wrong with it is told a
   const file = join(folder, 'wrong.yaml');
   writeLocalConfig(file, { ...rest, vault: { ...vault, ...wrong } }, json);
   expect(readFileSync(file, 'utf8')).not.toMatch(/hunter2|4815162342/);
-  const load = () => loadConfig(file, SHOP, USE);
+  const load = () => vaultConfig.load(file, SHOP);
   for (const key of Object.keys(wrong)) expect(load, key).toThrow(`vault.${key}`);
 });
 

@@ -1,4 +1,4 @@
-import { parseConfig } from '@email-events/core/config';
+import { pipelineConfig } from '@email-events/cli/services';
 import { expect, test } from 'vitest';
 import { publishedPorts } from './container-fleet.ts';
 
@@ -12,7 +12,7 @@ const ADMIN_PORTS = {
 const NAMES = Object.keys(ADMIN_PORTS) as (keyof typeof ADMIN_PORTS)[];
 
 test('ports are published as they are configured', () => {
-  const config = parseConfig({
+  const config = pipelineConfig.parse({
     ingress: { port: 7000, adminPort: 7001 },
     sinks: { crm: { adminPort: 7002 } },
   });
@@ -21,7 +21,7 @@ test('ports are published as they are configured', () => {
 });
 
 test.each(NAMES)('port 0 of %s is refused, for this service only', (name) => {
-  const config = parseConfig({ sinks: { crm: {} }, ...ADMIN_PORTS[name] });
+  const config = pipelineConfig.parse({ sinks: { crm: {} }, ...ADMIN_PORTS[name] });
   const refused = expect.objectContaining({
     code: 'RUN_SERVICES_UNAVAILABLE',
     message: expect.stringContaining(`${name}: port 0 cannot be published`),
@@ -31,5 +31,7 @@ test.each(NAMES)('port 0 of %s is refused, for this service only', (name) => {
 });
 
 test('port 0 for webhooks is refused as well', () => {
-  expect(() => publishedPorts('ingress', parseConfig({ ingress: { port: 0 } }))).toThrow('ingress: port 0');
+  expect(() => publishedPorts('ingress', pipelineConfig.parse({ ingress: { port: 0 } }))).toThrow(
+    'ingress: port 0',
+  );
 });

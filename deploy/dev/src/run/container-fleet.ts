@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Env, loadConfig, type PipelineConfig } from '@email-events/core/config';
+import { type PipelineConfig, pipelineConfig, serviceOf } from '@email-events/cli/services';
+import { at, type Env } from '@email-events/core/config';
+import type { ServiceDescriptor } from '@email-events/core/service';
 import type { Engine } from '../stack/containers/engine.ts';
 import type { ServicesImages } from '../stack/containers/images/services.ts';
 import type { StackInside } from '../stack/index.ts';
@@ -38,7 +40,7 @@ export async function containerFleet(input: ContainerFleetInput): Promise<Servic
   trust(certificate);
   const common = { ...input, crmSecretFile: crm.file, tls: certificate };
   writeLocalConfig(paths.configFile, localConfig({ ...common, receiverHost: engine.host }));
-  const config = loadConfig(paths.configFile, env);
+  const config = pipelineConfig.load(paths.configFile, env);
   const moved = insideConfig(
     localConfig({ ...common, addresses: inside.addresses, receiverHost: 'receiver' }),
     env,
@@ -109,14 +111,12 @@ function partsOf(
 
 /** Throws RUN_SERVICES_UNAVAILABLE for a port that is to be chosen inside, where nobody could tell which one it became. */
 export function publishedPorts(name: Exclude<ServiceName, 'receiver'>, config: PipelineConfig): ServicePorts {
-  const { ingress, normalize, events, sinks } = config;
-  const found = {
-    ingress: { http: ingress.port, admin: ingress.adminPort },
-    normalize: { admin: normalize.adminPort },
-    events: { admin: events.adminPort },
-    'sink-clickhouse': { admin: sinks.clickhouse.adminPort },
-    'sink-crm': { admin: sinks.crm?.adminPort ?? 0 },
-  }[name];
+  const { section, ports = {} }: ServiceDescriptor = serviceOf(name);
+  const own = at(config, section) as { readonly [key: string]: number } | undefined;
+  const found: ServicePorts = {
+    ...(Object.hasOwn(ports, 'port') && { http: own?.port ?? 0 }),
+    admin: own?.adminPort ?? 0,
+  };
   if (Object.values(found).every((port) => port > 0)) return found;
   throw unavailable(`${name}: port 0 cannot be published: name one, or leave it out of the configuration`);
 }

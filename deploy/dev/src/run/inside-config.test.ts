@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type PipelineConfig, parseConfig, type Secret } from '@email-events/core/config';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
+import type { Secret } from '@email-events/core/config';
 import { afterAll, expect, test } from 'vitest';
 import { INSIDE, type InsideConfig, insideConfig } from './inside-config.ts';
 
@@ -52,7 +53,7 @@ function readInside({ config, files }: InsideConfig): PipelineConfig {
     (all, [inside, here]) => all.replace(`"file:${inside}"`, `"file:${here}"`),
     JSON.stringify(config),
   );
-  return parseConfig(JSON.parse(text));
+  return pipelineConfig.parse(JSON.parse(text));
 }
 
 test('a secret that stands for itself is a copy too, wherever it comes from', () => {
@@ -94,7 +95,7 @@ test('folders are those of the image; the rest of a section stays', () => {
     events: { stateDir: '/here', concurrency: 2 },
   };
   const { config } = insideConfig(tree, {});
-  const parsed = parseConfig(config);
+  const parsed = pipelineConfig.parse(config);
   expect(parsed.ingress).toMatchObject({ port: 7000, spool: { dir: INSIDE.spool, maxBytes: 16_777_216 } });
   expect(parsed.events).toMatchObject({ stateDir: INSIDE.state, concurrency: 2 });
 });

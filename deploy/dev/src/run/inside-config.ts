@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { pipelineConfig } from '@email-events/cli/services';
 import {
   applyEnvironment,
-  configJsonSchema,
   type Env,
   FILE,
   isMarked,
@@ -35,7 +35,7 @@ export interface InsideConfig {
 export function insideConfig(
   tree: ConfigTree,
   env: Env,
-  schema: JsonSchema = configJsonSchema,
+  schema: JsonSchema = pipelineConfig.schema.json,
 ): InsideConfig {
   const files: ContainerFile[] = [];
   const copyOf = (content: string) => {

@@ -2,12 +2,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathsOf, REPOSITORY } from '@email-events/cli/home';
-import { examineConfig, loadConfig } from '@email-events/core/config';
+import { pipelineConfig } from '@email-events/cli/services';
 import { afterAll, expect, test } from 'vitest';
 import { EVERY_ESP, generateCredentials } from '../simulate/credentials.ts';
 import { configuredPorts, crmSecret, localConfig, readBaseConfig, writeLocalConfig } from './local-config.ts';
 import { USUAL_PORTS } from './ports.ts';
-import { SERVICE_NAMES, servicesOf } from './services.ts';
+import { namesOf, SERVICE_NAMES } from './services.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'local-config-'));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -30,7 +30,7 @@ async function written(base: { [key: string]: unknown }, brokers = ['127.0.0.1:1
     crmSecretFile: crm.file,
   });
   writeLocalConfig(paths.configFile, config);
-  return { config: loadConfig(paths.configFile, {}), crm };
+  return { config: pipelineConfig.load(paths.configFile, {}), crm };
 }
 
 test('the generated file is a complete, valid configuration of this start', async () => {
@@ -44,7 +44,7 @@ test('the generated file is a complete, valid configuration of this start', asyn
   expect(config.sinks.crm?.secrets.map((secret) => secret.reveal())).toEqual([crm.secret]);
   expect(Object.keys(config.sources)).toEqual(expect.arrayContaining([...EVERY_ESP]));
   expect(config.topics.partitions).toBe(config.topics.rawPartitions);
-  expect(examineConfig(paths.configFile, {})).toMatchObject({ warnings: [], writtenOut: [] });
+  expect(pipelineConfig.examine(paths.configFile, {})).toMatchObject({ warnings: [], writtenOut: [] });
 });
 
 test('topics have as many replicas as the brokers can hold, unless the base says otherwise', async () => {
@@ -99,10 +99,10 @@ test('secrets that stand for themselves are not in the file, and go with the nex
 test('a base without a section for a CRM has none, and no service for one', async () => {
   const { config } = await written({});
   expect(config.sinks.crm).toBeUndefined();
-  expect(servicesOf(config)).toEqual(['ingress', 'normalize', 'events', 'sink-clickhouse']);
+  expect(namesOf(config)).toEqual(['ingress', 'normalize', 'events', 'sink-clickhouse']);
   const { config: withCrm } = await written({ sinks: { crm: {} } });
   expect(withCrm.sinks.crm).toMatchObject({ adminPort: USUAL_PORTS.sinkCrmAdmin });
-  expect(servicesOf(withCrm)).toEqual(SERVICE_NAMES);
+  expect(namesOf(withCrm)).toEqual(SERVICE_NAMES);
 });
 
 test('services that share no loopback talk by TLS', async () => {

@@ -2,19 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { HomePaths } from '@email-events/cli/home';
-import {
-  configJsonSchema,
-  isReference,
-  type JsonSchema,
-  mayBeSecret,
-  readConfigFile,
-} from '@email-events/core/config';
+import { pipelineConfig, services } from '@email-events/cli/services';
+import { at, isReference, type JsonSchema, mayBeSecret, readConfigFile } from '@email-events/core/config';
+import { isConfigured, isOptional } from '@email-events/core/service';
 import { stringify } from 'yaml';
 import type { SimulatorCredentials } from '../simulate/credentials.ts';
 import { replicationOn, type StackAddresses } from '../stack/index.ts';
 import type { LocalCertificate } from './certificates.ts';
 import { type ConfigTree, replaceValues, secretFileOf } from './config-texts.ts';
-import type { LocalPorts, PortName } from './ports.ts';
+import { type LocalPorts, PORT_PATHS, type PortName } from './ports.ts';
 
 export type { ConfigTree };
 
@@ -24,19 +20,9 @@ export const readBaseConfig = (file: string): ConfigTree => (readConfigFile(file
 /** The kind of CRM (sinks/crm) that the local receiver is. */
 const RECEIVER_KIND = 'http';
 
-/** Where each port is configured. Those of the stack are not part of the pipeline's configuration. */
-const PORT_PATHS: { readonly [name in PortName]?: readonly string[] } = {
-  ingress: ['ingress', 'port'],
-  ingressAdmin: ['ingress', 'adminPort'],
-  normalizeAdmin: ['normalize', 'adminPort'],
-  eventsAdmin: ['events', 'adminPort'],
-  sinkClickhouseAdmin: ['sinks', 'clickhouse', 'adminPort'],
-  sinkCrmAdmin: ['sinks', 'crm', 'adminPort'],
-};
-
 export function configuredPorts(base: ConfigTree): { [name in PortName]?: number } {
   const found = Object.entries(PORT_PATHS).flatMap(([name, path]) => {
-    const port = path.reduce<unknown>((at, key) => (at as ConfigTree | undefined)?.[key], base);
+    const port = at(base, path);
     return typeof port === 'number' && port > 0 ? [[name, port] as const] : [];
   });
   return Object.fromEntries(found);
@@ -91,8 +77,12 @@ export function localConfig({
         }),
     },
   };
+  const absent = services
+    .filter((service) => isOptional(service) && !isConfigured(service, base))
+    .map(({ section }) => section);
   for (const [name, path] of Object.entries(PORT_PATHS)) {
-    if (name !== 'sinkCrmAdmin' || hasCrm) put(chosen, path, ports[name as PortName]);
+    if (!absent.some((section) => path.startsWith(`${section}.`)))
+      put(chosen, path.split('.'), ports[name as PortName]);
   }
   return merge(chosen, base);
 }
@@ -146,7 +136,7 @@ export function renderLocalConfig(config: ConfigTree): string {
 export function writeLocalConfig(
   file: string,
   config: ConfigTree,
-  schema: JsonSchema = configJsonSchema,
+  schema: JsonSchema = pipelineConfig.schema.json,
 ): void {
   mkdirSync(dirname(file), { recursive: true });
   const withoutSecrets = secretsInFiles(config, schema, resolve(`${file}.secrets`));

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type HomePaths, pathsOf, REPOSITORY } from '@email-events/cli/home';
+import type { PipelineConfig } from '@email-events/cli/services';
 import {
   clearState,
   lockRun,
@@ -7,7 +8,6 @@ import {
   type RunState,
   writeState,
 } from '@email-events/cli/state-file';
-import type { PipelineConfig } from '@email-events/core/config';
 import { PipelineError } from '@email-events/core/errors';
 import { generateCredentials, type SenderCredentials } from '../simulate/credentials.ts';
 import { createProvider, type Stack, type StackProvider, selectProvider } from '../stack/index.ts';
@@ -19,7 +19,7 @@ import { prepareComponents } from './prepare.ts';
 import type { Reporter } from './reporter.ts';
 import type { Service } from './service.ts';
 import type { ServiceFleet } from './service-fleet.ts';
-import { SERVICE_NAMES, type ServiceMode, type ServiceName, selectServices, servicesOf } from './services.ts';
+import { namesOf, SERVICE_NAMES, type ServiceMode, type ServiceName, selectServices } from './services.ts';
 import { componentStatuses, pipelineUrls, serviceStatuses } from './snapshot.ts';
 import { stopServices } from './stop-services.ts';
 
@@ -179,7 +179,7 @@ class Pipeline {
       for (const service of this.#services.values()) if (service.state === 'starting') service.kill();
     };
     signal.addEventListener('abort', callOff);
-    const starts = servicesOf(fleet.config).map(async (name) => {
+    const starts = namesOf(fleet.config).map(async (name) => {
       const service = fleet.create(name, (news) => {
         reporter.service(news);
         this.#save();

@@ -1,23 +1,45 @@
 import { createServer } from 'node:net';
+import { pipelineConfig, type ServiceName, services } from '@email-events/cli/services';
+import { defaultAt } from '@email-events/core/config';
+import type { ServiceDescriptor } from '@email-events/core/service';
 import { anyPorts, StackError } from '../stack/index.ts';
 
-/** The usual port of everything that listens. */
-export const USUAL_PORTS = {
-  ingress: 8080,
+const OF_COMPONENTS = {
   registry: 8081,
   registryManagement: 8082,
   receiver: 8090,
   clickhouse: 8123,
-  ingressAdmin: 9080,
-  normalizeAdmin: 9081,
-  eventsAdmin: 9082,
-  sinkClickhouseAdmin: 9083,
-  sinkCrmAdmin: 9084,
   kafka: 9092,
   kafkaController: 9093,
 } as const;
 
-export type PortName = keyof typeof USUAL_PORTS;
+/** `sink-crm` is `sinkCrm` here. */
+type Camel<Name extends string> = Name extends `${infer First}-${infer Rest}`
+  ? `${First}${Capitalize<Camel<Rest>>}`
+  : Name;
+const camel = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+
+/** Has a port beside its admin port. */
+type Public = Extract<ServiceName, 'ingress'>;
+
+export type PortName = keyof typeof OF_COMPONENTS | Camel<Public> | `${Camel<ServiceName>}Admin`;
+
+/** Where the ports of services are configured. Those of the components are not part of the pipeline's configuration. */
+export const PORT_PATHS = Object.fromEntries(
+  services.flatMap(({ name, section, ports }: ServiceDescriptor) => [
+    ...(ports?.port === undefined ? [] : [[camel(name), `${section}.port`]]),
+    [`${camel(name)}Admin`, `${section}.adminPort`],
+  ]),
+) as { readonly [name in PortName]?: string };
+
+/** The usual port of everything that listens. */
+export const USUAL_PORTS = {
+  ...OF_COMPONENTS,
+  ...Object.fromEntries(
+    Object.entries(PORT_PATHS).map(([name, path]) => [name, defaultAt(pipelineConfig.schema.json, path)]),
+  ),
+} as { readonly [name in PortName]: number };
+
 export type LocalPorts = { readonly [name in PortName]: number };
 
 export interface PortWishes {

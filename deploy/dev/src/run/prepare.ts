@@ -1,5 +1,6 @@
 import { serviceLag } from '@email-events/cli/groups';
-import { applyTopics, type PipelineConfig, PipelineError } from '@email-events/core';
+import type { PipelineConfig } from '@email-events/cli/services';
+import { applyTopics, PipelineError } from '@email-events/core';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { migrate } from '@email-events/sink-clickhouse';
 import type { Reporter } from './reporter.ts';

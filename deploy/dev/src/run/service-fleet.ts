@@ -1,4 +1,4 @@
-import { loadConfig, type PipelineConfig } from '@email-events/core/config';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import type { LocalCertificate } from './certificates.ts';
 import { type LocalConfigInput, localConfig, writeLocalConfig } from './local-config.ts';
 import type { Service, ServiceNews } from './service.ts';
@@ -26,7 +26,7 @@ export function processFleet(input: FleetInput): ServiceFleet {
   writeLocalConfig(paths.configFile, localConfig({ ...input, crmSecretFile: crm.file }));
   const settings = { paths, receiverPort: ports.receiver, crmSecret: crm.secret };
   return {
-    config: loadConfig(paths.configFile),
+    config: pipelineConfig.load(paths.configFile),
     host: '127.0.0.1',
     certificate: undefined,
     create: (name, news) => new ServiceProcess(serviceSpec(name, settings), news),

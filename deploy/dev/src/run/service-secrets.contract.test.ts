@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { REPOSITORY } from '@email-events/cli/home';
 import { afterAll, expect, test, vi } from 'vitest';
-import { SCRIPTS } from './services.ts';
+import { processOf, type ServiceName } from './services.ts';
 
 // Through the real entries: whoever runs a service must know what it has to be given, and nothing else.
 
@@ -40,12 +40,12 @@ const NEEDS = {
   events: ['KAFKA', 'REGISTRY'],
   'sink-clickhouse': ['KAFKA', 'REGISTRY', 'CLICKHOUSE'],
   'sink-crm': ['KAFKA', 'REGISTRY', 'CRM'],
-} as const satisfies { [service in Exclude<keyof typeof SCRIPTS, 'receiver'>]: readonly Name[] };
+} as const satisfies { [service in Exclude<ServiceName, 'receiver'>]: readonly Name[] };
 
 /** Exit code and output of `--check-config`, which is what a start begins with. */
 function check(service: keyof typeof NEEDS, known: readonly Name[], config = file) {
   const env = Object.fromEntries(known.map((name) => [name, SECRETS[name]]));
-  const args = [join(REPOSITORY, SCRIPTS[service]), '--check-config', '--config', config];
+  const args = [join(REPOSITORY, processOf(service).entry), '--check-config', '--config', config];
   return new Promise<{ code: number; out: string }>((resolve) => {
     execFile(process.execPath, args, { env: { PATH: process.env.PATH ?? '', ...env } }, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out: out + err }),

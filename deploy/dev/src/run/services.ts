@@ -1,29 +1,40 @@
 import { join } from 'node:path';
 import { type HomePaths, REPOSITORY } from '@email-events/cli/home';
-import * as services from '@email-events/cli/services';
-import type { PipelineConfig } from '@email-events/core/config';
+import {
+  type PipelineConfig,
+  type ServiceName as ServiceOfPipeline,
+  serviceOf,
+  services,
+  servicesOf,
+} from '@email-events/cli/services';
 import { PipelineError } from '@email-events/core/errors';
 import type { ServiceSpec } from './service-process.ts';
 
-/** Every process of the local pipeline, in the order of the flow: the services, and the receiver that stands in for a CRM. */
-export const SERVICE_NAMES = [...services.SERVICE_NAMES, 'receiver'] as const;
-export type ServiceName = (typeof SERVICE_NAMES)[number];
+const receiver = {
+  name: 'receiver',
+  title: 'stands in for the CRM',
+  entry: 'deploy/dev/src/receiver/main.ts',
+} as const;
 
-/** Those of a pipeline with this configuration: without a CRM there is none to stand in for either. */
-export function servicesOf(config: Pick<PipelineConfig, 'sinks'>): readonly ServiceName[] {
-  return config.sinks.crm ? SERVICE_NAMES : services.servicesOf(config);
+/** Every process of the local pipeline, in the order of the flow: the services, and the receiver that stands in for a CRM. */
+export const processes = [...services, receiver] as const;
+export type ServiceName = ServiceOfPipeline | typeof receiver.name;
+
+export const SERVICE_NAMES: readonly ServiceName[] = processes.map(({ name }) => name);
+
+/** What it is started by: its entry file, from the root of the checkout, and what Node is told. */
+export function processOf(name: ServiceName): {
+  readonly entry: string;
+  readonly nodeArgs: readonly string[];
+} {
+  return name === 'receiver' ? { ...receiver, nodeArgs: [] } : { nodeArgs: [], ...serviceOf(name) };
 }
 
-export const SERVICE_TITLES: { readonly [name in ServiceName]: string } = {
-  ...services.SERVICE_TITLES,
-  receiver: 'stands in for the CRM',
-};
-
-/** Entry files, from the root of the checkout. */
-export const SCRIPTS: { readonly [name in ServiceName]: string } = {
-  ...services.SCRIPTS,
-  receiver: 'deploy/dev/src/receiver/main.ts',
-};
+/** Those of a pipeline with this configuration: without a CRM there is none to stand in for either. */
+export function namesOf(config: Pick<PipelineConfig, 'sinks'>): readonly ServiceName[] {
+  const names = servicesOf(config).map(({ name }) => name);
+  return config.sinks.crm ? [...names, receiver.name] : names;
+}
 
 export const SERVICE_MODES = ['processes', 'containers'] as const;
 export type ServiceMode = (typeof SERVICE_MODES)[number];
@@ -43,8 +54,6 @@ export function unavailable(message: string): PipelineError {
   return new PipelineError('RUN_SERVICES_UNAVAILABLE', 'fatal', message);
 }
 
-export const NODE_ARGS: { readonly [name in ServiceName]?: readonly string[] } = services.NODE_ARGS;
-
 export interface ServiceSettings {
   readonly paths: HomePaths;
   readonly receiverPort: number;
@@ -54,10 +63,11 @@ export interface ServiceSettings {
 /** A service as a process of this machine. */
 export function serviceSpec(name: ServiceName, settings: ServiceSettings): ServiceSpec {
   const { paths } = settings;
+  const { entry, nodeArgs } = processOf(name);
   const base = {
     name,
-    script: join(REPOSITORY, SCRIPTS[name]),
-    nodeArgs: NODE_ARGS[name] ?? [],
+    script: join(REPOSITORY, entry),
+    nodeArgs,
     logFile: join(paths.logs, `${name}.log`),
   };
   if (name !== 'receiver') return { ...base, args: ['--config', paths.configFile] };

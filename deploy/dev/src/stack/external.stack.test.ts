@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathsOf } from '@email-events/cli/home';
-import { loadConfig } from '@email-events/core';
+import { pipelineConfig } from '@email-events/cli/services';
 import { expect, onTestFinished, type TestContext, test } from 'vitest';
 import { useStack, vacantStack } from '../../../../test/harness/stack.ts';
 import { crmSecret, localConfig, writeLocalConfig } from '../run/local-config.ts';
@@ -118,7 +118,7 @@ async function configure(
   });
   writeLocalConfig(paths.configFile, tree);
   expect((await stat(paths.configFile)).mode & 0o077).toBe(0);
-  return loadConfig(paths.configFile, {});
+  return pipelineConfig.load(paths.configFile, {});
 }
 
 /** A gate before a component that lets in whoever has these credentials, as a proxy of some company would. */

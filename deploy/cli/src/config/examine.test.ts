@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ConfigError } from '@email-events/core/config';
 import { afterAll, describe, expect, test } from 'vitest';
-import { ConfigError } from './problems.ts';
-import { examineConfig, loadConfig, parseConfig } from './schema.ts';
+import { pipelineConfig } from '../services.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'examine-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -49,7 +49,11 @@ describe('all problems in one go', () => {
       { path: 'sources.two.secrets', message: 'cannot be used' },
     ]);
   };
-  const examined = examineConfig(file(YAML), { EMAIL_EVENTS_SINKS_CRM_KIND: 'Pigeon' }, { checks: [check] });
+  const examined = pipelineConfig.examine(
+    file(YAML),
+    { EMAIL_EVENTS_SINKS_CRM_KIND: 'Pigeon' },
+    { checks: [check] },
+  );
 
   test('of shape, of secrets, between keys and of services, each with its line', () => {
     expect(examined.problems.map(({ path, line, variable }) => [path, line ?? variable])).toEqual(
@@ -74,7 +78,7 @@ describe('all problems in one go', () => {
   });
 
   test('what depends on a wrong key is not guessed at', () => {
-    const paths = (text: string) => examineConfig(file(text), {}).problems.map(({ path }) => path);
+    const paths = (text: string) => pipelineConfig.examine(file(text), {}).problems.map(({ path }) => path);
     // The default would collide.
     expect(paths('ingress: {adminPort: many, port: 9080}')).toEqual(['ingress.adminPort']);
     expect(paths('topics: {minInsyncReplicas: 2, replicationFactor: few}')).toEqual([
@@ -84,7 +88,7 @@ describe('all problems in one go', () => {
 
   test('a password that cannot be read is one all the same', () => {
     const registry = { url: 'http://far.example', username: 'u', password: 'env:ABSENT' };
-    const { problems } = examineConfig(file(JSON.stringify({ registry })), {});
+    const { problems } = pipelineConfig.examine(file(JSON.stringify({ registry })), {});
     expect(problems.map(({ path }) => path)).toEqual(['registry.password', 'registry.url']);
   });
 
@@ -92,23 +96,30 @@ describe('all problems in one go', () => {
     const trips = () => {
       throw new TypeError('cannot read');
     };
-    expect(examineConfig(file('nothing: 1'), {}, { checks: [trips] }).problems).toHaveLength(1);
-    expect(() => examineConfig(file('{}'), {}, { checks: [trips] })).toThrow(TypeError);
+    expect(pipelineConfig.examine(file('nothing: 1'), {}, { checks: [trips] }).problems).toHaveLength(1);
+    expect(() => pipelineConfig.examine(file('{}'), {}, { checks: [trips] })).toThrow(TypeError);
   });
 
   test('a name that cannot be one is told as such', () => {
-    const [problem] = examineConfig(file('sources:\n  Shop_1: {esp: mailgun, secrets: [x]}\n'), {}).problems;
+    const [problem] = pipelineConfig.examine(
+      file('sources:\n  Shop_1: {esp: mailgun, secrets: [x]}\n'),
+      {},
+    ).problems;
     expect(problem).toMatchObject({ path: 'sources.Shop_1', line: 2 });
     expect(problem?.message).toMatch(/^as a name: /);
   });
 
   test('a file that is no YAML is told with every place that is wrong', () => {
     const text = 'a: 1\na: 2\nb: 3\nb: 4\n';
-    expect(() => examineConfig(file(text), {})).toThrow(/at line 2, column 1, .* at line 4, column 1$/);
+    expect(() => pipelineConfig.examine(file(text), {})).toThrow(
+      /at line 2, column 1, .* at line 4, column 1$/,
+    );
   });
 
   test('the error says the lines', () => {
-    expect(() => loadConfig(file('log: {}\nnothing: 1\n'), {})).toThrow('nothing (line 2): unknown key');
+    expect(() => pipelineConfig.load(file('log: {}\nnothing: 1\n'), {})).toThrow(
+      'nothing (line 2): unknown key',
+    );
   });
 });
 
@@ -126,15 +137,15 @@ describe('secrets of other services', () => {
   };
 
   test('a service starts without them, and has the options of sources', () => {
-    const config = parseConfig(data, { REGISTRY: 'r' }, { reads: ['kafka', 'registry'] });
+    const config = pipelineConfig.parse(data, { REGISTRY: 'r' }, { reads: ['kafka', 'registry'] });
     expect(config.registry.password?.reveal()).toBe('r');
     expect(config.sources.shop?.options).toEqual({ unsubscribeScope: 'list' });
   });
 
   test('its own must be there', () => {
-    const problems = (reads: Parameters<typeof parseConfig>[2]) => {
+    const problems = (reads: Parameters<typeof pipelineConfig.parse>[2]) => {
       try {
-        parseConfig(data, {}, reads);
+        pipelineConfig.parse(data, {}, reads);
         return [];
       } catch (error) {
         return (error as ConfigError).problems.map(({ path }) => path);
@@ -148,7 +159,7 @@ describe('secrets of other services', () => {
 
   test('one that is asked for all the same is read then, or the error names it', () => {
     const env: { [name: string]: string } = {};
-    const { sinks, sources } = parseConfig(data, env, { reads: [] });
+    const { sinks, sources } = pipelineConfig.parse(data, env, { reads: [] });
     expect(() => sinks.crm?.secrets[0]?.reveal()).toThrow(/sinks\.crm\.secrets\.0: file .* cannot be read/);
     expect(() => sources.shop?.secrets[0]?.reveal()).toThrow(ConfigError);
     env.SHOP = 'later';

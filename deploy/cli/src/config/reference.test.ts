@@ -1,36 +1,36 @@
 import { readFileSync } from 'node:fs';
+import type { JsonSchema } from '@email-events/core/config';
+import { referenceYaml } from '@email-events/core/config';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import type { JsonSchema } from './json-schema.ts';
-import { referenceYaml } from './reference.ts';
-import { configJsonSchema, loadConfig, parseConfig } from './schema.ts';
+import { pipelineConfig } from '../services.ts';
 
-const fileOf = (name: string) => new URL(`../../../deploy/config/${name}`, import.meta.url).pathname;
+const fileOf = (name: string) => new URL(`../../../config/${name}`, import.meta.url).pathname;
 const text = readFileSync(fileOf('pipeline.reference.yaml'), 'utf8');
 
 test('the reference file is what is generated', () => {
-  expect(text).toBe(referenceYaml(configJsonSchema));
+  expect(text).toBe(referenceYaml(pipelineConfig.schema.json));
 });
 
 test('the reference file means the defaults', () => {
-  expect(parseConfig(parse(text))).toEqual(parseConfig({}));
+  expect(pipelineConfig.parse(parse(text))).toEqual(pipelineConfig.parse({}));
 });
 
 test('every key is in the reference file, with its description', () => {
   const lines = text.split('\n').map((line) => line.replace(/^[\s#]+/, ''));
-  const missing = keysOf(configJsonSchema).filter(({ key, description }) => {
+  const missing = keysOf(pipelineConfig.schema.json).filter(({ key, description }) => {
     const at = lines.findIndex(
       (line, index) => line.startsWith(`${key}:`) && lines[index - 1] === description,
     );
     return at === -1;
   });
   expect(missing).toEqual([]);
-  expect(keysOf(configJsonSchema).length).toBeGreaterThan(70);
+  expect(keysOf(pipelineConfig.schema.json).length).toBeGreaterThan(70);
 });
 
 test('every key of the schema that has a default has it in the reference file', () => {
   const written = parse(text) as { [key: string]: unknown };
-  for (const [path, value] of defaultsOf(configJsonSchema, [])) {
+  for (const [path, value] of defaultsOf(pipelineConfig.schema.json, [])) {
     const found = path.reduce<unknown>((tree, key) => (tree as { [key: string]: unknown })?.[key], written);
     expect(found, path.join('.')).toEqual(value);
   }
@@ -57,13 +57,13 @@ test('the minimal file is complete, and without its secrets says which are missi
     STANDARD_WEBHOOKS_SECRET: 'e',
     CRM_SIGNING_SECRET: 'f',
   };
-  const config = loadConfig(fileOf('pipeline.yaml'), env);
+  const config = pipelineConfig.load(fileOf('pipeline.yaml'), env);
   expect(Object.entries(config.sources).map(([name, { esp }]) => [name, esp])).toEqual(
     ['sendgrid', 'mailgun', 'postmark', 'ses', 'standard-webhooks'].map((name) => [name, name]),
   );
   const unsigned = Object.entries(config.sources).filter(([, { secrets }]) => secrets.length === 0);
   expect(unsigned.map(([name]) => name)).toEqual(['ses']);
-  const check = () => loadConfig(fileOf('pipeline.yaml'), {});
+  const check = () => pipelineConfig.load(fileOf('pipeline.yaml'), {});
   for (const name of Object.keys(env)) expect(check).toThrow(name);
 });
 

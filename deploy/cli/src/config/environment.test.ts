@@ -1,8 +1,7 @@
+import type { JsonSchema } from '@email-events/core/config';
+import { applyEnvironment, ConfigError, variableOf } from '@email-events/core/config';
 import { expect, test } from 'vitest';
-import { applyEnvironment, variableOf } from './environment.ts';
-import type { JsonSchema } from './json-schema.ts';
-import { ConfigError } from './problems.ts';
-import { configJsonSchema, parseConfig } from './schema.ts';
+import { pipelineConfig } from '../services.ts';
 
 test.each([
   [['kafka', 'clientId'], 'EMAIL_EVENTS_KAFKA_CLIENT_ID'],
@@ -14,7 +13,7 @@ test.each([
 });
 
 test('every key has a name of its own', () => {
-  const names = pathsOf(configJsonSchema, []).map(variableOf);
+  const names = pathsOf(pipelineConfig.schema.json, []).map(variableOf);
   expect(names.length).toBeGreaterThan(70);
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
@@ -29,7 +28,7 @@ function pathsOf(schema: JsonSchema, path: string[]): string[][] {
 }
 
 const parsed = (data: unknown, env: { [name: string]: string }) =>
-  parseConfig(
+  pipelineConfig.parse(
     data,
     Object.fromEntries(Object.entries(env).map(([name, value]) => [`EMAIL_EVENTS_${name}`, value])),
   );
@@ -88,7 +87,7 @@ test('a source of the file can be overridden, and all sources be given', () => {
 });
 
 test('references to secrets are resolved after the override', () => {
-  const config = parseConfig({}, { EMAIL_EVENTS_SINKS_CRM_SECRETS: 'env:A,env:B', A: '1', B: '2' });
+  const config = pipelineConfig.parse({}, { EMAIL_EVENTS_SINKS_CRM_SECRETS: 'env:A,env:B', A: '1', B: '2' });
   expect(config.sinks.crm?.secrets.map((secret) => secret.reveal())).toEqual(['1', '2']);
 });
 
@@ -107,7 +106,7 @@ test('the data is left as it was', () => {
   applyEnvironment(
     data,
     { EMAIL_EVENTS_KAFKA_CLIENT_ID: 'b', EMAIL_EVENTS_SOURCES_A_ESP: 'c' },
-    configJsonSchema,
+    pipelineConfig.schema.json,
   );
   expect(data).toEqual(before);
 });

@@ -1,18 +1,17 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ConfigError, Secret } from '@email-events/core/config';
+import { codeOf } from '@email-events/core/errors';
 import { afterAll, expect, test } from 'vitest';
-import { codeOf } from '../errors.ts';
-import { ConfigError } from './problems.ts';
-import { loadConfig, parseConfig } from './schema.ts';
-import { Secret } from './secret.ts';
+import { pipelineConfig } from '../services.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'config-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 function problemsOf(data: unknown, env = {}): { [path: string]: string } {
   try {
-    parseConfig(data, env);
+    pipelineConfig.parse(data, env);
     return {};
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -22,7 +21,7 @@ function problemsOf(data: unknown, env = {}): { [path: string]: string } {
 
 test('nothing at all gives the defaults', () => {
   for (const nothing of [undefined, null, {}]) {
-    expect(parseConfig(nothing)).toMatchObject({
+    expect(pipelineConfig.parse(nothing)).toMatchObject({
       kafka: { brokers: ['127.0.0.1:9092'], tls: { enabled: false } },
       topics: { partitions: 6, retention: { seenDays: 7 } },
       sources: {},
@@ -43,13 +42,13 @@ test('an address must not hold what would be logged with it', () => {
 });
 
 test('without a CRM there is none', () => {
-  expect(parseConfig({}).sinks.crm).toBeUndefined();
-  expect(parseConfig({ sinks: { crm: {} } }).sinks.crm).toMatchObject({ kind: 'http', secrets: [] });
+  expect(pipelineConfig.parse({}).sinks.crm).toBeUndefined();
+  expect(pipelineConfig.parse({ sinks: { crm: {} } }).sinks.crm).toMatchObject({ kind: 'http', secrets: [] });
 });
 
 test('defaults are not shared between configurations', () => {
-  (parseConfig({}).kafka.brokers as string[]).push('elsewhere:1');
-  expect(parseConfig({}).kafka.brokers).toEqual(['127.0.0.1:9092']);
+  (pipelineConfig.parse({}).kafka.brokers as string[]).push('elsewhere:1');
+  expect(pipelineConfig.parse({}).kafka.brokers).toEqual(['127.0.0.1:9092']);
 });
 
 test('all problems are reported together, with their paths', () => {
@@ -94,7 +93,7 @@ test.each([[[]], ['text'], [7]])('%j is no configuration', (data) => {
 });
 
 test('secrets are resolved and wrapped, whatever holds them', () => {
-  const config = parseConfig(
+  const config = pipelineConfig.parse(
     {
       kafka: { sasl: { mechanism: 'plain', username: 'u', password: 'env:KAFKA' } },
       registry: { username: 'u', password: 'literal' },
@@ -117,13 +116,15 @@ test('secrets are resolved and wrapped, whatever holds them', () => {
 });
 
 test('an optional secret that is not there stays away', () => {
-  expect(parseConfig({}).registry.password).toBeUndefined();
-  expect(parseConfig({}).kafka.sasl).toBeUndefined();
+  expect(pipelineConfig.parse({}).registry.password).toBeUndefined();
+  expect(pipelineConfig.parse({}).kafka.sasl).toBeUndefined();
 });
 
 test('what an ESP is told besides is kept as it is', () => {
   const options = { topicArns: ['env:NOT_A_REFERENCE'], nested: { certificates: { url: 'pem' } } };
-  expect(parseConfig({ sources: { ses: { esp: 'ses', options } } }).sources.ses?.options).toEqual(options);
+  expect(pipelineConfig.parse({ sources: { ses: { esp: 'ses', options } } }).sources.ses?.options).toEqual(
+    options,
+  );
 });
 
 test('no message holds a secret', () => {
@@ -141,7 +142,7 @@ test('no message holds a secret', () => {
 test('a file is read as YAML', () => {
   const file = join(dir, 'good.yaml');
   writeFileSync(file, 'kafka:\n  brokers: [a:1, b:2]\n');
-  expect(loadConfig(file, {}).kafka.brokers).toEqual(['a:1', 'b:2']);
+  expect(pipelineConfig.load(file, {}).kafka.brokers).toEqual(['a:1', 'b:2']);
 });
 
 test.each([
@@ -153,7 +154,7 @@ test.each([
   if (text !== undefined) writeFileSync(file, text);
   let thrown: unknown;
   try {
-    loadConfig(file, {});
+    pipelineConfig.load(file, {});
   } catch (error) {
     thrown = error;
   }

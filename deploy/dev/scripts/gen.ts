@@ -1,0 +1,14 @@
+import { writeFileSync } from 'node:fs';
+import { markdownTable } from '@email-events/schemas/tools';
+import { RUN_CODES } from '../src/codes.ts';
+
+const rows = Object.entries(RUN_CODES).map(([code, meaning]) => [`\`${code}\``, meaning]);
+const page = [
+  '<!-- Generated from src/codes.ts by `npm run gen`. Do not edit. -->',
+  '# Error codes of the local pipeline',
+  '',
+  'What `start`, `up`, `down`, `run` and the demo say, beside the [codes of services and commands](../ERRORS.md).',
+  '',
+  markdownTable([['code', 'meaning'], ...rows]),
+];
+writeFileSync(new URL('../ERRORS.md', import.meta.url), page.join('\n'));
