@@ -1,30 +1,17 @@
 import type { Finding } from '../faults/judge.ts';
-import { backlogIn, type GroupPosition } from '../src/invariants.ts';
-import type { StoresFound } from './evidence-stores.ts';
-import type { LetterFound, TopicsFound } from './evidence-topics.ts';
-import type { FloodFound } from './flood.ts';
-import type { HonestSent } from './honest.ts';
-import type { HostileSent } from './hostile.ts';
-import { campaignsWrong, crmWrong, rowsWrong, shopsWrong, statesWrong } from './judge-honest.ts';
-import { answersWrong, intruders, letterBounds } from './judge-hostile.ts';
-import type { ShopReport } from './shops.ts';
-
-/** Everything that was seen of a run. */
-export interface Evidence {
-  readonly honest: HonestSent;
-  readonly hostile: HostileSent;
-  /** Epoch milliseconds. */
-  readonly hostileSince: number;
-  readonly shops: readonly ShopReport[];
-  readonly topics: TopicsFound;
-  readonly stores: StoresFound;
-  readonly positions: readonly GroupPosition[];
-  /** Peak of resident memory by service. Bytes. */
-  readonly memory: ReadonlyMap<string, number>;
-  /** Services that ended by themselves, and how often. */
-  readonly restarts: ReadonlyMap<string, number>;
-  readonly flood: FloodFound | undefined;
-}
+import { backlogIn } from '../src/invariants.ts';
+import type { Evidence, LetterFound } from './evidence.ts';
+import type { FloodFound } from './hostile.ts';
+import {
+  answersWrong,
+  campaignsWrong,
+  crmWrong,
+  intruders,
+  letterBounds,
+  rowsWrong,
+  shopsWrong,
+  statesWrong,
+} from './judge-accounts.ts';
 
 /** What a run must stay below; undefined: it is told and not judged, as where others use the machine. */
 export interface Limits {

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { renderFindings } from '../faults/report.ts';
 import { canaryTimes, quantile } from './judge.ts';
-import { answersOf, lettersOf } from './judge-hostile.ts';
+import { answersOf, lettersOf } from './judge-accounts.ts';
 import type { AbuseRun } from './run.ts';
 
 const PLAIN = { chars: {}, style: { head: [], border: [], compact: true } };

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Account } from './account.ts';
-import { counterId } from './attacks/identity.ts';
-import type { Client } from './client.ts';
+import type { Account, Client } from './account.ts';
+import { counterId } from './attacks/events.ts';
 import { UNBEARABLE } from './crm.ts';
 import { rawDraft } from './story.ts';
 

@@ -1,4 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { adapters } from '@email-events/esps';
 
 /** Prints a benchmark's figures and writes them to bench-results/<name>.json. */
 export async function publishResult(
@@ -20,4 +22,28 @@ export async function writeResult(
   await mkdir('bench-results', { recursive: true });
   const result = { benchmark: name, at: new Date().toISOString(), node: process.version, ...figures };
   await writeFile(`bench-results/${name}.json`, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+interface EspArguments {
+  /** All of them unless some are named. */
+  readonly esps: readonly string[];
+  readonly rounds: number;
+  /** A part of the ESPs is no result to compare later ones with. */
+  readonly isPart: boolean;
+}
+
+/** `[ESP …] [--rounds N]`. Throws for anything else. */
+export function espArguments(args: string[], defaultRounds: number): EspArguments {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { rounds: { type: 'string', default: String(defaultRounds) } },
+  });
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds is a whole number above 0');
+  const names = adapters.map(({ name }) => name);
+  const unknown = positionals.filter((esp) => !names.includes(esp));
+  if (unknown.length > 0) throw new Error(`no adapter ${unknown.join(', ')}`);
+  const isPart = positionals.length > 0;
+  return { rounds, isPart, esps: isPart ? positionals : names };
 }

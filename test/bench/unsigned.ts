@@ -1,9 +1,108 @@
 import { createHmac } from 'node:crypto';
 import { adapters, type EspRequest, type Resources, type Verifier } from '@email-events/esps';
 import { createSigner } from '@email-events/esps/accounts';
-import { espArguments } from './esp-arguments.ts';
-import { writeResult } from './result.ts';
-import { hostileBodies } from './unsigned-bodies.ts';
+import { espArguments, writeResult } from './result.ts';
+
+/** A body of about `bytes` that is made to cost much. */
+interface HostileBody {
+  readonly name: string;
+  readonly contentType?: string;
+  readonly body: Buffer;
+}
+
+const FORM = 'application/x-www-form-urlencoded';
+const STRUCTURE = ['[],', '{},', '"",', '"a",', '1,', '"\\"",', '"[]",', '[[1,2]],', '"\\\\",', '"aaaa",'];
+const ESCAPES = ['\\n', 'a', '\\u0061', 'bcde', '\\"', '\\u00e9'];
+const MULTIPART = 'multipart/form-data; boundary=b';
+
+/** What stands at the top of a request of these ESPs, so that the rest of the body is looked at. */
+function besidesOf(esp: string): string {
+  switch (esp) {
+    case 'mailgun':
+      return `"signature":${JSON.stringify({ timestamp: nowSeconds(), token: 't', signature: '0'.repeat(64) })}`;
+    case 'unisender-go':
+      return `"auth":"${'0'.repeat(32)}"`;
+    case 'ses':
+      return JSON.stringify({
+        Type: 'Notification',
+        TopicArn: 'arn:aws:sns:eu-west-1:123456789012:email-events',
+        Timestamp: new Date().toISOString(),
+        SignatureVersion: '2',
+        SigningCertURL: 'https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem',
+        Signature: Buffer.alloc(256, 1).toString('base64'),
+      }).slice(1, -1);
+    default:
+      return '"x":1';
+  }
+}
+
+const nowSeconds = () => String(Math.floor(Date.now() / 1000));
+
+/** Pieces as if at random, always the same: what comes next cannot be guessed, neither by us nor by the processor. */
+function mixed(pieces: readonly string[], bytes: number): string {
+  const text: string[] = [];
+  for (let seed = 1, length = 0; ; ) {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    const piece = pieces[(seed >>> 16) % pieces.length] ?? '';
+    length += piece.length;
+    if (length > bytes) return text.join('');
+    text.push(piece);
+  }
+}
+
+/** JSON that is structure, strings, escapes, long numbers, nesting, names, all of these; and forms of many fields. */
+function hostileBodies(esp: string, bytes: number): HostileBody[] {
+  const besides = besidesOf(esp);
+  // What SES signs is the message.
+  const payload = esp === 'ses' ? 'Message' : 'payload';
+  const json = (name: string, before: string, unit: string, after: string): HostileBody => {
+    const start = `{${besides},"${payload}":${before}`;
+    const count = Math.floor((bytes - start.length - after.length - 1) / unit.length);
+    return { name, body: Buffer.from(`${start}${unit.repeat(count)}${after}}`) };
+  };
+  const mixture = (name: string, pieces: readonly string[], before: string, after: string): HostileBody => {
+    const start = `{${besides},"${payload}":${before}`;
+    const text = mixed(pieces, bytes - start.length - after.length - 1);
+    return { name, body: Buffer.from(`${start}${text}${after}}`) };
+  };
+  const half = Math.floor(bytes / 2);
+  return [
+    json('a long string', '"', 'a', '"'),
+    json('escapes', '"', '\\u0061', '"'),
+    json('quotes', '"', '\\"', '"'),
+    json('long integers', '[', '1234567890123456789,', '1]'),
+    json('empty lists', '[', '[],', '1]'),
+    json('empty strings', '[', '"",', '""]'),
+    json('events', '[', '{"event":"open","email":"a@example.com","n":1234567890123456789},', '1]'),
+    mixture('a mixture', STRUCTURE, '[', '1]'),
+    mixture('a mixture of escapes', ESCAPES, '"', '"'),
+    // What is wanted stands behind all of it, and in it where it does not count.
+    {
+      name: 'fields at the end',
+      body: Buffer.from(`{"payload":[${mixed([...STRUCTURE, `{${besides}}`], bytes - 900)}1],${besides}}`),
+    },
+    {
+      name: 'nesting',
+      body: Buffer.from(`{${besides},"${payload}":${'['.repeat(half)}${']'.repeat(half)}}`),
+    },
+    { name: 'names', body: Buffer.from(`{${besides}${',"\\u0061":1'.repeat(Math.floor(bytes / 11))}}`) },
+    { name: 'no JSON', body: Buffer.alloc(bytes, '{') },
+    { name: 'no UTF-8', body: Buffer.alloc(bytes, 0xe9) },
+    {
+      name: 'form: one field',
+      contentType: FORM,
+      body: Buffer.from(`mandrill_events=${'%5B'.repeat(Math.floor(bytes / 3))}`),
+    },
+    {
+      name: 'form: a mixture',
+      contentType: FORM,
+      body: Buffer.from(`mandrill_events=${mixed(['a', '%5B', '+', 'bcd', '%7B%22'], bytes - 16)}`),
+    },
+    { name: 'form: separators', contentType: FORM, body: Buffer.alloc(bytes, '&') },
+    { name: 'form: fields', contentType: FORM, body: Buffer.from('a=b&'.repeat(Math.floor(bytes / 4))) },
+    { name: 'multipart', contentType: MULTIPART, body: Buffer.from('\r\n--b'.repeat(Math.floor(bytes / 5))) },
+  ];
+}
 
 // What a request costs that proves nothing: 1 MB of whatever makes its verification work hardest, on one thread. The measure is the
 // digest of as many bytes in the same run, which is what most ESPs' signatures cost and nobody can do without.

@@ -14,7 +14,7 @@ import {
 import { forgetAddresses } from '../harness/isolation.ts';
 import type { TestScope } from '../harness/stack.ts';
 import { waitFor } from '../harness/wait.ts';
-import * as requests from './requests.ts';
+import * as requests from './wire.ts';
 import { ask, type Exchange } from './wire.ts';
 
 const DEADLINE_MS = 60_000;

@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { identifierOf } from '@email-events/schemas/tools';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { shellBlocks } from './docs/blocks.ts';
 import type { Fixture } from './esp-fixtures.ts';
-import { shellBlocks } from './markdown.ts';
 import { copyRepository, type RepositoryCopy } from './repository-copy.ts';
 
 /** ingress/ADDING_AN_ESP.md does what it says, and `new:esp` writes what works. In a copy of the repository. */

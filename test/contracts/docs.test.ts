@@ -11,7 +11,7 @@ import { schemaErrorCodes } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { INGRESS_CODES } from '../../ingress/src/codes.ts';
 import { metricsNamedIn } from '../src/metrics-page.ts';
-import { codeMentions, commandsIn, headingAnchors, linksIn, tabledCodes } from './markdown.ts';
+import { codeMentions, commandsIn, headingAnchors, linksIn, tabledCodes } from './docs/blocks.ts';
 
 /** What the documentation names must exist: files, headings, commands with their options, error codes. */
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,8 +1,7 @@
 import { type OperatorAction, partitionOf } from '@email-events/schemas';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { backlogIn, imbalanceIn, violationsIn } from '../src/invariants.ts';
-import { type Member, type Outputs, PARTITIONS, type TopologyDriver } from './topology/driver.ts';
-import { Traffic } from './topology/traffic.ts';
+import { type Member, type Outputs, PARTITIONS, type TopologyDriver, Traffic } from './topology/driver.ts';
 
 /**
  * What normalize and events promise together, on any Kafka. The cases build on each other: they share one pipeline,

@@ -3,8 +3,7 @@ import { type ClickHouse, connect, readMigrations } from '@email-events/sink-cli
 import { expect, onTestFinished, test } from 'vitest';
 import { statementsOf } from '../../../sinks/clickhouse/src/migrate.ts';
 import { useStack } from '../../harness/stack.ts';
-import { type Comparison, compareVariants } from './interval.ts';
-import { sentInLots } from './simulated.ts';
+import { type Comparison, compareVariants, sentInLots } from './simulated.ts';
 
 /** A row of campaign_performance, as far as the view reads it. */
 interface Row {

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { shellBlocks } from '../markdown.ts';
+import { shellBlocks } from '../docs/blocks.ts';
 import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
 
 /** sinks/crm/ADDING_A_CRM.md does what it says, and `new:crm` writes what works. In a copy of the repository. */

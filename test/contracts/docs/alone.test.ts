@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
-import { blocksOf } from './documents.ts';
-import { environmentOfReader } from './environment.ts';
+import { blocksOf, environmentOfReader } from './blocks.ts';
 import { Terminal } from './terminal.ts';
 
 /** Blocks that need no components, as they are written, on the machine's own Node, in a copy of the repository. */

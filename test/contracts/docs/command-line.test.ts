@@ -1,5 +1,113 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createContainersProgram } from '@email-events/dev/containers/program';
+import { createProgram } from '@email-events/dev/program';
 import { expect, test } from 'vitest';
-import { commandProblem } from './command-line.ts';
+import { parseCLI } from 'vitest/node';
+import { readCommand as readAbuse } from '../../abuse/command.ts';
+import { readCommand as readFaults } from '../../faults/command.ts';
+import type { Words } from './blocks.ts';
+
+type Command = ReturnType<typeof createProgram>;
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
+const PROJECTS = ['unit', 'contracts', 'stack', 'own-stack', 'containers'];
+
+/**
+ * What is wrong with a command of this project as it is written down in a document of `folder`, or null: nothing is run, but
+ * its own program reads its arguments. Programs that are not the project's are left alone.
+ */
+export function commandProblem(words: Words, folder = '.'): string | null {
+  const [program = '', ...args] = words;
+  try {
+    if (program === 'npm') checkNpm(args);
+    else if (program === 'npx') checkNpx(args, folder);
+    else if (program === 'node') checkMachineNode(args);
+    return null;
+  } catch (error) {
+    return `${words.join(' ')}: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function checkNpm([first = '', ...rest]: Words): void {
+  if (first === 'ci') return;
+  const [script = '', ...more] = first === 'run' ? rest : [first, ...rest];
+  if (!Object.hasOwn(scripts, script)) throw new Error(`no such script: ${script}`);
+  const [dashes, ...args] = more;
+  if (dashes?.startsWith('-') && dashes !== '--')
+    throw new Error('npm takes what is not behind -- for its own');
+  READERS[script]?.(dashes === '--' ? args : more);
+}
+
+function checkNpx([program = '', ...args]: Words, folder: string): void {
+  if (program === 'email-events') readEmailEvents(args);
+  if (program === 'vitest') parseCLI(['vitest', ...args]);
+  if (!existsSync(join(ROOT, 'node_modules', '.bin', program))) throw new Error(`npx would fetch ${program}`);
+  const script = program === 'node' ? args.find((arg) => /\.m?[jt]s$/.test(arg)) : undefined;
+  if (script && ![ROOT, join(ROOT, folder)].some((base) => existsSync(join(base, script)))) {
+    throw new Error(`no such file: ${script}`);
+  }
+}
+
+/** Any from 18, so it runs no TypeScript. */
+function checkMachineNode(args: Words): void {
+  const script = args.find((arg) => /\.m?[jt]s$/.test(arg));
+  if (script?.endsWith('.ts'))
+    throw new Error('the Node of a machine may be older than TypeScript: npx node');
+  if (script && !existsSync(join(ROOT, script))) throw new Error(`no such file: ${script}`);
+}
+
+const READERS: { readonly [script: string]: (args: Words) => unknown } = {
+  start: (args) => readEmailEvents(['start', ...args]),
+  test: readTests,
+  'test:faults': readFaults,
+  'test:abuse': readAbuse,
+  bench: ([name = '']) => {
+    if (!existsSync(join(ROOT, 'test', 'bench', `${name}.ts`))) throw new Error(`no such benchmark: ${name}`);
+  },
+  containers: (args) => read(createContainersProgram(new AbortController().signal), args),
+};
+
+function readTests(args: Words): void {
+  const { options } = parseCLI(['vitest', 'run', ...args]);
+  const unknown = [options.project ?? []].flat().filter((name) => !PROJECTS.includes(name));
+  if (unknown.length > 0) throw new Error(`no such project: ${unknown}`);
+}
+
+function readEmailEvents(args: Words): void {
+  const program = createProgram();
+  // It would say so when it runs.
+  if (args[0] === 'help') requireCommand(program, args.slice(1));
+  read(program, args);
+}
+
+function requireCommand(program: Command, names: Words): void {
+  let at = program;
+  for (const name of names) {
+    const found = at.commands.find((command) => command.name() === name);
+    if (!found) throw new Error(`no such command: ${name}`);
+    at = found;
+  }
+}
+
+/** Throws what the program says about its arguments. */
+function read(program: Command, args: Words): void {
+  silence(program);
+  try {
+    program.parse(args, { from: 'user' });
+  } catch (error) {
+    // Help and version.
+    if ((error as { exitCode?: unknown }).exitCode !== 0) throw error;
+  }
+}
+
+function silence(command: Command): void {
+  command.exitOverride().configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  if (command.commands.length === 0) command.action(() => {});
+  for (const child of command.commands) silence(child);
+}
 
 test.each([
   'npm start -- --demo --exit',

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
-import { ROOT } from './documents.ts';
+import { ROOT } from './blocks.ts';
 
 /** Sections that each guide to an ESP has, in this order. */
 export const SECTIONS = [

@@ -2,10 +2,8 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
-import { commandProblem } from './command-line.ts';
-import { blocksOf, ROOT } from './documents.ts';
-import { environmentOfReader } from './environment.ts';
-import { commandsOf } from './shell.ts';
+import { blocksOf, commandsOf, environmentOfReader, ROOT } from './blocks.ts';
+import { commandProblem } from './command-line.test.ts';
 import { Terminal } from './terminal.ts';
 
 /** Blocks that need the local pipeline, in order, from `npm start` to Ctrl-C, on the machine's own Node in a fresh copy. */

@@ -5,9 +5,7 @@ import { createSigner } from '@email-events/esps/accounts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fileScope, type SharedStack, vacantStack } from '../../harness/stack.ts';
 import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
-import { blocksOf } from './documents.ts';
-import { environmentOfReader } from './environment.ts';
-import { serviceOf } from './sessions.ts';
+import { blocksOf, environmentOfReader, serviceOf } from './blocks.ts';
 import { Terminal } from './terminal.ts';
 
 /** Blocks for components of one's own: what has to be done before services start, and the services one by one. */

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { keepsRunning } from './sessions.ts';
-import { commandsOf, type Words } from './shell.ts';
+import { commandsOf, keepsRunning, type Words } from './blocks.ts';
 
 type Environment = { readonly [name: string]: string | undefined };
 

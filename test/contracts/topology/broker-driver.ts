@@ -23,9 +23,16 @@ import {
 import type { GroupPosition } from '@email-events/test/invariants';
 import { unique } from '../../harness/isolation.ts';
 import { waitFor } from '../../harness/stack.ts';
-import { type Member, PARTITIONS, RAW_PARTITIONS, type TopologyDriver } from './driver.ts';
+import {
+  decodeOutputs,
+  type Member,
+  OUTPUT_TOPICS,
+  type OutputRecordRead,
+  PARTITIONS,
+  RAW_PARTITIONS,
+  type TopologyDriver,
+} from './driver.ts';
 import { rawRequest } from './memory-driver.ts';
-import { decodeOutputs, OUTPUT_TOPICS, type OutputRecordRead } from './outputs.ts';
 
 /** The least that brokers take by default: how long a dead or frozen process keeps its partitions. */
 const SESSION_TIMEOUT_MS = 6_000;

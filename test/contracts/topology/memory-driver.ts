@@ -18,8 +18,14 @@ import {
 } from '@email-events/processors/testing';
 import { type NormalizedBatch, partitionOf, topics } from '@email-events/schemas';
 import { waitFor } from '../../harness/stack.ts';
-import { type Member, PARTITIONS, RAW_PARTITIONS, type TopologyDriver } from './driver.ts';
-import { decodeOutputs, OUTPUT_TOPICS } from './outputs.ts';
+import {
+  decodeOutputs,
+  type Member,
+  OUTPUT_TOPICS,
+  PARTITIONS,
+  RAW_PARTITIONS,
+  type TopologyDriver,
+} from './driver.ts';
 
 const GROUPS = [
   { group: 'normalize', topic: topics.raw, partitions: RAW_PARTITIONS },
