@@ -1,5 +1,4 @@
-import type { ReceivedState } from './state.ts';
-import type { ReceiverStats } from './stats.ts';
+import type { ReceivedState, ReceiverStats } from './store.ts';
 
 const SHOWN = 200;
 const REFRESH_SECONDS = 2;

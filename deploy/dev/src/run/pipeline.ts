@@ -10,8 +10,8 @@ import {
 } from '@email-events/cli/state-file';
 import { PipelineError } from '@email-events/core/errors';
 import { generateCredentials, type SenderCredentials } from '../simulate/credentials.ts';
+import type { Lock } from '../stack/data-dir.ts';
 import { createProvider, type Stack, type StackProvider, selectProvider } from '../stack/index.ts';
-import type { Lock } from '../stack/lock.ts';
 import { chooseFleet } from './choose-fleet.ts';
 import { configuredPorts, crmSecret, readBaseConfig } from './local-config.ts';
 import { chooseLocalPorts, type LocalPorts, movedPorts, USUAL_PORTS } from './ports.ts';

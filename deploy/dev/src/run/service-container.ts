@@ -1,13 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ContainerLog } from '../stack/containers/container-log.ts';
 import type { Engine } from '../stack/containers/engine.ts';
-import {
-  isPortTaken,
-  refusedWith,
-  STATUS,
-  signalOf,
-  unlessGone,
-} from '../stack/containers/engine-answers.ts';
+import { isPortTaken, refusedWith, STATUS, signalOf, unlessGone } from '../stack/containers/engine.ts';
 import { httpProblem } from '../stack/probes.ts';
 import { type ContainerFile, packFiles } from './container-files.ts';
 import {

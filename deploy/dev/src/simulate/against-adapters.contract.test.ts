@@ -18,9 +18,9 @@ import {
 import { type Expectation, Ledger } from './expectation.ts';
 import type { Step } from './lifecycle.ts';
 import { createPlan } from './plan.ts';
+import { type OutgoingRequest, signedRequests } from './send.ts';
 import { senders } from './senders/index.ts';
 import { BATCHING } from './senders/sender.ts';
-import { type OutgoingRequest, signedRequests } from './wire.ts';
 
 // The real adapters judge what the simulator writes: an event for an event, a refusal for a refusal.
 const NOON = Date.UTC(2026, 5, 1, 12);

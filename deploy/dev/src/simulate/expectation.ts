@@ -1,7 +1,6 @@
 import type { Step } from './lifecycle.ts';
-import type { PlannedRequest } from './planned-request.ts';
+import type { PlannedRequest } from './plan.ts';
 import { senders } from './senders/index.ts';
-import { type SuppressionExpectation, SuppressionLedger } from './suppressions.ts';
 
 /** What must be found in the pipeline of what it acknowledged. `received = emitted + duplicates + deadLettered`. */
 export interface Expectation {
@@ -120,3 +119,127 @@ const isCounted = (type: Step['type']): type is (typeof COUNTED)[number] =>
 
 const byName = (a: Counts, b: Counts) =>
   a.campaign.localeCompare(b.campaign) || (a.variant ?? '').localeCompare(b.variant ?? '');
+
+/** Who must be suppressed in the end, and why. */
+export interface SuppressionExpectation {
+  /** Recipients with at least one active reason, by recipient key. */
+  readonly recipients: { readonly [recipient: string]: ExpectedSuppression };
+  /** Of these, those to whom nothing may be sent. */
+  readonly suppressed: number;
+  /** Active reasons over all recipients. */
+  readonly byReason: { readonly [reason: string]: number };
+}
+
+export interface ExpectedSuppression {
+  /** An active reason has scope all. */
+  readonly suppressed: boolean;
+  /** `reason` or `reason:scope` (unless all), sorted. */
+  readonly reasons: readonly string[];
+}
+
+const STREAK = 5;
+const STREAK_WINDOW_MS = 30 * 86_400_000;
+
+/**
+ * The rules again, applied to everything at once instead of event by event: an independent judge of the pipeline.
+ * Only what can matter is kept of each recipient.
+ */
+export class SuppressionLedger {
+  readonly #histories = new Map<string, History>();
+
+  /** Every distinct event once, in any order. */
+  add(step: Step, scope: string | undefined): void {
+    if (!RELEVANT.has(step.type)) return;
+    for (const { recipient } of step.message.addressees) {
+      const history = this.#histories.get(recipient.key) ?? {
+        ...{ hardBounce: false, complaint: false, accounts: new Map() },
+      };
+      this.#histories.set(recipient.key, history);
+      record(history, step, scope ?? 'all');
+    }
+  }
+
+  result(): SuppressionExpectation {
+    const recipients: { [recipient: string]: ExpectedSuppression } = {};
+    const byReason: { [reason: string]: number } = {};
+    let suppressed = 0;
+    for (const [recipient, history] of this.#histories) {
+      const active = reasonsOf(history);
+      if (active.length === 0) continue;
+      const all = active.some(({ scope }) => scope === 'all');
+      if (all) suppressed++;
+      for (const { reason } of active) byReason[reason] = (byReason[reason] ?? 0) + 1;
+      const reasons = active
+        .map(({ reason, scope }) => (scope === 'all' ? reason : `${reason}:${scope}`))
+        .sort();
+      recipients[recipient] = { suppressed: all, reasons };
+    }
+    return { recipients, suppressed, byReason };
+  }
+}
+
+const RELEVANT: ReadonlySet<Step['type']> = new Set([
+  'delivered',
+  'bounced',
+  'complained',
+  'unsubscribed',
+  'subscribed',
+]);
+
+interface History {
+  hardBounce: boolean;
+  complaint: boolean;
+  /** By ESP, each of which is an account of its own: what one says lifts nothing that another said. */
+  readonly accounts: Map<string, AccountHistory>;
+}
+
+interface AccountHistory {
+  deliveredAt: number;
+  readonly softBounces: number[];
+  /** Latest times, by scope. */
+  readonly left: Map<string, number>;
+  readonly joined: Map<string, number>;
+}
+
+const NEVER = Number.NEGATIVE_INFINITY;
+
+const newAccount = (): AccountHistory => ({
+  ...{ deliveredAt: NEVER, softBounces: [], left: new Map(), joined: new Map() },
+});
+
+function record(history: History, step: Step, scope: string): void {
+  const account = history.accounts.get(step.message.esp) ?? newAccount();
+  history.accounts.set(step.message.esp, account);
+  const later = (times: Map<string, number>) =>
+    times.set(scope, Math.max(times.get(scope) ?? NEVER, step.at));
+  if (step.type === 'delivered') account.deliveredAt = Math.max(account.deliveredAt, step.at);
+  else if (step.type === 'complained') history.complaint = true;
+  else if (step.type === 'unsubscribed') later(account.left);
+  else if (step.type === 'subscribed') later(account.joined);
+  else if (step.detail.failure?.bounceClass === 'hard') history.hardBounce = true;
+  else account.softBounces.push(step.at);
+}
+
+function reasonsOf(history: History): { readonly reason: string; readonly scope: string }[] {
+  const reasons: { reason: string; scope: string }[] = [];
+  if (history.hardBounce) reasons.push({ reason: 'hard_bounce', scope: 'all' });
+  if (history.complaint) reasons.push({ reason: 'complaint', scope: 'all' });
+  if (hasStreak(history)) reasons.push({ reason: 'soft_bounces', scope: 'all' });
+  const accounts = [...history.accounts.values()];
+  const left = accounts.flatMap((account) =>
+    [...account.left].filter(([scope, at]) => (account.joined.get(scope) ?? NEVER) <= at),
+  );
+  const scopes = new Set(left.map(([scope]) => scope));
+  return [...reasons, ...[...scopes].map((scope) => ({ reason: 'unsubscribe', scope }))];
+}
+
+/** Soft bounces of all accounts count together, each until its own account delivers. */
+function hasStreak({ accounts }: History): boolean {
+  const since = [...accounts.values()]
+    .flatMap(({ softBounces, deliveredAt }) => softBounces.filter((at) => at > deliveredAt))
+    .sort((a, b) => a - b);
+  return since.some((at, index) => {
+    const end = since[index + STREAK - 1];
+    return end !== undefined && end - at <= STREAK_WINDOW_MS;
+  });
+}

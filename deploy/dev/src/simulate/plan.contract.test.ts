@@ -1,11 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EVERY_ESP, makeCredentials, type SenderCredentials, SIMULATED_ESPS } from './credentials.ts';
-import { createPlan } from './plan.ts';
-import { MISHAPS } from './planned-request.ts';
+import { createPlan, MISHAPS } from './plan.ts';
+import { signedRequests } from './send.ts';
 import { SIGNING_ANEW } from './senders/sender.ts';
 import { eventsIn } from './tally.ts';
-import { signedRequests } from './wire.ts';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 const OPTIONS = { seed: 7, events: 1_500, startTime: NOON, runId: 'run1' };

@@ -3,11 +3,16 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makeCredentials, type SenderCredentials } from './credentials.ts';
 import { createPlan, type PlanOptions } from './plan.ts';
-import { renderSummary } from './render.ts';
-import { runSimulation } from './run.ts';
-import { type Answer, type SendOptions, sendPlan, sendRequests } from './send.ts';
+import {
+  type Answer,
+  runSimulation,
+  type SendOptions,
+  sendPlan,
+  sendRequests,
+  signedRequests,
+} from './send.ts';
 import type { Progress } from './tally.ts';
-import { signedRequests } from './wire.ts';
+import { renderSummary } from './tally.ts';
 
 const OPTIONS = { seed: 5, events: 600, startTime: Date.UTC(2026, 5, 1, 12), runId: 'run1' };
 

@@ -2,7 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { counted } from '@email-events/core/wording';
 import { StackError } from './errors.ts';
-import { BROKER_NAMES, type BrokerName, type BrokerPort, type PortName, type StackOptions } from './stack.ts';
+import {
+  BROKER_NAMES,
+  type BrokerName,
+  type BrokerPort,
+  type Component,
+  type PortName,
+  type StackOptions,
+} from './stack.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -106,4 +113,44 @@ export function requireSameCluster(logDir: string, id: string): void {
     'STACK_BROKERS_CHANGED',
     `${dirname(file)} is of another number of brokers: ${advice}`,
   );
+}
+
+/** What a broker writes when it has closed its data, and removes when it opens them. */
+const CLOSED = '.kafka_cleanshutdown';
+/**
+ * The brokers of a cluster, each of which is a controller as well. One that is told to end asks the active controller first,
+ * and there is none unless most of them run; it then asks for minutes. And the last active controller waits for five
+ * seconds for somebody to take over. So when the brokers end together, all are let go at nearly the same time, and
+ * whichever is last is left with a wait that leads to nothing.
+ */
+export class Quorum {
+  readonly #size: number;
+  readonly #brokers: Pick<Component, 'state'>[] = [];
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  add(broker: Pick<Component, 'state'>): void {
+    this.#brokers.push(broker);
+  }
+
+  /**
+   * Called when a broker is told to end. The answer says, whenever it is asked, whether waiting for it leads to nothing.
+   * @param serves whether the broker answers its clients, which it does until it was let go
+   */
+  ending(logDir: string, serves: () => Promise<boolean>): () => Promise<boolean> {
+    if (this.#size === 1) return async () => false;
+    const lostBefore = this.#lost();
+    return async () => {
+      if (lostBefore) return true;
+      if (!this.#lost()) return false;
+      return existsSync(join(logDir, CLOSED)) || (await serves());
+    };
+  }
+
+  #lost(): boolean {
+    const active = this.#brokers.filter(({ state }) => state === 'running' || state === 'starting');
+    return active.length <= this.#size / 2;
+  }
 }

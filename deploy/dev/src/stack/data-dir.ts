@@ -1,11 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Lock, tryLock } from '@email-events/core/process-lock';
 import { StackError } from './errors.ts';
-import { type Lock, tryLock } from './lock.ts';
 import { choosePorts } from './ports.ts';
-import { lockFile } from './running.ts';
-import type { PortName, StackPorts } from './stack.ts';
+import type { ComponentName, PortName, StackAddresses, StackPorts } from './stack.ts';
+
+export { type Lock, tryLock } from '@email-events/core/process-lock';
 
 /**
  * Takes the data directory, made if need be, for one stack.
@@ -44,4 +46,54 @@ function readPorts(path: string): StackPorts {
   } catch {
     return {};
   }
+}
+
+/** Runs the work while holding the lock; waits for it as long as it takes, or until the signal. */
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  options: { signal?: AbortSignal | undefined; pollMs?: number } = {},
+): Promise<T> {
+  let lock = tryLock(path);
+  while (lock === null) {
+    await delay(options.pollMs ?? 200, undefined, options.signal ? { signal: options.signal } : {});
+    lock = tryLock(path);
+  }
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
+/** What a local stack leaves in its data directory while it runs, for commands in other terminals. */
+export interface RunningStack extends StackAddresses {
+  /** Process that started it and that stops it on SIGTERM. */
+  readonly pid: number;
+  readonly components: readonly { readonly name: ComponentName; readonly logFile: string }[];
+}
+
+export const lockFile = (dataDir: string) => join(dataDir, 'stack.lock');
+const stateFile = (dataDir: string) => join(dataDir, 'stack.json');
+
+export function writeRunning(dataDir: string, running: RunningStack): void {
+  writeFileSync(stateFile(dataDir), `${JSON.stringify(running, null, 2)}\n`);
+}
+
+export function clearRunning(dataDir: string): void {
+  rmSync(stateFile(dataDir), { force: true });
+}
+
+/** The local stack that runs on this data directory now; null if none does, whatever a dead one left behind. */
+export function readRunningStack(dataDir: string): RunningStack | null {
+  let text: string;
+  try {
+    text = readFileSync(stateFile(dataDir), 'utf8');
+  } catch {
+    return null;
+  }
+  const lock = tryLock(lockFile(dataDir));
+  if (lock === null) return JSON.parse(text);
+  lock.release();
+  return null;
 }

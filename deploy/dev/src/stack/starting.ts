@@ -1,7 +1,6 @@
-import { claimDataDir } from './data-dir.ts';
+import { claimDataDir, clearRunning, writeRunning } from './data-dir.ts';
 import { StackError } from './errors.ts';
 import { type ProgressListener, withProgress } from './progress.ts';
-import { clearRunning, writeRunning } from './running.ts';
 import {
   BROKER_NAMES,
   type Component,

@@ -41,3 +41,6 @@ export function parseVersions(text: string): Versions {
     throw new StackError('STACK_VERSIONS_INVALID', `versions.env: ${problems.join('; ')}`);
   return Object.fromEntries(found) as Versions;
 }
+
+/** Where programs and what else is made once for this checkout is kept, and the locks of whoever makes it. */
+export const TOOLS_DIR = fileURLToPath(new URL('../../../../.email-events/tools', import.meta.url));

@@ -7,7 +7,7 @@ import { runBin } from '@email-events/cli/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../../../test/harness/wait.ts';
 import { connectEngine, type Engine } from '../../stack/containers/engine.ts';
-import { DATA_DIR_LABEL } from '../../stack/containers/labels.ts';
+import { DATA_DIR_LABEL } from '../../stack/containers/ownership.ts';
 import { SERVICE_NAMES } from '../services.ts';
 
 // What people type, with everything in containers.

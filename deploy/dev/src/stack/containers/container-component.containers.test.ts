@@ -10,12 +10,10 @@ import { choosePorts } from '../ports.ts';
 import type { ComponentExit } from '../stack.ts';
 import { type Birth, ContainerComponent } from './container-component.ts';
 import { connectEngine, type Engine } from './engine.ts';
-import { provideImage } from './images/index.ts';
-import { stackLabels } from './labels.ts';
-import { createNetwork, networkName } from './network.ts';
-import { removeStack } from './remove.ts';
-import type { ContainerSpec } from './spec.ts';
-import { StackContainer, waitingFor } from './stack-container.ts';
+import { provideImage } from './images/choose.ts';
+import { StackContainer, waitingFor } from './make-container.ts';
+import { createNetwork, networkName, removeStack, stackLabels } from './ownership.ts';
+import type { ContainerSpec } from './specs.ts';
 
 // One small container in place of Kafka and the others: what is tested is the handling.
 const SERVER = `

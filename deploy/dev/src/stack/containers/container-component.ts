@@ -5,8 +5,8 @@ import { StackError } from '../errors.ts';
 import type { Component, ComponentExit } from '../stack.ts';
 import { ContainerLog } from './container-log.ts';
 import type { Engine } from './engine.ts';
-import { KILLED, refusedWith, STATUS, signalOf } from './engine-answers.ts';
-import type { ContainerSpec } from './spec.ts';
+import { KILLED, refusedWith, STATUS, signalOf } from './engine.ts';
+import type { ContainerSpec } from './specs.ts';
 import { explainStart, timedOut } from './start-failure.ts';
 
 const PROBE_INTERVAL_MS = 100;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { whyNoEngine } from './engine.ts';
-import { decide } from './set-up/decide.ts';
 import type { EngineFacts } from './set-up/facts.ts';
+import { decide } from './set-up/facts.ts';
 
 /** As root on Debian, where `engine start` does what can be done. */
 const debian: EngineFacts = {

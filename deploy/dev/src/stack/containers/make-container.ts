@@ -1,9 +1,9 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { GenericContainer, type WaitStrategy } from 'testcontainers';
 import type { Birth } from './container-component.ts';
 import type { Engine } from './engine.ts';
-import { COMPONENT_LABEL, type Labels, SPEC_LABEL } from './labels.ts';
-import { type ContainerSpec, keyOf } from './spec.ts';
-import { StackContainer, waitingFor } from './stack-container.ts';
-import { dataAccess } from './volumes.ts';
+import { COMPONENT_LABEL, type Labels, SPEC_LABEL } from './ownership.ts';
+import { type ContainerSpec, keyOf, type PublishedPort } from './specs.ts';
 
 export interface Place {
   readonly engine: Engine;
@@ -35,4 +35,92 @@ export async function makeContainer(place: Place, spec: ContainerSpec, birth: Bi
     .withWaitStrategy(waitingFor(birth.ready));
   if (user !== undefined) container.withUser(user);
   await container.start();
+}
+
+export interface StackContainerOptions {
+  readonly image: string;
+  readonly labels: Labels;
+  readonly network: string;
+  /** Host name in that network. */
+  readonly alias: string;
+  readonly publish: readonly PublishedPort[];
+  /** Published ports are bound to 127.0.0.1 only. Not possible when the engine runs on another machine. */
+  readonly loopback: boolean;
+  /** Called when it exists and has not been started. */
+  created?(containerId: string): Promise<void>;
+  /** Called when it has been started and nobody knows yet whether it answers. */
+  started?(containerId: string): Promise<void>;
+}
+
+/**
+ * A container as testcontainers makes it, but for: ports on loopback only; no reaper, since its image cannot be had
+ * everywhere and the stack has a watchdog; no pull, since the image was provided before.
+ */
+export class StackContainer extends GenericContainer {
+  readonly #options: StackContainerOptions;
+  #id = '';
+
+  constructor(options: StackContainerOptions) {
+    super(options.image);
+    this.#options = options;
+    this.withLabels(options.labels)
+      .withAutoCleanup(false)
+      .withPullPolicy({ shouldPull: () => 'never' })
+      .withNetworkMode(options.network)
+      .withHostname(options.alias)
+      .withExposedPorts(...options.publish);
+    // Not withNetworkAliases, which would put it into the default network as well.
+    this.createOpts.NetworkingConfig = {
+      EndpointsConfig: { [options.network]: { Aliases: [options.alias] } },
+    };
+    const address = options.loopback ? { HostIp: '127.0.0.1' } : {};
+    this.hostConfig.PortBindings = Object.fromEntries(
+      options.publish.map(({ container, host }) => [
+        `${container}/tcp`,
+        [{ ...address, HostPort: String(host) }],
+      ]),
+    );
+  }
+
+  protected override async containerCreated(containerId: string): Promise<void> {
+    this.#id = containerId;
+    await this.#options.created?.(containerId);
+  }
+
+  protected override async containerStarting(): Promise<void> {
+    await this.#options.started?.(this.#id);
+  }
+}
+
+/** What testcontainers waits for after the start: here the caller's own wait, with its own deadline. */
+export function waitingFor(ready: () => Promise<void>): WaitStrategy {
+  const strategy: WaitStrategy = {
+    waitUntilReady: ready,
+    withStartupTimeout: () => strategy,
+    isStartupTimeoutSet: () => true,
+    getStartupTimeout: () => Number.POSITIVE_INFINITY,
+  };
+  return strategy;
+}
+
+export interface DataAccess {
+  /** `uid:gid` that the container runs as; undefined for the image's own user. */
+  readonly user?: string;
+  readonly mounts: readonly { readonly source: string; readonly target: string }[];
+}
+
+/**
+ * Makes a folder of this machine the container's data folder. Its files belong to whoever runs the stack, who can
+ * delete them then; group 0 is what images give the folders of a user that they do not know. Root has no need of that,
+ * so there the image keeps its own user, for whom the folder is open.
+ *
+ * An engine on another machine sees no folder of ours: there the data stay in the container and go with it.
+ */
+export async function dataAccess(engine: Engine, source: string, target: string): Promise<DataAccess> {
+  if (!engine.local) return { mounts: [] };
+  await mkdir(source, { recursive: true });
+  const uid = process.getuid?.() ?? 0;
+  if (uid !== 0) return { user: `${uid}:0`, mounts: [{ source, target }] };
+  await chmod(source, 0o777);
+  return { mounts: [{ source, target }] };
 }

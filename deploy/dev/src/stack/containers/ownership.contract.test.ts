@@ -3,10 +3,8 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { tryLock } from '../lock.ts';
-import { lockFile } from '../running.ts';
-import { HOST_LABEL, stackLabels } from './labels.ts';
-import { useOf } from './ownership.ts';
+import { lockFile, tryLock } from '../data-dir.ts';
+import { HOST_LABEL, stackLabels, useOf } from './ownership.ts';
 
 function dataDir(): string {
   const folder = mkdtempSync(join(tmpdir(), 'ownership-test-'));
@@ -43,8 +41,7 @@ test.runIf(isRoot)('a folder that may not be entered may have an owner', () => {
   tryLock(lockFile(folder))?.release();
   chmodSync(folder, 0o700);
   const script = `
-    import { stackLabels } from '${new URL('./labels.ts', import.meta.url)}';
-    import { useOf } from '${new URL('./ownership.ts', import.meta.url)}';
+    import { stackLabels, useOf } from '${new URL('./ownership.ts', import.meta.url)}';
     process.setuid(${NOBODY});
     console.log(useOf(stackLabels('id', '${folder}', false)));`;
   const asked = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });

@@ -1,17 +1,23 @@
 import { existsSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { describeBrokers } from '../../../../../test/cluster/brokers-contract.ts';
+import { lockFile, tryLock } from '../data-dir.ts';
 import { localProvider } from '../local/provider.ts';
-import { tryLock } from '../lock.ts';
 import { choosePorts } from '../ports.ts';
-import { lockFile } from '../running.ts';
 import { answers, describeProvider, freshDataDir, query } from '../testing/provider-contract.ts';
 import { connectEngine } from './engine.ts';
-import { provideImage } from './images/index.ts';
-import { COMPONENT_LABEL, DATA_DIR_LABEL, STACK_LABEL, stackLabels } from './labels.ts';
-import { createNetwork } from './network.ts';
+import { provideImage } from './images/choose.ts';
+import {
+  COMPONENT_LABEL,
+  createNetwork,
+  DATA_DIR_LABEL,
+  findOrphans,
+  removeStack,
+  STACK_LABEL,
+  stackLabels,
+  sweep,
+} from './ownership.ts';
 import { containersProvider } from './provider.ts';
-import { findOrphans, removeStack, sweep } from './remove.ts';
 
 const provider = containersProvider(process.env);
 

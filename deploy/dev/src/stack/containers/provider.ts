@@ -6,24 +6,39 @@ import {
   clusterId,
   isBroker,
   proxiedPorts,
+  Quorum,
   requireSameCluster,
 } from '../brokers.ts';
 import { portsOf } from '../data-dir.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
-import { Quorum } from '../quorum.ts';
 import type { BrokerName, ComponentName, KafkaStack, Stack, StackOptions, StackProvider } from '../stack.ts';
 import { allOrFirstFailure, controlOf, startedStack, stopAll, takeDataDir } from '../starting.ts';
-import { addressesInside, addressesOutside, brokersOutside } from './addresses.ts';
 import { ContainerComponent } from './container-component.ts';
 import { connectEngine, type Engine } from './engine.ts';
-import { provideImage } from './images/index.ts';
-import { findKept, type KeptStack } from './kept.ts';
-import { type Labels, PORTS_LABEL, stackLabels } from './labels.ts';
+import { provideImage } from './images/choose.ts';
 import { makeContainer } from './make-container.ts';
-import { createNetwork, networkName } from './network.ts';
-import { removeStack, sweep } from './remove.ts';
-import { type ContainerSpec, keyOf } from './spec.ts';
-import { OTHERS, type Ports, portNames, specOf } from './specs.ts';
+import {
+  createNetwork,
+  findKept,
+  type KeptStack,
+  type Labels,
+  networkName,
+  PORTS_LABEL,
+  removeStack,
+  stackLabels,
+  sweep,
+} from './ownership.ts';
+import {
+  addressesInside,
+  addressesOutside,
+  brokersOutside,
+  type ContainerSpec,
+  keyOf,
+  OTHERS,
+  type Ports,
+  portNames,
+  specOf,
+} from './specs.ts';
 import { startWatchdog, type Watchdog } from './watch.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,6 @@
 import { StackError } from '../errors.ts';
-import { isPortTaken } from './engine-answers.ts';
-import type { ContainerSpec } from './spec.ts';
+import { isPortTaken } from './engine.ts';
+import type { ContainerSpec } from './specs.ts';
 
 /** How a container's start went wrong, as far as it was told. */
 export interface StartFailure {

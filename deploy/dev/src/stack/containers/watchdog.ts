@@ -17,7 +17,7 @@ await once(process, 'disconnect');
 // Loaded only now: as long as its parent lives, this process is to cost as little as it can.
 const [{ connectEngine }, { removeStack }] = await Promise.all([
   import('./engine.ts'),
-  import('./remove.ts'),
+  import('./ownership.ts'),
 ]);
 const engine = await connectEngine();
 // Not once: a container that was being created when the parent died appears a moment later.

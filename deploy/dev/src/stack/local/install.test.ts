@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { readVersions } from '../versions.ts';
-import { installKafka, installOnce, installRegistry } from './install.ts';
-import { installJava } from './java.ts';
+import { installJava, installKafka, installOnce, installRegistry, javaMajor } from './install.ts';
 
 function context() {
   const toolsDir = mkdtempSync(join(tmpdir(), 'install-test-'));
@@ -63,4 +62,15 @@ test.each([
     code: 'STACK_TOOL_MISSING',
     message: expect.stringContaining(advice),
   });
+});
+
+test.each([
+  ['openjdk version "21.0.8" 2025-07-15\nOpenJDK Runtime Environment', 21],
+  ['openjdk version "17.0.15" 2025-04-15', 17],
+  ['java version "1.8.0_402"', 8],
+  ['openjdk version "25" 2025-09-16', 25],
+  ['openjdk version "26-ea" 2026-03-17', 26],
+  ['command not found', null],
+])('%s', (output, major) => {
+  expect(javaMajor(output)).toBe(major);
 });

@@ -1,8 +1,15 @@
 import { basename, join, resolve } from 'node:path';
-import { brokerCount, brokerNames, brokerPorts, nodeIdOf, portName, proxiedPorts } from '../brokers.ts';
+import {
+  brokerCount,
+  brokerNames,
+  brokerPorts,
+  nodeIdOf,
+  portName,
+  proxiedPorts,
+  Quorum,
+} from '../brokers.ts';
 import { portsOf } from '../data-dir.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
-import { Quorum } from '../quorum.ts';
 import type {
   BrokerName,
   ComponentName,
@@ -13,15 +20,11 @@ import type {
   StackProvider,
 } from '../stack.ts';
 import { allOrFirstFailure, controlOf, startedStack, stopAll, takeDataDir } from '../starting.ts';
-import { TOOLS_DIR } from '../tools-dir.ts';
-import { readVersions } from '../versions.ts';
-import { type ClassArchive, classArchive } from './class-archive.ts';
-import { prepareClickhouse } from './clickhouse.ts';
-import { type InstallContext, installKafka, installRegistry } from './install.ts';
-import { installJava, type Java } from './java.ts';
+import { readVersions, TOOLS_DIR } from '../versions.ts';
+import { type InstallContext, installJava, installKafka, installRegistry, type Java } from './install.ts';
 import { type BrokerPlace, prepareKafka } from './kafka.ts';
 import { ManagedProcess, type ProcessSpec } from './managed-process.ts';
-import { prepareRegistry, registryUrl } from './registry.ts';
+import { type ClassArchive, classArchive, prepareClickhouse, prepareRegistry, registryUrl } from './specs.ts';
 import { startWatchdog, type Watchdog } from './watch.ts';
 
 const BROKER_PORTS = ['kafka', 'kafkaController', 'kafkaProxied'] as const;

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { readRunningStack } from '../data-dir.ts';
 import { clickhouseAnswers, kafkaAnswers, registryAnswers } from '../probes.ts';
-import { readRunningStack } from '../running.ts';
 import type { ProviderName } from '../select.ts';
 import type { Component, ComponentExit, Stack, StackProvider } from '../stack.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { Engine } from '../containers/engine.ts';
-import { unlessGone } from '../containers/engine-answers.ts';
+import { unlessGone } from '../containers/engine.ts';
 
 const WAIT_MS = 90_000;
 

@@ -1,8 +1,65 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { withLock } from '../../data-dir.ts';
 import { StackError } from '../../errors.ts';
-import type { ImageContext } from './context.ts';
-import { type ContextFiles, openContext } from './context-archive.ts';
-import type { ProgramStream } from './program-stream.ts';
+import { type ProgressListener, withProgress } from '../../progress.ts';
+import { TOOLS_DIR } from '../../versions.ts';
+import { type Engine, refusedWith, STATUS } from '../engine.ts';
+import { type ContextFiles, openContext, type ProgramStream } from './archive.ts';
+
+/** What an image is for. `node` is what our own services run on. */
+export type ImageRole = 'kafka' | 'registry' | 'clickhouse' | 'node';
+
+export interface ImageContext {
+  readonly engine: Engine;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly onProgress: ProgressListener;
+  /** Calls off a pull or a build: STACK_ABORTED. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where programs that go into images are kept, and locks; `.email-events/tools` by default. */
+  readonly toolsDir?: string | undefined;
+}
+
+export interface ChosenImage {
+  /** Name that the engine knows it by; it is on the engine now. */
+  readonly reference: string;
+  /** Built here in place of the public one. */
+  readonly standIn: boolean;
+}
+
+/** Whether the engine has an image of that name. */
+export async function isPresent({ docker }: Pick<Engine, 'docker'>, reference: string): Promise<boolean> {
+  try {
+    await docker.getImage(reference).inspect();
+    return true;
+  } catch (error) {
+    if (refusedWith(error, STATUS.gone)) return false;
+    throw error;
+  }
+}
+
+/**
+ * Builds the image unless the engine has it. Whoever comes while another process builds waits for that one.
+ * `prepare` has what it is built on; what it returns builds it.
+ */
+export async function buildOnce(
+  context: ImageContext,
+  { name, reference }: { readonly name: string; readonly reference: string },
+  prepare: (toolsDir: string) => Promise<() => Promise<void>>,
+): Promise<string> {
+  const { engine, signal, onProgress, toolsDir = TOOLS_DIR } = context;
+  if (await isPresent(engine, reference)) return reference;
+  mkdirSync(toolsDir, { recursive: true });
+  const work = async () => {
+    if (await isPresent(engine, reference)) return;
+    const build = await prepare(toolsDir);
+    const step = { component: name, step: 'install', detail: `${reference} (built here)` } as const;
+    await withProgress(onProgress, step, build);
+  };
+  await withLock(join(toolsDir, `image-${name}.lock`), work, { signal });
+  return reference;
+}
 
 const OUTPUT_TAIL = 4_000;
 

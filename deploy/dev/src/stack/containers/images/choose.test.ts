@@ -4,8 +4,7 @@ import { formatProgress } from '../../progress.ts';
 import { type FakeEngine, fakeEngine, type PullOutcome } from '../../testing/fake-engine.ts';
 import { readVersions } from '../../versions.ts';
 import { type ChooseOptions, provideImage } from './choose.ts';
-import { referenceOf } from './stand-in.ts';
-import { STAND_IN_OF } from './stand-ins.ts';
+import { referenceOf, STAND_IN_OF } from './stand-ins.ts';
 
 const versions = readVersions();
 const PUBLIC = versions.KAFKA_IMAGE;

@@ -6,7 +6,8 @@ import { beforeAll, expect, test } from 'vitest';
 import { clickhouseAnswers } from '../../probes.ts';
 import { anyFolder, foreignFolder, type ImageRun, runImage } from '../../testing/run-image.ts';
 import { connectEngine, type Engine } from '../engine.ts';
-import { type ChosenImage, provideImage } from './index.ts';
+import type { ChosenImage } from './build.ts';
+import { provideImage } from './choose.ts';
 
 // What the stack relies on, of the public image or of what stands in for it.
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { StackError } from '../../errors.ts';
 import { canRun, runTool } from '../../local/run-tool.ts';
-import { installPackages } from '../set-up/packages.ts';
+import { installPackages } from '../set-up/facts.ts';
+import type { ImageContext } from './build.ts';
 import { follow } from './build.ts';
-import type { ImageContext } from './context.ts';
 
 const BUILDER = 'mmdebstrap';
 // dpkg and chroot are there, which not every user's path names.

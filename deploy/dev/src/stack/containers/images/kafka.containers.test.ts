@@ -6,7 +6,7 @@ import { choosePorts } from '../../ports.ts';
 import { kafkaAnswers } from '../../probes.ts';
 import { anyFolder, foreignFolder, type ImageRun, runImage } from '../../testing/run-image.ts';
 import { connectEngine, type Engine } from '../engine.ts';
-import { provideImage } from './index.ts';
+import { provideImage } from './choose.ts';
 
 // What the stack relies on, of the public image or of what stands in for it.
 

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { runImage } from '../../testing/run-image.ts';
 import { connectEngine, type Engine } from '../engine.ts';
-import { buildImage, provideImage } from './index.ts';
+import { buildImage } from './build.ts';
+import { provideImage } from './choose.ts';
 
 // What the stack relies on, of the public image or of what stands in for it; and that images can be built on it.
 

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { registryAnswers } from '../../probes.ts';
 import { foreignFolder, type ImageRun, runImage } from '../../testing/run-image.ts';
 import { connectEngine, type Engine } from '../engine.ts';
-import { provideImage } from './index.ts';
+import { provideImage } from './choose.ts';
 
 // What the stack relies on, of the public image or of what stands in for it.
 

@@ -3,8 +3,8 @@ import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../../../../test/harness/wait.ts';
 import { connectEngine, type Engine } from '../engine.ts';
+import type { ServicesTarget } from './services.ts';
 import { provideServicesImages } from './services.ts';
-import type { ServicesTarget } from './services-files.ts';
 
 let engine: Engine;
 let images: { readonly [target in ServicesTarget]: string };

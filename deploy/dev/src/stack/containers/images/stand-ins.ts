@@ -1,13 +1,62 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installKafka, installRegistry } from '../../local/install.ts';
-import { installJavaRuntime } from '../../local/java.ts';
-import type { Versions } from '../../versions.ts';
-import type { ImageRole } from './context.ts';
+import {
+  type InstallContext,
+  installJavaRuntime,
+  installKafka,
+  installRegistry,
+} from '../../local/install.ts';
+import { readVersions, type Versions } from '../../versions.ts';
+import { buildImage, buildOnce, type ImageContext, type ImageRole } from './build.ts';
+import { importDebian } from './debian.ts';
 import { installNpm, NPM_VERSION } from './npm.ts';
-import type { StandIn } from './stand-in.ts';
+
+/** On every image that is made here: what it is for. */
+export const IMAGE_LABEL = 'email-events.image';
+
+const HASH_LENGTH = 12;
+
+/** An image that is made here, in place of one that cannot be pulled, or as a layer below such. */
+export interface StandIn {
+  readonly name: string;
+  /** Has the Dockerfile and what belongs to it, and no folders. */
+  readonly folder: string;
+  /** Image that the Dockerfile gets as its argument BASE. */
+  readonly parent?: StandIn;
+  /** Beginning of the tag. */
+  version(versions: Versions): string;
+  /** Versions of what `files` brings, and anything else but the folder that the image depends on. */
+  inputs(versions: Versions): readonly string[];
+  /** What the build sees apart from the folder: names in the context, and paths. Installs it if need be. */
+  files?(context: InstallContext): Promise<Readonly<Record<string, string>>>;
+  /** Patterns of what is not wanted of it. */
+  readonly exclude?: readonly string[];
+}
+
+/**
+ * Its name and tag. The tag changes with everything that goes into the image, so an image that has it is never stale,
+ * and whether there is one can be told without installing anything.
+ */
+export function referenceOf(standIn: StandIn, versions: Versions): string {
+  const hash = createHash('sha256');
+  const add = (...parts: readonly string[]) => {
+    for (const part of parts) hash.update(`${part.length}:`).update(part);
+  };
+  if (standIn.parent) add(referenceOf(standIn.parent, versions));
+  add(...standIn.inputs(versions));
+  for (const [name, path] of Object.entries(filesOf(standIn.folder))) add(name, readFileSync(path, 'utf8'));
+  const digest = hash.digest('hex').slice(0, HASH_LENGTH);
+  return `email-events/${standIn.name}:${standIn.version(versions)}-${digest}`;
+}
+
+/** Files of a folder that has no folders, in an order that is the same everywhere. */
+export function filesOf(folder: string): Record<string, string> {
+  const names = readdirSync(folder).sort();
+  return Object.fromEntries(names.map((name) => [name, join(folder, name)]));
+}
 
 const require = createRequire(import.meta.url);
 const FOLDER = fileURLToPath(new URL('../../../../images/stand-ins/', import.meta.url));
@@ -108,4 +157,52 @@ function enginePackages(): Record<string, string> {
     'node_modules/ffi-rs': ffi,
     'node_modules/@yuuang': join(dirname(ffi), '@yuuang'),
   };
+}
+
+/**
+ * Builds the image unless the engine has it, and before it what it is built on.
+ * @throws StackError STACK_IMAGE_BUILD_FAILED, STACK_TOOL_MISSING, STACK_INSTALL_FAILED, STACK_ABORTED
+ */
+export function provideStandIn(context: ImageContext, standIn: StandIn): Promise<string> {
+  const reference = referenceOf(standIn, readVersions());
+  return buildOnce(context, { name: standIn.name, reference }, async (toolsDir) => {
+    const { parent, files } = await both({
+      parent: standIn.parent && provideStandIn(context, standIn.parent),
+      files: standIn.files?.({ ...context, toolsDir, versions: readVersions() }) ?? {},
+    });
+    return () => make(context, standIn, { reference, parent, files });
+  });
+}
+
+/** What both come to; if one fails, nothing goes on behind the caller's back. */
+async function both<P, F>(of: { parent: P; files: F }): Promise<{ parent: Awaited<P>; files: Awaited<F> }> {
+  const settled = [of.parent, of.files] as const;
+  await Promise.allSettled(settled);
+  const [parent, files] = await Promise.all(settled);
+  return { parent, files };
+}
+
+interface Making {
+  readonly reference: string;
+  readonly parent: string | undefined;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+async function make(context: ImageContext, standIn: StandIn, making: Making): Promise<void> {
+  const { reference, parent, files } = making;
+  const labels = { [IMAGE_LABEL]: standIn.name };
+  const { folder } = standIn;
+  if (standIn === base) {
+    await importDebian(context, { reference, release: readVersions().DEBIAN_RELEASE, folder, labels });
+    return;
+  }
+  await buildImage(context, {
+    reference,
+    context: { ...filesOf(folder), ...files },
+    exclude: standIn.exclude ?? [],
+    buildArgs: parent ? { BASE: parent } : {},
+    labels,
+    // Everything is in the context.
+    network: 'none',
+  });
 }

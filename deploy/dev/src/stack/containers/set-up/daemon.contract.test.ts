@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type DaemonSpec, filesOf, launchDaemon, runningDaemon, stopDaemon } from './daemon.ts';
 import { engineAt } from './facts.ts';
-import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
-import type { EngineProgram } from './system-engine.ts';
+import type { EngineProgram } from './processes.ts';
+import { identify, isAlive, type ProcessIdentity } from './processes.ts';
 
 /** What Docker's daemon does, as far as it is watched: answers, keeps a containerd, ends on SIGTERM. */
 const DAEMON = `

@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StackError } from '../../errors.ts';
-import { endProcess, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
-import type { EngineProgram } from './system-engine.ts';
+import type { EngineProgram } from './processes.ts';
+import { endProcess, identify, isAlive, type ProcessIdentity } from './processes.ts';
 
 /** An engine's process that outlives the command that starts it, and is known again by a file. */
 export interface DaemonSpec {

@@ -1,6 +1,40 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { delimiter, join } from 'node:path';
+import { StackError } from '../../errors.ts';
+import { runTool } from '../../local/run-tool.ts';
+import { type ProgressListener, withProgress } from '../../progress.ts';
+
+export type Decision =
+  /** Install these packages, if any, and start it. */
+  | { readonly do: 'start'; readonly packages: readonly string[] }
+  /** One line: why not, and what to do. */
+  | { readonly do: 'refuse'; readonly why: string };
+
+/** What to do on a machine where no engine can be used. Nothing that is there is changed. */
+export function decide(facts: EngineFacts): Decision {
+  const why = reasonAgainst(facts);
+  if (why !== undefined) return { do: 'refuse', why };
+  return { do: 'start', packages: facts.missing.map((program) => PROGRAMS[program]) };
+}
+
+function reasonAgainst({ platform, root, distribution, dockerHost, socket, missing }: EngineFacts) {
+  if (dockerHost && dockerHost !== `unix://${SOCKET}`)
+    return `no container engine answers at DOCKER_HOST=${dockerHost}, and it is not for this command to start: start it, or unset DOCKER_HOST`;
+  if (platform !== 'linux')
+    return 'a container engine can be started by this command on Linux only: install Docker Desktop, or another engine with its API, and start it';
+  if (socket === 'answers')
+    return `what listens at ${SOCKET} cannot be used as a container engine: \`docker info\` says more`;
+  if (socket === 'denied')
+    return `this user may not use ${SOCKET}: add it to the group docker and log in again, or become root`;
+  if (!root) {
+    const how = missing.includes('dockerd') ? 'installed and started' : 'started';
+    return `no container engine runs, and it can be ${how} by root only: run this command as root, or ask whoever administrates this machine`;
+  }
+  if (missing.length > 0 && !distribution.debian)
+    return `${distribution.name} lacks ${missing.join(' and ')}, and this command installs on Debian and Ubuntu only: install Docker by the system's packages, then run it again`;
+  return undefined;
+}
 
 /** Where an engine of the system listens. */
 export const SOCKET = '/var/run/docker.sock';
@@ -97,4 +131,41 @@ function isOnPath(program: string, path: string): boolean {
       return false;
     }
   });
+}
+
+// Another apt may be at work, as on a machine that has just booted.
+const LOCK_WAIT = ['-o', 'DPkg::Lock::Timeout=120'];
+const APT = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...LOCK_WAIT] as const;
+
+/**
+ * Installs Debian packages, as root. Not called off by any signal: half an installation is worse than the wait.
+ * @throws StackError STACK_INSTALL_FAILED, ending with what apt said
+ */
+export async function installPackages(
+  packages: readonly string[],
+  listener: ProgressListener,
+): Promise<void> {
+  if (packages.length === 0) return;
+  const detail = packages.join(' ');
+  await withProgress(listener, { component: 'apt', step: 'install', detail }, async () => {
+    const install = ['install', '-y', '--no-install-recommends', ...packages];
+    if ((await apt(install)).code === 0) return;
+    // The lists of packages are missing or too old.
+    await must(['update']);
+    await must(install);
+  });
+}
+
+async function must(args: readonly string[]): Promise<void> {
+  const { code, output } = await apt(args);
+  if (code === 0) return;
+  const lines = output.trim().split('\n');
+  // The first line says it all for whoever shows only that.
+  const message = [`\`apt-get ${args.join(' ')}\` failed: ${lines.at(-1)}`, 'it said:', ...lines];
+  throw new StackError('STACK_INSTALL_FAILED', message.join('\n'));
+}
+
+function apt(args: readonly string[]) {
+  const [file, ...fixed] = APT;
+  return runTool(file, [...fixed, ...args]);
 }
