@@ -12,18 +12,15 @@ export {
   withAdmin,
 } from './kafka/client/client.ts';
 export {
-  applyTopics,
   type ConfigChange,
   instead,
   planFrom,
-  planTopics,
-  requireTopics,
   type SeenTopic,
-  seenTopics,
   type TopicAction,
   type TopicPlan,
   type TopicState,
-} from './kafka/client/topics.ts';
+} from './kafka/client/topic-plan.ts';
+export { applyTopics, planTopics, requireTopics, seenTopics } from './kafka/client/topics.ts';
 export { isOfRecords } from './kafka/errors.ts';
 export * from './kafka/names.ts';
 export { GroupCommitProducer } from './kafka/publish/group-commit.ts';

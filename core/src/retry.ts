@@ -44,7 +44,10 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
   }
 }
 
-/** The pause after so many failures in a row, counted from 1. By chance between half and all of it, so that those who failed together do not come back together. */
+/**
+ * The pause after so many failures in a row, counted from 1. By chance between half and all of it, so that those who failed together
+ * do not come back together.
+ */
 export function backoffMs(failures: number, { firstMs, longestMs }: Backoff, random = Math.random): number {
   const ms = Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 30));
   return ms * (0.5 + random() / 2);

@@ -70,7 +70,7 @@ export const isOffsetOutOfRange = oneOf(['OFFSET_OUT_OF_RANGE']);
 export const isTopicUnknown = (error: unknown): boolean => typeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
 
 /** A record, or a batch of them, is larger than its topic takes. */
-export const isTooLarge = (error: unknown): boolean =>
+const isTooLarge = (error: unknown): boolean =>
   typeOf(error) === 'MESSAGE_TOO_LARGE' || typeOf(error) === 'RECORD_LIST_TOO_LARGE';
 
 const FENCED: ReadonlySet<string> = new Set([
@@ -170,7 +170,10 @@ export function publishError(cause: unknown, topic: string): PipelineError {
 export const isFatal = (error: unknown): boolean =>
   error instanceof PipelineError && error.disposition === 'fatal';
 
-/** A broker refuses the records that were sent, and would in any state. Of a transaction's errors only these blame the records: others come with outages. */
+/**
+ * A broker refuses the records that were sent, and would in any state. Of a transaction's errors only these blame the records: others
+ * come with outages.
+ */
 export const isOfOutputs = (error: unknown): boolean =>
   isTooLarge(error) || typeOf(error) === 'INVALID_RECORD';
 

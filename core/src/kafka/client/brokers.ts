@@ -17,7 +17,7 @@ export interface RequestOptions {
   readonly purpose?: Purpose;
 }
 
-export type CoordinatorKind = 'group' | 'transaction';
+type CoordinatorKind = 'group' | 'transaction';
 
 interface Kind<Q, A> {
   readonly key: number;
@@ -31,7 +31,8 @@ const SUSPECT_MS = 10_000;
 
 /**
  * The brokers of a cluster: the leaders of partitions, the coordinators of groups and transactions, and one request at a time to any of
- * them. It never tries anything a second time: only the caller knows what a repetition does. A connection that failed in any way is not used again.
+ * them. It never tries anything a second time: only the caller knows what a repetition does. A connection that failed in any way is
+ * not used again.
  */
 export class Brokers {
   private readonly connections: Connections;

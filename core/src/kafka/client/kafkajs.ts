@@ -3,8 +3,9 @@ import './kafkajs-repairs.ts';
 
 export { AssignerProtocol, Kafka, logLevel } from 'kafkajs';
 
-// The one door to kafkajs: it is repaired before it is used. Below, the parts of it that lie under its producer and consumer: connections, security
-// and the protocol's requests. They are no public interface of it, so they are taken out here alone, and of the one version that was read.
+// The one door to kafkajs: it is repaired before it is used. Below, the parts of it that lie under its producer and consumer:
+// connections, security and the protocol's requests. They are no public interface of it, so they are taken out here alone, and of the
+// one version that was read.
 const VERSION = '2.2.4';
 const require = createRequire(import.meta.url);
 const { version } = require('kafkajs/package.json') as { version: string };
@@ -30,7 +31,7 @@ interface Connection {
   rejectRequests(error: Error): void;
 }
 
-export interface ConnectionPool {
+interface ConnectionPool {
   readonly pool: readonly Connection[];
   send<A>(exchange: Exchange<A>): Promise<A>;
 }
@@ -42,7 +43,7 @@ export interface Broker {
   lookupRequest<Q, A>(apiKey: number, api: Api<Q, A>): (args: Q) => Exchange<A>;
 }
 
-export interface ConnectionSettings {
+interface ConnectionSettings {
   readonly host: string;
   readonly port: number;
   readonly clientId: string;
@@ -60,7 +61,7 @@ export const { createLogger } = require('kafkajs/src/loggers/index.js') as {
   createLogger(options: { level: number; logCreator: () => (entry: LogEntry) => void }): KafkajsLogger;
 };
 
-export interface LogEntry {
+interface LogEntry {
   readonly namespace: string;
   readonly log: { readonly message: string };
 }

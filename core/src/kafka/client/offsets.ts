@@ -36,8 +36,8 @@ const READ_COMMITTED = 1;
 export type Isolation = 'committed' | 'uncommitted';
 
 /**
- * The position that a group has committed for each of these partitions; if it is to be stable, a position over which a transaction has not ended
- * yet is waited for. An answer that leaves a partition out is none.
+ * The position that a group has committed for each of these partitions; if it is to be stable, a position over which a transaction
+ * has not ended yet is waited for. An answer that leaves a partition out is none.
  */
 export async function committedOffsets(
   brokers: Brokers,
@@ -162,7 +162,7 @@ export interface TopicPartition {
 }
 
 /** One broker's answer for some partitions. */
-export type LeaderAnswers<A> = readonly (TopicPartition & {
+type LeaderAnswers<A> = readonly (TopicPartition & {
   readonly errorCode: number;
   readonly answer: A;
 })[];
@@ -173,7 +173,7 @@ export const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}
  * Asks the leader of each partition, and the new leader where a broker says that it leads no more. Resolves when there is an
  * answer for every one of them; throws what a broker says for good, or the last error when the time is up.
  */
-export async function askLeaders<A>(
+async function askLeaders<A>(
   brokers: Brokers,
   partitions: readonly TopicPartition[],
   ask: (node: number, partitions: readonly TopicPartition[]) => Promise<LeaderAnswers<A>>,

@@ -1,7 +1,8 @@
 import { type TopicSettings, topicCatalogue, topics } from '@email-events/schemas';
 import { describe, expect, test } from 'vitest';
 import { commonConfig } from '../../config/index.ts';
-import { planFrom, type SeenTopic, seenTopics, type TopicState, topicFault } from './topics.ts';
+import { planFrom, type SeenTopic, type TopicState, topicFault } from './topic-plan.ts';
+import { seenTopics } from './topics.ts';
 
 const settings: TopicSettings = {
   rawPartitions: 6,

@@ -38,8 +38,8 @@ interface Send {
  * another one until its time is up: a record may be there twice, also one whose promise was rejected, and readers drop duplicates.
  *
  * When no broker is left it asks the cluster at once who leads now. If that fails too it is down: `publish` refuses at once (nothing
- * queues for a broker that is away) and it goes on trying by itself, about once a second, until one is back. A cluster of several brokers is
- * given as long as a record has: it is more likely to be slow, or between two leaders, than gone.
+ * queues for a broker that is away) and it goes on trying by itself, about once a second, until one is back. A cluster of several
+ * brokers is given as long as a record has: it is more likely to be slow, or between two leaders, than gone.
  */
 export class GroupCommitProducer {
   readonly #options: Required<GroupCommitOptions>;

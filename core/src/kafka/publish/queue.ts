@@ -1,6 +1,22 @@
 import { type ErrorCode, PipelineError } from '../../errors.ts';
 import type { Published, PublishRecord } from './transport.ts';
 
+/** A record that was handed over and not yet answered. */
+export interface PendingRecord {
+  readonly record: PublishRecord;
+  readonly bytes: number;
+  /** On the clock of `performance.now()`. */
+  readonly deadline: number;
+  readonly resolve: (published: Published) => void;
+  readonly reject: (error: PipelineError) => void;
+  settled: boolean;
+}
+
+export interface PendingBatch {
+  readonly partition: number;
+  readonly records: PendingRecord[];
+}
+
 /** Records that wait to be sent, the oldest first, and the bytes of these and of all that are under way. */
 export class WaitingRecords {
   #waiting: PendingRecord[] = [];
@@ -70,22 +86,6 @@ export class WaitingRecords {
   }
 }
 
-/** A record that was handed over and not yet answered. */
-export interface PendingRecord {
-  readonly record: PublishRecord;
-  readonly bytes: number;
-  /** On the clock of `performance.now()`. */
-  readonly deadline: number;
-  readonly resolve: (published: Published) => void;
-  readonly reject: (error: PipelineError) => void;
-  settled: boolean;
-}
-
-export interface PendingBatch {
-  readonly partition: number;
-  readonly records: PendingRecord[];
-}
-
 const RECORD_OVERHEAD = 40;
 const HEADER_OVERHEAD = 10;
 /** One produce request: bounded even when the topic has many partitions. */
@@ -98,7 +98,7 @@ export function sizeOf({ value, headers }: PublishRecord): number {
   return bytes;
 }
 
-export interface SendLimits {
+interface SendLimits {
   /** Of each batch; a record larger than that is a batch alone. */
   readonly batchBytes: number;
   /** Of the whole request. */
@@ -106,10 +106,11 @@ export interface SendLimits {
 }
 
 /**
- * Takes as many records off the queue as fit into one produce request: a batch for each partition from `turn` on. A record that belongs to a
- * partition goes there, or stays where another broker leads that one; if no broker takes records for it (`writable`), it goes anywhere.
+ * Takes as many records off the queue as fit into one produce request: a batch for each partition from `turn` on. A record that belongs
+ * to a partition goes there, or stays where another broker leads that one; if no broker takes records for it (`writable`), it goes
+ * anywhere.
  */
-export function cutSend(
+function cutSend(
   waiting: readonly PendingRecord[],
   partitions: readonly number[],
   turn: number,

@@ -10,7 +10,7 @@ export interface FetchLimits {
   readonly maxBytesPerPartition: number;
 }
 
-export interface FetchPosition {
+interface FetchPosition {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
@@ -87,7 +87,7 @@ const fetchApi: { key: number; api: Api<FetchQuery, FetchedPartition[]> } = {
 };
 
 /** Fetch responses of versions 4 to 11, as Kafka's protocol guide describes them. */
-export function decodeFetch(raw: Buffer, version: number): FetchedPartition[] {
+function decodeFetch(raw: Buffer, version: number): FetchedPartition[] {
   // The time for which the broker asks to be left alone.
   let at = 4;
   const int32 = () => {

@@ -164,13 +164,13 @@ export interface TopicPosition {
 }
 
 /** Offsets by topic and partition. */
-export type PositionMap = ReadonlyMap<string, bigint>;
+type PositionMap = ReadonlyMap<string, bigint>;
 
 /**
  * From where to where: `ends` are the ends now, of committed records and transaction markers alike, or before the first
  * record that was written at `until` or later.
  */
-export async function resolveRange(
+async function resolveRange(
   brokers: Brokers,
   names: readonly string[],
   from: ReadFrom,

@@ -5,7 +5,7 @@ import { AnswerIncomplete } from '../errors.ts';
 import type { Assigned, Assigner } from '../read/assigners.ts';
 import type { FetchedBatch, PlaceState } from '../read/fetcher.ts';
 import { requireReaches } from '../read/log-truncation.ts';
-import { BatchSize, type BufferLimits, partitionKey, type StartingPoint } from './batch.ts';
+import { BatchSize, type BufferLimits, type StartingPoint } from './batch.ts';
 import { BatchLane } from './batch-lane.ts';
 import type { Entry } from './entry.ts';
 import { LaneBuffer } from './lane-buffer.ts';
@@ -39,7 +39,7 @@ export class Assignment<R> {
   }
 
   laneAt(partition: TopicPartition): BatchLane<R> | undefined {
-    return this.byPartition.get(partitionKey(partition));
+    return this.byPartition.get(keyOf(partition));
   }
 
   partitionsOf(lane: string): readonly TopicPartition[] {
@@ -51,8 +51,8 @@ export class Assignment<R> {
    * until it is complete nothing is written, so that they would be waited for, for ever, by what waits for them.
    */
   partitionsThatCanWait(lane: string): readonly TopicPartition[] {
-    const missing = new Set(this.lanes.get(lane)?.buffer.missing().map(partitionKey));
-    return this.partitionsOf(lane).filter((of) => !missing.has(partitionKey(of)));
+    const missing = new Set(this.lanes.get(lane)?.buffer.missing().map(keyOf));
+    return this.partitionsOf(lane).filter((of) => !missing.has(keyOf(of)));
   }
 
   /** How each lane gets on, as its readers see their partitions. One that has nothing to write, or is writing, waits for nothing. */
@@ -102,7 +102,7 @@ export class Assignment<R> {
   private requireLane(at: TopicPartition): BatchLane<R> {
     const lane = this.laneAt(at);
     // Dropping what was fetched would leave a hole.
-    if (!lane) throw new Error(`${partitionKey(at)} was fetched and is not assigned`);
+    if (!lane) throw new Error(`${keyOf(at)} was fetched and is not assigned`);
     return lane;
   }
 
@@ -130,14 +130,15 @@ export class Assignment<R> {
       id,
       offsets.map(({ topic, partition }) => ({ topic, partition })),
     );
-    for (const offset of offsets) this.byPartition.set(partitionKey(offset), lane);
+    for (const offset of offsets) this.byPartition.set(keyOf(offset), lane);
   }
 }
 
 /**
  * The committed offsets of all partitions that were assigned, and where their logs begin. In this order: bounds that were read first
  * may lie before the offsets that are committed by now, which looks like a loss. All of them, or an error: no member would read a
- * partition that an answer leaves out, without any sign. Throws KAFKA_LOG_TRUNCATED (fatal) where a partition ends before what was committed.
+ * partition that an answer leaves out, without any sign. Throws KAFKA_LOG_TRUNCATED (fatal) where a partition ends before what was
+ * committed.
  */
 export async function startingPoints(
   brokers: Brokers,

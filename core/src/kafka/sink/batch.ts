@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LogBounds } from '../client/offsets.ts';
+import type { LogBounds, TopicPartition } from '../client/offsets.ts';
 import type { Refusal } from './dead-letters.ts';
 import type { Entry } from './entry.ts';
 import type { SinkVerdict } from './sink.ts';
@@ -97,10 +97,6 @@ export function batchId(group: string, lane: string, { nonce, ranges }: Intent):
     .digest('hex')
     .slice(0, 32);
 }
-
-type TopicPartition = Pick<OffsetRange, 'topic' | 'partition'>;
-
-export const partitionKey = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`;
 
 /** One order on every instance: records of a batch are written in it. */
 export function compareRanges(a: TopicPartition, b: TopicPartition): number {

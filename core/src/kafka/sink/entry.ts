@@ -95,7 +95,7 @@ export function readable<R>(entries: readonly Entry<R>[]): Entry<R>[] {
   });
 }
 
-export interface EntrySettings<R> {
+interface EntrySettings<R> {
   readonly name: string;
   readonly topics: readonly string[];
   /** Topic of records that sinks refused and that were put back for them. */

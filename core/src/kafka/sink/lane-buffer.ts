@@ -1,3 +1,4 @@
+import { keyOf } from '../client/offsets.ts';
 import {
   type BufferLimits,
   batchId,
@@ -7,7 +8,6 @@ import {
   intentOf,
   type OffsetRange,
   type Plan,
-  partitionKey,
 } from './batch.ts';
 import type { Entry } from './entry.ts';
 
@@ -56,7 +56,7 @@ export class LaneBuffer<R> {
     this.redo = intentOf(committed);
     for (const { topic, partition, offset } of committed) {
       const state = { topic, partition, start: offset, position: offset, waiting: 0 };
-      this.partitions.set(partitionKey(state), state);
+      this.partitions.set(keyOf(state), state);
     }
   }
 
@@ -123,14 +123,14 @@ export class LaneBuffer<R> {
     if (this.redo || room.rows <= 0 || room.bytes <= 0) return plan;
     const more = this.takeUpTo(room).sorted();
     if (more.length === 0) return plan;
-    const ranges = new Map(plan.intent.ranges.map((range) => [partitionKey(range), range]));
+    const ranges = new Map(plan.intent.ranges.map((range) => [keyOf(range), range]));
     for (const range of more.flatMap((group) => this.rangeOf(group))) {
-      const key = partitionKey(range);
+      const key = keyOf(range);
       ranges.set(key, { ...range, start: ranges.get(key)?.start ?? range.start });
     }
     const intent = { ...plan.intent, ranges: [...ranges.values()].sort(compareRanges) };
     const all = new Taken(plan.entries);
-    for (const group of more) for (const entry of group) all.add(keyOf(entry), [entry]);
+    for (const group of more) for (const entry of group) all.add(keyOfEntry(entry), [entry]);
     return { ...plan, intent, entries: all.sorted().flat() };
   }
 
@@ -157,7 +157,7 @@ export class LaneBuffer<R> {
   }
 
   private counted(entries: Entry<R>[]): { key: string; entries: Entry<R>[] } {
-    const key = entries[0] ? keyOf(entries[0]) : '';
+    const key = entries[0] ? keyOfEntry(entries[0]) : '';
     const state = this.partitions.get(key);
     if (state) state.waiting += entries.length;
     this.rows += entries.length;
@@ -166,14 +166,14 @@ export class LaneBuffer<R> {
   }
 
   private stateOf(topic: string, partition: number): PartitionState {
-    const state = this.partitions.get(partitionKey({ topic, partition }));
+    const state = this.partitions.get(keyOf({ topic, partition }));
     if (!state) throw new Error(`${topic}/${partition} is not of lane ${this.lane}`);
     return state;
   }
 
   private takeRedo(intent: Intent): Plan<R> {
     this.redo = undefined;
-    const ends = new Map(intent.ranges.map((range) => [partitionKey(range), range.end]));
+    const ends = new Map(intent.ranges.map((range) => [keyOf(range), range.end]));
     const taken = new Taken<R>();
     for (const chunk of this.chunks) {
       const end = ends.get(chunk.key) ?? 0;
@@ -237,18 +237,18 @@ export class LaneBuffer<R> {
 }
 
 /** The records of one fetch of one partition that were not taken yet. */
-export interface Chunk<R> {
+interface Chunk<R> {
   readonly key: string;
   readonly arrivedAt: number;
   entries: Entry<R>[];
 }
 
 /** Entries by partition, each in offset order because they are taken in the order they came. */
-export class Taken<R> {
+class Taken<R> {
   private readonly groups = new Map<string, Entry<R>[]>();
 
   constructor(entries: readonly Entry<R>[] = []) {
-    for (const entry of entries) this.add(keyOf(entry), [entry]);
+    for (const entry of entries) this.add(keyOfEntry(entry), [entry]);
   }
 
   add(key: string, entries: readonly Entry<R>[]): void {
@@ -263,16 +263,16 @@ export class Taken<R> {
 }
 
 /** The partition that it was read from. */
-export const keyOf = ({ readFrom, partition }: Pick<Entry<unknown>, 'readFrom' | 'partition'>) =>
-  partitionKey({ topic: readFrom, partition });
+export const keyOfEntry = ({ readFrom, partition }: Pick<Entry<unknown>, 'readFrom' | 'partition'>) =>
+  keyOf({ topic: readFrom, partition });
 
-export interface Room {
+interface Room {
   readonly rows: number;
   readonly bytes: number;
 }
 
 /** How many of the first entries fit; the first does at any size, unless something was taken before it. */
-export function fitting(entries: readonly Entry<unknown>[], room: Room): number {
+function fitting(entries: readonly Entry<unknown>[], room: Room): number {
   let { rows, bytes } = room;
   let count = 0;
   for (const entry of entries) {

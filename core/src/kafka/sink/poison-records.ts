@@ -5,7 +5,7 @@ import type { Entry } from './entry.ts';
 import type { Sink } from './sink.ts';
 
 /** A record that makes the sink throw an unforeseen error. */
-export interface Culprit<R> {
+interface Culprit<R> {
   readonly entry: Entry<R>;
   readonly error: unknown;
 }

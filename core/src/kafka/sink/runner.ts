@@ -17,7 +17,6 @@ import { type Generation as GroupGeneration, Membership } from '../read/membersh
 import { Standstill } from '../read/standstill.ts';
 import { Assignment, type LaneOf, laneAssigner, startingPoints } from './assignment.ts';
 import type { BufferLimits } from './batch.ts';
-import { partitionKey } from './batch.ts';
 import type { BatchLane } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { Entry, RecordReader } from './entry.ts';
@@ -339,7 +338,7 @@ class Runner<R> implements RunningSink {
     at: TopicPartition,
     entries: readonly Entry<R>[],
   ): Promise<void> {
-    const of = partitionKey(at);
+    const of = keyOf(at);
     const gone = AbortSignal.any([lost.signal, this.halt.signal]);
     const load = async () => {
       if (!gone.aborted) await loadEntries(this.options.reader, entries);

@@ -142,7 +142,7 @@ export class Troubles {
 }
 
 /** Commits a partition's position although there is no record to process. */
-export type CommitPosition = (partition: number, nextOffset: number) => Promise<void>;
+type CommitPosition = (partition: number, nextOffset: number) => Promise<void>;
 
 const WAIT_MS = 500;
 

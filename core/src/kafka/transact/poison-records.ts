@@ -92,8 +92,8 @@ const PAIR_FAILURES = 3;
 /**
  * Decides whether an unforeseen failure is the record's fault or the service's. Failures of one source alone, however many, are the
  * records'; failures of several sources in a short run of records are the service's, as is one where a good record fails as well. Then
- * all of the service's partitions halt, rather than turn into dead letters one record after the other. Only the record that halted them is tried again now and then, and when it
- * goes through, the others go on. One for each process.
+ * all of the service's partitions halt, rather than turn into dead letters one record after the other. Only the record that halted
+ * them is tried again now and then, and when it goes through, the others go on. One for each process.
  */
 export class Blame {
   private readonly options: BlameOptions;

@@ -220,8 +220,8 @@ function partitionsByTopic(outputs: readonly Output[]): TopicPartitions<number>[
 const SEQUENCES = 2 ** 31;
 
 /**
- * Numbers of the records of an idempotent producer, by partition. A number that was given away is never taken back: only the broker knows what became of a
- * record that was sent, and a second record of its number would be taken for its repetition.
+ * Numbers of the records of an idempotent producer, by partition. A number that was given away is never taken back: only the broker
+ * knows what became of a record that was sent, and a second record of its number would be taken for its repetition.
  */
 export class Sequences {
   private readonly next = new Map<string, number>();
