@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeResult } from '../bench/result.ts';
+import { writeResult } from '../src/result.ts';
 import { type Command, readCommand } from './command.ts';
 import { figuresOf, renderRun } from './report.ts';
 import { runAbuse } from './run.ts';

@@ -6,7 +6,7 @@ import {
   requestOf,
   verifierOf,
 } from '../contracts/esp-fixtures.ts';
-import { espArguments, writeResult } from './result.ts';
+import { espArguments, writeResult } from '../src/result.ts';
 
 // What an adapter costs, on one thread and without anything around it: proving a request, and making events of it.
 // Fixtures are signed as the ESP signs, so each verification is a whole one, key handling included.

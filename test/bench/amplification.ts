@@ -12,7 +12,7 @@ import { ATTACKS, type AttackContext } from '../abuse/attacks/index.ts';
 import { ALL_ESPS } from '../abuse/story.ts';
 import { loadFixtures } from '../contracts/esp-fixtures.ts';
 import { type Inflation, inflated } from '../contracts/esp-inflated.ts';
-import { espArguments, writeResult } from './result.ts';
+import { espArguments, writeResult } from '../src/result.ts';
 
 // How many bytes `normalize` writes for one that it reads, dead letters included, at the worst that is known: every fixture blown up in
 // many ways, and every genuine request of test/abuse. Up to FREE_OUTPUT_BYTES a request may come to any multiple of itself: fifty addressees

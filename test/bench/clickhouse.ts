@@ -11,7 +11,7 @@ import { createProvider, printProgress, selectProvider } from '@email-events/dev
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
 import { stringify } from 'yaml';
-import { publishResult } from './result.ts';
+import { publishResult } from '../src/result.ts';
 import { produceTypedEvents } from './typed-events.ts';
 
 const MAIN = fileURLToPath(new URL('../../sinks/clickhouse/src/main.ts', import.meta.url));

@@ -13,7 +13,7 @@ import {
   signedRequests,
 } from '@email-events/dev/simulate';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
-import { publishResult } from './result.ts';
+import { publishResult } from '../src/result.ts';
 import { percentile, type Seen, Visibility } from './visibility.ts';
 
 /** How long a webhook takes to become a row that a query shows, at a fixed rate, with every process on this machine. */

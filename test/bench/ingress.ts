@@ -11,8 +11,8 @@ import type { EspRequest } from '@email-events/esps';
 import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { topicCatalogue } from '@email-events/schemas';
 import { stringify } from 'yaml';
+import { publishResult } from '../src/result.ts';
 import { generateLoad, type LoadResult } from './ingress-load.ts';
-import { publishResult } from './result.ts';
 
 /** What is sent, by variant. */
 const VARIANTS: {

@@ -10,7 +10,7 @@ import { createProvider, printProgress, selectProvider } from '@email-events/dev
 import { IDENTITY_VERSION } from '@email-events/esps';
 import { registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
 import { stringify } from 'yaml';
-import { publishResult } from './result.ts';
+import { publishResult } from '../src/result.ts';
 
 /** Fills email.raw, then times `normalize` and `events` until the last event is out. */
 export async function run(args: string[]): Promise<void> {

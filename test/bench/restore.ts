@@ -10,7 +10,7 @@ import { applyTopics, createKafka, silentLog } from '@email-events/core';
 import { createProvider, printProgress, selectProvider } from '@email-events/dev/stack';
 import { Codec, registerSchemas, type SeenBatch, topicCatalogue, topics } from '@email-events/schemas';
 import { stringify } from 'yaml';
-import { publishResult } from './result.ts';
+import { publishResult } from '../src/result.ts';
 
 /** As many ids as one busy transaction of `events` adds. */
 const IDS_A_RECORD = 5_000;

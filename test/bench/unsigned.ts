@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { adapters, type EspRequest, type Resources, type Verifier } from '@email-events/esps';
 import { createSigner } from '@email-events/esps/accounts';
-import { espArguments, writeResult } from './result.ts';
+import { espArguments, writeResult } from '../src/result.ts';
 
 /** A body of about `bytes` that is made to cost much. */
 interface HostileBody {

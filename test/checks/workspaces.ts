@@ -28,6 +28,15 @@ export function workspaces(): Workspace[] {
   });
 }
 
+/** TypeScript files of a package, from the root; those of a package inside of it are not its own. */
+export function typescriptFiles(folder: string): string[] {
+  const inside = workspaces().flatMap((other) =>
+    other.folder.startsWith(`${folder}/`) ? [other.folder] : [],
+  );
+  const found = globSync(`${folder}/**/*.ts`, { cwd: ROOT, exclude: (name) => name === 'node_modules' });
+  return found.filter((file) => !inside.some((other) => file.startsWith(`${other}/`))).sort();
+}
+
 export function readJson(path: string): { [key: string]: unknown } {
   return JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
 }

@@ -17,7 +17,15 @@ import { supersededRecords } from '../dead-letters/superseded.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, formatCount, note, print, printJson, progress } from '../output.ts';
 import type { PipelineConfig } from '../services.ts';
-import { jsonOf, renderGroups, renderLetters, renderPlan, renderStory, storyAsJson } from './dlq-render.ts';
+import {
+  jsonOf,
+  type LetterGroup,
+  renderGroups,
+  renderLetters,
+  renderPlan,
+  renderStory,
+  storyAsJson,
+} from './dlq-render.ts';
 import { registrySettings } from './schemas-action.ts';
 
 export interface SelectionOptions {
@@ -190,17 +198,6 @@ const notFound = (ids: readonly string[]) =>
   new PipelineError('DLQ_NOT_FOUND', 'reject', `no such dead letter: ${ids.join(', ')}`);
 
 const byLastAt = (a: LetterSummary, b: LetterSummary) => a.lastAt - b.lastAt || (a.id < b.id ? -1 : 1);
-
-/** Letters that have stage, code, ESP and status in common. */
-export interface LetterGroup {
-  readonly stage: string;
-  readonly code: string;
-  readonly esp: string | null;
-  readonly status: LetterStatus;
-  readonly letters: number;
-  readonly firstAt: string;
-  readonly lastAt: string;
-}
 
 function groupsOf(letters: readonly LetterSummary[]): LetterGroup[] {
   const groups = new Map<string, LetterSummary[]>();

@@ -3,7 +3,17 @@ import type { LetterStatus, LetterSummary } from '../dead-letters/ledger.ts';
 import type { Shown, Story } from '../dead-letters/story.ts';
 import { counted, formatCount, formatTime, renderTable } from '../output.ts';
 import { jsonText, visible } from '../terminal.ts';
-import type { LetterGroup } from './dlq-action.ts';
+
+/** Letters that have stage, code, ESP and status in common. */
+export interface LetterGroup {
+  readonly stage: string;
+  readonly code: string;
+  readonly esp: string | null;
+  readonly status: LetterStatus;
+  readonly letters: number;
+  readonly firstAt: string;
+  readonly lastAt: string;
+}
 
 const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString());
 

@@ -8,21 +8,11 @@ import { addressesOfFile, keysOfAddresses } from '../suppressions/address.ts';
 import { readStates } from '../suppressions/topic.ts';
 import { visible } from '../terminal.ts';
 import { openSuppressions } from './suppressions-action.ts';
-import { liftNotMade, liftOfSource } from './suppressions-lift-many.ts';
+import { type LiftOptions, liftNotMade, liftOfSource } from './suppressions-lift-many.ts';
 import { give, type OrderedOptions, orderOf, usage } from './suppressions-order.ts';
 
 export interface AddOptions extends OrderedOptions {
   readonly scope: string;
-}
-
-export interface LiftOptions extends OrderedOptions {
-  readonly reason?: string;
-  readonly scope?: string;
-  readonly source?: string;
-  readonly from?: number;
-  readonly to?: number;
-  readonly notMadeByMapping: boolean;
-  readonly yesChange?: number;
 }
 
 export const addAction: Action<AddOptions> = async (options, addresses) => {

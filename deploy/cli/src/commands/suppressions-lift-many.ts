@@ -11,9 +11,18 @@ import { type Concerned, concernedBy } from '../suppressions/said-by-source.ts';
 import { requireSinkInStep } from '../suppressions/sink-in-step.ts';
 import { readRetracted, readStates, type Suppressions } from '../suppressions/topic.ts';
 import { openSuppressions } from './suppressions-action.ts';
-import type { LiftOptions } from './suppressions-change-action.ts';
-import { give, orderOf, rangeOf, requireCount, usage } from './suppressions-order.ts';
+import { give, type OrderedOptions, orderOf, rangeOf, requireCount, usage } from './suppressions-order.ts';
 import { notMadeJson, renderConcerned, renderNotMade } from './suppressions-render.ts';
+
+export interface LiftOptions extends OrderedOptions {
+  readonly reason?: string;
+  readonly scope?: string;
+  readonly source?: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly notMadeByMapping: boolean;
+  readonly yesChange?: number;
+}
 
 /** Takes back what a source said in a time. */
 export async function liftOfSource(

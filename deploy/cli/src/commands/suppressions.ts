@@ -3,7 +3,8 @@ import { act, examples } from '../command.ts';
 import { REASONS } from '../suppressions/actions.ts';
 import { parseTime } from '../time.ts';
 import type { GetOptions, ListOptions } from './suppressions-action.ts';
-import type { AddOptions, LiftOptions } from './suppressions-change-action.ts';
+import type { AddOptions } from './suppressions-change-action.ts';
+import type { LiftOptions } from './suppressions-lift-many.ts';
 
 export function suppressionsCommand(): Command {
   const command = new Command('suppressions').description(

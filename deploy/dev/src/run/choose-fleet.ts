@@ -1,10 +1,17 @@
-import { connectEngine, type Stack, selectProvider } from '../stack/index.ts';
-import type { PipelineOptions } from './pipeline.ts';
+import { connectEngine, type Stack, type StackProvider, selectProvider } from '../stack/index.ts';
+import type { Reporter } from './reporter.ts';
 import { type FleetInput, processFleet, type ServiceFleet } from './service-fleet.ts';
 import { type ServiceMode, unavailable } from './services.ts';
 
 /** Makes the services of a stack that is there by now. */
 export type MakeFleet = (input: FleetInput, stack: Stack) => ServiceFleet | Promise<ServiceFleet>;
+
+/** Of the pipeline that is to be started. */
+interface FleetNeeds {
+  readonly provider?: StackProvider | undefined;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Finds out, and makes, whatever services need before there are components: the engine and the images.
@@ -12,7 +19,7 @@ export type MakeFleet = (input: FleetInput, stack: Stack) => ServiceFleet | Prom
  */
 export async function chooseFleet(
   mode: ServiceMode,
-  { provider, reporter, signal }: Pick<PipelineOptions, 'provider' | 'reporter' | 'signal'>,
+  { provider, reporter, signal }: FleetNeeds,
 ): Promise<MakeFleet> {
   if (mode === 'processes') return processFleet;
   const { env } = process;

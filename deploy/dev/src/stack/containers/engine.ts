@@ -1,7 +1,6 @@
 import { connect } from 'node:net';
 import { constants, hostname } from 'node:os';
 import { StackError } from '../errors.ts';
-import { SOCKET } from './set-up/facts.ts';
 
 type Client = Awaited<ReturnType<typeof import('testcontainers')['getContainerRuntimeClient']>>;
 
@@ -14,6 +13,9 @@ export interface Engine {
   /** The engine runs on this machine: published ports are bound to loopback, and process ids mean something here. */
   readonly local: boolean;
 }
+
+/** Where an engine of the system listens. */
+export const SOCKET = '/var/run/docker.sock';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 

@@ -7,7 +7,7 @@ import { print } from '@email-events/cli/output';
 import { withLock } from '../../data-dir.ts';
 import { StackError } from '../../errors.ts';
 import { type ProgressListener, printProgress, withProgress } from '../../progress.ts';
-import { connectEngine, type Engine } from '../engine.ts';
+import { connectEngine, type Engine, SOCKET } from '../engine.ts';
 import { type Labels, STACK_LABEL, sweep, useOf } from '../ownership.ts';
 import {
   type DaemonRecord,
@@ -18,7 +18,7 @@ import {
   type StopResult,
   stopDaemon,
 } from './daemon.ts';
-import { decide, engineAt, gatherFacts, installPackages, SOCKET, systemPath } from './facts.ts';
+import { decide, engineAt, gatherFacts, installPackages, systemPath } from './facts.ts';
 import { containersOutliveEngine, forgetEarlierRun, pidOf } from './processes.ts';
 
 const OUTCOME = {

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { StackError } from '../../errors.ts';
 import { runTool } from '../../local/run-tool.ts';
 import { type ProgressListener, withProgress } from '../../progress.ts';
+import { SOCKET } from '../engine.ts';
 
 export type Decision =
   /** Install these packages, if any, and start it. */
@@ -35,9 +36,6 @@ function reasonAgainst({ platform, root, distribution, dockerHost, socket, missi
     return `${distribution.name} lacks ${missing.join(' and ')}, and this command installs on Debian and Ubuntu only: install Docker by the system's packages, then run it again`;
   return undefined;
 }
-
-/** Where an engine of the system listens. */
-export const SOCKET = '/var/run/docker.sock';
 
 /** Programs that an engine needs, and the Debian packages that they are in. */
 export const PROGRAMS = { dockerd: 'docker.io', iptables: 'iptables' } as const;
