@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeTables } from '@email-events/cli/code-tables';
+import { CLI_CODES } from '@email-events/cli/codes';
+import { CORE_CODES } from '@email-events/core/codes';
 import { RUN_CODES } from '@email-events/dev/codes';
 import { STACK_ERROR_CODES } from '@email-events/dev/stack';
-import { NORMALIZE_CODES } from '@email-events/esps';
+import { NORMALIZE_CODES, REFUSAL_CODES } from '@email-events/esps';
 import { schemaErrorCodes } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { ROOT } from './workspaces.ts';
+import { ROOT, workspaces } from './workspaces.ts';
 
 /** Every error of this project extends CodedError, so that it has a code, and its code says which stage gives it. */
 const BASE = 'schemas/src/errors.ts';
@@ -70,6 +72,53 @@ test('every code begins with its stage', () => {
   ];
   expect(codes.filter((code) => !STAGES.test(code))).toEqual([]);
 });
+
+const ofEsps: readonly string[] = [...NORMALIZE_CODES, ...REFUSAL_CODES];
+
+/** Codes by the package that declares them. */
+const DECLARED: { readonly [folder: string]: readonly string[] } = {
+  schemas: schemaErrorCodes,
+  core: Object.keys(CORE_CODES),
+  'ingress/esps': ofEsps,
+  ingress: Object.keys(codeTables.ingress ?? {}),
+  // Without those of requests beyond their budget: adapters give them, and `normalize`, which sets it, explains them.
+  processors: [codeTables.normalize, codeTables.events]
+    .flatMap((table) => Object.keys(table ?? {}))
+    .filter((code) => !ofEsps.includes(code)),
+  'sinks/clickhouse': Object.keys(codeTables['sink-clickhouse'] ?? {}),
+  'sinks/crm': Object.keys(codeTables['sink-crm'] ?? {}),
+  'deploy/cli': Object.keys(CLI_CODES),
+  'deploy/dev': [...Object.keys(RUN_CODES), ...Object.keys(STACK_ERROR_CODES)],
+};
+
+/** Of a source's secrets and options, which adapters judge as a part of the configuration. */
+const SETTINGS = 'CONFIG_INVALID';
+
+test('a code is declared once', () => {
+  const codes = Object.values(DECLARED).flat();
+  expect(codes.filter((code, index) => codes.indexOf(code) !== index)).toEqual([]);
+  const inTables = Object.values(codeTables).flatMap((table) => Object.keys(table));
+  expect(inTables.filter((code) => !codes.includes(code))).toEqual([]);
+});
+
+test.for(Object.keys(DECLARED))(
+  '%s gives codes that it declares, or that a package below it does',
+  (folder) => {
+    const manifests = workspaces();
+    const below = manifests.find((manifest) => manifest.folder === folder)?.declared ?? [];
+    const known = new Set(
+      manifests
+        .filter((manifest) => manifest.folder === folder || below.includes(manifest.name))
+        .flatMap((manifest) => DECLARED[manifest.folder] ?? []),
+    );
+    const others = Object.values(DECLARED)
+      .flat()
+      .filter((code) => !known.has(code) && !(folder === 'ingress/esps' && code === SETTINGS));
+    const own = sources.filter((path) => path.startsWith(`${folder}/src/`));
+    const text = own.map(read).join('\n');
+    expect(others.filter((code) => text.includes(`'${code}'`))).toEqual([]);
+  },
+);
 
 test('one place judges the errors of kafkajs and of brokers', () => {
   const judges = sources.filter((path) => /\.retriable\b|'KafkaJS\w+'/.test(read(path)));

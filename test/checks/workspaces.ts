@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface Workspace {
+  readonly name: string;
   /** From the root. */
   readonly folder: string;
   readonly scripts: readonly string[];
@@ -19,8 +20,9 @@ export function workspaces(): Workspace[] {
     (folder) => `${folder}/package.json`,
   );
   return globSync(patterns, { cwd: ROOT }).map((path) => {
-    const { scripts, dependencies, devDependencies } = readJson(path);
+    const { name, scripts, dependencies, devDependencies } = readJson(path);
     return {
+      name: String(name),
       folder: dirname(path),
       scripts: Object.keys(Object(scripts)),
       declared: Object.keys({ ...Object(dependencies), ...Object(devDependencies) }),

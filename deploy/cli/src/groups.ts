@@ -1,8 +1,8 @@
 import { groupLag, type PartitionLag } from '@email-events/core';
-import { consumerGroups, type PipelineConfig, type ServiceName, servicesOf } from './services.ts';
+import { consumerGroups, type PipelineConfig, servicesOf } from './services.ts';
 
 export interface ServiceLag {
-  readonly service: ServiceName;
+  readonly service: string;
   readonly group: string;
   /** Records that it has still to deal with. */
   readonly records: number;
@@ -11,13 +11,12 @@ export interface ServiceLag {
 
 /** Of the services that this configuration has. */
 export async function serviceLag(config: PipelineConfig): Promise<ServiceLag[]> {
-  const running = servicesOf(config).map(({ name }) => name);
-  const groups = consumerGroups(config).filter(({ service }) => running.includes(service));
+  const groups = consumerGroups(config, servicesOf(config));
   const lags = await groupLag(config.kafka, groups);
   return groups.map(({ service, group }) => summary(service, group, lags));
 }
 
-function summary(service: ServiceName, group: string, lags: readonly PartitionLag[]): ServiceLag {
+function summary(service: string, group: string, lags: readonly PartitionLag[]): ServiceLag {
   const own = lags.filter((lag) => lag.group === group);
   return {
     service,

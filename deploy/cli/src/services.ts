@@ -1,5 +1,5 @@
 import { type ComposedConfig, composeConfig } from '@email-events/core/config';
-import { consumerGroupOf, isConfigured } from '@email-events/core/service';
+import { consumerGroupOf, isConfigured, type ServiceDescriptor } from '@email-events/core/service';
 import { ingressService } from '@email-events/ingress/service';
 import { eventsService } from '@email-events/processors/events';
 import { normalizeService } from '@email-events/processors/normalize';
@@ -22,22 +22,37 @@ export const pipelineConfig = composeConfig(services);
 export const serviceOf = (name: ServiceName): Service =>
   services.find((service) => service.name === name) as Service;
 
+/** A list like that of the services; the functions below take another for tests of what holds for any. */
+export type Services = readonly ServiceDescriptor[];
+
 /** Those of a deployment with this configuration: without a CRM there is none to send to. */
-export const servicesOf = (config: object): readonly Service[] =>
-  services.filter((service) => isConfigured(service, config));
+export function servicesOf(config: object): readonly Service[];
+export function servicesOf(config: object, all: Services): Services;
+export function servicesOf(config: object, all: Services = services): Services {
+  return all.filter((service) => isConfigured(service, config));
+}
 
 export interface ConsumerGroup {
-  readonly service: ServiceName;
+  /** Name of the service. */
+  readonly service: string;
   readonly group: string;
   readonly topics: readonly string[];
 }
 
 /** Consumer group and input of each service that has one. */
-export function consumerGroups({ kafka }: Pick<PipelineConfig, 'kafka'>): readonly ConsumerGroup[] {
-  return services.flatMap((service) => {
+export function consumerGroups(
+  { kafka }: Pick<PipelineConfig, 'kafka'>,
+  all: Services = services,
+): readonly ConsumerGroup[] {
+  return all.flatMap((service) => {
     const group = consumerGroupOf(service, kafka.groupPrefix);
     return group === undefined
       ? []
       : [{ service: service.name, group, topics: service.consumes?.topics ?? [] }];
   });
 }
+
+/** Services that write typed topics and states, as opposed to those that carry these elsewhere. */
+export const processors: Services = (services as Services).filter(
+  ({ consumes }) => consumes?.as === 'processor',
+);

@@ -1,6 +1,6 @@
 import { consumerGroupOf, type ServiceDescriptor } from '@email-events/core/service';
 import { eventTopics, topics } from '@email-events/schemas';
-import { services } from '../services.ts';
+import { type Services, services } from '../services.ts';
 
 /** One Kafka user, and all that it has to be allowed: what a service, a command or another team does on the cluster. */
 export interface Principal {
@@ -22,8 +22,8 @@ export interface Principal {
 const NONE = { reads: [], writes: [], groups: [], watches: [], transactionalIds: [] } as const;
 
 /** Of a pipeline with this `kafka.groupPrefix`. */
-export function principals(prefix: string): readonly Principal[] {
-  const ofServices = services.map((service) => principalOf(service, prefix));
+export function principals(prefix: string, all: Services = services): readonly Principal[] {
+  const ofServices = all.map((service) => principalOf(service, prefix));
   const everything = [
     ...[topics.raw, topics.normalized, topics.seen, topics.tokens, topics.recipientState, topics.replays],
     ...eventTopics,

@@ -5,9 +5,8 @@ import {
   type OutputRecord,
   REPLAY_HEADER,
 } from '@email-events/core';
-import type { ServiceDescriptor } from '@email-events/core/service';
 import { type DeadLetter, type Encoder, topics } from '@email-events/schemas';
-import { services } from '../services.ts';
+import { processors } from '../services.ts';
 
 /** Letters of one record, whole, and the bytes of that record. */
 export interface RecordLetters {
@@ -23,9 +22,7 @@ export interface LetterWriter {
 }
 
 /** Topics that only a processor reads: a record can go back to them. Others have readers that would count it again. */
-export const OWN_TOPICS: readonly string[] = services.flatMap(({ consumes }: ServiceDescriptor) =>
-  consumes?.as === 'processor' ? consumes.topics : [],
-);
+export const OWN_TOPICS: readonly string[] = processors.flatMap(({ consumes }) => consumes?.topics ?? []);
 
 /**
  * The record as it was, and one header that says which of its items count and what they went through already. What a sink

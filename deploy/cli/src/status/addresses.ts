@@ -1,11 +1,14 @@
 import { at } from '@email-events/core/config';
-import { type PipelineConfig, servicesOf } from '../services.ts';
+import { type PipelineConfig, type Services, services, servicesOf } from '../services.ts';
 import type { Address } from './deployment.ts';
 
 /** Where the services of this configuration are asked: `adminHost`, and the port of each. A port of 0 is any, so it cannot be known. */
-export function adminAddresses(config: PipelineConfig): readonly Address[] {
+export function adminAddresses(
+  config: Pick<PipelineConfig, 'adminHost'>,
+  all: Services = services,
+): readonly Address[] {
   const host = reachable(config.adminHost);
-  return servicesOf(config).map(({ name, section }) => {
+  return servicesOf(config, all).map(({ name, section }) => {
     const port = at(config, `${section}.adminPort`);
     return { name, adminUrl: port ? `http://${host}:${port}` : null };
   });
