@@ -68,6 +68,7 @@ export type {
 } from './kafka/transact/stage.ts';
 export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';
+export * from './registry.ts';
 export * from './service.ts';
 export * from './service-main.ts';
 export * from './telemetry.ts';

@@ -129,6 +129,7 @@ function commandProblem(args: readonly string[], line: string): string | null {
   return unknown.length > 0 ? `no such option ${unknown.join(' ')}: ${line}` : null;
 }
 
+const EMAIL_EVENTS = await createProgram();
 const GLOBAL_OPTIONS = ['--help', '--json', '--verbose', '--config'];
 
 interface KnownCommand {
@@ -138,12 +139,12 @@ interface KnownCommand {
 }
 
 function commands(): KnownCommand[] {
-  const known = (command: ReturnType<typeof createProgram>): KnownCommand => ({
+  const known = (command: Awaited<ReturnType<typeof createProgram>>): KnownCommand => ({
     name: command.name(),
     options: command.options.map(({ long }) => long ?? ''),
     children: command.commands.map(known),
   });
-  return createProgram().commands.map(known);
+  return EMAIL_EVENTS.commands.map(known);
 }
 
 function isFile(path: string): boolean {

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { ExitCode } from './exit-codes.ts';
 import { homeFolder } from './home.ts';
 import type { PipelineConfig } from './services.ts';
 
 // The commands of deploy/dev are of the same library: its errors are known by their class.
 export { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+export { positive, whole } from './option-values.ts';
 
 /** Options that every command takes. */
 export interface CommonOptions {
@@ -19,11 +20,15 @@ export interface CommonOptions {
 export type Action<O> = (options: O & CommonOptions, args: readonly string[]) => Promise<ExitCode>;
 
 /** Runs the action with all options, the program's included, and leaves its exit code. */
-export function act<O>(command: Command, load: () => Promise<Action<O>>): Command {
+export function onRun<O>(command: Command, action: Action<O>): Command {
   return command.action(async () => {
-    const action = await load();
     process.exitCode = await action(command.optsWithGlobals() as O & CommonOptions, command.args);
   });
+}
+
+/** The same for an action that is loaded when it runs. */
+export function act<O>(command: Command, load: () => Promise<Action<O>>): Command {
+  return onRun<O>(command, async (options, args) => (await load())(options, args));
 }
 
 /** Text below the options. */
@@ -47,18 +52,4 @@ export function configFile({ config }: { readonly config?: string }): string | u
 export async function loadPipelineConfig(options: { readonly config?: string }): Promise<PipelineConfig> {
   const { pipelineConfig } = await import('./services.ts');
   return pipelineConfig.load(configFile(options), process.env, { reads: [] });
-}
-
-/** The value of an option that is a number above 0. */
-export function positive(text: string): number {
-  const number = Number(text);
-  if (!(number > 0)) throw new InvalidArgumentError('a number above 0 is needed');
-  return number;
-}
-
-/** The value of an option that is a whole number above 0. */
-export function whole(text: string): number {
-  const number = positive(text);
-  if (!Number.isSafeInteger(number)) throw new InvalidArgumentError('a whole number is needed');
-  return number;
 }

@@ -1,19 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, type OutputConfiguration } from 'commander';
-import { aclCommand } from './commands/acl.ts';
-import { backfillCommand } from './commands/backfill.ts';
-import { clickhouseCommand } from './commands/clickhouse.ts';
 import { completionCommand } from './commands/completion.ts';
-import { configCommand } from './commands/config.ts';
-import { dlqCommand } from './commands/dlq.ts';
-import { inspectCommand } from './commands/inspect.ts';
-import { marksCommand } from './commands/marks.ts';
-import { runCommand } from './commands/run.ts';
-import { schemasCommand } from './commands/schemas.ts';
-import { statusCommand } from './commands/status.ts';
-import { suppressionsCommand } from './commands/suppressions.ts';
-import { tailCommand } from './commands/tail.ts';
-import { topicsCommand } from './commands/topics.ts';
 import { helpCommand } from './help-command.ts';
 import { forTerminal } from './terminal.ts';
 
@@ -23,11 +10,30 @@ Exit codes: 0 done · 1 failed or found problems · 2 wrong usage · 3 inspect: 
 /** What is wrong with an argument quotes it. */
 const OUTPUT: OutputConfiguration = { outputError: (text, write) => write(forTerminal(text)) };
 
+/** Commands by name, each with what makes it. */
+export type CommandTable = { readonly [name: string]: () => Promise<Command> };
+
+const COMMANDS: CommandTable = {
+  status: async () => (await import('./commands/status.ts')).statusCommand(),
+  run: async () => (await import('./commands/run.ts')).runCommand(),
+  config: async () => (await import('./commands/config.ts')).configCommand(),
+  topics: async () => (await import('./commands/topics.ts')).topicsCommand(),
+  acl: async () => (await import('./commands/acl.ts')).aclCommand(),
+  schemas: async () => (await import('./commands/schemas.ts')).schemasCommand(),
+  clickhouse: async () => (await import('./commands/clickhouse.ts')).clickhouseCommand(),
+  inspect: async () => (await import('./commands/inspect.ts')).inspectCommand(),
+  tail: async () => (await import('./commands/tail.ts')).tailCommand(),
+  dlq: async () => (await import('./commands/dlq.ts')).dlqCommand(),
+  backfill: async () => (await import('./commands/backfill.ts')).backfillCommand(),
+  suppressions: async () => (await import('./commands/suppressions.ts')).suppressionsCommand(),
+  marks: async () => (await import('./commands/marks.ts')).marksCommand(),
+};
+
 /**
- * All commands that an operator has, and those that the caller adds: one of the same name takes the place of the operator's,
- * others come first. Each loads what it needs when it runs, so that none pays for another.
+ * The operator's commands, and those that the caller adds or puts in place of one. The one that the arguments begin with is
+ * loaded alone, as no command should wait for what another needs; with any other arguments, or none, all are there.
  */
-export function createProgram(more: readonly Command[] = []): Command {
+export async function createProgram(args: readonly string[] = [], more: CommandTable = {}): Promise<Command> {
   const program = new Command('email-events')
     .description(
       'Email provider webhooks in, typed Kafka topics, ClickHouse analytics and CRM suppressions out.',
@@ -45,34 +51,14 @@ export function createProgram(more: readonly Command[] = []): Command {
     .configureOutput(OUTPUT)
     .showHelpAfterError('(add --help for what it takes)')
     .addHelpText('after', EXIT_CODES);
-  const own = [
-    statusCommand(),
-    runCommand(),
-    configCommand(),
-    topicsCommand(),
-    aclCommand(),
-    schemasCommand(),
-    clickhouseCommand(),
-    inspectCommand(),
-    tailCommand(),
-    dlqCommand(),
-    backfillCommand(),
-    suppressionsCommand(),
-    marksCommand(),
-  ];
-  for (const command of merged(own, more)) program.addCommand(inherit(command));
+  const table = { ...more, ...COMMANDS, ...more };
+  const [first = ''] = args;
+  const names = Object.hasOwn(table, first) ? [first] : Object.keys(table);
+  for (const command of await Promise.all(names.map((name) => table[name]?.())))
+    if (command) program.addCommand(inherit(command));
   program.addCommand(inherit(completionCommand(program)));
   program.addCommand(inherit(helpCommand(program)));
   return program;
-}
-
-function merged(own: readonly Command[], more: readonly Command[]): Command[] {
-  const names = own.map((command) => command.name());
-  const added = more.filter((command) => !names.includes(command.name()));
-  return [
-    ...added,
-    ...own.map((command) => more.find((other) => other.name() === command.name()) ?? command),
-  ];
 }
 
 function version(): string {

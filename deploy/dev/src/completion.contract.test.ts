@@ -1,12 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import type { Command } from '@email-events/cli/command';
-import { completionScript } from '@email-events/cli/completion/scripts';
-import { SHELLS } from '@email-events/cli/completion/shells';
-import { placesOf } from '@email-events/cli/completion/tree';
+import { completionScript, placesOf, SHELLS } from '@email-events/cli/commands/completion';
 import { expect, test } from 'vitest';
 import { createProgram } from './program.ts';
 
-const places = placesOf(createProgram());
+const program = await createProgram();
+const places = placesOf(program);
 
 test('every command and every option of the program is at its place', () => {
   const walk = (command: Command, at: string): void => {
@@ -21,7 +20,7 @@ test('every command and every option of the program is at its place', () => {
     );
     for (const child of command.commands) if (child.name() !== 'help') walk(child, `${at} ${child.name()}`);
   };
-  walk(createProgram(), '');
+  walk(program, '');
 });
 
 /** What bash would offer for the last word, which may be empty. */

@@ -1,12 +1,14 @@
 import type { Command } from '@email-events/cli/command';
-import { createProgram as createOperatorProgram } from '@email-events/cli/program';
-import { downCommand } from './commands/down.ts';
-import { runCommand } from './commands/run.ts';
-import { simulateCommand } from './commands/simulate.ts';
-import { startCommand } from './commands/start.ts';
-import { upCommand } from './commands/up.ts';
+import { type CommandTable, createProgram as createOperatorProgram } from '@email-events/cli/program';
+
+const COMMANDS: CommandTable = {
+  start: async () => (await import('./commands/start.ts')).startCommand(),
+  up: async () => (await import('./commands/up.ts')).upCommand(),
+  down: async () => (await import('./commands/down.ts')).downCommand(),
+  simulate: async () => (await import('./commands/simulate.ts')).simulateCommand(),
+  run: async () => (await import('./commands/run.ts')).runCommand(),
+};
 
 /** `email-events` in a checkout: what operators have, and what is about the pipeline of this machine. */
-export function createProgram(): Command {
-  return createOperatorProgram([startCommand(), upCommand(), downCommand(), simulateCommand(), runCommand()]);
-}
+export const createProgram = (args: readonly string[] = []): Promise<Command> =>
+  createOperatorProgram(args, COMMANDS);

@@ -22,13 +22,16 @@ const SITUATIONS: readonly Situation[] = [
   ...(['starting', 'running', 'stopping'] as const).map((phase) => ({ ...HERE, phase })),
 ];
 
+const CHECKOUT = await createProgram();
+const OPERATORS = await createOperatorProgram();
+
 /** The command that the words name, and which of its options; undefined: there is none. */
-function found(words: readonly string[], create: () => Command): Command | undefined {
-  let command = create();
+function found(words: readonly string[], program: Command): Command | undefined {
+  let command = program;
   for (const word of words) {
     if (/^[A-Z]+$/.test(word) || word.startsWith('/')) continue;
     if (word.startsWith('--')) {
-      const known = [...command.options, ...create().options].some(({ long }) => long === word);
+      const known = [...command.options, ...program.options].some(({ long }) => long === word);
       if (!known) return undefined;
       continue;
     }
@@ -45,9 +48,9 @@ describe.each(CODES_WITH_REMEDY)('%s', (code) => {
   test('each command that is named is one, with these options', () => {
     for (const situation of SITUATIONS) {
       const remedy = remedyFor(code, situation) ?? '';
-      const create = situation.checkout ? createProgram : createOperatorProgram;
+      const program = situation.checkout ? CHECKOUT : OPERATORS;
       for (const [, text = ''] of remedy.matchAll(/`(?:npx )?email-events ([^`]+)`/g))
-        expect([text, found(text.split(' '), create)?.name()]).toEqual([text, expect.any(String)]);
+        expect([text, found(text.split(' '), program)?.name()]).toEqual([text, expect.any(String)]);
     }
   });
 

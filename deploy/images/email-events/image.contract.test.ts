@@ -47,8 +47,8 @@ describe('the entry point', () => {
     expect(enter(['receiver']).told).toContain('--host 0.0.0.0 --data-dir /var/lib/email-events/receiver');
   });
 
-  test('every command of operators goes to the command line; options too', () => {
-    for (const command of createProgram().commands.map((found) => found.name())) {
+  test('every command of operators goes to the command line; options too', async () => {
+    for (const command of (await createProgram()).commands.map((found) => found.name())) {
       const { status, told } = enter([command, '--json']);
       expect([status, told]).toEqual([0, `deploy/cli/bin/email-events.mjs ${command} --json`]);
     }

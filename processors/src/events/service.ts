@@ -2,6 +2,7 @@ import {
   describeCluster,
   processorGroup,
   type RunningService,
+  registryOf,
   requireTopics,
   runStopSteps,
   type ServiceContext,
@@ -21,7 +22,6 @@ import {
   topics,
 } from '@email-events/schemas';
 import PQueue from 'p-queue';
-import { registryOf } from '../registry.ts';
 import type { EventsConfig } from './config.ts';
 import { type EventsContext, EventsStage } from './events-stage.ts';
 import { measureEvents } from './measures.ts';

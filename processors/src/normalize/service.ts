@@ -4,6 +4,7 @@ import {
   type RawRequest,
   type RunningService,
   readinessOf,
+  registryOf,
   requireTopics,
   runStopSteps,
   type ServiceContext,
@@ -13,7 +14,6 @@ import {
 } from '@email-events/core';
 import { Codec, type NormalizedBatch, type TokenBatch, topicCatalogue, topics } from '@email-events/schemas';
 import { deadLetterCounter } from '../dead-letters.ts';
-import { registryOf } from '../registry.ts';
 import type { NormalizeConfig } from './config.ts';
 import { FormerIds } from './former-ids.ts';
 import { NormalizeStage } from './normalize-stage.ts';

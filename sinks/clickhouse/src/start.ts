@@ -2,6 +2,7 @@ import {
   type AdminServer,
   avroReader,
   type RunningService,
+  registryOf,
   runSink,
   type ServiceContext,
   startAdminServer,
@@ -35,8 +36,7 @@ export async function startClickHouseSink({
   metrics,
 }: ServiceContext<ClickHouseConfig>): Promise<RunningService> {
   const settings = config.sinks.clickhouse;
-  const { url, username, password } = config.registry;
-  const codec = new Codec({ url, username, password: password?.reveal() });
+  const codec = new Codec(registryOf(config));
   const running = await runSink<ClickHouseValue>({
     kafka: config.kafka,
     deadLetterPartitions: config.topics.deadLetterPartitions,

@@ -1,6 +1,7 @@
 import {
   avroReader,
   type RunningService,
+  registryOf,
   runSink,
   runStopSteps,
   type ServiceContext,
@@ -29,8 +30,7 @@ export async function startCrmSink({
   checkCrmSettings(config);
   const settings = crmSettings(config);
   const { concurrency, dryRun } = settings;
-  const { url, username, password } = config.registry;
-  const codec = new Codec({ url, username, password: password?.reveal() });
+  const codec = new Codec(registryOf(config));
   const adapter = crmOf(settings).connect(settings, Date.now);
   const sink = createCrmSink({ adapter, concurrency, dryRun, log, metrics });
   const runner = await runSink<Suppression>({

@@ -51,9 +51,9 @@ function problemOfMark(mark: Mark, body: string, path: string): string | null {
   return mentions ? null : `${mark.file} does not run it`;
 }
 
-test('the examples of every command are commands', () => {
+test('the examples of every command are commands', async () => {
   const problems: string[] = [];
-  const look = (command: ReturnType<typeof createProgram>): void => {
+  const look = (command: Awaited<ReturnType<typeof createProgram>>): void => {
     let help = '';
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
     const lines = [...help.matchAll(/^ {2}\$ (.+)$/gm)].map(([, line = '']) => line);
@@ -61,7 +61,7 @@ test('the examples of every command are commands', () => {
     problems.push(...found.filter((problem) => problem !== null));
     for (const child of command.commands) look(child);
   };
-  look(createProgram());
+  look(await createProgram());
   expect(problems).toEqual([]);
 });
 

@@ -9,8 +9,9 @@ import { readCommand as readAbuse } from '../../abuse/command.ts';
 import { readCommand as readFaults } from '../../faults/command.ts';
 import type { Words } from './blocks.ts';
 
-type Command = ReturnType<typeof createProgram>;
+type Command = Awaited<ReturnType<typeof createProgram>>;
 
+const EMAIL_EVENTS = await createProgram();
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
 const PROJECTS = ['unit', 'contracts', 'stack', 'own-stack', 'containers'];
@@ -77,10 +78,9 @@ function readTests(args: Words): void {
 }
 
 function readEmailEvents(args: Words): void {
-  const program = createProgram();
   // It would say so when it runs.
-  if (args[0] === 'help') requireCommand(program, args.slice(1));
-  read(program, args);
+  if (args[0] === 'help') requireCommand(EMAIL_EVENTS, args.slice(1));
+  read(EMAIL_EVENTS, args);
 }
 
 function requireCommand(program: Command, names: Words): void {

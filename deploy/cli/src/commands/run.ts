@@ -1,11 +1,14 @@
+import { join } from 'node:path';
 import { Argument, Command } from 'commander';
-import { act, examples } from '../command.ts';
-import { services } from '../services.ts';
-import type { RunOptions } from './run-action.ts';
+import { runUnderProjectNode } from '../../bin/run-child.mjs';
+import { type Action, configFile, examples, onRun } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { REPOSITORY } from '../home.ts';
+import { type ServiceName, serviceOf, services } from '../services.ts';
 
 export function runCommand(): Command {
   const command = serviceCommand(services);
-  act<RunOptions>(command, async () => (await import('./run-action.ts')).runAction);
+  onRun<RunOptions>(command, runAction);
   return examples(command, ...RUN_EXAMPLES);
 }
 
@@ -25,4 +28,29 @@ export function serviceCommand(all: readonly { readonly name: string; readonly t
     .addArgument(new Argument('<service>', 'which one').choices(names))
     .option('--check-config', 'check what this service reads of the configuration, and end', false)
     .addHelpText('after', `\nServices:\n${list}`);
+}
+
+export interface RunOptions {
+  readonly checkConfig: boolean;
+}
+
+export const runAction: Action<RunOptions> = (options, [service]) => {
+  const { entry, nodeArgs } = serviceOf(service as ServiceName);
+  const file = configFile(options);
+  return runScript(entry, nodeArgs, [
+    ...(file === undefined ? [] : ['--config', file]),
+    ...(options.checkConfig ? ['--check-config'] : []),
+  ]);
+};
+
+/** The entry file as a process of its own, with the arguments of Node that it wants; signals are passed on. */
+export async function runScript(
+  script: string,
+  nodeArgs: readonly string[] | undefined,
+  args: readonly string[],
+): Promise<ExitCode> {
+  process.env.NODE_ENV ??= 'production';
+  const line = [...(nodeArgs ?? []), join(REPOSITORY, script), ...args];
+  const code = await runUnderProjectNode(line, process.execPath);
+  return code === 0 ? EXIT.ok : EXIT.failed;
 }

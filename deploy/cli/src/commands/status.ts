@@ -1,6 +1,21 @@
+import { PipelineError } from '@email-events/core/errors';
+import type { SourceReport } from '@email-events/ingress';
 import { Command } from 'commander';
-import { act, examples } from '../command.ts';
-import type { StatusOptions } from './status-action.ts';
+import pc from 'picocolors';
+import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { homeFolder, pathsOf } from '../home.ts';
+import { collectNames } from '../option-values.ts';
+import { counted, formatCount, formatTime, print, printJson, renderTable } from '../output.ts';
+import { situationOf } from '../remedies.ts';
+import { type PipelineUrls, type RunState, readState } from '../state-file.ts';
+import { adminAddresses } from '../status/addresses.ts';
+import { type Address, readDeployment } from '../status/deployment.ts';
+import type { Readiness } from '../status/instance.ts';
+import { type Intake, refusedOf, topReason } from '../status/intake.ts';
+import { type LocalReport, readLocal } from '../status/local.ts';
+import { isWell, type Report, type ServiceReport } from '../status/report.ts';
+import { visible } from '../terminal.ts';
 
 export function statusCommand(): Command {
   const command = new Command('status')
@@ -10,10 +25,10 @@ export function statusCommand(): Command {
     .option(
       '--admin <url>',
       'of the services behind these admin ports, wherever they run; several instances of the ingress are summed: with commas, or repeated',
-      collect,
+      collectNames,
     )
     .option('--urls', 'only the webhook of each source of the local pipeline', false);
-  act<StatusOptions>(command, async () => (await import('./status-action.ts')).statusAction);
+  onRun<StatusOptions>(command, statusAction);
   command.addHelpText(
     'after',
     `
@@ -29,4 +44,214 @@ last minutes none was accepted; 4 if no configuration is named and nothing runs 
   );
 }
 
-const collect = (value: string, values: readonly string[] = []): string[] => [...values, ...value.split(',')];
+export interface StatusOptions {
+  readonly admin?: readonly string[];
+  readonly urls: boolean;
+}
+
+/** Of the services behind the addresses that are named, else of the pipeline of this machine, else of what is configured. */
+export const statusAction: Action<StatusOptions> = async (options) => {
+  const { admin, urls, json } = options;
+  if (admin && urls)
+    throw usage('--urls is about the local pipeline: an admin port does not know how it is reached');
+  if (admin)
+    return showDeployment(
+      admin.map((text) => ({ adminUrl: adminUrl(text) })),
+      json,
+    );
+  const { config, checkout } = situationOf(options);
+  // A configuration that was named is of another deployment. An image has no pipeline of its own.
+  if (!urls && (config !== undefined || !checkout))
+    return showDeployment(adminAddresses(await loadPipelineConfig(options)), json);
+  const paths = pathsOf(homeFolder());
+  const state = readState(paths);
+  if (!state) throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}`);
+  if (urls) return showUrls(state, json);
+  const report = await readLocal(state);
+  if (json) printJson(report);
+  else print(await renderLocal(report));
+  return isWell(report) ? EXIT.ok : EXIT.failed;
+};
+
+async function showDeployment(addresses: readonly Address[], json: boolean): Promise<ExitCode> {
+  const report = await readDeployment(addresses);
+  if (json) printJson(report);
+  else print(await renderDeployment(report));
+  return isWell(report) ? EXIT.ok : EXIT.failed;
+}
+
+async function showUrls({ urls }: RunState, json: boolean): Promise<ExitCode> {
+  if (json) printJson(urls);
+  else print(await renderUrls(urls));
+  return urls ? EXIT.ok : EXIT.failed;
+}
+
+/** As it is configured, `host:port`, or whole. Throws CLI_USAGE. */
+function adminUrl(text: string): string {
+  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`);
+  if (url === null || url.port === '')
+    throw usage(`--admin ${text}: the URL of an admin port is needed, http://host:9080`);
+  return url.origin;
+}
+
+const usage = (message: string) => new PipelineError('CLI_USAGE', 'reject', message);
+
+/** Of the pipeline on this machine: with its components, and what its supervisor does. */
+export async function renderLocal(report: LocalReport): Promise<string> {
+  const { phase, startedAt, pid, components, services } = report;
+  const head = phase === 'running' ? headline(report) : pc.red(visible(phase));
+  const log = services.find(({ name }) => name === 'ingress')?.logFile;
+  return paragraphs([
+    `${head} (up since ${formatTime(startedAt)} UTC, process ${pid})`,
+    await renderTable(
+      ['component', 'state', 'address'],
+      components.map(({ name, state, address }) => [name, runs(state), address]),
+    ),
+    await renderTable(
+      ['service', 'state', 'ready', 'lag', 'restarts', 'admin'],
+      services.map((service) => [
+        service.name,
+        runs(service.state),
+        readinessOf(service),
+        lagOf(service),
+        service.restarts,
+        service.adminUrl ?? '',
+      ]),
+    ),
+    ...(await renderIntake(report, log)),
+    countsLine(report),
+  ]);
+}
+
+/** Of services of which only the admin ports are known. */
+export async function renderDeployment(report: Report): Promise<string> {
+  return paragraphs([
+    headline(report),
+    await renderTable(
+      ['service', 'ready', 'lag', 'admin'],
+      report.services.map((service) => [
+        service.name,
+        readinessOf(service),
+        lagOf(service),
+        service.adminUrl ?? '',
+      ]),
+    ),
+    ...(await renderIntake(report, undefined)),
+    countsLine(report),
+  ]);
+}
+
+export function renderUrls(urls: PipelineUrls | null): Promise<string> | string {
+  if (!urls) return pc.yellow('not known before everything runs');
+  return renderTable(['source', 'webhook'], Object.entries(urls.webhooks));
+}
+
+const paragraphs = (parts: readonly string[]) => parts.filter((part) => part !== '').join('\n\n');
+
+function headline({ ready, services, onlyRefused }: Report): string {
+  const degraded = services.some(({ readiness }) => readiness === 'degraded');
+  const works = !ready ? pc.red('not ready') : degraded ? pc.yellow('degraded') : pc.green('ready');
+  if (onlyRefused.length === 0) return works;
+  const verb = onlyRefused.length === 1 ? 'gets' : 'get';
+  return `${works}, ${pc.red(`${counted(onlyRefused.length, 'source')} ${verb} nothing but refusals`)}`;
+}
+
+const runs = (state: string) => (state === 'running' ? pc.green(state) : pc.red(state));
+
+const COLOURS: { readonly [R in Readiness]: (text: string) => string } = {
+  ok: pc.green,
+  degraded: pc.yellow,
+  'not ready': pc.red,
+  stopping: pc.yellow,
+  'no answer': pc.red,
+};
+
+const PARTITIONS_SHOWN = 3;
+
+function readinessOf({ readiness, problems, partitions }: ServiceReport): string {
+  if (readiness === null) return '';
+  const why = Object.entries(problems).map(([dependency, code]) => `${dependency} ${code}`);
+  const names = Object.keys(partitions);
+  const more =
+    names.length > PARTITIONS_SHOWN ? [`${formatCount(names.length - PARTITIONS_SHOWN)} more`] : [];
+  const where = names.length > 0 ? ` on ${[...names.slice(0, PARTITIONS_SHOWN), ...more].join(', ')}` : '';
+  return COLOURS[readiness](`${[readiness, ...(why.length > 0 ? [why.join(', ')] : [])].join(': ')}${where}`);
+}
+
+const lagOf = ({ lag }: ServiceReport) =>
+  lag === null ? '' : lag.exact ? lag.records : `≤ ${formatCount(lag.records)}`;
+
+async function renderIntake(intake: Intake, log: string | undefined): Promise<string[]> {
+  const { sources, recentSeconds, ingresses } = intake;
+  const { asked, told } = ingresses;
+  if (told === 0) return [pc.dim(asked > 0 ? 'no ingress tells what came in' : 'no ingress')];
+  const minutes = `${Math.round((recentSeconds ?? 0) / 60)} min`;
+  const table = await renderTable(
+    [
+      'source',
+      'esp',
+      'last accepted',
+      'accepted',
+      `in ${minutes}`,
+      'refused',
+      `in ${minutes}`,
+      'most refused for',
+    ],
+    sources.map(rowOf),
+  );
+  const notes = [
+    ...(told < asked
+      ? [
+          pc.yellow(
+            `what ${counted(told, 'ingress', 'ingresses')} of ${asked} told: the others are not counted`,
+          ),
+        ]
+      : []),
+    ...sources
+      .filter(({ name }) => intake.onlyRefused.includes(name))
+      .map((source) => refusedLine(source, minutes)),
+    ...(intake.onlyRefused.length > 0 && log !== undefined ? [pc.dim(`→ what to look at is in ${log}`)] : []),
+  ];
+  return [table, notes.join('\n'), spoolLine(intake)];
+}
+
+function rowOf(source: SourceReport): (string | number)[] {
+  const { name, esp, lastAcceptedAt, sinceStart, recent } = source;
+  return [
+    name,
+    esp,
+    lastAcceptedAt === null ? 'not yet' : formatTime(lastAcceptedAt),
+    sinceStart.accepted,
+    recent.accepted,
+    refusedOf(sinceStart),
+    refusedOf(recent),
+    topReason(source) ?? '',
+  ];
+}
+
+function refusedLine(source: SourceReport, minutes: string): string {
+  const refused = refusedOf(source.recent);
+  const reasons = Object.keys(source.recent.refused).length;
+  const most = `${reasons > 1 ? 'most of them ' : ''}${topReason(source)}`;
+  return pc.red(
+    visible(`${source.name} had ${counted(refused, 'request')} in the last ${minutes}, all refused: ${most}`),
+  );
+}
+
+function spoolLine({ spool }: Intake): string {
+  if (spool === null) return pc.dim('spool: switched off');
+  const { records, bytes, oldestAt, setAside } = spool;
+  const aside =
+    setAside > 0 ? pc.red(`; ${formatCount(setAside)} set aside, which somebody must look at`) : '';
+  if (records === 0) return `spool: empty${aside}`;
+  const since = oldestAt === null ? '' : `, the oldest of ${formatTime(oldestAt)}`;
+  const waits = `${counted(records, 'request')} (${counted(bytes, 'byte')}) ${records === 1 ? 'waits' : 'wait'} for Kafka${since}`;
+  return `${pc.yellow(`spool: ${waits}`)}${aside}`;
+}
+
+function countsLine({ counts }: Report): string {
+  if (counts === null) return pc.dim('no counts: a service or ClickHouse does not answer');
+  return Object.entries(counts)
+    .map(([name, count]) => `${name} ${formatCount(count)}`)
+    .join(' · ');
+}

@@ -1,10 +1,21 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { act, examples } from '../command.ts';
+import type { Suppression } from '@email-events/schemas';
+import { Command, Option } from 'commander';
+import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { fromOne, fromZero, nameText, reasonText, seconds, time } from '../option-values.ts';
+import { counted, formatCount, note, print, printJson, printLines, progress } from '../output.ts';
 import { REASONS } from '../suppressions/actions.ts';
-import { parseTime } from '../time.ts';
-import type { GetOptions, ListOptions } from './suppressions-action.ts';
-import type { AddOptions } from './suppressions-change-action.ts';
-import type { LiftOptions } from './suppressions-lift-many.ts';
+import { keysOfAddresses } from '../suppressions/address.ts';
+import { readActions, readState, readStates, suppressionsOf } from '../suppressions/topic.ts';
+import { jsonText } from '../terminal.ts';
+import { type AddOptions, addAction, type LiftOptions, liftAction } from './suppressions-change.ts';
+import {
+  actionJson,
+  type ListedReason,
+  reasonJson,
+  renderReasons,
+  renderStory,
+} from './suppressions-render.ts';
 
 export function suppressionsCommand(): Command {
   const command = new Command('suppressions').description(
@@ -21,7 +32,7 @@ function getCommand(): Command {
   const command = new Command('get')
     .description('Say whether a recipient is suppressed, why, and what operators did about it')
     .argument('<address>', 'the email address');
-  act<GetOptions>(command, async () => (await import('./suppressions-action.ts')).getAction);
+  onRun<GetOptions>(command, getAction);
   command.addHelpText('after', '\nIt is read from Kafka; ClickHouse is not needed.');
   return examples(command, 'suppressions get ann@example.com', 'suppressions get ann@example.com --json');
 }
@@ -38,9 +49,9 @@ function listCommand(): Command {
       'only what happened then or later: 2026-01-31T08:00Z, or how long ago: 36h',
       time,
     )
-    .option('--limit <n>', 'show the newest n', positive, 100)
+    .option('--limit <n>', 'show the newest n', fromOne, 100)
     .option('--ndjson', 'print all of them, one JSON line each, in no order', false);
-  act<ListOptions>(command, async () => (await import('./suppressions-action.ts')).listAction);
+  onRun<ListOptions>(command, listAction);
   return examples(
     command,
     'suppressions list --reason complaint --since 7d',
@@ -56,7 +67,7 @@ function addCommand(): Command {
     .option('--file <file>', 'addresses from a file, one a line; - is standard input')
     .option('--scope <scope>', 'all, or the name of a stream', 'all');
   ordered(command);
-  act<AddOptions>(command, async () => (await import('./suppressions-change-action.ts')).addAction);
+  onRun<AddOptions>(command, addAction);
   return examples(
     command,
     'suppressions add ann@example.com --why "asked by phone"',
@@ -83,9 +94,9 @@ function liftCommand(): Command {
       time,
     )
     .option('--to <time>', 'before then', time)
-    .option('--yes-change <n>', 'without addresses: do it, for just so many as it was said', count);
+    .option('--yes-change <n>', 'without addresses: do it, for just so many as it was said', fromZero);
   ordered(command);
-  act<LiftOptions>(command, async () => (await import('./suppressions-change-action.ts')).liftAction);
+  onRun<LiftOptions>(command, liftAction);
   command.addHelpText(
     'after',
     '\nWithout addresses nothing is done until --yes-change says the number that was shown. What is taken back of a source does not\ncount any more, also when it is sent, replayed or backfilled again; what others said of the same recipients stays.',
@@ -107,34 +118,84 @@ function ordered(command: Command): void {
     .option('--no-wait', 'do not wait until it has come into force');
 }
 
-/** They are kept with every recipient, and shown on one line. */
-const MAX_WHY = 500;
-const MAX_NAME = 100;
+export type GetOptions = object;
 
-export const reasonText = (text: string) => bounded(text, MAX_WHY);
-export const nameText = (text: string) => bounded(text, MAX_NAME);
-
-function bounded(text: string, max: number): string {
-  const trimmed = text.trim();
-  if (trimmed !== '' && trimmed.length <= max) return trimmed;
-  throw new InvalidArgumentError(`a text of 1 to ${max} characters is needed`);
+export interface ListOptions {
+  readonly reason?: string;
+  readonly scope?: string;
+  readonly source?: string;
+  readonly esp?: string;
+  readonly since?: number;
+  readonly limit: number;
+  readonly ndjson: boolean;
 }
 
-const time = (text: string): number => parseTime(text);
+/** Exit code 0 whatever the answer: a state is no failure. */
+export const getAction: Action<GetOptions> = async (options, [address = '']) => {
+  const [recipient = ''] = keysOfAddresses([address]);
+  const from = suppressionsOf(await loadPipelineConfig(options));
+  const [state, actions] = await Promise.all([readState(from, recipient), readActions(from, recipient)]);
+  const story = { recipient, state, actions };
+  if (options.json) {
+    printJson({
+      recipient,
+      known: state !== undefined,
+      suppressed: state?.suppressed ?? false,
+      reasons: state?.reasons.map(reasonJson) ?? [],
+      changedAt: state ? new Date(state.changed_at).toISOString() : null,
+      changedBy: state?.event_id ?? null,
+      revision: state?.revision ?? null,
+      actions: actions.map(actionJson),
+    });
+  } else print(renderStory(story));
+  return EXIT.ok;
+};
 
-function positive(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('a number from 1 is needed');
-  return number;
+export const listAction: Action<ListOptions> = async (options) => {
+  const from = suppressionsOf(await loadPipelineConfig(options));
+  const isMeant = matcher(options);
+  const states = await readStates(from, {
+    wanted: ({ reasons }) => reasons.some(isMeant),
+    ...(options.json || options.ndjson
+      ? {}
+      : { onProgress: (records: number) => progress(`${counted(records, 'record')} read`) }),
+  });
+  if (options.ndjson) {
+    for (const state of states.values()) {
+      const lines = listed(state, isMeant).map((reason) => `${jsonText(listedJson(reason))}\n`);
+      await printLines(lines.join(''));
+    }
+    return EXIT.ok;
+  }
+  const all = [...states.values()]
+    .flatMap((state) => listed(state, isMeant))
+    .sort((a, b) => b.since - a.since);
+  const shown = all.slice(0, options.limit);
+  if (options.json) printJson({ total: all.length, recipients: states.size, reasons: shown.map(listedJson) });
+  else {
+    print(await renderReasons(shown));
+    const total = `${counted(all.length, 'active reason')} of ${counted(states.size, 'recipient')}`;
+    note(
+      shown.length < all.length
+        ? `the newest ${formatCount(shown.length)} of ${total}; --limit shows more`
+        : total,
+    );
+  }
+  return EXIT.ok;
+};
+
+function matcher({ reason, scope, source, esp, since }: ListOptions) {
+  return (active: Suppression['reasons'][number]): boolean =>
+    (reason === undefined || active.reason === reason) &&
+    (scope === undefined || active.scope === scope) &&
+    (source === undefined || active.source === source) &&
+    (esp === undefined || active.esp === esp) &&
+    (since === undefined || active.since >= since);
 }
 
-function count(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a number from 0 is needed');
-  return Number(text);
-}
+const listed = (
+  { recipient, reasons }: Suppression,
+  isMeant: (reason: Suppression['reasons'][number]) => boolean,
+): ListedReason[] => reasons.filter(isMeant).map((reason) => ({ recipient, ...reason }));
 
-function seconds(text: string): number {
-  const number = Number(text);
-  if (!(number > 0 && number <= 86_400)) throw new InvalidArgumentError('seconds are needed: 60');
-  return number;
-}
+const listedJson = ({ recipient, ...reason }: ListedReason) => ({ recipient, ...reasonJson(reason) });

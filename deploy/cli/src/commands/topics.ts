@@ -1,28 +1,88 @@
+import { applyTopics, planTopics, type TopicAction, type TopicPlan } from '@email-events/core';
+import { topicCatalogue } from '@email-events/schemas';
 import { Command } from 'commander';
-import { act, examples } from '../command.ts';
+import pc from 'picocolors';
+import { type Action, type CommonOptions, examples, loadPipelineConfig, onRun } from '../command.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { counted, print, printJson, renderTable } from '../output.ts';
 
 export function topicsCommand(): Command {
   const command = new Command('topics').description('Create and change the Kafka topics');
   command.addCommand(
     examples(
-      act(
-        new Command('plan').description('Show what apply would do; changes nothing'),
-        async () => (await import('./topics-action.ts')).planAction,
-      ),
+      onRun(new Command('plan').description('Show what apply would do; changes nothing'), planAction),
       'topics plan',
       'topics plan --config deploy/config/pipeline.yaml --json',
     ),
   );
   command.addCommand(
     examples(
-      act(
+      onRun(
         new Command('apply').description(
           'Make the cluster match the configuration; changes nothing if there is a problem',
         ),
-        async () => (await import('./topics-action.ts')).applyAction,
+        applyAction,
       ),
       'topics apply',
     ),
   );
   return command;
+}
+
+export const planAction: Action<object> = (options) => run(options, planTopics, 'to do');
+export const applyAction: Action<object> = (options) => run(options, applyTopics, 'done');
+
+async function run(
+  options: CommonOptions,
+  work: typeof planTopics,
+  tense: 'to do' | 'done',
+): Promise<ExitCode> {
+  const { kafka, topics } = await loadPipelineConfig(options);
+  const plan = await work(kafka, topicCatalogue(topics));
+  const applied = tense === 'done' && plan.problems === 0;
+  if (options.json) printJson({ applied, ...plan });
+  else print(await renderPlan(plan, tense));
+  return plan.problems > 0 ? EXIT.failed : EXIT.ok;
+}
+
+export async function renderPlan(plan: TopicPlan, tense: 'to do' | 'done'): Promise<string> {
+  const table = await renderTable(['topic', '', ''], plan.actions.map(rowOf));
+  return `${table}\n\n${summary(plan, tense)}`;
+}
+
+function summary({ changes, problems }: TopicPlan, tense: 'to do' | 'done'): string {
+  if (problems > 0)
+    return pc.red(
+      `${counted(problems, 'problem')}: nothing ${tense === 'done' ? 'was' : 'would be'} changed`,
+    );
+  if (changes === 0) return pc.green('the cluster is as configured');
+  return tense === 'done'
+    ? pc.green(`${counted(changes, 'change')} made`)
+    : `${counted(changes, 'change')} to make`;
+}
+
+function rowOf(action: TopicAction): [string, string, string] {
+  const { topic } = action;
+  switch (action.kind) {
+    case 'create':
+      return [
+        topic,
+        pc.green('create'),
+        `${counted(action.partitions, 'partition')}, ${counted(action.replicationFactor, 'replica')}`,
+      ];
+    case 'add-partitions':
+      return [topic, pc.yellow('add partitions'), `${action.from} → ${action.to}`];
+    case 'alter-config':
+      return [
+        topic,
+        pc.yellow('change'),
+        action.changes.map(({ name, from, to }) => `${name} ${from ?? '?'} → ${to}`).join(', '),
+      ];
+    case 'unchanged':
+      return [topic, pc.dim('unchanged'), ''];
+    case 'problem':
+      return [topic, pc.red('problem'), action.message];
+    default:
+      return action satisfies never;
+  }
 }

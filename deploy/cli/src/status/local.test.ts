@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { renderLocal, renderUrls } from '../commands/status-render.ts';
+import { renderLocal, renderUrls } from '../commands/status.ts';
 import type { RunState } from '../state-file.ts';
 import { type LocalReport, type LocalService, readLocal } from './local.ts';
 import { isWell } from './report.ts';

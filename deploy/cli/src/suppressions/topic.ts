@@ -1,6 +1,6 @@
-import { type ReadFrom, readTopic } from '@email-events/core';
+import { type ReadFrom, readTopic, registryOf } from '@email-events/core';
 import {
-  type Codec,
+  Codec,
   CodecError,
   type OperatorAction,
   partitionOf,
@@ -15,6 +15,11 @@ export interface Suppressions {
   readonly config: PipelineConfig;
   readonly codec: Codec;
 }
+
+export const suppressionsOf = (config: PipelineConfig): Suppressions => ({
+  config,
+  codec: new Codec(registryOf(config)),
+});
 
 /** The newest state of one recipient, out of its partition of the compacted topic; undefined: there is none. */
 export async function readState(from: Suppressions, recipient: string): Promise<Suppression | undefined> {

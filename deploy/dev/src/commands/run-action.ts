@@ -3,7 +3,7 @@ import {
   type RunOptions as OfService,
   runScript,
   runAction as runService,
-} from '@email-events/cli/commands/run-action';
+} from '@email-events/cli/commands/run';
 import { PipelineError } from '@email-events/core/errors';
 import { processOf } from '../run/services.ts';
 

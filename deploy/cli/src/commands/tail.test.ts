@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { encodeRawHeaders, type ReadRecord } from '@email-events/core';
 import { avroType, CodecError, type Decoder, topics } from '@email-events/schemas';
 import { describe, expect, test } from 'vitest';
-import { decodeRecord, matches, parseFilters, renderRecord } from './tail-record.ts';
+import { decodeRecord, matches, parseFilters, renderRecord } from './tail.ts';
 
 const AT = Date.UTC(2026, 0, 2, 3, 4, 5, 6);
 const record = (overrides: Partial<ReadRecord>): ReadRecord => ({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseTime } from './time.ts';
+import { parseTime } from './option-values.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 12);
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { linesOf } from './lines.ts';
+import { linesOf } from './inspect.ts';
 
 async function lines(...chunks: (string | Buffer)[]): Promise<string[]> {
   async function* input() {

@@ -6,7 +6,7 @@ import { hunter, VAULT_PATHS, vaultData, vaultOf } from '@email-events/core/test
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { pipelineConfig } from '../services.ts';
-import { check } from './config-action.ts';
+import { check } from './config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'config-action-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
