@@ -1,13 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { scrape } from '@email-events/cli/prometheus';
+import { type ServiceName, services } from '@email-events/cli/services';
 import type { RunningPipeline } from '@email-events/dev/run/pipeline';
-import type { ServiceName } from '@email-events/dev/run/services';
 
 /** The services whose memory somebody else's requests may cost; the receiver is not ours to defend. */
-export const WATCHED: readonly ServiceName[] = [
-  ...(['ingress', 'normalize', 'events', 'sink-clickhouse', 'sink-crm'] as const),
-];
+export const WATCHED: readonly ServiceName[] = services.map(({ name }) => name);
 const SAMPLE_MS = 500;
 
 /** Looks at the resident memory of every service, and remembers the most. */

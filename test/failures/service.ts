@@ -1,13 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { REPOSITORY } from '@email-events/cli/home';
+import { type ServiceName as AnyServiceName, serviceOf } from '@email-events/cli/services';
 
-const MAINS = {
-  normalize: '../../processors/src/normalize/main.ts',
-  events: '../../processors/src/events/main.ts',
-  'sink-clickhouse': '../../sinks/clickhouse/src/main.ts',
-} as const;
-
-export type ServiceName = keyof typeof MAINS;
+export type ServiceName = Exclude<AnyServiceName, 'ingress' | 'sink-crm'>;
 
 export interface Readiness {
   readonly status: number;
@@ -32,7 +29,7 @@ export interface Service {
 }
 
 export function startService(name: ServiceName, configFile: string, fileBytes?: number): Service {
-  const main = [new URL(MAINS[name], import.meta.url).pathname, '--config', configFile];
+  const main = [join(REPOSITORY, serviceOf(name).entry), '--config', configFile];
   const limited = ['prlimit', `--fsize=${fileBytes}:unlimited`, process.execPath, ...main];
   const [file = '', ...args] = fileBytes === undefined ? [process.execPath, ...main] : limited;
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });

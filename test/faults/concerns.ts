@@ -1,9 +1,12 @@
+import { services } from '@email-events/cli/services';
 import type { ServiceName } from '@email-events/dev/run/services';
 import type { Inflicted } from './inflict.ts';
 import type { Span } from './stand-still.ts';
 import { isOfKafka, type Target } from './targets.ts';
 
-const CONSUMERS = ['normalize', 'events', 'sink-clickhouse', 'sink-crm'] as const satisfies ServiceName[];
+const CONSUMERS: readonly ServiceName[] = services
+  .filter(({ consumes }) => consumes !== undefined)
+  .map(({ name }) => name);
 
 /** Services whose work shows that all is well again after a fault of this target. */
 export function behind(target: Target): readonly ServiceName[] {
