@@ -1,4 +1,4 @@
-import { ServiceProcess, type ServiceSpec } from '@email-events/dev/run/service-process';
+import { ServiceProcess, type ServiceSpec } from '@email-events/dev/run/service-fleet';
 
 /** Started again at once, however often it ends: what an orchestrator does, without its patience. */
 const TIMINGS = {

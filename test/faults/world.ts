@@ -12,8 +12,8 @@ import {
 import { chooseLocalPorts } from '@email-events/dev/run/ports';
 import { prepareComponents } from '@email-events/dev/run/prepare';
 import { createReporter } from '@email-events/dev/run/reporter';
-import { lastReason } from '@email-events/dev/run/service-log';
-import { serviceSpec } from '@email-events/dev/run/services';
+import { serviceSpec } from '@email-events/dev/run/service-fleet';
+import { lastReason } from '@email-events/dev/run/supervisor';
 import { generateCredentials, type SenderCredentials } from '@email-events/dev/simulate';
 import type { Stack } from '@email-events/dev/stack';
 import type { ProxyTarget } from '../contracts/tcp-proxy.ts';

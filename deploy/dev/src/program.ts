@@ -3,7 +3,7 @@ import { type CommandTable, createProgram as createOperatorProgram } from '@emai
 
 const COMMANDS: CommandTable = {
   start: async () => (await import('./commands/start.ts')).startCommand(),
-  up: async () => (await import('./commands/up.ts')).upCommand(),
+  up: async () => (await import('./commands/start.ts')).upCommand(),
   down: async () => (await import('./commands/down.ts')).downCommand(),
   simulate: async () => (await import('./commands/simulate.ts')).simulateCommand(),
   run: async () => (await import('./commands/run.ts')).runCommand(),

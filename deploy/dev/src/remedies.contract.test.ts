@@ -5,7 +5,7 @@ import { pathsOf } from '@email-events/cli/home';
 import { lockRun, type RunState, writeState } from '@email-events/cli/state-file';
 import { type Finished, runBin } from '@email-events/cli/testing';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { downAction } from './commands/down-action.ts';
+import { downAction } from './commands/down.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'remedies-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -14,7 +14,7 @@ const NOWHERE = 'http://127.0.0.1:1';
 let homes = 0;
 const emptyHome = () => join(folder, `home-${homes++}`);
 
-/** The command line on a home of its own, with all that it needs of others away. */
+/** The command line on a temporary home, where nothing that it needs of other programs is there. */
 function run(home: string, args: readonly string[]): Promise<Finished> {
   const env = {
     EMAIL_EVENTS_HOME: home,

@@ -1,5 +1,28 @@
-import { act, Command, examples, InvalidArgumentError, positive, whole } from '@email-events/cli/command';
-import type { SimulateOptions } from './simulate-action.ts';
+import { join } from 'node:path';
+import {
+  type Action,
+  Command,
+  examples,
+  InvalidArgumentError,
+  onRun,
+  positive,
+  whole,
+} from '@email-events/cli/command';
+import { EXIT } from '@email-events/cli/exit-codes';
+import { homeFolder, pathsOf } from '@email-events/cli/home';
+import { print, printJson } from '@email-events/cli/output';
+import { readState } from '@email-events/cli/state-file';
+import { PipelineError } from '@email-events/core/errors';
+import { trust } from '../certificates.ts';
+import {
+  createProgressBar,
+  EVERY_ESP,
+  loadCredentials,
+  renderSummary,
+  runSimulation,
+  type SenderCredentials,
+  type SimulatedEsp,
+} from '../simulate/index.ts';
 
 const collect = (value: string, values: readonly string[] = []): string[] => [...values, value];
 
@@ -14,7 +37,7 @@ export function simulateCommand(): Command {
     .option('--esp <name>', 'only these ESPs (all of them can be named): with commas, or repeated', collect)
     .option('--concurrency <n>', 'requests at a time', whole)
     .option('--url <url>', 'base URL of the ingress (default: of the local pipeline)');
-  act<SimulateOptions>(command, async () => (await import('./simulate-action.ts')).simulateAction);
+  onRun<SimulateOptions>(command, simulateAction);
   return examples(
     command,
     'simulate',
@@ -29,4 +52,69 @@ function share(text: string): number {
     throw new InvalidArgumentError('a share from 0 to below 1 is needed');
   }
   return number;
+}
+
+export interface SimulateOptions {
+  readonly url?: string;
+  readonly events: number;
+  readonly seed?: number;
+  readonly rate?: number;
+  readonly duplicates: number;
+  readonly invalid: number;
+  readonly esp?: readonly string[];
+  readonly concurrency?: number;
+}
+
+export const simulateAction: Action<SimulateOptions> = async (options) => {
+  const paths = pathsOf(homeFolder());
+  const running = readState(paths);
+  const baseUrl = options.url ?? running?.urls?.ingress;
+  if (baseUrl === undefined) {
+    throw new PipelineError('RUN_NOT_RUNNING', 'fatal', `no pipeline runs on ${paths.home}; or say --url`);
+  }
+  if (running?.certificate) trust({ certFile: running.certificate });
+  const credentials = keysIn(join(paths.secrets, 'sources'), running !== null);
+  const abort = new AbortController();
+  process.once('SIGINT', () => abort.abort()).once('SIGTERM', () => abort.abort());
+  const bar = options.json ? undefined : createProgressBar(options.events);
+  const result = await runSimulation({
+    baseUrl,
+    credentials,
+    events: options.events,
+    seed: options.seed,
+    rate: options.rate,
+    duplicates: options.duplicates,
+    invalid: options.invalid,
+    concurrency: options.concurrency,
+    ...(options.esp ? { esps: espsOf(options.esp) } : {}),
+    signal: abort.signal,
+    onProgress: (progress) => bar?.update(progress),
+  }).finally(() => bar?.stop());
+  if (options.json) printJson(result);
+  else print(await renderSummary(result));
+  if (result.aborted) return EXIT.interrupted;
+  return result.unexpected > 0 ? EXIT.failed : EXIT.ok;
+};
+
+/** Throws CLI_UNAVAILABLE: a pipeline makes them when it starts. */
+function keysIn(folder: string, runs: boolean): SenderCredentials {
+  try {
+    return loadCredentials(folder).sender;
+  } catch (cause) {
+    const up = '`npx email-events up` makes them; the ingress that is sent to must have them as well';
+    throw new PipelineError('CLI_UNAVAILABLE', 'reject', `${folder} has no keys of all simulated ESPs`, {
+      cause,
+      remedy: runs ? `\`npx email-events down\`, then ${up}` : up,
+    });
+  }
+}
+
+function espsOf(names: readonly string[]): SimulatedEsp[] {
+  return names
+    .flatMap((list) => list.split(','))
+    .map((name) => {
+      const esp = EVERY_ESP.find((known) => known === name);
+      if (esp) return esp;
+      throw new PipelineError('CLI_USAGE', 'reject', `--esp ${name}: there are ${EVERY_ESP.join(', ')}`);
+    });
 }

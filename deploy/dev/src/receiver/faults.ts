@@ -1,5 +1,5 @@
 /**
- * What an answer is replaced by.
+ * The replacement of an answer.
  * none: nothing. status: that status, nothing applied. hang: no answer until the caller gives up.
  * reset: the connection is cut, nothing applied. lost-acknowledgement: applied, then the connection is cut.
  */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, expect, test } from 'vitest';
-import { localCertificate, trust } from '../run/certificates.ts';
+import { localCertificate, trust } from '../certificates.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 
 const [NEW, OLD, STRANGE] = [1, 2, 3].map((fill) => `whsec_${Buffer.alloc(24, fill).toString('base64')}`) as [

@@ -5,10 +5,10 @@ import { pipelineConfig } from '@email-events/cli/services';
 import { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultOf } from '@email-events/core/testing';
 import { afterAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { INSIDE, insideConfig } from './inside-config.ts';
+import { INSIDE, insideConfig } from './container-files.ts';
 import { readBaseConfig, renderLocalConfig, writeLocalConfig } from './local-config.ts';
 
-// What a start writes down for services goes by the fields that the schema marks, whatever they are called.
+// Which values a start writes into separate files is decided by the marks of the schema, not by the names of fields.
 
 const folder = mkdtempSync(join(tmpdir(), 'any-secret-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

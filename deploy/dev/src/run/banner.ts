@@ -2,7 +2,6 @@ import { counted } from '@email-events/cli/output';
 import type { PipelineUrls } from '@email-events/cli/state-file';
 import pc from 'picocolors';
 import type { RunningPipeline } from './pipeline.ts';
-import { playLink } from './play-link.ts';
 
 type Shown = Pick<RunningPipeline, 'urls' | 'paths' | 'config' | 'certificate'>;
 
@@ -46,4 +45,18 @@ export function webhooksText({ ingress, webhooks }: PipelineUrls): string {
   if (more.length === 0) return first;
   const all = pc.dim(`${counted(more.length + 1, 'source')}: npx email-events status --urls`);
   return `${ingress}/webhooks/email-events/<source>  ${all}`;
+}
+
+const QUERY = 'SELECT * FROM campaign_performance ORDER BY delivered DESC LIMIT 20';
+
+/**
+ * ClickHouse's own query page, as the user who may only read, in the pipeline's database, with a query to begin with. The
+ * page takes the text of a query as base64 behind the #.
+ */
+export function playLink(clickhouse: { readonly url: string }, database: string): string {
+  const page = new URL('/play', clickhouse.url);
+  page.searchParams.set('user', 'analyst');
+  page.searchParams.set('database', database);
+  page.hash = Buffer.from(QUERY).toString('base64');
+  return page.href;
 }

@@ -3,18 +3,23 @@ import { join } from 'node:path';
 import { type PipelineConfig, pipelineConfig, serviceOf } from '@email-events/cli/services';
 import { at, type Env } from '@email-events/core/config';
 import type { ServiceDescriptor } from '@email-events/core/service';
+import { type LocalCertificate, localCertificate, trust } from '../certificates.ts';
 import type { Engine } from '../stack/containers/engine.ts';
 import type { ServicesImages } from '../stack/containers/images/services.ts';
 import type { StackInside } from '../stack/index.ts';
-import { type LocalCertificate, localCertificate, trust } from './certificates.ts';
 import type { ContainerFile } from './container-files.ts';
-import { type MountedFolder, mountFolder, userOfContainers } from './container-folders.ts';
-import { INSIDE, insideConfig } from './inside-config.ts';
+import {
+  INSIDE,
+  insideConfig,
+  type MountedFolder,
+  mountFolder,
+  userOfContainers,
+} from './container-files.ts';
 import { localConfig, renderLocalConfig, writeLocalConfig } from './local-config.ts';
-import type { ServicePorts } from './service.ts';
 import { type ContainerSpec, ServiceContainer } from './service-container.ts';
 import type { FleetInput, ServiceFleet } from './service-fleet.ts';
 import { type ServiceName, unavailable } from './services.ts';
+import type { ServicePorts } from './supervisor.ts';
 
 export interface ContainerFleetInput extends FleetInput {
   readonly engine: Engine;
@@ -70,7 +75,7 @@ export async function containerFleet(input: ContainerFleetInput): Promise<Servic
   };
 }
 
-/** What survives restarts. */
+/** Folders that survive restarts. */
 function foldersOf({ paths }: FleetInput, config: PipelineConfig): [ServiceName, MountedFolder][] {
   return [
     ['ingress', { source: config.ingress.spool.dir, target: INSIDE.spool }],
@@ -109,7 +114,7 @@ function partsOf(
   return { ...common, env: { NODE_EXTRA_CA_CERTS: `${INSIDE.files}/${CERT}` }, files: [...files, cert] };
 }
 
-/** Throws RUN_SERVICES_UNAVAILABLE for a port that is to be chosen inside, where nobody could tell which one it became. */
+/** Throws RUN_SERVICES_UNAVAILABLE for port 0: the container would choose a port that cannot be learned outside. */
 export function publishedPorts(name: Exclude<ServiceName, 'receiver'>, config: PipelineConfig): ServicePorts {
   const { section, ports = {} }: ServiceDescriptor = serviceOf(name);
   const own = at(config, section) as { readonly [key: string]: number } | undefined;

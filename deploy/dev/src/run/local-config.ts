@@ -3,16 +3,20 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { dirname, join, resolve } from 'node:path';
 import type { HomePaths } from '@email-events/cli/home';
 import { pipelineConfig, services } from '@email-events/cli/services';
-import { at, isReference, type JsonSchema, mayBeSecret, readConfigFile } from '@email-events/core/config';
+import {
+  at,
+  isReference,
+  type JsonSchema,
+  mayBeSecret,
+  readConfigFile,
+  schemaBelow,
+} from '@email-events/core/config';
 import { isConfigured, isOptional } from '@email-events/core/service';
 import { stringify } from 'yaml';
+import type { LocalCertificate } from '../certificates.ts';
 import type { SimulatorCredentials } from '../simulate/credentials.ts';
 import { replicationOn, type StackAddresses } from '../stack/index.ts';
-import type { LocalCertificate } from './certificates.ts';
-import { type ConfigTree, replaceValues, secretFileOf } from './config-texts.ts';
 import { type LocalPorts, PORT_PATHS, type PortName } from './ports.ts';
-
-export type { ConfigTree };
 
 /** Throws CONFIG_UNREADABLE. */
 export const readBaseConfig = (file: string): ConfigTree => (readConfigFile(file).data ?? {}) as ConfigTree;
@@ -169,3 +173,27 @@ export function crmSecret(secretsDir: string): { file: string; secret: string } 
   }
   return { file, secret: readFileSync(file, 'utf8') };
 }
+
+/** A configuration as read, before it is checked. */
+export type ConfigTree = { [key: string]: unknown };
+
+/** Makes another value of one; `place` is what the schema says of where it is, undefined if it knows no such place. */
+export type Replace = (value: string | number, place: JsonSchema | undefined) => string | number;
+
+/** Copy of a configuration in which each text and number is what `replace` makes of it. */
+export function replaceValues(tree: ConfigTree, schema: JsonSchema, replace: Replace): ConfigTree {
+  const replaced = (value: unknown, place: JsonSchema | undefined): unknown => {
+    const below = (key: string) => place && schemaBelow(place, key);
+    if (Array.isArray(value)) return value.map((item, index) => replaced(item, below(String(index))));
+    if (typeof value === 'object' && value !== null) {
+      return Object.fromEntries(
+        Object.entries(value).map(([key, child]) => [key, replaced(child, below(key))]),
+      );
+    }
+    return typeof value === 'string' || typeof value === 'number' ? replace(value, place) : value;
+  };
+  return replaced(tree, schema) as ConfigTree;
+}
+
+/** Content of a file for this secret: readers drop one line end. */
+export const secretFileOf = (secret: string) => (secret.endsWith('\n') ? `${secret}\n` : secret);

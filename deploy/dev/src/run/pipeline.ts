@@ -12,16 +12,14 @@ import { PipelineError } from '@email-events/core/errors';
 import { generateCredentials, type SenderCredentials } from '../simulate/credentials.ts';
 import type { Lock } from '../stack/data-dir.ts';
 import { createProvider, type Stack, type StackProvider, selectProvider } from '../stack/index.ts';
-import { chooseFleet } from './choose-fleet.ts';
 import { configuredPorts, crmSecret, readBaseConfig } from './local-config.ts';
 import { chooseLocalPorts, type LocalPorts, movedPorts, USUAL_PORTS } from './ports.ts';
-import { prepareComponents } from './prepare.ts';
+import { chooseFleet, prepareComponents } from './prepare.ts';
 import type { Reporter } from './reporter.ts';
-import type { Service } from './service.ts';
-import type { ServiceFleet } from './service-fleet.ts';
+import { type ServiceFleet, stopServices } from './service-fleet.ts';
 import { namesOf, SERVICE_NAMES, type ServiceMode, type ServiceName, selectServices } from './services.ts';
 import { componentStatuses, pipelineUrls, serviceStatuses } from './snapshot.ts';
-import { stopServices } from './stop-services.ts';
+import type { Service } from './supervisor.ts';
 
 export interface PipelineOptions {
   readonly home: string;
@@ -30,7 +28,7 @@ export interface PipelineOptions {
   readonly anyPorts: boolean;
   /** Of the components; default: the one that STACK names. */
   readonly provider?: StackProvider | undefined;
-  /** What the services run in; default: what SERVICES says. Containers need a stack in containers. */
+  /** Services as processes or containers; default: as SERVICES says. Containers need a stack in containers. */
   readonly services?: ServiceMode | undefined;
   readonly reporter: Reporter;
   /** Calls off the start: everything that runs by then is stopped and the start rejects. */
@@ -42,7 +40,7 @@ export interface RunningPipeline {
   readonly paths: HomePaths;
   readonly config: PipelineConfig;
   readonly urls: PipelineUrls;
-  /** The components, for whoever wants to break one. */
+  /** The components, for tests that break one. */
   readonly stack: Stack;
   /** Keys of the simulated ESPs. */
   readonly sender: SenderCredentials;
@@ -50,7 +48,7 @@ export interface RunningPipeline {
   readonly admin: { readonly [name in ServiceName]?: string };
   /** PEM file that HTTPS clients of the URLs have to trust, as this process does; undefined: there is no need. */
   readonly certificate: string | undefined;
-  /** For whoever wants to break one. */
+  /** For tests that break one. */
   service(name: ServiceName): Service;
   /** In the order of the flow, each with its deadline; data stays. May be called twice. */
   stop(): Promise<void>;
@@ -244,5 +242,44 @@ class Pipeline {
       services: serviceStatuses(this.#inFlowOrder(), this.#admin()),
       components: componentStatuses(this.#stack),
     });
+  }
+}
+
+export interface Session {
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Resolves when the first one comes. */
+  readonly asked: Promise<void>;
+}
+
+/**
+ * A pipeline around some work: starts it, does the work, and stops it even if the work fails. The first Ctrl-C (or SIGTERM)
+ * calls the work off and stops in order; the second one ends everything at once.
+ */
+export async function withPipeline<T>(
+  options: Omit<PipelineOptions, 'signal'>,
+  work: (pipeline: RunningPipeline, session: Session) => Promise<T>,
+): Promise<T> {
+  const abort = new AbortController();
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  let pipeline: RunningPipeline | undefined;
+  let times = 0;
+  const interrupt = () => {
+    times++;
+    if (times === 1) {
+      options.reporter.warn('stopping; once more to stop at once');
+      abort.abort();
+      resolve();
+    } else pipeline?.kill();
+  };
+  // A pipeline that runs must outlive nothing by accident: a closed terminal stops it too.
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of signals) process.on(name, interrupt);
+  try {
+    pipeline = await startPipeline({ ...options, signal: abort.signal });
+    return await work(pipeline, { signal: abort.signal, asked });
+  } finally {
+    await pipeline?.stop();
+    for (const name of signals) process.off(name, interrupt);
   }
 }

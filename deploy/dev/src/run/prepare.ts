@@ -3,9 +3,48 @@ import type { PipelineConfig } from '@email-events/cli/services';
 import { applyTopics, PipelineError } from '@email-events/core';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { migrate } from '@email-events/sink-clickhouse';
+import { connectEngine, type Stack, type StackProvider, selectProvider } from '../stack/index.ts';
 import type { Reporter } from './reporter.ts';
+import { type FleetInput, processFleet, type ServiceFleet } from './service-fleet.ts';
+import { type ServiceMode, unavailable } from './services.ts';
 
-/** What `topics apply`, `schemas register` and `clickhouse migrate` do, side by side. Changes nothing the second time. */
+/** Makes the services of a stack that is there by now. */
+export type MakeFleet = (input: FleetInput, stack: Stack) => ServiceFleet | Promise<ServiceFleet>;
+
+/** The parts of the pipeline's options that the choice depends on. */
+export interface FleetNeeds {
+  /** Of the components; default: the one that STACK names. */
+  readonly provider?: StackProvider | undefined;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Finds or makes what services need before there are components: the engine and the images.
+ * Throws RUN_SERVICES_UNAVAILABLE, StackError.
+ */
+export async function chooseFleet(
+  mode: ServiceMode,
+  { provider, reporter, signal }: FleetNeeds,
+): Promise<MakeFleet> {
+  if (mode === 'processes') return processFleet;
+  const { env } = process;
+  const needs = 'services in containers need components in containers: STACK=containers';
+  if (!provider && selectProvider(env) !== 'containers') throw unavailable(needs);
+  // Only here: who runs processes need not wait for it.
+  const [engine, { provideServicesImages }, { containerFleet }] = await Promise.all([
+    connectEngine(),
+    import('../stack/containers/images/services.ts'),
+    import('./container-fleet.ts'),
+  ]);
+  const images = await provideServicesImages({ engine, env, onProgress: reporter.stack, signal });
+  return (input, { inside }) => {
+    if (!inside) throw unavailable(needs);
+    return containerFleet({ ...input, engine, images, inside, env });
+  };
+}
+
+/** Does at once what `topics apply`, `schemas register` and `clickhouse migrate` do. Changes nothing the second time. */
 export async function prepareComponents(config: PipelineConfig, reporter: Reporter): Promise<void> {
   const { registry, kafka, topics, sinks } = config;
   const credentials = {
@@ -22,7 +61,7 @@ export async function prepareComponents(config: PipelineConfig, reporter: Report
       const all = actions.flatMap((action) =>
         action.kind === 'problem' ? [`${action.topic} ${action.message}`] : [],
       );
-      // What has only begun is stopped again, so no further command could ask this cluster.
+      // The pipeline is stopped again, so no other command could ask this cluster.
       const remedy =
         'configure `topics` as the cluster has them; or begin with other data, of this machine by EMAIL_EVENTS_HOME=FOLDER';
       throw new PipelineError('KAFKA_TOPIC_CONFLICT', 'fatal', all.join('; '), { remedy });

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import { formatProgress, type ProgressEvent, withProgress } from '../stack/progress.ts';
-import type { ServiceNews } from './service.ts';
+import type { ServiceNews } from './supervisor.ts';
 
 /** How a start and a stop tell what they do. One line each, on standard error; what has only begun is gone once it is done. */
 export interface Reporter {

@@ -7,11 +7,10 @@ import { waitFor } from '../../../../test/harness/wait.ts';
 import { connectEngine, type Engine } from '../stack/containers/engine.ts';
 import { provideServicesImages } from '../stack/containers/images/services.ts';
 import { printProgress } from '../stack/index.ts';
-import { mountFolder, userOfContainers } from './container-folders.ts';
-import { INSIDE } from './inside-config.ts';
+import { INSIDE, mountFolder, userOfContainers } from './container-files.ts';
 import { chooseLocalPorts } from './ports.ts';
-import { SERVICE_TIMINGS, type ServiceNews } from './service.ts';
 import { type ContainerPlace, type ContainerSpec, ServiceContainer } from './service-container.ts';
+import { SERVICE_TIMINGS, type ServiceNews } from './supervisor.ts';
 
 // Of our services the receiver needs nothing else to run.
 

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../../../../test/harness/wait.ts';
-import { SERVICE_TIMINGS, type ServiceNews } from './service.ts';
 import { ServiceContainer } from './service-container.ts';
+import { SERVICE_TIMINGS, type ServiceNews } from './supervisor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'service-container-unit-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -17,12 +17,12 @@ const KILLED = 137;
 
 /** One container of an engine, over HTTP, so that the real client says what becomes of each answer. */
 class FakeContainer {
-  /** What was answered to each start. */
+  /** Status of the answer to each start. */
   readonly starts: number[] = [];
   created = 0;
   /** As many of the next requests for its log are refused. */
   refusedLogs = 0;
-  /** Whoever waits for its end. */
+  /** Open requests that wait for its end. */
   waits: ServerResponse[] = [];
   #logs: ServerResponse[] = [];
   #running = false;
@@ -98,7 +98,7 @@ async function serviceOf(container: FakeContainer) {
 }
 
 describe('a container that runs already is one that was started', () => {
-  test('after the word of its end broke off', async () => {
+  test('after the connection that waits for its end broke', async () => {
     const container = new FakeContainer();
     const { service, news } = await serviceOf(container);
     await service.start();

@@ -11,14 +11,14 @@ import {
   type ServicePorts,
   type ServiceRun,
   type ServiceTimings,
-} from './service.ts';
-import { SupervisedService } from './supervised-service.ts';
+  SupervisedService,
+} from './supervisor.ts';
 
 /** One service as a container: what differs between services. */
 export interface ContainerSpec {
   /** Also its host name in the network. */
   readonly name: string;
-  /** What the image's entry point is told. */
+  /** Arguments of the image's entry point. */
   readonly command: readonly string[];
   readonly env: { readonly [name: string]: string };
   /** In `filesFolder`, where only the container's user can read them. */
@@ -31,7 +31,7 @@ export interface ContainerSpec {
   readonly logFile: string;
 }
 
-/** What all services of a pipeline share. */
+/** Settings that all services of a pipeline share. */
 export interface ContainerPlace {
   readonly engine: Engine;
   readonly image: string;
@@ -107,10 +107,10 @@ class ContainerHost implements ServiceHost {
       await container.start();
       return container;
     } catch (error) {
-      // It runs already: only the word of its end broke off, or its log could not be followed.
+      // It runs already: only the connection that waits for its end broke, or its log could not be followed.
       if (refusedWith(error, STATUS.notModified)) return container;
       if (!known || !refusedWith(error, STATUS.gone)) throw new Error(explained(error as Error, this.#spec));
-      // Somebody removed it.
+      // Another process removed it.
       this.#container = undefined;
       return this.#start();
     }

@@ -6,7 +6,7 @@ import { REPOSITORY } from '@email-events/cli/home';
 import { afterAll, expect, test, vi } from 'vitest';
 import { processOf, type ServiceName } from './services.ts';
 
-// Through the real entries: whoever runs a service must know what it has to be given, and nothing else.
+// Through the real entry files: to run a service, one must know the secrets that it needs, and no others.
 
 // Each starts a process, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });

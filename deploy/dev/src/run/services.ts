@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { type HomePaths, REPOSITORY } from '@email-events/cli/home';
 import {
   type PipelineConfig,
   type ServiceName as ServiceOfPipeline,
@@ -8,7 +6,6 @@ import {
   servicesOf,
 } from '@email-events/cli/services';
 import { PipelineError } from '@email-events/core/errors';
-import type { ServiceSpec } from './service-process.ts';
 
 const receiver = {
   name: 'receiver',
@@ -40,7 +37,7 @@ export const SERVICE_MODES = ['processes', 'containers'] as const;
 export type ServiceMode = (typeof SERVICE_MODES)[number];
 
 /**
- * What services run in, by the variable SERVICES; processes without it.
+ * Whether services run as processes or containers, by the variable SERVICES; processes without it.
  * Throws RUN_SERVICES_UNAVAILABLE.
  */
 export function selectServices(env: { readonly [name: string]: string | undefined }): ServiceMode {
@@ -52,29 +49,4 @@ export function selectServices(env: { readonly [name: string]: string | undefine
 
 export function unavailable(message: string): PipelineError {
   return new PipelineError('RUN_SERVICES_UNAVAILABLE', 'fatal', message);
-}
-
-export interface ServiceSettings {
-  readonly paths: HomePaths;
-  readonly receiverPort: number;
-  readonly crmSecret: string;
-}
-
-/** A service as a process of this machine. */
-export function serviceSpec(name: ServiceName, settings: ServiceSettings): ServiceSpec {
-  const { paths } = settings;
-  const { entry, nodeArgs } = processOf(name);
-  const base = {
-    name,
-    script: join(REPOSITORY, entry),
-    nodeArgs,
-    logFile: join(paths.logs, `${name}.log`),
-  };
-  if (name !== 'receiver') return { ...base, args: ['--config', paths.configFile] };
-  return {
-    ...base,
-    args: ['--port', String(settings.receiverPort), '--data-dir', paths.receiver],
-    // Not an argument: process lists show those.
-    env: { EMAIL_EVENTS_RECEIVER_SECRETS: settings.crmSecret },
-  };
 }

@@ -1,10 +1,10 @@
 import type { ComponentStatus, PipelineUrls, ServiceStatus } from '@email-events/cli/state-file';
 import { isBroker, nodeIdOf, type Stack } from '../stack/index.ts';
-import type { Service } from './service.ts';
 import type { ServiceFleet } from './service-fleet.ts';
 import type { ServiceName } from './services.ts';
+import type { Service } from './supervisor.ts';
 
-/** What `status` in another terminal is told of the services. */
+/** The services, as `status` in another terminal shows them. */
 export function serviceStatuses(
   services: readonly (readonly [ServiceName, Service])[],
   admin: { readonly [name in ServiceName]?: string },

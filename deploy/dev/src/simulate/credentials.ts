@@ -1,7 +1,6 @@
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { selfSignedCertificate } from './certificate.ts';
 
 /** ESPs that the simulator plays if no others are asked for, in the order of their shares of the traffic. */
 export const SIMULATED_ESPS = ['sendgrid', 'mailgun', 'ses', 'postmark', 'standard-webhooks'] as const;
@@ -26,7 +25,7 @@ export const EVERY_ESP = [...SIMULATED_ESPS, ...FURTHER_ESPS] as const;
 export type FurtherEsp = (typeof FURTHER_ESPS)[number];
 export type SimulatedEsp = (typeof EVERY_ESP)[number];
 
-/** What each ESP signs with. Private: belongs to the sending side only. */
+/** The keys that each ESP signs with. Private: they belong to the sending side only. */
 export interface SenderCredentials {
   readonly sendgrid: {
     /** PEM, PKCS#8, P-256. */
@@ -45,7 +44,7 @@ export interface SenderCredentials {
     /** `whsec_` and base64. */
     readonly secret: string;
   };
-  /** What the others sign with or present; Postal's is a private key (PEM, PKCS#8, RSA 2048). */
+  /** The secrets that the other ESPs sign with or present; Postal's is a private key (PEM, PKCS#8, RSA 2048). */
   readonly further: { readonly [esp in FurtherEsp]: string };
 }
 
@@ -74,7 +73,7 @@ export async function generateCredentials(dir: string): Promise<SimulatorCredent
   const earlier = existsSync(join(folder, SENDER_FILE)) ? readSender(folder) : undefined;
   if (earlier === undefined || !isComplete(earlier)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    // What an earlier version made stays as it is.
+    // Keys that an earlier version made stay as they are.
     const made: SenderCredentials = {
       ...(earlier ?? (await makeSigningKeys())),
       further: { ...makeFurther(), ...earlier?.further },
@@ -113,16 +112,16 @@ function isComplete(sender: EarlierCredentials): sender is SenderCredentials {
 
 async function makeSigningKeys(): Promise<Omit<SenderCredentials, 'further'>> {
   const sendgrid = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const ses = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  // Loaded here only: the keys are made once, and its certificate takes a large library.
+  const { ses } = await import('@email-events/esps/accounts/ses');
   const pem = { format: 'pem', type: 'pkcs8' } as const;
   return {
     sendgrid: { privateKey: sendgrid.privateKey.export(pem).toString() },
     mailgun: { signingKey: `key-${randomBytes(16).toString('hex')}` },
     postmark: { user: 'postmark', password: randomBytes(18).toString('base64url') },
     ses: {
-      privateKey: ses.privateKey.export(pem).toString(),
+      ...(await ses.newKey()),
       certificateUrl: `https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-${randomBytes(16).toString('hex')}.pem`,
-      certificate: await selfSignedCertificate(ses, 'sns.amazonaws.com'),
       topicArn: 'arn:aws:sns:eu-west-1:123456789012:email-events',
     },
     'standard-webhooks': { secret: `whsec_${randomBytes(24).toString('base64')}` },

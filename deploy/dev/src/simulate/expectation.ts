@@ -2,7 +2,7 @@ import type { Step } from './lifecycle.ts';
 import type { PlannedRequest } from './plan.ts';
 import { senders } from './senders/index.ts';
 
-/** What must be found in the pipeline of what it acknowledged. `received = emitted + duplicates + deadLettered`. */
+/** The figures that the pipeline must show for the requests that it acknowledged. `received = emitted + duplicates + deadLettered`. */
 export interface Expectation {
   readonly received: number;
   /** Distinct events. */
@@ -189,7 +189,7 @@ const RELEVANT: ReadonlySet<Step['type']> = new Set([
 interface History {
   hardBounce: boolean;
   complaint: boolean;
-  /** By ESP, each of which is an account of its own: what one says lifts nothing that another said. */
+  /** By ESP, since each is a separate account: an event of one lifts no suppression by another. */
   readonly accounts: Map<string, AccountHistory>;
 }
 

@@ -59,7 +59,7 @@ export interface Client {
   readonly ip: string;
 }
 
-/** What an ESP has words for: the rest of a message's life it does not report. */
+/** The kinds of events that an ESP reports: of the rest of a message's life it says nothing. */
 interface Vocabulary {
   readonly silentOn: readonly EventType[];
   readonly leaves: readonly ('all' | 'stream')[];
@@ -128,7 +128,7 @@ const PEOPLE = [
 ];
 const MACHINE = 'Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via image proxy)';
 
-/** Of delivered messages that nobody touched: the receiving host took them, and its own mailbox server refused them later. */
+/** Share of delivered messages that bounce later instead of being opened: the receiving host took them, and its mailbox server then refused them. */
 const LATE_BOUNCE = 0.01;
 
 /** Soft bounces in a row before a flaky recipient is delivered to again, and which of them ever is. */
@@ -149,7 +149,7 @@ export function lifeOf(message: Message, now: number, random: Random): Omit<Step
   return steps;
 }
 
-/** Chosen by a stream of its own, so that it shifts nothing else. */
+/** Chosen by a separate random stream, so that it shifts no other choice. */
 function lateBounce(
   message: Message,
   last: Omit<Step, 'id'> | undefined,

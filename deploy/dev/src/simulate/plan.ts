@@ -24,7 +24,7 @@ export interface PlanOptions {
   readonly hours?: number | undefined;
 }
 
-/** What will be sent, in order. Reading it again gives the same requests. Nothing is signed yet. */
+/** The requests that will be sent, in order and not signed yet. Each iteration gives the same requests. */
 export interface Plan {
   readonly options: Required<{ [name in keyof PlanOptions]: NonNullable<PlanOptions[name]> }>;
   requests(): Iterable<PlannedRequest>;
@@ -118,7 +118,7 @@ export interface PlannedRequest {
   readonly kind: 'events' | 'redelivery' | Mishap;
   readonly draft: Draft;
   readonly flaw?: Flaw | undefined;
-  /** What the pipeline must read in it; empty if it must be refused. */
+  /** The events that the pipeline must read in it; empty if the request must be refused. */
   readonly steps: readonly Step[];
   readonly expected: {
     readonly status: number;
@@ -138,7 +138,7 @@ export interface WriterOptions {
   readonly invalid: number;
 }
 
-/** What reaches the pipeline next, by the time at which it does. */
+/** Steps that are yet to reach the pipeline, ordered by the time at which they do. */
 export type Arrival = { readonly at: number; readonly order: number } & (
   | { readonly entry: Entry }
   | { readonly repeat: PlannedRequest }
@@ -175,7 +175,7 @@ export class RequestWriter {
     return open.entries.length >= open.size ? this.#close(esp, open.entries) : [];
   }
 
-  /** What is left in unfinished batches. */
+  /** Steps left in unfinished batches. */
   flush(): PlannedRequest[] {
     return [...this.#open].flatMap(([esp, { entries }]) => this.#close(esp, entries));
   }
@@ -223,7 +223,7 @@ export class RequestWriter {
       const expected = { status: 200, deadLetters: [code] };
       return this.#request(esp, { kind, draft, expected, steps: entries.map(({ step }) => step) });
     }
-    // Were it accepted, an event would turn up that nobody expects.
+    // If it were accepted, an unexpected event would turn up in the figures.
     const forged: Entry = { step: this.#mailing.forged(esp), again: false };
     return this.#request(esp, {
       kind,

@@ -5,7 +5,7 @@ import type { SimulatedEsp } from './credentials.ts';
 import { type Expectation, Ledger } from './expectation.ts';
 import type { Plan, PlannedRequest } from './plan.ts';
 
-/** What came of a simulation; plain JSON. */
+/** The result of a simulation, as plain JSON. */
 export interface SimulationResult {
   readonly runId: string;
   readonly seed: number;

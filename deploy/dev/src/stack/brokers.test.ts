@@ -83,7 +83,7 @@ test('data of another number of brokers are refused', () => {
   expect(() => requireSameCluster(logDir, clusterId('loc', 3))).toThrow(/start with KAFKA_BROKERS=1, or/);
   writeFileSync(join(logDir, 'meta.properties'), 'cluster.id=MkU3OEVBNTcwNTJENDM2Qk\n');
   expect(() => requireSameCluster(logDir, clusterId('loc', 3))).toThrow(/start as many as before/);
-  // What was there before there could be several.
+  // Data from before there could be several brokers.
   expect(clusterId('loc', 1)).toBe('ZW1haWwtZXZlbnRzLWxvYw');
 });
 

@@ -52,7 +52,7 @@ export function isBroker(name: string): name is BrokerName {
   return BROKER_NAMES.some((broker) => broker === name);
 }
 
-/** What the port of a broker is called: that of the first has no number. */
+/** Name of a broker's port: that of the first broker has no number. */
 export function portName(port: BrokerPort, broker: BrokerName): PortName {
   const [, number] = broker.split('-');
   return number === undefined ? port : (`${port}-${number}` as PortName);
@@ -88,7 +88,7 @@ export function clusterId(place: string, count: number): string {
   return Buffer.from(text).toString('base64url');
 }
 
-/** What clusterId made it of; undefined: it did not. */
+/** Number of brokers that clusterId put into the id; undefined: clusterId did not make it. */
 function brokersOf(id: string): number | undefined {
   const last = /^email-events-..(.)$/.exec(Buffer.from(id, 'base64url').toString())?.[1];
   if (last === undefined) return undefined;
@@ -96,7 +96,7 @@ function brokersOf(id: string): number | undefined {
 }
 
 /**
- * Whoever elects a controller must have been told of all the others from the beginning; started anew with more or fewer,
+ * Every voter for a controller must know all the others from the beginning; started anew with more or fewer,
  * brokers without data could outvote the one that has them.
  * @throws StackError STACK_BROKERS_CHANGED if the folder has data of another number of brokers
  */
@@ -115,13 +115,13 @@ export function requireSameCluster(logDir: string, id: string): void {
   );
 }
 
-/** What a broker writes when it has closed its data, and removes when it opens them. */
+/** File that a broker writes when it has closed its data, and removes when it opens them. */
 const CLOSED = '.kafka_cleanshutdown';
 /**
  * The brokers of a cluster, each of which is a controller as well. One that is told to end asks the active controller first,
  * and there is none unless most of them run; it then asks for minutes. And the last active controller waits for five
- * seconds for somebody to take over. So when the brokers end together, all are let go at nearly the same time, and
- * whichever is last is left with a wait that leads to nothing.
+ * seconds for another one to take over. So when the brokers stop together, all get permission at nearly the same time, and
+ * the last one is left with a wait that leads to nothing.
  */
 export class Quorum {
   readonly #size: number;
@@ -137,7 +137,7 @@ export class Quorum {
 
   /**
    * Called when a broker is told to end. The answer says, whenever it is asked, whether waiting for it leads to nothing.
-   * @param serves whether the broker answers its clients, which it does until it was let go
+   * @param serves whether the broker answers its clients, which it does until the controller permits it to stop
    */
   ending(logDir: string, serves: () => Promise<boolean>): () => Promise<boolean> {
     if (this.#size === 1) return async () => false;

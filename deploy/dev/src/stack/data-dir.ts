@@ -38,7 +38,7 @@ export async function portsOf<N extends PortName>(
   return ports;
 }
 
-/** What the last run used; an unreadable file only means other ports. */
+/** The ports of the last run. If the file cannot be read, other ports are chosen. */
 function readPorts(path: string): StackPorts {
   if (!existsSync(path)) return {};
   try {
@@ -66,7 +66,7 @@ export async function withLock<T>(
   }
 }
 
-/** What a local stack leaves in its data directory while it runs, for commands in other terminals. */
+/** The file of a running local stack in its data directory, for commands in other terminals. */
 export interface RunningStack extends StackAddresses {
   /** Process that started it and that stops it on SIGTERM. */
   readonly pid: number;
@@ -84,7 +84,7 @@ export function clearRunning(dataDir: string): void {
   rmSync(stateFile(dataDir), { force: true });
 }
 
-/** The local stack that runs on this data directory now; null if none does, whatever a dead one left behind. */
+/** The local stack that runs on this data directory now; null if none does, even if a killed one left its file. */
 export function readRunningStack(dataDir: string): RunningStack | null {
   let text: string;
   try {

@@ -121,7 +121,7 @@ async function configure(
   return pipelineConfig.load(paths.configFile, {});
 }
 
-/** A gate before a component that lets in whoever has these credentials, as a proxy of some company would. */
+/** A proxy before a component that asks for these credentials, as a company's proxy would. */
 async function guarded(
   { url, username, password = '' }: StackAddresses['registry'],
   gateUsername: string,

@@ -85,7 +85,7 @@ export async function httpProblem(
   const credentials = Buffer.from(`${username ?? ''}:${password ?? ''}`).toString('base64');
   const headers: Record<string, string> = username ? { authorization: `Basic ${credentials}` } : {};
   try {
-    // Without keep-alive: an open connection of ours would hold up the component's stop.
+    // Without keep-alive: an open connection would delay the component's stop.
     const response = await fetch(url, {
       headers: { ...headers, connection: 'close' },
       signal: AbortSignal.timeout(ATTEMPT_MS),

@@ -1,10 +1,10 @@
-/** What a stack reports while it installs, starts and stops. */
+/** Progress of a stack while it installs, starts and stops. */
 export interface ProgressEvent {
   /** A component's name, or `java` and the like for what several of them need. */
   readonly component: string;
   readonly step: 'install' | 'start' | 'stop';
   readonly state: 'begin' | 'done' | 'failed';
-  /** What exactly happens, for people. */
+  /** Details for people. */
   readonly detail?: string;
   /** Milliseconds since the step began; at `done` and `failed`. */
   readonly tookMs?: number;

@@ -40,7 +40,7 @@ export function createProvider(name: ProviderName, env: Environment): StackProvi
   };
 }
 
-/** Only for whoever wants it: testcontainers is a large package, and production has it not. */
+/** Loaded on demand: testcontainers is a large package, and production does not have it. */
 async function loadContainers(env: Environment): Promise<StackProvider> {
   return (await import('./containers/provider.ts')).containersProvider(env);
 }

@@ -85,7 +85,7 @@ const ONE: BrokerSettings = {
   'share.coordinator.state.topic.min.isr': 1,
 };
 
-/** What was written stays, and can be gone on with, when any one of them is lost. */
+/** With these, written records stay available and writable when any one broker is lost. */
 function several(count: number): BrokerSettings {
   const replicas = Math.min(3, count);
   const inSync = replicas - 1;
@@ -100,7 +100,7 @@ function several(count: number): BrokerSettings {
     'share.coordinator.state.topic.replication.factor': replicas,
     'share.coordinator.state.topic.min.isr': inSync,
     'controlled.shutdown.enable': true,
-    // So often does a broker that ends ask whether it may: when all of them end, while there is still somebody to ask.
+    // How often a stopping broker asks the controller for permission: often, so that it asks while there still is a controller when all brokers stop.
     'broker.heartbeat.interval.ms': 250,
     // A broker that comes back gets its partitions again soon, however few of them others lead meanwhile.
     'auto.leader.rebalance.enable': true,
@@ -114,7 +114,7 @@ export const REGISTRY_API = '/apis/ccompat/v7';
 
 export type RegistrySettings = Readonly<Record<string, string | number | boolean>>;
 
-/** Apicurio with its data in a file of its own database. `dataFile`: without the suffix that H2 adds. */
+/** Apicurio with its data in a file of its embedded database. `dataFile`: without the suffix that H2 adds. */
 export function registrySettings(dataFile: string): RegistrySettings {
   return {
     'quarkus.http.access-log.enabled': false,

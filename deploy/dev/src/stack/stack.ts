@@ -39,7 +39,7 @@ export interface Component {
   resume(): Promise<void>;
   /** stop, then start. */
   restart(): Promise<void>;
-  /** Calls back when it ends and nobody asked it to. Returns the function that unsubscribes. */
+  /** Calls back when it ends without having been asked to. Returns the function that unsubscribes. */
   onExit(callback: (exit: ComponentExit) => void): () => void;
 }
 
@@ -65,7 +65,7 @@ export interface KafkaStack extends Pick<StackAddresses, 'kafka'> {
 
 /** A running stack. */
 export interface Stack extends StackAddresses, Omit<KafkaStack, 'kafka'> {
-  /** Where containers of ours find the components. Of a stack in containers only. */
+  /** Where containers in the stack's network find the components. Of a stack in containers only. */
   readonly inside?: StackInside;
 }
 
@@ -98,7 +98,7 @@ export interface StackOptions {
   /**
    * For tests that put a proxy between clients and each broker. A client learns a broker's address from the brokers, so
    * each has one more listener, whose clients are told these ports on 127.0.0.1, one for each broker: a proxy listens there
-   * and forwards to the one of `Stack.proxied.kafka`. Whoever connects to `kafka.brokers` goes past the proxies, and so do
+   * and forwards to the one of `Stack.proxied.kafka`. Clients of `kafka.brokers` go past the proxies, and so do
    * the brokers among themselves. Not for external stacks.
    */
   readonly advertise?: { readonly kafka: readonly number[] } | undefined;

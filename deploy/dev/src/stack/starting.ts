@@ -25,7 +25,7 @@ export function takeDataDir(dataDir: string): (end: () => Promise<void>) => Prom
   };
 }
 
-/** What has been started on the data directory, as its users see it. `stop` is called once, however often they do. */
+/** The started components of the data directory as a stack. However often users call its `stop`, `stop` is called once. */
 export function startedStack(
   dataDir: string,
   addresses: StackAddresses,

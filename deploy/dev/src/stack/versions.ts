@@ -42,5 +42,5 @@ export function parseVersions(text: string): Versions {
   return Object.fromEntries(found) as Versions;
 }
 
-/** Where programs and what else is made once for this checkout is kept, and the locks of whoever makes it. */
+/** Folder of programs and other files that are made once for this checkout, and of the locks that are held meanwhile. */
 export const TOOLS_DIR = fileURLToPath(new URL('../../../../.email-events/tools', import.meta.url));

@@ -10,7 +10,7 @@ import { connectEngine, type Engine } from '../../stack/containers/engine.ts';
 import { DATA_DIR_LABEL } from '../../stack/containers/ownership.ts';
 import { SERVICE_NAMES } from '../services.ts';
 
-// What people type, with everything in containers.
+// The command that people type, with everything in containers.
 
 const home = mkdtempSync(join(tmpdir(), 'email-events-home-'));
 const env = { EMAIL_EVENTS_HOME: home, STACK: 'containers', SERVICES: 'containers' };

@@ -11,7 +11,7 @@ import { metricsIn, metricsTable, misnamed, withTable } from '../../../../../tes
 import { tcpAnswers } from '../../stack/probes.ts';
 
 // The whole pipeline as `npm start` runs it: real components and services, on a home of its own. Where STACK=external names
-// the components they are those of the run, so what it keeps there has names of its own.
+// the components they are those of the run, so its topics and databases have other names there.
 
 const home = mkdtempSync(join(tmpdir(), 'email-events-home-'));
 const env = {
@@ -34,7 +34,7 @@ const lives = (pid: number) => {
     return false;
   }
 };
-/** Whether anything of that start is left: a process of ours, or a component that takes connections. */
+/** Whether anything of that start is left: a process of the pipeline, or a component that takes connections. */
 async function isGone({ pid, services, components }: RunState): Promise<boolean> {
   const pids = [pid, ...services.map((service) => service.pid)].filter((id) => id !== null);
   const listening = await Promise.all(

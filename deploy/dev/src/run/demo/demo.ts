@@ -48,7 +48,7 @@ export interface DemoResult {
 }
 
 /**
- * Sends a run of its own into the running pipeline, waits until it is through and compares both ends. Earlier runs on
+ * Sends a new run into the running pipeline, waits until it is through and compares both ends. Earlier runs on
  * the same data do not matter: events carry the run's id, and totals are compared with those before the run.
  */
 export async function runDemo(pipeline: RunningPipeline, options: DemoOptions): Promise<DemoResult> {
@@ -129,7 +129,7 @@ export interface WaitOptions {
   readonly expected: Expectation;
   /** Requests may have been received more than once (see compare). */
   readonly copies?: boolean;
-  /** What the pipeline has counted since the run began. */
+  /** The pipeline's counts since the run began. */
   read(): Promise<Totals>;
   /** Records that some service has still to deal with. */
   lag(): Promise<number>;
@@ -147,7 +147,7 @@ const POLL_MS = 250;
 
 /**
  * Resolves with the final counts once nothing is left to do anywhere: all figures are there, no service lags, and the
- * figures are the same afterwards. Also resolves, with whatever is there, when nothing has moved for a while.
+ * figures are the same afterwards. Also resolves, with the counts so far, when nothing has moved for a while.
  */
 export async function waitUntilThrough(options: WaitOptions): Promise<Totals> {
   const { expected, signal, quietMs = QUIET_MS, deadlineMs = DEADLINE_MS, pollMs = POLL_MS } = options;
@@ -184,7 +184,7 @@ export async function waitForNoLag(
   }
 }
 
-/** What cannot be read now may be in a moment: a service that restarts, a partition that moves. Throws the last error. */
+/** Reads again after errors, which pass when a service restarts or a partition moves. Throws the last error at the deadline. */
 export async function patiently<T>(
   read: () => Promise<T>,
   signal: AbortSignal,

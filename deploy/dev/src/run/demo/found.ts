@@ -4,7 +4,7 @@ import type { ClickHouse } from '@email-events/sink-clickhouse';
 export type Row = { readonly [column: string]: Cell };
 type Cell = string | number | boolean | null;
 
-/** What the reports of one run show, out of ClickHouse and the CRM receiver. */
+/** The rows of one run's reports, out of ClickHouse and the CRM receiver. */
 export interface Found {
   /** Rows by ESP and type. */
   readonly events: { readonly [esp: string]: { readonly [type: string]: number } };

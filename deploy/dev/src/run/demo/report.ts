@@ -6,7 +6,7 @@ import type { Check } from './compare.ts';
 import type { DemoResult } from './demo.ts';
 import type { Row } from './found.ts';
 
-/** What was sent beside what came out. Figures that differ are red, the found one first. */
+/** Sent and found figures side by side. Figures that differ are red, the found one first. */
 export async function renderReport(result: DemoResult): Promise<string> {
   const parts = [
     section('Sent', sentLine(result)),

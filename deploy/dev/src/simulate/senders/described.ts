@@ -5,10 +5,10 @@ import { PROGRAMMES } from '../population.ts';
 import type { Random } from '../random.ts';
 import type { BadDraft, Draft, Entry, EventNames, Sender, Signed, WriteContext } from './sender.ts';
 
-/** What differs between ESPs that write each event by itself and put nothing of the signature into it. */
+/** The differences between ESPs that write each event by itself and put nothing of the signature into it. */
 export interface Description {
   readonly esp: FurtherEsp;
-  /** What proves a request: a signature over its content, or a credential that is the same in each. */
+  /** The proof of a request: a signature over its content, or a credential that is the same in each. */
   readonly proof: 'signature' | 'credential';
   /** Signs with this secret. */
   account(secret: string): Account;
@@ -73,7 +73,7 @@ export const eventIdOf = (step: Step, { runId }: WriteContext): string => `${run
 /** Where a request carries one event, its id belongs to the event. */
 function idOf(entries: readonly Entry[], { runId, requestIndex }: WriteContext): string {
   const step = entries[0]?.step;
-  // A forged message has no number of its own.
+  // A forged message has no number.
   return step && step.id >= 0 ? `msg_${runId}_${step.id}` : `msg_${runId}_forged_${requestIndex}`;
 }
 

@@ -53,11 +53,11 @@ export interface EventNames {
   readonly campaign?: string | undefined;
   readonly variant?: string | undefined;
   readonly scope?: string | undefined;
-  /** What the event says of who opened or clicked. */
+  /** Whether the event says that a machine opened or clicked. */
   readonly machine?: boolean | undefined;
 }
 
-/** What is wrong with a signature on purpose. */
+/** The deliberate error of a signature. */
 export type Flaw = 'wrong' | 'missing' | 'stale';
 
 export type Signer = (draft: Draft, now: number, flaw?: Flaw) => Signed;

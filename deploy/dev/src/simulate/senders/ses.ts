@@ -42,7 +42,7 @@ export const ses: Sender = {
   },
 };
 
-/** What SNS posts, but for topic, certificate and signature. */
+/** The body that SNS posts, without topic, certificate and signature. */
 function envelope({ random, at }: WriteContext, message: string): Draft {
   const id = random.uuid();
   const fields = {

@@ -141,7 +141,7 @@ export class ContainerComponent extends ComponentBase {
     this.#gaveUp = undefined;
     this.#ended = Promise.withResolvers();
     const started = start();
-    // If it ends first, nobody asks any more how the start went.
+    // If the container ends first, the result of the start is not used any more.
     started.catch(() => {});
     try {
       await Promise.race([started, this.#ended.promise]);
@@ -178,7 +178,7 @@ export class ContainerComponent extends ComponentBase {
       if (!State.Running) this.#over(State.ExitCode);
       if (this.#state === 'stopped') return;
       if (performance.now() > deadline) {
-        // Whoever waits for it removes the container then, and it must not look as if it had ended by itself.
+        // The caller then removes the container, and that must not look as if it had ended by itself.
         this.#gaveUp = timedOut(this.#spec, this.#log.file, this.#log.tail());
         throw this.#gaveUp;
       }
@@ -201,7 +201,7 @@ export class ContainerComponent extends ComponentBase {
     };
     container.wait({ condition: 'next-exit', abortSignal: this.#released.signal }).then(
       ({ StatusCode }) => over(StatusCode),
-      // The engine itself is gone, or somebody removed the container.
+      // The engine is gone, or another process removed the container.
       () => over(KILLED),
     );
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 
-/** In a process of its own: testcontainers looks for the engine once. */
+/** In a separate process, since testcontainers looks for the engine only once. */
 function connect(env: Record<string, string>): { code: string; message: string } | { socket: string } {
   const script = `
     import { connectEngine } from ${JSON.stringify(new URL('./engine.ts', import.meta.url))};

@@ -24,7 +24,7 @@ const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
  * @throws StackError STACK_ENGINE_UNAVAILABLE
  */
 export async function connectEngine(): Promise<Engine> {
-  // Only here: whoever runs no containers need not wait for it, nor have it.
+  // Imported here only: who runs no containers need not load it, nor have it installed.
   const { getContainerRuntimeClient } = await import('testcontainers');
   let client: Client;
   try {
@@ -84,7 +84,7 @@ function errorAt(path: string): Promise<string | undefined> {
   });
 }
 
-/** What is added to a signal's number to make the exit code of what it ended. */
+/** Exit code of a process that a signal ended: this, plus the signal's number. */
 const SIGNAL_BASE = 128;
 
 /** Exit code of what SIGKILL ended. */
@@ -108,7 +108,7 @@ export const STATUS = { notModified: 304, gone: 404, conflict: 409 } as const;
 export const isPortTaken = (message: string) =>
   /already allocated|address already in use|ports are not available/i.test(message);
 
-/** Waits for a removal. What is gone already is no error, nor what somebody else is removing. */
+/** Waits for a removal. What is gone already, or is being removed by another process, is no error. */
 export async function unlessGone(removal: Promise<unknown> | undefined): Promise<void> {
   try {
     await removal;

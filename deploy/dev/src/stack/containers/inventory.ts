@@ -5,7 +5,7 @@ import { STACK_LABEL, type Use, useOf } from './ownership.ts';
 
 export interface OwnImage {
   readonly reference: string;
-  /** What it is for: a stand-in's name, `services` or `receiver`. */
+  /** A stand-in's name, `services` or `receiver`. */
   readonly purpose: string;
   /** With all its layers, also those that others share. */
   readonly bytes: number;
@@ -39,7 +39,7 @@ export interface Belonging {
   readonly kind: 'container' | 'network' | 'volume';
   readonly name: string;
   readonly stack: string;
-  /** What people want to know about it. */
+  /** Its status or driver, for people. */
   readonly detail: string;
   readonly created: Date;
   readonly use: Use;
@@ -47,7 +47,7 @@ export interface Belonging {
 
 type Labelled = { readonly Labels?: { readonly [name: string]: string } | undefined };
 
-/** Containers, networks and volumes of every stack of ours, whosoever runs it. */
+/** Containers, networks and volumes of all stacks of this project on the engine, of other checkouts too. */
 export async function listBelongings({ docker }: Engine): Promise<Belonging[]> {
   const filters = { label: [STACK_LABEL] };
   const [containers, networks, { Volumes: volumes }] = await Promise.all([
@@ -70,7 +70,7 @@ export async function listBelongings({ docker }: Engine): Promise<Belonging[]> {
 }
 
 /**
- * Volumes that no container uses. Those that an image asks for have no label of ours, so this is how they are noticed
+ * Volumes that no container uses. Those that an image asks for do not carry the stack's label, so this is how they are noticed
  * when a container is removed without them.
  */
 export async function strayVolumes({ docker }: Engine, since: Date): Promise<string[]> {

@@ -4,7 +4,7 @@ import { StackError } from '../errors.ts';
 import { createContainersProgram } from './program.ts';
 
 /**
- * `npm run containers -- …`: the container engine of this machine and what of ours it has. It must be able to run
+ * `npm run containers -- …`: the container engine of this machine, and this project's images and containers on it. It must be able to run
  * where there is no engine yet, so it is none of the commands of `email-events`.
  */
 const NO_ENGINE: readonly string[] = ['STACK_ENGINE_UNAVAILABLE', 'STACK_INSTALL_FAILED'];

@@ -48,7 +48,7 @@ export interface StackContainerOptions {
   readonly loopback: boolean;
   /** Called when it exists and has not been started. */
   created?(containerId: string): Promise<void>;
-  /** Called when it has been started and nobody knows yet whether it answers. */
+  /** Called when it has been started, before it is known whether it answers. */
   started?(containerId: string): Promise<void>;
 }
 
@@ -92,7 +92,7 @@ export class StackContainer extends GenericContainer {
   }
 }
 
-/** What testcontainers waits for after the start: here the caller's own wait, with its own deadline. */
+/** Makes testcontainers wait after the start for `ready`, which has its own deadline. */
 export function waitingFor(ready: () => Promise<void>): WaitStrategy {
   const strategy: WaitStrategy = {
     waitUntilReady: ready,
@@ -110,11 +110,11 @@ export interface DataAccess {
 }
 
 /**
- * Makes a folder of this machine the container's data folder. Its files belong to whoever runs the stack, who can
- * delete them then; group 0 is what images give the folders of a user that they do not know. Root has no need of that,
+ * Makes a folder of this machine the container's data folder. Its files belong to the user who runs the stack and
+ * can therefore delete them; group 0 is what images give the folders of a user that they do not know. Root has no need of that,
  * so there the image keeps its own user, for whom the folder is open.
  *
- * An engine on another machine sees no folder of ours: there the data stay in the container and go with it.
+ * An engine on another machine cannot mount folders of this one: there the data stay in the container and go with it.
  */
 export async function dataAccess(engine: Engine, source: string, target: string): Promise<DataAccess> {
   if (!engine.local) return { mounts: [] };

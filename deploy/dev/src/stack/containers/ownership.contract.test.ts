@@ -17,7 +17,7 @@ test('as long as its lock is held it runs; then it is left over, or kept', () =>
   const lock = tryLock(lockFile(folder));
   expect(useOf(stackLabels('id', folder, false))).toBe('running');
   expect(useOf(stackLabels('id', folder, true))).toBe('running');
-  // Whoever holds the lock asks about what was there before.
+  // The holder of the lock asks about stacks from before it took the lock.
   expect(useOf(stackLabels('id', folder, false), folder)).toBe('left');
   lock?.release();
   expect(useOf(stackLabels('id', folder, false))).toBe('left');

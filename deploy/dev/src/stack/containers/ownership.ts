@@ -6,7 +6,7 @@ import type { ComponentName } from '../stack.ts';
 import { type Engine, unlessGone } from './engine.ts';
 import type { Ports } from './specs.ts';
 
-/** On everything of ours that the engine has: the id of the stack that it belongs to. */
+/** On every container, network and volume of this project: the id of its stack. */
 export const STACK_LABEL = 'email-events.stack';
 /** Machine that the stack's owner runs on: only there can be told whether it lives. */
 export const HOST_LABEL = 'email-events.host';
@@ -33,12 +33,12 @@ export function stackLabels(stackId: string, dataDir: string, reuse: boolean): L
 }
 
 /**
- * What is with something that carries a stack's labels. `running`: a process lives that runs the stack; `kept`: for
+ * State of the stack whose labels something carries. `running`: a process lives that runs the stack; `kept`: for
  * reuse, on purpose; `left`: by a process that is gone; `elsewhere`: of another machine, where alone that can be told.
  */
 export type Use = 'running' | 'kept' | 'left' | 'elsewhere';
 
-/** `claimed`: data directory whose lock the caller holds, so that nobody else runs a stack there. */
+/** `claimed`: data directory whose lock the caller holds, so that no other process runs a stack there. */
 export function useOf(labels: Labels, claimed?: string): Use {
   if (labels[HOST_LABEL] !== hostname()) return 'elsewhere';
   const dataDir = labels[DATA_DIR_LABEL] ?? '';
@@ -49,7 +49,7 @@ export function useOf(labels: Labels, claimed?: string): Use {
 const ABSENT: readonly unknown[] = ['ENOENT', 'ENOTDIR'];
 
 /**
- * The lock goes with its holder, so whoever can take it knows that there is none. Where it cannot be looked at, as in
+ * The lock ends with its holder, so if it can be taken, there is no owner. Where it cannot be looked at, as in
  * the folder of another user, there may well be one.
  */
 function mayHaveOwner(dataDir: string): boolean {
@@ -66,7 +66,7 @@ function mayHaveOwner(dataDir: string): boolean {
 
 export const networkName = (stackId: string) => `email-events-${stackId}`;
 
-/** A network of the stack's own: its containers find each other by name, and nobody else's are in it. */
+/** The stack's network: its containers, and no others, are in it and find each other by name. */
 export async function createNetwork({ docker }: Engine, stackId: string, labels: Labels): Promise<void> {
   await docker.createNetwork({ Name: networkName(stackId), Driver: 'bridge', Labels: { ...labels } });
 }
@@ -86,7 +86,7 @@ export interface KeptContainer {
   readonly running: boolean;
 }
 
-/** What was kept on this data directory; nobody else may be at work there. */
+/** The stack that was kept on this data directory. The caller must hold the directory's lock. */
 export async function findKept({ docker }: Engine, dataDir: string): Promise<KeptStack | undefined> {
   const wanted = { [DATA_DIR_LABEL]: dataDir, [HOST_LABEL]: hostname(), [REUSE_LABEL]: 'true' };
   const label = Object.entries(wanted).map(([name, value]) => `${name}=${value}`);
@@ -118,8 +118,8 @@ export interface Removed {
 }
 
 /**
- * Containers with their volumes, then networks. What is gone already is no error; what somebody else is removing is
- * waited for, since its ports are taken until it is gone.
+ * Containers with their volumes, then networks. What is gone already is no error; what another process is
+ * removing is waited for, since its ports are taken until it is gone.
  */
 export async function removeStack({ docker }: Engine, stackId: string): Promise<Removed> {
   const filters = { label: [`${STACK_LABEL}=${stackId}`] };
@@ -136,16 +136,16 @@ export async function removeStack({ docker }: Engine, stackId: string): Promise<
 }
 
 export interface SweepOptions {
-  /** Also what was kept for reuse, unless somebody uses it. */
+  /** Also stacks kept for reuse, unless a process uses them. */
   readonly kept?: boolean;
-  /** Data directory whose lock the caller holds: what an earlier stack left on it belongs to nobody. */
+  /** Data directory whose lock the caller holds: what an earlier stack left on it has no owner. */
   readonly claimed?: string;
 }
 
 /**
  * Removes what stacks of this machine left whose owner is gone: killed together with its watchdog, say, or a machine
- * that lost its power. Returns the ids of their stacks. What cannot be removed, since somebody has put a container of
- * his own into a stack's network, say, is no reason not to go on, but on the caller's own data directory.
+ * that lost its power. Returns the ids of their stacks. A stack that cannot be removed, say because a
+ * foreign container is in its network, is skipped, unless it is on the caller's data directory: then this throws.
  */
 export async function sweep(engine: Engine, options: SweepOptions = {}): Promise<string[]> {
   const swept: string[] = [];
@@ -160,7 +160,7 @@ export async function sweep(engine: Engine, options: SweepOptions = {}): Promise
   return swept;
 }
 
-/** Stacks that nobody runs, which `sweep` removes. */
+/** Stacks without an owner, which `sweep` removes. */
 export async function findOrphans(
   engine: Engine,
   { kept = false, claimed }: SweepOptions = {},

@@ -95,8 +95,8 @@ async function showAll(engine: Engine): Promise<void> {
 }
 
 /**
- * For whoever has just run tests: nothing of theirs may be there now. What others run meanwhile is not looked at; what
- * others keep or leave cannot be told apart from what is ours.
+ * For use after tests, which must leave nothing. Stacks that run meanwhile are not looked at; those that another checkout
+ * kept or left cannot be told apart from this one's.
  */
 async function showLeft(engine: Engine, since: Date): Promise<void> {
   const left = (await listBelongings(engine))

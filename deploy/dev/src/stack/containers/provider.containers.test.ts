@@ -37,7 +37,7 @@ describeProvider({
   left: (dataDir) => labelled(DATA_DIR_LABEL, dataDir),
 });
 
-/** What the engine has of a stack. */
+/** Containers and networks of a stack on the engine. */
 const left = (stackId: string) => labelled(STACK_LABEL, stackId);
 
 /** Containers, running or not, and networks. */

@@ -46,7 +46,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Of the data: those of local processes are laid out otherwise, and neither is to start on the other's. */
 const FOLDER = 'containers';
 
-/** What is decided about a stack before its containers are made. */
+/** Decisions about a stack that are made before its containers. */
 interface Plan {
   readonly engine: Engine;
   readonly stackId: string;

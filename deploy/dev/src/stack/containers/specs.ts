@@ -223,7 +223,7 @@ export function addressesInside(brokers: readonly BrokerName[]): StackAddresses 
   };
 }
 
-/** For everybody else, by the published ports. */
+/** For clients outside that network, by the published ports. */
 export function addressesOutside(host: string, ports: Ports, brokers: readonly BrokerName[]): StackAddresses {
   return {
     kafka: brokersOutside(host, ports, brokers),

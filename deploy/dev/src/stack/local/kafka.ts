@@ -85,7 +85,7 @@ function specOf(broker: BrokerPlace, options: KafkaOptions, classPath: readonly 
     // A first stop also writes the class archive.
     stopDeadlineMs: 20_000,
     ending() {
-      // What it writes at its very end is worth the wait.
+      // The class archive, which it writes at its very end, is worth the wait.
       if (records && archive.recording) return async () => false;
       return quorum.ending(logDirOf(dataDir), () => kafkaAnswers('127.0.0.1', port));
     },
@@ -135,7 +135,7 @@ export interface FormatTool {
 
 /** Says which node's it is, and that the folder is formatted. */
 const IDENTITY = 'meta.properties';
-/** What every new log of the cluster's metadata begins with. */
+/** File with the beginning of every new log of the cluster's metadata. */
 const BEGINNING = 'bootstrap.checkpoint';
 
 /**

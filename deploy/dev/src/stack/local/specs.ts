@@ -125,7 +125,7 @@ export function classArchive(toolsDir: string, name: string): ClassArchive {
   };
 }
 
-/** What runs left behind whose parent was killed. */
+/** Files left by runs whose parent was killed. */
 function removeAbandoned(folder: string): void {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);

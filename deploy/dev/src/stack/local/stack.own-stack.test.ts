@@ -13,7 +13,7 @@ describeProvider({
     process.kill(pid ?? 0, 'SIGKILL');
   },
   lives: ({ pid }) => isAlive(pid ?? 0),
-  // Each component works in a folder of its own below it.
+  // Each component has a separate folder below it.
   left: async (dataDir) =>
     readdirSync('/proc').filter((pid) => folderOf(pid).startsWith(`${dataDir}/`)).length,
 });

@@ -5,18 +5,18 @@ import Docker from 'dockerode';
 import { onTestFinished } from 'vitest';
 import type { Engine } from '../containers/engine.ts';
 
-/** What becomes of a pull: refused at once, an error after a while of progress, no answer, or progress that ends. */
+/** Outcome of a pull: refused at once, an error after a while of progress, no answer, or progress that ends. */
 export type PullOutcome = 'works' | 'refused' | 'fails' | 'hangs' | 'stalls';
 
 export interface FakeEngine extends Engine {
-  /** What it has, by name and tag. */
+  /** Its images, by name and tag. */
   readonly images: Set<string>;
-  /** What it was asked to pull and to build, in order. */
+  /** Images that it was asked to pull and to build, in order. */
   readonly pulls: string[];
   readonly builds: string[];
   /** Labels of images that have any. */
   readonly labels: Map<string, Record<string, string>>;
-  /** What else happens while it does something. */
+  /** Called while it inspects or builds an image. */
   readonly meanwhile: { inspects?: (reference: string) => void; builds?: (reference: string) => void };
 }
 

@@ -16,7 +16,7 @@ export interface ProviderUnderTest {
   readonly provider: StackProvider;
   /** Folder of the broker's log below the data directory. */
   readonly kafkaLog: string;
-  /** kill -9, by somebody else than the stack. */
+  /** kill -9 from outside, not by the stack. */
   killFromOutside(stack: Stack, component: Component): Promise<void>;
   /** Whether anything of the component is still there. */
   lives(component: { readonly pid: number | undefined }): boolean;
@@ -51,7 +51,7 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
     if (Date.now() > deadline) throw new Error('the condition never held');
 }
 
-/** What every provider keeps whose components are ours to control. */
+/** The promises of every provider whose components can be controlled. */
 export function describeProvider(of: ProviderUnderTest): void {
   const identity = (dataDir: string) => join(dataDir, of.kafkaLog, 'meta.properties');
 
@@ -133,7 +133,7 @@ export function describeProvider(of: ProviderUnderTest): void {
     const dataDir = freshDataDir();
     const second = of.provider.start({ dataDir, ports: { clickhouse: port } });
     await expect(second).rejects.toMatchObject({ code: 'STACK_PORT_TAKEN' });
-    // The refusal let go of the directory.
+    // The refused start has given the directory back.
     expect(readRunningStack(dataDir)).toBeNull();
   });
 

@@ -23,7 +23,7 @@ export interface ImageRun {
 export interface RunningImage {
   /** Where a port of the container is reached. */
   port(containerPort: number): Promise<number>;
-  /** What a command in the container prints. Throws if it fails. */
+  /** Runs a command in the container and returns its output. Throws if it fails. */
   exec(...command: string[]): Promise<string>;
   /** Waits until the condition holds; fails with the container's log if it ends or the time does. */
   until(condition: () => Promise<boolean>): Promise<void>;

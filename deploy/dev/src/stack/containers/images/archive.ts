@@ -10,7 +10,7 @@ export type ContextFiles = string | Readonly<Record<string, string>>;
 
 /**
  * A build's context as a tar, made while it is sent: nothing is copied. Links are followed. Names that stand for files
- * elsewhere are links in a folder of their own, as tar has no other way that GNU's and BSD's agree on.
+ * elsewhere are links in a temporary folder, the only way that GNU's and BSD's tar both know.
  */
 export async function openContext(files: ContextFiles, exclude: readonly string[]): Promise<ProgramStream> {
   const options = await ownershipOptions();
@@ -55,7 +55,7 @@ export interface ProgramStream {
   close(): Promise<Error | undefined>;
 }
 
-/** What a program prints, as a stream. Fails with the end of what it said on standard error. */
+/** The standard output of a program as a stream, which fails with the end of its standard error. */
 export function programStream(file: string, args: readonly string[]): ProgramStream {
   const program = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const stream = new PassThrough();

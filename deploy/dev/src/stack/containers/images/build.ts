@@ -8,7 +8,7 @@ import { TOOLS_DIR } from '../../versions.ts';
 import { type Engine, refusedWith, STATUS } from '../engine.ts';
 import { type ContextFiles, openContext, type ProgramStream } from './archive.ts';
 
-/** What an image is for. `node` is what our own services run on. */
+/** The use of an image. The project's services run on `node`. */
 export type ImageRole = 'kafka' | 'registry' | 'clickhouse' | 'node';
 
 export interface ImageContext {
@@ -40,7 +40,7 @@ export async function isPresent({ docker }: Pick<Engine, 'docker'>, reference: s
 }
 
 /**
- * Builds the image unless the engine has it. Whoever comes while another process builds waits for that one.
+ * Builds the image unless the engine has it. While another process builds it, this one waits.
  * `prepare` has what it is built on; what it returns builds it.
  */
 export async function buildOnce(
@@ -66,7 +66,7 @@ const OUTPUT_TAIL = 4_000;
 export interface BuildRequest {
   /** Name and tag that the image gets. */
   readonly reference: string;
-  /** What the build sees. A name `Dockerfile` must be among it, unless `dockerfile` says otherwise. */
+  /** Files of the build. A name `Dockerfile` must be among them, unless `dockerfile` says otherwise. */
   readonly context: ContextFiles;
   /** Patterns as `tar --exclude` takes them: a name without a slash is left out wherever it is. */
   readonly exclude?: readonly string[];

@@ -4,7 +4,7 @@ import { readVersions } from '../../versions.ts';
 import { type ChosenImage, follow, type ImageContext, type ImageRole, isPresent } from './build.ts';
 import { provideStandIn, publicImage, referenceOf, STAND_IN_OF } from './stand-ins.ts';
 
-/** What EMAIL_EVENTS_IMAGES may say; without it, the public image or else its stand-in. */
+/** Values of EMAIL_EVENTS_IMAGES; without it, the public image or else its stand-in is used. */
 const CHOICES = ['public', 'stand-in'] as const;
 
 export interface ChooseOptions {
@@ -96,7 +96,7 @@ function missing(reference: string, problem: string, remedy: string): StackError
 /** Long enough for a slow registry's answer, and for a layer's next bytes; a network that drops everything ends here. */
 const SILENCE_MS = 30_000;
 
-/** What the client puts before the engine's own words. */
+/** Prefix that the client puts before the engine's message. */
 const HTTP_PREFIX = /^\(HTTP code \d+\) [^-]*- /;
 
 /**

@@ -9,7 +9,7 @@ import { connectEngine, type Engine } from '../engine.ts';
 import type { ChosenImage } from './build.ts';
 import { provideImage } from './choose.ts';
 
-// What the stack relies on, of the public image or of what stands in for it.
+// The properties that the stack relies on, of the public image or of its stand-in.
 
 const DATA = '/var/lib/clickhouse';
 const STOP_SECONDS = 30;

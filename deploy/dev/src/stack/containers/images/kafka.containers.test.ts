@@ -8,7 +8,7 @@ import { anyFolder, foreignFolder, type ImageRun, runImage } from '../../testing
 import { connectEngine, type Engine } from '../engine.ts';
 import { provideImage } from './choose.ts';
 
-// What the stack relies on, of the public image or of what stands in for it.
+// The properties that the stack relies on, of the public image or of its stand-in.
 
 const DATA = '/var/lib/kafka/data';
 const STOP_SECONDS = 30;

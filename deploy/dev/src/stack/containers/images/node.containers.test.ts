@@ -7,7 +7,7 @@ import { connectEngine, type Engine } from '../engine.ts';
 import { buildImage } from './build.ts';
 import { provideImage } from './choose.ts';
 
-// What the stack relies on, of the public image or of what stands in for it; and that images can be built on it.
+// The properties that the stack relies on, of the public image or of its stand-in; and that images can be built on it.
 
 let engine: Engine;
 let image: string;

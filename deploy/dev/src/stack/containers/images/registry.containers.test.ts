@@ -4,7 +4,7 @@ import { foreignFolder, type ImageRun, runImage } from '../../testing/run-image.
 import { connectEngine, type Engine } from '../engine.ts';
 import { provideImage } from './choose.ts';
 
-// What the stack relies on, of the public image or of what stands in for it.
+// The properties that the stack relies on, of the public image or of its stand-in.
 
 const DATA = '/var/lib/registry';
 const STOP_SECONDS = 30;

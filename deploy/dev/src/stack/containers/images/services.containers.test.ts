@@ -28,7 +28,7 @@ interface Ran {
   readonly out: string;
 }
 
-/** What a container says and leaves, which is removed then. Without network: nothing here needs one. */
+/** Runs a container without network and returns its output; the container is removed afterwards. */
 async function run(command: string[], options: object = {}): Promise<Ran> {
   const output = new PassThrough();
   const said = text(output);

@@ -68,7 +68,7 @@ async function build(context: ImageContext, reference: string, sources: Sources)
     labels: { [IMAGE_LABEL]: target },
     ...(network && { network }),
   });
-  // What cannot be read now has changed as well.
+  // Sources that cannot be read now have changed as well.
   const now = await nameOf(context, sources).catch(() => undefined);
   if (now === reference) return;
   await unlessGone(context.engine.docker.getImage(reference).remove({ force: true }));

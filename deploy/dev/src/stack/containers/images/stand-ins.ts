@@ -30,7 +30,7 @@ export interface StandIn {
   version(versions: Versions): string;
   /** Versions of what `files` brings, and anything else but the folder that the image depends on. */
   inputs(versions: Versions): readonly string[];
-  /** What the build sees apart from the folder: names in the context, and paths. Installs it if need be. */
+  /** Files of the build context besides the folder: names in the context, and paths. Installs them if need be. */
   files?(context: InstallContext): Promise<Readonly<Record<string, string>>>;
   /** Patterns of what is not wanted of it. */
   readonly exclude?: readonly string[];
@@ -115,7 +115,7 @@ const clickhouse: StandIn = {
 
 export const STAND_INS: readonly StandIn[] = [base, java, node, kafka, registry, clickhouse];
 
-/** What stands in for the public image of a role. */
+/** The stand-in for the public image of each role. */
 export const STAND_IN_OF = { kafka, registry, clickhouse, node } as const satisfies Record<
   ImageRole,
   StandIn
@@ -174,7 +174,7 @@ export function provideStandIn(context: ImageContext, standIn: StandIn): Promise
   });
 }
 
-/** What both come to; if one fails, nothing goes on behind the caller's back. */
+/** Results of both. If one fails, it still waits for the other, so that no work goes on unnoticed. */
 async function both<P, F>(of: { parent: P; files: F }): Promise<{ parent: Awaited<P>; files: Awaited<F> }> {
   const settled = [of.parent, of.files] as const;
   await Promise.allSettled(settled);

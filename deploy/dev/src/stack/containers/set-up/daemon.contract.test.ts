@@ -9,7 +9,7 @@ import { engineAt } from './facts.ts';
 import type { EngineProgram } from './processes.ts';
 import { identify, isAlive, type ProcessIdentity } from './processes.ts';
 
-/** What Docker's daemon does, as far as it is watched: answers, keeps a containerd, ends on SIGTERM. */
+/** The behaviour of Docker's daemon that counts here: it answers, keeps a containerd, ends on SIGTERM. */
 const DAEMON = `
   import { createServer } from 'node:http';
   import { spawn } from 'node:child_process';

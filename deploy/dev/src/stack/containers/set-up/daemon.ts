@@ -50,7 +50,7 @@ const CONTAINERD_DEADLINE_MS = 15_000;
 const REMEDY =
   'Where networks of containers are not permitted (iptables and bridges need CAP_NET_ADMIN, cgroups must be mounted), no engine can run: use STACK=local, or DOCKER_HOST with an engine elsewhere.';
 
-/** What an engine's folder holds. */
+/** Files of an engine's folder. */
 export function filesOf(folder: string) {
   return {
     log: join(folder, 'dockerd.log'),
@@ -60,7 +60,7 @@ export function filesOf(folder: string) {
 }
 
 /**
- * Starts it in a session of its own and waits until it answers. Whoever calls this holds the folder's lock.
+ * Starts it in a new session and waits until it answers. The caller must hold the folder's lock.
  * @throws StackError STACK_ENGINE_UNAVAILABLE, ending with its log; STACK_ABORTED. It is ended then.
  */
 export async function launchDaemon(
@@ -152,7 +152,7 @@ async function ready(
   );
 }
 
-/** The first line says it all for whoever shows only that. */
+/** The first line alone says what to do, since some callers show only that. */
 function failure(what: string, log: string): StackError {
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
   const message = [`${what}: ${lastWords(lines)}`, REMEDY, `${log} ends with:`, ...lines].join('\n');
@@ -172,7 +172,7 @@ function isOnFile(dockerd: number, spec: DaemonSpec): boolean {
   return holder === undefined || holder === dockerd;
 }
 
-/** The containerd that this dockerd keeps as a process of its own, if it does. */
+/** The containerd that this dockerd runs as a child process, if it does. */
 function containerdOf(dockerd: number, spec: DaemonSpec): { containerd?: ProcessIdentity } {
   if (!isOnFile(dockerd, spec)) return {};
   const pid = spec.pidOf('containerd');

@@ -73,8 +73,8 @@ async function describe({ docker }: Engine): Promise<string> {
 }
 
 /**
- * Another checkout may be at its tests: an engine is everybody's on the machine. What nobody runs is no reason; what
- * was kept for reuse could not be used again after the stop.
+ * Refuses while another checkout runs containers: all checkouts of the machine share the engine. Stacks without an owner
+ * are no reason to refuse; those kept for reuse are removed, since they could not be used again after the stop.
  */
 async function refuseWhileInUse(): Promise<void> {
   const engine = await connectEngine();
@@ -154,7 +154,7 @@ export function ownDaemon(): DaemonRecord | null {
 }
 
 async function startAlone({ onProgress, signal }: EngineOptions): Promise<StartedEngine> {
-  // Whoever held the lock may have started it.
+  // The process that held the lock before may have started it.
   const present = await connectIfAny();
   if (present) return { engine: present, started: false };
   await installPackages(await packagesToStart(), onProgress);

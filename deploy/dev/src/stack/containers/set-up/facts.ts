@@ -12,7 +12,7 @@ export type Decision =
   /** One line: why not, and what to do. */
   | { readonly do: 'refuse'; readonly why: string };
 
-/** What to do on a machine where no engine can be used. Nothing that is there is changed. */
+/** Whether an engine may be installed and started on a machine where none can be used. Changes nothing. */
 export function decide(facts: EngineFacts): Decision {
   const why = reasonAgainst(facts);
   if (why !== undefined) return { do: 'refuse', why };
@@ -41,7 +41,7 @@ function reasonAgainst({ platform, root, distribution, dockerHost, socket, missi
 export const PROGRAMS = { dockerd: 'docker.io', iptables: 'iptables' } as const;
 export type Program = keyof typeof PROGRAMS;
 
-/** What decides whether an engine can be started here. */
+/** The facts that decide whether an engine can be started here. */
 export interface EngineFacts {
   readonly platform: NodeJS.Platform;
   readonly root: boolean;
@@ -158,7 +158,7 @@ async function must(args: readonly string[]): Promise<void> {
   const { code, output } = await apt(args);
   if (code === 0) return;
   const lines = output.trim().split('\n');
-  // The first line says it all for whoever shows only that.
+  // The first line alone says what to do, since some callers show only that.
   const message = [`\`apt-get ${args.join(' ')}\` failed: ${lines.at(-1)}`, 'it said:', ...lines];
   throw new StackError('STACK_INSTALL_FAILED', message.join('\n'));
 }

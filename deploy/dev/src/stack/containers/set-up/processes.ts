@@ -57,7 +57,7 @@ function read(path: string): string | null {
   }
 }
 
-/** What a dockerd of the system leaves in /var/run and in the list of processes. */
+/** Traces of the system's dockerd in /var/run and in the list of processes. */
 const RUN_FOLDER = '/var/run/docker/containerd';
 const PID_FILES = { dockerd: '/var/run/docker.pid', containerd: `${RUN_FOLDER}/containerd.pid` } as const;
 export type EngineProgram = keyof typeof PID_FILES;

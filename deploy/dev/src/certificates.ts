@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 
-/** What services serve HTTPS with that do not share a loopback. */
+/** Certificate for services that do not share a loopback and therefore serve HTTPS. */
 export interface LocalCertificate {
   /** PEM. Signed by itself, so it is also what its clients have to trust. */
   readonly certFile: string;

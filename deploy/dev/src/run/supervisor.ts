@@ -1,16 +1,82 @@
+import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { ServiceState } from '@email-events/cli/state-file';
 import { PipelineError } from '@email-events/core/errors';
-import type {
-  Service,
-  ServiceHost,
-  ServiceNews,
-  ServicePorts,
-  ServiceRun,
-  ServiceState,
-  ServiceTimings,
-} from './service.ts';
-import { keepPreviousLog, lastReason } from './service-log.ts';
 
-/** Supervision, which is the same whatever a service runs in. One that ends too often is given up. */
+export type { ServiceState } from '@email-events/cli/state-file';
+
+/** News of a service, for people. */
+export type ServiceNews =
+  | { readonly kind: 'restarting'; readonly name: string; readonly how: string; readonly inMs: number }
+  | { readonly kind: 'running again'; readonly name: string }
+  | { readonly kind: 'failed'; readonly name: string; readonly how: string };
+
+export type ServicePorts = { readonly [name: string]: number };
+
+/** One of our services under supervision: what ends by itself is started again after a pause. */
+export interface Service {
+  readonly name: string;
+  readonly state: ServiceState;
+  /** Undefined while it has none, and of a container. */
+  readonly pid: number | undefined;
+  /** Where it is reached from here, once it has run. */
+  readonly ports: ServicePorts;
+  readonly restarts: number;
+  readonly logFile: string;
+  /** Resolves when it takes work. Throws RUN_SERVICE_FAILED with the end of its log if it ends before. */
+  start(): Promise<void>;
+  /** SIGTERM, and after its deadline SIGKILL. Resolves when it is gone. May be called in any state. */
+  stop(): Promise<void>;
+  /** SIGKILL: it is not started again. `stop` afterwards waits for the end. */
+  kill(): void;
+  /** SIGKILL as from outside: it is started again. Does nothing while it does not run. */
+  crash(): void;
+}
+
+/** One run of a service, from its launch to its end. */
+export interface ServiceRun {
+  readonly pid: number | undefined;
+  /** Its ports, once it takes work. May stay pending when it ends before. */
+  readonly ready: Promise<ServicePorts>;
+  /** The last negative answer when it was asked whether it takes work; undefined: it is not asked. Used when the start times out. */
+  problem?(): string | undefined;
+  /** How it ended, once all it said is in its log. Never rejects. */
+  readonly ended: Promise<string>;
+  /** Does nothing when it has ended. */
+  signal(name: 'SIGTERM' | 'SIGKILL'): void;
+}
+
+/** Runs a service as a process or as a container. */
+export interface ServiceHost {
+  /** Throws if it cannot even be started. */
+  launch(): Promise<ServiceRun>;
+  /** Gives back what is kept between runs. The last one has ended; may be called twice, and without any run. */
+  release(): Promise<void>;
+}
+
+export interface ServiceTimings {
+  readonly startMs: number;
+  readonly stopMs: number;
+  /** First pause before a restart; doubled each time, up to maxPauseMs. */
+  readonly pauseMs: number;
+  readonly maxPauseMs: number;
+  /** It is given up after this many ends … */
+  readonly maxCrashes: number;
+  /** … within this time. */
+  readonly crashWindowMs: number;
+}
+
+export const SERVICE_TIMINGS: ServiceTimings = {
+  startMs: 60_000,
+  // The longest time that any of them takes (core/README.md, Stopping).
+  stopMs: 30_000,
+  pauseMs: 500,
+  maxPauseMs: 10_000,
+  maxCrashes: 5,
+  crashWindowMs: 60_000,
+};
+
+/** Starts a service, starts it again when it ends by itself, and gives it up when it ends too often. */
 export class SupervisedService implements Service {
   readonly name: string;
   readonly logFile: string;
@@ -175,5 +241,43 @@ export class SupervisedService implements Service {
       'fatal',
       `${this.name}: ${how}${reason ? `: ${reason}` : ''}; its log is ${this.logFile}`,
     );
+  }
+}
+
+/** The log of this run begins anew; that of the last one stays beside it. */
+export function keepPreviousLog(file: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  if (existsSync(file)) renameSync(file, `${file}.1`);
+}
+
+/**
+ * The last thing it said before it ended: the message and code of its last fatal line, else the error that Node says
+ * was not caught, else its last line.
+ */
+export function lastReason(file: string): string {
+  if (!existsSync(file)) return '';
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n').slice(-50);
+  for (const line of lines.reverse()) {
+    const entry = parsed(line);
+    if (entry?.level !== 'fatal') continue;
+    const problems = entry.problems?.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    return [entry.code, entry.msg, problems ?? entry.err?.message].filter(Boolean).join(' ');
+  }
+  return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines[0] ?? '';
+}
+
+interface FatalEntry {
+  level?: string;
+  code?: string;
+  msg?: string;
+  problems?: { path: string; message: string }[];
+  err?: { message?: string };
+}
+
+function parsed(line: string): FatalEntry | undefined {
+  try {
+    return JSON.parse(line) as FatalEntry;
+  } catch {
+    return undefined;
   }
 }

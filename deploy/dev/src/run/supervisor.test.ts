@@ -2,8 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { ServiceHost, ServiceNews, ServicePorts, ServiceRun, ServiceTimings } from './service.ts';
-import { SupervisedService } from './supervised-service.ts';
+import {
+  type ServiceHost,
+  type ServiceNews,
+  type ServicePorts,
+  type ServiceRun,
+  type ServiceTimings,
+  SupervisedService,
+} from './supervisor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'supervised-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

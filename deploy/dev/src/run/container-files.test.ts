@@ -1,12 +1,21 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import type { Secret } from '@email-events/core/config';
 import { afterAll, expect, test } from 'vitest';
-import { INSIDE, type InsideConfig, insideConfig } from './inside-config.ts';
+import { INSIDE, type InsideConfig, insideConfig, mountFolder, userOfContainers } from './container-files.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'inside-config-'));
+const folder = mkdtempSync(join(tmpdir(), 'container-files-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function fileOf(name: string, content: string): string {
@@ -104,4 +113,70 @@ test('a secret that cannot be read is named, not shown', () => {
   expect(() => insideConfig({ registry: { password: 'env:NOT_SET' } }, {})).toThrow(
     'environment variable NOT_SET is not set',
   );
+});
+
+const isRoot = process.getuid?.() === 0;
+
+test('root is nobody in a container; others are themselves, in the group of unknown users', () => {
+  expect(userOfContainers(0)).toEqual({ uid: 1000, gid: 1000 });
+  expect(userOfContainers(501)).toEqual({ uid: 501, gid: 0 });
+});
+
+test('the folder is made, and all that is in it belongs to the user of the containers', async () => {
+  const source = join(folder, 'data', 'state');
+  mkdirSync(join(source, 'deep'), { recursive: true });
+  writeFileSync(join(source, 'deep', 'file'), '');
+  const user = userOfContainers();
+  expect(await mountFolder({ local: true }, user, { source, target: '/t' })).toEqual([
+    { source, target: '/t' },
+  ]);
+  for (const path of [source, join(source, 'deep'), join(source, 'deep', 'file')]) {
+    expect(statSync(path).uid).toBe(user.uid);
+  }
+});
+
+/** A file that no container may get, in a separate folder. */
+function outsideOf(name: string) {
+  const outside = join(folder, `outside ${name}`);
+  mkdirSync(outside);
+  const file = join(outside, 'shadow');
+  writeFileSync(file, '');
+  return { outside, file };
+}
+
+test.runIf(isRoot)('a link is given, not what it leads to', async () => {
+  const { outside, file } = outsideOf('links');
+  const source = join(folder, 'links');
+  mkdirSync(source);
+  const links = [join(source, 'to-file'), join(source, 'to-folder')] as const;
+  symlinkSync(file, links[0]);
+  symlinkSync(outside, links[1]);
+  const user = userOfContainers();
+  await mountFolder({ local: true }, user, { source, target: '/t' });
+  expect([outside, file].map((path) => statSync(path).uid)).toEqual([0, 0]);
+  expect(links.map((link) => lstatSync(link).uid)).toEqual([user.uid, user.uid]);
+});
+
+test('a link to nothing does not keep the rest from being given', async () => {
+  const source = join(folder, 'dangling');
+  mkdirSync(source);
+  symlinkSync(join(folder, 'missing'), join(source, 'a-link'));
+  writeFileSync(join(source, 'b-file'), '');
+  const user = userOfContainers();
+  await mountFolder({ local: true }, user, { source, target: '/t' });
+  expect(statSync(join(source, 'b-file')).uid).toBe(user.uid);
+});
+
+test.runIf(isRoot)('a folder that is a link itself is not followed either', async () => {
+  const { outside, file } = outsideOf('folder');
+  const source = join(folder, 'linked');
+  symlinkSync(outside, source);
+  await mountFolder({ local: true }, userOfContainers(), { source, target: '/t' });
+  expect([outside, file].map((path) => statSync(path).uid)).toEqual([0, 0]);
+});
+
+test('an engine elsewhere sees no folder of this machine', async () => {
+  const source = join(folder, 'elsewhere');
+  expect(await mountFolder({ local: false }, userOfContainers(), { source, target: '/t' })).toEqual([]);
+  expect(existsSync(source)).toBe(false);
 });

@@ -1,9 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
+import { pathsOf } from '@email-events/cli/home';
 import { expect, test } from 'vitest';
-import type { ServiceState } from './service.ts';
-import { stopServices } from './stop-services.ts';
+import { serviceSpec, stopServices } from './service-fleet.ts';
+import { SERVICE_NAMES } from './services.ts';
+import type { ServiceState } from './supervisor.ts';
 
-/** What happens, in order, to services whose stop ends when the test says so. */
+/** Records in order what happens to services whose stop ends when the test says so. */
 class MadeUp {
   readonly happened: string[] = [];
   readonly warnings: string[] = [];
@@ -77,4 +79,12 @@ test('one that was killed is waited for; of that nothing is told', async () => {
   expect(made.happened.slice(1)).toEqual([
     ...['a is gone', 'stop of b is told', 'b is asked to stop', 'b is gone'],
   ]);
+});
+
+test('no argument of a process is a secret', () => {
+  const settings = { paths: pathsOf('/home'), receiverPort: 1, crmSecret: 'whsec_secret' };
+  for (const name of SERVICE_NAMES) {
+    const { args, nodeArgs = [] } = serviceSpec(name, settings);
+    expect([...args, ...nodeArgs].join(' ')).not.toContain('whsec_');
+  }
 });

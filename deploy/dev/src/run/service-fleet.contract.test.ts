@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import type { ServiceNews, ServiceTimings } from './service.ts';
-import { ServiceProcess } from './service-process.ts';
+import { ServiceProcess } from './service-fleet.ts';
+import type { ServiceNews, ServiceTimings } from './supervisor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'service-process-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
