@@ -12,8 +12,8 @@ import { renderLocal, renderUrls } from './commands/status.ts';
 import { renderReasons, renderStory as renderSuppression } from './commands/suppressions-render.ts';
 import { renderRecord } from './commands/tail.ts';
 import { renderPlan as renderTopics } from './commands/topics.ts';
-import { describeFailure } from './failure.ts';
 import { renderTable } from './output.ts';
+import { describeFailure } from './run-program.ts';
 import { forTerminal } from './terminal.ts';
 import { runBin } from './testing.ts';
 

@@ -1,7 +1,10 @@
+import { codeOf, PipelineError } from '@email-events/core/errors';
 import { type Command, CommanderError } from 'commander';
+import pc from 'picocolors';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { describeFailure, exitCodeOf as usualExitCode } from './failure.ts';
 import { clearProgress, note } from './output.ts';
+import { remedyFor, type Situation, situationOf } from './remedies.ts';
+import { jsonText, visible } from './terminal.ts';
 
 /**
  * Runs the command that the arguments name, and sets the exit code. A failure is described on standard error; `exitCodeOf`
@@ -9,7 +12,7 @@ import { clearProgress, note } from './output.ts';
  */
 export async function runProgram(
   program: Command,
-  exitCodeOf: (error: unknown) => ExitCode = usualExitCode,
+  exitCodeOf: (error: unknown) => ExitCode = exitCodeFor,
 ): Promise<void> {
   // A reader that goes away (`… | head`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -32,4 +35,51 @@ export async function runProgram(
     note(describeFailure(error, { json, verbose, config }));
     return exitCodeOf(error);
   }
+}
+
+const EXIT_CODES: { readonly [code: string]: ExitCode } = {
+  CLI_USAGE: EXIT.usage,
+  INSPECT_REQUEST_INVALID: EXIT.usage,
+  RUN_NOT_RUNNING: EXIT.notRunning,
+};
+
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+const exitCodeFor = (error: unknown): ExitCode => EXIT_CODES[codeOf(error)] ?? EXIT.failed;
+
+export function failureOf(error: unknown, situation: Situation): Failure {
+  const code = nameOf(error);
+  const message = error instanceof Error && error.message !== '' ? error.message : String(error);
+  const own = error instanceof PipelineError ? error.remedy : undefined;
+  return { code, message, hint: own ?? remedyFor(code, situation) };
+}
+
+/** ClickHouse has a number for a code, and a name for people. */
+function nameOf(error: unknown): string {
+  const code = codeOf(error);
+  const { type } = (error ?? {}) as { type?: unknown };
+  return /^\d+$/.test(code) && typeof type === 'string' ? type : code;
+}
+
+/** The error as text for standard error. The stack only on request: a coded error is for people who run things. */
+export function describeFailure(
+  error: unknown,
+  { json, verbose, config }: { json: boolean; verbose: boolean; config?: string | undefined },
+): string {
+  const { code, message, hint } = failureOf(error, situationOf({ config }));
+  if (json) return jsonText({ error: { code, message, ...(hint ? { hint } : {}) } });
+  // A broker, a registry or ClickHouse may have said part of it; problems are told one a line.
+  const lines = [`${pc.red(code)} ${visible(message, 'lines')}`];
+  if (hint) lines.push(pc.dim(`→ ${visible(hint)}`));
+  if (verbose && error instanceof Error) lines.push(pc.dim(visible(fullStack(error), 'lines')));
+  return lines.join('\n');
+}
+
+function fullStack(error: Error): string {
+  const own = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${own}\ncaused by ${fullStack(error.cause)}` : own;
 }

@@ -16,7 +16,7 @@ import { codeTablesOf } from './code-tables.ts';
 import { serviceCommand } from './commands/run.ts';
 import { imageRoles } from './image-roles.ts';
 import { consumerGroups, pipelineConfig, services, servicesOf } from './services.ts';
-import { adminAddresses } from './status/addresses.ts';
+import { adminAddresses } from './status/deployment.ts';
 
 // A service is what its descriptor says: one more in the list is all that it takes to be known everywhere.
 

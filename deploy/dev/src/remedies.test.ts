@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Command } from '@email-events/cli/command';
-import { describeFailure, failureOf } from '@email-events/cli/failure';
 import { pathsOf } from '@email-events/cli/home';
 import { createProgram as createOperatorProgram } from '@email-events/cli/program';
 import { CODES_WITH_REMEDY, remedyFor, type Situation } from '@email-events/cli/remedies';
+import { describeFailure, failureOf } from '@email-events/cli/run-program';
 import { lockRun } from '@email-events/cli/state-file';
 import { PipelineError } from '@email-events/core';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';

@@ -9,11 +9,14 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const VERBS =
   /\b(INSERT INTO FUNCTION|INSERT INTO|SELECT|DESCRIBE TABLE|ALTER|CREATE|DROP|TRUNCATE|DELETE|OPTIMIZE|SYSTEM|KILL|GRANT)\b/g;
 
-function statementsIn(folder: string, ...without: string[]): string[] {
-  const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).filter(
-    (file) => file.endsWith('.ts') && !/\.test\.ts$|^testing\//.test(file) && !without.includes(file),
-  );
-  const code = files.map((file) => readFileSync(join(root, folder, file), 'utf8')).join('\n');
+/** Of the files in a folder, or of one file. */
+function statementsIn(path: string, ...without: string[]): string[] {
+  const names = path.endsWith('.ts')
+    ? ['']
+    : readdirSync(join(root, path), { recursive: true, encoding: 'utf8' }).filter(
+        (file) => file.endsWith('.ts') && !/\.test\.ts$|^testing\//.test(file) && !without.includes(file),
+      );
+  const code = names.map((name) => readFileSync(join(root, path, name), 'utf8')).join('\n');
   // What stands in comments asks for nothing.
   const bare = code.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
   return [...new Set([...bare.matchAll(VERBS)].map(([verb]) => verb))].sort();
@@ -28,7 +31,7 @@ test('the sink inserts and selects; a temporary table is what a table function n
   ]);
 });
 
-test.each(['deploy/cli/src/backfill', 'deploy/cli/src/suppressions', 'deploy/cli/src/marks'])(
+test.each(['deploy/cli/src/backfill', 'deploy/cli/src/suppressions', 'deploy/cli/src/marks.ts'])(
   '%s only selects',
   (folder) => {
     expect(statementsIn(folder)).toEqual(['SELECT']);

@@ -6,9 +6,7 @@ import { eventTopics, topicCatalogue, topics } from '@email-events/schemas';
 import { describe, expect, test } from 'vitest';
 import { OWN_TOPICS } from '../dead-letters/put-back.ts';
 import { consumerGroups, pipelineConfig } from '../services.ts';
-import { accessTable } from './access-table.ts';
-import { aclsOf } from './acls.ts';
-import { type Principal, principals } from './principals.ts';
+import { accessTable, aclsOf, type Principal, principals } from './principals.ts';
 
 // What a principal needs is taken from the code that it runs: a topic that a service begins to use fails here until it
 // is allowed, and so does one that is allowed and that nobody uses.
@@ -89,7 +87,7 @@ test('a processor’s transactional ids begin as its principal may have them', (
 });
 
 describe('operator', () => {
-  const folders = ['dead-letters', 'backfill', 'suppressions', 'marks', 'commands'].map(
+  const folders = ['dead-letters', 'backfill', 'suppressions', 'marks.ts', 'commands'].map(
     (name) => `deploy/cli/src/${name}`,
   );
   const code = codeOf(...folders);
@@ -102,11 +100,8 @@ describe('operator', () => {
   test('writes what commands write', () => {
     const outputs = /(?:\btopic: |: )(topics\.\w+)(?:, value|, partition|,$|;$|, topics)/gm;
     const putBack = topicsIn(codeOf('deploy/cli/src/dead-letters/put-back.ts'));
-    const ordered = topicsIn(codeOf('deploy/cli/src/suppressions/order.ts'), outputs);
-    const marked = topicsIn(
-      codeOf('deploy/cli/src/marks/mark.ts'),
-      /outputs\.push\(\{ topic: (topics\.\w+)/g,
-    );
+    const ordered = topicsIn(codeOf('deploy/cli/src/suppressions/orders.ts'), outputs);
+    const marked = topicsIn(codeOf('deploy/cli/src/marks.ts'), /outputs\.push\(\{ topic: (topics\.\w+)/g);
     expect(sorted(writes)).toEqual(sorted([...OWN_TOPICS, ...putBack, ...ordered, ...marked]));
   });
 

@@ -1,5 +1,6 @@
 import { consumerGroupOf, type ServiceDescriptor } from '@email-events/core/service';
 import { eventTopics, topics } from '@email-events/schemas';
+import { markdownTable } from '@email-events/schemas/tools';
 import { type Services, services } from '../services.ts';
 
 /** One Kafka user, and all that it has to be allowed: what a service, a command or another team does on the cluster. */
@@ -61,4 +62,70 @@ function principalOf(service: ServiceDescriptor, prefix: string): Principal {
     // One for each partition of its input.
     transactionalIds: group !== undefined && consumes?.as === 'processor' ? [`${group}-`] : [],
   };
+}
+
+/** One rule, as Kafka's own tool takes it. Everything that is not allowed is refused. */
+export interface Acl {
+  readonly principal: string;
+  readonly resource: 'topic' | 'group' | 'transactional-id';
+  readonly name: string;
+  readonly pattern: 'literal' | 'prefixed';
+  /** Sorted. Read and Write include Describe. */
+  readonly operations: readonly string[];
+}
+
+const MANAGE = ['Alter', 'AlterConfigs', 'Create', 'Describe', 'DescribeConfigs'];
+
+/** Rules of a principal: one for each resource. */
+export function aclsOf({ name: principal, ...rights }: Principal): Acl[] {
+  const { reads, writes, groups, watches, transactionalIds, manages } = rights;
+  const literal = { principal, pattern: 'literal' } as const;
+  const prefixed = { principal, pattern: 'prefixed' } as const;
+  const topics = [...new Set([...reads, ...writes])].map((topic): Acl => {
+    const operations = [reads.includes(topic) && 'Read', writes.includes(topic) && 'Write'];
+    return {
+      ...literal,
+      resource: 'topic',
+      name: topic,
+      operations: operations.filter((op) => op !== false),
+    };
+  });
+  const member = groups.map((name): Acl => ({ ...literal, resource: 'group', name, operations: ['Read'] }));
+  const watched = watches.map(
+    (name): Acl => ({ ...literal, resource: 'group', name, operations: ['Describe'] }),
+  );
+  const transactions = transactionalIds.map((name): Acl => {
+    return { ...prefixed, resource: 'transactional-id', name, operations: ['Write'] };
+  });
+  const managed =
+    manages === undefined
+      ? []
+      : [{ ...prefixed, resource: 'topic' as const, name: manages, operations: MANAGE }];
+  return [...topics, ...member, ...watched, ...transactions, ...managed];
+}
+
+const HEADER = ['principal', 'runs', 'reads', 'writes', 'groups', 'transactional ids'];
+
+/** The principals as the table of TRUST.md. */
+export function accessTable(all: readonly Principal[]): string {
+  const rows = all.map(({ name, runs, reads, writes, groups, watches, transactionalIds, manages }) => [
+    `\`${name}\``,
+    runs,
+    topicsText(reads),
+    manages === undefined ? topicsText(writes) : `makes and changes \`${manages}*\`, writes none`,
+    [...groups.map((group) => `\`${group}\``), ...watches.map((group) => `\`${group}\` (Describe)`)].join(
+      ', ',
+    ),
+    transactionalIds.map((id) => `\`${id}*\``).join(', '),
+  ]);
+  return markdownTable([HEADER, ...rows]);
+}
+
+/** All typed topics at once: nobody has some of them. */
+function topicsText(names: readonly string[]): string {
+  const typed = names.filter((name) => eventTopics.includes(name));
+  const others = names.filter((name) => !eventTopics.includes(name)).map((name) => `\`${name}\``);
+  if (typed.length !== 0 && typed.length !== eventTopics.length)
+    throw new Error('some typed topics, not all');
+  return [...others, ...(typed.length > 0 ? ['`email.events.*`'] : [])].join(', ');
 }

@@ -2,7 +2,7 @@ import { type InputRecord, replayOf } from '@email-events/core';
 import type { EmailEvent } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { republished } from './backfill.ts';
-import { RecentIds } from './recent-ids.ts';
+import { RecentIds } from './known-events.ts';
 
 const record = (offset: number): InputRecord => ({
   topic: 'email.raw',

@@ -14,11 +14,10 @@ import {
 import { normalizeRecord, normalizeSettings } from '@email-events/processors';
 import { type EmailEvent, eventTopics, topics } from '@email-events/schemas';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
-import type { Letters } from '../dead-letters/letters-topic.ts';
+import type { Letters } from '../dead-letters/letters.ts';
 import { consumerGroups, type PipelineConfig } from '../services.ts';
-import { type Difference, knownEvents, oldestKnown } from './known-events.ts';
+import { type Difference, knownEvents, oldestKnown, RecentIds } from './known-events.ts';
 import { type LetterIndex, readLetterIndex } from './letters.ts';
-import { RecentIds } from './recent-ids.ts';
 import type { Retyping } from './retyping.ts';
 
 export interface BackfillOptions {

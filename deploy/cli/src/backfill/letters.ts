@@ -7,7 +7,7 @@ import {
   eventTypeOf,
   topics,
 } from '@email-events/schemas';
-import { type Letters, readLetters } from '../dead-letters/letters-topic.ts';
+import { type Letters, readLetters } from '../dead-letters/letters.ts';
 
 /** What dead letters say about requests and events: those that have one are left to `dlq`. */
 export class LetterIndex {

@@ -1,10 +1,8 @@
 import type { OutputRecord } from '@email-events/core';
 import { type EmailEvent, type Encoder, type EventMark, partitionOf, topics } from '@email-events/schemas';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
-import { markOf } from '../marks/mark.ts';
-import { eventsOfIds } from '../marks/rows.ts';
-import { type Marks, readMarks } from '../marks/topic.ts';
-import type { Order } from '../suppressions/actions.ts';
+import { eventsOfIds, type Marks, markOf, readMarks } from '../marks.ts';
+import type { Order } from '../suppressions/orders.ts';
 
 export interface RetypeOptions {
   readonly marks: Marks;

@@ -1,7 +1,6 @@
 import { PipelineError } from '@email-events/core/errors';
 import { Command } from 'commander';
-import { type Acl, aclsOf } from '../access/acls.ts';
-import { principals } from '../access/principals.ts';
+import { type Acl, aclsOf, principals } from '../access/principals.ts';
 import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { print, printJson } from '../output.ts';

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import type { LetterStatus, LetterSummary } from '../dead-letters/ledger.ts';
+import type { LetterStatus, LetterSummary } from '../dead-letters/letters.ts';
 import type { Shown, Story } from '../dead-letters/story.ts';
 import { counted, formatCount, formatTime, renderTable } from '../output.ts';
 import { jsonText, visible } from '../terminal.ts';

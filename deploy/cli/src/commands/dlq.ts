@@ -9,12 +9,21 @@ import {
   type ChangePlan,
   changeLetters,
   planChange,
+  supersededRecords,
 } from '../dead-letters/change.ts';
-import { isMeant, isNarrow, type LetterFilter, matchesFilter, parseId } from '../dead-letters/filter.ts';
-import { Ledger, type LetterStatus, type LetterSummary } from '../dead-letters/ledger.ts';
-import { type Letters, readLetters } from '../dead-letters/letters-topic.ts';
+import {
+  isMeant,
+  isNarrow,
+  Ledger,
+  type LetterFilter,
+  type LetterStatus,
+  type LetterSummary,
+  type Letters,
+  matchesFilter,
+  parseId,
+  readLetters,
+} from '../dead-letters/letters.ts';
 import { readStory } from '../dead-letters/story.ts';
-import { supersededRecords } from '../dead-letters/superseded.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { collectNames, fromOne, time } from '../option-values.ts';
 import { counted, formatCount, note, print, printJson, progress } from '../output.ts';

@@ -5,18 +5,20 @@ import pc from 'picocolors';
 import { type Action, type CommonOptions, examples, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import {
+  type MarkGroup,
   type MarkOptions,
   type MarkPlan,
+  type Marks,
   markForged,
   markGenuine,
   planForged,
   planGenuine,
-} from '../marks/mark.ts';
-import { type MarkGroup, type Marks, readMarkGroups } from '../marks/topic.ts';
+  readMarkGroups,
+} from '../marks.ts';
 import { fromZero, nameText, reasonText, time } from '../option-values.ts';
 import { counted, formatTime, print, printJson, progress, renderTable } from '../output.ts';
-import type { SaidBySource } from '../suppressions/actions.ts';
-import { requireSinkInStep } from '../suppressions/sink-in-step.ts';
+import { requireSinkInStep } from '../suppressions/evidence.ts';
+import type { SaidBySource } from '../suppressions/orders.ts';
 import { suppressionsOf } from '../suppressions/topic.ts';
 import { visible } from '../terminal.ts';
 import { orderOf, rangeOf, requireCount, usage } from './suppressions-change.ts';

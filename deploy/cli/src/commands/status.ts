@@ -9,12 +9,10 @@ import { collectNames } from '../option-values.ts';
 import { counted, formatCount, formatTime, print, printJson, renderTable } from '../output.ts';
 import { situationOf } from '../remedies.ts';
 import { type PipelineUrls, type RunState, readState } from '../state-file.ts';
-import { adminAddresses } from '../status/addresses.ts';
-import { type Address, readDeployment } from '../status/deployment.ts';
-import type { Readiness } from '../status/instance.ts';
+import { type Address, adminAddresses, readDeployment } from '../status/deployment.ts';
+import { isWell, type Readiness, type Report, type ServiceReport } from '../status/instance.ts';
 import { type Intake, refusedOf, topReason } from '../status/intake.ts';
 import { type LocalReport, readLocal } from '../status/local.ts';
-import { isWell, type Report, type ServiceReport } from '../status/report.ts';
 import { visible } from '../terminal.ts';
 
 export function statusCommand(): Command {

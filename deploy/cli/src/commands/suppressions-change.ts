@@ -6,21 +6,18 @@ import pc from 'picocolors';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, formatCount, note, print, printJson, progress } from '../output.ts';
+import { addressesOfFile, keysOfAddresses } from '../suppressions/address.ts';
+import { type Concerned, concernedBy, evidenceOf, requireSinkInStep } from '../suppressions/evidence.ts';
+import { type Judgement, judge, placesToRead, readAgain } from '../suppressions/not-made.ts';
 import {
   lift,
   type Order,
+  order,
   retract,
   retractId,
   type SaidBySource,
   suppress,
-} from '../suppressions/actions.ts';
-import { addressesOfFile, keysOfAddresses } from '../suppressions/address.ts';
-import { evidenceOf } from '../suppressions/evidence-rows.ts';
-import { type Judgement, judge, placesToRead } from '../suppressions/not-made.ts';
-import { order } from '../suppressions/order.ts';
-import { readAgain } from '../suppressions/readings.ts';
-import { type Concerned, concernedBy } from '../suppressions/said-by-source.ts';
-import { requireSinkInStep } from '../suppressions/sink-in-step.ts';
+} from '../suppressions/orders.ts';
 import { readRetracted, readStates, type Suppressions, suppressionsOf } from '../suppressions/topic.ts';
 import { visible } from '../terminal.ts';
 import { notMadeJson, renderConcerned, renderNotMade, renderOrdered } from './suppressions-render.ts';

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { OperatorAction, Suppression } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { lift, retract, suppress } from '../suppressions/actions.ts';
+import { lift, retract, suppress } from '../suppressions/orders.ts';
 import {
   renderConcerned,
   renderNotMade,

@@ -2,9 +2,9 @@ import type { OperatorAction, Suppression } from '@email-events/schemas';
 import pc from 'picocolors';
 import { counted, formatCount, formatTime, renderTable } from '../output.ts';
 import { selfCommand } from '../remedies.ts';
+import type { Concerned } from '../suppressions/evidence.ts';
 import type { Judgement, NotMade } from '../suppressions/not-made.ts';
-import type { OrderResult } from '../suppressions/order.ts';
-import type { Concerned } from '../suppressions/said-by-source.ts';
+import type { OrderResult } from '../suppressions/orders.ts';
 import { shellWord, visible } from '../terminal.ts';
 
 type Reason = Suppression['reasons'][number];

@@ -4,8 +4,8 @@ import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts'
 import { EXIT } from '../exit-codes.ts';
 import { fromOne, fromZero, nameText, reasonText, seconds, time } from '../option-values.ts';
 import { counted, formatCount, note, print, printJson, printLines, progress } from '../output.ts';
-import { REASONS } from '../suppressions/actions.ts';
 import { keysOfAddresses } from '../suppressions/address.ts';
+import { REASONS } from '../suppressions/orders.ts';
 import { readActions, readState, readStates, suppressionsOf } from '../suppressions/topic.ts';
 import { jsonText } from '../terminal.ts';
 import { type AddOptions, addAction, type LiftOptions, liftAction } from './suppressions-change.ts';

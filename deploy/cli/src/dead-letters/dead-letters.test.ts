@@ -2,8 +2,15 @@ import { deadLetterOf, type InputRecord, replayOf } from '@email-events/core';
 import { avroType, createEncoder, type DeadLetter } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { planChange } from './change.ts';
-import { isMeant, isNarrow, type LetterFilter, matchesFilter, parseId } from './filter.ts';
-import { Ledger, summaryOf } from './ledger.ts';
+import {
+  isMeant,
+  isNarrow,
+  Ledger,
+  type LetterFilter,
+  matchesFilter,
+  parseId,
+  summaryOf,
+} from './letters.ts';
 import { marked, putBack } from './put-back.ts';
 
 const record: InputRecord = {

@@ -1,9 +1,15 @@
 import { originOf } from '@email-events/core';
 import { CodecError, type DeadLetter, topicCatalogue } from '@email-events/schemas';
 import type { PipelineConfig } from '../services.ts';
-import { isMeant, type LetterId } from './filter.ts';
-import { isRepeat, type LetterSummary, summaryOf } from './ledger.ts';
-import { type Letters, readLetters } from './letters-topic.ts';
+import {
+  isMeant,
+  isRepeat,
+  type LetterId,
+  type LetterSummary,
+  type Letters,
+  readLetters,
+  summaryOf,
+} from './letters.ts';
 
 /** Bytes for people: as text where they are text. */
 export interface Shown {

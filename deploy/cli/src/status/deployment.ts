@@ -1,7 +1,16 @@
+import { at } from '@email-events/core/config';
 import { type Sample, sumBy } from '../prometheus.ts';
-import { NO_ANSWER, readInstance, readMetrics, serviceOf } from './instance.ts';
+import { type PipelineConfig, type Services, services, servicesOf } from '../services.ts';
+import {
+  NO_ANSWER,
+  type Report,
+  readInstance,
+  readMetrics,
+  type ServiceReport,
+  serviceOf,
+  takesWork,
+} from './instance.ts';
 import { intakeOf } from './intake.ts';
-import { type Report, type ServiceReport, takesWork } from './report.ts';
 
 const EVENTS_TOTAL = 'email_events_events_total';
 const LAG = 'email_events_consumer_lag';
@@ -60,4 +69,23 @@ function countsOf(instances: readonly (readonly Sample[] | null)[]): Report['cou
     duplicates: totals.duplicate ?? 0,
     'dead letters of events': totals.dead_letter ?? 0,
   };
+}
+
+/** Where the services of this configuration are asked: `adminHost`, and the port of each. A port of 0 is any, so it cannot be known. */
+export function adminAddresses(
+  config: Pick<PipelineConfig, 'adminHost'>,
+  all: Services = services,
+): readonly Address[] {
+  const host = reachable(config.adminHost);
+  return servicesOf(config, all).map(({ name, section }) => {
+    const port = at(config, `${section}.adminPort`);
+    return { name, adminUrl: port ? `http://${host}:${port}` : null };
+  });
+}
+
+/** What is bound to every address is asked on loopback. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  const bare = host === '::' ? '::1' : host;
+  return bare.includes(':') ? `[${bare}]` : bare;
 }

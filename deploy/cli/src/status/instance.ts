@@ -1,5 +1,6 @@
 import type { IngressStatus } from '@email-events/ingress';
 import { type Sample, scrape } from '../prometheus.ts';
+import type { Intake } from './intake.ts';
 
 /** What /readyz says; `degraded`: it works, but not with all that it should have. */
 export type Readiness = 'ok' | 'degraded' | 'not ready' | 'stopping' | 'no answer';
@@ -69,3 +70,29 @@ async function ask(adminUrl: string, path: string): Promise<unknown> {
 function isIngressStatus(value: unknown): value is IngressStatus {
   return Array.isArray((value as Partial<IngressStatus> | undefined)?.sources);
 }
+
+/** What `status` shows, of a pipeline on this machine or of services somewhere. */
+export interface Report extends Intake {
+  /** Everything runs and takes work; some of it may be degraded. */
+  readonly ready: boolean;
+  readonly services: readonly ServiceReport[];
+  /** Since the data began; null: not all of it can be read now. */
+  readonly counts: { readonly [name: string]: number } | null;
+}
+
+export interface ServiceReport {
+  readonly name: string;
+  /** Null: it has no admin port, or none yet. */
+  readonly readiness: Readiness | null;
+  readonly problems: Instance['problems'];
+  readonly partitions: Instance['partitions'];
+  /** Null: it reads no topic, or nobody can say. */
+  readonly lag: { readonly records: number; readonly exact: boolean } | null;
+  readonly adminUrl: string | null;
+}
+
+export const takesWork = ({ readiness }: Pick<ServiceReport, 'readiness'>): boolean =>
+  readiness === null || readiness === 'ok' || readiness === 'degraded';
+
+/** For exit codes: nobody has to look at it. */
+export const isWell = ({ ready, onlyRefused }: Report): boolean => ready && onlyRefused.length === 0;

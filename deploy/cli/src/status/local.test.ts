@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { renderLocal, renderUrls } from '../commands/status.ts';
 import type { RunState } from '../state-file.ts';
+import { isWell } from './instance.ts';
 import { type LocalReport, type LocalService, readLocal } from './local.ts';
-import { isWell } from './report.ts';
 
 const STARTED = '2026-01-02T03:04:05.678Z';
 

@@ -2,9 +2,8 @@ import { connect } from '@email-events/sink-clickhouse';
 import { type ServiceLag, serviceLag } from '../groups.ts';
 import { type PipelineConfig, pipelineConfig } from '../services.ts';
 import type { RunState, ServiceStatus } from '../state-file.ts';
-import { type Instance, readInstance } from './instance.ts';
+import { type Instance, type Report, readInstance, type ServiceReport, takesWork } from './instance.ts';
 import { intakeOf } from './intake.ts';
-import { type Report, type ServiceReport, takesWork } from './report.ts';
 import { readTotals } from './totals.ts';
 
 export type LocalService = ServiceStatus & ServiceReport;

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pipelineConfig } from '../services.ts';
 import { runBin } from '../testing.ts';
 import { readDeployment } from './deployment.ts';
-import { isWell } from './report.ts';
+import { isWell } from './instance.ts';
 
 // Two real ingresses, and no Kafka: what they take goes to their spools.
 

@@ -1,8 +1,7 @@
 import type { EmailEvent, SuppressionReason } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import type { EvidenceRow } from './evidence-rows.ts';
-import { judge, placesToRead } from './not-made.ts';
-import { placeOf } from './readings.ts';
+import type { EvidenceRow } from './evidence.ts';
+import { judge, placeOf, placesToRead } from './not-made.ts';
 
 const ANN = 'ann@example.com';
 

@@ -1,8 +1,7 @@
 import { partitionOf } from '@email-events/schemas';
 import { describe, expect, test } from 'vitest';
-import { lift, retract, retractId, suppress } from './actions.ts';
 import { keyOfAddress, keysOfAddresses } from './address.ts';
-import { recordsOf } from './order.ts';
+import { lift, recordsOf, retract, retractId, suppress } from './orders.ts';
 
 const ORDER = { by: 'maria', at: 1_790_000_000_000, why: 'asked by phone' };
 

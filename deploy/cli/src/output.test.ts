@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
-import { ProgressLine } from './progress-line.ts';
+import { ProgressLine } from './output.ts';
 
 function terminal(columns: number | undefined) {
   const stream = Object.assign(new PassThrough({ encoding: 'utf8' }), {

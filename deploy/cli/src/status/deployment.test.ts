@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { pipelineConfig } from '../services.ts';
-import { adminAddresses } from './addresses.ts';
+import { adminAddresses } from './deployment.ts';
 
 test('each service that is configured, at its own port', () => {
   const config = pipelineConfig.parse({ adminHost: '10.0.0.5', events: { adminPort: 7001 } });

@@ -1,9 +1,9 @@
-import type { OutputRecord, TransactionalWriter } from '@email-events/core';
-import { type Encoder, type EventMark, partitionOf, topics } from '@email-events/schemas';
+import { type OutputRecord, readTopic, type TransactionalWriter } from '@email-events/core';
+import { type Codec, type Encoder, type EventMark, partitionOf, topics } from '@email-events/schemas';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
-import type { Order, SaidBySource } from '../suppressions/actions.ts';
-import { eventsOfSource, type MarkedEvent } from './rows.ts';
-import { type Marks, readMarks } from './topic.ts';
+import type { PipelineConfig } from './services.ts';
+import type { Order, SaidBySource } from './suppressions/orders.ts';
+import { decoderOf } from './suppressions/topic.ts';
 
 /** What is to be marked; the marks themselves are made when they are written. */
 export interface MarkPlan {
@@ -142,4 +142,126 @@ class Writing {
     this.written += outputs.length;
     options.onProgress(this.written);
   }
+}
+
+/** What a mark repeats of its event. */
+export type MarkedEvent = Omit<EventMark, 'mark' | 'change' | 'replaced_by' | 'at' | 'by' | 'why'>;
+
+type Row = Omit<MarkedEvent, 'occurred_at' | 'received_at'> & {
+  /** 64-bit integers come as text. */
+  readonly occurred: string;
+  readonly received: string;
+};
+
+const COLUMNS = `event_id, type, toUnixTimestamp64Milli(occurred_at) AS occurred, toUnixTimestamp64Milli(received_at) AS received,
+  esp, source, account, recipient_key AS recipient, recipient_domain, campaign, variant, stream, bounce_class, is_machine`;
+
+/** Rows of one query: each looks at the whole range, so they are many. */
+const PAGE = 50_000;
+
+/**
+ * Events of a source in ClickHouse, by the time they were received, in pages that are in the order of the event ids: rows that are
+ * written meanwhile are met or not, and none is met twice.
+ */
+export async function* eventsOfSource(
+  clickhouse: ClickHouse,
+  said: SaidBySource,
+): AsyncGenerator<MarkedEvent[]> {
+  for (let after = ''; ; ) {
+    const rows = await clickhouse.query<Row>(
+      `SELECT ${COLUMNS} FROM email_events
+       WHERE source = {source:String} AND event_id > {after:String}
+         AND received_at >= fromUnixTimestamp64Milli({from:Int64}) AND received_at < fromUnixTimestamp64Milli({to:Int64})
+       ORDER BY event_id LIMIT {page:UInt32}`,
+      { ...said, after, page: PAGE },
+    );
+    const last = rows.at(-1);
+    if (!last) return;
+    yield rows.map(eventOf);
+    if (rows.length < PAGE) return;
+    after = last.event_id;
+  }
+}
+
+/** Events by their ids, of which a few thousand fit into a query. */
+export async function eventsOfIds(clickhouse: ClickHouse, ids: readonly string[]): Promise<MarkedEvent[]> {
+  if (ids.length === 0) return [];
+  const rows = await clickhouse.query<Row>(
+    `SELECT ${COLUMNS} FROM email_events WHERE event_id IN {ids:Array(String)} ORDER BY event_id`,
+    { ids },
+  );
+  return rows.map(eventOf);
+}
+
+function eventOf({ occurred, received, ...row }: Row): MarkedEvent {
+  return { ...row, occurred_at: Number(occurred), received_at: Number(received) };
+}
+
+/** Where marks are, and what decodes them. */
+export interface Marks {
+  readonly config: PipelineConfig;
+  readonly codec: Codec;
+}
+
+/**
+ * The newest mark of each event that is wanted, by event id: out of the topic, which is the truth. Marks of an event are in one
+ * partition, in the order in which they were made. Throws KAFKA_UNREACHABLE, KAFKA_TOPIC_MISSING, KAFKA_READ_STALLED.
+ */
+export async function readMarks(
+  { config, codec }: Marks,
+  wanted: (mark: EventMark) => boolean,
+): Promise<Map<string, EventMark>> {
+  const marks = new Map<string, EventMark>();
+  await eachMark({ config, codec }, (mark) => {
+    if (wanted(mark)) marks.set(mark.event_id, mark);
+  });
+  return marks;
+}
+
+async function eachMark({ config, codec }: Marks, onMark: (mark: EventMark) => void): Promise<void> {
+  const decode = decoderOf<EventMark>(codec, 'eventMark');
+  await readTopic(config.kafka, {
+    topics: [topics.eventMarks],
+    from: 'beginning',
+    onRecord: async ({ value }) => {
+      const mark = value === null ? undefined : await decode(value);
+      if (mark) onMark(mark);
+    },
+  });
+}
+
+/** Marks that were made with the same words about the same source. */
+export interface MarkGroup {
+  readonly source: string;
+  readonly mark: EventMark['mark'];
+  readonly by: string;
+  readonly why: string;
+  /** Epoch milliseconds. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+  /** Marks that were made. */
+  readonly marks: number;
+  /** Of these, the newest of their event. */
+  readonly inForce: number;
+}
+
+/** All marks that were ever made, in groups, the oldest first. */
+export async function readMarkGroups(from: Marks): Promise<MarkGroup[]> {
+  const groups = new Map<string, { -readonly [K in keyof MarkGroup]: MarkGroup[K] }>();
+  const newest = new Map<string, string>();
+  await eachMark(from, ({ event_id, source, mark, by, why, at }) => {
+    const key = JSON.stringify([source, mark, by, why]);
+    const group = groups.get(key) ?? {
+      ...{ source, mark, by, why, firstAt: at, lastAt: at, marks: 0, inForce: 0 },
+    };
+    groups.set(key, group);
+    group.firstAt = Math.min(group.firstAt, at);
+    group.lastAt = Math.max(group.lastAt, at);
+    group.marks++;
+    const before = groups.get(newest.get(event_id) ?? '');
+    if (before) before.inForce--;
+    group.inForce++;
+    newest.set(event_id, key);
+  });
+  return [...groups.values()].sort((a, b) => a.firstAt - b.firstAt);
 }

@@ -1,7 +1,6 @@
 import type { EventMark } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { markOf } from './mark.ts';
-import type { MarkedEvent } from './rows.ts';
+import { type MarkedEvent, markOf } from './marks.ts';
 
 const EVENT: MarkedEvent = {
   ...{ event_id: 'e', type: 'complained', occurred_at: 1, received_at: 2, esp: 'sendgrid', source: 'main' },

@@ -1,0 +1,168 @@
+import { lagSince, PipelineError } from '@email-events/core';
+import {
+  type EmailEvent,
+  eventTopics,
+  type Suppression,
+  type SuppressionReason,
+} from '@email-events/schemas';
+import type { ClickHouse } from '@email-events/sink-clickhouse';
+import { consumerGroups, type PipelineConfig } from '../services.ts';
+import type { SaidBySource } from './orders.ts';
+import { readStates, type Suppressions } from './topic.ts';
+
+/** What of an event says that it suppresses, and where its bytes are. */
+export type EvidenceRow = Pick<
+  EmailEvent,
+  'event_id' | 'type' | 'bounce_class' | 'feedback_type' | 'scope' | 'raw_partition' | 'item_index'
+> & {
+  readonly recipient: string;
+  readonly raw_offset: number;
+};
+
+/** Recipients of one query: its text stays below ClickHouse's default limit of 256 KiB. */
+const QUERY_RECIPIENTS = 500;
+
+/** Everything in ClickHouse that suppresses one of the recipients for good or until it is taken back, by recipient. */
+export async function evidenceOf(
+  clickhouse: ClickHouse,
+  recipients: readonly string[],
+): Promise<Map<string, EvidenceRow[]>> {
+  const found = new Map<string, EvidenceRow[]>();
+  for (let start = 0; start < recipients.length; start += QUERY_RECIPIENTS) {
+    const among = recipients
+      .slice(start, start + QUERY_RECIPIENTS)
+      .map(quote)
+      .join(', ');
+    const rows = await clickhouse.query<EvidenceRow & { readonly raw_offset: string | number }>(
+      `SELECT recipient_key AS recipient, event_id, type, bounce_class, feedback_type, scope, raw_partition, raw_offset, item_index
+       FROM email_events WHERE recipient_key IN (${among})
+         AND ((type = 'bounced' AND bounce_class = 'hard') OR type IN ('complained', 'unsubscribed'))`,
+    );
+    for (const row of rows) {
+      const own = found.get(row.recipient);
+      const evidence = { ...row, raw_offset: Number(row.raw_offset) };
+      if (own) own.push(evidence);
+      else found.set(row.recipient, [evidence]);
+    }
+  }
+  return found;
+}
+
+type Said = Pick<EmailEvent, 'type' | 'bounce_class' | 'feedback_type' | 'scope'>;
+
+/** Whether an event is a reason of that kind. The rules are those of `events` ([suppression](processors/README.md#suppression)). */
+export function gives(
+  { type, bounce_class, feedback_type, scope }: Said,
+  reason: Pick<SuppressionReason, 'reason' | 'scope'>,
+): boolean {
+  switch (reason.reason) {
+    case 'hard_bounce':
+      return type === 'bounced' && bounce_class === 'hard';
+    case 'complaint':
+      return type === 'complained' && feedback_type !== 'not-spam';
+    case 'unsubscribe':
+      return type === 'unsubscribed' && (scope ?? 'all') === reason.scope;
+    default:
+      return false;
+  }
+}
+
+/** In a few words. */
+export function labelOf({ type, bounce_class, feedback_type, scope }: Said): string {
+  if (type === 'bounced') return `bounced, ${bounce_class}`;
+  if (type === 'complained') return feedback_type === null ? type : `complained, ${feedback_type}`;
+  return type === 'unsubscribed' || type === 'subscribed' ? `${type}, ${scope ?? 'all'}` : type;
+}
+
+/** Whom a source said something of that suppresses or lifts. */
+export interface Concerned {
+  readonly recipients: readonly string[];
+  /** What it said: recipients by kind; one may be in several. */
+  readonly said: { readonly [kind: string]: number };
+  /** Of the recipients: with an active reason that this source gave. */
+  readonly suppressedByIt: number;
+  /** Of the recipients: with a reason by it whose event ClickHouse does not hold, so that nobody but `events` can tell when it came. */
+  readonly unknownTime: number;
+}
+
+/** Occurred_at may be this much after received_at at most. */
+const SKEW_MS = 600_000;
+/** Ids of one query: its text stays below ClickHouse's default limit of 256 KiB. */
+const QUERY_IDS = 6_000;
+
+/** What of an event can suppress somebody, or lift a suppression that was right. */
+const KIND = `multiIf(type = 'bounced', concat(ifNull(bounce_class, ''), ' bounce'), type = 'complained', 'complaint', type = 'unsubscribed', 'unsubscribe', 'subscribe')`;
+const SAYS = `(type IN ('complained', 'unsubscribed', 'subscribed') OR (type = 'bounced' AND bounce_class IN ('hard', 'soft')))`;
+const WHEN = `source = {source:String} AND received_at >= fromUnixTimestamp64Milli({from:Int64}) AND received_at < fromUnixTimestamp64Milli({to:Int64})`;
+
+/**
+ * All recipients whose state may be another without what the source said in that time: by ClickHouse, where a recipient is
+ * found too whose suppression was lifted wrongly and of whom the suppression topic shows nothing; and by that topic, for
+ * reasons whose events ClickHouse does not hold. That one is too many does no harm: `events` knows when each word was received.
+ */
+export async function concernedBy(
+  from: Suppressions,
+  clickhouse: ClickHouse,
+  said: SaidBySource,
+): Promise<Concerned> {
+  const rows = await clickhouse.query<{ recipient: string; kinds: string[] }>(
+    `SELECT recipient_key AS recipient, groupUniqArray(${KIND}) AS kinds FROM email_events
+     WHERE ${WHEN} AND ${SAYS} AND recipient_key != '' GROUP BY recipient_key ORDER BY recipient_key`,
+    { ...said },
+  );
+  const recipients = new Set(rows.map(({ recipient }) => recipient));
+  const kinds: { [kind: string]: number } = {};
+  for (const kind of rows.flatMap((row) => row.kinds)) kinds[kind] = (kinds[kind] ?? 0) + 1;
+  const bySource = ({ source }: Suppression['reasons'][number]) => source === said.source;
+  const states = await readStates(from, { wanted: ({ reasons }) => reasons.some(bySource) });
+  const others = [...states.values()].filter(({ recipient }) => !recipients.has(recipient));
+  const ids = others.flatMap(({ reasons }) => reasons.filter(bySource).map(({ event_id }) => event_id));
+  const held = await heldIds(clickhouse, ids);
+  const unknown = others.filter(({ reasons }) =>
+    reasons.some(
+      (reason) => bySource(reason) && !held.has(reason.event_id) && reason.since < said.to + SKEW_MS,
+    ),
+  );
+  const suppressedByIt = [...states.keys()].filter((recipient) => recipients.has(recipient)).length;
+  return {
+    recipients: [...recipients, ...unknown.map(({ recipient }) => recipient)],
+    said: kinds,
+    suppressedByIt: suppressedByIt + unknown.length,
+    unknownTime: unknown.length,
+  };
+}
+
+async function heldIds(clickhouse: ClickHouse, ids: readonly string[]): Promise<Set<string>> {
+  const held = new Set<string>();
+  for (let start = 0; start < ids.length; start += QUERY_IDS) {
+    const part = ids.slice(start, start + QUERY_IDS);
+    const rows = await clickhouse.query<{ event_id: string }>(
+      `SELECT event_id FROM email_events WHERE event_id IN (${part.map(quote).join(', ')})`,
+    );
+    for (const { event_id } of rows) held.add(event_id);
+  }
+  return held;
+}
+
+/** For keys of recipients, which have no control characters, and for ids: ClickHouse's escapes are those of this language. */
+const quote = (text: string) => `'${text.replaceAll(/['\\]/g, '\\$&')}'`;
+
+/** Events that came out within this time may still be on their way to ClickHouse. */
+const MARGIN_MS = 10_000;
+
+/**
+ * Makes sure that ClickHouse holds the events that came out up to a few seconds ago, for whoever asks it which there are.
+ * Throws CLI_SINK_BEHIND.
+ */
+export async function requireSinkInStep(config: PipelineConfig, now: number): Promise<void> {
+  const group = consumerGroups(config).find(({ service }) => service === 'sink-clickhouse');
+  if (!group) return;
+  const behind = await lagSince(config.kafka, { ...group, topics: eventTopics }, now - MARGIN_MS);
+  if (behind.length === 0) return;
+  const partitions = behind.map(({ topic, partition }) => `${topic}/${partition}`).join(', ');
+  throw new PipelineError(
+    'CLI_SINK_BEHIND',
+    'retry',
+    `sink-clickhouse has not written all events yet: ${partitions}`,
+  );
+}
