@@ -67,7 +67,7 @@ test('what comes in time is passed on, and no timer stays', async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('a failure after the deadline bothers nobody', async () => {
+test('a failure after the deadline changes nothing', async () => {
   vi.useFakeTimers();
   const unhandled = vi.fn();
   process.on('unhandledRejection', unhandled);

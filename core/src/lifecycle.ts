@@ -64,7 +64,7 @@ export async function runAsProcess(start: () => Promise<RunningService>, log: Lo
       stopping ??= service.stop().finally(stopped.resolve);
     };
     tellParent(service, stop);
-    // What a stop left behind at its deadline may never end: the process ends all the same.
+    // Work that a stop left behind at its deadline may never end: the process ends all the same.
     await Promise.race([service.done, stopped.promise]);
     await stopping;
   } catch (error) {
@@ -74,7 +74,7 @@ export async function runAsProcess(start: () => Promise<RunningService>, log: Lo
   process.exit(0);
 }
 
-/** A parent that has gone already says nothing more: neither is there anyone to tell. */
+/** A parent that has gone already stops the service: no disconnect follows. */
 function tellParent({ ports }: RunningService, stop: () => void): void {
   if (!process.send) return;
   if (!process.connected) stop();

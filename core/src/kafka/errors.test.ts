@@ -19,7 +19,7 @@ const givenUp = (error: Error) =>
 test.for([
   ['a connection that is refused', refused],
   ['… after all attempts', exceeded(refused)],
-  ['… after which nobody tries again', givenUp(exceeded(refused))],
+  ['… after which it is not tried again', givenUp(exceeded(refused))],
   ['… given up at once', givenUp(refused)],
 ] as const)('%s is an outage, under its one code', ([, error]) => {
   expect(problemOf(error)).toBe('KAFKA_UNREACHABLE');

@@ -25,7 +25,7 @@ function breakOff(count: number) {
   return spy;
 }
 
-test('a broker that goes away while it answers is an outage, which whoever starts waits out', async (scope) => {
+test('a broker that goes away while it answers is an outage, which a service that starts waits out', async (scope) => {
   const stack = useStack();
   const { kafka } = commonConfig.parse({ kafka: stack.kafka });
   const spy = breakOff(1);

@@ -108,7 +108,7 @@ test('an answer of a leader that leaves a partition out is an error', async () =
   await expect(offsetsByTime(brokers, PARTITIONS, 0, SHORT)).rejects.toMatchObject(LEFT_OUT);
 });
 
-test('who says that it does not lead is not believed; whoever does is asked', async () => {
+test('a broker that does not lead is not believed; the leader is asked', async () => {
   brokers.on(listOffsets, ({ topics }, node) => ({
     responses: topics.map(({ topic, partitions }) => ({
       topic,

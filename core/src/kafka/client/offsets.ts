@@ -92,15 +92,6 @@ export async function logBounds(
   );
 }
 
-/** Where each partition ends, behind everything that is acknowledged. */
-export function logEnds(
-  brokers: Brokers,
-  partitions: readonly TopicPartition[],
-  options: AskOptions = {},
-): Promise<ByPartition<number>> {
-  return offsetsAt(brokers, partitions, LATEST, 'uncommitted', options);
-}
-
 /** The first offset whose record was written at this time (epoch milliseconds) or later; null where there is none. */
 export async function offsetsByTime(
   brokers: Brokers,

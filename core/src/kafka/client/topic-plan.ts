@@ -42,7 +42,7 @@ export interface TopicState {
 /** The part of a topic's state that can be seen without any right to its settings. */
 export type SeenTopic = Pick<TopicState, 'partitions' | 'replicationFactor'>;
 
-/** What must be done to get from these states (topics that do not exist are absent) to the catalogue. */
+/** The actions that lead from these states (topics that do not exist are absent) to the catalogue. */
 export function planFrom(
   catalogue: readonly TopicSpec[],
   states: ReadonlyMap<string, TopicState>,

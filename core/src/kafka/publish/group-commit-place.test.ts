@@ -41,7 +41,7 @@ describe('a record that belongs to a partition', () => {
     expect((await Promise.all(published)).map(({ partition }) => partition)).toEqual([2, 0, 2, 1]);
   });
 
-  test('waits for the broker that leads it, and keeps nobody else waiting', async () => {
+  test('waits for the broker that leads it, and keeps no other record waiting', async () => {
     const fake = new FakeTransport();
     fake.routes = [
       { node: 1, partitions: [0] },
@@ -64,7 +64,7 @@ describe('a record that belongs to a partition', () => {
     await Promise.all([...first, ...second]);
   });
 
-  test('goes elsewhere while nobody can write there', async () => {
+  test('goes elsewhere while no broker leads that one', async () => {
     const { producer, fake } = await started();
     const published = producer.publish(pinned(7));
     await fake.sent(1);

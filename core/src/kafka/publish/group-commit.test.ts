@@ -139,7 +139,7 @@ describe('refusals', () => {
 });
 
 describe('a broker that is away', () => {
-  test('what a send left open is sent again, ahead of what waits, to whoever leads by then', async () => {
+  test('what a send left open is sent again, ahead of what waits, to the leader by then', async () => {
     const { producer, fake } = await started();
     const first = producer.publish(record(100));
     await fake.sent(1);

@@ -148,7 +148,7 @@ export class GroupCommitProducer {
       const batches = this.#waiting.cut(route.partitions, this.#turn, limits, (partition) =>
         this.#routes.has(partition),
       );
-      // What waits belongs to partitions that others lead.
+      // The waiting records belong to partitions that others lead.
       if (batches.length === 0) continue;
       this.#turn += batches.length;
       void this.#send(route.node, batches);
@@ -177,7 +177,7 @@ export class GroupCommitProducer {
     return batches.flatMap((batch, i) => {
       const outcome = outcomes[i];
       if (typeof outcome !== 'number') {
-        // What the answer does not mention was not acknowledged.
+        // A batch that the answer does not mention was not acknowledged.
         const unknown = { error: failure('KAFKA_PUBLISH_FAILED'), answered: false };
         return [{ batch, ...(outcome ?? unknown) }];
       }
@@ -253,7 +253,7 @@ export class GroupCommitProducer {
     }
     this.#failures += 1;
     if (this.#failures === 1) this.#lostAt = performance.now();
-    // What is under way on the old connections no longer counts against the new ones.
+    // Requests that are under way on the old connections no longer count against the new ones.
     for (const send of [...this.#sends]) this.#drop(send);
     this.#state = 'opening';
     this.#setProblem('KAFKA_UNREACHABLE');

@@ -167,7 +167,7 @@ export class Routes {
       .filter(({ partitions }) => partitions.length > 0);
     this.usable = usable.length > 0 ? usable : [...routes];
     const known = new Set(routes.flatMap(keysOf));
-    // What leads nothing any more has nothing to rest from.
+    // A broker that leads nothing any more needs no rest.
     for (const key of [...this.rests.keys()]) if (!known.has(key)) this.rests.delete(key);
   }
 

@@ -183,7 +183,7 @@ test('what no waiting changes ends it', async () => {
   await expect(done).rejects.toMatchObject({ type: 'GROUP_AUTHORIZATION_FAILED' });
 });
 
-test('whoever stops leaves the group', async () => {
+test('a member that stops leaves the group', async () => {
   const { done, assigned, stop } = start();
   await waitFor('an assignment', () => assigned.length === 1);
   stop();
@@ -193,7 +193,7 @@ test('whoever stops leaves the group', async () => {
   ]);
 });
 
-test('a group that does not answer a goodbye keeps nobody', async () => {
+test('a group that does not answer the leave request does not hold up the stop', async () => {
   brokers.on(leaveGroup, () => new Promise<never>(() => {}));
   const { done, assigned, stop } = start();
   await waitFor('an assignment', () => assigned.length === 1);
@@ -227,7 +227,7 @@ test('a commit is for a generation, and each of its partitions is answered', asy
   await expect(member.commit(of, OFFSETS)).rejects.toMatchObject({ type: 'ILLEGAL_GENERATION' });
 });
 
-test('who asks is told whether the group still counts on this member', async () => {
+test('a caller learns whether the group still counts on this member', async () => {
   const { member, assigned } = start();
   await waitFor('an assignment', () => assigned.length === 1);
   expect(await member.confirmed()).toBe(true);

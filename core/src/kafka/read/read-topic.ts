@@ -181,7 +181,7 @@ async function resolveRange(
   const wantedAt = new Map(asked?.map((at) => [keyOf(at), at.offset]));
   const own = asked ? partitions.filter((of) => wantedAt.has(keyOf(of))) : partitions;
   const bounds = await logBounds(brokers, own);
-  // What was written but is not decided yet lies behind the end of what is committed; it was not written from now on.
+  // Records whose transaction has not ended yet lie behind the end of what is committed; they were not written from now on.
   const now = from === 'end' ? await logBounds(brokers, own, 'uncommitted') : undefined;
   const since = typeof from === 'object' && 'timestamp' in from ? from.timestamp : undefined;
   const firsts = since === undefined ? undefined : await offsetsByTime(brokers, own, since);

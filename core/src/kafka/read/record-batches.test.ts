@@ -137,7 +137,7 @@ test('several that were aborted at the same time, in the order of their ends', a
 
 test.each([
   ['another format', (bytes: Buffer) => bytes.writeInt8(1, 16), 'format 1'],
-  ['a codec that nobody has', (bytes: Buffer) => bytes.writeInt16BE(3, 21), 'codec 3'],
+  ['a codec that does not exist', (bytes: Buffer) => bytes.writeInt16BE(3, 21), 'codec 3'],
   ['more records than there are', (bytes: Buffer) => bytes.writeInt32BE(1_000_000, 57), ''],
   ['a value that is longer than the batch', (bytes: Buffer) => bytes.writeUInt8(0x7e, 66), ''],
   ['bytes that are not what they were compressed by', (bytes: Buffer) => bytes.writeInt16BE(1, 21), ''],

@@ -48,7 +48,7 @@ afterEach(() => {
 const standing = async () =>
   (await registry.getSingleMetric('email_events_standing_partitions')?.get())?.values;
 
-test('it is told by a gauge and a code, and ends with what nobody can explain', async () => {
+test('a gauge and a code report it, and without any reason the service ends', async () => {
   places = [place({ progressAt: performance.now() })];
   vi.advanceTimersByTime(12_000);
   expect(standstill.problem()).toBe('KAFKA_READ_STALLED');
@@ -58,7 +58,7 @@ test('it is told by a gauge and a code, and ends with what nobody can explain', 
   expect(stuck).toHaveBeenCalledWith(expect.objectContaining({ code: 'KAFKA_READ_STALLED' }));
 });
 
-test('a reason that is known is told, and waited for', async () => {
+test('a known reason is reported, and waited for', async () => {
   places = [place({ progressAt: performance.now(), problem: 'KAFKA_UNREACHABLE' })];
   vi.advanceTimersByTime(600_000);
   expect(standstill.problem()).toBe('KAFKA_UNREACHABLE');

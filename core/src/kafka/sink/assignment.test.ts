@@ -28,7 +28,7 @@ test('reading begins where was committed', () => {
   expect(assigned(5, 0).positions()).toEqual([{ ...AT, position: 5 }]);
 });
 
-test('what nobody has committed begins at its first record', () => {
+test('a partition without a committed offset begins at its first record', () => {
   expect(assigned(null, 3).positions()).toEqual([{ ...AT, position: 3 }]);
 });
 

@@ -4,7 +4,7 @@ import { DELIVERED, type SinkVerdict } from './sink.ts';
 
 const again = (more: object = {}): SinkVerdict => ({ outcome: 'retry', code: 'LATER', afterMs: 1, ...more });
 
-test('a batch is written piece by piece, each under a token of its own, and announced with its cut', async () => {
+test('a batch is written piece by piece, each under its own token, and announced with its cut', async () => {
   const inserts: [string, readonly string[]][] = [];
   const world = laneOf(
     lettersSink((token, texts) => {

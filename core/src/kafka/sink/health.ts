@@ -1,8 +1,5 @@
 import { codeOf } from '../../errors.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../../telemetry.ts';
-import { type ByPartition, keyOf, type LogBounds, type TopicPartition } from '../client/offsets.ts';
-import type { OffsetToCommit } from '../read/membership.ts';
-import type { StartingPoint } from './batch.ts';
 import type { Sink } from './sink.ts';
 
 const CHECK_MS = 10_000;
@@ -66,69 +63,6 @@ export class SinkHealth {
   }
 }
 
-export interface LagWatchOptions {
-  readonly gauge: Gauge<'topic' | 'partition'>;
-  /** Where the logs begin and end now. */
-  bounds(partitions: readonly TopicPartition[]): Promise<ByPartition<LogBounds>>;
-  readonly everyMs?: number;
-}
-
-const EVERY_MS = 5_000;
-
-/**
- * Reports for each partition of an assignment how many offsets lie between the committed one and the end of its log. The end is asked
- * for separately: a lane that waits reads nothing, so it does not see what came since.
- */
-export class LagWatch {
-  private readonly options: LagWatchOptions;
-  private readonly partitions: readonly TopicPartition[];
-  private readonly committed = new Map<string, number>();
-  private readonly timer: NodeJS.Timeout;
-  private ended = false;
-
-  constructor(options: LagWatchOptions, points: readonly StartingPoint[]) {
-    this.options = options;
-    this.partitions = points.map(({ committed: { topic, partition } }) => ({ topic, partition }));
-    for (const { committed, bounds } of points) {
-      // A partition without a committed offset begins at its first record; and retention may have been faster.
-      this.report(committed, Math.max(committed.offset ?? bounds.low, bounds.low), bounds.high);
-    }
-    this.timer = setInterval(() => void this.look(), options.everyMs ?? EVERY_MS).unref();
-  }
-
-  /** These offsets are committed now. */
-  note(offsets: readonly OffsetToCommit[]): void {
-    for (const of of offsets) this.committed.set(keyOf(of), of.offset);
-  }
-
-  /** The partitions belong to another instance, which reports their lag. */
-  end(): void {
-    this.ended = true;
-    clearInterval(this.timer);
-    for (const { topic, partition } of this.partitions) this.options.gauge.remove({ topic, partition });
-  }
-
-  async look(): Promise<void> {
-    let bounds: ByPartition<LogBounds>;
-    try {
-      bounds = await this.options.bounds(this.partitions);
-    } catch {
-      // The last values stay; readiness reports that Kafka does not answer.
-      return;
-    }
-    if (this.ended) return;
-    for (const of of this.partitions) {
-      const [log, committed] = [bounds.get(keyOf(of)), this.committed.get(keyOf(of))];
-      if (log && committed !== undefined) this.report(of, Math.max(committed, log.low), log.high);
-    }
-  }
-
-  private report({ topic, partition }: TopicPartition, committed: number, end: number): void {
-    this.committed.set(keyOf({ topic, partition }), committed);
-    this.options.gauge.set({ topic, partition }, Math.max(0, end - committed));
-  }
-}
-
 /** Metrics of a sink. */
 export type SinkMeasures = ReturnType<typeof sinkMeasures>;
 
@@ -173,12 +107,6 @@ export function sinkMeasures(registry: Registry) {
     buffered: new Gauge({
       name: 'email_events_sink_buffered_records',
       help: 'Records that are read and not yet written.',
-      registers,
-    }),
-    lag: new Gauge({
-      name: 'email_events_consumer_lag',
-      help: 'Offsets between what is committed and the end of the partition, of the partitions this instance has.',
-      labelNames: ['topic', 'partition'] as const,
       registers,
     }),
   };

@@ -60,7 +60,7 @@ test('a batch is due by rows, by bytes or by age', () => {
   expect(contents(bytes.take(105))).toEqual(['a1']);
 });
 
-test('a record larger than a batch is a batch of its own', () => {
+test('a record larger than a batch is a batch alone', () => {
   const buffer = bufferOf(committed('a'));
   buffer.add('a', 0, [entry('a', 0, 5_000), entry('a', 1)], 2, 0);
   expect(contents(buffer.take(1))).toEqual(['a0']);

@@ -13,6 +13,7 @@ import { AnswerIncomplete, problemOf, reaching } from '../errors.ts';
 import { sinkGroup } from '../names.ts';
 import type { Assigned } from '../read/assigners.ts';
 import { type FetchedBatch, Fetcher } from '../read/fetcher.ts';
+import { Lag } from '../read/lag.ts';
 import { type Generation as GroupGeneration, Membership } from '../read/membership.ts';
 import { Standstill } from '../read/standstill.ts';
 import { Assignment, type LaneOf, laneAssigner, startingPoints } from './assignment.ts';
@@ -21,7 +22,7 @@ import type { BatchLane } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { Entry, RecordReader } from './entry.ts';
 import { entriesOf, loadEntries } from './entry.ts';
-import { LagWatch, SinkHealth, type SinkMeasures, sinkMeasures } from './health.ts';
+import { SinkHealth, type SinkMeasures, sinkMeasures } from './health.ts';
 import type { LaneContext } from './lane-context.ts';
 import { BACKOFF, LaneLost, persist } from './lane-context.ts';
 import { SinkFaults } from './poison-records.ts';
@@ -96,6 +97,7 @@ class Runner<R> implements RunningSink {
   private readonly member: Membership;
   private readonly fetcher: Fetcher;
   private readonly standstill: Standstill;
+  private readonly lag: Lag;
   private readonly deadLetters: DeadLetters;
   private readonly writes: PQueue;
   private readonly faults: SinkFaults;
@@ -144,6 +146,11 @@ class Runner<R> implements RunningSink {
       onBatch: (batch) => this.accept(batch),
       onGap: (at, from, low) => this.skip(at, from, low),
     });
+    this.lag = new Lag({
+      metrics,
+      places: () => this.fetcher.states(),
+      bounds: (partitions) => logBounds(brokers, partitions, 'uncommitted'),
+    });
     this.standstill = new Standstill({
       places: () => [...this.fetcher.states(), ...(this.generation?.assignment?.states() ?? [])],
       groupProblem: () => this.member.problem(),
@@ -187,6 +194,7 @@ class Runner<R> implements RunningSink {
   private async shutDown(): Promise<void> {
     this.halt.abort();
     this.standstill.stop();
+    this.lag.stop();
     this.reading.abort();
     for (const lane of this.generation?.assignment?.lanes.values() ?? []) lane.wake();
     const deadlineMs = this.options.stopMs ?? STOP_MS;
@@ -217,7 +225,7 @@ class Runner<R> implements RunningSink {
   private endGeneration(): void {
     this.fetcher.forgetAll();
     this.generation?.lost.abort();
-    this.generation?.lag?.end();
+    this.lag.forgetAll();
     this.generation = undefined;
     this.unsettled = undefined;
     this.unreadable.clear();
@@ -253,9 +261,10 @@ class Runner<R> implements RunningSink {
       points,
     );
     generation.assignment = assignment;
-    const bounds = (partitions: readonly TopicPartition[]) =>
-      logBounds(this.brokers, partitions, 'uncommitted');
-    generation.lag = new LagWatch({ gauge: this.measures.lag, bounds }, points);
+    for (const { committed, bounds } of points) {
+      if (committed.offset !== null) this.lag.committed(committed, committed.offset);
+      this.lag.seen(committed, bounds);
+    }
     this.ownedLanes = [...assignment.lanes.keys()];
     for (const lane of assignment.lanes.values()) this.startLane(lane);
     for (const at of assignment.positions()) this.fetcher.begin(at, at.position);
@@ -288,7 +297,7 @@ class Runner<R> implements RunningSink {
         try {
           await this.member.commit(generation.group, offsets);
           this.unsettled = undefined;
-          generation.lag?.note(offsets);
+          if (!generation.lost.signal.aborted) for (const of of offsets) this.lag.committed(of, of.offset);
         } catch (error) {
           this.unsettled = problemOf(error);
           throw error;
@@ -373,5 +382,4 @@ interface Generation<R> {
   readonly lost: AbortController;
   readonly group: GroupGeneration;
   assignment?: Assignment<R>;
-  lag?: LagWatch;
 }

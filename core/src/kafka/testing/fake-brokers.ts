@@ -63,14 +63,14 @@ export class FakeBrokers extends Brokers {
   ): Promise<A> {
     this.asked.push({ node, api: NAMES.get(kind.key) ?? '', query });
     const answer = this.handlers.get(kind.key);
-    if (!answer) throw new Error(`nobody answers ${NAMES.get(kind.key)}`);
+    if (!answer) throw new Error(`no answer is set for ${NAMES.get(kind.key)}`);
     return (await answer(query, node)) as A;
   }
 
   override async requestAny<Q, A>(kind: Kind<Q, A>, query: Q): Promise<A> {
     if (kind.key === metadata.key)
       return this.metadataOf((query as { topics: readonly string[] }).topics) as A;
-    if (kind.key !== findCoordinator.key) throw new Error(`nobody answers ${NAMES.get(kind.key)}`);
+    if (kind.key !== findCoordinator.key) throw new Error(`no answer is set for ${NAMES.get(kind.key)}`);
     if (this.coordinatorId === undefined) throw createErrorFromCode(NO_COORDINATOR);
     const coordinator = { nodeId: this.coordinatorId, host: 'fake', port: this.coordinatorId };
     return { errorCode: 0, coordinator } as A;

@@ -1,7 +1,5 @@
 import type { DependencyState, ReadinessCheck } from '../../admin-server.ts';
 import { Counter, Gauge, Histogram, type Registry } from '../../telemetry.ts';
-import { type ByPartition, keyOf, type TopicPartition } from '../client/offsets.ts';
-import type { PlaceState } from '../read/fetcher.ts';
 
 export interface PartitionTroubles {
   readonly assigned: number;
@@ -103,98 +101,5 @@ export class LoopMeasures {
   committed(records: number, ms: number): void {
     this.duration.observe(ms / 1_000);
     this.records.inc(records);
-  }
-}
-
-export interface LagOptions {
-  readonly topic: string;
-  /** The partitions that are being read, and their ends. */
-  readonly places: () => readonly PlaceState[];
-  /** Asks the brokers where partitions end: behind everything that is acknowledged. */
-  readonly ends: (partitions: readonly TopicPartition[]) => Promise<ByPartition<number>>;
-  readonly metrics: Registry;
-}
-
-/** Ends of partitions that are not being read are asked for so often. */
-const ASK_MS = 5_000;
-
-/**
- * How far this instance is behind on the partitions it has: from the committed offset to the end of the partition, whether it is
- * being read, processed and committed at present or not. A partition that stands still shows a lag that grows.
- */
-export class Lag {
-  private readonly options: LagOptions;
-  private readonly positions = new Map<number, number>();
-  private readonly asked = new Map<number, number>();
-  private readonly timer: NodeJS.Timeout;
-  private asking = false;
-
-  constructor(options: LagOptions) {
-    this.options = options;
-    const update = (gauge: Gauge<'topic' | 'partition'>) => this.report(gauge);
-    new Gauge({
-      name: 'email_events_consumer_lag',
-      help: 'Offsets between what is committed and the end of the partition, of the partitions this instance has.',
-      labelNames: ['topic', 'partition'],
-      registers: [options.metrics],
-      collect() {
-        update(this);
-      },
-    });
-    this.timer = setInterval(() => void this.ask(), ASK_MS).unref();
-  }
-
-  /** Everything before this offset is committed. */
-  committed(partition: number, position: number): void {
-    this.positions.set(partition, position);
-  }
-
-  /** The partition is another instance's now, which reports its lag. */
-  forget(partition: number): void {
-    this.positions.delete(partition);
-    this.asked.delete(partition);
-  }
-
-  stop(): void {
-    clearInterval(this.timer);
-  }
-
-  /** Offsets behind, by partition; nothing of one whose position or end is not known yet. */
-  behind(): ReadonlyMap<number, number> {
-    const ends = new Map(this.asked);
-    for (const { partition, end } of this.options.places())
-      if (end !== undefined) ends.set(partition, Math.max(end, ends.get(partition) ?? end));
-    return new Map(
-      [...this.positions].flatMap(([partition, position]) => {
-        const end = ends.get(partition);
-        return end === undefined ? [] : [[partition, Math.max(0, end - position)] as const];
-      }),
-    );
-  }
-
-  /** Of partitions that are not being fetched: a fetch brings the end with it. */
-  async ask(): Promise<void> {
-    const { topic, places, ends } = this.options;
-    const fetched = new Set(places().flatMap(({ partition, waiting }) => (waiting ? [] : [partition])));
-    const silent = [...this.positions.keys()].filter((partition) => !fetched.has(partition));
-    if (this.asking || silent.length === 0) return;
-    this.asking = true;
-    try {
-      const found = await ends(silent.map((partition) => ({ topic, partition })));
-      for (const partition of silent) {
-        const end = found.get(keyOf({ topic, partition }));
-        if (end !== undefined && this.positions.has(partition)) this.asked.set(partition, end);
-      }
-    } catch {
-      // No broker answers, which readiness reports; the last known end is still a lower bound.
-    } finally {
-      this.asking = false;
-    }
-  }
-
-  private report(gauge: Gauge<'topic' | 'partition'>): void {
-    const { topic } = this.options;
-    gauge.reset();
-    for (const [partition, offsets] of this.behind()) gauge.set({ topic, partition }, offsets);
   }
 }

@@ -5,15 +5,16 @@ import { backoffMs, pause } from '../../retry.ts';
 import type { Logger, Registry } from '../../telemetry.ts';
 import type { Brokers } from '../client/brokers.ts';
 import { createBrokers } from '../client/client.ts';
-import { logEnds, partitionsOfAll } from '../client/offsets.ts';
+import { logBounds, partitionsOfAll } from '../client/offsets.ts';
 import { isFatal, isFenced, problemOf, reaching } from '../errors.ts';
 import { processorGroup } from '../names.ts';
 import { type Assigned, roundRobin } from '../read/assigners.ts';
 import { type FetchedBatch, Fetcher } from '../read/fetcher.ts';
+import { Lag } from '../read/lag.ts';
 import { Membership } from '../read/membership.ts';
 import { lateOf, Standstill } from '../read/standstill.ts';
 import type { LoopState, PartitionTroubles } from './health.ts';
-import { Lag, LoopMeasures } from './health.ts';
+import { LoopMeasures } from './health.ts';
 import { Lane, laneClosed } from './lane.ts';
 import { IdleCommits, Lanes, Troubles } from './lanes.ts';
 import { partitionClient } from './partition-client.ts';
@@ -118,9 +119,9 @@ class Loop implements TransactionalLoop {
     this.lanes = new Lanes((partition) => this.makeLane(partition), log);
     this.measures = new LoopMeasures(options.metrics);
     this.lag = new Lag({
-      ...{ topic, metrics: options.metrics },
+      metrics: options.metrics,
       places: () => this.fetcher.states(),
-      ends: (partitions) => logEnds(brokers, partitions, { forMs: ENDS_FOR_MS }),
+      bounds: (partitions) => logBounds(brokers, partitions, 'uncommitted', { forMs: ENDS_FOR_MS }),
     });
     this.finished.promise.catch(() => {});
   }
@@ -182,7 +183,7 @@ class Loop implements TransactionalLoop {
       this.fetcher.forget({ topic, partition });
       this.troubles.forget(partition);
       this.idle.forget(partition);
-      this.lag.forget(partition);
+      this.lag.forget({ topic, partition });
       this.isolations.delete(partition);
       this.blame.forget(partition);
     }
@@ -206,10 +207,10 @@ class Loop implements TransactionalLoop {
       try {
         const { position } = await opening;
         if (this.lanes.existing(partition) !== opening || !this.isMine(partition)) continue;
-        this.lag.committed(partition, position);
+        this.lag.committed({ topic: this.options.topic, partition }, position);
         this.fetcher.begin({ topic: this.options.topic, partition }, position);
         if (this.isHaltedFor(partition)) this.fetcher.pause([{ topic: this.options.topic, partition }]);
-        // What halts it is still wrong: its record is only tried again.
+        // A partition that halts still has its trouble: its record is only tried again.
         if (!this.blame.isHalting(partition)) this.troubles.opened(partition);
         break;
       } catch (error) {
@@ -237,7 +238,7 @@ class Loop implements TransactionalLoop {
       watch: {
         committed: (records, position, ms) => {
           if (records > 0) this.measures.committed(records, ms);
-          if (this.isMine(partition)) this.lag.committed(partition, position);
+          if (this.isMine(partition)) this.lag.committed({ topic, partition }, position);
         },
         setAside: ({ offset }, { error, attempts }) => {
           const at = { topic, partition, offset };

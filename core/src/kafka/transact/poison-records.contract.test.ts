@@ -127,12 +127,12 @@ test.each([
   ['a dependency', new PipelineError('STATE_DISK_FULL', 'retry', '')],
   ['the network', Object.assign(new Error(), { code: 'ECONNREFUSED' })],
   [
-    'the network, as fetch says it',
+    'the network, by fetch',
     new TypeError('fetch failed', { cause: Object.assign(new Error(), { code: 'ENOTFOUND' }) }),
   ],
   ['a registry', Object.assign(new Error(), { code: 'REGISTRY_UNREACHABLE' })],
   ['a broker', Object.assign(new Error(), { type: 'NOT_LEADER_FOR_PARTITION', code: 6 })],
-])('an outage of %s is nobody’s fault: the batch waits as a whole', async (_, outage) => {
+])('an outage of %s is no record’s fault: the batch waits as a whole', async (_, outage) => {
   produce('a', 'b');
   const { lane, stage } = await openLane(new PoisonStage(() => outage));
   await expect(all(lane)).rejects.toBe(outage);
@@ -144,8 +144,8 @@ test.each([
 test.each([
   ['the language', new TypeError('x is not a function')],
   ['Node', Object.assign(new RangeError(), { code: 'ERR_OUT_OF_RANGE' })],
-  ['whoever says nothing more', new Error('no')],
-  ['whoever throws anything', 'no'],
+  ['an error that says nothing more', new Error('no')],
+  ['any thrown value', 'no'],
   ['what says itself that it is the record', new PipelineError('EVENTS_RECORD_UNREADABLE', 'deadletter', '')],
 ])('an error of %s is the record’s', async (_, fault) => {
   produce('a', 'b');

@@ -94,7 +94,7 @@ async function partitionOf(kafka: MemoryKafka, partition: number, stage: PoisonS
   return lane.process(records, kafka.end('in', partition));
 }
 
-test('a fault of ours turns no topic into dead letters, and all is processed once it is mended', async () => {
+test('a fault of the service turns no topic into dead letters, and all is processed once it is mended', async () => {
   const kafka = new MemoryKafka();
   const isolations = [0, 1, 2].map(() => new Isolation());
   const sources = ['a', 'b', 'c', 'd'];

@@ -17,7 +17,7 @@ export class Isolation {
   /** Those of the records, in order, that come next. None only of none. */
   piece(records: readonly InputRecord[]): readonly InputRecord[] {
     const [first] = records;
-    // What an earlier lane has committed, without hearing of it, it has passed.
+    // An earlier lane may have committed it without learning so: then it has passed.
     if (first) this.passed(first.offset);
     const cut = this.cuts.at(-1);
     if (cut === undefined) return records;

@@ -191,7 +191,7 @@ test('a commit whose answer is lost is asked for again: the same request, the sa
   expect(ends()).toEqual([true, true]);
 });
 
-test('whoever opens it anew has a new epoch, and begins to count anew', async () => {
+test('one that is opened anew has a new epoch, and begins to count anew', async () => {
   await (await open()).transact([[output(0, 'a')]]);
   const next = await open();
   await next.transact([[output(0, 'b')]]);

@@ -23,7 +23,7 @@ export class TransactionalWriter {
     this.brokers = createBrokers(settings, name, silentLog);
     this.producer = new TransactionalProducer(this.brokers, {
       transactionalId: commandTransactionalId(settings.groupPrefix, name),
-      // What a killed command leaves open holds up all who read committed records of its topics until the broker ends it.
+      // A transaction of a killed command holds up all readers of committed records of its topics until the broker ends it.
       transactionTimeoutMs: TRANSACTION_MS,
       requestTimeoutMs: settings.requestTimeoutMs,
     });
