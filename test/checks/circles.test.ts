@@ -4,8 +4,6 @@ import { workspaces } from './workspaces.ts';
 
 /** Circles that are there, with the reason. One that is gone must go from here as well. */
 const KNOWN: { readonly [folder: string]: readonly string[] } = {
-  // What is known of errors of brokers makes one of a number as kafkajs does, and everything about a client judges by it.
-  core: ['core/src/kafka: client -> errors.ts -> client'],
   // An adapter is given the mapping of its fields, by type alone, and a mapping reads the events that an adapter makes.
   'ingress/esps': ['ingress/esps/src: adapter.ts -> fields -> adapter.ts'],
 };

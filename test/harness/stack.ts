@@ -15,7 +15,7 @@ import {
 import type { ClickHouseAddress } from '@email-events/sink-clickhouse';
 import { inject } from 'vitest';
 // For its declaration of what the set-up provides.
-import type {} from './global-setup.ts';
+
 import { forgetAddresses, unique, uniqueDatabase } from './isolation.ts';
 import { removePipelineTopics } from './sweep.ts';
 import { waitFor } from './wait.ts';

@@ -1,7 +1,7 @@
 import { CodecError } from '@email-events/schemas';
 import { CodedError } from '@email-events/schemas/errors';
 import { codeOf, PipelineError } from '../errors.ts';
-import { createErrorFromCode, type ProtocolError } from './client/kafkajs.ts';
+import { createErrorFromCode, type ProtocolError } from './kafkajs/kafkajs.ts';
 
 // The one place that judges errors of brokers, of kafkajs and of the connections to them: what each means, and what may be tried again.
 

@@ -7,8 +7,8 @@ import {
   NOT_LEADER_FOR_PARTITION,
   throwFirstError,
 } from '../errors.ts';
+import { type Api, createErrorFromCode, KafkaJSNoBrokerAvailableError } from '../kafkajs/kafkajs.ts';
 import { type Address, type ConnectionOptions, Connections, type Purpose } from './connections.ts';
-import { type Api, createErrorFromCode, KafkaJSNoBrokerAvailableError } from './kafkajs.ts';
 import { findCoordinator, type MetadataAnswer, metadata } from './requests.ts';
 
 export interface RequestOptions {

@@ -6,9 +6,9 @@ import { PipelineError } from '../../errors.ts';
 import { retry } from '../../retry.ts';
 import type { Logger } from '../../telemetry.ts';
 import { isRetriable, unreachable } from '../errors.ts';
+import { createLogger, Kafka, logLevel } from '../kafkajs/kafkajs.ts';
 import { clientIdOf } from '../names.ts';
 import { Brokers } from './brokers.ts';
-import { createLogger, Kafka, logLevel } from './kafkajs.ts';
 
 export type KafkaSettings = CommonConfig['kafka'];
 

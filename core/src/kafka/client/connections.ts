@@ -6,7 +6,7 @@ import {
   KafkaJSRequestTimeoutError,
   type KafkajsLogger,
   newBroker,
-} from './kafkajs.ts';
+} from '../kafkajs/kafkajs.ts';
 
 export interface Address {
   readonly host: string;

@@ -1,7 +1,7 @@
 import { retry } from '../../retry.ts';
 import { AnswerIncomplete, isRetriable, throwFirstError } from '../errors.ts';
+import { createErrorFromCode } from '../kafkajs/kafkajs.ts';
 import type { Brokers } from './brokers.ts';
-import { createErrorFromCode } from './kafkajs.ts';
 import type { TopicPartitions } from './requests.ts';
 import { listOffsets, offsetFetch } from './requests.ts';
 import { stableOffsetFetch } from './stable-offset-fetch.ts';

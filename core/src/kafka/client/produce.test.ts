@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { KafkaJSRequestTimeoutError } from '../kafkajs/kafkajs.ts';
 import { FakeBrokers } from '../testing/fake-brokers.ts';
 import type { OutputRecord } from '../transact/stage.ts';
-import { KafkaJSRequestTimeoutError } from './kafkajs.ts';
 import { produceAll, roundsOf } from './produce.ts';
 import { type ProduceQuery, produce } from './requests.ts';
 

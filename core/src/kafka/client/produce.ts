@@ -1,7 +1,7 @@
 import { backoffMs, pause } from '../../retry.ts';
 import { AnswerIncomplete, isRetriable } from '../errors.ts';
+import { createErrorFromCode } from '../kafkajs/kafkajs.ts';
 import type { Brokers } from './brokers.ts';
-import { createErrorFromCode } from './kafkajs.ts';
 import { type OutMessage, type ProduceQuery, produce } from './requests.ts';
 
 /** Records for one partition that are sent in one piece, in this order. */

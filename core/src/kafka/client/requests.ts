@@ -1,4 +1,4 @@
-import { apiOf } from './kafkajs.ts';
+import { apiOf } from '../kafkajs/kafkajs.ts';
 
 // Requests to brokers, as kafkajs 2.2.4 encodes and decodes it. Answers are taken as they were decoded, each partition with its
 // own error code: kafkajs's own evaluation throws the first error of an answer and forgets all the rest of it.

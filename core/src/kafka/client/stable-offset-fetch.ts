@@ -1,4 +1,4 @@
-import { type Api, apiOf, type Exchange } from './kafkajs.ts';
+import { type Api, apiOf, type Exchange } from '../kafkajs/kafkajs.ts';
 import type { offsetFetch } from './requests.ts';
 
 type Query = { readonly groupId: string; readonly topics: readonly TopicQuery[] };

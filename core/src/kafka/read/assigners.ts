@@ -1,5 +1,5 @@
-import { AssignerProtocol } from '../client/kafkajs.ts';
 import type { TopicPartition } from '../client/offsets.ts';
+import { AssignerProtocol } from '../kafkajs/kafkajs.ts';
 
 const { MemberAssignment, MemberMetadata } = AssignerProtocol;
 

@@ -1,6 +1,6 @@
 import type { Brokers } from '../client/brokers.ts';
-import { type Api, apiOf, type Exchange } from '../client/kafkajs.ts';
 import { throwFirstError } from '../errors.ts';
+import { type Api, apiOf, type Exchange } from '../kafkajs/kafkajs.ts';
 import type { AbortedTransaction } from './record-batches.ts';
 
 export interface FetchLimits {

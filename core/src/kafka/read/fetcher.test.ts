@@ -1,7 +1,7 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../../../../test/harness/wait.ts';
-import { apiOf, createErrorFromCode, KafkaJSConnectionError } from '../client/kafkajs.ts';
 import { listOffsets } from '../client/requests.ts';
+import { apiOf, createErrorFromCode, KafkaJSConnectionError } from '../kafkajs/kafkajs.ts';
 import { FakeBrokers, recordBatch } from '../testing/fake-brokers.ts';
 import type { FetchedPartition } from './fetch-request.ts';
 import { type FetchedBatch, Fetcher, type FetcherOptions } from './fetcher.ts';

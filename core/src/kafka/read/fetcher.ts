@@ -1,8 +1,8 @@
 import PQueue from 'p-queue';
 import type { Brokers } from '../client/brokers.ts';
-import { createErrorFromCode } from '../client/kafkajs.ts';
 import { keyOf, type TopicPartition } from '../client/offsets.ts';
 import { isOffsetOutOfRange, isRetriable, problemOf } from '../errors.ts';
+import { createErrorFromCode } from '../kafkajs/kafkajs.ts';
 import type { InputRecord } from '../records.ts';
 import { type FetchedPartition, type FetchLimits, fetchFrom } from './fetch-request.ts';
 import { afterGap } from './log-truncation.ts';

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { Brokers, type RequestOptions } from '../client/brokers.ts';
-import { type Api, apiKeys, createErrorFromCode, createLogger } from '../client/kafkajs.ts';
 import { findCoordinator, metadata } from '../client/requests.ts';
+import { type Api, apiKeys, createErrorFromCode, createLogger } from '../kafkajs/kafkajs.ts';
 
 interface Kind<Q, A> {
   readonly key: number;

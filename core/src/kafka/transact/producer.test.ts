@@ -1,6 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
 import { plainKafkajs } from '../../../../test/cluster/kafkajs/plain-kafkajs.ts';
-import { KafkaJSRequestTimeoutError } from '../client/kafkajs.ts';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -9,6 +8,7 @@ import {
   produce,
   txnOffsetCommit,
 } from '../client/requests.ts';
+import { KafkaJSRequestTimeoutError } from '../kafkajs/kafkajs.ts';
 import { FakeBrokers } from '../testing/fake-brokers.ts';
 import { after, type Output, Sequences, TransactionalProducer } from './producer.ts';
 

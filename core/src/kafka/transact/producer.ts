@@ -1,6 +1,5 @@
 import { retry } from '../../retry.ts';
 import type { Brokers, RequestOptions } from '../client/brokers.ts';
-import type { Api } from '../client/kafkajs.ts';
 import { codesOfAll } from '../client/offsets.ts';
 import { produceAll } from '../client/produce.ts';
 import {
@@ -13,6 +12,7 @@ import {
   txnOffsetCommit,
 } from '../client/requests.ts';
 import { AnswerIncomplete, isRetriable } from '../errors.ts';
+import type { Api } from '../kafkajs/kafkajs.ts';
 import type { LastOffset } from './stage.ts';
 
 export interface TransactionalOptions {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import './kafkajs-repairs.ts';
+import './repairs.ts';
 
 export { AssignerProtocol, Kafka, logLevel } from 'kafkajs';
 
