@@ -1,12 +1,13 @@
 import {
   type Draft,
+  type DraftSigner,
   makeCredentials,
   type SenderCredentials,
-  type SimulatedEsp,
   secretFiles,
-  senders,
+  senderOf,
   sourcesFor,
   type WireRequest,
+  wireRequest,
 } from '@email-events/dev/simulate';
 import { Agent, type Dispatcher } from 'undici';
 
@@ -71,7 +72,7 @@ export class Account {
   readonly name: string;
   readonly #credentials: SenderCredentials;
   readonly #trust: Trust;
-  readonly #signers = new Map<SimulatedEsp, ReturnType<(typeof senders)[SimulatedEsp]['signer']>>();
+  readonly #signers = new Map<string, DraftSigner>();
 
   private constructor(name: string, credentials: SenderCredentials, trust: Trust) {
     this.name = name;
@@ -84,13 +85,13 @@ export class Account {
   }
 
   /** The webhook of one ESP. */
-  sourceOf(esp: SimulatedEsp): string {
+  sourceOf(esp: string): string {
     return `${this.name}-${esp}`;
   }
 
   /** What the pipeline must be configured with. Secrets stand for themselves. */
-  sourcesOf(esps: readonly SimulatedEsp[]): { readonly [source: string]: object } {
-    const files: { readonly [file: string]: string } = secretFiles(this.#credentials);
+  sourcesOf(esps: readonly string[]): { readonly [source: string]: object } {
+    const files = secretFiles(this.#credentials);
     const entries = sourcesFor(this.#credentials, (file) => files[file] ?? '');
     return Object.fromEntries(
       esps.map((esp) => [this.sourceOf(esp), { ...entries[esp], account: this.name, ...this.#trust }]),
@@ -98,11 +99,10 @@ export class Account {
   }
 
   /** As this ESP would send it now. */
-  request(esp: SimulatedEsp, draft: Draft, now = Date.now()): WireRequest {
-    const signer = this.#signers.get(esp) ?? senders[esp].signer(this.#credentials);
+  request(esp: string, draft: Draft, now = Date.now()): WireRequest {
+    const signer = this.#signers.get(esp) ?? senderOf(esp).signer(this.#credentials[esp]);
     this.#signers.set(esp, signer);
-    const { method = 'POST', query = '', headers, body } = signer(draft, now);
-    return { method, path: pathOf(this.sourceOf(esp), query), headers, body };
+    return wireRequest(signer(draft, pathOf(this.sourceOf(esp)), now));
   }
 }
 

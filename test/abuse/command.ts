@@ -1,12 +1,12 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { EVERY_ESP, SIMULATED_ESPS, type SimulatedEsp } from '@email-events/dev/simulate';
+import { EVERY_ESP, SIMULATED_ESPS } from '@email-events/dev/simulate';
 
 /** What the command line asks for. */
 export interface Command {
   readonly seconds: number;
   readonly rate: number;
   readonly honestRate: number;
-  readonly honestEsps: readonly SimulatedEsp[];
+  readonly honestEsps: readonly string[];
   readonly calmSeconds: number;
   readonly floodSeconds: number;
   /** `ingress.maxBytesPerSecond`; undefined: no limit. */

@@ -5,9 +5,8 @@ import {
   type Plan,
   type PlannedRequest,
   type SenderCredentials,
-  type SimulatedEsp,
   type SimulationResult,
-  senders,
+  senderOf,
   sendRequests,
   signedRequests,
   type WireRequest,
@@ -16,7 +15,7 @@ import {
 export interface HonestOptions {
   readonly baseUrl: string;
   readonly credentials: SenderCredentials;
-  readonly esps: readonly SimulatedEsp[];
+  readonly esps: readonly string[];
   readonly seed: number;
   readonly requestsPerSecond: number;
   /** Of all ids and addresses. */
@@ -57,7 +56,7 @@ export class Honest {
   readonly #options: HonestOptions;
   readonly #plan: Plan;
   readonly #ahead: Iterator<PlannedRequest>;
-  readonly #heard = new Map<SimulatedEsp, WireRequest>();
+  readonly #heard = new Map<string, WireRequest>();
   readonly #victims: readonly string[];
 
   constructor(options: HonestOptions) {
@@ -80,7 +79,7 @@ export class Honest {
   }
 
   /** The last request of this ESP that was answered with 200. */
-  overheard(esp: SimulatedEsp): WireRequest | undefined {
+  overheard(esp: string): WireRequest | undefined {
     return this.#heard.get(esp);
   }
 
@@ -105,11 +104,11 @@ class Sent {
   readonly answers: number[] = [];
   readonly statuses = new Map<number, number>();
   readonly campaigns = new Map<string, CampaignCounts>();
-  readonly #heard: Map<SimulatedEsp, WireRequest>;
+  readonly #heard: Map<string, WireRequest>;
   readonly #wires = new Map<number, WireRequest>();
   readonly #steps = new Set<number>();
 
-  constructor(heard: Map<SimulatedEsp, WireRequest>) {
+  constructor(heard: Map<string, WireRequest>) {
     this.#heard = heard;
   }
 
@@ -141,7 +140,7 @@ class Sent {
     for (const step of steps) {
       if (this.#steps.has(step.id)) continue;
       this.#steps.add(step.id);
-      const { campaign, variant, machine } = senders[esp].names(step);
+      const { campaign, variant, machine } = senderOf(esp).names(step);
       if (campaign === undefined) continue;
       const counts = this.#countsOf(`${esp} ${campaign} ${variant ?? ''}`);
       const recipients = step.message.addressees.map(({ recipient }) => recipient.key);

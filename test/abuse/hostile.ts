@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Random, SimulatedEsp, WireRequest } from '@email-events/dev/simulate';
+import type { Random, WireRequest } from '@email-events/dev/simulate';
 import { type Account, type Client, pathOf, type Reply } from './account.ts';
 import type { Attack, AttackContext } from './attacks/index.ts';
 import { contentTypeOf } from './attacks/requests.ts';
@@ -109,7 +109,7 @@ async function sendHonest(
 /** How one attack went. */
 export interface AttackTally {
   readonly attack: Attack;
-  readonly esps: Set<SimulatedEsp>;
+  readonly esps: Set<string>;
   requests: number;
   bytes: number;
   /** Answers by status; 0: none. */
@@ -169,7 +169,7 @@ export async function sendHostile(options: HostileOptions): Promise<HostileSent>
   return { tallies, taken };
 }
 
-function espOf({ attack }: AttackTally, round: number, random: Random, blow: number): SimulatedEsp {
+function espOf({ attack }: AttackTally, round: number, random: Random, blow: number): string {
   const { esps } = attack;
   const [first] = esps;
   if (first === undefined) throw new Error(`${attack.name} fits no ESP`);
@@ -178,7 +178,7 @@ function espOf({ attack }: AttackTally, round: number, random: Random, blow: num
 
 async function strike(
   tally: AttackTally,
-  esp: SimulatedEsp,
+  esp: string,
   wires: readonly WireRequest[],
   client: Client,
   taken: Map<string, number>,
@@ -195,7 +195,7 @@ async function strike(
 }
 
 /** A copy of an honest request goes to the ESP that this was of. */
-function espOfPath(path: string): SimulatedEsp | undefined {
+function espOfPath(path: string): string | undefined {
   const source = /email-events\/([^?]+)/.exec(path)?.[1] ?? '';
   return ALL_ESPS.find((esp) => source === esp || source.endsWith(`-${esp}`));
 }

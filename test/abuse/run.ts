@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createRandom, type SimulatedEsp } from '@email-events/dev/simulate';
+import { createRandom } from '@email-events/dev/simulate';
 import type { Finding } from '../faults/judge.ts';
 import { PositionWatch } from '../faults/positions.ts';
 import { rest } from '../faults/rest.ts';
@@ -24,7 +24,7 @@ export interface AbuseOptions {
   readonly rate: number;
   /** Of honest accounts, requests a second; several ESPs. */
   readonly honestRate: number;
-  readonly honestEsps: readonly SimulatedEsp[];
+  readonly honestEsps: readonly string[];
   /** How much earlier honest accounts begin, so that there is something to overhear, and to compare with. */
   readonly calmSeconds: number;
   /** Of a flood of unsigned requests afterwards; 0: none. */

@@ -1,11 +1,4 @@
-import {
-  createRandom,
-  type Draft,
-  EVERY_ESP,
-  type SimulatedEsp,
-  type Step,
-  senders,
-} from '@email-events/dev/simulate';
+import { createRandom, type Draft, EVERY_ESP, type Step, senderOf } from '@email-events/dev/simulate';
 import { type EventType, recipientKey } from '@email-events/schemas';
 
 /** What an attacker wants an ESP to report. */
@@ -33,14 +26,14 @@ const DOMAIN = {
 const RECENTLY_MS = 600_000;
 
 /** A request of this ESP that tells the stories, as the simulator's ESPs write it: what is not theirs to tell is left to them. */
-export function draftOf(esp: SimulatedEsp, stories: readonly [Story, ...Story[]]): Draft {
+export function draftOf(esp: string, stories: readonly [Story, ...Story[]]): Draft {
   const [first] = stories;
   const entries = stories.map((story) => ({ step: stepOf(esp, story), again: false }));
   const random = createRandom(first.id);
-  return senders[esp].write(entries, { runId: first.run, requestIndex: first.id, at: Date.now(), random });
+  return senderOf(esp).write(entries, { runId: first.run, requestIndex: first.id, at: Date.now(), random });
 }
 
-function stepOf(esp: SimulatedEsp, story: Story): Step {
+function stepOf(esp: string, story: Story): Step {
   const { type, recipient, id, run, at = Date.now() - RECENTLY_MS, subject = 'Your order' } = story;
   const { campaign, diagnostic = '550 5.1.1 No such user here', scope = 'all', stream = 'offers' } = story;
   const variant = { name: campaign === undefined ? '' : 'A', subject, appeal: 1 };
@@ -74,14 +67,8 @@ function stepOf(esp: SimulatedEsp, story: Story): Step {
 }
 
 /** A request of any content in the place where this ESP has its events. */
-export function rawDraft(esp: SimulatedEsp, content: string, id: string): Draft {
-  if (esp === 'ses') {
-    const Timestamp = new Date().toISOString();
-    return {
-      id,
-      body: JSON.stringify({ MessageId: id, Message: content, Timestamp, SignatureVersion: '2' }),
-    };
-  }
+export function rawDraft(esp: string, content: string, id: string): Draft {
+  if (esp === 'mailgun') return { id, body: `{"event-data":${content}}` };
   if (esp === 'unisender-go') return { id, body: `{"events_by_user":[{"user_id":456,"events":${content}}]}` };
   // A line of HTTP holds no more.
   if (esp === 'elasticemail') return { id, body: `status=${encodeURIComponent(content.slice(0, 2_000))}` };
@@ -89,15 +76,13 @@ export function rawDraft(esp: SimulatedEsp, content: string, id: string): Draft 
 }
 
 /** The same request with other content, which is JSON (for Elastic Email: of its parameters). */
-export function rewritten(esp: SimulatedEsp, { id, body }: Draft, rewrite: (json: string) => string): Draft {
-  const text = body.toString();
+export function rewritten(esp: string, draft: Draft, rewrite: (json: string) => string): Draft {
+  const text = draft.body.toString();
   if (esp === 'elasticemail') {
     const parameters = JSON.stringify(Object.fromEntries(new URLSearchParams(text)));
-    return { id, body: new URLSearchParams(parametersIn(rewrite(parameters))).toString() };
+    return { ...draft, body: new URLSearchParams(parametersIn(rewrite(parameters))).toString() };
   }
-  if (esp !== 'ses') return { id, body: rewrite(text) };
-  const envelope = JSON.parse(text) as { Message: string };
-  return { id, body: JSON.stringify({ ...envelope, Message: rewrite(envelope.Message) }) };
+  return { ...draft, body: rewrite(text) };
 }
 
 function parametersIn(json: string): [string, string][] {
@@ -109,7 +94,7 @@ function parametersIn(json: string): [string, string][] {
 }
 
 /** The same request with every value of its JSON, from the inside out, as `change` has it. */
-export function changed(esp: SimulatedEsp, draft: Draft, change: (value: unknown) => unknown): Draft {
+export function changed(esp: string, draft: Draft, change: (value: unknown) => unknown): Draft {
   return rewritten(esp, draft, (json) => JSON.stringify(walk(JSON.parse(json), change)));
 }
 
@@ -121,4 +106,4 @@ function walk(value: unknown, change: (value: unknown) => unknown): unknown {
   );
 }
 
-export const ALL_ESPS: readonly SimulatedEsp[] = EVERY_ESP;
+export const ALL_ESPS: readonly string[] = EVERY_ESP;

@@ -5,13 +5,7 @@ import { parseArgs } from 'node:util';
 import { scrape } from '@email-events/cli/prometheus';
 import { type RunningPipeline, startPipeline } from '@email-events/dev/run/pipeline';
 import { createReporter } from '@email-events/dev/run/reporter';
-import {
-  createPlan,
-  type SimulatedEsp,
-  type SimulationResult,
-  sendRequests,
-  signedRequests,
-} from '@email-events/dev/simulate';
+import { createPlan, type SimulationResult, sendRequests, signedRequests } from '@email-events/dev/simulate';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import { publishResult } from '../src/result.ts';
 import { percentile, type Seen, Visibility } from './visibility.ts';
@@ -33,7 +27,7 @@ export async function run(args: string[]): Promise<void> {
     rate: Number(values.rate),
     seconds: Number(values.seconds),
     warmup: Number(values.warmup),
-    esps: values.esp as SimulatedEsp[] | undefined,
+    esps: values.esp as string[] | undefined,
   };
   const home = await mkdtemp(join(tmpdir(), 'email-events-bench-'));
   const reporter = createReporter((line) => process.stderr.write(`${line}\n`));
@@ -51,7 +45,7 @@ interface Load {
   readonly rate: number;
   readonly seconds: number;
   readonly warmup: number;
-  readonly esps: SimulatedEsp[] | undefined;
+  readonly esps: string[] | undefined;
 }
 
 async function measure(pipeline: RunningPipeline, load: Load) {

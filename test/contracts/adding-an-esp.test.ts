@@ -43,8 +43,10 @@ test('every step succeeds, and taking it back leaves nothing', { timeout: SLOW }
     unmapped: [],
   });
   const report = await copy.shell(contract);
-  // Two runs; the second is of the new ESP alone, in two suites.
-  expect(report).toMatch(/Test Files +1 passed \(1\)[\s\S]*Test Files +2 passed \(2\)/);
+  // Two runs: the contract and what the simulator sends, of all ESPs; and the new one alone, in two suites.
+  expect(report).toMatch(/Test Files +2 passed \(2\)[\s\S]*Test Files +2 passed \(2\)/);
+  const inspected = await copy.shell('npx email-events inspect ingress/esps/fixtures/acmemail/batch.json');
+  expect(JSON.parse(inspected)).toMatchObject({ verified: true, deadLetters: [] });
   expect(report).toMatch(/Tests +\d+ passed \| \d+ skipped/);
   await copy.shell(generate);
   expect(read('README.md')).toContain('Acmemail');
@@ -74,6 +76,11 @@ test('what the scaffold writes is read in full, and the contract notices a mista
 
     writeFileSync(join(copy.root, ADAPTER), read(ADAPTER).replace('text(event.url)', 'text(event.link)'));
     await expect(copy.shell(`${CONTRACT} -t acmemail`)).rejects.toThrow('acmemail fixtures > batch');
+
+    await copy.shell('rm -r ingress/esps/fixtures/acmemail');
+    await expect(copy.shell(`${CONTRACT} -t acmemail`)).rejects.toThrow('acmemail');
+    await copy.shell('rm ingress/esps/accounts/acmemail.ts');
+    await expect(copy.shell('npm run gen')).rejects.toThrow('no account for acmemail');
   } finally {
     await copy.shell('git restore . && git clean -fdq ingress');
   }

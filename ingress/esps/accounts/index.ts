@@ -8,9 +8,9 @@ export type {
   ServerAnswer,
   Signer,
   SignInput,
-  SnsInput,
   TimeFields,
 } from './kit/account.ts';
+export type { SnsInput } from './kit/speech.ts';
 export { accounts };
 
 const BY_ESP: ReadonlyMap<string, Account> = new Map(accounts.map((account) => [account.esp, account]));

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { SimulatedEsp, WireRequest } from '@email-events/dev/simulate';
+import { senderOf, type WireRequest } from '@email-events/dev/simulate';
 import { findAdapter } from '@email-events/esps';
 import { pathOf } from '../account.ts';
 import { ALL_ESPS, changed, draftOf, rawDraft, type Story } from '../story.ts';
@@ -10,13 +10,12 @@ const BOMB = gzipSync(Buffer.alloc(50_000_000, ' '));
 const POSTING = without(ALL_ESPS, 'elasticemail');
 
 /** To the honest accounts' own webhooks, which have the names of the ESPs. */
-const unsigned = (esp: SimulatedEsp, body: Buffer, headers: WireRequest['headers'] = {}): WireRequest => ({
+const unsigned = (esp: string, body: Buffer, headers: WireRequest['headers'] = {}): WireRequest => ({
   ...{ method: 'POST', path: pathOf(esp), body },
   headers: { 'content-type': contentTypeOf(esp), ...headers },
 });
 
-export const contentTypeOf = (esp: SimulatedEsp) =>
-  findAdapter(esp)?.http.contentTypes[0] ?? 'application/json';
+export const contentTypeOf = (esp: string) => findAdapter(esp)?.http.contentTypes[0] ?? 'application/json';
 
 const bigAndUnsigned: Attack = {
   ...{ name: 'an unsigned body of 1 MB', share: 4, answer: 'refused', esps: POSTING },
@@ -73,10 +72,7 @@ export const unsignedAttacks: readonly Attack[] = [
 ];
 
 /** Each ESP that puts several events into a request. */
-const BATCHES: readonly SimulatedEsp[] = [
-  ...(['sendgrid', 'standard-webhooks', 'mailtrap', 'sparkpost', 'mandrill', 'mailjet'] as const),
-  ...(['brevo', 'unisender-go'] as const),
-];
+const BATCHES = ALL_ESPS.filter((esp) => senderOf(esp).batches);
 
 /** Recipients times what is said of all of them. */
 const manyAddressees: Attack = {
@@ -160,13 +156,13 @@ export const fanOutAttacks: readonly Attack[] = [
   ...[manyAddressees, addresseesAndTopics, recipientsAndDetails, fullBatch, longText],
 ];
 
-function hasSubject(esp: SimulatedEsp): boolean {
+function hasSubject(esp: string): boolean {
   return !['elasticemail', 'customerio'].includes(esp);
 }
 
 function requestOf(
   context: AttackContext,
-  esp: SimulatedEsp,
+  esp: string,
   change: (value: unknown) => unknown,
   subjectBytes: number,
 ) {

@@ -21,7 +21,6 @@ import {
   renderSummary,
   runSimulation,
   type SenderCredentials,
-  type SimulatedEsp,
 } from '../simulate/index.ts';
 
 const collect = (value: string, values: readonly string[] = []): string[] => [...values, value];
@@ -109,7 +108,7 @@ function keysIn(folder: string, runs: boolean): SenderCredentials {
   }
 }
 
-function espsOf(names: readonly string[]): SimulatedEsp[] {
+function espsOf(names: readonly string[]): string[] {
   return names
     .flatMap((list) => list.split(','))
     .map((name) => {

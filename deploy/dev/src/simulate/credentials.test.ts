@@ -27,17 +27,26 @@ describe('credentials', () => {
   it('keep what an earlier version made, and get what it lacks', async () => {
     const dir = folder();
     const { sender } = await generateCredentials(dir);
-    const { further, ...earlier } = sender;
-    writeFileSync(
-      join(dir, 'sender.json'),
-      JSON.stringify({ ...earlier, further: { brevo: further.brevo } }),
-    );
+    const { resend, ...earlier } = sender;
+    writeFileSync(join(dir, 'sender.json'), JSON.stringify(earlier));
     rmSync(join(dir, 'resend.secret'));
     expect(() => loadCredentials(dir)).toThrow('lacks credentials');
     const completed = (await generateCredentials(dir)).sender;
-    expect(completed).toMatchObject({ ...earlier, further: { brevo: further.brevo } });
-    expect(completed.further.resend).not.toBe(further.resend);
-    expect(readFileSync(join(dir, 'resend.secret'), 'utf8')).toBe(completed.further.resend);
+    expect(completed).toMatchObject(earlier);
+    expect(completed.resend).not.toBe(resend);
+    expect(readFileSync(join(dir, 'resend.secret'), 'utf8')).toBe(completed.resend);
+  });
+
+  it('are made anew where they have the form that they had before ESPs had accounts', async () => {
+    const dir = folder();
+    const { brevo, mailgun } = (await generateCredentials(dir)).sender;
+    const earlier = { mailgun: { signingKey: 'key-1' }, further: { brevo } };
+    writeFileSync(join(dir, 'sender.json'), JSON.stringify(earlier));
+    const { sender, sources } = await generateCredentials(dir);
+    expect(sender.brevo).toBe(brevo);
+    expect([mailgun, earlier.mailgun]).not.toContain(sender.mailgun);
+    expect(sources.mailgun?.secrets).toEqual([`file:${join(dir, 'mailgun.secret')}`]);
+    expect(readFileSync(join(dir, 'mailgun.secret'), 'utf8')).toBe(sender.mailgun);
   });
 
   it('are for their owner only', async () => {

@@ -1,6 +1,6 @@
+import type { Message, Step, StepDetail } from '@email-events/esps/accounts/kit/speech';
 import { describe, expect, it } from 'vitest';
 import { SuppressionLedger } from './expectation.ts';
-import type { Message, Step, StepDetail } from './lifecycle.ts';
 import { DOMAINS, PROGRAMMES } from './population.ts';
 
 const DAY = 86_400_000;

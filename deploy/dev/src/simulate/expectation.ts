@@ -1,6 +1,6 @@
-import type { Step } from './lifecycle.ts';
+import type { Step } from '@email-events/esps/accounts/kit/speech';
 import type { PlannedRequest } from './plan.ts';
-import { senders } from './senders/index.ts';
+import { senderOf } from './sender.ts';
 
 /** The figures that the pipeline must show for the requests that it acknowledged. `received = emitted + duplicates + deadLettered`. */
 export interface Expectation {
@@ -79,7 +79,7 @@ export class Ledger {
 
   #distinct(step: Step): void {
     const { esp, addressees } = step.message;
-    const names = senders[esp].names(step);
+    const names = senderOf(esp).names(step);
     const count = addressees.length;
     this.#emitted += count;
     const types = this.#events[esp] ?? {};

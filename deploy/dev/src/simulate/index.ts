@@ -1,3 +1,4 @@
+export type { Draft, Random, Step } from '@email-events/esps/accounts/kit/speech';
 export * from './credentials.ts';
 export type {
   CampaignExpectation,
@@ -5,7 +6,6 @@ export type {
   ExpectedSuppression,
   SuppressionExpectation,
 } from './expectation.ts';
-export type { Step } from './lifecycle.ts';
 export {
   createPlan,
   MISHAPS,
@@ -14,7 +14,7 @@ export {
   type PlannedRequest,
   type PlanOptions,
 } from './plan.ts';
-export { createRandom, type Random } from './random.ts';
+export { createRandom } from './random.ts';
 export {
   type Answer,
   type Attempt,
@@ -27,8 +27,8 @@ export {
   signedRequests,
   type WireOptions,
   type WireRequest,
+  wireRequest,
 } from './send.ts';
-export { senders } from './senders/index.ts';
-export type { Draft, Signed } from './senders/sender.ts';
+export { type DraftSigner, senderOf } from './sender.ts';
 export type { EspTally, KindTally, Progress, SimulationResult, Surprise } from './tally.ts';
 export { createProgressBar, overlap, renderSummary } from './tally.ts';

@@ -1,100 +1,18 @@
+import type {
+  Addressee,
+  Client,
+  Domain,
+  Failure,
+  Message,
+  Programme,
+  Random,
+  Scope,
+  Speech,
+  Step,
+  StepDetail,
+} from '@email-events/esps/accounts/kit/speech';
 import type { EventType } from '@email-events/schemas';
-import type { SimulatedEsp } from './credentials.ts';
-import type { Domain, Programme, Recipient, Variant } from './population.ts';
-import type { Random } from './random.ts';
-
-/** One message as an ESP sends it; to several recipients only where the ESP reports them together (SES). */
-export interface Message {
-  readonly index: number;
-  readonly esp: SimulatedEsp;
-  readonly programme: Programme;
-  readonly variant: Variant;
-  /** Starts with the run's id; every id that the ESP gives the message contains it. */
-  readonly id: string;
-  readonly addressees: readonly Addressee[];
-  /** Epoch milliseconds. */
-  readonly sentAt: number;
-}
-
-export interface Addressee {
-  readonly recipient: Recipient;
-  /** How many messages the recipient has been sent with this one. */
-  readonly messages: number;
-  /** As the sender wrote it. */
-  readonly address: string;
-}
-
-/** Something that happens to a message: one event for each addressee. */
-export interface Step {
-  /** Unique in the plan: what makes it *that* event, before any vendor's format. */
-  readonly id: number;
-  readonly message: Message;
-  readonly type: EventType;
-  /** Epoch milliseconds; whole seconds where the ESP knows no finer. */
-  readonly at: number;
-  readonly detail: StepDetail;
-}
-
-export interface StepDetail {
-  readonly attempt?: number;
-  readonly failure?: Failure;
-  readonly dropReason?: 'bounced' | 'unsubscribed' | 'complained';
-  readonly machine?: boolean;
-  readonly client?: Client;
-  readonly url?: string;
-  readonly scope?: 'all' | 'stream';
-}
-
-/** A receiving server's refusal. */
-export interface Failure {
-  readonly bounceClass: 'hard' | 'soft';
-  readonly category: 'invalid_mailbox' | 'domain_not_found' | 'mailbox_full' | 'policy';
-  readonly code: number;
-  readonly status: string;
-  readonly text: string;
-}
-
-export interface Client {
-  readonly userAgent: string;
-  readonly ip: string;
-}
-
-/** The kinds of events that an ESP reports: of the rest of a message's life it says nothing. */
-interface Vocabulary {
-  readonly silentOn: readonly EventType[];
-  readonly leaves: readonly ('all' | 'stream')[];
-  readonly returns: readonly ('all' | 'stream')[];
-  /** Reports a failure for good as a hard bounce only: it says nothing of the others. */
-  readonly hardBouncesOnly?: boolean;
-}
-
-const silentOn = (types: readonly EventType[], returns: Vocabulary['returns'] = []): Vocabulary => ({
-  silentOn: [...types, 'other', ...(returns.length === 0 ? (['subscribed'] as const) : [])],
-  leaves: ['all'],
-  returns,
-});
-
-const VOCABULARY: { readonly [esp in SimulatedEsp]: Vocabulary } = {
-  sendgrid: { silentOn: ['other'], leaves: ['all', 'stream', 'stream'], returns: ['stream'] },
-  mailgun: { silentOn: ['subscribed', 'other'], leaves: ['all'], returns: [] },
-  postmark: { silentOn: ['queued', 'other'], leaves: ['stream'], returns: ['stream'] },
-  ses: { silentOn: ['other'], leaves: ['all', 'stream'], returns: ['all', 'stream'] },
-  'standard-webhooks': { silentOn: [], leaves: ['all', 'stream'], returns: ['all', 'stream'] },
-  resend: silentOn(['unsubscribed']),
-  loops: silentOn(['deferred', 'dropped', 'unsubscribed']),
-  mailersend: silentOn([]),
-  mailtrap: silentOn(['queued', 'deferred']),
-  customerio: silentOn([], ['all']),
-  postal: { ...silentOn(['queued', 'dropped', 'complained', 'unsubscribed']), hardBouncesOnly: true },
-  zeptomail: silentOn(['queued', 'deferred', 'dropped', 'complained', 'unsubscribed']),
-  sparkpost: silentOn([]),
-  mandrill: silentOn([]),
-  mailjet: { ...silentOn(['queued']), leaves: ['all', 'stream'] },
-  brevo: silentOn([]),
-  elasticemail: silentOn(['queued', 'deferred', 'dropped']),
-  'unisender-go': silentOn(['deferred', 'dropped'], ['all']),
-  smtp2go: silentOn(['deferred'], ['all']),
-};
+import { senderOf } from './sender.ts';
 
 const DEFERRAL: Failure = {
   ...{ bounceClass: 'soft', category: 'policy', code: 451, status: '4.7.1' },
@@ -137,14 +55,14 @@ const FLAKY_STREAK = 6;
 /** A message's whole life up to `now`, in order. Steps have no id yet. */
 export function lifeOf(message: Message, now: number, random: Random): Omit<Step, 'id'>[] {
   const steps: Omit<Step, 'id'>[] = [];
-  const vocabulary = VOCABULARY[message.esp];
+  const { speech } = senderOf(message.esp);
   let at = message.sentAt;
   const happen: Happen = (type, after, detail = {}) => {
-    at = timeOf(type, detail, at + random.int(...after) * 1000, message.esp, random);
-    if (at <= now && !vocabulary.silentOn.includes(type)) steps.push({ message, type, at, detail });
+    at = timeOf(type, detail, at + random.int(...after) * 1000, speech, random);
+    if (at <= now && !speech.silentOn.includes(type)) steps.push({ message, type, at, detail });
   };
-  live(message, happen, vocabulary, random);
-  const late = lateBounce(message, steps.at(-1), random.fork(message.index));
+  live(message, happen, speech, random);
+  const late = lateBounce(message, steps.at(-1), speech, random.fork(message.index));
   if (late && late.at <= now) steps.push(late);
   return steps;
 }
@@ -153,18 +71,19 @@ export function lifeOf(message: Message, now: number, random: Random): Omit<Step
 function lateBounce(
   message: Message,
   last: Omit<Step, 'id'> | undefined,
+  speech: Speech,
   random: Random,
 ): Omit<Step, 'id'> | undefined {
   if (last?.type !== 'delivered' || !random.chance(LATE_BOUNCE)) return undefined;
   const detail = { failure: random.pick(HARD) };
-  const at = timeOf('bounced', detail, last.at + random.int(30, 900) * 1000, message.esp, random);
+  const at = timeOf('bounced', detail, last.at + random.int(30, 900) * 1000, speech, random);
   return { message, type: 'bounced', at, detail };
 }
 
 type Happen = (type: EventType, after: readonly [number, number], detail?: StepDetail) => void;
 const AT_ONCE = [0, 0] as const;
 
-function live(message: Message, happen: Happen, vocabulary: Vocabulary, random: Random): void {
+function live(message: Message, happen: Happen, speech: Speech, random: Random): void {
   const single = message.addressees.length === 1;
   const [addressee] = message.addressees;
   if (!addressee) return;
@@ -181,12 +100,12 @@ function live(message: Message, happen: Happen, vocabulary: Vocabulary, random: 
     happen('deferred', [20, 400], { attempt, failure: DEFERRAL });
   }
   if (failure) {
-    if (vocabulary.hardBouncesOnly && failure.bounceClass !== 'hard') return;
+    if (speech.hardBouncesOnly && failure.bounceClass !== 'hard') return;
     happen('bounced', [3, 60], { failure });
     return;
   }
   happen('delivered', [3, 30]);
-  if (single) engage(message, first.domain, happen, vocabulary, random);
+  if (single) engage(message, first.domain, happen, speech, random);
 }
 
 function fateOf({ recipient, messages }: Addressee, random: Random): Failure | undefined {
@@ -198,13 +117,7 @@ function fateOf({ recipient, messages }: Addressee, random: Random): Failure | u
   return random.chance(recipient.domain.softBounce) ? random.pick(SOFT) : undefined;
 }
 
-function engage(
-  message: Message,
-  home: Domain,
-  happen: Happen,
-  vocabulary: Vocabulary,
-  random: Random,
-): void {
+function engage(message: Message, home: Domain, happen: Happen, speech: Speech, random: Random): void {
   const { programme, variant } = message;
   if (random.chance(home.machineOpen)) {
     happen('opened', [2, 40], { machine: true, client: { userAgent: MACHINE, ip: address(random) } });
@@ -222,22 +135,17 @@ function engage(
   for (let click = 1; click <= clicks; click++) {
     happen('clicked', [3, 90], { ...human, url: urlOf(programme, random) });
   }
-  if (programme.kind === 'campaign' && random.chance(0.06)) leave(happen, client, vocabulary, random);
+  if (programme.kind === 'campaign' && random.chance(0.06)) leave(happen, client, speech, random);
 }
 
-function leave(happen: Happen, client: Client, vocabulary: Vocabulary, random: Random): void {
-  const scope = random.pick(vocabulary.leaves);
+function leave(happen: Happen, client: Client, speech: Speech, random: Random): void {
+  const scope = random.pick<Scope>(speech.leaves ?? ['all']);
   happen('unsubscribed', [5, 60], { scope, client });
   if (!random.chance(0.25)) return;
-  const back = vocabulary.returns.includes(scope) && random.chance(0.8) ? scope : vocabulary.returns[0];
+  const { returns = [] } = speech;
+  const back = returns.includes(scope) && random.chance(0.8) ? scope : returns[0];
   if (back) happen('subscribed', [60, 900], { scope: back, client });
 }
-
-/** ESPs whose times are whole seconds. */
-export const WHOLE_SECONDS: ReadonlySet<SimulatedEsp> = new Set<SimulatedEsp>([
-  ...(['sendgrid', 'loops', 'mailtrap', 'customerio', 'zeptomail', 'sparkpost', 'mandrill'] as const),
-  ...(['mailjet', 'elasticemail', 'unisender-go', 'smtp2go'] as const),
-]);
 
 /**
  * Times of what undoes each other never coincide, whichever ESPs report it: deliveries and resubscribes fall on even
@@ -247,7 +155,7 @@ function timeOf(
   type: EventType,
   detail: StepDetail,
   time: number,
-  esp: SimulatedEsp,
+  { wholeSeconds }: Speech,
   random: Random,
 ): number {
   if (type === 'queued' || type === 'dropped') return time;
@@ -255,7 +163,7 @@ function timeOf(
   const odd = type === 'unsubscribed' || detail.failure?.bounceClass === 'soft';
   const even = type === 'delivered' || type === 'subscribed';
   const shift = (odd && second % 2 === 0) || (even && second % 2 === 1) ? 1 : 0;
-  return (second + shift) * 1000 + (WHOLE_SECONDS.has(esp) ? 0 : random.int(0, 999));
+  return (second + shift) * 1000 + (wholeSeconds ? 0 : random.int(0, 999));
 }
 
 function urlOf(programme: Programme, random: Random): string {

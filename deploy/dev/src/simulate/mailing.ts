@@ -1,20 +1,20 @@
-import type { SimulatedEsp } from './credentials.ts';
-import { type Addressee, lifeOf, type Message, type Step, WHOLE_SECONDS } from './lifecycle.ts';
-import {
-  createRecipient,
-  ESP_USE,
-  PROGRAMMES,
-  type Programme,
-  type Recipient,
-  spellingOf,
-} from './population.ts';
-import type { Random } from './random.ts';
+import type {
+  Addressee,
+  Message,
+  Programme,
+  Random,
+  Recipient,
+  Step,
+} from '@email-events/esps/accounts/kit/speech';
+import { lifeOf } from './lifecycle.ts';
+import { createRecipient, PROGRAMMES, spellingOf } from './population.ts';
+import { senderOf } from './sender.ts';
 
 export interface MailingOptions {
   readonly seed: number;
   /** Distinct events wanted. */
   readonly events: number;
-  readonly esps: readonly SimulatedEsp[];
+  readonly esps: readonly string[];
   readonly runId: string;
   /** Epoch milliseconds; nothing happens after it. */
   readonly startTime: number;
@@ -29,7 +29,7 @@ export interface Mailing {
   /** The next message's life. */
   next(): Step[];
   /** A message that no ESP ever sent. */
-  forged(esp: SimulatedEsp): Step;
+  forged(esp: string): Step;
 }
 
 /** Measured; only spreads the messages over time. */
@@ -50,7 +50,7 @@ export function createMailing(options: MailingOptions, random: Random): Mailing 
 
   const progress = () => Math.min(1, messages / expected) * SENDING_TIME;
   const sentAt = () => Math.floor(startTime - spanMs * (1 - progress()));
-  const write = (esp: SimulatedEsp, at: number, chosen: readonly Chosen[]): Message => {
+  const write = (esp: string, at: number, chosen: readonly Chosen[]): Message => {
     const programme = programmeOf(esp, progress(), random);
     return {
       index: messages,
@@ -59,7 +59,7 @@ export function createMailing(options: MailingOptions, random: Random): Mailing 
       variant: random.pick(programme.variants),
       id: `${runId}-${messages}-${random.hex(12)}`,
       addressees: chosen.map((one) => ({ ...one, address: spellingOf(one.recipient, random) })),
-      sentAt: at - (at % 1000) + (WHOLE_SECONDS.has(esp) ? 0 : random.int(0, 999)),
+      sentAt: at - (at % 1000) + (senderOf(esp).speech.wholeSeconds ? 0 : random.int(0, 999)),
     };
   };
 
@@ -68,8 +68,9 @@ export function createMailing(options: MailingOptions, random: Random): Mailing 
       return left > 0 ? sentAt() : undefined;
     },
     next() {
-      const esp = random.weighted(options.esps, (name) => ESP_USE[name].share);
-      const recipients = esp === 'ses' && random.chance(0.03) ? people.several() : [people.one()];
+      const esp = random.weighted(options.esps, (name) => senderOf(name).speech.use.share);
+      const { severalAddressees } = senderOf(esp).speech;
+      const recipients = severalAddressees && random.chance(0.03) ? people.several() : [people.one()];
       const message = write(esp, sentAt(), recipients);
       messages++;
       const life: Step[] = [];
@@ -89,8 +90,8 @@ export function createMailing(options: MailingOptions, random: Random): Mailing 
   };
 }
 
-function programmeOf(esp: SimulatedEsp, time: number, random: Random): Programme {
-  const kind = random.chance(ESP_USE[esp].campaigns) ? 'campaign' : 'transactional';
+function programmeOf(esp: string, time: number, random: Random): Programme {
+  const kind = random.chance(senderOf(esp).speech.use.campaigns) ? 'campaign' : 'transactional';
   const active = PROGRAMMES.filter(
     (programme) => programme.kind === kind && programme.from <= time && time < programme.to,
   );

@@ -1,9 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { accountOf } from '@email-events/esps/accounts';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EVERY_ESP, makeCredentials, type SenderCredentials, SIMULATED_ESPS } from './credentials.ts';
 import { createPlan, MISHAPS } from './plan.ts';
 import { signedRequests } from './send.ts';
-import { SIGNING_ANEW } from './senders/sender.ts';
+import { senderOf } from './sender.ts';
 import { eventsIn } from './tally.ts';
 
 const NOON = Date.UTC(2026, 5, 1, 12);
@@ -148,7 +148,7 @@ describe('a plan', () => {
     for (const { planned, wire } of repeats) {
       const original = requests[planned.repeats ?? -1]?.wire;
       expect(original?.body.equals(wire.body)).toBe(true);
-      if (!SIGNING_ANEW.includes(planned.esp)) {
+      if (!senderOf(planned.esp).speech.signsAnew) {
         expect(wire).toEqual(original);
         continue;
       }
@@ -164,13 +164,10 @@ describe('a plan', () => {
     expect(() => createPlan({ ...OPTIONS, esps: [] })).toThrow(RangeError);
   });
 
-  it('signs with the keys it is given', () => {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    const other = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+  it('signs with the keys it is given', async () => {
+    const other = await accountOf('ses').newKey();
     const sign = (keys: SenderCredentials) =>
       wired({ events: 50, esps: ['ses'] }, NOON, keys)[0]?.wire.body.toString();
-    expect(sign({ ...credentials, ses: { ...credentials.ses, privateKey: other } })).not.toBe(
-      sign(credentials),
-    );
+    expect(sign({ ...credentials, ses: other })).not.toBe(sign(credentials));
   });
 });

@@ -1,17 +1,16 @@
 import { findAdapter, type NormalizeCode } from '@email-events/esps';
+import type { Draft, Entry, Random, Step, WriteContext } from '@email-events/esps/accounts/kit/speech';
 import TinyQueue from 'tinyqueue';
-import { SIMULATED_ESPS, type SimulatedEsp } from './credentials.ts';
-import type { Step } from './lifecycle.ts';
+import { SIMULATED_ESPS } from './credentials.ts';
 import { createMailing, type Mailing } from './mailing.ts';
-import { createRandom, type Random } from './random.ts';
-import { senders } from './senders/index.ts';
-import { BATCHING, DATED, type Draft, type Entry, type Flaw, type WriteContext } from './senders/sender.ts';
+import { createRandom } from './random.ts';
+import { type Flaw, senderOf } from './sender.ts';
 
 export interface PlanOptions {
   readonly seed: number;
   /** Distinct events; a few more if the last one names several recipients. */
   readonly events: number;
-  readonly esps?: readonly SimulatedEsp[] | undefined;
+  readonly esps?: readonly string[] | undefined;
   /** Epoch milliseconds: the end of the simulated time. */
   readonly startTime: number;
   /** Lower-case letters and digits. Starts every message id and is metadata `run`. */
@@ -84,11 +83,11 @@ function* planRequests(options: Plan['options']): Generator<PlannedRequest> {
 }
 
 /**
- * Share of the steps that come again in another request. SES and Postmark are often set up to tell of bounces and
+ * Share of the steps that come again in another request. Some ESPs are often set up to tell of bounces and
  * complaints twice, in two formats: too rare among all events to be met by chance.
  */
 function retold({ type, message }: Step, { duplicates }: Plan['options']): number {
-  const inTwoFormats = message.esp === 'ses' || message.esp === 'postmark';
+  const { inTwoFormats } = senderOf(message.esp).speech;
   const failed = type === 'bounced' || type === 'complained';
   return duplicates > 0 && inTwoFormats && failed ? Math.max(0.4, duplicates / 2) : duplicates / 2;
 }
@@ -114,7 +113,7 @@ export type Mishap = (typeof MISHAPS)[number];
 export interface PlannedRequest {
   /** Position in the plan. */
   readonly index: number;
-  readonly esp: SimulatedEsp;
+  readonly esp: string;
   readonly kind: 'events' | 'redelivery' | Mishap;
   readonly draft: Draft;
   readonly flaw?: Flaw | undefined;
@@ -150,7 +149,7 @@ export class RequestWriter {
   readonly #options: WriterOptions;
   readonly #mailing: Mailing;
   readonly #random: Random;
-  readonly #open = new Map<SimulatedEsp, { readonly size: number; readonly entries: Entry[] }>();
+  readonly #open = new Map<string, { readonly size: number; readonly entries: Entry[] }>();
   readonly #mishaps: Mishap[] = [];
   #index = 0;
   /** So far: distinct events written, events told again (now or later), requests spoiled. */
@@ -169,7 +168,7 @@ export class RequestWriter {
       return [{ ...same, index: this.#index++, kind: 'redelivery', repeats: index, repeatedLater: false }];
     }
     const { esp } = arrival.entry.step.message;
-    const open = this.#open.get(esp) ?? { size: senders[esp].batchSize(this.#random), entries: [] };
+    const open = this.#open.get(esp) ?? { size: senderOf(esp).batchSize(this.#random), entries: [] };
     this.#open.set(esp, open);
     open.entries.push(arrival.entry);
     return open.entries.length >= open.size ? this.#close(esp, open.entries) : [];
@@ -180,18 +179,18 @@ export class RequestWriter {
     return [...this.#open].flatMap(([esp, { entries }]) => this.#close(esp, entries));
   }
 
-  #close(esp: SimulatedEsp, entries: readonly Entry[]): PlannedRequest[] {
+  #close(esp: string, entries: readonly Entry[]): PlannedRequest[] {
     this.#open.delete(esp);
     const so = this.#so;
     for (const { step, again } of entries) so[again ? 'repeated' : 'told'] += step.message.addressees.length;
     const mishap = this.#isSpoiled() ? this.#nextMishap(esp) : undefined;
     if (mishap !== undefined) so.spoiled++;
-    if (mishap === 'bad-item' && BATCHING.includes(esp)) return [this.#spoiled(esp, mishap, entries)];
+    if (mishap === 'bad-item' && senderOf(esp).batches) return [this.#spoiled(esp, mishap, entries)];
     const repeatedLater = this.#isRepeated(entries.length);
     if (repeatedLater) so.repeated += entries.length;
     const good = this.#request(esp, {
       kind: 'events',
-      draft: senders[esp].write(entries, this.#context()),
+      draft: senderOf(esp).write(entries, this.#context()),
       steps: entries.map(({ step }) => step),
       repeatedLater,
     });
@@ -214,12 +213,12 @@ export class RequestWriter {
     return behind > 1 || (chosen && behind > -1);
   }
 
-  #spoiled(esp: SimulatedEsp, kind: Mishap, entries: readonly Entry[]): PlannedRequest {
+  #spoiled(esp: string, kind: Mishap, entries: readonly Entry[]): PlannedRequest {
     if (kind === 'garbage' || kind === 'bad-item') {
       const { draft, code } =
         kind === 'garbage'
-          ? senders[esp].garbage(this.#context())
-          : senders[esp].badItem(entries, this.#context());
+          ? senderOf(esp).garbage(this.#context())
+          : senderOf(esp).badItem(entries, this.#context());
       const expected = { status: 200, deadLetters: [code] };
       return this.#request(esp, { kind, draft, expected, steps: entries.map(({ step }) => step) });
     }
@@ -227,14 +226,14 @@ export class RequestWriter {
     const forged: Entry = { step: this.#mailing.forged(esp), again: false };
     return this.#request(esp, {
       kind,
-      draft: senders[esp].write([forged], this.#context()),
+      draft: senderOf(esp).write([forged], this.#context()),
       flaw: FLAWS[kind],
       expected: { status: refusalOf(esp, kind), deadLetters: [] },
     });
   }
 
   #request(
-    esp: SimulatedEsp,
+    esp: string,
     rest: Partial<PlannedRequest> & Pick<PlannedRequest, 'kind' | 'draft'>,
   ): PlannedRequest {
     const usual = { steps: [], expected: { status: 200, deadLetters: [] }, repeatedLater: false };
@@ -247,7 +246,7 @@ export class RequestWriter {
   }
 
   /** Every kind comes up before any comes up again; one that this ESP cannot have waits for another ESP. */
-  #nextMishap(esp: SimulatedEsp): Mishap {
+  #nextMishap(esp: string): Mishap {
     if (this.#mishaps.length === 0) this.#mishaps.push(...MISHAPS);
     const possible = this.#mishaps.filter((mishap) => isPossible(esp, mishap));
     const next = possible.length === 0 ? 'wrong-signature' : this.#random.pick(possible);
@@ -263,16 +262,16 @@ const FLAWS: { readonly [mishap in Mishap]?: Flaw } = {
   stale: 'stale',
 };
 
-function isPossible(esp: SimulatedEsp, mishap: Mishap): boolean {
+function isPossible(esp: string, mishap: Mishap): boolean {
   const http = findAdapter(esp)?.http;
-  if (mishap === 'stale') return DATED.includes(esp);
+  if (mishap === 'stale') return senderOf(esp).dated;
   if (mishap === 'wrong-content-type') return http?.contentTypes.length !== 0;
   // Events that are a query have no body.
   if (mishap === 'too-large') return http?.methods.includes('POST') ?? true;
   return true;
 }
 
-function refusalOf(esp: SimulatedEsp, kind: Mishap): number {
+function refusalOf(esp: string, kind: Mishap): number {
   if (kind === 'unknown-source') return 404;
   if (kind === 'wrong-content-type') return 415;
   if (kind === 'too-large') return 413;

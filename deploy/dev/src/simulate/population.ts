@@ -1,20 +1,5 @@
+import type { Domain, Programme, Random, Recipient, Variant } from '@email-events/esps/accounts/kit/speech';
 import { recipientKey } from '@email-events/schemas';
-import type { SimulatedEsp } from './credentials.ts';
-import type { Random } from './random.ts';
-
-/** How a receiving domain treats mail; probabilities for one message. */
-export interface Domain {
-  readonly name: string;
-  /** Share of the recipients. */
-  readonly share: number;
-  readonly deferred: number;
-  readonly hardBounce: number;
-  readonly softBounce: number;
-  readonly complaint: number;
-  /** A machine (privacy proxy, image cache) fetches the pixel first. */
-  readonly machineOpen: number;
-  readonly mx: string;
-}
 
 const domain = (name: string, share: number, rates: Partial<Domain> = {}): Domain => ({
   name,
@@ -39,32 +24,6 @@ export const DOMAINS: readonly Domain[] = [
   domain('university.example', 0.03, { hardBounce: 0.08, softBounce: 0.06, deferred: 0.2 }),
   domain('old-isp.example', 0.02, { hardBounce: 0.15, softBounce: 0.1, deferred: 0.25, complaint: 0.03 }),
 ];
-
-/** A mail programme: one campaign (perhaps with A/B variants) or one stream of transactional mail. */
-export interface Programme {
-  readonly name: string;
-  readonly kind: 'campaign' | 'transactional';
-  readonly variants: readonly Variant[];
-  /** List or message stream that a recipient can leave. */
-  readonly stream: string;
-  readonly sender: string;
-  /** When it sends, as fractions of the simulated time. */
-  readonly from: number;
-  readonly to: number;
-  readonly share: number;
-  readonly open: number;
-  /** Of those who open. */
-  readonly click: number;
-  readonly tags: readonly string[];
-}
-
-export interface Variant {
-  /** Empty: the programme has no variants. */
-  readonly name: string;
-  readonly subject: string;
-  /** Multiplies the programme's open and click rates. */
-  readonly appeal: number;
-}
 
 const only = (subject: string): readonly Variant[] => [{ name: '', subject, appeal: 1 }];
 
@@ -107,35 +66,6 @@ export const PROGRAMMES: readonly Programme[] = [
     ...{ from: 0, to: 1, share: 0.08, open: 0.7, click: 0.35, tags: ['shipping', 'parcel'] },
   },
 ];
-
-const usual = (campaigns: number) => ({ share: 0.1, campaigns });
-
-/** Share of the mail that each ESP sends, and what it is mostly used for. */
-export const ESP_USE: {
-  readonly [esp in SimulatedEsp]: { readonly share: number; readonly campaigns: number };
-} = {
-  sendgrid: { share: 0.42, campaigns: 0.85 },
-  mailgun: { share: 0.15, campaigns: 0.6 },
-  ses: { share: 0.17, campaigns: 0.6 },
-  postmark: { share: 0.14, campaigns: 0.25 },
-  'standard-webhooks': { share: 0.12, campaigns: 0.7 },
-  // Among themselves, if they are asked for.
-  ...{ resend: usual(0.3), mailersend: usual(0.5), mailtrap: usual(0.4), customerio: usual(0.9) },
-  // Opens and clicks of its transactional mail are not tracked.
-  loops: usual(1),
-  ...{ postal: usual(0.3), zeptomail: usual(0), sparkpost: usual(0.7), mandrill: usual(0.3) },
-  ...{ mailjet: usual(0.8), brevo: usual(0.8), elasticemail: usual(0.9) },
-  ...{ 'unisender-go': usual(0.5), smtp2go: usual(0.3) },
-};
-
-export interface Recipient {
-  readonly index: number;
-  /** Recipient key: lower case, domain in ASCII form. */
-  readonly key: string;
-  readonly domain: Domain;
-  /** flaky: every message bounces softly for a long while. */
-  readonly habit: 'ordinary' | 'flaky';
-}
 
 const FIRST = [
   'anna',

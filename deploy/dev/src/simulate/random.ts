@@ -1,21 +1,6 @@
+import type { Random } from '@email-events/esps/accounts/kit/speech';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-
-/** Seeded random choices: the same seed and the same calls give the same values. */
-export interface Random {
-  /** Whole number from `from` to `to`, both included. */
-  int(from: number, to: number): number;
-  /** True with this probability. */
-  chance(probability: number): boolean;
-  pick<T>(values: readonly T[]): T;
-  /** One of them, by its weight. */
-  weighted<T>(values: readonly T[], weight: (value: T) => number): T;
-  /** Lower-case hex digits. */
-  hex(length: number): string;
-  uuid(): string;
-  /** Another stream of choices, so that one use does not shift the other's. */
-  fork(salt: number): Random;
-}
 
 export function createRandom(seed: number): Random {
   const generator = xoroshiro128plus(mix(seed));

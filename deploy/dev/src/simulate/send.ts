@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findAdapter } from '@email-events/esps';
+import { type EspRequest, findAdapter } from '@email-events/esps';
 import { Pool } from 'undici';
-import type { SenderCredentials, SimulatedEsp } from './credentials.ts';
+import type { SenderCredentials } from './credentials.ts';
 import { createPlan, type Plan, type PlannedRequest, type PlanOptions } from './plan.ts';
-import { senders } from './senders/index.ts';
-import { SIGNING_ANEW, type Signed, type Signer } from './senders/sender.ts';
+import { type DraftSigner, senderOf } from './sender.ts';
 import { eventsIn, type Progress, type SimulationResult, Tally } from './tally.ts';
 
 export interface SimulationOptions
@@ -135,7 +134,7 @@ async function deliver(
   }
 }
 
-function meansLater(esp: SimulatedEsp, status: number): boolean {
+function meansLater(esp: string, status: number): boolean {
   return status === 0 || status >= 500 || status === 429 || status === findAdapter(esp)?.http.answers.later;
 }
 
@@ -202,7 +201,7 @@ export interface OutgoingRequest {
 export interface WireOptions {
   readonly credentials: SenderCredentials;
   /** Names of the sources, where they differ from the ESPs'. */
-  readonly sources?: { readonly [esp in SimulatedEsp]?: string } | undefined;
+  readonly sources?: { readonly [esp: string]: string } | undefined;
   /** Epoch milliseconds; what is dated is signed with it. */
   readonly now: () => number;
 }
@@ -218,34 +217,38 @@ const tooLarge = (esp: string) => (findAdapter(esp)?.http.maxBodyBytes ?? 1_048_
  * The same clock, credentials and plan give the same bytes, but for SendGrid's signatures: ECDSA is random by design.
  */
 export function* signedRequests(plan: Plan, options: WireOptions): Generator<OutgoingRequest> {
-  const signers = new Map<SimulatedEsp, Signer>();
+  const signers = new Map<string, DraftSigner>();
   const sent = new Map<number, WireRequest>();
   for (const planned of plan.requests()) {
     const { esp, repeats } = planned;
-    const signer = signers.get(esp) ?? senders[esp].signer(options.credentials);
+    const signer = signers.get(esp) ?? senderOf(esp).signer(options.credentials[esp]);
     signers.set(esp, signer);
     const earlier = repeats === undefined ? undefined : sent.get(repeats);
-    const wire = earlier && !SIGNING_ANEW.includes(esp) ? earlier : wireOf(planned, signer, options);
+    const wire = earlier && !senderOf(esp).speech.signsAnew ? earlier : wireOf(planned, signer, options);
     if (repeats !== undefined) sent.delete(repeats);
     if (planned.repeatedLater) sent.set(planned.index, wire);
     yield { planned, wire };
   }
 }
 
-function wireOf(planned: PlannedRequest, signer: Signer, { sources, now }: WireOptions): WireRequest {
+function wireOf(planned: PlannedRequest, sign: DraftSigner, { sources, now }: WireOptions): WireRequest {
   const { esp, kind } = planned;
-  const signed = signer(planned.draft, now(), planned.flaw);
   const source = kind === 'unknown-source' ? NO_SOURCE : (sources?.[esp] ?? esp);
-  const { method = 'POST', query = '' } = signed;
-  return { method, path: WEBHOOK_PATH + source + query, ...spoiled(esp, kind, signed) };
+  const wire = wireRequest(sign(planned.draft, WEBHOOK_PATH + source, now(), planned.flaw));
+  if (kind === 'wrong-content-type') {
+    return { ...wire, headers: { ...wire.headers, 'content-type': 'image/png' } };
+  }
+  if (kind !== 'too-large') return wire;
+  return { ...wire, body: Buffer.concat([wire.body, Buffer.alloc(tooLarge(esp), ' ')]) };
 }
 
-function spoiled(
-  esp: SimulatedEsp,
-  kind: PlannedRequest['kind'],
-  { headers, body }: Signed,
-): Pick<WireRequest, 'headers' | 'body'> {
-  if (kind === 'wrong-content-type') return { headers: { ...headers, 'content-type': 'image/png' }, body };
-  if (kind !== 'too-large') return { headers, body };
-  return { headers, body: Buffer.concat([body, Buffer.alloc(tooLarge(esp), ' ')]) };
+export function wireRequest({ method, url, headers, body }: EspRequest): WireRequest {
+  return {
+    method: method === 'GET' ? 'GET' : 'POST',
+    path: url,
+    headers: Object.fromEntries(
+      Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    ),
+    body,
+  };
 }

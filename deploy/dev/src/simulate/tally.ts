@@ -1,7 +1,6 @@
 import { counted, formatCount, renderTable } from '@email-events/cli/output';
 import { EVENT_TYPES } from '@email-events/schemas';
 import { Presets, SingleBar } from 'cli-progress';
-import type { SimulatedEsp } from './credentials.ts';
 import { type Expectation, Ledger } from './expectation.ts';
 import type { Plan, PlannedRequest } from './plan.ts';
 
@@ -46,7 +45,7 @@ export interface KindTally {
 
 export interface Surprise {
   readonly index: number;
-  readonly esp: SimulatedEsp;
+  readonly esp: string;
   readonly kind: PlannedRequest['kind'];
   readonly expected: number;
   readonly got: number;

@@ -1,8 +1,9 @@
 import type { EspRequest, Resources, VerifierSettings } from '@email-events/esps';
+import type { SnsInput, Speech } from './speech.ts';
 
 /**
- * How one ESP is played: with which keys, how it signs, and what the contract suite must know of it. One file for each
- * ESP, beside its adapter and its fixtures. For tests, the simulator and benchmarks: no service imports it.
+ * How one ESP is played: with which keys, how it signs, how it reports what happens, and what the contract suite must know
+ * of it. One file for each ESP, beside its adapter and its fixtures. For tests, the simulator and benchmarks: no service imports it.
  */
 export interface Account<Key = unknown> {
   readonly esp: string;
@@ -10,6 +11,7 @@ export interface Account<Key = unknown> {
   newKey(): Key | Promise<Key>;
   signer(key: Key): Signer;
   readonly contract: Contract;
+  readonly speech: Speech;
 }
 
 /** One account with its keys: makes requests as this ESP would send them. */
@@ -39,16 +41,6 @@ export interface SignInput {
   readonly id?: string;
   /** SES: other than a notification, from another topic, in the other signature version … */
   readonly sns?: SnsInput;
-}
-
-export interface SnsInput {
-  readonly type?: 'Notification' | 'SubscriptionConfirmation' | 'UnsubscribeConfirmation';
-  readonly topicArn?: string;
-  /** Undefined: no such field. Null: as Lambda writes an absent one. */
-  readonly subject?: string | null;
-  readonly signatureVersion?: '1' | '2';
-  readonly certificateUrl?: string;
-  readonly subscribeUrl?: string;
 }
 
 /** What test/contracts expects of the adapter for requests of this account. */
