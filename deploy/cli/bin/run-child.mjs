@@ -19,7 +19,7 @@ export const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? join(ROOT, '.emai
 /**
  * Runs a script of the project under its own Node, or the one that is given, and resolves with the exit code to leave with.
  *
- * The child gets a session of its own, so that Ctrl-C reaches it only from here and exactly once. Should this process
+ * The child is started in a new session, so that Ctrl-C reaches it only from here and exactly once. Should this process
  * be killed, the IPC channel closes and `stop-with-parent.mjs` stops the child.
  */
 export function runUnderProjectNode(args, node = NODE) {

@@ -1,4 +1,4 @@
-/** What a script can rely on. README documents them from here. */
+/** Scripts can rely on these; deploy/README.md documents them. */
 export const EXIT = {
   /** Done; for questions: yes, all well. */
   ok: 0,

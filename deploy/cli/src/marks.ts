@@ -5,7 +5,7 @@ import type { PipelineConfig } from './services.ts';
 import type { Order, SaidBySource } from './suppressions/orders.ts';
 import { decoderOf } from './suppressions/topic.ts';
 
-/** What is to be marked; the marks themselves are made when they are written. */
+/** The events to mark; the marks themselves are made when they are written. */
 export interface MarkPlan {
   /** Ids of events that count now and would not, or the other way round. */
   readonly ids: ReadonlySet<string>;
@@ -53,7 +53,7 @@ export async function planGenuine(from: Marks, said: SaidBySource): Promise<Mark
 export interface MarkOptions {
   readonly from: Marks;
   readonly clickhouse: ClickHouse;
-  /** Was opened before the plan was made: nobody else marks meanwhile. */
+  /** Must be opened before the plan is made: opening fences off any other run that marks. */
   readonly writer: TransactionalWriter;
   readonly said: SaidBySource;
   readonly plan: MarkPlan;
@@ -144,7 +144,7 @@ class Writing {
   }
 }
 
-/** What a mark repeats of its event. */
+/** The fields of an event that its mark repeats. */
 export type MarkedEvent = Omit<EventMark, 'mark' | 'change' | 'replaced_by' | 'at' | 'by' | 'why'>;
 
 type Row = Omit<MarkedEvent, 'occurred_at' | 'received_at'> & {

@@ -53,7 +53,7 @@ export function seconds(text: string): number {
   return number;
 }
 
-/** Both are kept with every recipient or mark, and shown on one line. */
+/** Both texts are kept with every recipient or mark, and shown on one line. */
 const MAX_WHY = 500;
 const MAX_NAME = 100;
 

@@ -47,7 +47,7 @@ export function print(text: string): void {
   process.stdout.write(`${forTerminal(text)}\n`);
 }
 export const note = (text: string): void => echo(`${text}\n`);
-/** What another process of ours has written, as it comes. */
+/** Shows text that a child process has written, as it comes. */
 export function echo(text: string): void {
   line.clear();
   process.stderr.write(forTerminal(text));
@@ -116,5 +116,5 @@ const NO_LINES = Object.fromEntries(
   ].map((name) => [name, '']),
 );
 
-/** What a progress line needs of a stream. */
+/** The part of a terminal stream that a progress line uses. */
 type Terminal = Pick<NodeJS.WriteStream, 'write' | 'isTTY' | 'columns'>;

@@ -7,7 +7,7 @@ import { forTerminal } from './terminal.ts';
 const EXIT_CODES = `
 Exit codes: 0 done · 1 failed or found problems · 2 wrong usage · 3 inspect: not verified · 4 nothing runs here · 130 interrupted`;
 
-/** What is wrong with an argument quotes it. */
+/** Commander's messages quote the argument that they refuse, which may hold control characters. */
 const OUTPUT: OutputConfiguration = { outputError: (text, write) => write(forTerminal(text)) };
 
 /** Commands by name, each with what makes it. */
@@ -66,7 +66,7 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** What a program's own `command()` would have handed down. */
+/** Gives a command the settings of the program: `addCommand` does not, as `command()` would. */
 function inherit(command: Command): Command {
   command.exitOverride().configureHelp({ showGlobalOptions: true });
   command.showHelpAfterError('(add --help for what it takes)');

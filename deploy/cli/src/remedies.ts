@@ -4,13 +4,13 @@ import { type HomePaths, homeFolder, pathsOf, REPOSITORY } from './home.ts';
 import { type RunState, readState } from './state-file.ts';
 import { shellWord } from './terminal.ts';
 
-/** What a remedy depends on: what works in one state is refused in another. */
+/** A remedy depends on these: a command that works in one state is refused in another. */
 export interface Situation {
   readonly self: 'npx email-events' | 'email-events';
   readonly checkout: boolean;
   /** Data, configuration and secrets of this machine's pipeline. */
   readonly home: string;
-  /** What of it runs now; null: nothing. */
+  /** Of the pipeline on that home now; null: it does not run. */
   readonly phase: RunState['phase'] | null;
   /** The configuration file that the command was given, by option or variable; undefined: that of this machine's pipeline, or defaults. */
   readonly config: string | undefined;
@@ -36,7 +36,7 @@ export function situationOf({ config }: { readonly config?: string | undefined }
   };
 }
 
-/** What cannot be read must not stand before the error that is told. */
+/** A state file that cannot be read must not hide the error that is being described. */
 function phaseOf(paths: HomePaths): RunState['phase'] | null {
   try {
     // Looking for the lock would make the folder.
@@ -48,7 +48,7 @@ function phaseOf(paths: HomePaths): RunState['phase'] | null {
 
 type Remedy = (situation: Situation) => string;
 
-/** What to do about an error, by its code: the second line that a person sees. */
+/** Tells an operator how to mend an error, by its code: the second line of a failure. */
 const REMEDIES: { readonly [code: string]: Remedy } = {
   CLI_USAGE: ({ self }) =>
     `\`${self} help\` shows the commands, \`${self} help COMMAND\` its options and examples`,
@@ -78,7 +78,7 @@ const REMEDIES: { readonly [code: string]: Remedy } = {
     checkout
       ? `start it with \`${self} up\``
       : `\`${self} status --admin URL\` asks services that run elsewhere, by their admin ports`,
-  // Of ClickHouse: that Kafka or the registry is away has codes of ours.
+  // From the ClickHouse client only: unreachable Kafka or registry has a code of this project.
   ECONNREFUSED: (situation) => reach(situation, 'sinks.clickhouse.url'),
   UNKNOWN_DATABASE: migrate,
   UNKNOWN_TABLE: migrate,
@@ -117,7 +117,7 @@ function whenInStep({ self, phase, config }: Situation): string {
   return `again once sink-clickhouse has caught up: ${where}`;
 }
 
-/** Whoever loses one of the stores on purpose had better lose them together: each holds places in another. */
+/** The stores hold positions in each other, so an operator who removes one must remove all of them. */
 function removeData({ self, phase, home }: Pick<Situation, 'self' | 'phase' | 'home'>): string {
   const stop = phase === null ? '' : `\`${self} down\` and `;
   return `${stop}remove all data of this machine's pipeline, ${join(home, 'data')}`;

@@ -4,7 +4,7 @@ import { type Lock, tryLock } from '@email-events/core/process-lock';
 import type { HomePaths } from './home.ts';
 export type ServiceState = 'stopped' | 'starting' | 'running' | 'restarting' | 'failed';
 
-/** What a running pipeline tells commands in other terminals. Valid only while the run lock is held. */
+/** The running pipeline writes this for commands in other terminals. Valid only while it holds the run lock. */
 export interface RunState {
   /** The supervising process: SIGTERM stops everything in order. */
   readonly pid: number;

@@ -1,5 +1,5 @@
 /**
- * What a terminal would obey, or show other than it is: control characters (C0, DEL, C1), line and paragraph separators,
+ * Characters that a terminal obeys, or shows other than they are: control characters (C0, DEL, C1), line and paragraph separators,
  * bidirectional controls, and halves of surrogate pairs.
  */
 const UNSAFE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
@@ -9,7 +9,7 @@ const SHORT: { readonly [character: string]: string } = { '\n': '\\n', '\r': '\\
 /**
  * Text from outside, safe to show: whatever an ESP, a mail server, a CRM or a registry said, and what is made of it.
  * `lines` is for text that stands in lines of its own and may have several; anything else stays on its line, so that no
- * payload writes a line of ours.
+ * payload can pass for a line of the program.
  */
 export function visible(text: string, layout: 'line' | 'lines' = 'line'): string {
   return text.replace(UNSAFE, (character) =>
@@ -32,8 +32,8 @@ export function shellWord(text: string): string {
 const COLOUR = new RegExp(`(${String.fromCharCode(0x1b)}\\[(?:1|2|22|3[1-79]|90)m)`);
 
 /**
- * Text as it goes to the terminal: lines and colours as they are, and nothing else that a terminal obeys, whoever forgot
- * to make it visible before.
+ * Text as it goes to the terminal: lines and colours as they are, and nothing else that a terminal obeys, also
+ * where a caller forgot to make it visible before.
  */
 export function forTerminal(text: string): string {
   return text

@@ -12,7 +12,7 @@ export interface Finished {
 
 export interface RunningBin {
   readonly finished: Promise<Finished>;
-  /** What it has written so far. */
+  /** Its standard output and standard error up to now. */
   readonly output: () => { out: string; err: string };
   interrupt(): void;
   /** As a crash: nothing of it runs any more. */

@@ -121,7 +121,7 @@ export function accessTable(all: readonly Principal[]): string {
   return markdownTable([HEADER, ...rows]);
 }
 
-/** All typed topics at once: nobody has some of them. */
+/** Names the typed topics as one: a principal has all of them or none. */
 function topicsText(names: readonly string[]): string {
   const typed = names.filter((name) => eventTopics.includes(name));
   const others = names.filter((name) => !eventTopics.includes(name)).map((name) => `\`${name}\``);

@@ -38,7 +38,7 @@ export interface BackfillOptions {
   readonly onProgress: (result: BackfillResult) => void;
 }
 
-/** What was done, or in a dry run would be. */
+/** Counts of a run; in a dry run, of what it would do. */
 export interface BackfillResult {
   /** Requests of the range that were read again. */
   requests: number;
@@ -84,7 +84,7 @@ export interface DifferentEvent {
 const EXAMPLES = 100;
 
 const DAY_MS = 86_400_000;
-/** What is looked up and published together. */
+/** Requests whose events are looked up in ClickHouse and published together. */
 const CHUNK_EVENTS = 5_000;
 const CHUNK_BYTES = 8_000_000;
 
@@ -193,7 +193,7 @@ class Backfill {
     return (esps?.includes(request.esp) ?? true) && (sources?.includes(request.source) ?? true);
   }
 
-  /** What has a dead letter is its own story: it was not lost, and an operator decides. */
+  /** Leaves out items with a dead letter: they were not lost, and an operator decides about them with `dlq`. */
   private async read(record: InputRecord): Promise<void> {
     const { index, result, settings } = this;
     const { topic, partition, offset } = replayOf(record) ?? record;
@@ -234,7 +234,7 @@ class Backfill {
 
   private async askFor(chunk: readonly Candidate[]): Promise<{
     readonly isKnown: (event: EmailEvent) => boolean;
-    /** What came out, by the event that takes its place. */
+    /** The event that came out before, by the id of the one that takes its place. */
     readonly replaced: ReadonlyMap<string, string>;
   }> {
     const { clickhouse, writer, retyping } = this.options;

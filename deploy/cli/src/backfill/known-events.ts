@@ -1,7 +1,7 @@
 import type { EmailEvent } from '@email-events/schemas';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 
-/** What ClickHouse says of events, by event id. */
+/** Events that ClickHouse holds, by event id. */
 export interface KnownEvents {
   /** Those that came out, under this id or under another that a copy may have been given. */
   readonly ids: ReadonlySet<string>;
@@ -163,7 +163,7 @@ function differences(row: KnownRow, event: EmailEvent): Difference['fields'] {
 
 const iso = (time: number) => (Number.isFinite(time) ? new Date(time).toISOString() : String(time));
 
-/** What a field says, whichever side it comes from. */
+/** A field in one form for both sides of a comparison: the mapping and ClickHouse. */
 function text(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value !== 'object') return String(value);

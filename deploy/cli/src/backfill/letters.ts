@@ -9,7 +9,7 @@ import {
 } from '@email-events/schemas';
 import { type Letters, readLetters } from '../dead-letters/letters.ts';
 
-/** What dead letters say about requests and events: those that have one are left to `dlq`. */
+/** Finds the dead letters of requests and items: those that have one are left to `dlq`. */
 export class LetterIndex {
   /** Status by request and item; item null: the whole request. */
   private readonly requests = new Map<string, Map<number | null, string>>();

@@ -40,7 +40,7 @@ export class Retyping {
     );
   }
 
-  /** What somebody forged is not put right: it stays as it is, and does not count. */
+  /** Forged events are not retyped: they stay marked, so they do not count anyway. */
   mayReplace(cameOutAs: string): boolean {
     return this.marks.get(cameOutAs)?.mark !== 'forged';
   }

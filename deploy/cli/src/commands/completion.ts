@@ -25,7 +25,7 @@ export interface Candidate {
   readonly description: string;
 }
 
-/** What may follow on a command line, at one place of the program's tree. */
+/** The words that may follow on a command line, at one place of the program's tree. */
 export interface Place {
   /** The commands that were typed, each after a space: '' at the program, ' dlq list' two levels below. */
   readonly at: string;

@@ -36,7 +36,7 @@ export type Judge = (inspected: InspectedRequest) => Inspection;
 const KEPT_VERIFIERS = 1_000;
 
 /**
- * What a request says about its own verification goes before the defaults, and what is said of `fields` here before both. Keys are parsed
+ * The credentials in a request take precedence over the defaults, and `fields` of the command line over both. Keys are parsed
  * once per credentials.
  */
 export function createJudge(defaults: Credentials | undefined, told?: FieldSettings): Judge {

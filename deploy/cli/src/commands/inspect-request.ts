@@ -55,7 +55,7 @@ function unwrapped(data: { [key: string]: unknown }): { [key: string]: unknown }
   return { esp, ...(isObject(credentials) ? credentials : {}), ...request };
 }
 
-/** What an ESP posts is JSON too; taken for a request it would be an empty one. */
+/** An ESP's body is JSON too: taken for a request in our form it would be an empty one, so it is refused. */
 function requireRequest({ method, url, body }: { [key: string]: unknown }): void {
   if (body !== undefined || (method !== undefined && url !== undefined)) return;
   const message = 'this is no request: it has neither a body nor a method and a URL';

@@ -69,7 +69,7 @@ export const inspectAction: Action<InspectOptions> = async (options, files) => {
   return verified ? EXIT.ok : EXIT.notVerified;
 };
 
-/** What the command line says about verification. An ESP alone leaves secrets and options to the file. */
+/** Credentials from the command line. An ESP alone leaves secrets and options to the file. */
 type Told = 'nothing' | 'esp' | 'all';
 
 function toldBy({ source, esp, secret, option }: InspectOptions): Told {
@@ -122,7 +122,7 @@ async function inspectFiles(
   return verified;
 }
 
-/** What the command line says counts, not what is left in a file from a line of --ndjson. */
+/** Reads the request of a file. What the command line says takes precedence over what a line of --ndjson left in it. */
 function requestToJudge(file: string, text: string, told: Told): InspectedRequest {
   const {
     request,

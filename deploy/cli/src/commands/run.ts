@@ -43,7 +43,7 @@ export const runAction: Action<RunOptions> = (options, [service]) => {
   ]);
 };
 
-/** The entry file as a process of its own, with the arguments of Node that it wants; signals are passed on. */
+/** Runs the entry file as a child process with these arguments of Node, and passes signals on to it. */
 export async function runScript(
   script: string,
   nodeArgs: readonly string[] | undefined,

@@ -58,7 +58,7 @@ export const statusAction: Action<StatusOptions> = async (options) => {
       json,
     );
   const { config, checkout } = situationOf(options);
-  // A configuration that was named is of another deployment. An image has no pipeline of its own.
+  // A named configuration is that of another deployment, and no pipeline is started inside an image.
   if (!urls && (config !== undefined || !checkout))
     return showDeployment(adminAddresses(await loadPipelineConfig(options)), json);
   const paths = pathsOf(homeFolder());

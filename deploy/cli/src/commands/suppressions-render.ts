@@ -33,7 +33,7 @@ export interface SuppressionStory {
   readonly actions: readonly OperatorAction[];
 }
 
-/** In words, for somebody who was asked why a mail did not come. */
+/** In words, for a support agent who was asked why a mail did not come. */
 export function renderStory({ recipient, state, actions }: SuppressionStory): string {
   const lines = [headline(recipient, state)];
   for (const reason of state?.reasons ?? []) lines.push(`  ${reasonInWords(reason)}`);

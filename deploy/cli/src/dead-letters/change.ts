@@ -10,7 +10,7 @@ import {
 } from './letters.ts';
 import { type LetterWriter, marked, putBack, type RecordLetters } from './put-back.ts';
 
-/** What to do with letters. */
+/** The state that an operator gives to letters. */
 export type Change =
   | { readonly status: 'replayed' }
   | { readonly status: 'discarded'; readonly note: string };

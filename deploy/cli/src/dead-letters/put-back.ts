@@ -58,7 +58,7 @@ export function putBack({ letters, value }: RecordLetters): OutputRecord[] {
   ];
 }
 
-/** The same letters with another status, complete: whoever keeps only the newest loses nothing. */
+/** The same letters with another status, complete: a reader that keeps only the newest record of a key loses nothing. */
 export function marked(
   letters: readonly DeadLetter[],
   change: Pick<DeadLetter, 'status' | 'note'>,

@@ -19,7 +19,7 @@ const LAG = 'email_events_consumer_lag';
 export interface Address {
   /** Null: the port is not known, so it cannot be asked. */
   readonly adminUrl: string | null;
-  /** What it is expected to be; undefined: only it can say. */
+  /** Service that is expected there; undefined: the instance says which one it is. */
   readonly name?: string;
 }
 
@@ -83,7 +83,7 @@ export function adminAddresses(
   });
 }
 
-/** What is bound to every address is asked on loopback. */
+/** A service that is bound to every address is asked on loopback. */
 function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
   const bare = host === '::' ? '::1' : host;

@@ -2,21 +2,21 @@ import type { IngressStatus } from '@email-events/ingress';
 import { type Sample, scrape } from '../prometheus.ts';
 import type { Intake } from './intake.ts';
 
-/** What /readyz says; `degraded`: it works, but not with all that it should have. */
+/** Answer of /readyz; `degraded`: it works, but not with all that it should have. */
 export type Readiness = 'ok' | 'degraded' | 'not ready' | 'stopping' | 'no answer';
 
-/** One process of ours, as its admin port tells of it. */
+/** One process of a service, as its admin port describes it. */
 export interface Instance {
   readonly readiness: Readiness;
   /** Dependencies that are not fine, each with its code. */
   readonly problems: { readonly [dependency: string]: string };
   /** Where it concerns some partitions only: these (`topic/partition`), each with its own code. */
   readonly partitions: { readonly [partition: string]: string };
-  /** What an ingress says of its sources; null: it is none, or it does not answer. */
+  /** Answer of an ingress about its sources; null: it is none, or it does not answer. */
   readonly ingress: IngressStatus | null;
 }
 
-/** More than a service gives each of its own checks (core/src/admin-server.ts): what takes too long it says itself. */
+/** More than a service gives each of its own checks (core/src/admin-server.ts): the service itself reports a check that takes too long. */
 const TIMEOUT_MS = 7_000;
 const READINESS: readonly string[] = ['ok', 'degraded', 'not ready', 'stopping'] satisfies Readiness[];
 
@@ -71,7 +71,7 @@ function isIngressStatus(value: unknown): value is IngressStatus {
   return Array.isArray((value as Partial<IngressStatus> | undefined)?.sources);
 }
 
-/** What `status` shows, of a pipeline on this machine or of services somewhere. */
+/** The content of `status`, for a pipeline on this machine and for services anywhere. */
 export interface Report extends Intake {
   /** Everything runs and takes work; some of it may be degraded. */
   readonly ready: boolean;
@@ -86,7 +86,7 @@ export interface ServiceReport {
   readonly readiness: Readiness | null;
   readonly problems: Instance['problems'];
   readonly partitions: Instance['partitions'];
-  /** Null: it reads no topic, or nobody can say. */
+  /** Null: it reads no topic, or the lag cannot be found out. */
   readonly lag: { readonly records: number; readonly exact: boolean } | null;
   readonly adminUrl: string | null;
 }
@@ -94,5 +94,5 @@ export interface ServiceReport {
 export const takesWork = ({ readiness }: Pick<ServiceReport, 'readiness'>): boolean =>
   readiness === null || readiness === 'ok' || readiness === 'degraded';
 
-/** For exit codes: nobody has to look at it. */
+/** Decides the exit code: true if an operator need not look at it. */
 export const isWell = ({ ready, onlyRefused }: Report): boolean => ready && onlyRefused.length === 0;

@@ -1,6 +1,6 @@
 import type { IngressStatus, RequestCounts, SourceReport, SpoolReport } from '@email-events/ingress';
 
-/** What came in, over all instances of the ingress. */
+/** Requests that came in, summed over all instances of the ingress. */
 export interface Intake {
   readonly sources: readonly SourceReport[];
   /** The time that `recent` covers, at most; null: no ingress tells. */
@@ -58,7 +58,7 @@ function countsOf(a: RequestCounts, b: RequestCounts): RequestCounts {
   return { accepted: a.accepted + b.accepted, refused };
 }
 
-/** What is set aside is told of a directory, which instances may share. */
+/** Instances that share a directory each count all that is set aside there, so the largest count is taken. */
 function sumOfSpools(a: SpoolReport | null, b: SpoolReport | null): SpoolReport | null {
   if (a === null || b === null) return a ?? b;
   return {

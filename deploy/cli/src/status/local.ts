@@ -8,7 +8,7 @@ import { readTotals } from './totals.ts';
 
 export type LocalService = ServiceStatus & ServiceReport;
 
-/** What the supervisor of this machine's pipeline has written down, and what its parts say of themselves. */
+/** The state file of this machine's pipeline, with the answers of its services' admin ports. */
 export type LocalReport = Omit<RunState, 'services'> &
   Omit<Report, 'services'> & {
     readonly services: readonly LocalService[];

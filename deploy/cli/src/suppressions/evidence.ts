@@ -10,7 +10,7 @@ import { consumerGroups, type PipelineConfig } from '../services.ts';
 import type { SaidBySource } from './orders.ts';
 import { readStates, type Suppressions } from './topic.ts';
 
-/** What of an event says that it suppresses, and where its bytes are. */
+/** The fields of an event that decide whether it suppresses, and the place of its bytes in `email.raw`. */
 export type EvidenceRow = Pick<
   EmailEvent,
   'event_id' | 'type' | 'bounce_class' | 'feedback_type' | 'scope' | 'raw_partition' | 'item_index'
@@ -77,11 +77,11 @@ export function labelOf({ type, bounce_class, feedback_type, scope }: Said): str
 /** Whom a source said something of that suppresses or lifts. */
 export interface Concerned {
   readonly recipients: readonly string[];
-  /** What it said: recipients by kind; one may be in several. */
+  /** Recipients by the kind of event that the source reported; one may be counted under several. */
   readonly said: { readonly [kind: string]: number };
   /** Of the recipients: with an active reason that this source gave. */
   readonly suppressedByIt: number;
-  /** Of the recipients: with a reason by it whose event ClickHouse does not hold, so that nobody but `events` can tell when it came. */
+  /** Of the recipients: with a reason by it whose event ClickHouse does not hold, so that only `events` can tell when it came. */
   readonly unknownTime: number;
 }
 
@@ -90,7 +90,7 @@ const SKEW_MS = 600_000;
 /** Ids of one query: its text stays below ClickHouse's default limit of 256 KiB. */
 const QUERY_IDS = 6_000;
 
-/** What of an event can suppress somebody, or lift a suppression that was right. */
+/** SQL for events that can suppress a recipient, or lift a suppression that was right. */
 const KIND = `multiIf(type = 'bounced', concat(ifNull(bounce_class, ''), ' bounce'), type = 'complained', 'complaint', type = 'unsubscribed', 'unsubscribe', 'subscribe')`;
 const SAYS = `(type IN ('complained', 'unsubscribed', 'subscribed') OR (type = 'bounced' AND bounce_class IN ('hard', 'soft')))`;
 const WHEN = `source = {source:String} AND received_at >= fromUnixTimestamp64Milli({from:Int64}) AND received_at < fromUnixTimestamp64Milli({to:Int64})`;
@@ -151,7 +151,7 @@ const quote = (text: string) => `'${text.replaceAll(/['\\]/g, '\\$&')}'`;
 const MARGIN_MS = 10_000;
 
 /**
- * Makes sure that ClickHouse holds the events that came out up to a few seconds ago, for whoever asks it which there are.
+ * Makes sure that ClickHouse holds the events that came out up to a few seconds ago, for a caller that asks it which ones there are.
  * Throws CLI_SINK_BEHIND.
  */
 export async function requireSinkInStep(config: PipelineConfig, now: number): Promise<void> {

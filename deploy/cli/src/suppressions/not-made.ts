@@ -23,7 +23,7 @@ export interface Judgement {
   readonly notMade: readonly NotMade[];
   /** Reasons that some event still gives. */
   readonly stillMade: number;
-  /** Reasons of which nobody can tell: the event or its request is not there any more, or the reason is not one event’s. */
+  /** Reasons that cannot be judged: the event or its request is not there any more, or the reason is not one event’s. */
   readonly unknown: number;
 }
 
@@ -33,7 +33,7 @@ export const isJudged = ({ reason, scope }: Reason): boolean =>
   reason === 'complaint' ||
   (reason === 'unsubscribe' && scope !== '*' && !scope.startsWith('account:'));
 
-/** What has to be read again to judge the reasons: everything that may give them. */
+/** Places of the items to read again to judge the reasons: every item that may give one of them. */
 export function placesToRead(
   reasons: readonly ActiveReason[],
   evidence: ReadonlyMap<string, readonly EvidenceRow[]>,
@@ -44,8 +44,8 @@ export function placesToRead(
 }
 
 /**
- * Pure. A reason is not made any more if each event that gave it is there, can be read again, and is read as something else. Whoever
- * is suppressed stays so in doubt.
+ * Pure. A reason is not made any more if each event that gave it is there, can be read again, and is read as something else. In
+ * doubt a recipient stays suppressed.
  */
 export function judge(
   reasons: readonly ActiveReason[],
@@ -90,7 +90,7 @@ export interface ReadingsOptions {
 }
 
 /**
- * What today's mapping makes of items, by their place; an item that says nothing has no events. Nothing for one whose record is not
+ * Reads items again with today's mapping, and returns their events by place; an item that says nothing has no events. Nothing for one whose record is not
  * there any more, or that cannot be read: what it says is not known.
  */
 export async function readAgain(options: ReadingsOptions): Promise<Map<string, EmailEvent[]>> {

@@ -19,7 +19,7 @@ export function suppress(recipient: string, scope: string, order: Order): Operat
   return action({ ...BLANK, ...order, kind: 'suppress', recipient, scope });
 }
 
-/** What is known up to now does not count any more: all of it, or of one reason or scope (null: every one). */
+/** Makes all that is known up to now void, or that of one reason or scope (null: every one). */
 export function lift(
   recipient: string,
   { reason, scope }: { readonly reason: string | null; readonly scope: string | null },
@@ -28,7 +28,7 @@ export function lift(
   return action({ ...BLANK, ...order, kind: 'lift', recipient, reason, scope });
 }
 
-/** What a source said; epoch milliseconds of its reception, `to` is exclusive. */
+/** The reports of a source in a time: epoch milliseconds of reception, `to` is exclusive. */
 export interface SaidBySource {
   readonly source: string;
   readonly from: number;
@@ -36,8 +36,8 @@ export interface SaidBySource {
 }
 
 /**
- * What a source said of the recipient in a time does not count, whenever it comes. It is for good, so the same words again are
- * the same action, whoever says them: an order that was cut short can be given again.
+ * Makes void what a source said of the recipient in a time, whenever it comes. It is for good, so the same words again are
+ * the same action, by any operator: an order that was cut short can be given again.
  */
 export function retract(recipient: string, said: SaidBySource, order: Order): OperatorAction {
   const { source, from, to } = said;
@@ -150,7 +150,7 @@ async function deadline(ms: number, signal: AbortSignal): Promise<void> {
 
 async function write({ config, codec, actions, signal }: OrderOptions, result: OrderResult): Promise<void> {
   const encoder = await codec.encoder<NormalizedBatch>(topics.normalized, 'normalized');
-  // A name of its own: it depends on nothing that another run might be writing, and must not end that one.
+  // Named after its first action: this run depends on nothing that another one may be writing, and must not fence it off.
   const name = `suppressions-${actions[0]?.action_id.slice(0, 8)}`;
   const writer = await TransactionalWriter.open(config.kafka, name);
   try {

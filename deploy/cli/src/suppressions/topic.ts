@@ -70,7 +70,7 @@ export async function readStates(
   return states;
 }
 
-/** What operators ordered about one recipient and `events` has taken, the oldest first. */
+/** Orders of operators about one recipient that `events` has taken, the oldest first. */
 export async function readActions(
   { config, codec }: Suppressions,
   recipient: string,
