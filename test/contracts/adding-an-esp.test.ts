@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { identifierOf } from '@email-events/schemas/tools';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { copyRepository, type RepositoryCopy } from '../harness/repository-copy.ts';
 import { shellBlocks } from './docs/blocks.ts';
 import type { Fixture } from './esp-fixtures.ts';
-import { copyRepository, type RepositoryCopy } from './repository-copy.ts';
 
 /** ingress/ADDING_AN_ESP.md does what it says, and `new:esp` writes what works. In a copy of the repository. */
 const SLOW = 240_000;

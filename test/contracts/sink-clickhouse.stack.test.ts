@@ -11,8 +11,8 @@ import {
 import { expect, onTestFinished, test } from 'vitest';
 import { eventOf } from '../bench/typed-events.ts';
 import { useStack } from '../harness/stack.ts';
+import { startTcpProxy } from '../harness/tcp-proxy.ts';
 import { sinkContract } from './sink.ts';
-import { startTcpProxy } from './tcp-proxy.ts';
 
 const log = createLogger('clickhouse-contract', 'silent');
 const { signal } = new AbortController();

@@ -9,21 +9,14 @@ import {
   topics,
 } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Message, Pipeline, Started } from '../harness/pipeline.ts';
 import { commitOffsets, fileScope, waitFor } from '../harness/stack.ts';
-import {
-  type Message,
-  rawMessage,
-  SERVICES,
-  type Started,
-  sendgridItem,
-  startWorld,
-  type World,
-} from './world.ts';
+import { rawMessage, SERVICES, sendgridItem, startWorld } from './world.ts';
 
 const file = fileScope();
 const [normalize, events, sink] = SERVICES;
 const DAY_MS = 86_400_000;
-let world: World;
+let world: Pipeline;
 let runningEvents: Started;
 beforeAll(async () => {
   world = await startWorld(file.scope);

@@ -16,11 +16,12 @@ import {
   topics,
 } from '@email-events/schemas';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Pipeline } from '../harness/pipeline.ts';
 import { fileScope, waitFor } from '../harness/stack.ts';
-import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
+import { rawMessage, SERVICES, sendgridItem, startWorld } from './world.ts';
 
 const file = fileScope();
-let world: World;
+let world: Pipeline;
 let eventsMetrics: Registry;
 beforeAll(async () => {
   world = await startWorld(file.scope);

@@ -2,13 +2,14 @@ import type { PipelineConfig } from '@email-events/cli/services';
 import type { StartService } from '@email-events/core';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Pipeline } from '../harness/pipeline.ts';
 import { fileScope, waitFor } from '../harness/stack.ts';
-import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
+import { rawMessage, SERVICES, sendgridItem, startWorld } from './world.ts';
 
 // Campaign, variant, stream and user from what the sender attaches, as the source says. Against the real components.
 const file = fileScope();
 const [normalize, events, sink] = SERVICES;
-let world: World;
+let world: Pipeline;
 beforeAll(async () => {
   world = await startWorld(file.scope, {
     sources: {

@@ -2,13 +2,14 @@ import { IDENTITY_VERSION } from '@email-events/esps';
 import { normalizeRecord } from '@email-events/processors';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Pipeline } from '../harness/pipeline.ts';
 import { fileScope, waitFor } from '../harness/stack.ts';
-import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
+import { rawMessage, SERVICES, sendgridItem, startWorld } from './world.ts';
 
 // An event that was received before an upgrade that changed what identifies it, and comes again behind it. Against the real components.
 const file = fileScope();
 const [normalize, events, sink] = SERVICES;
-let world: World;
+let world: Pipeline;
 beforeAll(async () => {
   world = await startWorld(file.scope, { sources: { main: { esp: 'sendgrid' } } });
 }, 180_000);

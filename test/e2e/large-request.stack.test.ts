@@ -1,10 +1,11 @@
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Pipeline } from '../harness/pipeline.ts';
 import { fileScope, waitFor } from '../harness/stack.ts';
-import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
+import { rawMessage, SERVICES, sendgridItem, startWorld } from './world.ts';
 
 const file = fileScope();
-let world: World;
+let world: Pipeline;
 beforeAll(async () => {
   world = await startWorld(file.scope);
 }, 120_000);

@@ -1,12 +1,13 @@
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Pipeline } from '../harness/pipeline.ts';
 import { fileScope, waitFor } from '../harness/stack.ts';
-import { rawMessage, SERVICES, sendgridItem, startWorld, type World } from './world.ts';
+import { rawMessage, SERVICES, sendgridItem, startWorld } from './world.ts';
 
 // A time costs no event, and no clock decides more than it may. Against the real components.
 const DAY = 86_400_000;
 const file = fileScope();
-let world: World;
+let world: Pipeline;
 beforeAll(async () => {
   world = await startWorld(file.scope, { normalize: { maxFutureMinutes: 2, maxAgeDays: 30 } });
   for (const service of SERVICES) await world.start(service);

@@ -6,16 +6,9 @@ import { normalizeRecord } from '@email-events/processors';
 import { type NormalizedBatch, partitionOf, topics } from '@email-events/schemas';
 import { startCrmSink } from '@email-events/sink-crm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Message, Pipeline, Started } from '../harness/pipeline.ts';
 import { fileScope, waitFor } from '../harness/stack.ts';
-import {
-  type Message,
-  rawMessage,
-  SERVICES,
-  type Started,
-  sendgridItem,
-  startWorld,
-  type World,
-} from './world.ts';
+import { rawMessage, SERVICES, sendgridItem, startWorld } from './world.ts';
 
 const file = fileScope();
 const [startNormalize, startEvents, startClickHouseSink] = SERVICES;
@@ -27,7 +20,7 @@ const DURING = LEAK.from + HOUR / 2;
 const range = ['--from', new Date(LEAK.from).toISOString(), '--to', new Date(LEAK.to).toISOString()];
 const ofHostile = ['--source', 'hostile', ...range, '--why', 'secret leaked', '--by', 'maria'];
 
-let world: World;
+let world: Pipeline;
 let receiverUrl: string;
 let runningEvents: Started;
 beforeAll(async () => {

@@ -1,131 +1,29 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
-import { type RunningBin, runBin, startBin } from '@email-events/cli/testing';
-import {
-  applyTopics,
-  createKafka,
-  createLogger,
-  encodeRawHeaders,
-  type RawRequest,
-  Registry,
-  type RunningService,
-  type StartService,
-  silentLog,
-} from '@email-events/core';
-import { replicationOn } from '@email-events/dev/stack';
+import { encodeRawHeaders, type RawRequest } from '@email-events/core';
 import { startEvents, startNormalize } from '@email-events/processors';
-import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
-import { type ClickHouse, connect, migrate, startClickHouseSink } from '@email-events/sink-clickhouse';
+import { startClickHouseSink } from '@email-events/sink-clickhouse';
+import { type Message, type Pipeline, startPipeline } from '../harness/pipeline.ts';
 import { type TestScope, vacantStack } from '../harness/stack.ts';
-
-export interface Message {
-  readonly key?: string | null;
-  readonly value: Buffer | null;
-  readonly headers?: { readonly [name: string]: Buffer };
-  readonly partition?: number;
-  readonly timestamp?: number;
-}
-
-export interface Started {
-  readonly metrics: Registry;
-  stop(): Promise<void>;
-}
-
-/** The services behind the ingress, in this process; commands are real. */
-export interface World {
-  readonly config: PipelineConfig;
-  readonly codec: Codec;
-  readonly clickhouse: ClickHouse;
-  start(service: StartService<PipelineConfig>): Promise<Started>;
-  /** Offset of each message, which go to partition 0 unless they say otherwise. */
-  produce(topic: string, messages: readonly Message[]): Promise<number[]>;
-  /** A command with --json: its exit code and what it printed. */
-  // biome-ignore lint/suspicious/noExplicitAny: every command prints something else; the test says what it expects.
-  command(...args: readonly string[]): Promise<{ code: number | null; out: any; err: string }>;
-  /** The same for people, while it runs. */
-  startCommand(...args: readonly string[]): RunningBin;
-}
 
 export const SERVICES = [startNormalize, startEvents, startClickHouseSink] as const;
 
-/** `normalize`: settings of it that are not the defaults; `sinks`: those of further ones; `sources`: sources, of which none is needed. */
-export async function startWorld(
-  scope: TestScope,
-  {
-    normalize = {},
-    sinks = {},
-    sources = {},
-  }: { readonly normalize?: object; readonly sinks?: object; readonly sources?: object } = {},
-): Promise<World> {
-  const stack = await vacantStack(scope);
-  const folder = await mkdtemp(join(tmpdir(), 'email-events-world-'));
-  const { registry } = stack;
-  const raw = {
-    kafka: { ...stack.kafka, groupPrefix: stack.unique('world') },
-    registry,
-    sources,
-    topics: { partitions: 2, rawPartitions: 2, ...replicationOn(stack.kafka) },
-    normalize: { adminPort: 0, ...normalize },
-    events: { adminPort: 0, stateDir: join(folder, 'state') },
-    sinks: {
-      ...sinks,
-      clickhouse: { ...stack.clickhouse, database: stack.uniqueDatabase('world'), adminPort: 0, flushMs: 50 },
+interface Settings {
+  readonly normalize?: object;
+  /** Further ones than ClickHouse. */
+  readonly sinks?: object;
+  /** None is needed: requests are put where the ingress would leave them. */
+  readonly sources?: object;
+}
+
+/** A pipeline on the shared stack, for the services behind the ingress in this process and for real commands. */
+export async function startWorld(scope: TestScope, { sinks, ...settings }: Settings = {}): Promise<Pipeline> {
+  return startPipeline(scope, await vacantStack(scope), {
+    name: 'world',
+    settings: {
+      topics: { partitions: 2, rawPartitions: 2 },
+      ...settings,
+      sinks: { ...sinks, clickhouse: { flushMs: 50 } },
     },
-  };
-  const file = join(folder, 'pipeline.yaml');
-  await writeFile(file, JSON.stringify(raw));
-  const config = pipelineConfig.parse(raw);
-  await Promise.all([
-    applyTopics(config.kafka, topicCatalogue(config.topics)),
-    registerSchemas(registry),
-    migrate(config.sinks.clickhouse),
-  ]);
-  const clickhouse = connect(config.sinks.clickhouse);
-  const producer = createKafka(config.kafka, 'test', silentLog).producer({ idempotent: true });
-  await producer.connect();
-  const running = new Set<RunningService>();
-  scope.onTestFinished(async () => {
-    await Promise.all([...running].map((service) => service.stop()));
-    await Promise.all([producer.disconnect(), clickhouse.close()]);
-    await rm(folder, { recursive: true, force: true });
   });
-  return {
-    config,
-    codec: new Codec(registry),
-    clickhouse,
-    async start(service) {
-      const metrics = new Registry();
-      const started = await service({ config, log: createLogger('test', 'silent'), metrics });
-      running.add(started);
-      const stop = async () => {
-        running.delete(started);
-        await started.stop();
-      };
-      return { metrics, stop };
-    },
-    async produce(topic, messages) {
-      const sent = await producer.send({
-        topic,
-        messages: messages.map(({ key = null, value, headers = {}, partition = 0, timestamp }) => {
-          const time = timestamp === undefined ? {} : { timestamp: String(timestamp) };
-          return { key, value, partition, headers: { ...headers }, ...time };
-        }),
-      });
-      const next = new Map(sent.map(({ partition, baseOffset }) => [partition, Number(baseOffset)]));
-      return messages.map(({ partition = 0 }) => {
-        const offset = next.get(partition) ?? 0;
-        next.set(partition, offset + 1);
-        return offset;
-      });
-    },
-    startCommand: (...args) => startBin([...args, '--config', file]),
-    async command(...args) {
-      const { code, out, err } = await runBin([...args, '--json', '--config', file]);
-      return { code, out: out === '' ? undefined : JSON.parse(out), err };
-    },
-  };
 }
 
 let requests = 0;

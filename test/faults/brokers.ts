@@ -1,5 +1,5 @@
 import type { Component } from '@email-events/dev/stack';
-import type { TcpProxy } from '../contracts/tcp-proxy.ts';
+import type { TcpProxy } from '../harness/tcp-proxy.ts';
 import type { BrokerRole } from './targets.ts';
 
 /** Several brokers and what they agree upon. Brokers count from 0. */

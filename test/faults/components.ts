@@ -1,7 +1,7 @@
 import type { StackAddresses } from '@email-events/dev/stack';
 import { createProvider, type Stack, type StackOptions, selectBreakable } from '@email-events/dev/stack';
-import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
 import { forgetAddresses } from '../harness/isolation.ts';
+import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../harness/tcp-proxy.ts';
 
 /** What stands between the services and what they need, and between the senders and the ingress. */
 export interface Proxies {

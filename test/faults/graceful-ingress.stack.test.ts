@@ -1,9 +1,9 @@
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
+import { type Pipeline, startPipeline, valuesOf } from '../harness/pipeline.ts';
+import type { LaunchedService } from '../harness/service-process.ts';
 import { fileScope, vacantStack, waitFor } from '../harness/stack.ts';
-import type { GracefulProcess } from './graceful-process.ts';
-import { type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
+import { startProxy, type TcpProxy } from '../harness/tcp-proxy.ts';
 import { HonestSenders, honestSigners, sourcesOf } from './hostile-senders.ts';
 
 const SEED = 1;
@@ -15,14 +15,17 @@ const DRAIN_MS = 600;
 const STOP_BOUND_MS = 30_000;
 
 const file = fileScope();
-let world: GracefulWorld;
+let world: Pipeline;
 let signers: Awaited<ReturnType<typeof honestSigners>>;
 
 beforeAll(async () => {
   signers = await honestSigners();
-  world = await startGracefulWorld(file.scope, await vacantStack(file.scope), {
-    ingress: { drainDelayMs: DRAIN_MS, publishTimeoutMs: 5_000 },
-    sources: sourcesOf(signers),
+  world = await startPipeline(file.scope, await vacantStack(file.scope), {
+    name: 'graceful',
+    settings: {
+      ingress: { drainDelayMs: DRAIN_MS, publishTimeoutMs: 5_000 },
+      sources: sourcesOf(signers),
+    },
   });
 }, 180_000);
 
@@ -32,7 +35,7 @@ test('workers behind a balancer are replaced one after the other: no sender sees
   const balancer = new Balancer();
   context.onTestFinished(() => balancer.stop());
   await balancer.start();
-  const launch = (n: number) => balancer.add(world.launch('ingress', `ingress-${n}`));
+  const launch = (n: number) => balancer.add(world.launch('ingress', { name: `ingress-${n}` }));
   let workers = [await launch(0), await launch(1)];
   const senders = new HonestSenders({ port: () => balancer.port, signers, seed: SEED, tries: 1, pauseMs: 4 });
   context.onTestFinished(() => senders.close());
@@ -45,7 +48,7 @@ test('workers behind a balancer are replaced one after the other: no sender sees
   await more(100);
   const times: number[] = [];
   for (let round = 0; round < 2 * ROUNDS; round++) {
-    const [oldest, other] = workers as [GracefulProcess, GracefulProcess];
+    const [oldest, other] = workers as [LaunchedService, LaunchedService];
     const end = await oldest.terminate(STOP_BOUND_MS);
     expect(end).toMatchObject({ code: 0, signal: null });
     times.push(end.ms);
@@ -59,13 +62,13 @@ test('workers behind a balancer are replaced one after the other: no sender sees
     `${senders.acknowledged.size} requests over ${times.length} restarts; SIGTERM to exit, ms: ${times.join(' ')}`,
   );
   expect([...senders.mishaps]).toEqual([]);
-  const found = await valuesOf(world.config, topics.raw);
+  const found = await valuesOf(world, topics.raw);
   expect([...senders.acknowledged].filter((body) => found.get(body) !== 1)).toEqual([]);
 });
 
 /** Asks every worker whether it is ready, as balancers do, and gives new connections to those that were the last time. */
 class Balancer {
-  readonly #ready = new Map<GracefulProcess, { http: number; admin: number; isReady: boolean }>();
+  readonly #ready = new Map<LaunchedService, { http: number; admin: number; isReady: boolean }>();
   #proxy: TcpProxy | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -83,7 +86,7 @@ class Balancer {
   }
 
   /** Resolves when the worker gets traffic. */
-  async add(worker: GracefulProcess): Promise<GracefulProcess> {
+  async add(worker: LaunchedService): Promise<LaunchedService> {
     const { http = 0, admin = 0 } = await worker.ready;
     const state = { http, admin, isReady: false };
     this.#ready.set(worker, state);

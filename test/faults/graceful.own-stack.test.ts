@@ -3,14 +3,13 @@ import { consumerGroups } from '@email-events/cli/services';
 import { readTopic } from '@email-events/core';
 import { createRandom } from '@email-events/dev/simulate';
 import type { Stack } from '@email-events/dev/stack';
-import { registerSchemas, topics } from '@email-events/schemas';
-import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
+import { topics } from '@email-events/schemas';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type Pipeline, startPipeline } from '../harness/pipeline.ts';
+import type { LaunchedService, ServiceName } from '../harness/service-process.ts';
 import { fileScope, startOwnStack, waitFor } from '../harness/stack.ts';
 import type { GroupPosition } from '../src/invariants.ts';
 import { Feed, HangingCrm } from './graceful-feed.ts';
-import type { GracefulProcess, ServiceName } from './graceful-process.ts';
-import { type GracefulWorld, startGracefulWorld } from './graceful-world.ts';
 import { readPositions } from './positions.ts';
 
 const SEED = Number(process.env.GRACEFUL_SEED ?? 1);
@@ -24,30 +23,26 @@ const file = fileScope();
 const feed = new Feed();
 const crm = new HangingCrm();
 let stack: Stack;
-let world: GracefulWorld;
-let clickhouse: ClickHouse;
-const running = new Map<ServiceName, GracefulProcess>();
+let world: Pipeline;
+const running = new Map<ServiceName, LaunchedService>();
 
 beforeAll(async () => {
   const url = await crm.listen();
   file.scope.onTestFinished(() => crm.close());
   const { esp, settings } = feed.signer;
   stack = await startOwnStack(file.scope);
-  world = await startGracefulWorld(file.scope, stack, {
-    kafka: { sessionTimeoutMs: 6_000 },
-    topics: { rawPartitions: 3, partitions: 3 },
-    normalize: { adminPort: 0 },
-    events: { adminPort: 0 },
-    sinks: {
-      crm: { url, adminPort: 0, secrets: [`whsec_${Buffer.alloc(24, 7).toString('base64')}`] },
+  world = await startPipeline(file.scope, stack, {
+    name: 'graceful',
+    settings: {
+      kafka: { sessionTimeoutMs: 6_000 },
+      topics: { rawPartitions: 3, partitions: 3 },
+      sinks: {
+        crm: { url, adminPort: 0, secrets: [`whsec_${Buffer.alloc(24, 7).toString('base64')}`] },
+      },
+      ingress: { publishTimeoutMs: 5_000 },
+      sources: { sendgrid: { esp, ...settings } },
     },
-    ingress: { publishTimeoutMs: 5_000 },
-    sources: { sendgrid: { esp, ...settings } },
   });
-  await registerSchemas(stack.registry);
-  await migrate(world.config.sinks.clickhouse);
-  clickhouse = connect(world.config.sinks.clickhouse);
-  file.scope.onTestFinished(() => clickhouse.close());
   await startAll(SERVICES);
   const ports = await (await start('ingress')).ready;
   feed.start(ports.http ?? 0);
@@ -95,7 +90,7 @@ test('while it starts, and while it restores its state', async (context) => {
       await stop(service);
       for (let i = 0; i < 2; i++) {
         // Another disk each time: the state is restored from the changelog.
-        const starting = world.launch(service, `${service}-${i}`);
+        const starting = world.launch(service, { name: `${service}-${i}` });
         await delay(moments.int(200, 3_000));
         times.push(`${service} ${await endedEarly(starting)}`);
       }
@@ -116,7 +111,7 @@ for (const how of ['frozen', 'stopped'] as const) {
       times.push(
         ...(await Promise.all(SERVICES.map(async (service) => `${service} ${await stop(service)}`))),
       );
-      const starting = world.launch('events', 'events-away');
+      const starting = world.launch('events', { name: 'events-away' });
       await delay(2_000);
       times.push(`events, which was starting, ${await endedEarly(starting)}`);
     } finally {
@@ -193,8 +188,8 @@ async function start(
   service: ServiceName,
   name?: string,
   env?: { readonly [name: string]: string },
-): Promise<GracefulProcess> {
-  const started = world.launch(service, name, env);
+): Promise<LaunchedService> {
+  const started = world.launch(service, { name: name ?? service, env });
   running.set(service, started);
   await started.ready;
   return started;
@@ -210,7 +205,7 @@ async function stop(service: ServiceName): Promise<number> {
 }
 
 /** Until it has read its configuration a signal ends it as the system does. */
-async function endedEarly(starting: GracefulProcess): Promise<number> {
+async function endedEarly(starting: LaunchedService): Promise<number> {
   const { code, signal, ms } = await starting.terminate(STOP_BOUND_MS);
   expect([0, 'SIGTERM']).toContain(signal ?? code);
   return ms;
@@ -231,7 +226,7 @@ async function typedRecipients(): Promise<Map<string, number>> {
 }
 
 async function rows(): Promise<{ n: number; distinct: number }> {
-  const [row] = await clickhouse.query<{ n: string; distinct: string }>(
+  const [row] = await world.clickhouse.query<{ n: string; distinct: string }>(
     'SELECT count() AS n, uniqExact(event_id) AS distinct FROM email_events',
   );
   return { n: Number(row?.n), distinct: Number(row?.distinct) };

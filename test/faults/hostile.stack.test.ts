@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 import { scrape, sumBy } from '@email-events/cli/prometheus';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Pipeline, startPipeline, valuesOf } from '../harness/pipeline.ts';
+import type { LaunchedService } from '../harness/service-process.ts';
 import { fileScope, vacantStack, waitFor } from '../harness/stack.ts';
-import type { GracefulProcess } from './graceful-process.ts';
-import { type GracefulWorld, startGracefulWorld, valuesOf } from './graceful-world.ts';
 import { Attackers } from './hostile-attacks.ts';
 import { HonestSenders, honestSigners, sourcesOf } from './hostile-senders.ts';
 import { TRICKS } from './hostile-tricks.ts';
@@ -26,26 +26,29 @@ const BOUND_BYTES =
   LIMITS.maxConnections * BYTES_PER_CONNECTION;
 
 const file = fileScope();
-let world: GracefulWorld;
-let ingress: GracefulProcess;
+let world: Pipeline;
+let ingress: LaunchedService;
 let ports: { readonly [name: string]: number };
 let senders: HonestSenders;
 
 beforeAll(async () => {
   const signers = await honestSigners();
-  world = await startGracefulWorld(file.scope, await vacantStack(file.scope), {
-    ingress: {
-      ...LIMITS,
-      ...{
-        headersTimeoutMs: 2_000,
-        requestTimeoutMs: 4_000,
-        keepAliveTimeoutMs: 5_000,
-        publishTimeoutMs: 5_000,
+  world = await startPipeline(file.scope, await vacantStack(file.scope), {
+    name: 'hostile',
+    settings: {
+      ingress: {
+        ...LIMITS,
+        ...{
+          headersTimeoutMs: 2_000,
+          requestTimeoutMs: 4_000,
+          keepAliveTimeoutMs: 5_000,
+          publishTimeoutMs: 5_000,
+        },
       },
+      sources: sourcesOf(signers),
     },
-    sources: sourcesOf(signers),
   });
-  ingress = world.launch('ingress', 'ingress', { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` });
+  ingress = world.launch('ingress', { env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` } });
   ports = await ingress.ready;
   senders = new HonestSenders({ port: () => ports.http ?? 0, signers, seed: SEED, tries: 5 });
   file.scope.onTestFinished(() => senders.close());
@@ -98,7 +101,7 @@ test('all attacks at once: honest senders are served, memory stays bounded, noth
   expect(await countsOf('INGRESS_UNEXPECTED')).toBe(0);
   expect(await countsOf('INGRESS_CONNECTION_EVICTED')).toBeGreaterThan(0);
 
-  const found = await valuesOf(world.config, topics.raw);
+  const found = await valuesOf(world, topics.raw);
   expect([...senders.acknowledged].filter((body) => !found.has(body))).toEqual([]);
   expect([...found.keys()].filter((body) => !senders.sent.has(body))).toEqual([]);
   expect((await readFile(ingress.logFile, 'utf8')).match(/"level":"(error|fatal)".*/g)).toBeNull();

@@ -1,6 +1,6 @@
 import type { Component } from '@email-events/dev/stack';
 import { expect, test } from 'vitest';
-import type { TcpProxy } from '../contracts/tcp-proxy.ts';
+import type { TcpProxy } from '../harness/tcp-proxy.ts';
 import type { Brokers } from './brokers.ts';
 import { harmBrokers } from './inflict-broker.ts';
 import type { FaultKind, Target } from './targets.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Component } from '@email-events/dev/stack';
-import type { TcpProxy } from '../contracts/tcp-proxy.ts';
+import type { TcpProxy } from '../harness/tcp-proxy.ts';
 import type { Brokers } from './brokers.ts';
 import type { Fault } from './schedule.ts';
 import type { BrokerRole } from './targets.ts';

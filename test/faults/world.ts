@@ -16,7 +16,7 @@ import { serviceSpec } from '@email-events/dev/run/service-fleet';
 import { lastReason } from '@email-events/dev/run/supervisor';
 import { generateCredentials, type SenderCredentials } from '@email-events/dev/simulate';
 import type { Stack } from '@email-events/dev/stack';
-import type { ProxyTarget } from '../contracts/tcp-proxy.ts';
+import type { ProxyTarget } from '../harness/tcp-proxy.ts';
 import { type Components, type Proxies, startComponents } from './components.ts';
 import { Instance } from './instance.ts';
 import { type FaultyService, SERVICES } from './targets.ts';

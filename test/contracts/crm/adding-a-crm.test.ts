@@ -1,8 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { copyRepository, type RepositoryCopy } from '../../harness/repository-copy.ts';
 import { shellBlocks } from '../docs/blocks.ts';
-import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
 
 /** sinks/crm/ADDING_A_CRM.md does what it says, and `new:crm` writes what works. In a copy of the repository. */
 const SLOW = 240_000;

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
+import { copyRepository, type RepositoryCopy } from '../../harness/repository-copy.ts';
 import { blocksOf, environmentOfReader } from './blocks.ts';
 import { Terminal } from './terminal.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
+import { copyRepository, type RepositoryCopy } from '../../harness/repository-copy.ts';
 import { blocksOf, commandsOf, environmentOfReader, ROOT } from './blocks.ts';
 import { commandProblem } from './command-line.test.ts';
 import { Terminal } from './terminal.ts';

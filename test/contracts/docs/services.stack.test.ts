@@ -3,8 +3,8 @@ import { chooseLocalPorts, type LocalPorts } from '@email-events/dev/run/ports';
 import { replicationOn } from '@email-events/dev/stack';
 import { createSigner } from '@email-events/esps/accounts';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { copyRepository, type RepositoryCopy } from '../../harness/repository-copy.ts';
 import { fileScope, type SharedStack, vacantStack } from '../../harness/stack.ts';
-import { copyRepository, type RepositoryCopy } from '../repository-copy.ts';
 import { blocksOf, environmentOfReader, serviceOf } from './blocks.ts';
 import { Terminal } from './terminal.ts';
 

@@ -1,25 +1,23 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { waitFor } from '../harness/stack.ts';
+import type { ServiceName } from '../harness/service-process.ts';
+import { fileScope, waitFor } from '../harness/stack.ts';
 import { type Chain, startChain } from './chain.ts';
-import type { ServiceName } from './service.ts';
 
 // deploy/FAILURES.md says what happens when a dependency fails; here it happens. One chain for all, since starting it
 // takes longest: every test leaves all well behind and everything that was sent in ClickHouse, once.
-const cleaning: (() => Promise<void>)[] = [];
+const file = fileScope();
 let chain: Chain;
 
 beforeAll(async () => {
-  chain = await startChain({ onTestFinished: (clean) => cleaning.unshift(clean) });
+  chain = await startChain(file.scope);
 }, 180_000);
 
-afterAll(async () => {
-  for (const clean of cleaning) await clean();
-}, 120_000);
+afterAll(() => file.end(), 120_000);
 
-const isOk = async (name: ServiceName) => (await chain.service(name).ready()).status === 200;
+const isOk = async (name: ServiceName) => (await chain.service(name).readiness()).status === 200;
 const says = async (name: ServiceName, dependency: string, code: string) =>
-  (await chain.service(name).ready()).dependencies[dependency] === code;
+  (await chain.service(name).readiness()).dependencies[dependency] === code;
 
 const allOk = () =>
   waitFor(
@@ -36,9 +34,9 @@ describe('at start', () => {
     for (const service of [normalize, events]) {
       await waitFor('it says what it waits for', () => service.log().includes('REGISTRY_UNREACHABLE'));
     }
-    await sink.started;
+    await sink.ready;
     await chain.proxies.registry.start();
-    await Promise.all([normalize.started, events.started]);
+    await Promise.all([normalize.ready, events.ready]);
     await allOk();
     await chain.send(500);
     await chain.expectAllOnce();
@@ -74,7 +72,7 @@ describe('the registry', () => {
     await chain.expectAllOnce();
     // Another process knows nothing yet.
     const sink = await chain.start('sink-clickhouse');
-    await sink.started;
+    await sink.ready;
     await chain.send(300);
     await waitFor('it says so', () => says('sink-clickhouse', 'registry', 'REGISTRY_UNREACHABLE'), 60_000);
     await chain.proxies.registry.start();
@@ -98,10 +96,10 @@ describe('ClickHouse', () => {
   });
 
   it('has lost a table in the middle of a migration: rows wait until it is back', async () => {
-    await chain.clickhouse.command('RENAME TABLE email_events TO being_migrated');
+    await chain.pipeline.clickhouse.command('RENAME TABLE email_events TO being_migrated');
     await chain.send(500);
     await waitFor('it says so', () => says('sink-clickhouse', 'clickhouse', 'SINK_CLICKHOUSE_SCHEMA'));
-    await chain.clickhouse.command('RENAME TABLE being_migrated TO email_events');
+    await chain.pipeline.clickhouse.command('RENAME TABLE being_migrated TO email_events');
     await chain.expectAllOnce();
     await allOk();
   });
@@ -111,7 +109,7 @@ describe('the disk under the state of events', () => {
   it('is full: nothing comes out that would not be remembered; with room it goes on by itself', async () => {
     await chain.service('events').stop();
     const events = await chain.start('events', chain.storeBytes() + 50_000);
-    await events.started;
+    await events.ready;
     await chain.send(10_000);
     await waitFor('it says so', () => says('events', 'state', 'STATE_DISK_FULL'), 60_000);
     const failures = /^email_events_transaction_failures_total\{.*STATE_DISK_FULL/;
@@ -123,17 +121,17 @@ describe('the disk under the state of events', () => {
     expect(events.log()).not.toContain('STATE_UNUSABLE');
     // Neither does whoever opens the store next.
     await chain.send(500);
-    await (await chain.start('events')).started;
+    await (await chain.start('events')).ready;
     await chain.expectAllOnce();
   }, 180_000);
 
   it('is lost: the state comes back from the changelog, with the totals; until then it says so', async () => {
     await chain.service('events').stop();
-    rmSync(chain.config.events.stateDir, { recursive: true });
+    rmSync(chain.pipeline.config.events.stateDir, { recursive: true });
     await chain.send(500);
     chain.proxies.kafka.delay(150);
     const events = await chain.start('events');
-    await events.started;
+    await events.ready;
     await waitFor('it says so', () => says('events', 'state', 'STATE_RESTORING'), 60_000);
     chain.proxies.kafka.delay(0);
     await chain.expectAllOnce();

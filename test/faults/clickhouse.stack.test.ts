@@ -1,5 +1,4 @@
-import type { Logger, SinkRecord } from '@email-events/core';
-import { Secret } from '@email-events/core';
+import { type Logger, Secret, type SinkRecord } from '@email-events/core';
 import { type EmailEvent, topics } from '@email-events/schemas';
 import {
   type ClickHouse,
@@ -11,8 +10,8 @@ import {
 } from '@email-events/sink-clickhouse';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { eventOf } from '../bench/typed-events.ts';
-import { startTcpProxy } from '../contracts/tcp-proxy.ts';
 import { useStack, waitFor } from '../harness/stack.ts';
+import { startTcpProxy } from '../harness/tcp-proxy.ts';
 
 // What ClickHouse says when it cannot or will not take rows, and what the sink makes of it. What the services do then
 // is in failures.own-stack.test.ts, and that nothing is written twice in sink-clickhouse-crash.own-stack.test.ts.

@@ -1,28 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
-import { applyTopics, createKafka, encodeRawHeaders, silentLog } from '@email-events/core';
-import type { Stack } from '@email-events/dev/stack';
-import { registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
-import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
-import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../contracts/tcp-proxy.ts';
+import { encodeRawHeaders } from '@email-events/core';
+import { topics } from '@email-events/schemas';
+import { type Pipeline, startPipeline } from '../harness/pipeline.ts';
+import type { LaunchedService, ServiceName } from '../harness/service-process.ts';
 import { startOwnStack, type TestScope, waitFor } from '../harness/stack.ts';
-import { type Service, type ServiceName, startService } from './service.ts';
+import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../harness/tcp-proxy.ts';
 
 /** The services from email.raw to ClickHouse, each dependency behind a proxy, and what went in. */
 export interface Chain {
-  readonly stack: Stack;
+  readonly pipeline: Pipeline;
   readonly proxies: { readonly [name in 'kafka' | 'registry' | 'clickhouse']: TcpProxy };
-  /** Past the proxies. */
-  readonly config: PipelineConfig;
-  readonly clickhouse: ClickHouse;
-  readonly services: Map<ServiceName, Service>;
+  readonly services: ReadonlyMap<ServiceName, LaunchedService>;
   /** Starts a service, instead of the one of that name. Does not wait until it takes work. */
-  start(name: ServiceName, fileBytes?: number): Promise<Service>;
-  service(name: ServiceName): Service;
+  start(name: ServiceName, fileBytes?: number): Promise<LaunchedService>;
+  service(name: ServiceName): LaunchedService;
   /** Of the largest of the local stores of `events`. */
   storeBytes(): number;
   /** Puts requests with so many new events onto email.raw, past the proxy, each request twice. */
@@ -35,7 +28,6 @@ const EVENTS_A_REQUEST = 50;
 const TYPES = ['processed', 'delivered', 'open', 'click'];
 
 export async function startChain(scope: TestScope): Promise<Chain> {
-  const home = await mkdtemp(join(tmpdir(), 'email-events-failures-'));
   // The broker is told the proxy's port when it starts, so the proxy comes first.
   const behind: ProxyTarget[] = [];
   const kafka = await startProxy(() => behind);
@@ -47,93 +39,66 @@ export async function startChain(scope: TestScope): Promise<Chain> {
     await startTcpProxy(stack.clickhouse.url),
   ];
   const proxies = { kafka, registry, clickhouse };
-  const settings = settingsOf(home, {
-    kafka: `127.0.0.1:${kafka.port}`,
-    registry: registry.url,
-    clickhouse: clickhouse.url,
-  });
-  const configFile = join(home, 'pipeline.yaml');
-  await writeFile(configFile, JSON.stringify(settings));
-  const config = pipelineConfig.parse(
-    settingsOf(home, {
-      kafka: stack.kafka.brokers[0] ?? '',
-      registry: stack.registry.url,
-      clickhouse: stack.clickhouse.url,
-    }),
-  );
-  await applyTopics(config.kafka, topicCatalogue(config.topics));
-  await registerSchemas({ url: config.registry.url });
-  await migrate(config.sinks.clickhouse);
-  const chain = new RunningChain(stack, proxies, config, configFile);
   scope.onTestFinished(async () => {
-    await chain.close();
-    await rm(home, { recursive: true, force: true });
+    await Promise.all(Object.values(proxies).map((proxy) => proxy.stop()));
   });
-  return chain;
-}
-
-/** YAML is a superset of JSON. */
-function settingsOf(home: string, at: { kafka: string; registry: string; clickhouse: string }) {
-  return {
-    kafka: { brokers: [at.kafka], connectionTimeoutMs: 1_000, requestTimeoutMs: 4_000 },
-    registry: { url: at.registry },
-    topics: { partitions: 2, rawPartitions: 2 },
-    normalize: { adminPort: 0 },
-    events: { adminPort: 0, stateDir: join(home, 'state') },
-    sinks: { clickhouse: { url: at.clickhouse, adminPort: 0, flushMs: 200 } },
-  };
+  const pipeline = await startPipeline(scope, stack, {
+    name: 'failures',
+    settings: {
+      kafka: { connectionTimeoutMs: 1_000, requestTimeoutMs: 4_000 },
+      topics: { partitions: 2, rawPartitions: 2 },
+      sinks: { clickhouse: { flushMs: 200 } },
+    },
+    through: {
+      kafka: { ...stack.kafka, brokers: [`127.0.0.1:${kafka.port}`] },
+      registry: { ...stack.registry, url: registry.url },
+      clickhouse: { ...stack.clickhouse, url: clickhouse.url },
+    },
+  });
+  return new RunningChain(pipeline, proxies);
 }
 
 class RunningChain implements Chain {
-  readonly stack: Stack;
+  readonly pipeline: Pipeline;
   readonly proxies: Chain['proxies'];
-  readonly config: PipelineConfig;
-  readonly clickhouse: ClickHouse;
-  readonly services = new Map<ServiceName, Service>();
-  readonly #configFile: string;
+  readonly services = new Map<ServiceName, LaunchedService>();
   #sent = 0;
   /** Each event is sent twice. */
   #received = 0;
 
-  constructor(stack: Stack, proxies: Chain['proxies'], config: PipelineConfig, configFile: string) {
-    this.stack = stack;
+  constructor(pipeline: Pipeline, proxies: Chain['proxies']) {
+    this.pipeline = pipeline;
     this.proxies = proxies;
-    this.config = config;
-    this.clickhouse = connect(config.sinks.clickhouse);
-    this.#configFile = configFile;
   }
 
-  async start(name: ServiceName, fileBytes?: number): Promise<Service> {
+  async start(name: ServiceName, fileBytes?: number): Promise<LaunchedService> {
     await this.services.get(name)?.stop();
-    const service = startService(name, this.#configFile, fileBytes);
+    const service = this.pipeline.launch(name, { fileBytes });
     this.services.set(name, service);
     return service;
   }
 
-  service(name: ServiceName): Service {
+  service(name: ServiceName): LaunchedService {
     const found = this.services.get(name);
     if (!found) throw new Error(`${name} was not started`);
     return found;
   }
 
   storeBytes(): number {
-    const { stateDir } = this.config.events;
+    const { stateDir } = this.pipeline.config.events;
     const files = readdirSync(stateDir, { recursive: true }).map(String);
     const stores = files.filter((file) => file.endsWith('store.mdb'));
     return Math.max(...stores.map((file) => statSync(join(stateDir, file)).size));
   }
 
   async send(events: number): Promise<void> {
-    const producer = createKafka(this.config.kafka, 'failures', silentLog).producer();
-    await producer.connect();
     for (const end = this.#sent + events; this.#sent < end; ) {
       const items = Array.from({ length: EVENTS_A_REQUEST }, () => eventOf(this.#sent++));
       const value = Buffer.from(JSON.stringify(items));
       const messages = [0, 1].map((partition) => ({ partition, value, headers: headersOf() }));
-      await producer.send({ topic: topics.raw, acks: -1, messages });
+      await this.pipeline.produce(topics.raw, messages);
       this.#received += messages.length * items.length;
     }
-    await producer.disconnect();
   }
 
   async expectAllOnce(deadlineMs = 60_000): Promise<void> {
@@ -150,14 +115,8 @@ class RunningChain implements Chain {
     });
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.services.values()].map((service) => service.stop()));
-    await this.clickhouse.close();
-    await Promise.all(Object.values(this.proxies).map((proxy) => proxy.stop()));
-  }
-
   async #stored() {
-    const [row] = await this.clickhouse.query<{ rows: string; distinct: string; rollup: string }>(
+    const [row] = await this.pipeline.clickhouse.query<{ rows: string; distinct: string; rollup: string }>(
       `SELECT count() AS rows, uniqExact(event_id) AS distinct,
         (SELECT sum(events) FROM email_events_hourly) AS rollup FROM email_events`,
     );
