@@ -1,13 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@email-events/core';
-import type { AddressList } from './addresses.ts';
+import type { AddressList, ProxyHeaders } from './addresses.ts';
 import type { ByteBudget, Holding } from './byte-budget.ts';
 import type { FailureBudget } from './failure-budget.ts';
-import type { ProxyHeaders } from './forwarded.ts';
 import type { ConnectionEnd } from './http-server.ts';
 import type { IngressMetrics } from './ingress-metrics.ts';
 import type { Placement } from './placement.ts';
-import type { Publisher } from './publisher.ts';
+import type { Publisher } from './publishing.ts';
 import type { RateShare } from './rate-share.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import type { Source, Sources } from './sources.ts';

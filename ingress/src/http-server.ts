@@ -6,8 +6,8 @@ import { answerFor, errorBody, JSON_TYPE } from './answers.ts';
 import { answerKind, type IngressCode } from './codes.ts';
 import type { IngressConfig } from './config.ts';
 import { ConnectionGuard } from './connection-guard.ts';
+import type { TlsFiles } from './reload.ts';
 import { newRequestId } from './request-id.ts';
-import type { TlsFiles } from './tls-files.ts';
 
 type IngressSettings = IngressConfig['ingress'];
 

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from '@email-events/core';
-import type { Keeper } from './publisher.ts';
-import { SourceActivity } from './source-activity.ts';
+import type { Keeper } from './publishing.ts';
+import { SourceActivity } from './status.ts';
 
 /** Label values of requests that no source is known for. */
 const NO_SOURCE = '-';

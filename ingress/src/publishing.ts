@@ -1,19 +1,42 @@
 import {
+  codeOf,
   type DependencyState,
   GroupCommitProducer,
   kafkaTransport,
+  PipelineError,
+  type PublishRecord,
   type ServiceContext,
   type StopStep,
 } from '@email-events/core';
 import { largestRawRecord, topics } from '@email-events/schemas';
 import type { IngressConfig } from './config.ts';
-import { type SpoolReport, spoolReport } from './ingress-status.ts';
 import type { Placement } from './placement.ts';
-import { KafkaPublisher, type Publisher } from './publisher.ts';
 import { Drain } from './spool/drain.ts';
 import { Spool } from './spool/spool.ts';
 import { SpoolMetrics } from './spool/spool-metrics.ts';
-import { SpooledPublisher } from './spool/spooled-publisher.ts';
+import { type SpoolReport, spoolReport } from './status.ts';
+
+/** Where a request is durable now. */
+export type Keeper = 'kafka' | 'spool';
+
+export interface Publisher {
+  /** Resolves when the request is durable. Rejects with PipelineError or Refused, whose code says how to answer. */
+  publish(record: PublishRecord): Promise<Keeper>;
+}
+
+/** Without a spool: Kafka has it or nobody. */
+export class KafkaPublisher implements Publisher {
+  readonly #producer: Pick<GroupCommitProducer, 'publish'>;
+
+  constructor(producer: Pick<GroupCommitProducer, 'publish'>) {
+    this.#producer = producer;
+  }
+
+  async publish(record: PublishRecord): Promise<Keeper> {
+    await this.#producer.publish(record);
+    return 'kafka';
+  }
+}
 
 /** What makes requests durable: Kafka, and the spool if there is one. */
 export interface Publishing {
@@ -87,4 +110,77 @@ function readinessOf(producer: Pick<GroupCommitProducer, 'health'>, spool: Pick<
     kafka: () => stateOf(producer.health(), spool.health()),
     spool: () => stateOf(spool.health(), producer.health()),
   };
+}
+
+export interface SpooledPublisherOptions {
+  readonly producer: Pick<GroupCommitProducer, 'publish' | 'health' | 'tooLarge'>;
+  readonly spool: Pick<Spool, 'append' | 'health'>;
+  /** Time without an acknowledgement after which a request goes to the spool as well. */
+  readonly afterMs: number;
+  readonly counts: { spooled(): void; refused(code: string): void };
+}
+
+/**
+ * Kafka while it acknowledges, the spool while it does not. A request goes to the spool at once when Kafka is known to
+ * be away or silent, and after `afterMs` when that is not known yet; then it may end up in Kafka twice, which readers
+ * drop. With the spool out of order too, all is as it would be without one.
+ */
+export class SpooledPublisher implements Publisher {
+  readonly #options: SpooledPublisherOptions;
+  /** Requests that Kafka has had for longer than `afterMs`. While there are any, it gets no more. */
+  #late = 0;
+
+  constructor(options: SpooledPublisherOptions) {
+    this.#options = options;
+  }
+
+  publish(record: PublishRecord): Promise<Keeper> {
+    const { producer, spool } = this.#options;
+    const tooLarge = producer.tooLarge(record);
+    if (tooLarge) return Promise.reject(tooLarge);
+    const away = producer.health() !== undefined || this.#late > 0;
+    if (away && spool.health() === undefined) return this.#spool(record);
+    return this.#publish(record);
+  }
+
+  async #spool(record: PublishRecord): Promise<Keeper> {
+    const { spool, counts } = this.#options;
+    try {
+      await spool.append(record);
+    } catch (error) {
+      counts.refused(codeOf(error));
+      throw error;
+    }
+    counts.spooled();
+    return 'spool';
+  }
+
+  #publish(record: PublishRecord): Promise<Keeper> {
+    const { producer, afterMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      let attempt: Promise<void> | undefined;
+      const spool = () => this.#spool(record).then(resolve);
+      const timer = setTimeout(() => {
+        this.#late++;
+        attempt = spool();
+        // If it fails, Kafka may still answer.
+        attempt.catch(() => {});
+      }, afterMs);
+      const ended = () => {
+        clearTimeout(timer);
+        if (attempt) this.#late--;
+      };
+      producer.publish(record).then(
+        () => {
+          ended();
+          resolve('kafka');
+        },
+        (error: unknown) => {
+          ended();
+          if (error instanceof PipelineError && error.disposition === 'reject') reject(error);
+          else (attempt?.catch(spool) ?? spool()).catch(reject);
+        },
+      );
+    });
+  }
 }

@@ -9,14 +9,13 @@ import { DocumentFetcher } from './document-fetcher.ts';
 import { FailureBudget } from './failure-budget.ts';
 import { type HttpServer, listen } from './http-server.ts';
 import { IngressMetrics } from './ingress-metrics.ts';
-import { statusOf } from './ingress-status.ts';
 import { Placement } from './placement.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
 import { RateShare } from './rate-share.ts';
 import { RefusalLog } from './refusal-log.ts';
-import { reloadOnHangup } from './reload.ts';
+import { reloadOnHangup, TlsFiles } from './reload.ts';
 import { buildSources } from './sources.ts';
-import { TlsFiles } from './tls-files.ts';
+import { statusOf } from './status.ts';
 import { Verification } from './verification.ts';
 import type { WebhookContext } from './webhook.ts';
 

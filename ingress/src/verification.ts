@@ -1,8 +1,9 @@
+import { hash } from 'node:crypto';
 import { tokenDigest } from '@email-events/core';
 import type { EspRequest, Handshake, Verdict } from '@email-events/esps';
+import { LRUCache } from 'lru-cache';
 import { Refused } from './codes.ts';
 import type { DocumentFetcher } from './document-fetcher.ts';
-import { ReplayGuard } from './replay-guard.ts';
 import type { Source } from './sources.ts';
 
 /** What verification needs of the outside; a DocumentFetcher in service. */
@@ -82,5 +83,23 @@ export class Verification {
     if (!this.#replays.accept(digest, body))
       throw new Refused('TOKEN_REPLAYED', { fields: { tokenDigest: digest } });
     return { handshake, tokenDigest: digest };
+  }
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Remembers single-use tokens of signatures that do not cover the body: with such a token anybody who saw it could
+ * sign another body. The same token with the same body is an honest redelivery.
+ */
+export class ReplayGuard {
+  readonly #seen = new LRUCache<string, string>({ max: 100_000, ttl: DAY_MS });
+
+  /** No if the token of this digest came with another body before. */
+  accept(key: string, body: Buffer): boolean {
+    const digest = hash('sha256', body, 'base64');
+    const before = this.#seen.get(key);
+    if (before === undefined) this.#seen.set(key, digest);
+    return before === undefined || before === digest;
   }
 }

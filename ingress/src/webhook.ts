@@ -1,13 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encodeRawHeaders } from '@email-events/core';
 import { type EspRequest, IDENTITY_VERSION } from '@email-events/esps';
-import { clientAddress, isLoopback, networkOf } from './addresses.ts';
+import { clientAddress, forwardingOf, isLoopback, networkOf } from './addresses.ts';
 import { accept } from './answers.ts';
-import { checkBodyHeaders, readBody } from './body.ts';
+import { checkBodyHeaders, decodedBody, readBody } from './body.ts';
 import { Refused } from './codes.ts';
-import { decodedBody } from './content-encoding.ts';
 import { bytesOf, type Exchange, type WebhookContext } from './exchange.ts';
-import { forwardingOf } from './forwarded.ts';
 import { MAX_HEADERS } from './http-server.ts';
 import { rawUrl } from './raw-url.ts';
 import { countFailure, proxyFields, refuseExchange } from './refusing.ts';

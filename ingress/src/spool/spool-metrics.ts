@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from '@email-events/core';
 import type { DrainState } from './drain.ts';
-import type { SpoolStatus } from './protocol.ts';
+import type { SpoolStatus } from './spool-store.ts';
 
 const STATES: readonly DrainState[] = ['idle', 'waiting', 'draining'];
 const PREFIX = 'email_events_ingress_spool';

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { StoreReply, StoreRequest, StoreSettings, ThreadMessage } from './protocol.ts';
 import type { SpooledRecord } from './spool-file.ts';
+import type { StoreReply, StoreRequest, StoreSettings, ThreadMessage } from './spool-store.ts';
 import { SpoolStore } from './spool-store.ts';
 
 // The thread in which the store waits for the disk, so that the ingress does not have to.

@@ -12,8 +12,8 @@ import { IngressMetrics } from '../ingress-metrics.ts';
 import { Placement } from '../placement.ts';
 import { RateShare } from '../rate-share.ts';
 import { RefusalLog } from '../refusal-log.ts';
+import { TlsFiles } from '../reload.ts';
 import { buildSources } from '../sources.ts';
-import { TlsFiles } from '../tls-files.ts';
 import { type Outside, Verification } from '../verification.ts';
 import type { WebhookContext } from '../webhook.ts';
 

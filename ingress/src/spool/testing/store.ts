@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SpoolNote } from '../protocol.ts';
 import type { SpooledRecord } from '../spool-file.ts';
+import type { SpoolNote } from '../spool-store.ts';
 import { SpoolStore } from '../spool-store.ts';
 
 export interface TestScope {

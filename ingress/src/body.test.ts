@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { findAdapter, inspectRequest } from '@email-events/esps';
 import { createSigner } from '@email-events/esps/accounts';
 import { expect, onTestFinished, test } from 'vitest';
-import { decodedBody } from './content-encoding.ts';
+import { decodedBody } from './body.ts';
 import { type Harness, rawOf, startHarness } from './testing/harness.ts';
 
 const GZIP = { contentEncodings: ['gzip'] } as const;

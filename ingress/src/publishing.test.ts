@@ -1,8 +1,8 @@
 import { type ErrorCode, PipelineError, type PublishRecord } from '@email-events/core';
 import { expect, test, vi } from 'vitest';
-import { Refused } from '../codes.ts';
-import type { SpoolProblem } from './protocol.ts';
-import { SpooledPublisher } from './spooled-publisher.ts';
+import { Refused } from './codes.ts';
+import { SpooledPublisher } from './publishing.ts';
+import type { SpoolProblem } from './spool/spool-store.ts';
 
 const AFTER_MS = 20;
 const record: PublishRecord = { value: Buffer.from('[]'), headers: {} };

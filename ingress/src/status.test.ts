@@ -1,7 +1,7 @@
 import { findAdapter } from '@email-events/esps';
 import { expect, test } from 'vitest';
-import { RECENT_SECONDS, SourceActivity } from './source-activity.ts';
 import type { Source } from './sources.ts';
+import { RECENT_SECONDS, SourceActivity } from './status.ts';
 
 const START = Date.UTC(2026, 0, 2, 3, 4, 5);
 const source = (name: string) => ({ name, adapter: findAdapter('postmark') }) as Source;
