@@ -30,3 +30,8 @@ test('every code begins with its stage and is explained in a sentence', () => {
     expect(meaning).toMatch(/^[A-Z“"].*\.$/s);
   }
 });
+
+test('a code that no table declares does not compile', () => {
+  // @ts-expect-error: no table has it.
+  expect(new PipelineError('KAFKA_UNHEARD_OF', 'fatal', '')).toBeInstanceOf(PipelineError);
+});

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { at, ConfigError, composeConfig } from './config/index.ts';
+import { ConfigError, composeConfig, valueAt } from './config/index.ts';
 import { KNOWN_SECTIONS } from './config/known-sections.gen.ts';
 import { codeOf } from './errors.ts';
 import { runAsProcess } from './lifecycle.ts';
@@ -41,7 +41,7 @@ function prepare(service: ServiceDescriptor, own: ServiceCheck<object> | undefin
   const reader = composeConfig([service], KNOWN_SECTIONS);
   const checks = [
     (config: object) => {
-      if (absent !== undefined && at(config, section) === undefined)
+      if (absent !== undefined && valueAt(config, section) === undefined)
         throw new ConfigError([{ path: section, message: absent }]);
     },
     (config: object) => own?.check(config),

@@ -1,4 +1,4 @@
-import { at, type CommonSection, type ConfigPart, type ConfigWith, type z } from './config/index.ts';
+import { type CommonSection, type ConfigPart, type ConfigWith, valueAt, type z } from './config/index.ts';
 import type { CodeTable } from './errors.ts';
 import { processorGroup, sinkGroup } from './kafka/names.ts';
 import type { RunningService } from './lifecycle.ts';
@@ -38,7 +38,7 @@ export interface ServiceDescriptor<
 > extends ConfigPart<Path, S> {
   /** Of the process, its client id, its log, its metrics and its dead letters. */
   readonly name: Name;
-  /** What it does, for `start` and `status`. */
+  /** What it does, for the help of `run`. */
   readonly title: string;
   /** Common sections whose secrets it needs, besides those of its own section. */
   readonly reads: readonly CommonSection[];
@@ -49,11 +49,12 @@ export interface ServiceDescriptor<
   /** Entry file, from the root of the repository. */
   readonly entry: string;
   readonly nodeArgs?: readonly string[];
-  /** Its consumer group, and the topics of which that keeps positions. */
+  /** The topics of which its consumer group keeps positions. Absent: it is in no group. */
   readonly consumes?: Consumption;
   /** Topics that it reads besides, without a group. */
   readonly restores?: readonly string[];
   readonly writes: readonly string[];
+  /** Loads the service's own code. */
   load(): Promise<ServiceCode<ConfigWith<Path, S>>>;
   loadCheck?(): Promise<ServiceCheck<ConfigWith<Path, S>>>;
 }
@@ -70,7 +71,7 @@ export const defineService = <const Name extends string, const Path extends stri
 
 /** Whether a pipeline of this configuration has the service: its section is there, or has a default. */
 export const isConfigured = ({ section }: Pick<ServiceDescriptor, 'section'>, config: object): boolean =>
-  at(config, section) !== undefined;
+  valueAt(config, section) !== undefined;
 
 /** A pipeline may be without it. */
 export const isOptional = ({ absent }: Pick<ServiceDescriptor, 'absent'>): boolean => absent !== undefined;

@@ -85,7 +85,7 @@ function findingsOf(parts: readonly ConfigPart[], config: CommonConfig): Finding
 }
 
 function portsOf({ section: path, ports = {} }: ConfigPart, config: CommonConfig): ServicePort[] {
-  const own = at(config, path) as { readonly [key: string]: unknown } | undefined;
+  const own = valueAt(config, path) as { readonly [key: string]: unknown } | undefined;
   if (own === undefined) return [];
   const admin = { host: config.adminHost, hostPath: 'adminHost' };
   return [
@@ -101,7 +101,7 @@ function portsOf({ section: path, ports = {} }: ConfigPart, config: CommonConfig
 export const commonConfig = composeConfig([]);
 
 /** What is at a dotted path; undefined where nothing is. */
-export const at = (config: unknown, path: string): unknown =>
+export const valueAt = (config: unknown, path: string): unknown =>
   path
     .split('.')
     .reduce<unknown>((tree, key) => (tree as { [key: string]: unknown } | undefined)?.[key], config);

@@ -3,13 +3,13 @@ export { z } from 'zod';
 export { passwordFindings } from './checks/index.ts';
 export type { CommonConfig, CommonSection, SourceConfig } from './common.ts';
 export {
-  at,
   type ComposedConfig,
   type ConfigOf,
   type ConfigPart,
   type ConfigWith,
   commonConfig,
   composeConfig,
+  valueAt,
 } from './compose.ts';
 export { applyEnvironment, variableOf } from './environment.ts';
 export { address, adminPort, count, ms, NAME, port, section } from './fields.ts';

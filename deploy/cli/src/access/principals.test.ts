@@ -16,13 +16,15 @@ const config = pipelineConfig.parse({});
 const all = principals(config.kafka.groupPrefix);
 const principal = (name: string) => all.find((one) => one.name === name) as Principal;
 
-/** Code of these folders and files, without tests. */
+/** Code of these folders and files, without tests, and without the descriptor that is held against it. */
 function codeOf(...paths: string[]): string {
   const files = paths.flatMap((path) =>
     path.endsWith('.ts')
       ? [path]
       : readdirSync(join(root, path), { recursive: true, encoding: 'utf8' })
-          .filter((file) => file.endsWith('.ts') && !/\.(test|fixture)\.ts$|^testing\//.test(file))
+          .filter(
+            (file) => file.endsWith('.ts') && !/\.(test|fixture)\.ts$|^testing\/|^descriptor\.ts$/.test(file),
+          )
           .map((file) => `${path}/${file}`),
   );
   return files.map((file) => readFileSync(join(root, file), 'utf8')).join('\n');

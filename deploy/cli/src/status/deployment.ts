@@ -1,4 +1,4 @@
-import { at } from '@email-events/core/config';
+import { valueAt } from '@email-events/core/config';
 import { type Sample, sumBy } from '../prometheus.ts';
 import { type PipelineConfig, type Services, services, servicesOf } from '../services.ts';
 import {
@@ -78,7 +78,7 @@ export function adminAddresses(
 ): readonly Address[] {
   const host = reachable(config.adminHost);
   return servicesOf(config, all).map(({ name, section }) => {
-    const port = at(config, `${section}.adminPort`);
+    const port = valueAt(config, `${section}.adminPort`);
     return { name, adminUrl: port ? `http://${host}:${port}` : null };
   });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type PipelineConfig, pipelineConfig, serviceOf } from '@email-events/cli/services';
-import { at, type Env } from '@email-events/core/config';
+import { type Env, valueAt } from '@email-events/core/config';
 import type { ServiceDescriptor } from '@email-events/core/service';
 import { type LocalCertificate, localCertificate, trust } from '../certificates.ts';
 import type { Engine } from '../stack/containers/engine.ts';
@@ -117,7 +117,7 @@ function partsOf(
 /** Throws RUN_SERVICES_UNAVAILABLE for port 0: the container would choose a port that cannot be learned outside. */
 export function publishedPorts(name: Exclude<ServiceName, 'receiver'>, config: PipelineConfig): ServicePorts {
   const { section, ports = {} }: ServiceDescriptor = serviceOf(name);
-  const own = at(config, section) as { readonly [key: string]: number } | undefined;
+  const own = valueAt(config, section) as { readonly [key: string]: number } | undefined;
   const found: ServicePorts = {
     ...(Object.hasOwn(ports, 'port') && { http: own?.port ?? 0 }),
     admin: own?.adminPort ?? 0,

@@ -4,12 +4,12 @@ import { dirname, join, resolve } from 'node:path';
 import type { HomePaths } from '@email-events/cli/home';
 import { pipelineConfig, services } from '@email-events/cli/services';
 import {
-  at,
   isReference,
   type JsonSchema,
   mayBeSecret,
   readConfigFile,
   schemaBelow,
+  valueAt,
 } from '@email-events/core/config';
 import { isConfigured, isOptional } from '@email-events/core/service';
 import { stringify } from 'yaml';
@@ -26,7 +26,7 @@ const RECEIVER_KIND = 'http';
 
 export function configuredPorts(base: ConfigTree): { [name in PortName]?: number } {
   const found = Object.entries(PORT_PATHS).flatMap(([name, path]) => {
-    const port = at(base, path);
+    const port = valueAt(base, path);
     return typeof port === 'number' && port > 0 ? [[name, port] as const] : [];
   });
   return Object.fromEntries(found);
