@@ -26,11 +26,6 @@ export function onRun<O>(command: Command, action: Action<O>): Command {
   });
 }
 
-/** The same for an action that is loaded when it runs. */
-export function act<O>(command: Command, load: () => Promise<Action<O>>): Command {
-  return onRun<O>(command, async (options, args) => (await load())(options, args));
-}
-
 /** Text below the options. */
 export function examples(command: Command, ...lines: readonly string[]): Command {
   return command.addHelpText(
