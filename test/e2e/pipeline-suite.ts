@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { REPOSITORY } from '@email-events/cli/home';
 import { scrape, sumBy } from '@email-events/cli/prometheus';
+import { services } from '@email-events/cli/services';
 import { type DemoOptions, type DemoResult, runDemo } from '@email-events/dev/run/demo/demo';
 import { readBaseConfig } from '@email-events/dev/run/local-config';
 import { type RunningPipeline, startPipeline } from '@email-events/dev/run/pipeline';
@@ -135,7 +136,7 @@ export function pipelineSuite(options: PipelineUnderTest): void {
 
     it('loses and repeats nothing when every service is killed in the middle of traffic', async () => {
       const traffic = await pipeline.traffic(3);
-      for (const name of ['ingress', 'normalize', 'events', 'sink-clickhouse', 'sink-crm'] as const) {
+      for (const { name } of services) {
         const service = pipeline.running.service(name);
         const { restarts } = service;
         service.crash();

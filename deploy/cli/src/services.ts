@@ -56,3 +56,6 @@ export function consumerGroups(
 export const processors: Services = (services as Services).filter(
   ({ consumes }) => consumes?.as === 'processor',
 );
+
+/** Their names, for a query of dead letters by the stage that gave up. */
+export const processorsInSql = processors.map(({ name }) => `'${name}'`).join(', ');

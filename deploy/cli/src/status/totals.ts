@@ -2,7 +2,7 @@ import { PipelineError } from '@email-events/core/errors';
 import { counted } from '@email-events/core/wording';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 import { type Sample, scrape, sumBy } from '../prometheus.ts';
-import type { PipelineConfig } from '../services.ts';
+import { type PipelineConfig, processorsInSql } from '../services.ts';
 
 /** Where the figures of a pipeline are read. */
 export interface ReadableDeployment {
@@ -80,9 +80,9 @@ async function readTables(clickhouse: ClickHouse) {
   }>(
     `SELECT (SELECT count() FROM email_events) AS rows,
             (SELECT sum(events) FROM email_events_hourly) AS rollup,
-            (SELECT countIf(stage IN ('normalize', 'events')) FROM dead_letters FINAL) AS dead_letters,
+            (SELECT countIf(stage IN (${processorsInSql})) FROM dead_letters FINAL) AS dead_letters,
             (SELECT countIf(stage = 'normalize') FROM dead_letters FINAL) AS of_normalize,
-            (SELECT countIf(stage NOT IN ('normalize', 'events')) FROM dead_letters FINAL) AS of_sinks`,
+            (SELECT countIf(stage NOT IN (${processorsInSql})) FROM dead_letters FINAL) AS of_sinks`,
   );
   return {
     rows: Number(row?.rows),

@@ -1,3 +1,4 @@
+import { processorsInSql } from '@email-events/cli/services';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 
 /** A row of a report; counts are numbers. */
@@ -99,7 +100,7 @@ const AB_TESTS = `
   FROM ab_comparison ORDER BY campaign, source, variant`;
 const DEAD_LETTERS = `
   SELECT code, count() AS n FROM dead_letters FINAL
-  WHERE stage IN ('normalize', 'events') AND first_at >= toDateTime64({since:Float64}, 3, 'UTC') GROUP BY code ORDER BY code`;
+  WHERE stage IN (${processorsInSql}) AND first_at >= toDateTime64({since:Float64}, 3, 'UTC') GROUP BY code ORDER BY code`;
 const SUPPRESSIONS = `
   SELECT recipient, suppressed, arrayMap(r -> (r.reason, r.scope), reasons) AS reasons
   FROM suppressions_current WHERE position(recipient, {run:String}) > 0`;
