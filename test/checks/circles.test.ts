@@ -2,16 +2,10 @@ import { expect, test } from 'vitest';
 import { circlesIn, importsIn } from './import-graph.ts';
 import { workspaces } from './workspaces.ts';
 
-/** Circles that are there, with the reason. One that is gone must go from here as well. */
-const KNOWN: { readonly [folder: string]: readonly string[] } = {
-  // An adapter is given the mapping of its fields, by type alone, and a mapping reads the events that an adapter makes.
-  'ingress/esps': ['ingress/esps/src: adapter.ts -> fields -> adapter.ts'],
-};
-
 test.for(workspaces())(
   'no two neighbours of $folder import each other, directly or by others',
   ({ folder }) => {
-    expect(circlesIn(importsIn(folder))).toEqual(KNOWN[folder] ?? []);
+    expect(circlesIn(importsIn(folder))).toEqual([]);
   },
 );
 

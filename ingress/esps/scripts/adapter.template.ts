@@ -9,6 +9,7 @@ import {
   type VerifierSettings,
 } from '../src/adapter.ts';
 import { bounceVerdict } from '../src/reading/bounce.ts';
+import { smtpFacts } from '../src/reading/bounce-table.ts';
 import {
   bareAddress,
   itemObject,
@@ -19,10 +20,9 @@ import {
   text,
 } from '../src/reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, parseBody } from '../src/reading/json.ts';
-import { smtpFacts } from '../src/reading/smtp.ts';
 import { epochTime } from '../src/reading/time.ts';
-import { judgeHexHmac } from '../src/schemes/hmac.ts';
 import { checkSettings } from '../src/schemes/settings.ts';
+import { judgeHexHmac } from '../src/schemes/signatures.ts';
 
 // Seen (year and month): the pages that the facts below are from.
 

@@ -1,7 +1,6 @@
 import type { EmailEvent, EventType } from '@email-events/schemas';
 import { CodedError } from '@email-events/schemas/errors';
-import type { FieldOrigins } from './fields/map.ts';
-import type { FieldMapping } from './fields/paths.ts';
+import type { FieldMapping, FieldOrigins } from './field-paths.ts';
 import type { PublishedAddresses } from './published-addresses.ts';
 
 /**

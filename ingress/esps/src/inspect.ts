@@ -11,9 +11,9 @@ import {
   type Verifier,
 } from './adapter.ts';
 import { unpackedRequest } from './content-encoding.ts';
+import type { TimeBounds } from './event.ts';
 import { toEmailEvent } from './event.ts';
-import type { TimeBounds } from './event-time.ts';
-import type { FieldOrigins } from './fields/map.ts';
+import type { FieldOrigins } from './field-paths.ts';
 import { normalizeRequest } from './normalize.ts';
 
 /** A typed event as `inspect` shows it: `type`, then the Avro fields of that type; times are ISO 8601 text. */

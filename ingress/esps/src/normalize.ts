@@ -9,10 +9,10 @@ import {
   type SourceReading,
 } from './adapter.ts';
 import { type Budget, DEFAULT_BUDGET, OverBudget, Spending } from './budget.ts';
-import { headerMap, type MessageHeaders, mapFields, NO_HEADERS } from './fields/map.ts';
-import { DEFAULT_MAPPING } from './fields/paths.ts';
-import { withoutAutoReply } from './reading/auto-reply.ts';
-import { hasControlCharacter } from './reading/control-characters.ts';
+import { headerMap, type MessageHeaders, mapFields, NO_HEADERS } from './field-mapping.ts';
+import { DEFAULT_MAPPING } from './field-paths.ts';
+import { withoutAutoReply } from './reading/bounce.ts';
+import { hasControlCharacter } from './reading/fields.ts';
 import { hasForeignBytes } from './reading/foreign-bytes.ts';
 
 /** What one item of a request came to. */

@@ -11,14 +11,16 @@ import {
 } from '../adapter.ts';
 import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
-import { each, pairs } from '../reading/fan-out.ts';
+import { smtpFacts } from '../reading/bounce-table.ts';
 import {
   addressList,
   bareAddress,
+  each,
   firstText,
   itemObject,
   messageId,
   metadataOfText,
+  pairs,
   recipientOf,
   required,
   tagsOf,
@@ -26,7 +28,6 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, listOf, objectOf, parseBody } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime, type ToldTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 

@@ -1,15 +1,13 @@
 import type { EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
 import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
-import { bounceVerdict } from '../reading/bounce.ts';
-import { dropReason } from '../reading/drop.ts';
+import { bounceVerdict, dropReason } from '../reading/bounce.ts';
+import { smtpFacts } from '../reading/bounce-table.ts';
 import { bareAddress, firstText, flag, itemObject, recipientOf, required, text } from '../reading/fields.ts';
 import { type JsonObject, objectOf, oneObject, parseJson } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
-import { refusedAt, staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
-import { judgeHexHmac } from '../schemes/hmac.ts';
-import { checkSettings } from '../schemes/settings.ts';
+import { checkSettings, refusedAt, staleness, TOLERANCE_OPTION, windowOf } from '../schemes/settings.ts';
+import { judgeHexHmac } from '../schemes/signatures.ts';
 
 // Seen 2026-11: https://docs.customer.io/api/webhooks and https://docs.customer.io/journeys/webhooks
 // No test vector is published. The text of the timestamp header is signed as it stands, by the documentation's example.

@@ -9,6 +9,7 @@ import {
   type VerifierSettings,
 } from '../adapter.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
+import { NO_ANSWER } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   itemObject,
@@ -19,7 +20,6 @@ import {
   text,
 } from '../reading/fields.ts';
 import { JsonItem, type JsonObject } from '../reading/json.ts';
-import { NO_ANSWER } from '../reading/smtp.ts';
 import { anyTime, type ToldTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier, DEFAULT_TOKEN_PARAMETER } from '../schemes/credentials.ts';
 

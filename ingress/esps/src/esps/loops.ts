@@ -1,9 +1,9 @@
 import type { EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, VerifierSettings } from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
+import { NO_ANSWER } from '../reading/bounce-table.ts';
 import { bareAddress, firstText, itemObject, recipientOf, required, text } from '../reading/fields.ts';
 import { type JsonObject, listOf, objectOf, oneObject } from '../reading/json.ts';
-import { NO_ANSWER } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import {
   STANDARD_WEBHOOKS_CREDENTIALS,

@@ -8,8 +8,8 @@ import {
   type Verdict,
   type VerifierSettings,
 } from '../adapter.ts';
-import { bounceVerdict } from '../reading/bounce.ts';
-import { dropReason } from '../reading/drop.ts';
+import { bounceVerdict, dropReason } from '../reading/bounce.ts';
+import { smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   firstText,
@@ -20,10 +20,9 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, type JsonObject, objectOf, oneObject, parseBody } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
-import { judgeHexHmac } from '../schemes/hmac.ts';
 import { checkSettings } from '../schemes/settings.ts';
+import { judgeHexHmac } from '../schemes/signatures.ts';
 
 // Seen 2026-11: https://developers.mailersend.com/api/v1/webhooks.html
 

@@ -1,6 +1,7 @@
 import type { EmailDropped, EventType } from '@email-events/schemas';
 import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
+import { type BounceCategory, smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   firstText,
@@ -12,7 +13,6 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, parseBody } from '../reading/json.ts';
-import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 

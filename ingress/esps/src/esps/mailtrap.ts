@@ -9,8 +9,8 @@ import {
   type VerifierSettings,
 } from '../adapter.ts';
 import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
-import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
-import { dropReason } from '../reading/drop.ts';
+import { bounceVerdict, dropReason, type VendorWord } from '../reading/bounce.ts';
+import { type BounceCategory, smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   itemObject,
@@ -21,10 +21,9 @@ import {
   text,
 } from '../reading/fields.ts';
 import { decodeText, isObject, JsonItem, type JsonObject, parseJson } from '../reading/json.ts';
-import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
-import { judgeHexHmac } from '../schemes/hmac.ts';
 import { checkSettings } from '../schemes/settings.ts';
+import { judgeHexHmac } from '../schemes/signatures.ts';
 
 // Seen 2026-11: https://docs.mailtrap.io/email-api-smtp/webhooks and bounce-categorization beside it.
 

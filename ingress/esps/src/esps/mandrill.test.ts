@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EspRequest } from '../adapter.ts';
-import { hmac } from '../schemes/hmac.ts';
+import { hmac } from '../schemes/signatures.ts';
 import { mandrill } from './mandrill.ts';
 import { read } from './read.fixture.ts';
 

@@ -12,8 +12,8 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
-import { bounceVerdict } from '../reading/bounce.ts';
-import { BOUNCE_CODES } from '../reading/bounce-codes.ts';
+import { BOUNCE_CODES, bounceVerdict } from '../reading/bounce.ts';
+import { type BounceCategory, smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   firstText,
@@ -26,11 +26,9 @@ import {
 import { encodeForeign } from '../reading/foreign-bytes.ts';
 import { parseFormBytes, strictFormBytes } from '../reading/form.ts';
 import { decodeText, JsonItem, type JsonObject, listOf, objectOf, parseJson } from '../reading/json.ts';
-import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { anyTime } from '../reading/time.ts';
-import { fromBase64, presented } from '../schemes/encoding.ts';
-import { hmacMatches } from '../schemes/hmac.ts';
 import { checkSettings, textOption } from '../schemes/settings.ts';
+import { fromBase64, hmacMatches, presented } from '../schemes/signatures.ts';
 
 // Seen 2026-11: https://mailchimp.com/developer/transactional/docs/webhooks/
 

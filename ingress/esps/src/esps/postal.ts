@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
-import { bounceVerdict } from '../reading/bounce.ts';
-import { dropReason } from '../reading/drop.ts';
+import { bounceVerdict, dropReason } from '../reading/bounce.ts';
+import { smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   itemObject,
@@ -13,11 +13,9 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, type JsonObject, objectOf, oneObject } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
-import { fromBase64, presented } from '../schemes/encoding.ts';
-import { rsaMatches, rsaPublicKeys } from '../schemes/rsa.ts';
 import { checkSettings } from '../schemes/settings.ts';
+import { fromBase64, presented, rsaMatches, rsaPublicKeys } from '../schemes/signatures.ts';
 
 // Seen 2026-11: webhook_delivery_service.rb and lib/postal/http.rb of https://github.com/postalserver/postal
 

@@ -8,6 +8,7 @@ import {
   type VerifierSettings,
 } from '../adapter.ts';
 import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
+import { smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   firstText,
@@ -18,7 +19,6 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime, type ToldTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 

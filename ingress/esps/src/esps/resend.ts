@@ -8,13 +8,14 @@ import {
   type VerifierSettings,
 } from '../adapter.ts';
 import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
-import { bounceVerdict, type VendorWord } from '../reading/bounce.ts';
-import { dropReason } from '../reading/drop.ts';
-import { each } from '../reading/fan-out.ts';
+import { bounceVerdict, dropReason, type VendorWord } from '../reading/bounce.ts';
+import { smtpFacts } from '../reading/bounce-table.ts';
 import {
   addressList,
   bareAddress,
+  each,
   firstText,
+  headerPairs,
   itemObject,
   messageId,
   metadataOf,
@@ -24,9 +25,7 @@ import {
   tagsOf,
   text,
 } from '../reading/fields.ts';
-import { headerPairs } from '../reading/headers.ts';
 import { isObject, type JsonObject, listOf, objectOf, oneObject, parseJson } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
 import { firstTime, isoTime } from '../reading/time.ts';
 import {
   STANDARD_WEBHOOKS_CREDENTIALS,

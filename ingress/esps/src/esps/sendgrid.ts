@@ -2,6 +2,7 @@ import type { EmailDropped, EventType } from '@email-events/schemas';
 import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
 import { Refusal } from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
+import { type BounceCategory, smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   firstText,
@@ -16,12 +17,9 @@ import {
   text,
 } from '../reading/fields.ts';
 import { JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
-import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { epochTime } from '../reading/time.ts';
-import { ecdsaMatches, ecPublicKeys } from '../schemes/ecdsa.ts';
-import { fromBase64, presented } from '../schemes/encoding.ts';
-import { refusedAt, staleness, TOLERANCE_OPTION, windowOf } from '../schemes/freshness.ts';
-import { checkSettings } from '../schemes/settings.ts';
+import { checkSettings, refusedAt, staleness, TOLERANCE_OPTION, windowOf } from '../schemes/settings.ts';
+import { ecdsaMatches, ecPublicKeys, fromBase64, presented } from '../schemes/signatures.ts';
 
 // Seen 2026-11: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 const SIGNATURE = 'x-twilio-email-event-webhook-signature';

@@ -1,12 +1,13 @@
 import type { EventType } from '@email-events/schemas';
 import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
-import { bounceVerdict } from '../reading/bounce.ts';
-import { dropReason } from '../reading/drop.ts';
-import { each } from '../reading/fan-out.ts';
+import { bounceVerdict, dropReason } from '../reading/bounce.ts';
+import { smtpFacts } from '../reading/bounce-table.ts';
 import {
   addressList,
   bareAddress,
+  each,
   firstText,
+  headerPairs,
   itemObject,
   messageId,
   metadataValue,
@@ -15,9 +16,7 @@ import {
   text,
 } from '../reading/fields.ts';
 import { bodyKind, parseForm } from '../reading/form.ts';
-import { headerPairs } from '../reading/headers.ts';
 import { JsonItem, type JsonObject, objectOf, oneObject } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
 import { anyTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 

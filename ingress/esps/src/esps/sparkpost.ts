@@ -8,9 +8,8 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
-import { bounceVerdict } from '../reading/bounce.ts';
-import { BOUNCE_CODES, type BounceMeaning } from '../reading/bounce-codes.ts';
-import { dropReason } from '../reading/drop.ts';
+import { BOUNCE_CODES, type BounceMeaning, bounceVerdict, dropReason } from '../reading/bounce.ts';
+import { smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   firstText,
@@ -23,7 +22,6 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
 import { anyTime, type ToldTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 

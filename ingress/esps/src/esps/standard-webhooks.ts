@@ -8,6 +8,7 @@ import {
   type VerifierSettings,
 } from '../adapter.ts';
 import { type BounceVerdict, bounceVerdict } from '../reading/bounce.ts';
+import { type BounceCategory, type BounceClass, smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   flag,
@@ -21,7 +22,6 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, parseBody, stringifyJson } from '../reading/json.ts';
-import { type BounceCategory, type BounceClass, smtpFacts } from '../reading/smtp.ts';
 import { anyTime } from '../reading/time.ts';
 import {
   STANDARD_WEBHOOKS_CREDENTIALS,

@@ -9,6 +9,7 @@ import {
   type VerifierSettings,
 } from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
+import { type BounceCategory, smtpFacts } from '../reading/bounce-table.ts';
 import {
   bareAddress,
   firstText,
@@ -19,7 +20,6 @@ import {
   text,
 } from '../reading/fields.ts';
 import { isObject, JsonItem, type JsonObject, objectOf, parseBody } from '../reading/json.ts';
-import { type BounceCategory, smtpFacts } from '../reading/smtp.ts';
 import { firstTime } from '../reading/time.ts';
 import { judgeKeyInBody } from '../schemes/key-in-body.ts';
 import { checkSettings } from '../schemes/settings.ts';

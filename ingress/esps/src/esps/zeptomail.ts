@@ -9,8 +9,8 @@ import {
   type VerifierSettings,
 } from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
-import { each } from '../reading/fan-out.ts';
-import { bareAddress, firstText, itemObject, tagsOf, text } from '../reading/fields.ts';
+import { smtpFacts } from '../reading/bounce-table.ts';
+import { bareAddress, each, firstText, itemObject, tagsOf, text } from '../reading/fields.ts';
 import { bodyKind, parseForm } from '../reading/form.ts';
 import {
   isObject,
@@ -22,7 +22,6 @@ import {
   parseJson,
   stringifyJson,
 } from '../reading/json.ts';
-import { smtpFacts } from '../reading/smtp.ts';
 import { anyTime } from '../reading/time.ts';
 import { CREDENTIAL_OPTIONS, credentialVerifier } from '../schemes/credentials.ts';
 

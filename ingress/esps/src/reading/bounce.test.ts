@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { bounceVerdict } from './bounce.ts';
-import { NO_ANSWER } from './smtp.ts';
+import { NO_ANSWER } from './bounce-table.ts';
 
 test('an answer is read as far as servers answer, since more would take very long', () => {
   const words = 'mailbox full';

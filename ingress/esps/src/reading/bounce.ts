@@ -1,5 +1,14 @@
-import { ADDRESS_TEXT, BOUNCE_TABLE, type BounceRow } from './bounce-table.ts';
-import type { BounceCategory, BounceClass, SmtpFacts } from './smtp.ts';
+import type { EmailDropped, EventType } from '@email-events/schemas';
+import type { EspEvent, Item } from '../adapter.ts';
+import {
+  ADDRESS_TEXT,
+  BOUNCE_TABLE,
+  type BounceCategory,
+  type BounceClass,
+  type BounceRow,
+  type SmtpFacts,
+  smtpFacts,
+} from './bounce-table.ts';
 
 export interface BounceVerdict {
   readonly bounce_class: BounceClass;
@@ -97,4 +106,82 @@ function byVendor({ says, category = 'other' }: VendorWord, transient: boolean):
 
 function isTransient({ code, enhanced }: SmtpFacts): boolean {
   return enhanced === null ? code !== null && code >= 400 && code < 500 : enhanced.startsWith('4.');
+}
+
+export type DropReason = EmailDropped['drop_reason'];
+
+/** What is remembered of the address comes before what is said of the message. */
+const BY_WORDING: readonly (readonly [RegExp, DropReason])[] = [
+  [/complain|spam[ -]?report|abuse/i, 'complained'],
+  [/unsubscri|opt(?:ed)?[ -]?out/i, 'unsubscribed'],
+  [/bounce|suppress/i, 'bounced'],
+  [/spam/i, 'spam'],
+  [/invalid|malformed|bad (?:address|recipient|email)/i, 'invalid'],
+  [/expired|too old/i, 'expired'],
+  [/content|virus|attachment|template/i, 'content'],
+];
+
+/** What an earlier answer of the receiving server, where it is quoted, comes to. */
+const BY_CATEGORY: { readonly [category in BounceCategory]?: DropReason } = {
+  invalid_mailbox: 'invalid',
+  domain_not_found: 'invalid',
+  spam: 'spam',
+  content: 'content',
+  too_large: 'content',
+  timeout: 'expired',
+};
+
+/** Why an ESP did not attempt delivery, in its own words or in those that it quotes. */
+export function dropReason(words: string | null): DropReason {
+  const own = BY_WORDING.find(([pattern]) => pattern.test(words ?? ''))?.[1];
+  return own ?? BY_CATEGORY[bounceVerdict(smtpFacts(words), words).bounce_category] ?? 'other';
+}
+
+/** What a code says. */
+export interface BounceMeaning extends VendorWord {
+  readonly type: EventType;
+}
+
+/**
+ * SparkPost (bounce_class) and Mandrill (bgtools_code) number their bounces in the same way.
+ * Seen 2026-11: https://support.sparkpost.com/docs/deliverability/bounce-classification-codes
+ */
+export const BOUNCE_CODES: ReadonlyMap<string, BounceMeaning> = new Map<string, BounceMeaning>([
+  ['1', { type: 'bounced', says: 'nothing' }],
+  ['10', { type: 'bounced', says: 'address', category: 'invalid_mailbox' }],
+  ['20', { type: 'bounced', says: 'soft' }],
+  ['21', { type: 'bounced', says: 'soft', category: 'domain_not_found' }],
+  ['22', { type: 'bounced', says: 'soft', category: 'mailbox_full' }],
+  ['23', { type: 'bounced', says: 'soft', category: 'too_large' }],
+  ['24', { type: 'bounced', says: 'soft', category: 'timeout' }],
+  ['25', { type: 'bounced', says: 'nothing', category: 'policy' }],
+  ['30', { type: 'bounced', says: 'address', category: 'invalid_mailbox' }],
+  ['40', { type: 'bounced', says: 'soft' }],
+  ['50', { type: 'bounced', says: 'message', category: 'policy' }],
+  ['51', { type: 'bounced', says: 'message', category: 'spam' }],
+  ['52', { type: 'bounced', says: 'message', category: 'spam' }],
+  ['53', { type: 'bounced', says: 'message', category: 'content' }],
+  ['54', { type: 'bounced', says: 'message', category: 'relay' }],
+  // An answering machine, a request to be put on a list or a challenge: the mail has arrived.
+  ['60', { type: 'other' }],
+  ['70', { type: 'bounced', says: 'soft' }],
+  ['80', { type: 'other' }],
+  ['90', { type: 'unsubscribed' }],
+  ['100', { type: 'other' }],
+]);
+
+const WORDS =
+  /out[ -]of[ -](?:the[ -])?office|\bauto(?:matic|mated)?[ -]?(?:repl(?:y|ied)|response|responder|answer)|\bon (?:\w+ )?(?:vacation|holiday|leave)\b|vacation (?:reply|message|notice)|abwesenheit|absence du bureau|fuera de la oficina/i;
+
+/**
+ * An answering machine's mail, which some ESPs report as a bounce that is temporary (SES as Transient/General, and who
+ * sends by way of it): the message has arrived. A receiving server that refused has said so with a code.
+ */
+export function withoutAutoReply(event: EspEvent, item: Item): EspEvent {
+  const { type, bounce_class, smtp_code, diagnostic } = event;
+  if (type !== 'bounced' || bounce_class === 'hard' || (smtp_code ?? 0) >= 400) return event;
+  if (!WORDS.test(diagnostic ?? '')) return event;
+  const nothing = { bounce_class: undefined, bounce_category: undefined, diagnostic: undefined };
+  const formerly = event.formerly ?? [{ type: 'bounced' as const }];
+  return { ...event, ...nothing, formerly, enhanced_status: undefined, type: 'other', payload: item.text };
 }

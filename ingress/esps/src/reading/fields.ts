@@ -1,5 +1,5 @@
 import { Refusal } from '../adapter.ts';
-import { isObject, type JsonObject, parseJson, stringifyJson } from './json.ts';
+import { isObject, type JsonObject, listOf, objectOf, parseJson, stringifyJson } from './json.ts';
 
 const INT32_MAX = 2 ** 31 - 1;
 
@@ -175,4 +175,60 @@ export function required(value: unknown, name: string): string {
   const found = text(value);
   if (found === null) throw new Refusal('NORMALIZE_ITEM_INVALID', `${name} is missing`);
   return found;
+}
+
+/**
+ * Headers of a message as ESPs write them: a list of `{name, value}` or of pairs, or an object of texts or lists. What is none of
+ * these is no header. One by one: there may be many.
+ */
+export function* headerPairs(value: unknown): Generator<readonly [name: string, value: string]> {
+  if (isObject(value)) {
+    for (const name of Object.keys(value)) yield* valuesOf(name, value[name]);
+    return;
+  }
+  for (const entry of listOf(value)) {
+    const [name, of] = Array.isArray(entry) ? entry : [objectOf(entry).name, objectOf(entry).value];
+    if (typeof name === 'string') yield* valuesOf(name, of);
+  }
+}
+
+function* valuesOf(name: string, value: unknown): Generator<readonly [string, string]> {
+  for (const one of Array.isArray(value) ? value : [value]) {
+    const found = text(one);
+    if (found !== null) yield [name, found];
+  }
+}
+
+/**
+ * Whether an address holds a control character: C0 (NUL, line ends, ESC), DEL or C1. No mailbox has one (RFC 5321 4.1.2
+ * allows none, quoted or not), and whoever prints, logs or compares the address might obey it. Space around the address
+ * does not count: its key goes without.
+ */
+export function hasControlCharacter(address: string): boolean {
+  const trimmed = address.trim();
+  for (let at = 0; at < trimmed.length; at++) {
+    const code = trimmed.charCodeAt(at);
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return true;
+  }
+  return false;
+}
+
+/**
+ * One of them for each, made only when it is taken: an item of a few kilobytes may name so many recipients that what they
+ * share, once for each, fits no memory.
+ */
+export function* each<From, To>(
+  all: Iterable<From>,
+  make: (one: From) => To,
+): Generator<To, void, undefined> {
+  for (const one of all) yield make(one);
+}
+
+/** The same for each of the one with each of the other. */
+export function* pairs<One, Other, To>(
+  all: Iterable<One>,
+  others: readonly Other[],
+  make: (one: One, other: Other) => To,
+): Generator<To, void, undefined> {
+  for (const one of all) for (const other of others) yield make(one, other);
 }

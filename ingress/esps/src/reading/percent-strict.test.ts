@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { percentDecoded } from './form-bytes.ts';
-import { strictlyDecoded } from './percent-strict.ts';
+import { percentDecoded, strictlyDecoded } from './form.ts';
 
 const STRAY = /%(?![0-9a-f]{2})/i;
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { EspRequest } from '../adapter.ts';
 import { bounceVerdict } from './bounce.ts';
+import { smtpFacts } from './bounce-table.ts';
 import { addressList, bareAddress, integer, messageId, metadataOf, tagsOf, text } from './fields.ts';
 import { decodeForeign, encodeForeign, hasForeignBytes } from './foreign-bytes.ts';
 import { firstField, lastField, parseForm } from './form.ts';
 import { JsonItem, parseBody, parseJson, stringifyJson } from './json.ts';
-import { smtpFacts } from './smtp.ts';
 import { anyTime, epochTime, firstTime, isoTime } from './time.ts';
 
 const request = (contentType: string, body: string | Buffer): EspRequest => ({

@@ -7,8 +7,8 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
-import { fromBase64, sameSecret } from './encoding.ts';
 import { checkSettings, textOption } from './settings.ts';
+import { fromBase64, sameSecret } from './signatures.ts';
 
 /**
  * For ESPs that sign nothing but can carry a credential: Basic authentication, a token in the query, or a fixed

@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeForeign } from '../reading/foreign-bytes.ts';
 import { decodeText } from '../reading/json.ts';
-import { jsonFields, stringAt } from './json-fields.ts';
-import { jsonStringBytes } from './json-string.ts';
+import { jsonFields, jsonStringBytes, stringAt } from './json-fields.ts';
 
 const NAMES = ['signature', 'a', 'Type'];
 const found = (json: string | Buffer) => {

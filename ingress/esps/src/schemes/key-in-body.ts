@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RefusalCode, Verdict } from '../adapter.ts';
-import { fromHex, sameBytes } from './encoding.ts';
 import { earlyFields, jsonFields, type Span } from './json-fields.ts';
+import { fromHex, sameBytes } from './signatures.ts';
 
 /** As it is written: what is replaced is what the JSON says is there, and nothing that only looks like it. */
 const MD5 = /^"[0-9a-f]{32}"$/i;

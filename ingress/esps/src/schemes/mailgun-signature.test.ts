@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { hmac } from './hmac.ts';
 import { judgeMailgun } from './mailgun-signature.ts';
+import { hmac } from './signatures.ts';
 
 const AT = 1_793_610_930;
 const WINDOW = { past: 3600, future: 300 };

@@ -2,10 +2,9 @@ import { type EspRequest, Refusal, type Verdict } from '../adapter.ts';
 import { text } from '../reading/fields.ts';
 import { bodyKind, lastFields } from '../reading/form.ts';
 import { decodeText, isObject, type JsonObject, parseJson } from '../reading/json.ts';
-import { fromHex } from './encoding.ts';
-import { refusedAt, staleness, type Window } from './freshness.ts';
-import { hmacMatches } from './hmac.ts';
 import { jsonFields, type Span } from './json-fields.ts';
+import { refusedAt, staleness, type Window } from './settings.ts';
+import { fromHex, hmacMatches } from './signatures.ts';
 
 // https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks, seen 2026-11.
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { EspRequest, Verifier } from '../adapter.ts';
 import { findAdapter } from '../registry.ts';
 import { credentialVerifier } from './credentials.ts';
-import { hmac } from './hmac.ts';
 import { secondsOption } from './settings.ts';
+import { hmac } from './signatures.ts';
 
 const request = (more: Partial<EspRequest> = {}): EspRequest => ({
   method: 'POST',

@@ -1,10 +1,9 @@
 import { constants, createVerify, type KeyObject, publicDecrypt, X509Certificate } from 'node:crypto';
 import type { Handshake, RefusalCode, Resources, Verdict } from '../adapter.ts';
 import { objectOf, parseBody } from '../reading/json.ts';
-import { fromBase64 } from './encoding.ts';
-import { stalenessAt, type Window } from './freshness.ts';
-import { jsonFields, type Span, stringAt } from './json-fields.ts';
-import { jsonStringBytes } from './json-string.ts';
+import { jsonFields, jsonStringBytes, type Span, stringAt } from './json-fields.ts';
+import { stalenessAt, type Window } from './settings.ts';
+import { fromBase64 } from './signatures.ts';
 
 // https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html, seen 2026-11.
 

@@ -6,10 +6,8 @@ import {
   type Verifier,
   type VerifierSettings,
 } from '../adapter.ts';
-import { fromBase64, sameBytes } from './encoding.ts';
-import { refusedAt, staleness, TOLERANCE_OPTION, type Window, windowOf } from './freshness.ts';
-import { hmac } from './hmac.ts';
-import { checkSettings } from './settings.ts';
+import { checkSettings, refusedAt, staleness, TOLERANCE_OPTION, type Window, windowOf } from './settings.ts';
+import { fromBase64, hmac, sameBytes } from './signatures.ts';
 
 // https://www.standardwebhooks.com (specification), and https://docs.svix.com/receiving/verifying-payloads/how-manual; seen 2026-11.
 

@@ -8,11 +8,13 @@ import {
   type VerifierSettings,
 } from '../../adapter.ts';
 import { bounceVerdict, type VendorWord } from '../../reading/bounce.ts';
-import { each } from '../../reading/fan-out.ts';
+import { smtpFacts } from '../../reading/bounce-table.ts';
 import {
   addressList,
   bareAddress,
+  each,
   firstText,
+  headerPairs,
   integer,
   itemObject,
   messageId,
@@ -23,7 +25,6 @@ import {
   text,
 } from '../../reading/fields.ts';
 import { bodyKind, parseForm } from '../../reading/form.ts';
-import { headerPairs } from '../../reading/headers.ts';
 import {
   isObject,
   JsonItem,
@@ -33,11 +34,9 @@ import {
   parseBody,
   stringifyJson,
 } from '../../reading/json.ts';
-import { smtpFacts } from '../../reading/smtp.ts';
 import { epochTime, type ToldTime } from '../../reading/time.ts';
-import { TOLERANCE_OPTION, windowOf } from '../../schemes/freshness.ts';
 import { judgeMailgun } from '../../schemes/mailgun-signature.ts';
-import { checkSettings } from '../../schemes/settings.ts';
+import { checkSettings, TOLERANCE_OPTION, windowOf } from '../../schemes/settings.ts';
 import { LEGACY_EVENT_TYPES, legacyEvent } from './legacy.ts';
 
 // Seen 2026-11: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks

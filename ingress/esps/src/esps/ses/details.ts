@@ -1,10 +1,9 @@
 import type { EventType } from '@email-events/schemas';
 import { type EspEvent, type Item, Refusal } from '../../adapter.ts';
 import { bounceVerdict, type VendorWord } from '../../reading/bounce.ts';
-import { each } from '../../reading/fan-out.ts';
-import { bareAddress, firstText, metadataOf, metadataValue, text } from '../../reading/fields.ts';
+import { smtpFacts } from '../../reading/bounce-table.ts';
+import { bareAddress, each, firstText, metadataOf, metadataValue, text } from '../../reading/fields.ts';
 import { isObject, type JsonObject, listOf, objectOf, parseJson } from '../../reading/json.ts';
-import { smtpFacts } from '../../reading/smtp.ts';
 
 /** What the part of a message that belongs to its type says of one recipient. */
 export type Reading = Partial<Omit<EspEvent, 'type' | 'recipient' | 'occurred_at' | 'identity'>> & {

@@ -9,21 +9,20 @@ import {
   type Verdict,
   type VerifierSettings,
 } from '../../adapter.ts';
-import { each } from '../../reading/fan-out.ts';
 import {
   bareAddress,
+  each,
   firstText,
+  headerPairs,
   itemObject,
   messageId,
   required,
   tagsOf,
   text,
 } from '../../reading/fields.ts';
-import { headerPairs } from '../../reading/headers.ts';
 import { isObject, type JsonObject, objectOf, parseJson } from '../../reading/json.ts';
 import { anyTime, firstTime } from '../../reading/time.ts';
-import { TOLERANCE_OPTION, windowOf } from '../../schemes/freshness.ts';
-import { checkSettings, listOption, mapOption } from '../../schemes/settings.ts';
+import { checkSettings, listOption, mapOption, TOLERANCE_OPTION, windowOf } from '../../schemes/settings.ts';
 import {
   CertificateKeys,
   type SnsSettings,

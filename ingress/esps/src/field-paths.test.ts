@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { adapters, findAdapter } from '../registry.ts';
-import { type FieldSettings, fieldMapping, fieldPath, spellingProblems } from './paths.ts';
-import { fieldProblems } from './problems.ts';
+import { fieldProblems } from './field-mapping.ts';
+import { type FieldSettings, fieldMapping, fieldPath, spellingProblems } from './field-paths.ts';
+import { adapters, findAdapter } from './registry.ts';
 
 it('everything after the first dot is the name; that of a header in any case', () => {
   expect(fieldPath('metadata.a.B c')).toMatchObject({ from: 'metadata', name: 'a.B c' });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { EspEvent } from '../adapter.ts';
-import { headerMap, MAX_FIELD_LENGTH, mapFields, NO_HEADERS } from './map.ts';
-import { DEFAULT_MAPPING, type FieldSettings, fieldMapping } from './paths.ts';
+import type { EspEvent } from './adapter.ts';
+import { headerMap, MAX_FIELD_LENGTH, mapFields, NO_HEADERS } from './field-mapping.ts';
+import { DEFAULT_MAPPING, type FieldSettings, fieldMapping } from './field-paths.ts';
 
 const bare: EspEvent = {
   type: 'opened',

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EspRequest } from '../adapter.ts';
-import { lastField, lastFields, parseForm } from './form.ts';
-import { percentDecoded } from './form-bytes.ts';
+import { lastField, lastFields, parseForm, percentDecoded } from './form.ts';
 
 const NAMES = ['token', 'timestamp', 'signature'];
 const URLENCODED = 'application/x-www-form-urlencoded';

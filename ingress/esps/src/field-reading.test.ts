@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import type { EspAdapter, EspEvent, EspRequest } from '../adapter.ts';
-import { sendgrid } from '../esps/sendgrid.ts';
-import { normalizeRequest } from '../normalize.ts';
-import { adapters } from '../registry.ts';
-import { MAX_FIELD_LENGTH } from './map.ts';
-import { type FieldSettings, fieldMapping } from './paths.ts';
+import type { EspAdapter, EspEvent, EspRequest } from './adapter.ts';
+import { sendgrid } from './esps/sendgrid.ts';
+import { MAX_FIELD_LENGTH } from './field-mapping.ts';
+import { type FieldSettings, fieldMapping } from './field-paths.ts';
+import { normalizeRequest } from './normalize.ts';
+import { adapters } from './registry.ts';
 
 const request: EspRequest = { method: 'POST', url: '/', headers: {}, body: Buffer.from('{}'), receivedAt: 1 };
 const RECIPIENTS = 1_000;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { headerPairs } from './headers.ts';
+import { headerPairs } from './fields.ts';
 
 it.each<[string, unknown, [string, string][]]>([
   [

@@ -1,5 +1,16 @@
-import type { EspEvent } from '../adapter.ts';
-import { type FieldMapping, type FieldPath, MAPPED_FIELDS, type MappedField } from './paths.ts';
+import type { EspAdapter, EspEvent } from './adapter.ts';
+import {
+  type FieldMapping,
+  type FieldOrigins,
+  type FieldPath,
+  type FieldSettings,
+  fieldPath,
+  MAPPED_FIELDS,
+  type MappedField,
+  type PathProblem,
+  spellingProblems,
+  writtenPaths,
+} from './field-paths.ts';
 
 /** Characters (UTF-16) of a campaign, variant, stream or user; what is longer is cut. Senders write them, and reports group by them. */
 export const MAX_FIELD_LENGTH = 256;
@@ -7,9 +18,6 @@ export const MAX_FIELD_LENGTH = 256;
 /** Values by lower-case name; of several the first. */
 export type MessageHeaders = ReadonlyMap<string, string>;
 export const NO_HEADERS: MessageHeaders = new Map();
-
-/** Path by which each field was found, as it is written; absent: nobody said. */
-export type FieldOrigins = { readonly [field in MappedField]?: string };
 
 /** What an empty value looks like in metadata that holds anything else than text. */
 const EMPTY: ReadonlySet<string> = new Set(['', 'null', '[]', '{}']);
@@ -116,4 +124,25 @@ function cut(text: string): string {
   if (text.length <= MAX_FIELD_LENGTH) return text;
   const isHigh = (text.charCodeAt(MAX_FIELD_LENGTH - 1) & 0xfc00) === 0xd800;
   return text.slice(0, isHigh ? MAX_FIELD_LENGTH - 1 : MAX_FIELD_LENGTH);
+}
+
+const WHAT = { metadata: 'metadata', tag: 'tags', headers: 'headers of the message' } as const;
+
+/** Paths that are none, and paths that never have a value because this ESP reports nothing of the kind. */
+export function fieldProblems(adapter: EspAdapter, settings: FieldSettings): PathProblem[] {
+  const problems = spellingProblems(settings);
+  for (const { field, index, text } of writtenPaths(settings)) {
+    const path = typeof text === 'string' ? fieldPath(text) : undefined;
+    const missing = path && missingOf(adapter, path);
+    if (missing !== undefined)
+      problems.push({ field, index, message: `${adapter.title} reports no ${missing}` });
+  }
+  return problems;
+}
+
+/** `esp` is always possible: it says in which order things are looked for. */
+function missingOf({ facts }: EspAdapter, { from }: FieldPath): string | undefined {
+  if (from === 'esp') return undefined;
+  const filled = from === 'tag' ? 'tags' : from;
+  return facts.fills[filled] === undefined ? WHAT[from] : undefined;
 }
