@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeTables } from '@email-events/cli/code-tables';
 import { CLI_CODES } from '@email-events/cli/codes';
+import { services } from '@email-events/cli/services';
 import { CORE_CODES } from '@email-events/core/codes';
 import { RUN_CODES } from '@email-events/dev/codes';
 import { STACK_ERROR_CODES } from '@email-events/dev/stack';
@@ -85,8 +86,11 @@ const DECLARED: { readonly [folder: string]: readonly string[] } = {
   processors: [codeTables.normalize, codeTables.events]
     .flatMap((table) => Object.keys(table ?? {}))
     .filter((code) => !ofEsps.includes(code)),
-  'sinks/clickhouse': Object.keys(codeTables['sink-clickhouse'] ?? {}),
-  'sinks/crm': Object.keys(codeTables['sink-crm'] ?? {}),
+  ...Object.fromEntries(
+    services
+      .filter(({ entry }) => entry.startsWith('sinks/'))
+      .map(({ entry, codes }) => [entry.split('/', 2).join('/'), Object.keys(codes)]),
+  ),
   'deploy/cli': Object.keys(CLI_CODES),
   'deploy/dev': [...Object.keys(RUN_CODES), ...Object.keys(STACK_ERROR_CODES)],
 };

@@ -110,7 +110,9 @@ test('no two services have a name, a section, a port or an entry file in common'
 });
 
 test('groups are what they always were: another name has no committed position', () => {
-  expect(consumerGroups(pipelineConfig.parse({})).map(({ group }) => group)).toEqual([
+  const groups = consumerGroups(pipelineConfig.parse({})).map(({ group }) => group);
+  // Services that were added since come behind them.
+  expect(groups.slice(0, 4)).toEqual([
     'email-events.normalize',
     'email-events.events',
     'email-events-sink-clickhouse',

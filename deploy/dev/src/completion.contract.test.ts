@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import type { Command } from '@email-events/cli/command';
 import { completionScript, placesOf, SHELLS } from '@email-events/cli/commands/completion';
+import { services } from '@email-events/cli/services';
 import { expect, test } from 'vitest';
 import { createProgram } from './program.ts';
 
@@ -47,7 +48,7 @@ test.each([
   [['email-events', '--verbose', 'tail', 'email.raw', '--m'], ['--max']],
   [
     ['email-events', 'run', 'sink-'],
-    ['sink-clickhouse', 'sink-crm'],
+    services.map(({ name }) => name).filter((name) => name.startsWith('sink-')),
   ],
   [['email-events', 'completion', ''], [...SHELLS]],
   [['email-events', 'dlq', 'list', '--status', 're'], ['replayed']],

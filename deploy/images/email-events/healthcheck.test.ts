@@ -1,5 +1,5 @@
 import { pipelineConfig } from '@email-events/cli/services';
-import { variableOf } from '@email-events/core/config';
+import { defaultAt, variableOf } from '@email-events/core/config';
 import { processes, processOf } from '@email-events/dev/run/services';
 import { expect, test } from 'vitest';
 
@@ -29,11 +29,8 @@ const ask = (line: string[], env: Env = {}, readConfig: (file: string) => unknow
 test('it knows every role with an admin port, and its default', () => {
   const others = processes.filter(({ name }) => name !== 'receiver');
   expect(Object.keys(ADMIN_PORTS)).toEqual(others.map(({ entry }) => entry));
-  const defaults = pipelineConfig.parse({ sinks: { crm: {} } }) as unknown as { [key: string]: unknown };
-  for (const { path, port } of Object.values(ADMIN_PORTS)) {
-    const found = path.reduce<unknown>((tree, key) => (tree as { [key: string]: unknown })[key], defaults);
-    expect(found, path.join('.')).toBe(port);
-  }
+  for (const { path, port } of Object.values(ADMIN_PORTS))
+    expect(defaultAt(pipelineConfig.schema.json, path.join('.')), path.join('.')).toBe(port);
   expect(ask([processOf('receiver').entry])).toBe('http://127.0.0.1:8090/healthz');
 });
 

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { REPOSITORY } from '@email-events/cli/home';
+import { type ServiceName, services } from '@email-events/cli/services';
 import { afterAll, expect, test, vi } from 'vitest';
-import { processOf, type ServiceName } from './services.ts';
+import { processOf } from './services.ts';
 
 // Through the real entry files: to run a service, one must know the secrets that it needs, and no others.
 
@@ -23,6 +24,13 @@ const SECRETS = {
 };
 type Name = keyof typeof SECRETS;
 
+/** A section for each sink, so that none is left out. */
+const sinks = Object.fromEntries(
+  services.flatMap(({ section }) =>
+    section.startsWith('sinks.') ? [[section.slice('sinks.'.length), {}]] : [],
+  ),
+);
+
 const file = join(folder, 'pipeline.yaml');
 writeFileSync(
   file,
@@ -30,20 +38,22 @@ writeFileSync(
     kafka: { sasl: { mechanism: 'plain', username: 'u', password: 'env:KAFKA' } },
     registry: { username: 'u', password: 'env:REGISTRY' },
     sources: { shop: { esp: 'mailgun', secrets: ['env:SHOP'] } },
-    sinks: { clickhouse: { password: 'env:CLICKHOUSE' }, crm: { secrets: ['env:CRM'] } },
+    sinks: { ...sinks, clickhouse: { password: 'env:CLICKHOUSE' }, crm: { secrets: ['env:CRM'] } },
   }),
 );
 
-const NEEDS = {
+/** By service; one that is not named needs what every consumer does. */
+const NEEDS: { readonly [service in ServiceName]?: readonly Name[] } = {
   ingress: ['KAFKA', 'SHOP'],
   normalize: ['KAFKA', 'REGISTRY'],
   events: ['KAFKA', 'REGISTRY'],
   'sink-clickhouse': ['KAFKA', 'REGISTRY', 'CLICKHOUSE'],
   'sink-crm': ['KAFKA', 'REGISTRY', 'CRM'],
-} as const satisfies { [service in Exclude<ServiceName, 'receiver'>]: readonly Name[] };
+};
+const EVERY_CONSUMER: readonly Name[] = ['KAFKA', 'REGISTRY'];
 
 /** Exit code and output of `--check-config`, which is what a start begins with. */
-function check(service: keyof typeof NEEDS, known: readonly Name[], config = file) {
+function check(service: ServiceName, known: readonly Name[], config = file) {
   const env = Object.fromEntries(known.map((name) => [name, SECRETS[name]]));
   const args = [join(REPOSITORY, processOf(service).entry), '--check-config', '--config', config];
   return new Promise<{ code: number; out: string }>((resolve) => {
@@ -53,23 +63,20 @@ function check(service: keyof typeof NEEDS, known: readonly Name[], config = fil
   });
 }
 
-test.each(Object.keys(NEEDS) as (keyof typeof NEEDS)[])(
-  '%s needs its own secrets, and no other',
-  async (service) => {
-    const needed: readonly Name[] = NEEDS[service];
-    expect(await check(service, needed)).toEqual({ code: 0, out: '' });
-    const last = needed.at(-1) as Name;
-    const without = await check(
-      service,
-      needed.filter((name) => name !== last),
-    );
-    expect([without.code, without.out]).toEqual([
-      1,
-      expect.stringContaining(`environment variable ${last} is not set`),
-    ]);
-    for (const secret of Object.values(SECRETS)) expect(without.out).not.toContain(secret);
-  },
-);
+test.each(services.map(({ name }) => name))('%s needs its own secrets, and no other', async (service) => {
+  const needed = NEEDS[service] ?? EVERY_CONSUMER;
+  expect(await check(service, needed)).toEqual({ code: 0, out: '' });
+  const last = needed.at(-1) as Name;
+  const without = await check(
+    service,
+    needed.filter((name) => name !== last),
+  );
+  expect([without.code, without.out]).toEqual([
+    1,
+    expect.stringContaining(`environment variable ${last} is not set`),
+  ]);
+  for (const secret of Object.values(SECRETS)) expect(without.out).not.toContain(secret);
+});
 
 test('a pipeline without a CRM is one: only the CRM’s own sink says no', async () => {
   const none = join(folder, 'none.yaml');

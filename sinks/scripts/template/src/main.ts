@@ -1,0 +1,4 @@
+import { serviceMain } from '@email-events/core';
+import { ndjsonFilesSink } from './descriptor.ts';
+
+await serviceMain(ndjsonFilesSink);
