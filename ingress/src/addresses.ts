@@ -50,7 +50,7 @@ export function isLoopback(host: string | undefined): boolean {
   return host === 'localhost' || parseAddress(host)?.range() === 'loopback';
 }
 
-/** Whoever has an IPv6 address usually has all 64 bits of its network; an IPv4 address stands for itself. */
+/** The owner of an IPv6 address usually has all 64 bits of its network; an IPv4 address stands for itself. */
 export function networkOf(peer: string | undefined): string {
   const address = parseAddress(peer);
   return address?.kind() === 'ipv6'
@@ -70,7 +70,7 @@ function plain(text: string | undefined): string | undefined {
 
 function parseAddress(text: string | undefined): Address | undefined {
   if (text === undefined) return undefined;
-  // "127.1" and "0x7f.1" are addresses to some resolvers; nobody sends them in good faith.
+  // "127.1" and "0x7f.1" are addresses to some resolvers; no honest sender writes them so.
   if (text.includes(':') ? !ipaddr.IPv6.isValid(text) : !ipaddr.IPv4.isValidFourPartDecimal(text))
     return undefined;
   return ipaddr.process(text);

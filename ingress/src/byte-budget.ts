@@ -40,7 +40,7 @@ export class ByteBudget {
   }
 }
 
-/** What one request holds of the budget. */
+/** One request's part of the budget. */
 export class Holding {
   readonly #take: (bytes: number) => boolean;
   readonly #give: (bytes: number) => void;

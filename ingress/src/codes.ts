@@ -15,7 +15,7 @@ export type AnswerKind =
   | 'over-rate'
   | 'headers-too-large'
   | 'later'
-  /** The connection is gone: nobody is left to answer. */
+  /** The connection is gone: there is no answer to give. */
   | 'none';
 
 interface CodeFacts {

@@ -4,7 +4,7 @@ import { AddressList, isLoopback } from './addresses.ts';
 import type { IngressConfig } from './config.ts';
 import { buildSources, type FindAdapter, largestBody } from './sources.ts';
 
-/** What only the ingress can judge. Throws ConfigError with everything that is wrong. */
+/** Checks that only the ingress can make. Throws ConfigError with everything that is wrong. */
 export function checkIngressConfig(config: IngressConfig, find?: FindAdapter): void {
   const problems: ConfigProblem[] = [];
   const { ingress, sources } = config;

@@ -7,14 +7,14 @@ const FAIR_SHARE = 1 / 8;
 
 interface Entry {
   readonly socket: Socket;
-  /** Whoever shares it shares a fate: an IPv4 address, or an IPv6 network of 64 bits. */
+  /** Connections that share it share a fate: an IPv4 address, or an IPv6 network of 64 bits. */
   readonly owner: string;
   /** To requests that arrived whole, while they are not handed over to be sent. */
   readonly owed: Set<ServerResponse>;
 }
 
 /**
- * Keeps connections within their limit without turning senders away: whoever comes when all places are taken gets the
+ * Keeps connections within their limit without turning senders away: a new one that comes when all places are taken gets the
  * place of the connection that has kept us waiting longest: idle, in its headers, in its body, or not reading its answer.
  * An address with more than its share loses its own first. A request that has arrived whole is never given up.
  */

@@ -6,7 +6,7 @@ import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import { Agent, type Dispatcher } from 'undici';
 
-/** A fetch that did not bring what it should; whoever asked may come again. */
+/** A fetch that did not bring what it should; the caller may ask again. */
 export class FetchFailed extends CodedError<'INGRESS_DOCUMENT_UNAVAILABLE'> {
   override readonly name = 'FetchFailed';
 

@@ -24,7 +24,7 @@ export interface WebhookContext {
   readonly budget: ByteBudget;
   readonly metrics: IngressMetrics;
   readonly trustedProxies: AddressList;
-  /** HTTPS is somebody else's work: whoever comes from elsewhere must come through a trusted proxy. */
+  /** HTTPS ends at a proxy: requests from other machines must come through a trusted one. */
   readonly behindProxy: boolean;
   /** Which headers of trusted proxies are read. */
   readonly proxyHeaders: ProxyHeaders;

@@ -44,10 +44,10 @@ export const MAX_HEADERS = 100;
 /** How often overdue connections are looked for: the granularity of the time-outs. */
 const CHECK_MS = 1_000;
 const IDLE_GRACE_MS = 500;
-/** No byte either way for as long as this, on top of what publishing may take: nobody reads the answer. */
+/** No byte either way for as long as this, on top of what publishing may take: the client does not read the answer. */
 const STALLED_MS = 15_000;
 
-/** HTTP or HTTPS with every limit set: nobody can hold what is scarce for long. */
+/** HTTP or HTTPS with every limit set: no client can hold what is scarce for long. */
 export async function listen(
   settings: IngressSettings,
   tls: TlsFiles | undefined,
@@ -134,7 +134,7 @@ function reportEviction(
   else ends.set(request.socket, { code, status: 0, requestId: newRequestId() });
 }
 
-/** Nobody is left to answer. A request that was under way is reported by its handler. */
+/** There is no one to answer. A request that was under way is reported by its handler. */
 const GONE: readonly (string | undefined)[] = ['ECONNRESET', 'EPIPE', 'HPE_INVALID_EOF_STATE'];
 
 const CLIENT_ERRORS: { readonly [code: string]: IngressCode } = {

@@ -35,7 +35,7 @@ export class Placement {
 const WINDOW_MS = 10_000;
 /** How often it is settled who is light. */
 const SETTLE_MS = 250;
-/** Bytes a second of all sources together below which nobody makes anybody wait. */
+/** Bytes a second of all sources together below which no source makes another one wait. */
 const CALM = 262_144;
 /** Of email.raw's partitions, those that light sources have for themselves. */
 const LIGHT_PARTITIONS = 1 / 4;

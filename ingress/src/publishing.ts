@@ -24,7 +24,7 @@ export interface Publisher {
   publish(record: PublishRecord): Promise<Keeper>;
 }
 
-/** Without a spool: Kafka has it or nobody. */
+/** Without a spool: Kafka has it, or it is not kept. */
 export class KafkaPublisher implements Publisher {
   readonly #producer: Pick<GroupCommitProducer, 'publish'>;
 

@@ -63,7 +63,7 @@ export function refuseExchange(
   });
 }
 
-/** Returns the status that was sent; 0 if nobody is there any more. */
+/** Returns the status that was sent; 0 if the connection is gone. */
 function answerRefusal(context: WebhookContext, exchange: Exchange, code: LogCode, error: unknown): number {
   const { request, response, requestId, source } = exchange;
   const kind = answerKind(code);

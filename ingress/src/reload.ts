@@ -40,7 +40,7 @@ export interface TlsPair {
 
 const POLL_MS = 2_000;
 
-/** Certificate and key in files that somebody renews. Polled, since they are often replaced by way of links. */
+/** Certificate and key in files that are renewed from outside. Polled, since they are often replaced by way of links. */
 export class TlsFiles {
   readonly #certFile: string;
   readonly #keyFile: string;

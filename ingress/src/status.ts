@@ -19,7 +19,7 @@ export interface SpoolReport {
   readonly bytes: number;
   /** When the oldest of them was accepted, ISO 8601; null: none waits. */
   readonly oldestAt: string | null;
-  /** Spools of the directory, which processes may share, that somebody must look at. */
+  /** Spools of the directory, which processes may share, that an operator must look at. */
   readonly setAside: number;
 }
 

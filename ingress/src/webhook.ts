@@ -118,7 +118,7 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
     body,
     receivedAt: context.clock(),
   };
-  // A request that nobody can tell from a genuine one yet costs a fetch; whoever failed often gets none.
+  // A request that nobody can tell from a genuine one yet costs a fetch; a sender that failed often gets none.
   const mayFetch = () => !context.failures.isExhausted(source.name, networkOf(exchange.sender));
   const proof = context.verification.verify(source, espRequest, mayFetch);
   const { handshake, tokenDigest } = proof instanceof Promise ? await proof : proof;

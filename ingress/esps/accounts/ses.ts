@@ -167,7 +167,7 @@ async function selfSigned(): Promise<SesKey> {
   return { privateKey: privateKey.toString(), certificate: certificate.toString('pem') };
 }
 
-/** What SNS posts around the message. */
+/** The SNS message around the event. */
 function envelope(message: string | Buffer, { random, at }: WriteContext): Draft {
   const id = random.uuid();
   const body = random.chance(0.3) ? `${message}\n` : message;

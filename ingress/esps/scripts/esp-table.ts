@@ -33,7 +33,7 @@ export function guideTable(all: readonly EspAdapter[] = adapters): string {
   return markdownTable([['guide', '`esp`', 'proof of a request'], ...rows]);
 }
 
-/** What each of them fills by itself. */
+/** The fields that each of them fills by itself. */
 export function fillsTable(all: readonly EspAdapter[] = adapters): string {
   const rows = all.map(({ name, facts: { fills } }) => [
     `\`${name}\``,
@@ -61,7 +61,7 @@ const TRUST_HEADER = ['ESP', 'what proves a request', 'signed', 'accepted for', 
 /** `topics.retention.seenDays`, by default. */
 const DEDUPE_MS = 7 * 86_400_000;
 
-/** What a request of each ESP is worth. The proofs are those that the contract suite holds it to. */
+/** The table of how far a request of each ESP can be trusted. The proofs are those that the contract suite holds it to. */
 export function trustTable(all: readonly EspAdapter[] = adapters): string {
   const rows = all.map(({ name, credentials }) => {
     const proof = accountOf(name).contract;

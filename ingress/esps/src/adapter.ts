@@ -92,7 +92,7 @@ export interface HttpFacts {
 export interface CredentialFacts {
   /** What one secret is, in words: "public key, base64 SPKI". Null: the ESP has no secret (SES). */
   readonly secret: string | null;
-  /** It is a public key: whoever reads it can verify, and send nothing. */
+  /** It is a public key: a reader of it can verify, and sign nothing. */
   readonly isPublic?: true;
   readonly options: readonly {
     readonly name: string;
@@ -210,7 +210,7 @@ export interface FormerReading {
 
 export type Identity = readonly (string | number | null | undefined)[];
 
-/** A time that is missing or that nobody can read. */
+/** A time that is missing or cannot be read. */
 export interface UnreadTime {
   /** What the ESP said, cut to 100 characters; null if it said nothing. */
   readonly said: string | null;
@@ -250,7 +250,7 @@ export const NORMALIZE_CODES = [
   'NORMALIZE_RECIPIENT_MISSING',
   /** The recipient holds a control character. */
   'NORMALIZE_RECIPIENT_INVALID',
-  /** The adapter failed in a way nobody foresaw. */
+  /** The adapter failed in an unforeseen way. */
   'NORMALIZE_UNEXPECTED',
   /** The request is beyond its budget, as a whole. */
   'NORMALIZE_TOO_MANY_ITEMS',
@@ -282,7 +282,7 @@ export interface EspFacts {
    * here is in no event of this ESP. `headers` goes with the adapter's function of that name.
    */
   readonly fills: { readonly [name in FilledName]?: string };
-  /** What this ESP cannot tell. */
+  /** Facts that this ESP cannot tell. */
   readonly limitations: readonly string[];
   /** Paths in an item's value that are known but left out on purpose: dotted, list elements as `[]`, a subtree as `path.*`. */
   readonly ignored: readonly string[];

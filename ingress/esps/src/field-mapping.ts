@@ -57,7 +57,7 @@ function isNews(event: EspEvent, field: MappedField, value: string, path: FieldP
   return path.text !== 'metadata.user' && event.metadata?.user !== value;
 }
 
-/** Nobody says anything but the ESP, and that is not too long. */
+/** Only the ESP says anything, and that is not too long. */
 function standsAsItIs(
   { metadata, campaign, variant, stream }: EspEvent,
   { onlyKeys }: FieldMapping,

@@ -104,5 +104,5 @@ function pathsOf(field: MappedField, written: string | readonly string[] | undef
 
 export const DEFAULT_MAPPING: FieldMapping = fieldMapping();
 
-/** Path by which each field was found, as it is written; absent: nobody said. */
+/** Path by which each field was found, as it is written; absent: it was not found. */
 export type FieldOrigins = { readonly [field in MappedField]?: string };

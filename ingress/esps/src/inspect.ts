@@ -19,7 +19,7 @@ import { normalizeRequest } from './normalize.ts';
 /** A typed event as `inspect` shows it: `type`, then the Avro fields of that type; times are ISO 8601 text. */
 export type InspectedEvent = { readonly type: EventType } & { readonly [field: string]: unknown };
 
-/** What the pipeline would do with a request. */
+/** The events, dead letters and verdict that the pipeline would make of a request. */
 export interface Inspection {
   readonly verified: boolean;
   readonly reason: RefusalCode | null;

@@ -15,7 +15,7 @@ import { withoutAutoReply } from './reading/bounce.ts';
 import { hasControlCharacter } from './reading/fields.ts';
 import { hasForeignBytes } from './reading/foreign-bytes.ts';
 
-/** What one item of a request came to. */
+/** The events of one item, or why there are none. */
 export type ItemResult =
   | { readonly index: number; readonly events: readonly EspEvent[] }
   /** Refused, alone: the other items go on. `item` is its text, null where not even that could be had, or too many were refused. */
@@ -64,7 +64,7 @@ export function* readItems(
     const results = isBroken ? [NOT_UTF8] : readItem(adapter, item, request, reading, spending);
     for (const result of results) {
       if (!(result instanceof Refusal)) yield { index: item.index, events: result };
-      // Of too many, nobody asks for the text any more.
+      // Of too many, the text is not needed any more.
       else yield refused(item, result, refusals++ < budget.maxDeadLetters);
     }
   }
@@ -110,7 +110,7 @@ function mapperOf(
   item: Item,
   { fields = DEFAULT_MAPPING, noted }: SourceReading,
 ): (event: EspEvent) => EspEvent {
-  // Once for all recipients of an item, and only where somebody asks.
+  // Once for all recipients of an item, and only where it is asked for.
   const headers: MessageHeaders =
     adapter.headers && fields.readsHeaders ? headerMap(adapter.headers(item)) : NO_HEADERS;
   return (event) => mapFields(event, fields, headers, noted);

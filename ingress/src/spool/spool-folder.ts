@@ -30,7 +30,7 @@ const MOST_REMOVED = 2_000;
 
 /**
  * One spool: a folder with the file and a lock that the operating system takes back when its holder dies. Whoever has
- * the lock owns all of it; nobody else touches it. Requests are taken out in order with `next` and `settle`.
+ * the lock owns all of it; no other process touches it. Requests are taken out in order with `next` and `settle`.
  */
 export class SpoolFolder {
   readonly id: string;
@@ -43,7 +43,7 @@ export class SpoolFolder {
   readonly #settled = new Set<number>();
   /** Published but still in the file. */
   #unremoved: { readonly seq: number; readonly bytes: number }[] = [];
-  /** Must not be thrown away: records that nobody could read, or that Kafka refuses. */
+  /** Must not be thrown away: records that could not be read, or that Kafka refuses. */
   readonly #kept = new Set<number>();
 
   static create(dir: string, id: string): SpoolFolder {
@@ -65,14 +65,14 @@ export class SpoolFolder {
     }
   }
 
-  /** Null if somebody has it or it is gone. Throws SpoolFileError; one of which nothing can be read is set aside then. */
+  /** Null if another process has it or it is gone. Throws SpoolFileError; one of which nothing can be read is set aside then. */
   static adopt(dir: string, id: string): SpoolFolder | null {
     const path = join(dir, id, FILE);
     const lock = tryLock(join(dir, id, LOCK));
     if (!lock) return null;
     try {
       if (existsSync(path)) return new SpoolFolder(dir, id, lock, SpoolFile.open(path));
-      // Its maker died before there was anything in it, or somebody has just done with it.
+      // Its maker died before there was anything in it, or another process has just drained it.
       rmSync(join(dir, id), { recursive: true, force: true });
       lock.release();
       return null;
@@ -115,12 +115,12 @@ export class SpoolFolder {
     return this.#next > this.#file.last;
   }
 
-  /** Records that are in it for somebody to look at, unless it is damaged. */
+  /** Records that are in it for an operator to look at, unless it is damaged. */
   get keeps(): number {
     return this.#kept.size;
   }
 
-  /** Once it is drained: records that it should have had and that nobody could find in it. */
+  /** Once it is drained: records that it should have had and that are not in it. */
   get missing(): number {
     const known = this.#unremoved.length + this.#kept.size;
     return this.drained && !this.damaged ? Math.max(0, this.#file.counts.records - known) : 0;
@@ -204,7 +204,7 @@ export class SpoolFolder {
     this.#lock.release();
   }
 
-  /** Keeps it for somebody to look at. */
+  /** Keeps it for an operator to look at. */
   setAside(): void {
     this.#file.close();
     try {

@@ -15,7 +15,7 @@ export interface SpoolStatus {
   readonly bytes: number;
   /** Epoch milliseconds; undefined when nothing waits. */
   readonly oldestAt: number | undefined;
-  /** Spools of this directory that somebody must look at. */
+  /** Spools of this directory that an operator must look at. */
   readonly setAside: number;
 }
 
@@ -179,7 +179,7 @@ export class SpoolStore {
       this.#setProblem(undefined, undefined);
       return undefined;
     } catch (error) {
-      // After a failed write nobody knows what of the file is on the disk: it takes nothing more, it only drains.
+      // After a failed write it is not known what of the file is on the disk: it takes nothing more, it only drains.
       if (problemOf(error) !== 'INGRESS_SPOOL_FULL') this.#abandonOwn();
       return this.#setProblem(problemOf(error), error);
     }
@@ -197,7 +197,7 @@ export class SpoolStore {
     }
   }
 
-  /** It is found again by whoever looks for what others left, here or elsewhere. */
+  /** It is found again by the process that looks for what others left, this one or another. */
   #abandonOwn(): void {
     try {
       if (this.#own?.clean) this.#own.discard();

@@ -14,7 +14,7 @@ export class Traffic {
   #running = true;
   readonly #senders: Promise<void>;
   readonly #agent = new Agent({ connections: 16 });
-  /** Where to send the n-th request of a sender; undefined when there is nobody. */
+  /** Where to send the n-th request of a sender; undefined when there is none. */
   readonly #portOf: (n: number) => number | undefined;
   readonly #signer: Signer;
 

@@ -17,9 +17,9 @@ export interface Account<Key = unknown> {
 /** One account with its keys: makes requests as this ESP would send them. */
 export interface Signer {
   readonly esp: string;
-  /** What the source that receives these requests must be configured with. */
+  /** The configuration of the source that receives these requests. */
   readonly settings: VerifierSettings;
-  /** What the verifier asks to be fetched (certificates of SES); empty for most. */
+  /** Documents that the verifier asks for (certificates of SES); empty for most. */
   readonly resources: Resources;
   sign(input: SignInput): EspRequest;
 }
@@ -43,7 +43,7 @@ export interface SignInput {
   readonly sns?: SnsInput;
 }
 
-/** What test/contracts expects of the adapter for requests of this account. */
+/** The verdicts and events that test/contracts expects of the adapter for requests of this account. */
 export interface Contract extends Proof {
   /** What is signed for one event of a@example.com. */
   readonly body: string;

@@ -2,7 +2,7 @@ import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import type { EspRequest, Resources } from '@email-events/esps';
 import type { Account, Proof, Signer, SignInput, TimeFields } from './account.ts';
 
-// What several ESPs do alike. Nothing here uses the code that verifies: each checks the other.
+// Ways of signing that several ESPs share. Nothing here uses the code that verifies: each checks the other.
 
 export const HOUR = 3_600_000;
 export const NO_RESOURCES: Resources = new Map();

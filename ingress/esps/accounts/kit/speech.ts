@@ -28,7 +28,7 @@ export interface Speech {
   readonly signsOwnTime?: true;
   /** It signs each repetition of a request anew; others send what they have. */
   readonly signsAnew?: true;
-  /** What its events do not carry. */
+  /** Facts that its events do not carry. */
   readonly omits?: readonly ('metadata' | 'url')[];
   /** One event in the ESP's words. An empty address stands for none. */
   event(entry: Entry, context: WriteContext): object;
@@ -38,7 +38,7 @@ export interface Speech {
   body?(events: readonly unknown[], random: Random): string;
   /** The request around a body; absent: an id that belongs to the event, or to the request. */
   draft?(body: string | Buffer, context: WriteContext): Draft;
-  /** How its events name what the step is about; absent: no names, and whoever leaves, leaves everything. */
+  /** How its events name what the step is about; absent: no names, and a recipient who leaves, leaves everything. */
   names?(step: Step): EventNames;
   /** A body that cannot be read, however well it is signed; absent: JSON that ends too early. */
   garbage?(context: WriteContext): Garbage;
@@ -85,7 +85,7 @@ export interface Draft {
   readonly sns?: SnsInput;
 }
 
-/** What of an SNS message is other than usual; for tests too. */
+/** Parts of an SNS message that are other than usual; for tests too. */
 export interface SnsInput {
   readonly type?: 'Notification' | 'SubscriptionConfirmation' | 'UnsubscribeConfirmation';
   readonly topicArn?: string;

@@ -1,6 +1,6 @@
 import type { EventType } from '@email-events/schemas';
 
-// What happens to a message, before any ESP puts it into words. The simulator makes it up; accounts report it.
+// The life of a message, before any ESP puts it into words. The simulator makes it up; accounts report it.
 
 /** One message as an ESP sends it; to several recipients only where the ESP reports them together. */
 export interface Message {

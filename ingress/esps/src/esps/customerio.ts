@@ -198,7 +198,7 @@ function preference(
   };
 }
 
-/** The person's id in the sender's own system; empty for somebody who is known by the address alone. */
+/** The person's id in the sender's own system; empty for a person who is known by the address alone. */
 function userOf(data: JsonObject): string | null {
   return firstText(data.customer_id, objectOf(data.identifiers).id);
 }

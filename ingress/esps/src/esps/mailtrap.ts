@@ -141,7 +141,7 @@ function split({ body }: EspRequest): readonly Item[] {
 
 const MANY_LINES = 10_000;
 
-/** A line that is parsed only when somebody asks for it. */
+/** A line that is parsed only when it is asked for. */
 class LineItem implements Item {
   readonly index: number;
   readonly text: string;

@@ -144,7 +144,7 @@ function normalize(item: Item, request: EspRequest): Iterable<EspEvent> {
     return each(choices, (choice) => contactEvent(choice, vendorType, event, item, request));
   const known = TYPES.get(vendorType) ?? 'other';
   const recipients = NO_MAIL.has(known) ? [bareAddress(data.email)] : recipientsOf(data);
-  // One of several has complained, and nobody says who.
+  // One of several has complained, and the event does not say who.
   const type = NO_MAIL.has(known) || (known === 'complained' && recipients.length > 1) ? 'other' : known;
   const shared = {
     type,

@@ -108,7 +108,7 @@ function split(request: EspRequest): readonly Item[] {
   const fields = new Map<string, string | string[]>();
   for (const [name, value] of parseForm(request)) {
     const earlier = fields.get(name);
-    // Recipients are repeated; which of two times or events holds, nobody knows.
+    // Recipients are repeated; which of two times or events holds is not known.
     if (earlier !== undefined && name !== 'recipients') {
       throw new Refusal('NORMALIZE_BODY_UNREADABLE', 'a field is there twice');
     }

@@ -110,7 +110,7 @@ function verifier(settings: VerifierSettings): Verifier {
   };
 }
 
-// Whoever enters these into ZeptoMail has them sent as Basic authentication.
+// An operator who enters these into ZeptoMail has them sent as Basic authentication.
 const USER_AND_PASSWORD = /^[^\s:]+:./;
 
 /** An item for each message, with what it shares with the others. */
@@ -184,7 +184,7 @@ function eventsOf(
     type,
     esp_event_type: vendorType,
     occurred_at: occurredAt,
-    // webhook_request_id is that of the request: nobody says that a repetition keeps it.
+    // webhook_request_id is that of the request: ZeptoMail does not say that a repetition keeps it.
     identity:
       id === null || typeof occurredAt !== 'number'
         ? ['item', item.text, stringifyJson(detail)]
@@ -200,7 +200,7 @@ function eventsOf(
     ...(type === 'clicked' ? { url } : {}),
   };
   const recipients = recipientsOf(type, detail, addressed);
-  // Nobody is suppressed by guess.
+  // No recipient is suppressed by guess.
   const guessed: Partial<EspEvent> =
     type === 'bounced' && recipients.length > 1 ? { bounce_class: 'undetermined' } : {};
   return each(recipients, (recipient) => ({ ...shared, ...guessed, recipient }));

@@ -4,7 +4,7 @@ import { integer } from './fields.ts';
 export type BounceClass = EmailBounced['bounce_class'];
 export type BounceCategory = EmailBounced['bounce_category'];
 
-/** What a receiving server's answer says. */
+/** The facts in a receiving server's answer. */
 export interface SmtpFacts {
   readonly code: number | null;
   /** Enhanced status code (RFC 3463). */

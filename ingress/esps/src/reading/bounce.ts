@@ -95,7 +95,7 @@ function byVendor({ says, category = 'other' }: VendorWord, transient: boolean):
       return verdict(aboutAddress || category === 'other' ? bad : 'soft');
     case 'soft':
     case 'message':
-      // A mailbox that is not there is nothing temporary: whoever says both does not know.
+      // A mailbox that is not there is nothing temporary: an ESP that says both does not know.
       return verdict(category === 'invalid_mailbox' ? 'undetermined' : 'soft');
     case 'nothing':
       return verdict('undetermined');

@@ -22,7 +22,7 @@ export function parseForm(request: EspRequest): FormFields {
 }
 
 /**
- * Last values of some names, exactly as parseForm has them, at the cost of looking for them: for a body that nobody has verified.
+ * Last values of some names, exactly as parseForm has them, at the cost of looking for them: for a body that is not verified.
  * What is longer than `maxBytes` is not there. Throws Refusal if the body is no form.
  */
 export function lastFields(
@@ -61,7 +61,7 @@ export function parseFormBytes({ body }: EspRequest): readonly ByteField[] {
   return encodedFields(body).map(([name, value]) => [name, percentDecoded(value)] as const);
 }
 
-/** The same of a body that nobody has verified. Null: an escape in it is none, which no encoder writes. Throws as parseFormBytes does. */
+/** The same of a body that is not verified. Null: an escape in it is none, which no encoder writes. Throws as parseFormBytes does. */
 export function strictFormBytes({ body }: EspRequest): readonly ByteField[] | null {
   const fields: ByteField[] = [];
   for (const [name, value] of encodedFields(body)) {
@@ -89,7 +89,7 @@ function mediaType(contentType: string | undefined): string {
 /** A field of a form as bytes, names as they are meant. */
 export type ByteField = readonly [name: string, value: Buffer];
 
-/** No ESP sends so many. Looked for before anything is decoded, since nobody has verified the body yet. */
+/** No ESP sends so many. Looked for before anything is decoded, since the body is not verified yet. */
 const MAX_FIELDS = 1000;
 const LONGEST_HEAD = 8_192;
 const LONGEST_NAME = 1_024;
@@ -230,7 +230,7 @@ const WINDOW = 7;
 const STRAY = /%(?![0-9a-f]{2})/i;
 
 /**
- * As percentDecoded, for what nobody has verified yet. Null: it has a percent sign without two hex digits behind it, which no encoder writes.
+ * As percentDecoded, for what is not verified yet. Null: it has a percent sign without two hex digits behind it, which no encoder writes.
  *
  * Two characters at a time, and no branch for what they are: where letters and escapes come at random, which all text does, a guess
  * for each costs twice as much as all of the rest.

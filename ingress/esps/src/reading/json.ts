@@ -37,7 +37,7 @@ export function parseJson(text: string): unknown {
 
 /**
  * JSON text of a parsed value: long integers come out with all their digits. Throws Refusal for what is nested so deeply that it can be
- * parsed, but not written: a sender can have that as often as it likes, so it is no fault of ours.
+ * parsed, but not written: a sender can have that as often as it likes, so it is not a fault of this code.
  */
 export function stringifyJson(value: unknown): string {
   try {
@@ -65,7 +65,7 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** An item whose text is made only when somebody asks for it. */
+/** An item whose text is made only when it is asked for. */
 export class JsonItem implements Item {
   readonly index: number;
   readonly value: unknown;

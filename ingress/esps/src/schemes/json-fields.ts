@@ -24,7 +24,7 @@ const MAX_FIELDS = 256;
 const MAX_DEPTH = 512;
 
 /**
- * Where the values of these names stand at the top of a JSON object. For bodies that nobody has verified yet: one pass over the
+ * Where the values of these names stand at the top of a JSON object. For bodies that are not verified yet: one pass over the
  * bytes, no recursion, and nothing is allocated but the answer. Names are compared as JSON means them, escapes resolved.
  *
  * Null: the bytes are no JSON object, have more names or a deeper nesting than any ESP's, or one of those wanted twice, where

@@ -70,7 +70,7 @@ const BLOCKS = ['signature', 'parent-signature'];
 /** Bytes; a genuine one has about 200. */
 const LONGEST_BLOCK = 4_096;
 
-/** The body has been looked through, not parsed: it is as long as somebody liked, and nobody has verified it. Null: too long. */
+/** The body has been looked through, not parsed: the sender chose its length, and it is not verified. Null: too long. */
 function blockAt(body: Buffer, span: Span | undefined): JsonObject | null | undefined {
   if (span === undefined) return undefined;
   if (span.end - span.start > LONGEST_BLOCK) return null;

@@ -141,7 +141,7 @@ export function stalenessAt(signedAt: number, receivedAt: number, window: Window
   return null;
 }
 
-/** A refusal that says which time the sender claims, for whoever looks for a clock that is wrong. */
+/** A refusal that says which time the sender claims, so that an operator finds a clock that is wrong. */
 export function refusedAt(code: RefusalCode, timestamp: string): Verdict {
   const signedAt = secondsToMs(timestamp);
   return { outcome: 'refused', code, ...(signedAt === null ? {} : { signedAt }) };

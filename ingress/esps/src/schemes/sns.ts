@@ -7,7 +7,7 @@ import { fromBase64 } from './signatures.ts';
 
 // https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html, seen 2026-11.
 
-/** What Amazon SNS posts, as far as it is read. */
+/** An SNS message, as far as it is read. */
 export interface SnsEnvelope {
   readonly type: string;
   readonly topicArn: string;
@@ -76,7 +76,7 @@ const LOOKED_FOR = [
 const LONGEST_TEXT = 8_192;
 
 /**
- * An envelope that nobody has verified yet: looked through once, its fields read one by one when they are needed. What is
+ * An envelope that is not verified yet: looked through once, its fields read one by one when they are needed. What is
  * found is what snsEnvelope reads of the same body (see jsonFields).
  */
 export class UnverifiedSns {
@@ -111,7 +111,7 @@ export class UnverifiedSns {
   }
 }
 
-/** What SNS signs, in pieces; null for a message type that it does not know. */
+/** The bytes that SNS signs, in pieces; null for a message type that it does not know. */
 export function snsSignedParts(envelope: UnverifiedSns): Buffer[] | null {
   const names = SIGNED_FIELDS.get(envelope.text('Type'));
   if (!names) return null;
@@ -171,7 +171,7 @@ function timeOf(timestamp: string): number | null {
   return Number.isNaN(time) ? null : time;
 }
 
-/** What a verified confirmation asks for; undefined for a notification. */
+/** The handshake that a verified confirmation asks for; undefined for a notification. */
 export function snsHandshake(envelope: UnverifiedSns): Handshake | RefusalCode | undefined {
   const type = envelope.text('Type');
   if (type === 'UnsubscribeConfirmation') {

@@ -184,7 +184,7 @@ function complaints(complaint: JsonObject, mail: JsonObject, item: Item): Iterab
       time: complaint.timestamp,
       ...(id === null ? {} : { identity: ['feedback', id] }),
     };
-    // The recipient took the message out of the spam folder: the reverse of a complaint, which must suppress nobody.
+    // The recipient took the message out of the spam folder: the reverse of a complaint, which must not suppress.
     if (feedback === 'not-spam') return { ...shared, type: 'other', payload: item.text };
     if (suspects.length === 1) return { ...shared, type: 'complained', feedback_type: feedback };
     const suspected = { ...shared, formerly: [{ type: 'complained' }] } as const;
@@ -205,7 +205,7 @@ function client(detail: JsonObject): Pick<Reading, 'time' | 'user_agent' | 'ip'>
   return { time: detail.timestamp, user_agent: text(detail.userAgent), ip: text(detail.ipAddress) };
 }
 
-/** SES does not say who it was; of several addressees, nobody is taken off a list by guess. */
+/** SES does not say who it was; of several addressees, none is taken off a list by guess. */
 function subscribers(subscription: JsonObject, mail: JsonObject, item: Item): Iterable<Reading> {
   const recipients = addressedTo(mail);
   const [recipient] = recipients;
