@@ -8,7 +8,7 @@ import {
   topics,
 } from '@email-events/schemas';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
-import { readEmitted, readSeenTotals, readValues } from '../faults/topics-evidence.ts';
+import { readEmitted, readSeenTotals, readValues } from '../faults/evidence.ts';
 import type { EventTotals, GroupPosition } from '../src/invariants.ts';
 import type { HonestSent } from './honest.ts';
 import type { FloodFound, HostileSent } from './hostile.ts';

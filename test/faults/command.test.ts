@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readCommand } from './command.ts';
-import { BROKER_RESTARTS, WHOLE_DECK, WHOLE_DECK_OF_SEVERAL } from './decks.ts';
+import { BROKER_RESTARTS, WHOLE_DECK, WHOLE_DECK_OF_SEVERAL } from './schedule.ts';
 
 test('without arguments it is one broker and everything', () => {
   expect(readCommand([])).toMatchObject({

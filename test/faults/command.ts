@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { deckFor, pick } from './decks.ts';
+import { deckFor, pick } from './schedule.ts';
 import type { Deck } from './targets.ts';
 
 /** What the command line asks for. */

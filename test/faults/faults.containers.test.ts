@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { DEADLINE_MS, ENOUGH, survive } from './bounded-run.ts';
-import { BROKER_RESTARTS } from './decks.ts';
+import { BROKER_RESTARTS } from './schedule.ts';
 
 // Brokers in containers stop and come back in other ways than processes: docker's signals and time-outs, a network of their own.
 test(

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DEADLINE_MS, ENOUGH, RATE, runOnce, survive } from './bounded-run.ts';
-import { deckFor } from './decks.ts';
+import { deckFor } from './schedule.ts';
 
 const cardsOf = (of: readonly { readonly kind: string; readonly target: string }[]) =>
   [...new Set(of.map(({ kind, target }) => `${kind} ${target}`))].sort();

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { createRandom, type Random } from '@email-events/dev/simulate';
-import { TRICKS } from './hostile-tricks.ts';
+import { TRICKS } from './hostile-senders.ts';
 
 /** One connection's worth of harm. Resolves when it has no more to do; the connection is then cut. */
 type Attack = (socket: Socket, random: Random) => Promise<void>;

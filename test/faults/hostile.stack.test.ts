@@ -7,8 +7,7 @@ import { type Pipeline, startPipeline, valuesOf } from '../harness/pipeline.ts';
 import type { LaunchedService } from '../harness/service-process.ts';
 import { fileScope, vacantStack, waitFor } from '../harness/stack.ts';
 import { Attackers } from './hostile-attacks.ts';
-import { HonestSenders, honestSigners, sourcesOf } from './hostile-senders.ts';
-import { TRICKS } from './hostile-tricks.ts';
+import { HonestSenders, honestSigners, sourcesOf, TRICKS } from './hostile-senders.ts';
 
 const SEED = Number(process.env.HOSTILE_SEED ?? 1);
 const LIMITS = { maxConnections: 200, maxInFlightBytes: 16 * 1_048_576 };

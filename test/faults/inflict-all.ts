@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Brokers } from './brokers.ts';
-import { CatchUp } from './catch-up.ts';
 import { spanOf } from './concerns.ts';
 import { Inflictor } from './inflict.ts';
 import type { PositionWatch } from './positions.ts';
 import type { Survived } from './report.ts';
-import { REST_MS } from './rest.ts';
+import { CatchUp, REST_MS } from './rest.ts';
 import { afterQuiet, type Fault } from './schedule.ts';
+import type { Brokers } from './several-brokers.ts';
 import type { Span } from './stand-still.ts';
 import { SESSION_TIMEOUT_MS, type World } from './world.ts';
 

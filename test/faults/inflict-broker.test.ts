@@ -1,8 +1,8 @@
 import type { Component } from '@email-events/dev/stack';
 import { expect, test } from 'vitest';
 import type { TcpProxy } from '../harness/tcp-proxy.ts';
-import type { Brokers } from './brokers.ts';
-import { harmBrokers } from './inflict-broker.ts';
+import { harmBrokers } from './inflict.ts';
+import type { Brokers } from './several-brokers.ts';
 import type { FaultKind, Target } from './targets.ts';
 
 /** Three brokers that write down what is done to them; the leader is the second. */

@@ -6,9 +6,8 @@ import {
   type SentEvent,
   surplusIn,
 } from '../src/invariants.ts';
+import type { StoreEvidence, TopicsEvidence } from './evidence.ts';
 import { standStillsIn, type WatchEvidence } from './stand-still.ts';
-import type { StoreEvidence } from './store-evidence.ts';
-import type { TopicsEvidence } from './topics-evidence.ts';
 
 /** What the senders know. */
 export interface SentEvidence {

@@ -3,16 +3,15 @@ import { consumerGroups } from '@email-events/cli/services';
 import type { Progress } from '@email-events/dev/simulate';
 import { backlogIn } from '../src/invariants.ts';
 import type { AnswerFigures } from './answers.ts';
-import { isGentle } from './decks.ts';
+import { readTopicsEvidence } from './evidence.ts';
 import { type Harm, Inflictions } from './inflict-all.ts';
 import { type Finding, judge, type SentEvidence } from './judge.ts';
 import { PositionWatch } from './positions.ts';
 import { conditions, rest, settledStore } from './rest.ts';
-import { type Fault, planFaults } from './schedule.ts';
+import { type Fault, isGentle, planFaults } from './schedule.ts';
 import { severalBrokers } from './several-brokers.ts';
 import { type StandStill, watchEvidence } from './stand-still.ts';
 import type { Deck } from './targets.ts';
-import { readTopicsEvidence } from './topics-evidence.ts';
 import { type Sent, sendTraffic } from './traffic.ts';
 import { startWorld, type World } from './world.ts';
 

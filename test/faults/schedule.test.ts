@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest';
-import { BROKER_RESTARTS, deckFor, isGentle, pick, SHORT_DECK, WHOLE_DECK } from './decks.ts';
-import { afterQuiet, planFaults } from './schedule.ts';
+import {
+  afterQuiet,
+  BROKER_RESTARTS,
+  deckFor,
+  isGentle,
+  pick,
+  planFaults,
+  SHORT_DECK,
+  WHOLE_DECK,
+} from './schedule.ts';
 import type { Card } from './targets.ts';
 import { isOfBrokers } from './targets.ts';
 

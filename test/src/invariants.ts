@@ -1,3 +1,5 @@
+import type { SeenBatch } from '@email-events/schemas';
+
 /** A distinct event that was sent at least once. */
 export interface SentEvent {
   /** Name that it keeps on its way, its own among all events sent. */
@@ -89,4 +91,25 @@ export function imbalanceIn(totals: EventTotals, emitted: readonly EmittedEvent[
 /** All that must hold for the events of a run; empty if it does. */
 export function violationsIn(sent: readonly SentEvent[], emitted: readonly EmittedEvent[]): string[] {
   return [...lossesIn(sent, emitted), ...surplusIn(sent, emitted), ...disorderIn(sent, emitted)];
+}
+
+/** Totals of `events` out of its changelog: every record says those of its partition so far; barriers say nothing. */
+export class SeenTotals {
+  readonly #newest = new Map<number, SeenBatch>();
+
+  /** In the order of each partition. */
+  add(partition: number, batch: SeenBatch): void {
+    if (batch.barrier === null) this.#newest.set(partition, batch);
+  }
+
+  sum(): EventTotals {
+    const batches = [...this.#newest.values()];
+    const sum = (of: (batch: SeenBatch) => number) => batches.reduce((total, batch) => total + of(batch), 0);
+    return {
+      received: sum(({ received }) => received),
+      emitted: sum(({ emitted }) => emitted),
+      duplicates: sum(({ duplicates }) => duplicates),
+      deadLettered: sum(({ dead_lettered }) => dead_lettered),
+    };
+  }
 }

@@ -11,8 +11,13 @@ import {
   type Suppression,
   topics,
 } from '@email-events/schemas';
-import type { EmittedEvent, EventTotals, GroupPosition, SentEvent } from '@email-events/test/invariants';
-import { SeenTotals } from '@email-events/test/seen-totals';
+import {
+  type EmittedEvent,
+  type EventTotals,
+  type GroupPosition,
+  SeenTotals,
+  type SentEvent,
+} from '@email-events/test/invariants';
 
 /** A process of `normalize` or `events`. */
 export interface Member {
