@@ -59,7 +59,11 @@ export const mailgun = {
     silentOn: ['subscribed', 'other'],
     names: (step) => ({ ...everythingLeft(step), campaign: campaignOf(step), machine: machineOf(step) }),
     body: ([event]) => JSON.stringify({ 'event-data': event }),
-    draft: (body, { random }) => ({ id: random.hex(50), body }),
+    // Of the run: the same seed on data of an earlier run must not bring that run's tokens again.
+    draft: (body, { runId, random }) => ({
+      id: `${Buffer.from(runId).toString('hex')}${random.hex(50)}`.slice(0, 50),
+      body,
+    }),
     // The signature is part of the body, so what can be verified can be parsed.
     garbage: ({ runId }) => ({
       code: 'NORMALIZE_ITEM_INVALID',

@@ -53,6 +53,14 @@ describe('a plan', () => {
     expect(shape({ runId: 'another' })).toEqual(shape({}));
   });
 
+  it('names no request as an earlier run of the same seed did, whose tokens are taken by now', () => {
+    const ids = (runId: string) =>
+      planned({ runId, esps: ['mailgun', 'standard-webhooks'] }).map(({ draft }) => draft.id);
+    const earlier = new Set(ids('run1'));
+    expect(earlier.size).toBeGreaterThan(500);
+    expect(ids('run2').filter((id) => earlier.has(id))).toEqual([]);
+  });
+
   it('has messages that bounce after they were delivered, and nothing happens to them then', () => {
     const steps = [...new Set(planned({ events: 6_000 }).flatMap((request) => request.steps))];
     const byMessage = Map.groupBy(steps, ({ message }) => message);
