@@ -7,7 +7,7 @@ import { shellBlocks } from './docs/blocks.ts';
 import type { Fixture } from './esp-fixtures.ts';
 
 /** ingress/ADDING_AN_ESP.md does what it says, and `new:esp` writes what works. In a copy of the repository. */
-const SLOW = 240_000;
+const SLOW = 600_000;
 const GUIDE = 'ingress/ADDING_AN_ESP.md';
 const ADAPTER = 'ingress/esps/src/esps/acmemail.ts';
 const CONTRACT = 'npx vitest run --project contracts test/contracts/esp.test.ts';

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import type { Account } from './kit/account.ts';
 import { inSeconds, post, SIGNED_BODY, withSecret } from './kit/signing.ts';
 import { addressOf, eventIdOf } from './kit/speech.ts';
@@ -21,7 +21,8 @@ export const postal = {
     generateKeyPairSync('rsa', { modulusLength: 2048 })
       .privateKey.export({ format: 'pem', type: 'pkcs8' })
       .toString(),
-  signer(privateKey) {
+  signer(pem) {
+    const privateKey = createPrivateKey(pem);
     const secret = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).toString('base64');
     return withSecret('postal', secret, (input) => {
       const body = Buffer.from(input.body);

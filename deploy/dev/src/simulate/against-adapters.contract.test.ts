@@ -102,7 +102,8 @@ const countBy = <T>(values: readonly T[], name: (value: T) => string) => {
   return counts;
 };
 
-describe('what the simulator sends', () => {
+// Thousands of signatures are made and verified: an end for a test that hangs, not a limit for a slow machine.
+describe('what the simulator sends', { timeout: 600_000 }, () => {
   it('verifies, and says exactly what happened', () => {
     const good = requests.filter(({ planned }) => planned.kind === 'events' || planned.kind === 'redelivery');
     expect([...new Set(good.map(({ planned }) => planned.esp))].sort()).toEqual([...EVERY_ESP].sort());
