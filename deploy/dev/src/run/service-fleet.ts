@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HomePaths, homeFolder, REPOSITORY } from '@email-events/cli/home';
 import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import type { LocalCertificate } from '../certificates.ts';
+import { spawnInSession } from '../stack/local/run-tool.ts';
 import { type LocalConfigInput, localConfig, writeLocalConfig } from './local-config.ts';
 import type { Reporter } from './reporter.ts';
 import { processOf, type ServiceName } from './services.ts';
@@ -95,11 +94,8 @@ export class ServiceProcess extends SupervisedService {
 }
 
 function launch({ script, args, nodeArgs = [], env = {}, logFile }: ServiceSpec): ServiceRun {
-  const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(process.execPath, [...nodeArgs, script, ...args], {
+  const child = spawnInSession(process.execPath, [...nodeArgs, script, ...args], {
     cwd: REPOSITORY,
-    stdio: ['ignore', log, log, 'ipc'],
-    detached: true,
     // With the compiled code of earlier starts a service takes half the time to start.
     env: {
       NODE_COMPILE_CACHE: join(homeFolder(), 'cache'),
@@ -107,8 +103,10 @@ function launch({ script, args, nodeArgs = [], env = {}, logFile }: ServiceSpec)
       NODE_ENV: 'production',
       ...env,
     },
+    logFile,
+    logMode: 0o600,
+    channel: true,
   });
-  closeSync(log);
   return {
     pid: child.pid,
     ready: new Promise((resolve) => {

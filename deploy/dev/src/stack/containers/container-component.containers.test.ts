@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { choosePorts } from '../ports.ts';
 import type { ComponentExit } from '../stack.ts';
-import { type Birth, ContainerComponent } from './container-component.ts';
+import { ContainerComponent, type MakingSteps } from './container-component.ts';
 import { connectEngine, type Engine } from './engine.ts';
 import { provideImage } from './images/choose.ts';
 import { StackContainer, waitingFor } from './make-container.ts';
@@ -55,7 +55,7 @@ async function prepare(script: string, spec: Partial<ContainerSpec> = {}): Promi
     ...spec,
   };
   const component = new ContainerComponent(complete, engine, join(folder, 'log'));
-  const make = async ({ created, started, ready }: Birth) => {
+  const make = async ({ created, started, ready }: MakingSteps) => {
     const network = networkName(stackId);
     const options = { image: complete.image, labels, network, alias: 'one', publish: complete.publish };
     const container = new StackContainer({ ...options, loopback: true, created, started });

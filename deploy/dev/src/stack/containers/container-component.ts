@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ComponentBase } from '../component-base.ts';
 import { StackError } from '../errors.ts';
-import type { Component, ComponentExit } from '../stack.ts';
+import type { ComponentExit } from '../stack.ts';
+import { SupervisedComponent } from '../supervised-component.ts';
 import { ContainerLog } from './container-log.ts';
 import type { Engine } from './engine.ts';
 import { KILLED, refusedWith, STATUS, signalOf } from './engine.ts';
@@ -13,23 +13,20 @@ const PROBE_INTERVAL_MS = 100;
 
 type Container = ReturnType<Engine['docker']['getContainer']>;
 
-/** What happens on the way of a container into life. */
-export interface Birth {
+/** Called by the maker of a container: each step before it goes on. */
+export interface MakingSteps {
   created(id: string): Promise<void>;
   started(id: string): Promise<void>;
   ready(): Promise<void>;
 }
 
 /** A component of the stack as a container, which keeps its ports and data over stop and start. */
-export class ContainerComponent extends ComponentBase {
+export class ContainerComponent extends SupervisedComponent {
   readonly #spec: ContainerSpec;
   readonly #engine: Engine;
   readonly #log: ContainerLog;
   #container: Container | undefined;
-  #state: Component['state'] = 'stopped';
   #pid: number | undefined;
-  /** Its end was asked for. */
-  #asked = false;
   #exitCode: number | undefined;
   #gaveUp: StackError | undefined;
   /** Counts the starts, so that a late word about an earlier one is not taken for this one's. */
@@ -44,10 +41,6 @@ export class ContainerComponent extends ComponentBase {
     this.#log = new ContainerLog(engine.docker, logFile);
   }
 
-  get state(): Component['state'] {
-    return this.#state;
-  }
-
   get pid(): number | undefined {
     return this.#pid;
   }
@@ -60,7 +53,7 @@ export class ContainerComponent extends ComponentBase {
    * The first start: `make` makes the container and starts it. Throws a StackError; what there is of the container then
    * is for the caller to remove.
    */
-  async create(make: (birth: Birth) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async create(make: (steps: MakingSteps) => Promise<void>, signal: AbortSignal): Promise<void> {
     await this.#starting(signal, () =>
       make({
         created: async (id) => {
@@ -85,13 +78,14 @@ export class ContainerComponent extends ComponentBase {
 
   /** Leaves it running, and from now on to itself. */
   release(): void {
-    this.#asked = true;
+    this.endIsAsked();
     this.#released.abort();
     this.#log.release();
   }
 
   async start(signal?: AbortSignal): Promise<void> {
-    const container = this.#need('stopped');
+    this.requireState('stopped');
+    const container = this.#need();
     try {
       await this.#starting(signal, async () => {
         this.#watch(container);
@@ -106,37 +100,39 @@ export class ContainerComponent extends ComponentBase {
     }
   }
 
-  stop(): Promise<void> {
+  protected terminate(): Promise<void> {
     return this.#end(async (container) => {
-      const inVain = this.#spec.ending?.();
+      const pointless = this.#spec.ending?.();
       const stopped = container.stop({ t: Math.ceil(this.#spec.stopDeadlineMs / 1_000) });
       await this.waitForEnd(
         stopped,
-        async () => (await inVain?.()) === true,
+        async () => (await pointless?.()) === true,
         () => void container.kill({ signal: 'SIGKILL' }).catch(() => {}),
       );
     });
   }
 
-  kill(): Promise<void> {
+  protected destroy(): Promise<void> {
     return this.#end((container) => container.kill({ signal: 'SIGKILL' }));
   }
 
-  async pause(): Promise<void> {
-    await this.#need('running').pause();
-    this.#state = 'paused';
+  protected async freeze(): Promise<void> {
+    await this.#need().pause();
   }
 
-  async resume(): Promise<void> {
-    await this.#need('paused').unpause();
-    this.#state = 'running';
+  protected async wake(): Promise<void> {
+    await this.#need().unpause();
+  }
+
+  /** A frozen container takes no signal. */
+  protected async wakeToEnd(): Promise<void> {
+    await this.wake().catch(unlessEnded);
   }
 
   /** Around a start, which is over as soon as the container ends. */
   async #starting(signal: AbortSignal | undefined, start: () => Promise<void>): Promise<void> {
-    this.#state = 'starting';
+    this.begins();
     this.#run++;
-    this.#asked = false;
     this.#exitCode = undefined;
     this.#gaveUp = undefined;
     this.#ended = Promise.withResolvers();
@@ -176,7 +172,7 @@ export class ContainerComponent extends ComponentBase {
       signal?.throwIfAborted();
       const { State } = await this.#need().inspect();
       if (!State.Running) this.#over(State.ExitCode);
-      if (this.#state === 'stopped') return;
+      if (this.state === 'stopped') return;
       if (performance.now() > deadline) {
         // The caller then removes the container, and that must not look as if it had ended by itself.
         this.#gaveUp = timedOut(this.#spec, this.#log.file, this.#log.tail());
@@ -188,7 +184,7 @@ export class ContainerComponent extends ComponentBase {
 
   async #running(): Promise<void> {
     const { Id, State } = await this.#need().inspect();
-    this.#state = 'running';
+    this.runs();
     // Behind a virtual machine the engine's process ids are not ours.
     this.#pid = this.#engine.local && isContainersProcess(State.Pid, Id) ? State.Pid : undefined;
   }
@@ -207,23 +203,15 @@ export class ContainerComponent extends ComponentBase {
   }
 
   #over(exitCode: number): void {
-    if (this.#state === 'stopped') return;
-    const unexpected = !this.#asked && this.#state !== 'starting';
+    if (this.state === 'stopped') return;
     this.#exitCode = exitCode;
-    this.#state = 'stopped';
     this.#pid = undefined;
     this.#ended.resolve();
-    if (unexpected) this.endedByItself(exitOf(exitCode));
+    this.hasEnded(exitOf(exitCode));
   }
 
   async #end(how: (container: Container) => Promise<unknown>): Promise<void> {
-    if (this.#state === 'stopped' || !this.#container) return;
-    this.#asked = true;
-    // A frozen one takes no signal until it is woken.
-    if (this.#state === 'paused') {
-      await this.#container.unpause().catch(unlessEnded);
-      this.#state = 'running';
-    }
+    if (!this.#container) return;
     await how(this.#container).catch((error) => {
       unlessEnded(error);
       this.#over(KILLED);
@@ -232,9 +220,9 @@ export class ContainerComponent extends ComponentBase {
     await this.#log.copied();
   }
 
-  #need(state?: Component['state']): Container {
-    if (this.#container && (state === undefined || this.#state === state)) return this.#container;
-    throw new StackError('STACK_COMPONENT_STATE', `${this.name} is ${this.#state}, not ${state}`);
+  #need(): Container {
+    if (this.#container) return this.#container;
+    throw new StackError('STACK_COMPONENT_STATE', `${this.name} is ${this.state}: it has no container`);
   }
 }
 

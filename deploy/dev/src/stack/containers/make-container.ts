@@ -1,6 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { GenericContainer, type WaitStrategy } from 'testcontainers';
-import type { Birth } from './container-component.ts';
+import type { MakingSteps } from './container-component.ts';
 import type { Engine } from './engine.ts';
 import { COMPONENT_LABEL, type Labels, SPEC_LABEL } from './ownership.ts';
 import { type ContainerSpec, keyOf, type PublishedPort } from './specs.ts';
@@ -13,8 +13,8 @@ export interface Place {
   readonly dataDir: string;
 }
 
-/** Makes the container of the spec and starts it; resolves when it is ready, as `birth` says. */
-export async function makeContainer(place: Place, spec: ContainerSpec, birth: Birth): Promise<void> {
+/** Makes the container of the spec and starts it; resolves when it is ready, as `steps.ready` says. */
+export async function makeContainer(place: Place, spec: ContainerSpec, steps: MakingSteps): Promise<void> {
   const { engine, network, dataDir } = place;
   const { user, mounts } = await dataAccess(engine, dataDir, spec.dataFolder);
   const { Id: imageId } = await engine.docker.getImage(spec.image).inspect();
@@ -25,14 +25,14 @@ export async function makeContainer(place: Place, spec: ContainerSpec, birth: Bi
     alias: spec.name,
     publish: spec.publish,
     loopback: engine.local,
-    created: birth.created,
-    started: birth.started,
+    created: steps.created,
+    started: steps.started,
   });
   container
     .withEnvironment(spec.env)
     .withBindMounts([...mounts])
     .withCopyFilesToContainer([...spec.copy])
-    .withWaitStrategy(waitingFor(birth.ready));
+    .withWaitStrategy(waitingFor(steps.ready));
   if (user !== undefined) container.withUser(user);
   await container.start();
 }

@@ -13,6 +13,7 @@ import { portsOf } from '../data-dir.ts';
 import { type ProgressListener, withProgress } from '../progress.ts';
 import type { BrokerName, ComponentName, KafkaStack, Stack, StackOptions, StackProvider } from '../stack.ts';
 import { allOrFirstFailure, controlOf, startedStack, stopAll, takeDataDir } from '../starting.ts';
+import { type ContainersWatchdog, watchContainers } from '../watchdog.ts';
 import { ContainerComponent } from './container-component.ts';
 import { connectEngine, type Engine } from './engine.ts';
 import { provideImage } from './images/choose.ts';
@@ -39,7 +40,6 @@ import {
   portNames,
   specOf,
 } from './specs.ts';
-import { startWatchdog, type Watchdog } from './watch.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -76,7 +76,7 @@ class ContainerStart {
   readonly #brokers: readonly BrokerName[];
   #quorum: Quorum;
   #plan: Plan | undefined;
-  #watchdog: Watchdog | undefined;
+  #watchdog: ContainersWatchdog | undefined;
 
   constructor(options: StackOptions, env: Environment) {
     this.#options = options;
@@ -172,7 +172,7 @@ class ContainerStart {
     const labels = { ...stackLabels(stackId, this.#dataDir, reuse), [PORTS_LABEL]: JSON.stringify(ports) };
     const plan = { engine, stackId, labels, ports };
     this.#plan = plan;
-    this.#watchdog = startWatchdog(stackId);
+    this.#watchdog = watchContainers(stackId);
     await createNetwork(engine, stackId, labels);
     const starts = names.map((name) => this.#startOne(plan, name));
     // All at once: each component starts as soon as its own image is there.
@@ -190,7 +190,7 @@ class ContainerStart {
       const component = this.#component(name, spec, engine);
       const dataDir = this.#folder(name);
       const place = { engine, labels, network: networkName(stackId), dataDir };
-      await component.create((birth) => makeContainer(place, spec, birth), signal);
+      await component.create((steps) => makeContainer(place, spec, steps), signal);
     });
   }
 

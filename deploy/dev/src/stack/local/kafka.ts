@@ -8,7 +8,7 @@ import { kafkaAnswers } from '../probes.ts';
 import { brokerSettings } from '../settings.ts';
 import type { BrokerName } from '../stack.ts';
 import { STACK_FILES } from '../versions.ts';
-import type { ProcessSpec } from './managed-process.ts';
+import type { ProcessSpec } from './process-component.ts';
 import { runTool } from './run-tool.ts';
 import type { ClassArchive } from './specs.ts';
 

@@ -21,11 +21,11 @@ import type {
 } from '../stack.ts';
 import { allOrFirstFailure, controlOf, startedStack, stopAll, takeDataDir } from '../starting.ts';
 import { readVersions, TOOLS_DIR } from '../versions.ts';
+import { type ProcessWatchdog, watchProcesses } from '../watchdog.ts';
 import { type InstallContext, installJava, installKafka, installRegistry, type Java } from './install.ts';
 import { type BrokerPlace, prepareKafka } from './kafka.ts';
-import { ManagedProcess, type ProcessSpec } from './managed-process.ts';
+import { ProcessComponent, type ProcessSpec } from './process-component.ts';
 import { type ClassArchive, classArchive, prepareClickhouse, prepareRegistry, registryUrl } from './specs.ts';
-import { startWatchdog, type Watchdog } from './watch.ts';
 
 const BROKER_PORTS = ['kafka', 'kafkaController', 'kafkaProxied'] as const;
 const OTHER_PORTS = ['registry', 'registryManagement', 'clickhouse'] as const;
@@ -50,7 +50,7 @@ class LocalStart {
   readonly #failure = new AbortController();
   /** Aborts then, and when the caller's does. */
   readonly #signal: AbortSignal;
-  readonly #components: ManagedProcess[] = [];
+  readonly #components: ProcessComponent[] = [];
 
   constructor(options: StackOptions, toolsDir: string) {
     this.#options = options;
@@ -95,10 +95,10 @@ class LocalStart {
   /** On the data directory, which is given back when `start` fails, or by what it is to be stopped with. */
   async #undone<T>(
     others: readonly PortName[],
-    start: (ports: Ports, watchdog: Watchdog, release: () => Promise<void>) => Promise<T>,
+    start: (ports: Ports, watchdog: ProcessWatchdog, release: () => Promise<void>) => Promise<T>,
   ): Promise<T> {
     const finish = takeDataDir(this.#dataDir);
-    const watchdog = startWatchdog();
+    const watchdog = watchProcesses();
     const release = () =>
       finish(async () => {
         await stopAll(this.#components, this.#progress);
@@ -113,12 +113,12 @@ class LocalStart {
     }
   }
 
-  async #startClickhouse(ports: Ports, watchdog: Watchdog): Promise<void> {
+  async #startClickhouse(ports: Ports, watchdog: ProcessWatchdog): Promise<void> {
     const spec = await prepareClickhouse({ ...this.#place('clickhouse'), port: ports.clickhouse });
     await this.#startOne(spec, watchdog);
   }
 
-  async #startKafka(ports: Ports, watchdog: Watchdog, java: Promise<Java>): Promise<void> {
+  async #startKafka(ports: Ports, watchdog: ProcessWatchdog, java: Promise<Java>): Promise<void> {
     const [runtime, jars] = await Promise.all([java, installKafka(this.#context)]);
     const archive = this.#archive(jars, runtime);
     const brokers = this.#brokers.map((name) => this.#broker(name, ports));
@@ -146,7 +146,7 @@ class LocalStart {
     };
   }
 
-  async #startRegistry(ports: Ports, watchdog: Watchdog, java: Promise<Java>): Promise<void> {
+  async #startRegistry(ports: Ports, watchdog: ProcessWatchdog, java: Promise<Java>): Promise<void> {
     const [runtime, app] = await Promise.all([java, installRegistry(this.#context)]);
     const archive = this.#archive(app, runtime);
     const { registry: port, registryManagement: managementPort } = ports;
@@ -156,11 +156,11 @@ class LocalStart {
 
   async #startOne(
     spec: ProcessSpec,
-    watchdog: Watchdog,
-    made: (component: ManagedProcess) => void = () => {},
+    watchdog: ProcessWatchdog,
+    made: (component: ProcessComponent) => void = () => {},
   ): Promise<void> {
     await withProgress(this.#progress, { component: spec.name, step: 'start' }, async () => {
-      const component = new ManagedProcess(spec, watchdog);
+      const component = new ProcessComponent(spec, watchdog);
       this.#components.push(component);
       made(component);
       await component.start(this.#signal);

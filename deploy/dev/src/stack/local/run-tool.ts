@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { StackError } from '../errors.ts';
 
 const OUTPUT_TAIL = 4_000;
@@ -70,5 +71,28 @@ export async function canRun(file: string, args: readonly string[]): Promise<boo
     return (await runTool(file, args)).code === 0;
   } catch {
     return false;
+  }
+}
+
+export interface SessionOptions {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Both outputs are appended to it. */
+  readonly logFile: string;
+  /** Of a log that is made here; by default the umask decides alone. */
+  readonly logMode?: number;
+  /** With a channel for messages, which also tells the program when this process is gone. */
+  readonly channel?: boolean;
+}
+
+/** Starts a program in a new session, so that Ctrl-C in the terminal does not reach it: its owner ends it, in order. */
+export function spawnInSession(file: string, args: readonly string[], options: SessionOptions): ChildProcess {
+  const { cwd, env, logFile, logMode, channel = false } = options;
+  const log = openSync(logFile, 'a', logMode);
+  try {
+    const stdio = ['ignore' as const, log, log, ...(channel ? (['ipc'] as const) : [])];
+    return spawn(file, args, { cwd, env, stdio, detached: true });
+  } finally {
+    closeSync(log);
   }
 }

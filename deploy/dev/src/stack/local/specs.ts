@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { clickhouseAnswers, registryAnswers } from '../probes.ts';
 import { REGISTRY_API, registrySettings } from '../settings.ts';
 import { STACK_FILES } from '../versions.ts';
-import type { ProcessSpec } from './managed-process.ts';
+import type { ProcessSpec } from './process-component.ts';
 
 export interface ClickhouseOptions {
   readonly dataDir: string;

@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { WatchdogMessage } from '../watchdog.ts';
 
 /**
  * Main file of a small process that outlives its parent by a moment: it is told the pids of the components, and when
  * the parent is gone, however it went, it ends those that are left. The components run in sessions of their own,
  * so that Ctrl-C reaches only the parent, which then stops them in order; this is for when it could not.
  */
-export type WatchdogMessage = { readonly watch: number } | { readonly forget: number };
-
 const TERM_DEADLINE_MS = 10_000;
 const pids = new Set<number>();
 

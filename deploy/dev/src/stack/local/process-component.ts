@@ -1,12 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ComponentBase } from '../component-base.ts';
 import { StackError } from '../errors.ts';
-import type { Component, ComponentExit, ComponentName } from '../stack.ts';
-import type { Watchdog } from './watch.ts';
+import type { ComponentExit, ComponentName } from '../stack.ts';
+import { SupervisedComponent } from '../supervised-component.ts';
+import type { ProcessWatchdog } from '../watchdog.ts';
+import { spawnInSession } from './run-tool.ts';
 
 const PROBE_INTERVAL_MS = 50;
 const LOG_ROTATE_BYTES = 20 * 1024 * 1024;
@@ -15,12 +16,12 @@ const LOG_TAIL_LINES = 25;
 export interface ProcessSpec {
   readonly name: ComponentName;
   readonly file: string;
-  /** Asked anew for each start. */
+  /** Called for each start. */
   args(): readonly string[];
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly logFile: string;
-  /** Whether it answers a real request now. Asked again and again until it does. */
+  /** Whether it answers a real request now. Called again and again until it does. */
   answers(): Promise<boolean>;
   readonly startDeadlineMs: number;
   /** How long it may take to end after SIGTERM before it is killed. */
@@ -31,24 +32,18 @@ export interface ProcessSpec {
   ended?(inOrder: boolean): void;
 }
 
-/** A component as a child process in a session of its own, so that no Ctrl-C but only its owner ends it. */
-export class ManagedProcess extends ComponentBase {
+/** A component of the stack as a child process. */
+export class ProcessComponent extends SupervisedComponent {
   readonly logFile: string;
   readonly #spec: ProcessSpec;
-  readonly #watchdog: Watchdog;
+  readonly #watchdog: ProcessWatchdog;
   #child: ChildProcess | null = null;
-  #state: Component['state'] = 'stopped';
-  #asked = false;
 
-  constructor(spec: ProcessSpec, watchdog: Watchdog) {
+  constructor(spec: ProcessSpec, watchdog: ProcessWatchdog) {
     super(spec.name);
     this.logFile = spec.logFile;
     this.#spec = spec;
     this.#watchdog = watchdog;
-  }
-
-  get state(): Component['state'] {
-    return this.#state;
   }
 
   get pid(): number | undefined {
@@ -56,66 +51,58 @@ export class ManagedProcess extends ComponentBase {
   }
 
   async start(signal?: AbortSignal): Promise<void> {
-    if (this.#child)
-      throw new StackError('STACK_COMPONENT_STATE', `${this.name} cannot be started: it is ${this.#state}`);
+    this.requireState('stopped');
     const child = this.#spawn();
-    this.#state = 'starting';
+    this.begins();
     try {
       await this.#ready(child, signal);
-      this.#state = 'running';
+      this.runs();
     } catch (error) {
       await this.kill();
       throw error;
     }
   }
 
-  async stop(): Promise<void> {
+  protected async terminate(): Promise<void> {
     const child = this.#child;
     if (!child) return;
-    this.#asked = true;
     const exited = once(child, 'exit');
-    // SIGTERM is delivered to a frozen process when it is woken.
+    // A frozen process gets SIGTERM when it is woken.
     child.kill('SIGTERM');
     child.kill('SIGCONT');
-    if (this.#state === 'paused') this.#state = 'running';
     const deadline = performance.now() + this.#spec.stopDeadlineMs;
-    const inVain = this.#spec.ending?.();
+    const pointless = this.#spec.ending?.();
     await this.waitForEnd(
       exited,
-      async () => performance.now() > deadline || (await inVain?.()) === true,
+      async () => performance.now() > deadline || (await pointless?.()) === true,
       () => child.kill('SIGKILL'),
     );
   }
 
-  async kill(): Promise<void> {
+  protected async destroy(): Promise<void> {
     const child = this.#child;
     if (!child) return;
-    this.#asked = true;
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
   }
 
-  async pause(): Promise<void> {
-    this.#signal('SIGSTOP', 'running', 'paused');
+  protected async freeze(): Promise<void> {
+    this.#child?.kill('SIGSTOP');
   }
 
-  async resume(): Promise<void> {
-    this.#signal('SIGCONT', 'paused', 'running');
+  protected async wake(): Promise<void> {
+    this.#child?.kill('SIGCONT');
   }
+
+  /** Signals reach a frozen process as well. */
+  protected async wakeToEnd(): Promise<void> {}
 
   #spawn(): ChildProcess {
-    const { file, cwd, env } = this.#spec;
-    const log = openLog(this.logFile);
-    const child = spawn(file, this.#spec.args(), {
-      cwd,
-      env: env ?? process.env,
-      stdio: ['ignore', log, log],
-      detached: true,
-    });
-    closeSync(log);
+    const { file, cwd, env = process.env } = this.#spec;
+    rotate(this.logFile);
+    const child = spawnInSession(file, this.#spec.args(), { cwd, env, logFile: this.logFile });
     this.#child = child;
-    this.#asked = false;
     child.once('error', () => this.#ended(child, { code: null, signal: null }));
     child.once('exit', (code, signal) => this.#ended(child, { code, signal }));
     if (child.pid !== undefined) this.#watchdog.watch(child.pid);
@@ -126,9 +113,8 @@ export class ManagedProcess extends ComponentBase {
     if (this.#child !== child) return;
     if (child.pid !== undefined) this.#watchdog.forget(child.pid);
     this.#child = null;
-    this.#state = 'stopped';
     this.#spec.ended?.(exit.signal !== 'SIGKILL');
-    if (!this.#asked) this.endedByItself(exit);
+    this.hasEnded(exit);
   }
 
   async #ready(child: ChildProcess, signal?: AbortSignal): Promise<void> {
@@ -142,23 +128,15 @@ export class ManagedProcess extends ComponentBase {
     throw this.#failure('STACK_COMPONENT_DIED', 'ended while it was starting');
   }
 
-  #signal(signal: NodeJS.Signals, from: Component['state'], to: Component['state']): void {
-    if (!this.#child || this.#state !== from)
-      throw new StackError('STACK_COMPONENT_STATE', `${this.name} is ${this.#state}, not ${from}`);
-    this.#child.kill(signal);
-    this.#state = to;
-  }
-
   #failure(code: 'STACK_COMPONENT_DIED' | 'STACK_COMPONENT_TIMEOUT', what: string): StackError {
     return new StackError(code, `${this.name} ${what}; ${this.logFile} ends with:\n${tail(this.logFile)}`);
   }
 }
 
-function openLog(path: string): number {
+function rotate(path: string): void {
   mkdirSync(dirname(path), { recursive: true });
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   if (size > LOG_ROTATE_BYTES) renameSync(path, `${path}.1`);
-  return openSync(path, 'a');
 }
 
 function tail(path: string): string {
