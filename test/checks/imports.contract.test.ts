@@ -79,7 +79,7 @@ const VIOLATIONS: readonly [path: string, line: string, rule: string][] = [
   ],
   ['deploy/dev/src/past.ts', "import '../../../core/src/index.ts';", 'noRestrictedImports'],
   ['deploy/dev/src/receiver/past.ts', "import '../../../../core/src/index.ts';", 'noRestrictedImports'],
-  ['ingress/src/stack.ts', "import '../harness/stack.ts';", 'noRestrictedImports'],
+  ['ingress/src/stack.ts', "import '../../test/harness/stack.ts';", 'noRestrictedImports'],
   ['ingress/src/account.ts', "import '@email-events/esps/accounts';", 'noRestrictedImports'],
   ['processors/src/account.ts', "import '@email-events/esps/accounts/own';", 'noRestrictedImports'],
   ['ingress/esps/src/account.ts', "import '../accounts/own.ts';", 'noRestrictedImports'],
@@ -99,7 +99,7 @@ const ALLOWED: readonly [path: string, line: string][] = [
   ['ingress/src/testing/own.ts', "import '@email-events/esps/accounts';"],
   ['deploy/dev/src/receiver/own.ts', "import 'express';"],
   ['deploy/dev/src/own.ts', "import '@email-events/cli/program';"],
-  ['ingress/src/own.test.ts', "import '@email-events/dev/stack';\nimport '../harness/stack.ts';"],
+  ['ingress/src/own.test.ts', "import '@email-events/dev/stack';\nimport '../../test/harness/stack.ts';"],
 ];
 
 const copy = mkdtempSync(join(tmpdir(), 'email-events-imports-'));
