@@ -4,9 +4,9 @@ import type { FieldMapping, FieldOrigins } from './field-paths.ts';
 import type { PublishedAddresses } from './published-addresses.ts';
 
 /**
- * What the pipeline knows of one ESP: how it signs (verify) and what it says (split, normalize).
- * Pure: no I/O, no clock, no environment. Same input, same output. What needs the outside world
- * (fetching a certificate, remembering a token) is asked of the caller by way of the verdict.
+ * One ESP as the pipeline knows it: how the ESP signs (verify) and what it says (split, normalize).
+ * Pure: no I/O, no clock, no environment. Same input, same output. By way of the verdict, an adapter asks
+ * the caller for what needs the outside world (fetching a certificate, remembering a token).
  */
 export interface EspAdapter {
   /** Slug: file name, fixture folder, `esp` field. */
@@ -16,7 +16,7 @@ export interface EspAdapter {
   /** Pages the facts were taken from. */
   readonly documentation: readonly string[];
   readonly http: HttpFacts;
-  /** What it needs to be told in order to verify: for start-up checks, for documentation and for `inspect`. */
+  /** The secrets and options that it needs in order to verify: for start-up checks, for documentation and for `inspect`. */
   readonly credentials: CredentialFacts;
   /**
    * Parses keys once, at start. Throws EspConfigError with a message for the operator if a secret or an option
@@ -32,7 +32,7 @@ export interface EspAdapter {
    * Reads one item. Several events when it names several recipients; none when it says nothing about a message
    * (a destination check). Unknown types are `other`. Throws Refusal if it cannot be read. The source's options may say
    * how the account is set up, where no event does. Where an item multiplies (recipients by lists, say), its events are made one by one as
-   * they are taken, since nobody may take them all.
+   * the caller takes them, since it may not take them all.
    */
   normalize(item: Item, request: EspRequest, options?: SourceOptions): Iterable<EspEvent>;
   /**
@@ -40,7 +40,7 @@ export interface EspAdapter {
    * nothing: an item that is none has none.
    */
   headers?(item: Item): Iterable<readonly [name: string, value: string]>;
-  /** What is known of the ESP besides: documentation, and the `unmapped` check of the contract suite. */
+  /** More facts about the ESP: for documentation, and for the `unmapped` check of the contract suite. */
   readonly facts: EspFacts;
 }
 
@@ -90,7 +90,7 @@ export interface HttpFacts {
 }
 
 export interface CredentialFacts {
-  /** What one secret is, in words: "public key, base64 SPKI". Null: the ESP has no secret (SES). */
+  /** One secret described in words: "public key, base64 SPKI". Null: the ESP has no secret (SES). */
   readonly secret: string | null;
   /** It is a public key: a reader of it can verify, and sign nothing. */
   readonly isPublic?: true;
@@ -174,13 +174,13 @@ export interface Item {
   readonly index: number;
   /** Parsed JSON (or form) value. Integers beyond 2^53 are strings or bigint, never rounded. */
   readonly value: unknown;
-  /** What it was cut out of may have bytes that are no UTF-8 where the body as a whole does not show it (a form). */
+  /** The text that it was cut out of may have bytes that are no UTF-8 where the body as a whole does not show it (a form). */
   readonly suspect?: boolean;
   /** Its text, for dead letters and `other` payloads. May be a getter: it is only read when it is needed. */
   readonly text: string;
 }
 
-/** What an adapter says of one event; the pipeline adds ids and origin (see toEmailEvent). Absent and null mean the same. */
+/** One event as an adapter reads it; the pipeline adds ids and origin (see toEmailEvent). Absent and null mean the same. */
 export type EspEvent = {
   readonly type: EventType;
   readonly esp_event_type: string;
@@ -189,13 +189,13 @@ export type EspEvent = {
   /** Bare address (no display name), empty if the event has no recipient. */
   readonly recipient: string;
   /**
-   * What makes it *that* event, after ESP, type and recipient: the vendor's event id where it can be trusted,
+   * The values that make it *that* event, after ESP, type and recipient: the vendor's event id where it can be trusted,
    * else natural keys. Two different events never share it; every copy of one event does. A time is a key only where it was
    * read, and the time of receipt never is: else all of the item takes the place of the natural keys.
    */
   readonly identity: Identity;
   /**
-   * What earlier versions of the mapping made of the same item, where that gave another id. What is absent was as it is now.
+   * Readings of the same item by earlier versions of the mapping, where they gave another id. An absent field was as it is now.
    */
   readonly formerly?: readonly FormerReading[];
   /** Who the recipient is to the sender, where the ESP knows: `metadata.user` of a source that asks for it. */
@@ -212,7 +212,7 @@ export type Identity = readonly (string | number | null | undefined)[];
 
 /** A time that is missing or cannot be read. */
 export interface UnreadTime {
-  /** What the ESP said, cut to 100 characters; null if it said nothing. */
+  /** The ESP's text, cut to 100 characters; null if it said nothing. */
   readonly said: string | null;
 }
 
@@ -271,15 +271,15 @@ export class EspConfigError extends CodedError<'CONFIG_INVALID'> {
 export interface EspFacts {
   /** Vendor type → canonical type, as shown in the feature matrix. */
   readonly eventTypes: { readonly [vendorType: string]: EventType };
-  /** What a request proves itself by: the algorithm, and what it covers. */
+  /** The proof of a request: the algorithm, and what it covers. */
   readonly proof: string;
   /** How the ESP retries, in words. */
   readonly retries: string;
   /** Which field identifies an event, in words. */
   readonly identity: string;
   /**
-   * What its events say by themselves, and what the vendor calls it: for the table, and for the check of a source's `fields`. What is not
-   * here is in no event of this ESP. `headers` goes with the adapter's function of that name.
+   * The fields that its events fill by themselves, with the vendor's names: for the table, and for the check of a source's `fields`.
+   * A field that is not here is in no event of this ESP. `headers` goes with the adapter's function of that name.
    */
   readonly fills: { readonly [name in FilledName]?: string };
   /** Facts that this ESP cannot tell. */

@@ -26,16 +26,16 @@ export const DEFAULT_BUDGET: Budget = {
 /** A small event with fifty addressees may well come to a hundred times its size; that is still next to nothing. */
 export const FREE_OUTPUT_BYTES = 524_288;
 
-/** What the pipeline adds to an event: ids, request, place, times, and a source and an account of 63 characters. */
+/** Bytes that the pipeline adds to an event: ids, request, place, times, and a source and an account of 63 characters. */
 const EVENT_OVERHEAD = 300;
-/** What makes an event's identity is not written but hashed, once for each event: a few tenths of a second for all of a request. */
+/** Bytes of identities. They are not written but hashed, once for each event: a few tenths of a second for all of a request. */
 const MAX_HASHED = 67_108_864;
 const VALUE_OVERHEAD = 4;
 
 /** The request as a whole is beyond its budget. */
 export class OverBudget extends Refusal {}
 
-/** What one request has come to so far. Counts while its events are made, so that no more of them are than there is room for. */
+/** The size of one request's events so far. Counts while the adapter makes them, so that it makes no more than there is room for. */
 export class Spending {
   private readonly budget: Budget;
   private readonly room: number;

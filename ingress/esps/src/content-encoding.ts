@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import type { EspAdapter, EspRequest, HttpFacts } from './adapter.ts';
 
-/** What a request that is only looked at may unpack to, bytes; a source's own limit holds in service. */
+/** Bytes that a request may unpack to when it is only looked at; in service, the source's own limit holds. */
 const MOST_BYTES = 16 * 1_048_576;
 
 /**

@@ -88,7 +88,7 @@ type EventTime = Pick<EmailEvent, 'occurred_at' | 'occurred_at_source' | 'occurr
 
 /**
  * When an event happened, as far as it is believed. A clock that is wrong must neither outlast every later event of a
- * recipient nor open a partition of its own in the tables; and an event whose time cannot be read is still an event.
+ * recipient nor open a separate partition in the tables; and an event whose time cannot be read is still an event.
  * `told` as in EspEvent, `receivedAt` in epoch milliseconds. Pure: a replay gives the same.
  */
 export function eventTime(told: EspEvent['occurred_at'], receivedAt: number, bounds: TimeBounds): EventTime {

@@ -11,7 +11,7 @@ const bare: EspEvent = {
   identity: ['id', 'e1'],
 };
 
-/** What becomes of an event, and where it was found. */
+/** The fields of an event after mapping, and the paths where their values were found. */
 function mapped(
   more: Partial<EspEvent>,
   settings?: FieldSettings,
@@ -85,7 +85,7 @@ describe('what a source names', () => {
     [['metadata.none', 'tag.none', 'headers.none', 'metadata.mailing'], 'm', 'metadata.mailing'],
     [['esp', 'metadata.mailing'], 'own', 'esp'],
     ['esp', 'own', 'esp'],
-    // What is configured goes first, and what the ESP says stands where it has no value.
+    // The configured path goes first; the ESP's own value stands where that path has none.
     ['metadata.none', 'own', 'esp'],
   ])('%j: %s', (campaign, value, path) => {
     const headers: [string, string][] = [

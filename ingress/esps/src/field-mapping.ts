@@ -19,7 +19,7 @@ export const MAX_FIELD_LENGTH = 256;
 export type MessageHeaders = ReadonlyMap<string, string>;
 export const NO_HEADERS: MessageHeaders = new Map();
 
-/** What an empty value looks like in metadata that holds anything else than text. */
+/** The texts of an empty value, in metadata that can hold other values than text. */
 const EMPTY: ReadonlySet<string> = new Set(['', 'null', '[]', '{}']);
 
 /** The event with its fields from where the source says. Neither type, recipient, scope nor identity depends on them. */

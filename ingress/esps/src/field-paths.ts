@@ -1,4 +1,4 @@
-/** What a source may fill from what its sender attaches to a message. `user` has no field of its own: it is `metadata.user`. */
+/** Fields that a source may fill from what its sender attaches to a message. An event has no field `user`: it is `metadata.user`. */
 export const MAPPED_FIELDS = ['campaign', 'variant', 'stream', 'user'] as const;
 export type MappedField = (typeof MAPPED_FIELDS)[number];
 
@@ -7,7 +7,7 @@ export type FieldSettings = { readonly [field in MappedField]?: string | readonl
 
 /** Where a value is looked for. `text` is the path as it is written. */
 export type FieldPath =
-  /** What the ESP says itself. */
+  /** The ESP's own value. */
   | { readonly from: 'esp'; readonly text: string }
   /** A key of the metadata, a tag `name:value`, a header of the message. */
   | { readonly from: 'metadata' | 'tag' | 'headers'; readonly name: string; readonly text: string };
@@ -44,7 +44,7 @@ const DEFAULT_PATHS: { readonly [field in MappedField]: readonly string[] } = {
   user: ['metadata.user'],
 };
 
-/** What remains where no path of the source has a value. */
+/** The path that remains where no path of the source has a value. */
 const LAST_PATH: { readonly [field in MappedField]: string } = {
   campaign: 'esp',
   variant: 'esp',
@@ -61,7 +61,7 @@ export function fieldPath(text: string): FieldPath | undefined {
   return from === 'metadata' || from === 'tag' ? { from, name, text } : undefined;
 }
 
-/** What is written of a source's fields, path by path; for checks. Of another type: no text. */
+/** Yields a source's `fields` as they are written, path by path; for checks. `text` may be of another type than text. */
 export function* writtenPaths(
   settings: FieldSettings,
 ): Generator<{ field: MappedField; index: number | undefined; text: unknown }> {

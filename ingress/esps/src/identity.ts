@@ -4,7 +4,7 @@ import type { EspEvent, FormerReading } from './adapter.ts';
 
 /**
  * Which rules give an event its id. It goes into the raw record, so that records which were received under earlier rules keep the
- * ids that they gave. 1: whatever has no version. 2: SendGrid's events by what they say, not by an id that a repetition need not have;
+ * ids that they gave. 1: records without a version. 2: SendGrid's events by what they say, not by an id that a repetition need not have;
  * types and scopes as of today's mappings.
  */
 export const IDENTITY_VERSION = 2;

@@ -41,7 +41,7 @@ export interface InspectInput {
   readonly request: EspRequest;
   /** Documents that verification may need (SES certificates), by URL. */
   readonly resources?: Resources | undefined;
-  /** What the source says besides. */
+  /** The source's other settings. */
   readonly options?: SourceReading['options'];
   readonly fields?: SourceReading['fields'];
   /** Which times are believed; default: as the configuration's defaults. */

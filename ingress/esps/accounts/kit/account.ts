@@ -26,7 +26,7 @@ export interface Signer {
 
 export interface SignInput {
   /**
-   * What the ESP reports, before it is signed. For most this is the body · Mailgun: the body without its signature
+   * The ESP's report before it is signed. For most this is the body · Mailgun: the body without its signature
    * (JSON, or a form if contentType says so) · Unisender Go: without its digest · SES: the SNS message · Mandrill: the
    * JSON list of events · Elastic Email: the query without its token.
    */
@@ -45,7 +45,7 @@ export interface SignInput {
 
 /** The verdicts and events that test/contracts expects of the adapter for requests of this account. */
 export interface Contract extends Proof {
-  /** What is signed for one event of a@example.com. */
+  /** The text that the account signs for one event of a@example.com. */
   readonly body: string;
   /** Fields in which the ESP says when something happened, and how it writes that. */
   readonly times: TimeFields;
@@ -63,7 +63,7 @@ export interface Proof {
   readonly tampered: 'SIGNATURE_WRONG' | 'unnoticed';
   /** The code for a body without its last byte, if it is not SIGNATURE_WRONG. */
   readonly truncated?: string;
-  /** What is signed is not the bytes: another spelling of the same form, or a field that is not signed, passes. */
+  /** The signature is not of the bytes: another spelling of the same form passes, and so does a field that is not signed. */
   readonly rewritable?: true;
   readonly wrongKey: string;
   /** How old and how new a signed time may be, in milliseconds; null: none is signed, or it does not matter. */

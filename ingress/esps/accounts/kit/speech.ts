@@ -12,9 +12,9 @@ export interface Speech {
   readonly use: Use;
   /** Types of which it has no word. */
   readonly silentOn: readonly EventType[];
-  /** What a recipient can leave there, one of them by chance; absent: all mail. */
+  /** The scopes that a recipient can leave there, one of them by chance; absent: all mail. */
   readonly leaves?: readonly Scope[];
-  /** What can be joined again; absent: nothing that it reports. */
+  /** The scopes that a recipient can join again; absent: the ESP reports no such thing. */
   readonly returns?: readonly Scope[];
   /** It says nothing of a failure that is not a hard bounce. */
   readonly hardBouncesOnly?: true;
@@ -26,7 +26,7 @@ export interface Speech {
   readonly inTwoFormats?: true;
   /** The time under its signature is that of the event, not that of sending. */
   readonly signsOwnTime?: true;
-  /** It signs each repetition of a request anew; others send what they have. */
+  /** It signs each repetition of a request again; others send what they have. */
   readonly signsAnew?: true;
   /** Facts that its events do not carry. */
   readonly omits?: readonly ('metadata' | 'url')[];
@@ -105,7 +105,7 @@ export interface EventNames {
   readonly campaign?: string | undefined;
   readonly variant?: string | undefined;
   readonly scope?: string | undefined;
-  /** What the event says of who opened or clicked. */
+  /** Whether the event says that a machine opened or clicked. */
   readonly machine?: boolean | undefined;
 }
 

@@ -211,7 +211,7 @@ function normalize(item: Item, _request: EspRequest, options: SourceOptions = {}
   if (type !== 'unsubscribed' && type !== 'subscribed')
     return each(recipients, (recipient) => ({ ...shared, recipient }));
   const [scopes, list] = [scopesOf(type, event, options), onlyList(event)];
-  // Each list used to be a scope of its own, whatever the account.
+  // Earlier versions made each list a separate scope, for any setup of the account.
   const lists = tagsOf(event.list_id).slice(0, FORMER_LISTS);
   const formerly = lists.map((scope) => ({ identity: [...shared.identity, scope] }));
   return pairs(recipients, scopes, (recipient, scope) => ({
@@ -310,8 +310,8 @@ function recipientsOf(type: EventType, event: JsonObject): string[] {
 }
 
 /**
- * A link in a campaign puts the contact on the blocklist for all campaigns, whatever lists it was sent to, unless the
- * account has list-based unsubscription. A list is joined alone.
+ * A link in a campaign puts the contact on the blocklist for all campaigns, not only for the lists that the campaign was
+ * sent to, unless the account has list-based unsubscription. A contact joins a list alone.
  */
 function scopesOf(type: EventType, event: JsonObject, options: SourceOptions): string[] {
   const lists = tagsOf(event.list_id);

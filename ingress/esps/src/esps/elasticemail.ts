@@ -200,6 +200,6 @@ function timeOf(value: unknown): ToldTime {
   const hours = half === '' ? Number(hour) : (Number(hour) % 12) + (half.toUpperCase() === 'PM' ? 12 : 0);
   const two = (part: string | number) => String(part).padStart(2, '0');
   const told = anyTime(`${year}-${two(month)}-${two(day)}T${two(hours)}:${minute}:${second}Z`);
-  // What cannot be read is quoted as it came.
+  // A time that cannot be read is quoted as it came.
   return typeof told === 'number' ? told : anyTime(value);
 }

@@ -34,7 +34,7 @@ const EVENT_TYPES = {
   'testing.testEvent': 'other',
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
-/** What they were in version 1 of the identities. */
+/** The types that these events had in version 1 of the identities. */
 const FORMER_TYPES: ReadonlyMap<string, EventType> = new Map([
   ['email.unsubscribed', 'unsubscribed'],
   ['contact.unsubscribed', 'other'],

@@ -114,7 +114,7 @@ describe('changes of the lists', () => {
     ['blacklist', 'add', reject('unsub', { subaccount: 'shop' }), 'unsubscribed', 'shop'],
     ['blacklist', 'add', reject('soft-bounce'), 'other', undefined],
     ['blacklist', 'remove', reject('unsub'), 'subscribed', 'all'],
-    // The address works again; whether somebody wants mail there, this does not say.
+    // The address works again; this does not say whether the recipient wants mail there.
     ['blacklist', 'remove', reject('hard-bounce'), 'other', undefined],
     ['whitelist', 'add', { entry: { email: 'a@example.com' } }, 'subscribed', 'all'],
     ['whitelist', 'remove', { entry: { email: 'a@example.com' } }, 'other', undefined],

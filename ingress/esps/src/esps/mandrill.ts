@@ -168,7 +168,7 @@ function refused(code: RefusalCode): Verdict {
 function fieldsOf(request: EspRequest): (readonly [name: string, value: Buffer])[] | RefusalCode {
   try {
     const fields = strictFormBytes(request);
-    // What no encoder has written, Mandrill has not signed.
+    // Mandrill has not signed a body that no encoder writes.
     if (!fields) return 'SIGNATURE_WRONG';
     if (new Set(fields.map(([name]) => name)).size < fields.length) return 'BODY_UNREADABLE';
     return fields.toSorted(([one], [other]) => (one < other ? -1 : 1));

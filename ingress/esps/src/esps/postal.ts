@@ -25,9 +25,9 @@ const SHA256_SIGNATURE = 'x-postal-signature-256';
 const EVENT_TYPES = {
   MessageSent: 'delivered',
   MessageDelayed: 'deferred',
-  // Or dropped: Postal says this also of what its own filter has stopped.
+  // Or dropped: Postal says this also of a message that its own filter has stopped.
   MessageDeliveryFailed: 'bounced',
-  // For an operator to release or to let expire, whatever the reason: nothing is decided yet.
+  // An operator can still release it or let it expire, for any reason that Postal gives: nothing is decided yet.
   MessageHeld: 'queued',
   MessageBounced: 'bounced',
   MessageLinkClicked: 'clicked',
@@ -116,9 +116,9 @@ function normalize(item: Item): readonly EspEvent[] {
   const vendorType = required(event.event, 'event');
   const payload = objectOf(event.payload);
   const message = objectOf(payload.message ?? payload.original_message);
-  // What came in and was forwarded to an address or an endpoint: not about mail that was sent.
+  // Postal forwarded incoming mail to an address or an endpoint: the event is not about mail that was sent.
   if (text(message.direction) === 'incoming') return [];
-  // A bounce that came as a message is in its payload, whatever the event is called.
+  // A bounce that came as a message is in the payload, under any event name.
   const returned = isObject(payload.bounce);
   const type = returned ? 'bounced' : typeOf(vendorType, payload);
   const id = text(event.uuid);

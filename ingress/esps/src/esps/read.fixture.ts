@@ -11,7 +11,7 @@ export interface Read {
   readonly refused: readonly string[];
 }
 
-/** What an adapter reads in a body: JSON of anything but text. */
+/** Reads a body with the adapter: text as it is, anything else as JSON. */
 export function read(esp: string, body: unknown, headers: { readonly [name: string]: string } = {}): Read {
   const adapter = findAdapter(esp);
   if (!adapter) throw new Error(esp);

@@ -165,7 +165,7 @@ function normalize(item: Item, request: EspRequest): Iterable<EspEvent> {
   return each(recipients, (recipient) => ({ ...shared, recipient }));
 }
 
-/** What is told of a contact and is no choice. */
+/** Types of events that are not about a sent message; those that hold a choice are read before. */
 const NO_MAIL: ReadonlySet<EventType> = new Set(['other', 'unsubscribed']);
 
 function contactEvent(
@@ -234,7 +234,7 @@ function bounce(refused: JsonObject, shared: boolean): Partial<EspEvent> {
   };
 }
 
-/** What the receiving servers said, one answer a line. */
+/** The answers of the receiving servers, one a line. */
 function answerOf(refused: JsonObject): string | null {
   return text(tagsOf(refused.diagnosticCode).join('\n'));
 }
@@ -301,7 +301,7 @@ function headerJson(data: JsonObject, name: string): unknown {
   return undefined;
 }
 
-// What Resend says of a contact or of an address, rather than of a message. Seen 2026-11:
+// Events about a contact or an address, rather than a message. Seen 2026-11:
 // https://resend.com/docs/webhooks/contacts/updated, …/contacts/topics-updated and …/suppressions/added.
 
 /** A choice about future mail. */
@@ -309,7 +309,7 @@ type Choice = Pick<EspEvent, 'type' | 'scope' | 'method'> & { readonly stream?: 
 
 /**
  * The choices in an event, empty if there is none. `unsubscribed: false` is none: every change of a contact has it, and
- * a new surname must not bring back somebody who has left by another way.
+ * a new surname must not bring back a contact who has left by another way.
  */
 function choicesOf(vendorType: string, data: JsonObject): readonly Choice[] {
   switch (vendorType) {

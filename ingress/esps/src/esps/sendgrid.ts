@@ -191,12 +191,12 @@ function normalize(item: Item): readonly EspEvent[] {
   ];
 }
 
-/** What a message can be told once of one recipient, whatever id and time a repetition has. */
+/** Happens once to a message and a recipient, so another one is a repetition, even with another id and time. */
 const ONCE: ReadonlySet<string> = new Set(['processed', 'delivered', 'bounce', 'dropped', 'spamreport']);
 
 /**
- * SendGrid may send an event again under a new sg_event_id, so what it says identifies it: the message, the recipient and the type, and for
- * what can happen several times its second, and who did it to what. What is given up: two opens (or clicks on one link) of one
+ * SendGrid may send an event again under a new sg_event_id, so its content identifies it: the message, the recipient and the type, and for
+ * an event that can happen several times its second, and who did it to what. The price: two opens (or clicks on one link) of one
  * recipient's message in the same second, by the same address and client, are one.
  */
 function identified(

@@ -48,7 +48,7 @@ const EVENT_TYPES = {
   sms_status: 'other',
 } as const satisfies { [vendor: string]: EventType };
 const TYPES: ReadonlyMap<string, EventType> = new Map(Object.entries(EVENT_TYPES));
-// Other classes (relay, A/B tests, ingestion) reuse names such as "delivery" for things that are no mail of ours.
+// Other classes (relay, A/B tests, ingestion) reuse names such as "delivery" for things other than mail that was sent.
 const CLASSES: ReadonlySet<string> = new Set([
   'message_event',
   'gen_event',

@@ -122,7 +122,7 @@ function split(request: EspRequest): readonly Item[] {
   return messages.map((message, index) => new JsonItem(index, { ...body, event_message: message }));
 }
 
-/** Beside its messages a request has three short fields. Whatever they share is read, and perhaps kept, with each of them. */
+/** Beside its messages a request has three short fields. All that the messages share is read, and perhaps kept, with each of them. */
 const MAX_SHARED_LENGTH = 4_000;
 
 function requireLittle({ event_message: _, ...shared }: JsonObject): void {

@@ -69,7 +69,7 @@ const NO_MAILBOX =
 const TIMEOUT = /time(?:d)?[ -]?out|expired|connection (?:refused|reset)/i;
 
 /**
- * What an answer means; the first row that fits decides. Statuses are those of RFC 3463 and the IANA registry that
+ * The meanings of answers; the first row that fits decides. Statuses are those of RFC 3463 and the IANA registry that
  * continues it (https://www.iana.org/assignments/smtp-enhanced-status-codes), codes those of RFC 5321; words those of large
  * receivers. A status that names one cause comes before the words. What blames the message or the sender comes before
  * what blames the address: to go on sending to a bad address costs little, to suppress a good one costs a reader.

@@ -15,7 +15,7 @@ export interface BounceVerdict {
   readonly bounce_category: BounceCategory;
 }
 
-/** What the ESP says beside the receiving server's answer, in its own fields. */
+/** The ESP's own statement, in fields beside the receiving server's answer. */
 export interface VendorWord {
   /**
    * `address`: the address is bad, and it says so of the address ·
@@ -110,7 +110,7 @@ function isTransient({ code, enhanced }: SmtpFacts): boolean {
 
 export type DropReason = EmailDropped['drop_reason'];
 
-/** What is remembered of the address comes before what is said of the message. */
+/** Words about what the ESP remembers of the address come before words about the message. */
 const BY_WORDING: readonly (readonly [RegExp, DropReason])[] = [
   [/complain|spam[ -]?report|abuse/i, 'complained'],
   [/unsubscri|opt(?:ed)?[ -]?out/i, 'unsubscribed'],
@@ -121,7 +121,7 @@ const BY_WORDING: readonly (readonly [RegExp, DropReason])[] = [
   [/content|virus|attachment|template/i, 'content'],
 ];
 
-/** What an earlier answer of the receiving server, where it is quoted, comes to. */
+/** The drop reason for an earlier answer of the receiving server, where the ESP quotes one. */
 const BY_CATEGORY: { readonly [category in BounceCategory]?: DropReason } = {
   invalid_mailbox: 'invalid',
   domain_not_found: 'invalid',
@@ -137,7 +137,7 @@ export function dropReason(words: string | null): DropReason {
   return own ?? BY_CATEGORY[bounceVerdict(smtpFacts(words), words).bounce_category] ?? 'other';
 }
 
-/** What a code says. */
+/** The meaning of a bounce code. */
 export interface BounceMeaning extends VendorWord {
   readonly type: EventType;
 }

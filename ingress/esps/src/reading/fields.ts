@@ -201,7 +201,7 @@ function* valuesOf(name: string, value: unknown): Generator<readonly [string, st
 
 /**
  * Whether an address holds a control character: C0 (NUL, line ends, ESC), DEL or C1. No mailbox has one (RFC 5321 4.1.2
- * allows none, quoted or not), and whoever prints, logs or compares the address might obey it. Space around the address
+ * allows none, quoted or not), and a program that prints, logs or compares the address might obey it. Space around the address
  * does not count: its key goes without.
  */
 export function hasControlCharacter(address: string): boolean {

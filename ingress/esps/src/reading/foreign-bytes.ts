@@ -5,7 +5,7 @@
 const FOREIGN = /(?<![\ud800-\udbff])[\udc80-\udcff]/;
 const FOREIGN_OFFSET = 0xdc00;
 
-/** Written out, since it runs on what is not verified yet: one pass, whatever the bytes are. */
+/** Written out, since it runs on bytes that are not verified yet: it makes one pass over any bytes. */
 export function decodeForeign(bytes: Buffer): string {
   const units = new Uint16Array(bytes.length);
   let length = 0;

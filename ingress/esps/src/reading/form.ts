@@ -7,7 +7,7 @@ export type FormFields = readonly (readonly [name: string, value: string])[];
 
 export type BodyKind = 'json' | 'urlencoded' | 'multipart';
 
-/** What the content type says; anything that is no form is read as JSON. */
+/** The kind that the content type names; anything that is no form is read as JSON. */
 export function bodyKind({ headers }: Pick<EspRequest, 'headers'>): BodyKind {
   const type = mediaType(headers['content-type']);
   if (type === 'application/x-www-form-urlencoded') return 'urlencoded';
@@ -23,7 +23,7 @@ export function parseForm(request: EspRequest): FormFields {
 
 /**
  * Last values of some names, exactly as parseForm has them, at the cost of looking for them: for a body that is not verified.
- * What is longer than `maxBytes` is not there. Throws Refusal if the body is no form.
+ * A value that is longer than `maxBytes` counts as absent. Throws Refusal if the body is no form.
  */
 export function lastFields(
   request: EspRequest,
@@ -54,7 +54,7 @@ function decodedValue(encoded: Buffer): string | undefined {
 }
 
 /**
- * Fields of an urlencoded body as the bytes that were encoded: what is signed, whatever encoding they are in.
+ * Fields of an urlencoded body as the bytes that the ESP encoded: it signs these bytes, in any character encoding.
  * Throws Refusal for more fields than any ESP sends.
  */
 export function parseFormBytes({ body }: EspRequest): readonly ByteField[] {
@@ -129,7 +129,7 @@ export function encodedFields(body: Buffer): readonly ByteField[] {
   return fields;
 }
 
-/** What percent-encoding and plus signs mean. A percent sign without two hex digits stands for itself. */
+/** Decodes percent-encoding and plus signs. A percent sign without two hex digits stands for itself. */
 export function percentDecoded(encoded: Buffer): Buffer {
   const first = firstEncoded(encoded);
   if (first < 0) return encoded;
@@ -190,7 +190,7 @@ export function multipartFields(contentType: string, body: Buffer): readonly Byt
   });
 }
 
-/** What stands between the delimiters: a delimiter begins a line, and the last one ends with two more hyphens. */
+/** The parts between the delimiters: a delimiter begins a line, and the last one ends with two more hyphens. */
 function partsOf(body: Buffer, delimiter: Buffer): Buffer[] {
   const parts: Buffer[] = [];
   // The first delimiter may have no line end before it.
@@ -223,7 +223,7 @@ const MEANT = Int16Array.from({ length: 0x10000 }, (_, pair) => {
   const digits = String.fromCharCode(pair & 0xff, pair >> 8);
   return /^[0-9a-f]{2}$/i.test(digits) ? Number.parseInt(digits, 16) : -1;
 });
-/** What a byte means by itself. */
+/** The byte that each byte means by itself: a plus sign means a space. */
 const PLAIN = Int16Array.from({ length: 256 }, (_, byte) => (byte === 0x2b ? 0x20 : byte));
 /** Bytes that are looked at for two characters. */
 const WINDOW = 7;

@@ -65,7 +65,7 @@ describe('bytes that are no UTF-8', () => {
     const text = decodeForeign(raw);
     expect(hasForeignBytes({ deep: ['ok', { [text]: 1 }] })).toBe(true);
     expect(encodeForeign(text).equals(raw)).toBe(true);
-    // What is valid is read as ever.
+    // Valid text is read as always.
     expect(text.replace(/[\udc80-\udcff](?<![\ud800-\udbff].)/g, '')).toBe(
       new TextDecoder().decode(raw).replaceAll('\ufffd', ''),
     );

@@ -88,7 +88,7 @@ function queryParameter(url: string, name: string): string | null {
   const start = url.indexOf('?');
   if (start === -1) return null;
   const values = new URLSearchParams(url.slice(start + 1)).getAll(name);
-  // Two tokens: nobody honest sends that, and which one counts must not depend on who reads it.
+  // Two tokens: no honest sender sends that, and which one counts must not depend on who reads it.
   return values.length === 1 ? (values[0] ?? null) : null;
 }
 

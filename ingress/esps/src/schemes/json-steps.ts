@@ -1,4 +1,4 @@
-/** What a byte is, as far as it matters where a value ends. */
+/** Kinds of bytes, as far as they matter for where a value ends. */
 const OTHER = 0;
 const QUOTE = 1;
 const BACKSLASH = 2;
@@ -82,8 +82,8 @@ export function closingQuote(body: Buffer, from: number): number {
 }
 
 /**
- * Four bytes at a time, by a table and without a branch for what they are: a body costs the same whatever is in it. A branch for each
- * quote and bracket makes one where they come at random five times as dear as its digest.
+ * Takes four bytes at a time, by a table and without a branch for what they are: a body costs the same with any content. With a branch for
+ * each quote and bracket, a body where they come at random would cost five times as much as its digest.
  */
 function endOf(body: Buffer, from: number, within: number, maxDepth: number): number {
   const start = from + ((body.byteOffset + from) & 1);

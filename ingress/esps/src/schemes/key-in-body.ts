@@ -15,7 +15,7 @@ const END = 16_384;
  * Judges an MD5 in hex that stands in the body, at the top, and was made of the body with a key in its place.
  *
  * Making the MD5 of a long body costs nearly twice an HMAC-SHA256, and looking through it as much as that. So the MD5 comes first, of the
- * field where it can only be: before whatever makes the body long, or behind all of that. Then, if it is right, all of the body is looked through.
+ * field where it can only be: before the part that makes the body long, or behind it. Then, if it is right, all of the body is looked through.
  */
 export function judgeKeyInBody(body: Buffer, field: string, keys: readonly Buffer[]): Verdict {
   if (body.length <= BEGINNING) {

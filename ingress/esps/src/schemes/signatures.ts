@@ -24,7 +24,7 @@ export function fromHex(text: string): Buffer | null {
 
 // A proxy or two may double a header, not more; what comes after these is not looked at.
 const MAX_PRESENTED = 16;
-/** Different ones: each costs a verification of its own where the key is public. */
+/** Different signatures: each costs a separate verification where the key is public. */
 const MAX_DIFFERENT = 2;
 
 /** Signatures of a header that may have come more than once (then they are joined by commas): any good one is enough. */
@@ -41,7 +41,7 @@ export function sameBytes(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** Compares secrets in constant time whatever their lengths, so that these stay unknown too. */
+/** Compares secrets of any lengths in constant time, so that the lengths stay unknown too. */
 export function sameSecret(a: string | Buffer, b: string | Buffer): boolean {
   return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
 }

@@ -215,8 +215,8 @@ function rsaKey(pem: string): KeyObject | null {
 }
 
 /**
- * Whether the signature is one by this key of anything at all: of what else there is in it, the padding, verifying sees the same. Costs
- * a hundredth of what the message may, which nobody need unescape and digest for bytes that are no signature.
+ * Whether the signature is one by this key, of any message: checks its padding, as verifying does later. This costs a hundredth of what
+ * the message may cost, so that a sender of bytes that are no signature cannot make the ingress unescape and digest a message.
  */
 function opens(signature: Buffer, key: KeyObject): boolean {
   try {

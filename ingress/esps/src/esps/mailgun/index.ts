@@ -253,7 +253,7 @@ function utcDay(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 10);
 }
 
-// What became of a message: Mailgun says it with a type, a severity, a reason and a code of its own or of SMTP.
+// The fate of a message: Mailgun tells it with a type, a severity, a reason and a code, which is Mailgun's or SMTP's.
 // Seen 2026-11: https://documentation.mailgun.com/docs/mailgun/user-manual/events/event-structure
 
 /** Never attempted, because of what Mailgun remembers of the address. */
@@ -267,7 +267,7 @@ const SUPPRESSED: ReadonlyMap<string, EmailDropped['drop_reason']> = new Map([
   ['625', 'complained'],
 ]);
 
-/** What became of the attempt. Code and text come in several spellings. */
+/** The result of the attempt. Code and text come in several spellings. */
 interface Status {
   readonly reason: string | null;
   readonly diagnostic: string | null;
@@ -318,7 +318,7 @@ function bounce(status: Status): Pick<EspEvent, 'bounce_class' | 'bounce_categor
     : verdict;
 }
 
-/** "Permanent" says that Mailgun has stopped trying, whatever the cause; only "bounce" is about the address. */
+/** "Permanent" says that Mailgun has stopped trying, for any cause; only "bounce" is about the address. */
 function wordOf(status: Status): VendorWord {
   const { detail, reason, bounced } = status;
   if (gaveUp(status)) return { says: 'nothing', category: 'timeout' };

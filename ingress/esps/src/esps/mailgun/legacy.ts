@@ -10,7 +10,7 @@ export const LEGACY_EVENT_TYPES = { bounced: 'bounced', dropped: 'dropped' } as 
   [vendor: string]: EventType;
 };
 
-// Whatever is none of Mailgun's names is a custom variable of the sender.
+// Any other name is a custom variable of the sender.
 const OWN_NAMES: ReadonlySet<string> = new Set(
   `event recipient domain ip country region city user-agent device-type client-type client-name client-os bot
    campaign-id campaign-name tag x-mailgun-tag mailing-list url timestamp token signature message-id message-headers

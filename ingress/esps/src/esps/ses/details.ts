@@ -5,7 +5,7 @@ import { smtpFacts } from '../../reading/bounce-table.ts';
 import { bareAddress, each, firstText, metadataOf, metadataValue, text } from '../../reading/fields.ts';
 import { isObject, type JsonObject, listOf, objectOf, parseJson } from '../../reading/json.ts';
 
-/** What the part of a message that belongs to its type says of one recipient. */
+/** The facts about one recipient, from the part of a message that belongs to its type. */
 export type Reading = Partial<Omit<EspEvent, 'type' | 'recipient' | 'occurred_at' | 'identity'>> & {
   readonly type: EventType;
   readonly recipient: string;
@@ -35,7 +35,7 @@ const SUB_TYPES: ReadonlyMap<string, VendorWord> = new Map<string, VendorWord>([
   ['CustomTimeoutExceeded', { category: 'timeout' }],
 ]);
 
-/** What SES says of a bounce; Resend, which sends by way of it, quotes both. */
+/** The meaning of SES's bounce type and subtype; Resend, which sends by way of SES, quotes both. */
 export function sesWord(bounceType: string | null, subType: string | null): VendorWord {
   return { says: SAYS.get(bounceType ?? '') ?? 'nothing', ...SUB_TYPES.get(subType ?? '') };
 }
@@ -251,7 +251,7 @@ function topics(preferences: JsonObject): [topic: string, status: string][] {
 // that several mail libraries share.
 const TAG_HEADER = 'x-tag';
 const METADATA_HEADER = 'x-metadata';
-/** SES adds tags of its own to the sender's. */
+/** SES adds tags with this prefix to the sender's. */
 const OWN_TAG = 'ses:';
 
 export function headerTags(mail: JsonObject): string[] {
