@@ -2,7 +2,7 @@ import { CodedError } from '@email-events/schemas/errors';
 import type { CORE_CODES } from './codes.ts';
 
 /**
- * What to do about an error, decided where it is understood and acted on in one place per service.
+ * How a service handles an error. The code that raises the error decides; one place per service acts on it.
  * reject: tell the sender no. retry: may work later. deadletter: this record never will. fatal: stop, commit nothing.
  */
 export type Disposition = 'reject' | 'retry' | 'deadletter' | 'fatal';
@@ -23,7 +23,7 @@ export interface PipelineErrorOptions extends ErrorOptions {
 export class PipelineError extends CodedError<ErrorCode> {
   override readonly name = 'PipelineError';
   readonly disposition: Disposition;
-  /** What to do about it, where the code alone does not tell: for the command line, which shows it below the message. */
+  /** Tells the operator how to mend the error if the code alone does not. The command line shows it below the message. */
   readonly remedy: string | undefined;
 
   constructor(

@@ -4,7 +4,7 @@ import { processorGroup, sinkGroup } from './kafka/names.ts';
 import type { RunningService } from './lifecycle.ts';
 import type { Logger, Registry } from './telemetry.ts';
 
-/** What a service is started with: the common sections of the configuration and its own. */
+/** A service starts with this: its configuration (the common sections and its own), its log and its metrics. */
 export interface ServiceContext<C> {
   readonly config: C;
   readonly log: Logger;
@@ -13,13 +13,13 @@ export interface ServiceContext<C> {
   readonly reload?: () => C;
 }
 
-/** What starts a service. */
+/** The code of a service, loaded by its descriptor. */
 export interface ServiceCode<C> {
   /** Resolves when the service takes work. */
   start(context: ServiceContext<C>): Promise<RunningService>;
 }
 
-/** What judges more of a configuration than its schema can. */
+/** Judges more of a configuration than its schema can. */
 export interface ServiceCheck<C> {
   /** Throws ConfigError with all that is wrong. */
   check(config: C): void;
@@ -28,30 +28,30 @@ export interface ServiceCheck<C> {
 export type StartService<C> = ServiceCode<C>['start'];
 
 /**
- * All that others have to know of a service. The command line, the image, the local pipeline and the documents are made of
- * the list of these, so it is cheap to import: the service's own code is loaded when it is asked for.
+ * Describes a service to the rest of the project. The command line, the image, the local pipeline and the documents are made from
+ * the list of descriptors, so a descriptor must be cheap to import: `load` loads the service's code.
  */
 export interface ServiceDescriptor<
   Name extends string = string,
   Path extends string = string,
   S extends z.ZodType = z.ZodType,
 > extends ConfigPart<Path, S> {
-  /** Of the process, its client id, its log, its metrics and its dead letters. */
+  /** Names the process, its client id, its log, its metrics and its dead letters. */
   readonly name: Name;
-  /** What it does, for the help of `run`. */
+  /** Says in the help of `run` what the service does. */
   readonly title: string;
-  /** Common sections whose secrets it needs, besides those of its own section. */
+  /** Common sections whose secrets the service needs, besides the secrets of its section. */
   readonly reads: readonly CommonSection[];
-  /** For a service without which there may be a pipeline: said if it is started although its section is left out. */
+  /** Only for a service that a pipeline may lack: the error message if it is started although its section is left out. */
   readonly absent?: string;
   /** The error codes that it declares, each with what it means to an operator. */
   readonly codes: CodeTable;
   /** Entry file, from the root of the repository. */
   readonly entry: string;
   readonly nodeArgs?: readonly string[];
-  /** The topics of which its consumer group keeps positions. Absent: it is in no group. */
+  /** The topics in which its consumer group keeps positions. Absent: it is in no group. */
   readonly consumes?: Consumption;
-  /** Topics that it reads besides, without a group. */
+  /** Further topics, which it reads without a group. */
   readonly restores?: readonly string[];
   readonly writes: readonly string[];
   /** Loads the service's own code. */

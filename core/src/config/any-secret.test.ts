@@ -13,7 +13,7 @@ import type { Secret } from './secret.ts';
 import { secretsOf } from './secrets.ts';
 import { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultOf } from './vault.fixture.ts';
 
-// A secret is one because its field says so: whatever is read, checked or shown must go by that.
+// A field's mark makes its value a secret: code that reads, checks or shows values must go by the mark.
 
 const dir = mkdtempSync(join(tmpdir(), 'any-secret-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -37,7 +37,7 @@ const WAYS: [string, (path: string) => string][] = [
 ];
 const ENV = { ...SHOP, ...Object.fromEntries(VAULT_PATHS.map((path) => [nameOf(path), hunter(path)])) };
 
-/** What pino hands to standard output. */
+/** Returns the lines that pino writes to standard output. */
 function logged(log: (logger: ReturnType<typeof createLogger>) => void): string {
   const logger = createLogger('ingress', 'debug');
   const symbol = Object.getOwnPropertySymbols(logger).find(

@@ -3,8 +3,8 @@ import { address, count, ms, NAME, section } from './fields.ts';
 import { fileName, secret, type WithSecrets } from './marks.ts';
 
 /*
- * What more than one service reads. `sources` is here because three do: the ingress verifies by them, normalize reads the fields
- * of their events, events decides what they may suppress.
+ * The sections that more than one service reads. Three services read `sources`: the ingress verifies requests by them, normalize finds
+ * the fields of their events by them, and events decides by them what a source may suppress.
  */
 
 const tls = section(
@@ -188,6 +188,6 @@ export const commonSchema = z.strictObject({ ...opening, ...closing });
 
 export type CommonSection = keyof typeof commonSchema.shape;
 
-/** What every service is given, whichever section it has of its own. */
+/** The common sections, which every service gets besides its own section. */
 export type CommonConfig = WithSecrets<z.output<typeof commonSchema>>;
 export type SourceConfig = CommonConfig['sources'][string];

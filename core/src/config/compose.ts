@@ -100,7 +100,7 @@ function portsOf({ section: path, ports = {} }: ConfigPart, config: CommonConfig
 /** The common sections alone. */
 export const commonConfig = composeConfig([]);
 
-/** What is at a dotted path; undefined where nothing is. */
+/** Returns the value at a dotted path; undefined if there is none. */
 export const valueAt = (config: unknown, path: string): unknown =>
   path
     .split('.')

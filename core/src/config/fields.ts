@@ -6,7 +6,7 @@ export const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 export const port = (fallback: number, description: string) =>
   z.int().min(0).max(65_535).default(fallback).describe(`${description} 0: any free port.`);
 
-/** What every service has: health, readiness and metrics. */
+/** The port on which every service answers about its health, readiness and metrics. */
 export const adminPort = (fallback: number, description = 'Port of /healthz, /readyz and /metrics.') =>
   port(fallback, description);
 
@@ -30,7 +30,7 @@ export const section = <S extends z.ZodRawShape>(shape: S, description: string) 
     .describe(description);
 
 function holdsCredentials(url: string): boolean {
-  // What is no URL is told already.
+  // z.url() has reported a text that is no URL.
   const parsed = URL.parse(url);
   return parsed !== null && (parsed.username !== '' || parsed.password !== '');
 }

@@ -9,22 +9,22 @@ import { parseTolerantly } from './tolerant.ts';
 
 export interface ConfigUse<C> {
   /**
-   * Sections that the reader uses; default: all. Secrets of these are read now. Any other is when somebody reveals it, which
-   * throws ConfigError if it cannot be: a service needs no secret that is none of its own.
+   * Sections that the reader uses; default: all. Their secrets are read now. Any other secret is read when the code reveals it, and
+   * revealing throws ConfigError if it cannot be read: so a service starts without the secrets of other services.
    */
   readonly reads?: readonly string[];
-  /** What only services can judge; each throws ConfigError. Problems of what cannot be judged are left out. */
+  /** Checks that only the services can make; each throws ConfigError. A problem is left out if its path cannot be judged. */
   readonly checks?: readonly ((config: C) => void)[];
 }
 
 export interface ExaminedConfig<C> {
-  /** To be used only if there are no problems: what is wrong is not in it. */
+  /** Use it only if there are no problems: wrong values are left out of it. */
   readonly config: C;
-  /** All of them, with where they come from. */
+  /** Every problem, with the line or variable that it comes from. */
   readonly problems: readonly ConfigProblem[];
   /** Of the sections that are read. */
   readonly warnings: readonly ConfigProblem[];
-  /** Secrets that stand in the file themselves, for the command that checks the file: a service need not say so at every start. */
+  /** Secrets that are written out in the file. The command that checks the file reports them; a service need not do so at every start. */
   readonly writtenOut: readonly ConfigProblem[];
 }
 
@@ -33,9 +33,9 @@ export interface ConfigReader<C> {
   readonly schema: ConfigSchema<C>;
   /** Reads, overrides from the environment, checks and resolves. Throws ConfigError or CONFIG_UNREADABLE. */
   load(file: string | undefined, env?: Env, use?: ConfigUse<C>): C;
-  /** The same of data that are there already; without an environment, unless one is given. Throws ConfigError. */
+  /** Does the same with data that were read already; without an environment, unless one is given. Throws ConfigError. */
   parse(data: unknown, env?: Env, use?: ConfigUse<C>): C;
-  /** Says what is wrong instead of throwing it. Throws CONFIG_UNREADABLE. */
+  /** Returns the problems instead of throwing them. Throws CONFIG_UNREADABLE. */
   examine(file: string | undefined, env?: Env, use?: ConfigUse<C>): ExaminedConfig<C>;
 }
 
@@ -107,7 +107,7 @@ function problemsFrom<C>(
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
-    // It was not made for a configuration that lacks something; what it lacks is told.
+    // The check expects a complete configuration. The parts that are missing are reported already.
     if (incomplete) return [];
     throw error;
   }

@@ -1,7 +1,7 @@
 import type { JsonSchema } from './json-schema.ts';
 import { SECRET } from './marks.ts';
 
-/** What the schema says of the place below this one; undefined: it knows no such place. */
+/** Returns the schema of the place below this one; undefined if the schema has no such place. */
 export function schemaBelow(schema: JsonSchema, key: string): JsonSchema | undefined {
   const found = alternativesOf(schema).flatMap((one) => below(one, key) ?? []);
   return found.length > 1 ? { anyOf: found } : found[0];
@@ -20,8 +20,8 @@ export function isMarked(schema: JsonSchema, mark: string): boolean {
 }
 
 /**
- * Whether a value could be a secret, for whoever writes down what nobody has checked yet: a secret under a misspelt key,
- * or one where a list of them belongs, is not less of one.
+ * Whether a value could be a secret, for code that shows a configuration before it is checked: the operator may have written
+ * a secret under a misspelt key, or a single one where a list belongs.
  */
 export function mayBeSecret(value: string | number, schema: JsonSchema | undefined): boolean {
   if (schema === undefined) return true;

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import type { Secret } from './secret.ts';
 
 /**
- * What the schema says of a text beside its type, as JSON Schema's `format`. It is all that tells a secret or the name of a
- * file at run time: keys may be called anything.
+ * The marks that a schema gives a text beside its type, as JSON Schema's `format`. At run time only the mark tells a secret or the
+ * name of a file: keys may be called anything.
  */
 export const SECRET = 'secret';
 export const FILE = 'file';
 
-/** A secret before it is read: the brand is for the compiler what the mark is at run time. */
+/** A secret before it is read. The compiler knows it by the brand, as code at run time does by the mark. */
 type SecretText = string & z.core.$brand<typeof SECRET>;
 
 /**
@@ -21,7 +21,7 @@ export const secret = (description: string) =>
 /** A field that names a file of the machine that reads the configuration. */
 export const fileName = (description: string) => z.string().meta({ description, format: FILE });
 
-/** What a schema gives, with a Secret in each place that it marks as one, be that optional, in a list or in a map. */
+/** The output type of a schema with a Secret in each place that the schema marks as one, be it optional, in a list or in a map. */
 export type WithSecrets<T> = unknown extends T
   ? T
   : T extends SecretText

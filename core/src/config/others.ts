@@ -4,9 +4,9 @@ import type { ConfigProblem } from './problems.ts';
 type Tree = { [key: string]: unknown };
 
 /**
- * The data without the sections of other services, which one service can neither judge nor show, as it does not know which of
- * their fields are secrets. What is left is of this service or is a misspelt key; `unknown` has those of a group such as `sinks`
- * of which this service has no section.
+ * Returns the data without the sections of other services. One service can neither judge nor show those, as it does not know which of
+ * their fields are secrets. The keys that are left belong to this service or are misspelt. `unknown` has the misspelt keys of a group
+ * such as `sinks` in which this service has no section.
  */
 export function withoutOthers<C>(
   data: unknown,

@@ -4,13 +4,13 @@ export interface ConfigProblem {
   /** Dotted path, e.g. sources.sendgrid.secrets.0 */
   readonly path: string;
   readonly message: string;
-  /** Where it stands in the file, from 1; of what is missing: the section that lacks it. */
+  /** Its line in the file, from 1; of a missing key, the line of the section that lacks it. */
   readonly line?: number;
   /** Environment variable that it comes from, instead of the file. */
   readonly variable?: string;
 }
 
-/** What cannot be used is refused; a warning is something that works and that somebody should look at. */
+/** A value that is refused cannot be used. A value with a warning works, and the operator should look at it. */
 export interface Finding extends ConfigProblem {
   readonly level: 'refuse' | 'warn';
   /** Further paths that were compared with the first one. */

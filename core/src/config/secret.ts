@@ -5,18 +5,18 @@ import { inspect } from 'node:util';
 export class Secret {
   #value: string | (() => string);
 
-  /** Its value, or how to get it once somebody asks. */
+  /** Takes the value, or a function that gets it when `reveal` is first called. */
   constructor(value: string | (() => string)) {
     this.#value = value;
   }
 
-  /** Throws what reading it threw, if it is read only now. */
+  /** Reads the value if that was not done yet, and throws what the reading throws. */
   reveal(): string {
     if (typeof this.#value !== 'string') this.#value = this.#value();
     return this.#value;
   }
 
-  /** False: nobody has asked for it yet. */
+  /** False until `reveal` is first called on a secret that is read late. */
   get isRead(): boolean {
     return typeof this.#value === 'string';
   }

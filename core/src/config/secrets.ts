@@ -6,15 +6,15 @@ import { type Env, isReference, resolveSecret, Secret } from './secret.ts';
 
 export interface SecretContext {
   readonly env: Env;
-  /** Whether the secrets below this path are read now; others are when somebody asks for them. */
+  /** Whether the secrets below this path are read now; others are read when the code reveals them. */
   readonly isRead: (path: string) => boolean;
-  /** Takes what cannot be read. */
+  /** Collects the secrets that cannot be read. */
   readonly problems: ConfigProblem[];
 }
 
 /**
- * A tree of the same shape as the data that holds nothing but its secrets. One that is read now and cannot be is a problem,
- * and not in its list; it, and one that is to be read later and cannot be then, throws ConfigError when it is revealed.
+ * Returns a tree of the same shape as the data that holds only its secrets. A secret that should be read now and cannot be becomes a
+ * problem, and `withSecrets` drops it from a list. Revealing a secret that cannot be read, now or later, throws ConfigError.
  */
 export function secretsIn(data: unknown, schema: JsonSchema, context: SecretContext, path = ''): unknown {
   if (typeof data === 'string') return isMarked(schema, SECRET) ? secretOf(data, context, path) : undefined;
@@ -44,7 +44,7 @@ function resolve(reference: string, env: Env, path: string): string {
   }
 }
 
-/** It is there, so that what depends on that can be judged. */
+/** Stands in for a secret that cannot be read, so that checks can judge settings that only need it to be there. */
 class UnreadableSecret extends Secret {
   constructor(error: unknown) {
     super(() => {

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { ConfigProblem } from './problems.ts';
 
 export interface TolerantResult {
-  /** As the schema wants it: what is wrong was left out, so that the rest can be judged. */
+  /** Fits the schema: wrong values were left out, so that the rest can be judged. */
   readonly config: unknown;
   readonly problems: readonly ConfigProblem[];
   /** Paths that were left out: nothing that depends on them can be judged. */
@@ -12,7 +12,7 @@ export interface TolerantResult {
 type Tree = { [key: string]: unknown };
 type Issue = z.core.$ZodIssue;
 
-/** What is left out may be what something else needs, which is then left out too; sections do not nest any deeper. */
+/** Leaving out one value may make the section that needs it wrong, so that is left out in the next round. Sections do not nest deeper. */
 const MAX_ROUNDS = 10;
 
 /** Never throws. One wrong key hides nothing that is wrong elsewhere. */

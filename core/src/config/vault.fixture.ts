@@ -20,7 +20,7 @@ export const vaultShape = {
       byName: z.record(z.string(), secret('In a map.')),
       rows: z.array(z.strictObject({ phrase: secret('In a list of sections.') })).default([]),
       either: z.union([secret('One of two.'), z.strictObject({ half: secret('The other.') })]),
-      // No secrets, whatever they are called.
+      // These are no secrets, although some have the name of one.
       password: z.string(),
       secrets: z.array(z.string()),
       settings: z.record(z.string(), z.unknown()),
@@ -30,7 +30,7 @@ export const vaultShape = {
     .optional(),
 };
 
-/** A configuration with these beside what it has. */
+/** Returns a reader whose schema has these fields besides its own. */
 export function vaultOf<C>({ schema }: ConfigReader<C>): ConfigReader<C> {
   const parser = (schema.parser as z.ZodObject).extend(vaultShape);
   return configReader(configSchemaOf<C>(parser, { findings: schema.findings, others: [] }));
@@ -51,7 +51,7 @@ export const VAULT_PATHS = [
   'vault.either.half',
 ];
 
-/** What no secret is, and stays as it is. */
+/** The values that are no secrets and stay as they are. */
 export const VAULT_OPEN = {
   password: 'open-password',
   secrets: ['open-secret'],

@@ -3,7 +3,7 @@ import type { Finding } from '../problems.ts';
 
 /**
  * Two sources of one ESP are either two accounts there, whose ids may be the same, or two webhooks of one account, whose
- * events are the same. Nobody but the operator can tell, and to guess would lose events or count them twice.
+ * events are the same. Only the operator can tell, and a wrong guess would lose events or count them twice.
  */
 export function accountFindings({ sources }: CommonConfig): Finding[] {
   const byEsp = new Map<string, string[]>();

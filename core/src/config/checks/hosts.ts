@@ -7,11 +7,11 @@ export function hostOf(address: string): string {
   return colon === -1 || colon !== address.lastIndexOf(':') ? address : address.slice(0, colon);
 }
 
-/** What goes to it does not leave the machine. */
+/** Data sent to this host does not leave the machine. */
 export function isLoopbackHost(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '').toLowerCase();
   return bare === 'localhost' || bare === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(bare);
 }
 
-/** Listening on it takes what comes for any address. */
+/** A server that listens on it takes connections to any address of the machine. */
 export const isWildcard = (host: string): boolean => ['0.0.0.0', '::', '[::]', ''].includes(host);

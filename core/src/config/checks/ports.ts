@@ -9,7 +9,7 @@ export interface ServicePort {
   readonly hostPath: string;
 }
 
-/** A port that is used twice. Of two services it is a question of where they run. */
+/** Finds ports that are used twice. Within one service that is refused; two services may run on different machines, so it is a warning. */
 export function portFindings(all: readonly ServicePort[]): Finding[] {
   const ports = all.filter(({ port }) => port !== 0);
   return ports.flatMap((second, index): Finding[] => {

@@ -3,14 +3,14 @@ import type { Finding } from '../problems.ts';
 import { secretsOf } from '../secrets.ts';
 
 /**
- * What ESPs give out is longer: Mandrill's keys have 22 characters, those of Mailgun, MailerSend and Mailtrap 32 and more,
- * whsec_ secrets 24 bytes. Shorter ones were made up, and can be guessed from one signed request.
+ * ESPs give out longer secrets: Mandrill's keys have 22 characters, those of Mailgun, MailerSend and Mailtrap 32 and more,
+ * whsec_ secrets 24 bytes. An operator made up a shorter one, and an attacker can guess it from one signed request.
  */
 const SHORTEST_BYTES = 16;
 
 /**
- * Secrets of sources that can be guessed: anybody may try them. Passwords are for the systems that give them out to judge.
- * Only of those that are read.
+ * Warns about secrets of sources that an attacker can guess, since anybody may post to a webhook. It judges no passwords: the systems
+ * that give them out do. It judges only secrets that are read.
  */
 export function secretFindings({ sources }: CommonConfig): Finding[] {
   return secretsOf(sources, 'sources').flatMap(({ path, secret }): Finding[] => {
@@ -22,7 +22,7 @@ export function secretFindings({ sources }: CommonConfig): Finding[] {
   });
 }
 
-/** Of `user:password` the password counts, of `whsec_…` what it encodes. */
+/** Of `user:password` only the password counts, of `whsec_…` the bytes that it encodes. */
 function secretBytes(secret: string): number {
   const encoded = /^whsec_(.*)$/s.exec(secret)?.[1];
   if (encoded !== undefined) return Buffer.from(encoded, 'base64').length;

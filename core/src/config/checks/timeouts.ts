@@ -1,7 +1,7 @@
 import type { CommonConfig } from '../common.ts';
 import type { Finding } from '../problems.ts';
 
-/** group.min.session.timeout.ms and group.max.session.timeout.ms of a broker that says nothing else. */
+/** A broker's defaults for group.min.session.timeout.ms and group.max.session.timeout.ms. */
 const SHORTEST_SESSION_MS = 6_000;
 const LONGEST_SESSION_MS = 1_800_000;
 

@@ -1,7 +1,7 @@
 import type { CommonConfig } from '../common.ts';
 import type { Finding } from '../problems.ts';
 
-/** Replicas and what must be in sync of them. */
+/** Compares the number of replicas with the number that must be in sync. */
 export function topicFindings({ topics }: CommonConfig): Finding[] {
   const { replicationFactor, minInsyncReplicas } = topics;
   const path = 'topics.minInsyncReplicas';

@@ -37,7 +37,7 @@ function kafkaFindings(config: CommonConfig): Finding[] {
   return found;
 }
 
-/** Of a section with an HTTP address and perhaps a password for it. */
+/** Checks a section that has an HTTP address and perhaps a password for it. */
 export function passwordFindings(
   path: string,
   { url, password }: { readonly url: string; readonly password?: unknown },

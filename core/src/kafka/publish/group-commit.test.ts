@@ -192,7 +192,7 @@ describe('a broker that is away', () => {
     expect(await published).toBe('KAFKA_PUBLISH_FAILED');
     expect(fake.sends).toHaveLength(1);
     await expect.poll(() => fake.opens).toBe(2);
-    // What the old connection still says counts for nothing.
+    // The producer ignores a late failure of the old connection.
     fake.fail(0);
     await new Promise((resolve) => setImmediate(resolve));
     expect(fake.opens).toBe(2);

@@ -26,7 +26,7 @@ function letterOf(sizes: { key: number; value: number; header: number }): DeadLe
 
 test.each([
   [{ key: 10, value: 3_000_000, header: 10 }, 3_000_020],
-  // What its topic would refuse goes without what is least of it.
+  // A letter that its topic would refuse leaves out its key and headers, and its value only if it is still too large.
   [{ key: 3_000_000, value: 2_000_000, header: 10 }, 2_000_000],
   [{ key: 10, value: 2_000_000, header: 3_000_000 }, 2_000_000],
   [{ key: 10, value: 5_000_000, header: 10 }, 0],

@@ -151,7 +151,7 @@ test('a plan that is put back is as if it had not been taken', () => {
   const again = buffer.take(100);
   expect(contents(again)).toEqual(contents(plan));
   expect(again?.intent.ranges).toEqual(plan?.intent.ranges);
-  // What waits decides how far is committed: nothing does any more.
+  // No record waits any more, so the commit may go to the end of the ranges.
   expect(buffer.commitAfter(again?.intent.ranges ?? []).map(({ end }) => end)).toEqual([8, 2]);
 });
 
