@@ -39,10 +39,10 @@ const MapBase = avro.types.MapType as unknown as TypeClass<{ valuesType: Coder }
 const UnionBase = avro.types.UnwrappedUnionType as unknown as TypeClass<{ types: Coder[] }>;
 
 /**
- * avsc's type of a schema, with five of its types replaced: strings and optional values because they are most of
- * an event and ours are faster, arrays and maps because avsc believes whatever length the bytes claim, longs because
+ * Returns avsc's type of a schema, with five of its types replaced: strings and optional values because they are most of
+ * an event and ours are faster, arrays and maps because avsc trusts any length that the bytes claim, longs because
  * avsc loses the sign of large negative ones.
- * Throws what avsc throws if it is no valid schema.
+ * Throws avsc's error if the schema is not valid.
  */
 export function typeForSchema(schema: unknown): Type {
   const options = { registry: {}, omitRecordMethods: true, typeHook: replace };

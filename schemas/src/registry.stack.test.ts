@@ -91,7 +91,7 @@ describe('register and use', () => {
 });
 
 describe('evolve', () => {
-  // Subjects of its own, under the names that a topic would give them.
+  // The test registers subjects that no other test uses, named as a topic would name them.
   const subject = `${unique('evolve')}-value`;
   const added = { name: 'added', type: ['null', 'string'], default: null };
   const v2 = { ...schemas.bounced, fields: [...schemas.bounced.fields, added] };
