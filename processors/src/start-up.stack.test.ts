@@ -28,7 +28,7 @@ function configOf(topics: object): Config {
 const start = (service: StartService<Config>, config: Config) =>
   service({ config, log: createLogger('test', 'silent'), metrics: new Registry() });
 
-// Whatever the shared stack holds, no topic of it has as many partitions.
+// No topic of the shared stack has as many partitions, even if earlier tests left topics there.
 const WRONG = { partitions: 97, rawPartitions: 97 };
 
 test.each([
@@ -38,7 +38,7 @@ test.each([
   '%s does not start on topics that are not as configured, and names them all',
   async (_, service, names) => {
     const started = start(service, configOf(WRONG));
-    // Which of the two, the topics say that the shared stack happens to hold.
+    // The code depends on the topics that the shared stack happens to hold.
     const code = expect.stringMatching(/^KAFKA_TOPIC_(MISSING|CONFLICT)$/);
     await expect(started).rejects.toMatchObject({ code, disposition: 'fatal' });
     const message = await started.then(String, (error: Error) => error.message);

@@ -32,10 +32,10 @@ export async function closeStore(store: PartitionStore, path: string): Promise<v
 const sealFile = (path: string) => `${path}/seal`;
 
 /**
- * A closed store carries a seal with the checksum of its file, since LMDB has none: whatever changed it afterwards is
- * noticed. While it is in use the seal only counts the uses. A store whose process was killed has no checksum and is
- * trusted once, as LMDB survives that; but if its next user ends without closing it too, something in it may be what
- * ends its users, and no process would live long enough to say so.
+ * A closed store carries a seal with the checksum of its file, since LMDB has none: so a later change of the file is
+ * noticed. While a process uses the store, the seal only counts the uses. A store whose process was killed has no checksum and is
+ * trusted once, as LMDB survives that. But if the next process ends without closing it too, the store itself may be what
+ * ends them, and no process would live long enough to say so.
  * Takes the store into use. Throws STATE_UNUSABLE.
  */
 async function breakSeal(path: string): Promise<void> {

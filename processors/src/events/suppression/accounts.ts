@@ -8,14 +8,14 @@ export interface SourcePolicy {
   readonly lifts: 'own' | 'all';
 }
 
-/** Never throws, whatever the name. */
+/** Never throws, not even for a name that the configuration does not have. */
 export type PolicyOf = (source: string) => SourcePolicy;
 
-/** Of a source that the configuration does not name (any more). */
+/** The policy of a source that the configuration does not name (any more). */
 export const DEFAULT_POLICY: SourcePolicy = { suppresses: 'all', lifts: 'own' };
 
 export function policiesOf(sources: CommonConfig['sources']): PolicyOf {
-  // A map, since a name may be that of a property which every object has.
+  // A map, since a source may be named like a property that every object has.
   const policies = new Map<string, SourcePolicy>(Object.entries(sources));
   return (source) => policies.get(source) ?? DEFAULT_POLICY;
 }
@@ -33,13 +33,13 @@ export const NO_STATE: RecipientState = {
 };
 
 /**
- * A state has an entry for each account, by its name. What sources say that may suppress the streams of their account only
- * has an entry beside it, `account:<name>`, so that neither hides the other.
+ * A state has an entry for each account, by its name. Reports of sources that may suppress only the streams of their account
+ * are in a second entry, `account:<name>`, so that neither entry hides the other.
  */
 const limited = (account: string) => `${ACCOUNT_PREFIX}${account}`;
-/** Entry of what lifts unsubscribes, and ends runs of soft bounces, of every account. */
+/** The entry for events that lift unsubscribes, and end runs of soft bounces, of every account. */
 export const EVERYONE = '*';
-/** Entry of what was learnt before accounts were told apart and names no ESP. */
+/** The entry for evidence that names no ESP, learnt before the pipeline told accounts apart. */
 export const UNNAMED = '';
 
 /** Name of the entry that holds what the event says against a recipient. */

@@ -16,8 +16,8 @@ export interface SoftBounceRule {
 }
 
 /**
- * Soft bounces remembered per account, so that a mailbox that never recovers stays bounded. That many without a
- * delivery suppress whatever the rule: otherwise the run that suppressed could be forgotten, which would re-enable.
+ * Soft bounces remembered per account, so that the state of a mailbox that never recovers stays bounded. That many without a
+ * delivery suppress under any rule: otherwise the state could forget the run that suppressed, which would re-enable the recipient.
  */
 export const SOFT_BOUNCES_KEPT = 32;
 
@@ -192,7 +192,7 @@ export function sameReasons(a: readonly SuppressionReason[], b: readonly Suppres
   return sameScopes(a, b) && a.every(({ event_id }, i) => event_id === b[i]?.event_id);
 }
 
-/** Whether the same is suppressed for the same reasons, whatever says so. */
+/** Whether the same is suppressed for the same reasons; the events that say so may differ. */
 export function sameScopes(a: readonly SuppressionReason[], b: readonly SuppressionReason[]): boolean {
   return (
     a.length === b.length &&
