@@ -100,8 +100,8 @@ class PieceWriter {
   }
 
   /**
-   * The rows that are left go in under the token that all of them had. If an earlier try has landed after all, or still does, whichever
-   * comes second is dropped whole: so no row is there twice, whatever was taken out.
+   * Inserts the good rows under the token that all rows had. If an earlier try has landed after all, or still does, the server drops
+   * the second insert as a whole: so no row is there twice, even though the second one has fewer rows.
    */
   private async insertWithout(
     blame: Blame,

@@ -51,7 +51,7 @@ export const exampleCrm = defineCrm({
     const client = new HttpClient({ timeoutMs, connections: concurrency, now });
     const [token] = secrets;
     const headers = { authorization: `Bearer ${token?.reveal()}`, 'content-type': 'application/json' };
-    // Whatever characters an address has, it is one part of the path.
+    // An address is one part of the path, even if it contains a slash.
     const at = (...parts: string[]) =>
       new URL(`${url}/accounts/${[options.account, ...parts].map(encodeURIComponent).join('/')}`);
     const request = (method: CrmRequest['method'], path: URL, body?: object): CrmRequest => ({

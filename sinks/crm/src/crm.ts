@@ -24,8 +24,8 @@ export type RecipientStateName = (typeof RECIPIENT_STATES)[number];
 
 export interface StateFacts {
   /**
-   * suppresses: the CRM mails the recipient no more. allows: it may mail, whatever it held before. leaves: what the CRM holds of the
-   * recipient stays as it is.
+   * suppresses: the CRM mails the recipient no more. allows: it may mail, even if it held the recipient as suppressed before. leaves: the
+   * CRM's entry for the recipient stays as it is.
    */
   readonly effect: 'suppresses' | 'allows' | 'leaves';
   /** How, in the CRM's words. */

@@ -18,7 +18,7 @@ export interface GuardOptions {
   readonly breakMs: number;
   /** Time between tries while the configuration is refused: at first, and at most. Milliseconds. */
   readonly refusedMs: { readonly first: number; readonly most: number };
-  /** Throws a CrmError of failure `misconfigured` if the CRM refuses the configuration whatever is sent. */
+  /** Throws a CrmError of failure `misconfigured` if the CRM refuses the configuration itself, not just one record. */
   readonly probe: () => Promise<void>;
 }
 

@@ -41,7 +41,7 @@ export class HttpClient {
     });
   }
 
-  /** The answer whatever its status. Throws CrmError when there is none, or `signal`'s reason when the caller gave up. */
+  /** Returns the answer with any status. Throws CrmError when there is none, or `signal`'s reason when the caller gave up. */
   async exchange(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse> {
     const deadline = AbortSignal.timeout(this.options.timeoutMs);
     try {
@@ -63,12 +63,12 @@ export class HttpClient {
     }
   }
 
-  /** The answer of a call that succeeded; throws CrmError by status otherwise. */
+  /** Returns the answer of a call that succeeded; otherwise throws the CrmError of its status. */
   async call(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse> {
     return this.succeeded(await this.exchange(request, signal));
   }
 
-  /** The same for what may not be there: undefined at 404, which is no failure then. */
+  /** Does the same for a thing that may not exist: returns undefined at 404, which is no failure then. */
   async find(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse | undefined> {
     const response = await this.exchange(request, signal);
     return response.status === 404 ? undefined : this.succeeded(response);

@@ -16,17 +16,17 @@ interface Suspicion {
 }
 
 /**
- * Calls for a record that the CRM has taken, after a failure, that must all be taken again for the failure to count. Where a share p of
- * all calls fails whatever is in them, a suspect that is called is taken with 1 - p and failed for certain with p (1 - p)^3. So one in
- * eight of the verdicts that a trial comes to is wrong at most, whatever the share, and with six of them needed in a row, and no
- * success between, one suspect in 200,000.
+ * After a suspect fails, the sink sends a record that the CRM has taken so many times again. The failure counts only if the CRM takes
+ * them all. Where a share p of all calls fails regardless of the record, the CRM takes a good suspect with probability 1 - p, and a trial
+ * counts a failure with p (1 - p)^3. So at most one in eight of the verdicts that a trial comes to is wrong, for any share p. A record
+ * is set aside after six of them in a row without a success between: one good suspect in 200,000.
  */
 export const CONTROLS = 3;
 
 /**
- * Records that failed, and whether it is them. A CRM that is down, or fails of every second call, must never make a record a dead
- * letter; one that fails of a record must not hold its partition for ever. What tells the two apart is a trial: another record that the
- * CRM has taken is sent again before and after. Each failure in between counts; any success ends the suspicion.
+ * Records that failed, and whether they are at fault. A CRM that is down, or fails on every second call, must never make a record a dead
+ * letter; a record that the CRM fails on must not hold its partition for ever. A trial tells the two apart: the sink sends another record,
+ * which the CRM has taken, again before and after. Each failure in between counts; any success ends the suspicion.
  */
 export class Suspects<R> {
   private readonly limits: TrialLimits;
@@ -42,13 +42,13 @@ export class Suspects<R> {
     return this.suspicions.has(record);
   }
 
-  /** Its call was made and failed, in a way that may be its own doing. */
+  /** Notes that the call for this record failed in a way that the record may have caused. */
   note(record: SinkRecord<R>, error: CrmError): void {
     if (!mayBeTheRecord(error) || this.suspicions.has(record)) return;
     this.suspicions.set(record, { firstAt: this.now(), proven: 0 });
   }
 
-  /** It failed in a trial. True: it is the record, for certain. */
+  /** Notes that the record failed in a trial. Returns true if the record is at fault for certain. */
   convict(record: SinkRecord<R>): boolean {
     const suspicion = this.suspicions.get(record);
     if (!suspicion) return false;

@@ -64,7 +64,7 @@ function dayOf([first]: readonly SinkRecord<EmailEvent>[]): string {
 
 /** A process that is killed on the way leaves a file that ends in `.tmp`, which readers pass over. */
 async function writeWhole(path: string, text: string): Promise<void> {
-  // Two owners of a partition may write the same batch at the same time, each into a file of its own.
+  // Two owners of a partition may write the same batch at the same time, so each writes to a different temporary file.
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await writeFile(temporary, text);
