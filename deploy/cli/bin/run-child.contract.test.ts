@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 const RUN_CHILD = new URL('./run-child.mjs', import.meta.url).href;
 
-/** A parent that runs `script` by run-child, in a process group of its own as a terminal would make it. */
+/** Starts a parent that runs `script` by run-child, in a new process group as a terminal would make it. */
 async function runInGroup(script: string) {
   const folder = mkdtempSync(join(tmpdir(), 'run-child-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -6,7 +6,7 @@ import { codeTables } from '../src/code-tables.ts';
 import { imageRoles } from '../src/image-roles.ts';
 import { pipelineConfig, services } from '../src/services.ts';
 
-// What is made of the list of services. Every service is in it, so no file of these is edited by hand.
+// Generates the files that follow from the list of services, so that no developer edits them by hand.
 
 const at = (path: string) => new URL(`../../../${path}`, import.meta.url);
 const write = (path: string, text: string) => writeFileSync(at(path), text);

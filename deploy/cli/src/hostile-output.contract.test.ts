@@ -17,7 +17,7 @@ import { describeFailure } from './run-program.ts';
 import { forTerminal } from './terminal.ts';
 import { runBin } from './testing.ts';
 
-// Whatever an ESP, a mail server or a server of the stack says may be meant for the operator's terminal.
+// Text from an ESP, a mail server or a server of the stack may be an attack on the operator's terminal.
 
 const HOSTILE = 'x\u001b[8m\u001b[2J\u001b]0;t\u0007\u009b2J\u202e\u2066\u0000\r\u007f\ud800\nFORGED';
 const AT = Date.UTC(2026, 0, 2);

@@ -2,8 +2,8 @@ import { composeConfig, defaultAt } from '@email-events/core/config';
 import { type Services, services } from './services.ts';
 
 /**
- * What the entry point and the health check of the image know of each service, which must start too fast to import the
- * descriptors: a line each of name, entry file, key of the admin port, its default, and what Node is told.
+ * The entry point and the health check of the image know the services from this text, since they must start too fast to import the
+ * descriptors. Each line has a service's name, entry file, key of the admin port, default of that port, and arguments for Node.
  */
 export function imageRoles(all: Services = services): string {
   const { json } = composeConfig(all).schema;

@@ -19,7 +19,7 @@ const inRange =
   (mark: EventMark): boolean =>
     mark.source === source && mark.received_at >= from && mark.received_at < to;
 
-/** Events of a source that count. One that does not, whatever it was marked as, is left as it is. */
+/** Plans to mark the events of a source that count. An event that does not count keeps its mark, forged or another. */
 export async function planForged(from: Marks, clickhouse: ClickHouse, said: SaidBySource): Promise<MarkPlan> {
   const marks = await readMarks(from, inRange(said));
   const ids = new Set<string>();
@@ -36,7 +36,7 @@ export async function planForged(from: Marks, clickhouse: ClickHouse, said: Said
   return { ids, byType, already };
 }
 
-/** Events that were marked as forged. The mark has all that is needed of them, so ClickHouse is not asked. */
+/** Plans to take back the marks of events that were marked as forged. The marks hold all that is needed, so ClickHouse is not asked. */
 export async function planGenuine(from: Marks, said: SaidBySource): Promise<MarkPlan> {
   const ids = new Set<string>();
   const byType: { [type: string]: number } = {};
@@ -86,7 +86,7 @@ export async function markGenuine(options: Omit<MarkOptions, 'clickhouse'>): Pro
   return writing.end();
 }
 
-/** Pure. Later than the one before it, whatever the clocks say: the newest counts. */
+/** Pure. The new mark is always later than the one before it, even if a clock is wrong: the newest mark counts. */
 export function markOf(
   event: MarkedEvent,
   mark: EventMark['mark'],

@@ -12,7 +12,7 @@ function terminal(columns: number | undefined) {
   return { stream, line, written: () => String(stream.read() ?? '') };
 }
 
-/** What is left on the line: a carriage return to the first column, then the line is cleared. */
+/** Returns the text that stays on the line: the program returns to the first column and then clears the line. */
 const left = (written: string) =>
   stripVTControlCharacters(written.split(`${String.fromCharCode(0x1b)}[2K`).at(-1) ?? '');
 

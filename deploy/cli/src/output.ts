@@ -70,7 +70,7 @@ export function formatTime(time: number | string): string {
 
 type Cell = string | number;
 
-/** A table without lines: columns that fit their content. Numbers are set to the right. A row is one line, whatever is in it. */
+/** Renders a table without rules, its columns as wide as their content, numbers to the right. A row is always one line. */
 export async function renderTable(
   head: readonly string[],
   rows: readonly (readonly Cell[])[],

@@ -18,7 +18,7 @@ export interface Situation {
   readonly configArgument: string;
 }
 
-/** How a command is called here: the image has no `npx email-events`, and no pipeline of its own to start. */
+/** How an operator calls a command here: the image has no `npx email-events`, and cannot start a pipeline. */
 export const selfCommand = (): Situation['self'] => (isCheckout() ? 'npx email-events' : 'email-events');
 
 const isCheckout = () => existsSync(join(REPOSITORY, 'deploy/config/local.yaml'));

@@ -7,8 +7,8 @@ const UNSAFE = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const SHORT: { readonly [character: string]: string } = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * Text from outside, safe to show: whatever an ESP, a mail server, a CRM or a registry said, and what is made of it.
- * `lines` is for text that stands in lines of its own and may have several; anything else stays on its line, so that no
+ * Makes text from outside safe to show: text that an ESP, a mail server, a CRM or a registry sent, or that contains such text.
+ * `lines` is for text that fills separate lines and may have several; any other text stays on its line, so that no
  * payload can pass for a line of the program.
  */
 export function visible(text: string, layout: 'line' | 'lines' = 'line'): string {
@@ -23,7 +23,7 @@ function escaped(character: string): string {
   return SHORT[character] ?? (code < 0x100 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`);
 }
 
-/** As a shell takes it for one word, whatever is in it. */
+/** Quotes a text so that a shell takes it for one word. */
 export function shellWord(text: string): string {
   return /^[\w.,:/@%+=-]+$/.test(text) ? text : `'${visible(text).replaceAll("'", `'\\''`)}'`;
 }

@@ -17,7 +17,7 @@ function statementsIn(path: string, ...without: string[]): string[] {
         (file) => file.endsWith('.ts') && !/\.test\.ts$|^testing\//.test(file) && !without.includes(file),
       );
   const code = names.map((name) => readFileSync(join(root, path, name), 'utf8')).join('\n');
-  // What stands in comments asks for nothing.
+  // Statements in comments need no grant.
   const bare = code.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
   return [...new Set([...bare.matchAll(VERBS)].map(([verb]) => verb))].sort();
 }

@@ -8,8 +8,8 @@ import { OWN_TOPICS } from '../dead-letters/put-back.ts';
 import { consumerGroups, pipelineConfig } from '../services.ts';
 import { accessTable, aclsOf, type Principal, principals } from './principals.ts';
 
-// What a principal needs is taken from the code that it runs: a topic that a service begins to use fails here until it
-// is allowed, and so does one that is allowed and that nobody uses.
+// This test takes the needs of a principal from the code that it runs: it fails if a service begins to use a topic that is not
+// allowed, and if a topic is allowed that no code uses.
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const config = pipelineConfig.parse({});
@@ -57,7 +57,7 @@ const CHANGELOG = /(?:\.read\(|follow\('\w+', )(topics\.\w+)/g;
 describe.each(Object.entries(SERVICES))('%s', (name, folders) => {
   const { reads, writes, groups } = principal(name);
   const member = consumerGroups(config).filter(({ service }) => service === name);
-  // What the sinks' own code calls a topic is a row of ClickHouse; the loop's input is called so too.
+  // The sinks are left out: in their code `topic: ` names a row of ClickHouse. The loop's input is written so too.
   const writing = folders.filter((folder) => !folder.startsWith('sinks/'));
   const inputs = sorted(member.flatMap((group) => [...group.topics]));
 

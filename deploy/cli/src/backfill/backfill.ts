@@ -89,8 +89,8 @@ const CHUNK_EVENTS = 5_000;
 const CHUNK_BYTES = 8_000_000;
 
 /**
- * Reads requests again with today's mappings and puts those back that hold events which never came out, for these only.
- * What came out is asked of ClickHouse, which remembers longer than the dedupe window. Doing it twice adds nothing.
+ * Reads requests again with today's mappings. Puts a request back if it holds events that never came out, and for those events only.
+ * Asks ClickHouse which events came out, since it remembers longer than the dedupe window. A second run adds nothing.
  */
 export async function backfill(options: BackfillOptions): Promise<BackfillResult> {
   const { config, letters, clickhouse, from, to, signal } = options;

@@ -130,7 +130,7 @@ export interface ListOptions {
   readonly ndjson: boolean;
 }
 
-/** Exit code 0 whatever the answer: a state is no failure. */
+/** Exits with 0 whether or not the recipient is suppressed: a state is no failure. */
 export const getAction: Action<GetOptions> = async (options, [address = '']) => {
   const [recipient = ''] = keysOfAddresses([address]);
   const from = suppressionsOf(await loadPipelineConfig(options));

@@ -175,7 +175,7 @@ export function matches({ value }: DecodedRecord, filters: readonly Filter[]): b
   });
 }
 
-/** One line, whatever is in it. What a person looks for first: time, what happened, to whom, and the reason if there is one. */
+/** Renders a record as exactly one line, with what an operator looks for first: time, event, recipient, and the reason if there is one. */
 export function renderRecord(record: DecodedRecord, topicWidth: number): string {
   const { topic, value, timestamp, key, partition, offset, problem } = record;
   const start = `${pc.dim(timestamp.slice(11, 23))} ${pc.cyan(topic.padEnd(topicWidth))}`;

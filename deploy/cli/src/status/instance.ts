@@ -16,7 +16,7 @@ export interface Instance {
   readonly ingress: IngressStatus | null;
 }
 
-/** More than a service gives each of its own checks (core/src/admin-server.ts): the service itself reports a check that takes too long. */
+/** Longer than a service gives each of its checks (core/src/admin-server.ts), so the service itself reports a check that takes too long. */
 const TIMEOUT_MS = 7_000;
 const READINESS: readonly string[] = ['ok', 'degraded', 'not ready', 'stopping'] satisfies Readiness[];
 
@@ -35,7 +35,7 @@ export async function readInstance(adminUrl: string): Promise<Instance> {
   };
 }
 
-/** As core/src/admin-server.ts gives it, of whatever version. */
+/** The answer of core/src/admin-server.ts, which may be of another version. */
 interface ReadyAnswer {
   readonly status?: unknown;
   readonly dependencies?: object;
@@ -57,7 +57,7 @@ export async function readMetrics(adminUrl: string): Promise<readonly Sample[] |
 export const serviceOf = (samples: readonly Sample[]): string | undefined =>
   samples.find(({ labels }) => labels.service !== undefined)?.labels.service;
 
-/** The JSON of the answer, whatever its status; undefined: there is none. */
+/** Returns the JSON of an answer with any status; undefined if there is none. */
 async function ask(adminUrl: string, path: string): Promise<unknown> {
   try {
     const response = await fetch(`${adminUrl}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });

@@ -74,9 +74,9 @@ export interface OrderOptions extends Suppressions {
 }
 
 export interface OrderResult {
-  /** Written: they will be taken, whatever becomes of this command. */
+  /** Actions written to Kafka: `events` will take them, even if this command ends early. */
   ordered: number;
-  /** Of these, taken by `events`: what is suppressed changed by it, or did not. */
+  /** Actions that `events` has taken and that changed what is suppressed, and those that did not. */
   changed: number;
   unchanged: number;
 }
