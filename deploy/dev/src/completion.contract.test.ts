@@ -24,7 +24,7 @@ test('every command and every option of the program is at its place', () => {
   walk(program, '');
 });
 
-/** What bash would offer for the last word, which may be empty. */
+/** Returns the words that bash would offer for the last word, which may be empty. */
 function offered(...line: readonly string[]): string[] {
   const script = `${completionScript('bash', places)}
     COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _email_events; printf '%s\\n' "\${COMPREPLY[@]}"`;

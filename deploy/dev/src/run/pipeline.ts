@@ -71,7 +71,7 @@ export async function startPipeline(options: PipelineOptions): Promise<RunningPi
     return await starting.start();
   } catch (error) {
     await starting.stop().catch(({ message }) => options.reporter.warn(`not stopped: ${message}`));
-    // Whatever failed then failed because everything was being stopped.
+    // After an abort, the cause of the failure is that everything was being stopped.
     options.signal.throwIfAborted();
     throw error;
   }

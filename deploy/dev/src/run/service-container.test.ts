@@ -71,7 +71,7 @@ class FakeContainer {
 
 async function serviceOf(container: FakeContainer) {
   const server = createServer(async (request, response) => {
-    // Whatever is sent has to be read, or the client waits.
+    // The server must read the whole request, or the client waits.
     for await (const _ of request);
     const { pathname } = new URL(request.url ?? '/', 'http://engine');
     container.answer(`${request.method} ${pathname}`, response);

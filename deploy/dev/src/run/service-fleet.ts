@@ -130,8 +130,8 @@ function isReady(message: unknown): message is { ready: true; ports: ServicePort
 }
 
 /**
- * Stops one after the other. Whatever cannot be stopped, say because the engine of its container is gone, keeps nothing
- * else from it. Never rejects.
+ * Stops one service after the other. If one cannot be stopped, say because the engine of its container is gone, the others are
+ * stopped all the same. Never rejects.
  */
 export async function stopServices(
   services: Iterable<readonly [string, Pick<Service, 'state' | 'stop'>]>,

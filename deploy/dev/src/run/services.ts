@@ -19,7 +19,7 @@ export type ServiceName = ServiceOfPipeline | typeof receiver.name;
 
 export const SERVICE_NAMES: readonly ServiceName[] = processes.map(({ name }) => name);
 
-/** What it is started by: its entry file, from the root of the checkout, and what Node is told. */
+/** Returns how to start a process: its entry file, from the root of the checkout, and the arguments for Node. */
 export function processOf(name: ServiceName): {
   readonly entry: string;
   readonly nodeArgs: readonly string[];

@@ -41,7 +41,7 @@ export async function generateCredentials(dir: string): Promise<SimulatorCredent
   const earlier = existsSync(join(folder, SENDER_FILE)) ? readSender(folder) : {};
   if (!isComplete(earlier)) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    // What an earlier version made stays as it is.
+    // Keys that an earlier version made stay as they are.
     const made = { ...(await makeCredentials()), ...earlier };
     for (const [name, text] of Object.entries(secretFiles(made))) writePrivate(join(folder, name), text);
     writePrivate(join(folder, SENDER_FILE), `${JSON.stringify(made, null, 2)}\n`);

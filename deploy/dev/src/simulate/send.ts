@@ -152,7 +152,7 @@ async function post(
       retryAfterMs: (Number(retryAfter) || 0) * 1000,
     };
   } catch {
-    // Whatever went wrong with the connection: the request was not answered.
+    // The connection failed, so the request was not answered.
     return { status: 0, requestId: null, retryAfterMs: 0 };
   }
 }

@@ -12,7 +12,7 @@ import {
 } from '@email-events/esps/accounts/kit/speech';
 import { PROGRAMMES } from './population.ts';
 
-/** What is wrong with a signature on purpose. */
+/** The fault that a signature has on purpose. */
 export type Flaw = 'wrong' | 'missing' | 'stale';
 
 export interface BadDraft {
@@ -136,7 +136,7 @@ const longer = (request: EspRequest): EspRequest => ({
 /** Where a request carries one event, its id belongs to the event. */
 function idOf(entries: readonly Entry[], { runId, requestIndex }: WriteContext): string {
   const step = entries[0]?.step;
-  // A forged message has no number of its own.
+  // A forged message has no number, so the number of the request names it.
   return step && step.id >= 0 ? `msg_${runId}_${step.id}` : `msg_${runId}_forged_${requestIndex}`;
 }
 

@@ -18,7 +18,7 @@ export interface ComponentExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** One process or container of a stack that is ours, for status displays and for tests that break things. */
+/** One process or container of a stack that we started, for status displays and for tests that break things. */
 export interface Component {
   readonly name: ComponentName;
   readonly state: 'stopped' | 'starting' | 'running' | 'paused';
@@ -30,7 +30,7 @@ export interface Component {
    * are down, start them together.
    */
   start(): Promise<void>;
-  /** Lets it end in order; after its deadline it is killed. Does nothing when it is stopped. */
+  /** Asks it to end in order, and kills it after its deadline. Does nothing when it is stopped. */
   stop(): Promise<void>;
   /** kill -9. Resolves when it is gone. */
   kill(): Promise<void>;
@@ -46,7 +46,7 @@ export interface Component {
 /** A network of the container engine, and what the components are called in it. */
 export interface StackInside {
   readonly network: string;
-  /** Whatever carries them is removed with the stack, also when its owner was killed. */
+  /** Containers with these labels are removed with the stack, even if the process that owns it was killed. */
   readonly labels: Readonly<Record<string, string>>;
   readonly addresses: StackAddresses;
 }
@@ -108,7 +108,7 @@ export interface StackOptions {
    */
   readonly reuse?: boolean;
   readonly onProgress?: ProgressListener;
-  /** Calls off the installation or the start: whatever runs is stopped and start rejects with STACK_ABORTED. */
+  /** Calls off the installation or the start: all that runs by then is stopped, and start rejects with STACK_ABORTED. */
   readonly signal?: AbortSignal;
 }
 

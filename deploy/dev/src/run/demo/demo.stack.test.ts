@@ -10,8 +10,8 @@ import { fileScope, vacantStack, waitFor } from '../../../../../test/harness/sta
 import { metricsIn, metricsTable, misnamed, withTable } from '../../../../../test/src/metrics-page.ts';
 import { tcpAnswers } from '../../stack/probes.ts';
 
-// The whole pipeline as `npm start` runs it: real components and services, on a home of its own. Where STACK=external names
-// the components they are those of the run, so its topics and databases have other names there.
+// Runs the whole pipeline as `npm start` does: real components and services, on a new home. With STACK=external all tests of the
+// run share the components, so this test's topics and databases have other names there.
 
 const home = mkdtempSync(join(tmpdir(), 'email-events-home-'));
 const env = {
@@ -46,7 +46,7 @@ async function isGone({ pid, services, components }: RunState): Promise<boolean>
   return !pids.some(lives) && !listening.includes(true);
 }
 
-/** What comes in is told by source, here and by the admin ports alone; one that gets nothing but refusals is not well. */
+/** `status` reports requests by source, here and with the admin ports alone. A source that gets only refusals is not well. */
 async function expectStatusOfSources({ urls, services }: RunState): Promise<void> {
   const read = async (...args: string[]) => {
     const { code, out } = await runBin(['status', '--json', ...args], { env });

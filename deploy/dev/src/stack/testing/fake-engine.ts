@@ -72,7 +72,7 @@ async function answer(
     response.end(JSON.stringify(listed(state)));
     return;
   }
-  // Whatever is sent has to be read, or the client waits.
+  // The server must read the whole request, or the client waits.
   for await (const _ of request);
   if (pathname === '/build') {
     const reference = searchParams.get('t') ?? '';

@@ -76,7 +76,7 @@ function builderArguments(
     ...leftOut.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
     '--dpkgopt=path-include=/usr/share/doc/*/copyright',
     `--aptopt=${aptOptions}`,
-    // In place of its own, which leaves the sources and settings.
+    // Replaces mmdebstrap's cleanup, which leaves the sources and settings.
     ...['--skip=cleanup/apt,cleanup/mmdebstrap', `--customize-hook=cd "$1" && rm -rf ${REMOVED.join(' ')}`],
     ...[release, archive, ...sources],
   ];

@@ -123,7 +123,7 @@ describe('the image of our own services', () => {
     try {
       await container.start();
       const ended = async () => {
-        // Until Node runs there is nobody who could take it.
+        // Until Node runs, no process can take the signal.
         await container.kill({ signal: 'SIGTERM' }).catch(() => {});
         return !(await container.inspect()).State.Running;
       };
