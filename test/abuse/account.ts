@@ -22,7 +22,7 @@ export interface Reply {
 
 const TIMEOUT_MS = 60_000;
 
-/** Sends requests as they are, over connections of its own. */
+/** Sends requests as they are, over its own connections. */
 export class Client {
   readonly #origin: string;
   readonly #agent: Agent;
@@ -49,7 +49,7 @@ export class Client {
     try {
       const { statusCode, headers, body } = await this.#agent.request(options);
       const { 'x-request-id': requestId } = headers;
-      // The answer has been given, whatever becomes of the connection.
+      // The answer has been given; the connection does not matter any more.
       await body.dump().catch(() => {});
       return { status: statusCode, requestId: typeof requestId === 'string' ? requestId : null };
     } catch {
@@ -62,12 +62,12 @@ export class Client {
   }
 }
 
-/** What `sources.<name>` says beside secrets. */
+/** The settings of `sources.<name>` beside secrets. */
 interface Trust {
   readonly suppresses: 'all' | 'own-streams' | 'nothing';
 }
 
-/** Somebody with a webhook of every ESP and the keys for it: what is sent in this name is genuine, whatever it says. */
+/** An account with a webhook at every ESP and the keys for it: a request in its name is genuine, true or not. */
 export class Account {
   readonly name: string;
   readonly #credentials: SenderCredentials;
@@ -89,7 +89,7 @@ export class Account {
     return `${this.name}-${esp}`;
   }
 
-  /** What the pipeline must be configured with. Secrets stand for themselves. */
+  /** The sources that the pipeline must be configured with. Secrets stand for themselves. */
   sourcesOf(esps: readonly string[]): { readonly [source: string]: object } {
     const files = secretFiles(this.#credentials);
     const entries = sourcesFor(this.#credentials, (file) => files[file] ?? '');

@@ -1,7 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { EVERY_ESP, SIMULATED_ESPS } from '@email-events/dev/simulate';
 
-/** What the command line asks for. */
+/** The options of the command line. */
 export interface Command {
   readonly seconds: number;
   readonly rate: number;

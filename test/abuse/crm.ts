@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What it did with calls. */
+/** How many calls it passed on, blocked and failed. */
 export interface CrmCounts {
   passed: number;
   /** 403: the firewall did not like the content. */
@@ -14,8 +14,8 @@ export interface CrmCounts {
 export const UNBEARABLE = 'unbearable.';
 
 /**
- * A CRM as they are: behind a firewall that answers 403 to whatever looks like an attack on a web page, and with a fault of its own that
- * one contact meets. What is left goes to the receiver that stands in for the CRM.
+ * A CRM as they are: behind a firewall that answers 403 to all that looks like an attack on a web page, and with a fault that one
+ * contact meets. What is left goes to the receiver that stands in for the CRM.
  */
 export class GuardedCrm {
   readonly counts: CrmCounts = { passed: 0, blocked: 0, failed: 0 };

@@ -14,7 +14,7 @@ import type { HonestSent } from './honest.ts';
 import type { FloodFound, HostileSent } from './hostile.ts';
 import type { ShopReport } from './shops.ts';
 
-/** What the topics hold in the end. */
+/** The records of the topics in the end. */
 export interface TopicsFound {
   /** Requests in email.raw: the source of each, by its id. */
   readonly raw: ReadonlyMap<string, string>;
@@ -96,7 +96,7 @@ async function readSuppressions(
   return states;
 }
 
-/** What ClickHouse and the CRM hold in the end. */
+/** The contents of ClickHouse and the CRM in the end. */
 export interface StoresFound {
   readonly rows: number;
   readonly distinct: number;

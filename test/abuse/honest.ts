@@ -24,7 +24,7 @@ export interface HonestOptions {
   readonly events: number;
 }
 
-/** What the honest accounts know in the end. */
+/** The senders' own records of the honest accounts, in the end. */
 export interface HonestSent {
   readonly result: SimulationResult;
   /** When each request with events left, by the X-Request-Id of its 200. Epoch milliseconds. */
@@ -38,7 +38,7 @@ export interface HonestSent {
   readonly campaigns: ReadonlyMap<string, CampaignCounts>;
 }
 
-/** What the report of a campaign must say for one source: by `source campaign variant`. */
+/** The counts that the report of a campaign must show for one source: by `source campaign variant`. */
 export interface CampaignCounts {
   /** Distinct recipients. */
   readonly complained: Set<string>;

@@ -6,7 +6,7 @@ import type { Attack, AttackContext } from './attacks/index.ts';
 import { contentTypeOf } from './attacks/requests.ts';
 import { ALL_ESPS, rawDraft } from './story.ts';
 
-/** What came of a flood of requests that nobody signed. */
+/** The outcome of a flood of unsigned requests. */
 export interface FloodFound {
   readonly sent: number;
   /** Bodies and lines. */
@@ -29,7 +29,7 @@ interface CalmReply extends Reply {
 interface FloodOptions {
   readonly logFile: string;
   readonly client: Client;
-  /** On connections of its own. */
+  /** On its own connections. */
   readonly honestClient: Client;
   readonly shop: Account;
   readonly runId: string;

@@ -4,7 +4,7 @@ import type { AttackTally, HostileSent } from './hostile.ts';
 
 type States = ReadonlyMap<string, readonly ReasonFound[]>;
 
-/** What honest accounts must find: what they would have found without the others, computed from what they sent. Pure. */
+/** Honest accounts must find the rows that they would have found without the others, computed from what they sent. Pure. */
 export function rowsWrong({ honest, stores }: Evidence): string[] {
   const { events } = honest.result.expected;
   const wanted = new Map(
@@ -17,7 +17,7 @@ export function rowsWrong({ honest, stores }: Evidence): string[] {
   return differences(wanted, new Map(found));
 }
 
-/** Each event of the shops is one row, whoever used its id before. */
+/** Each event of the shops is one row, even if another account used its id before. */
 export function shopsWrong({ shops, stores, flood }: Evidence): string[] {
   const told = [
     ...shops.flatMap(({ source, status, ids }) => ids.map((id) => ({ source, status, id }))),
@@ -74,7 +74,7 @@ function wantedStates({ honest, shops }: Evidence): Map<string, readonly string[
   return wanted;
 }
 
-/** What hostile accounts are called; whatever they may say is marked as theirs. */
+/** The names of hostile accounts; all that they say is marked as theirs. */
 const OF_OTHERS = /^(?:hostile|leaked)-/;
 const OWN_STREAMS = 'account:hostile';
 
@@ -120,7 +120,7 @@ const MAX_LETTERS = 101;
 /** Bytes on email.dead-letters for one byte that hostile accounts sent: a letter carries the request it is of. */
 const MAX_LETTER_RATIO = 20;
 
-/** What is not genuine must be refused; what is genuine and never got in proves nothing. Pure. */
+/** A forged request must be refused; an attack with genuine requests proves nothing if none got in. Pure. */
 export function answersWrong({ tallies }: HostileSent): string[] {
   return tallies.flatMap((tally) => {
     const { name, answer } = tally.attack;
@@ -138,7 +138,7 @@ export const answersOf = ({ statuses }: AttackTally) =>
     .map(([status, count]) => `${status || 'none'}: ${count}`)
     .join(', ');
 
-/** Requests of honest sources in email.raw that nobody honest sent. */
+/** Requests of honest sources in email.raw that no honest account sent. */
 export function intruders({ honest, hostile, shops, topics, flood }: Evidence): string[] {
   const known = new Set([
     ...honest.sentAt.keys(),

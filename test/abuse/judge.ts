@@ -13,14 +13,14 @@ import {
   statesWrong,
 } from './judge-accounts.ts';
 
-/** What a run must stay below; undefined: it is told and not judged, as where others use the machine. */
+/** The limits of a run; undefined: the value is told and not judged, as where others use the machine. */
 export interface Limits {
   readonly memoryBytes?: number;
   /** From the sending to the row, of 99 in 100 honest requests. Milliseconds. */
   readonly canaryP99Ms?: number;
 }
 
-/** Everything that must hold, whatever hostile accounts did. An empty list of violations means that it does. Pure. */
+/** Everything that must hold after any attack. An empty list of violations means that it does. Pure. */
 export function judge(evidence: Evidence, limits: Limits = {}): Finding[] {
   const { honest, hostile, shops, topics, stores, positions, memory, restarts, flood } = evidence;
   const hostileTaken = hostile.taken.size;

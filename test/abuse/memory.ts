@@ -4,7 +4,7 @@ import { scrape } from '@email-events/cli/prometheus';
 import { type ServiceName, services } from '@email-events/cli/services';
 import type { RunningPipeline } from '@email-events/dev/run/pipeline';
 
-/** The services whose memory somebody else's requests may cost; the receiver is not ours to defend. */
+/** The services that an attacker's requests may cost memory; the receiver is not the project's to defend. */
 export const WATCHED: readonly ServiceName[] = services.map(({ name }) => name);
 const SAMPLE_MS = 500;
 

@@ -208,7 +208,7 @@ async function floodIfAsked(
   });
 }
 
-/** What was committed is in the table; a view may get its rows a moment later. */
+/** The sink commits only rows that are in the table; a view may get its rows a moment later. */
 async function settled(
   { pipeline, shops, receiver }: AbuseWorld,
   { honestEsps }: AbuseOptions,

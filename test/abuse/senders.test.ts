@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-/** Answers 200 to everything, with an id of its own, and keeps how much came where. */
+/** Answers 200 to everything, with an id for each, and keeps how many requests came for each source. */
 async function startIngress() {
   const received = new Map<string, number>();
   let number = 0;

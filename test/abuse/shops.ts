@@ -4,13 +4,13 @@ import { counterId } from './attacks/events.ts';
 import { UNBEARABLE } from './crm.ts';
 import { rawDraft } from './story.ts';
 
-/** What a shop was told of one recipient, in one request. */
+/** The events of one recipient that a shop got in one request. */
 export interface ShopReport {
   readonly source: string;
   /** Of its events. */
   readonly ids: readonly string[];
   readonly recipient: string;
-  /** What follows from it: `reason` or `reason:scope`. */
+  /** The suppression that follows: `reason` or `reason:scope`. */
   readonly reason: string;
   /** Epoch milliseconds. */
   readonly sentAt: number;
@@ -63,7 +63,7 @@ async function tell(shop: Account, client: Client, run: string, number: number):
   return { source, ids, recipient, reason, sentAt, status, requestId, ...(unbearable && { unbearable }) };
 }
 
-/** Somebody whom attackers may try to bring back. */
+/** A suppressed recipient whom attackers may try to bring back. */
 export function shopRecipient(shop: Account, run: string, number: number): string {
   const { unbearable }: Kind = KINDS[kindOf(number)];
   return `${unbearable === 'recipient' ? UNBEARABLE : 'customer.'}${number}.${shop.name}.${run}@example.com`;
@@ -77,7 +77,7 @@ interface Kind {
 
 const HARD = { type: 'bounced', bounce_class: 'hard', bounce_category: 'invalid_mailbox' };
 const SOFT = { type: 'bounced', bounce_class: 'soft', bounce_category: 'mailbox_full' };
-/** What suppresses somebody, once each way. */
+/** Every way to suppress a recipient, once. */
 const KINDS = {
   complaint: { reason: 'complaint', events: [{ type: 'complained', feedback_type: 'abuse' }] },
   unsubscribe: { reason: 'unsubscribe', events: [{ type: 'unsubscribed', scope: 'all' }] },

@@ -1,7 +1,7 @@
 import { createRandom, type Draft, EVERY_ESP, type Step, senderOf } from '@email-events/dev/simulate';
 import { type EventType, recipientKey } from '@email-events/schemas';
 
-/** What an attacker wants an ESP to report. */
+/** The event that an attacker wants an ESP to report. */
 export interface Story {
   readonly type: EventType;
   readonly recipient: string;
@@ -13,7 +13,7 @@ export interface Story {
   readonly at?: number;
   readonly subject?: string;
   readonly campaign?: string;
-  /** What the receiving server said: a hard bounce for its sake. */
+  /** The receiving server's answer, for which the bounce is a hard one. */
   readonly diagnostic?: string;
   readonly scope?: 'all' | 'stream';
   readonly stream?: string;

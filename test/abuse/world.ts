@@ -48,13 +48,13 @@ export async function startWorld({
   let receiver: string;
   try {
     const sources = {
-      // Those of the simulator's ESPs; each is an account of its own.
+      // Those of the simulator's ESPs; each is a separate account.
       ...Object.fromEntries(ALL_ESPS.map((esp) => [esp, { account: esp }])),
       ...hostile.sourcesOf(ALL_ESPS),
       ...leaked.sourcesOf(ALL_ESPS),
       ...Object.fromEntries(shops.flatMap((shop) => Object.entries(shop.sourcesOf(['standard-webhooks'])))),
     };
-    // Attacks are not for a cluster that is somebody else's, nor are its addresses for these services.
+    // Attacks are not for an operator's cluster, nor are its addresses for these services.
     forgetAddresses();
     pipeline = await startPipeline({
       provider: createProvider(selectBreakable(process.env), process.env),
@@ -72,7 +72,7 @@ export async function startWorld({
   return { pipeline, hostile, leaked, shops, crm, receiver, stop };
 }
 
-/** Names of its own: on a stack that others use, groups and tables of an earlier run would count for this one. */
+/** Fresh names: on a stack that others use, groups and tables of an earlier run would count for this one. */
 async function writeBase(
   home: string,
   sources: object,

@@ -8,7 +8,7 @@ import {
 } from '../contracts/esp-fixtures.ts';
 import { espArguments, writeResult } from '../src/result.ts';
 
-// What an adapter costs, on one thread and without anything around it: proving a request, and making events of it.
+// The cost of an adapter, on one thread and without anything around it: proving a request, and making events of it.
 // Fixtures are signed as the ESP signs, so each verification is a whole one, key handling included.
 // CPU time of the thread, not time on the wall: what else the machine does is not the adapter's cost.
 

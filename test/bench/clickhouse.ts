@@ -17,7 +17,7 @@ import { produceTypedEvents } from './typed-events.ts';
 const MAIN = fileURLToPath(new URL('../../sinks/clickhouse/src/main.ts', import.meta.url));
 const DEADLINE_MS = 600_000;
 
-/** Fills the typed topics, then times the sink, in a process of its own, until the last row is in ClickHouse. */
+/** Fills the typed topics, then times the sink, in a separate process, until the last row is in ClickHouse. */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { rows: { type: 'string', default: '600000' } } });
   const rows = Number(values.rows);

@@ -21,7 +21,7 @@ export interface LoadResult {
   readonly p999Ms: number;
 }
 
-/** Sends one signed request again and again on all connections, from a process of its own: wrk if there is one, else autocannon. */
+/** Sends one signed request again and again on all connections, from a separate process: wrk if there is one, else autocannon. */
 export function generateLoad(port: number, load: Load): Promise<LoadResult> {
   const hasWrk = spawnSync('wrk', ['--version']).error === undefined;
   return hasWrk ? wrk(port, load) : autocannon(port, load);

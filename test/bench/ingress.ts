@@ -14,7 +14,7 @@ import { stringify } from 'yaml';
 import { publishResult } from '../src/result.ts';
 import { generateLoad, type LoadResult } from './ingress-load.ts';
 
-/** What is sent, by variant. */
+/** The requests to send, by variant. */
 const VARIANTS: {
   readonly [variant: string]: { readonly esp: string; readonly events: (args: Sizes) => number };
 } = {
@@ -141,7 +141,7 @@ interface IngressProcess {
   stop(): Promise<void>;
 }
 
-/** The service as it runs in production, in a process of its own. BENCH_PROFILE=DIR writes a CPU profile there. */
+/** The service as it runs in production, in its own process. BENCH_PROFILE=DIR writes a CPU profile there. */
 async function startIngressProcess(signer: Signer, brokers: string[], dir: string): Promise<IngressProcess> {
   const settings = {
     kafka: { brokers },

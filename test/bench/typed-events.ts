@@ -10,7 +10,7 @@ import {
   topics,
 } from '@email-events/schemas';
 
-/** What a message's life leaves behind, in the shares that mailings have. */
+/** The events of messages, in the shares that mailings have. */
 const LIFE: readonly EventType[] = [
   ...(Array(8).fill('queued') as EventType[]),
   ...(Array(7).fill('delivered') as EventType[]),

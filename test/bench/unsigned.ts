@@ -15,7 +15,7 @@ const STRUCTURE = ['[],', '{},', '"",', '"a",', '1,', '"\\"",', '"[]",', '[[1,2]
 const ESCAPES = ['\\n', 'a', '\\u0061', 'bcde', '\\"', '\\u00e9'];
 const MULTIPART = 'multipart/form-data; boundary=b';
 
-/** What stands at the top of a request of these ESPs, so that the rest of the body is looked at. */
+/** The fields at the top of a request of these ESPs, without which the verifier does not look at the rest of the body. */
 function besidesOf(esp: string): string {
   switch (esp) {
     case 'mailgun':
@@ -53,7 +53,7 @@ function mixed(pieces: readonly string[], bytes: number): string {
 /** JSON that is structure, strings, escapes, long numbers, nesting, names, all of these; and forms of many fields. */
 function hostileBodies(esp: string, bytes: number): HostileBody[] {
   const besides = besidesOf(esp);
-  // What SES signs is the message.
+  // SES signs the field Message.
   const payload = esp === 'ses' ? 'Message' : 'payload';
   const json = (name: string, before: string, unit: string, after: string): HostileBody => {
     const start = `{${besides},"${payload}":${before}`;
@@ -76,7 +76,7 @@ function hostileBodies(esp: string, bytes: number): HostileBody[] {
     json('events', '[', '{"event":"open","email":"a@example.com","n":1234567890123456789},', '1]'),
     mixture('a mixture', STRUCTURE, '[', '1]'),
     mixture('a mixture of escapes', ESCAPES, '"', '"'),
-    // What is wanted stands behind all of it, and in it where it does not count.
+    // The fields that the verifier wants stand behind all of it, and in it where they do not count.
     {
       name: 'fields at the end',
       body: Buffer.from(`{"payload":[${mixed([...STRUCTURE, `{${besides}}`], bytes - 900)}1],${besides}}`),
@@ -104,14 +104,14 @@ function hostileBodies(esp: string, bytes: number): HostileBody[] {
   ];
 }
 
-// What a request costs that proves nothing: 1 MB of whatever makes its verification work hardest, on one thread. The measure is the
-// digest of as many bytes in the same run, which is what most ESPs' signatures cost and nobody can do without.
+// The cost of a request that proves nothing: 1 MB of the bytes that make its verification work hardest, on one thread. The measure is
+// the digest of as many bytes in the same run, which most ESPs' signatures need anyway.
 
 const BYTES = 1_048_576;
 const ROUNDS = 3;
 /** Of a round: the clock of a thread goes in steps of some milliseconds. Microseconds of CPU. */
 const ROUND_CPU = 120_000;
-/** What costs next to nothing is not done more often than that. */
+/** A body that costs next to nothing is not verified more often than that. */
 const MOST_TIMES = 2_000;
 const WARM_UP = 6;
 
@@ -150,7 +150,7 @@ async function worstOf(esp: string, rounds: number): Promise<Cost> {
   const adapter = adapters.find(({ name }) => name === esp);
   if (!adapter) throw new Error(`no adapter ${esp}`);
   const verifier = adapter.verifier(ours.settings);
-  // Signed, but by somebody else: a missing proof would cost nothing.
+  // Signed with another account's keys: a missing proof would cost nothing.
   const forged = theirs.sign({ body: '[]', at: Date.now() });
   const costs = hostileBodies(esp, BYTES).map(({ name, contentType, body }) => {
     const type = contentType ?? forged.headers['content-type'] ?? 'application/json';

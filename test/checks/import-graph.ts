@@ -5,7 +5,7 @@ import { ROOT, typescriptFiles } from './workspaces.ts';
 /** Imports by relative path, of values and of types: those by name cross packages, whose order is in the manifests. */
 const RELATIVE = /(?:\bfrom |\bimport |\bimport\()\s*'(\.\.?\/[^']+\.ts)'/g;
 
-/** What each file of a package imports, as paths from the repository's root. Tests are left out: they look at their part from outside. */
+/** The imports of each file of a package, as paths from the repository's root. Tests are left out: they look at their part from outside. */
 export function importsIn(folder: string): Map<string, readonly string[]> {
   const files = typescriptFiles(folder).filter((file) => !/\.(test|fixture)\.ts$/.test(file));
   return new Map(

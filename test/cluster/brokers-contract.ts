@@ -13,7 +13,7 @@ export interface BrokersUnderTest {
   readonly kafkaLog: string;
 }
 
-/** What every provider keeps that can start several brokers. */
+/** The promises of every provider that can start several brokers. */
 export function describeBrokers({ provider, kafkaLog }: BrokersUnderTest): void {
   const start = async (dataDir: string) => {
     const stack = await provider.startKafka({ dataDir, brokers: 3 });
@@ -40,7 +40,7 @@ export function describeBrokers({ provider, kafkaLog }: BrokersUnderTest): void 
     await first.stack.stop();
     const closed = (name: string) =>
       existsSync(join(dataDir, kafkaLog.replace(/kafka/, name), '.kafka_cleanshutdown'));
-    // One that was told later than the others finds nobody to let it go, and is killed; that loses nothing.
+    // A broker that was told later than the others finds no controller for an orderly stop, and is killed; that loses nothing.
     expect(first.stack.components.filter(({ name }) => closed(name)).length).toBeGreaterThanOrEqual(2);
 
     await expect(provider.startKafka({ dataDir })).rejects.toMatchObject({ code: 'STACK_BROKERS_CHANGED' });

@@ -50,7 +50,7 @@ test('any one broker may be killed: writing goes on, others take its parts, and 
   const victim = await cluster.controllerId();
   await cluster.moveLeader('survives', 0, victim);
   await cluster.broker(victim).kill();
-  // Until its session has ended nobody takes its place.
+  // Until its session has ended no other broker takes its place.
   await append(cluster, 'survives', 0, 'while it is away');
   expect(await valuesOf(cluster, 'survives', 0)).toContain('while it is away');
   expect(await cluster.controllerId()).not.toBe(victim);

@@ -45,7 +45,7 @@ export async function startCluster(
 }
 
 /**
- * Several brokers and what they agree upon. Brokers are named by their node ids, from 1. Whatever waits does so for a
+ * Several brokers and what they agree upon. Brokers are named by their node ids, from 1. A method that waits does so for a
  * condition, and rejects if it does not hold in time.
  */
 export class Cluster {
@@ -81,7 +81,7 @@ export class Cluster {
     return this.brokers.map((_, i) => i + 1).filter((nodeId) => this.broker(nodeId).state === 'running');
   }
 
-  /** What one broker, by default any that runs, knows now of a topic: partitions in order. */
+  /** The partitions of a topic, in order, as one broker, by default any that runs, knows them now. */
   async partitionsOf(topic: string, nodeId?: number): Promise<readonly requests.PartitionState[]> {
     const address = nodeId === undefined ? this.#anyAddress() : this.addressOf(nodeId);
     const { topicMetadata } = await ask(address, requests.metadata());

@@ -19,7 +19,7 @@ export type Interference = Buffer | 'swallow' | 'cut' | undefined;
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that only looks returns nothing
 type Interfering = Interference | void | Promise<Interference | void>;
 
-/** What is to happen to requests, and to what brokers answer. Whatever a function waits for holds up its connection. */
+/** Says what happens to requests, and to the brokers' answers. A function that waits holds up the connection of its request. */
 export interface Rule {
   readonly api: string;
   /** Node id; default: all of them. */
@@ -39,7 +39,7 @@ const NAMES = new Map(Object.entries(apiKeys).map(([name, key]) => [key, name]))
 export class KafkaProxies {
   /** Every request since the start, in the order in which they came. */
   readonly requests: ProxiedRequest[] = [];
-  /** Connections that nobody took. */
+  /** Connections that the proxy refused. */
   refused = 0;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<{ readonly broker: number; readonly socket: Socket }>();
@@ -82,7 +82,7 @@ export class KafkaProxies {
     this.#away.clear();
   }
 
-  /** Ends the connections to a broker, and lets nobody connect, until the function that it returns is called. */
+  /** Ends the connections to a broker, and refuses new ones, until the caller calls the function that it returns. */
   takeAway(broker: number): () => void {
     this.#away.add(broker);
     this.cut(broker);

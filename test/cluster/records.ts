@@ -6,7 +6,7 @@ const DEADLINE_MS = 60_000;
 const TIMEOUT_MS = 5_000;
 
 /**
- * Writes a record and waits until every replica in sync has it; asks whoever leads until that succeeds, so that the record
+ * Writes a record and waits until every replica in sync has it; asks the current leader until that succeeds, so that the record
  * may be there more than once.
  */
 export async function append(

@@ -38,7 +38,7 @@ test('every step succeeds, what is generated has the sink, and taking it back le
     '?? sinks/acmelake/',
   ]);
   expect(await copy.shell(check)).toMatch(/Tests +\d\d passed \(\d\d\)/);
-  // What npm would make of the lock file is what is there.
+  // The committed lock file is the one that npm would write.
   await copy.shell('git add . && npm install --package-lock-only --ignore-scripts --no-audit --no-fund');
   expect(await copy.shell('git diff --name-only')).toBe('');
   await copy.shell(generate);

@@ -13,7 +13,7 @@ import { INGRESS_CODES } from '../../ingress/src/codes.ts';
 import { metricsNamedIn } from '../src/metrics-page.ts';
 import { codeMentions, commandsIn, headingAnchors, linksIn, tabledCodes } from './docs/blocks.ts';
 
-/** What the documentation names must exist: files, headings, commands with their options, error codes. */
+/** Files, headings, commands with their options and error codes that the documentation names must exist. */
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const documents = execFileSync(
   'git',
@@ -93,7 +93,7 @@ function leadsSomewhere(from: string, link: string): boolean {
   return headingAnchors(readFileSync(join(root, target), 'utf8')).includes(anchor);
 }
 
-/** What is wrong with a command, or null. Programs that are not the project's own are left alone. */
+/** Says why a command is wrong, or null. Programs that are not the project's own are left alone. */
 function problemOf(words: readonly string[], folder: string): string | null {
   const line = words.join(' ');
   const [program, first = '', ...rest] = words;

@@ -3,7 +3,7 @@ import { accounts, createSigner, type ServerAnswer } from '@email-events/esps/ac
 import { beforeAll, describe, expect, it } from 'vitest';
 import { adapterOf, fixtureFolders, loadFixtures } from './esp-fixtures.ts';
 
-/** What a receiving server answers, and what that says whichever ESP reports it. */
+/** Answers of receiving servers, and how every ESP's adapter must read them. */
 const ANSWERS: readonly (readonly [line: string, bounceClass: string, category: string])[] = [
   ['550 5.1.1 The email account that you tried to reach does not exist', 'hard', 'invalid_mailbox'],
   ['550 5.1.0 Address rejected', 'hard', 'invalid_mailbox'],

@@ -155,7 +155,7 @@ function* itemsOf(esp: string): Generator<FixtureItem> {
   }
 }
 
-/** What the adapter says, before anything is mapped. */
+/** The adapter's events, before anything is mapped. */
 const saidBy = (esp: string, item: Item, request: EspRequest): readonly EspEvent[] =>
   quietly(() => [...adapterOf(esp).normalize(item, request)]);
 

@@ -75,7 +75,7 @@ export function verifierOf({ esp, fixture }: LoadedFixture): Verifier {
   return adapterOf(esp).verifier(fixture.credentials);
 }
 
-/** What comes of a fixture now. */
+/** The outcome of a fixture with the code of today. */
 export function actual(loaded: LoadedFixture): Pick<Fixture, 'expected' | 'unmapped'> {
   const adapter = adapterOf(loaded.esp);
   const request = requestOf(loaded.fixture);

@@ -158,7 +158,7 @@ function checkNormalize(adapter: EspAdapter, request: EspRequest): void {
 }
 const ORIGIN = { source: 's', request_id: 'r', received_at: 1, raw_partition: 0, raw_offset: 0 };
 
-/** What a request says, and the request that says something else. */
+/** The content of a request, and the way to make a request with other content. */
 interface Opened {
   readonly value: unknown;
   close(changed: unknown): EspRequest;

@@ -9,7 +9,7 @@ const VERSION_1: { readonly [fixture: string]: readonly string[] } = JSON.parse(
   readFileSync(new URL('esp-identity-version-1.json', import.meta.url), 'utf8'),
 );
 
-/** What is not recognised, and why. */
+/** The fixtures whose events are not recognised, and why. */
 const GIVEN_UP: { readonly [fixture: string]: string } = {
   'mandrill/foreign-byte':
     'the item with the byte was an event with replacement characters, and is a dead letter now',
@@ -85,7 +85,7 @@ describe.each(fixtureFolders())('%s', (esp) => {
       const asked = eventsOf(loaded, { accountNow: 'a' });
       const [a, b] = ['a', 'b'].map((account) => eventsOf(loaded, { account, accountNow: account }));
       for (const [index, event] of before.entries()) {
-        // Records from before keep their ids, whatever is named today.
+        // Records from before keep their ids, whichever account is configured today.
         expect(asked[index]?.event_id).toBe(event.event_id);
         expect(named(asked[index] as EmailEvent)).toContain(a?.[index]?.event_id);
         expect(named(a?.[index] as EmailEvent)).toContain(event.event_id);

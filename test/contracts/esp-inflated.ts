@@ -10,7 +10,7 @@ export interface Inflation {
 const MAX_ELEMENTS = 20_000;
 
 /**
- * The request of a fixture with more of everything in it, as somebody might send who wants to make much out of little: each list has
+ * The request of a fixture with more of everything in it, as a sender might make it who wants to make much out of little: each list has
  * as many elements as `copies` says, each address is another one, each other text is longer. Undefined for one that is not made of lists
  * and texts, or that comes to more than `limit` bytes.
  */
@@ -67,7 +67,7 @@ class Growth {
   }
 }
 
-// What is short may be a name of a type, an id or a time, by which the rest is read.
+// A short text may be a name of a type, an id or a time, by which the rest is read.
 function grownText(value: string, padding: number, copy: number): string {
   if (/^[^\s@<>]+@[^\s@<>]+$/.test(value)) return copy === 0 ? value : `${copy}.${value}`;
   return /^[A-Z][^:]* .*[a-z]/.test(value) && padding > 0 ? `${value} ${'x'.repeat(padding)}` : value;

@@ -4,13 +4,13 @@ import { accountOf, createSigner, type Signer } from '@email-events/esps/account
 import { beforeAll, describe, expect, it } from 'vitest';
 import { adapterOf, type LoadedFixture, loadFixtures } from './esp-fixtures.ts';
 
-// What it takes to break the time of a genuine request: where it is, how it is written, and how to sign the rest again.
+// To break the time of a genuine request takes this: where it is, how it is written, and how to sign the rest again.
 
 /** Undefined: the field is taken away. */
 export type Broken = undefined | string | Date;
 
 /**
- * What a signer needs to make this request again with another time. Undefined: it says no time, or is no JSON and no query.
+ * Returns the JSON or query of this request with another time, for the signer. Undefined: it says no time, or is no JSON and no query.
  * (Mailgun's forms from before 2018 take theirs out of the signature, so without it nothing is signed.)
  */
 function withTime({ esp, fixture }: LoadedFixture, broken: Broken): string | undefined {
@@ -21,7 +21,7 @@ function withTime({ esp, fixture }: LoadedFixture, broken: Broken): string | und
   const said = parsed(told);
   const content = esp === 'ses' ? parsed(String((said as { Message?: unknown } | null)?.Message)) : said;
   if (typeof content !== 'object' || content === null) return undefined;
-  // The proof is made anew.
+  // The signer makes the proof again.
   const { signature: _, auth: __, ...unsigned } = content as { [name: string]: unknown };
   const changed = change(esp, Array.isArray(content) ? content : unsigned, broken);
   return changed.times === 0 ? undefined : JSON.stringify(changed.value);
@@ -64,7 +64,7 @@ function change(esp: string, root: unknown, broken: Broken): { times: number; va
   return { times, value };
 }
 
-// An event is worth more than its time: a complaint whose date nobody can read still suppresses.
+// An event is worth more than its time: a complaint whose date cannot be read still suppresses.
 const AT = Date.parse('2026-11-06T09:15:30.500Z');
 const HOUR = 3_600_000;
 const names = adapters.map(({ name }) => name);

@@ -7,7 +7,7 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
 import { adapterOf } from './esp-fixtures.ts';
 
-// Our signing and verifying could be wrong together: here somebody else's code has signed or judges.
+// The project's signing and verifying could be wrong together: here other people's code has signed or judges.
 
 function sendgridRequest(body: string | Buffer, signature: string, timestamp: string): EspRequest {
   return {
@@ -131,7 +131,7 @@ function sdkJudges(judge: () => boolean): boolean {
   }
 }
 
-// Signatures in headers that somebody else has made: the vendors' SDKs, Symfony's bridges, openssl, the reference
+// Signatures in headers that other people's code has made: the vendors' SDKs, Symfony's bridges, openssl, the reference
 // library of Standard Webhooks.
 
 interface Vector {

@@ -11,7 +11,7 @@ import { normalizeRecord } from '../../processors/src/normalize/normalize-record
 // esp-fuzz.test.ts has the adapters alone.
 
 const RUNS = { numRuns: 60 };
-/** What the ingress's README says it may answer; every ESP's "later" is among them. */
+/** The answers that the ingress's README lists; every ESP's "later" is among them. */
 const STATUSES = new Set([200, 400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 503]);
 
 type Change =
@@ -47,7 +47,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   }),
 );
 
-/** What a field of an event may hold instead. */
+/** Values that a field of an event may hold instead. */
 const strange = fc.oneof(
   fc.jsonValue({ depthSize: 'small' }),
   fc.constantFrom<unknown>(null, '', 0, -1, 1e300, '9'.repeat(400), '\ud800', [], {}, '__proto__', '\0'),
@@ -116,7 +116,7 @@ async function harness(signer: Signer): Promise<Harness> {
 const sign = (signer: Signer, body: string): EspRequest =>
   signer.sign({ body, at: Date.now(), url: `/webhooks/email-events/${signer.esp}` });
 
-/** What the ESP would say, with one field replaced. */
+/** The ESP's body, with one field replaced. */
 function bodyOf(esp: string): fc.Arbitrary<string> {
   const text = accountOf(esp).contract.body;
   if (!/^\s*[[{]/.test(text)) {

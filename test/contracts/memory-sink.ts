@@ -1,6 +1,6 @@
 import { DELIVERED, PipelineError, type Sink, type SinkBatch, type SinkVerdict } from '@email-events/core';
 
-/** What is behind memory sinks: several members of a group write to one. */
+/** The store behind memory sinks: several members of a group write to one. */
 export class MemoryStore {
   /** Values in the order they were written. */
   readonly rows: string[] = [];

@@ -121,7 +121,7 @@ test.each([true, false])(
     await produceEvents(world.config, events, monthly);
     const old = world.sink();
     const reached = Promise.withResolvers<void>();
-    // What the version before knew of a sink: it announces without a cut, and one insert a table has the token of the batch.
+    // The sink as the version before knew it: it announces without a cut, and one insert a table has the token of the batch.
     const before: Sink<ClickHouseValue> = {
       name: old.name,
       check: (abort) => old.check(abort),
@@ -249,7 +249,7 @@ async function makeDatabase(scope: TestScope) {
   return { address, clickhouse, expectEachOnce: (events: number) => expectEachOnce(clickhouse, events) };
 }
 
-/** The runner of the ClickHouse sink as its service starts it, over the events of a stack of its own. */
+/** The runner of the ClickHouse sink as its service starts it, over the events of a vacant stack. */
 async function makeWorld(scope: TestScope) {
   const { kafka, registry, unique } = await vacantStack(scope);
   const database = await makeDatabase(scope);

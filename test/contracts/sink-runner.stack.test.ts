@@ -245,7 +245,7 @@ describe('the sink runner', () => {
     await expect(runner.done).rejects.toMatchObject({ code: 'KAFKA_LOG_TRUNCATED', disposition: 'fatal' });
     await runner.stop();
     expect(sink.rows).toEqual([]);
-    // Whoever starts it again is told the same: kafkajs would have committed the beginning meanwhile.
+    // The next runner fails in the same way: kafkajs would have committed the beginning meanwhile.
     expect(await world.committed()).toContainEqual(expect.objectContaining({ partition: 1, offset: '5000' }));
     const again = await world.run(sink);
     await expect(again.done).rejects.toMatchObject({ code: 'KAFKA_LOG_TRUNCATED' });

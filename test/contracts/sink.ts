@@ -5,12 +5,12 @@ import { afterEach, describe, expect, test } from 'vitest';
 /** A sink under test and what there is to see behind it. */
 export interface OpenSink<R> {
   readonly sink: Sink<R>;
-  /** What arrived, one text a record: the one that `good` was made with. */
+  /** The records that arrived, one text each: the one that `good` was made with. */
   rows(): Promise<string[]>;
-  /** Makes whatever is behind the sink unreachable, and reachable again. */
+  /** Makes the system behind the sink unreachable; `mend` makes it reachable again. */
   breakDown(): Promise<void>;
   mend(): Promise<void>;
-  /** Lets go of what the test set up. The sink is closed already. */
+  /** Releases all that the test set up. The sink is closed already. */
   dispose(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export interface SinkSubject<R> {
   bad(): SinkRecord<R>;
 }
 
-/** What the runner relies on. Every sink must pass it. */
+/** The behaviour on which the runner relies. Every sink must pass it. */
 export function sinkContract<R>(name: string, subject: SinkSubject<R>): void {
   describe(`${name} keeps the sink contract`, () => {
     const opened: OpenSink<R>[] = [];

@@ -4,7 +4,7 @@ import { backlogIn, imbalanceIn, violationsIn } from '../src/invariants.ts';
 import { type Member, type Outputs, PARTITIONS, type TopologyDriver, Traffic } from './topology/driver.ts';
 
 /**
- * What normalize and events promise together, on any Kafka. The cases build on each other: they share one pipeline,
+ * The promises of normalize and events together, on any Kafka. The cases build on each other: they share one pipeline,
  * its state and its topics, and after each of them everything that was ever sent must be there once.
  */
 export function topologyContract(name: string, createDriver: () => Promise<TopologyDriver>): void {
@@ -34,7 +34,7 @@ export function topologyContract(name: string, createDriver: () => Promise<Topol
     });
     afterAll(() => driver?.close());
 
-    // Whatever a case did, it must leave this behind.
+    // Every case must leave this behind.
     afterEach(async () => {
       await settle();
       expect(violationsIn(traffic.sent, outputs.events)).toEqual([]);
@@ -177,7 +177,7 @@ export function topologyContract(name: string, createDriver: () => Promise<Topol
       ]);
       expect(states().at(-1)).toMatchObject({ suppressed: false, reasons: [], event_id: lift.action_id });
       await restartEvents(() => driver.loseDisk('a'));
-      // What is as old as what was lifted does not count, nor does the order again.
+      // A complaint from before the lift does not count, nor does the order again.
       await driver.receive([traffic.request([traffic.event('complained', recipient)])]);
       await driver.order(suppress);
       await settle();

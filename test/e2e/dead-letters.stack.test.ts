@@ -188,7 +188,7 @@ describe('dead letters, from failure to the operator and back', () => {
       world.clickhouse.command(`ALTER TABLE email_events MODIFY COLUMN user_agent Nullable(${type})`);
     const ofSink = async () =>
       (await lettersInClickHouse()).filter(({ stage }) => stage === 'sink-clickhouse');
-    // Somebody changed a column.
+    // An operator changed a column.
     await userAgent('Int32');
     const item = { ...good('refused'), useragent: 'Mozilla/5.0' };
     await world.produce(topics.raw, [rawMessage([item, good('beside')])]);

@@ -23,7 +23,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => file.end());
 
-/** Before somebody configured where these fields are from. */
+/** Before the operator configured where these fields are from. */
 const formerNormalize: StartService<PipelineConfig> = (context) =>
   normalize({ ...context, config: { ...context.config, sources: {} } });
 

@@ -50,7 +50,7 @@ test('it counts once, whether it comes while its earlier version does or to a se
   await world.produce(topics.raw, [rawMessage([delivered('ann')], EARLIER)]);
   const first = await world.start(normalize);
   await waitFor('what was received before', async () => (await people()).length === 1, 60_000);
-  // As the earlier version named it, or nobody would know it again.
+  // As the earlier version named it, or the pipeline would not know it again.
   expect(await idsOf('ann')).toEqual([await idToday(EARLIER)]);
   expect(await idToday(EARLIER)).not.toBe(await idToday(TODAY));
   await world.produce(topics.raw, [rawMessage([delivered('ann'), delivered('ben')], TODAY)]);

@@ -9,7 +9,7 @@ import { createProvider, replicationOn } from '@email-events/dev/stack';
 import { expect, test } from 'vitest';
 import { type SharedStack, vacantStack } from '../harness/stack.ts';
 
-/** The shared components, as somebody else's: only services are started. */
+/** The shared components, as if an operator ran them: only services are started. */
 const SLOW = 180_000;
 
 test('a pipeline without a CRM starts, is ready, and brings everything through', {

@@ -26,7 +26,7 @@ export interface PipelineUnderTest {
   prepare?(scope: TestScope): Promise<unknown>;
 }
 
-/** A pipeline for the tests of a `describe`, as `npm start` runs it, on data of its own. */
+/** A pipeline for the tests of a `describe`, as `npm start` runs it, on its own data. */
 class SuitePipeline {
   readonly #stop = new AbortController();
   #pipeline: RunningPipeline | undefined;

@@ -1,5 +1,5 @@
 import { vacantStack } from '../harness/stack.ts';
 import { pipelineSuite } from './pipeline-suite.ts';
 
-// Every service a process of its own. A stack that others share has no room for a second pipeline.
+// Every service in a separate process. A stack that others share has no room for a second pipeline.
 pipelineSuite({ services: 'processes', prepare: vacantStack });

@@ -135,7 +135,7 @@ test('what a source said in a time is taken back; what others said of the same r
     // It is later than the unsubscribe.
     honest('left', 'group_resubscribe', { asm_group_id: 7, timestamp: base }),
   ]);
-  // What the same source said before and after is its own.
+  // The events of the same source from before and after the leak are its own.
   await forge([honest('before', 'spamreport')], LEAK.from - 1);
   await forge([honest('after', 'spamreport')], LEAK.to);
   for (const name of [...onlyForged, 'before', 'after']) await becomes(`${name}@example.com`, 'all');
@@ -178,7 +178,7 @@ test('what a source said in a time is taken back; what others said of the same r
 }, 120_000);
 
 test('the forged requests do not come into force again, however they come', async () => {
-  // One that was held up somewhere, with events that nobody has seen, and one again.
+  // A request that was held up somewhere, with events that the pipeline has not seen, and the same request again.
   const late = honest('forged1', 'spamreport', { timestamp: Math.floor(DURING / 1_000) });
   await forge([late]);
   await forge([late]);

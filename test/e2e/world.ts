@@ -49,7 +49,7 @@ export function rawMessage(body: unknown, request: Partial<RawRequest> = {}): Me
 
 let items = 0;
 
-/** An item as SendGrid sends it, with an id of its own. */
+/** An item as SendGrid sends it, with a new id. */
 export function sendgridItem(event: string, more: { readonly [name: string]: unknown } = {}) {
   items++;
   return {

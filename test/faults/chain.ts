@@ -31,7 +31,7 @@ export async function startChain(scope: TestScope): Promise<Chain> {
   // The broker is told the proxy's port when it starts, so the proxy comes first.
   const behind: ProxyTarget[] = [];
   const kafka = await startProxy(() => behind);
-  // What is tried here is that Kafka is away, all of it.
+  // These tests take all of Kafka away.
   const stack = await startOwnStack(scope, { brokers: 1, advertise: { kafka: [kafka.port] } });
   behind.push({ host: '127.0.0.1', port: stack.proxied?.kafka[0] ?? 0 });
   const [registry, clickhouse] = [

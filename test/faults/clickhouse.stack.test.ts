@@ -13,7 +13,7 @@ import { eventOf } from '../bench/typed-events.ts';
 import { useStack, waitFor } from '../harness/stack.ts';
 import { startTcpProxy } from '../harness/tcp-proxy.ts';
 
-// What ClickHouse says when it cannot or will not take rows, and what the sink makes of it. What the services do then
+// The answers of a ClickHouse that cannot or will not take rows, and what the sink makes of them. What the services do then
 // is in failures.own-stack.test.ts, and that nothing is written twice in sink-clickhouse-crash.own-stack.test.ts.
 const { signal } = new AbortController();
 const RECIPIENT = 'somebody.in.particular@mail.example';

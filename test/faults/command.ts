@@ -2,7 +2,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { deckFor, pick } from './schedule.ts';
 import type { Deck } from './targets.ts';
 
-/** What the command line asks for. */
+/** The options of the command line. */
 export interface Command {
   readonly minutes: number;
   /** Undefined: any. */
@@ -18,7 +18,7 @@ export interface Command {
   /** By broker from 0. Milliseconds. */
   readonly delays: ReadonlyMap<number, number>;
   readonly keep: boolean;
-  /** What repeats it, but for the seed. */
+  /** The arguments that repeat the run, but for the seed. */
   readonly repeat: string;
 }
 

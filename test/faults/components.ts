@@ -3,7 +3,7 @@ import { createProvider, type Stack, type StackOptions, selectBreakable } from '
 import { forgetAddresses } from '../harness/isolation.ts';
 import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../harness/tcp-proxy.ts';
 
-/** What stands between the services and what they need, and between the senders and the ingress. */
+/** The proxies between the services and their components, and between the senders and the ingress. */
 export interface Proxies {
   /** One before each broker. */
   readonly brokers: readonly TcpProxy[];
@@ -22,7 +22,7 @@ export interface Components {
 
 export interface ComponentsOptions extends Pick<StackOptions, 'dataDir' | 'onProgress' | 'signal'> {
   readonly brokers: number;
-  /** What a balancer would find ready. */
+  /** The instances that a balancer would find ready. */
   readonly ingresses: () => readonly ProxyTarget[];
 }
 

@@ -16,7 +16,7 @@ export function behind(target: Target): readonly ServiceName[] {
   return CONSUMERS.filter((service) => service === target);
 }
 
-/** Services that may wait for it: nobody who is started again gets far without the registry. */
+/** Services that may wait for it: a service that is started again does not get far without the registry. */
 const concerned = (target: Target) => (target === 'registry' ? CONSUMERS : behind(target));
 
 /** An outage of two brokers leaves clients that wait in long steps, and much to do. */

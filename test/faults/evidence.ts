@@ -18,11 +18,11 @@ import { connect } from '@email-events/sink-clickhouse';
 import { type EmittedEvent, type EventTotals, SeenTotals, type SentEvent } from '../src/invariants.ts';
 import { type RollupEvidence, readRollups } from './rollups.ts';
 
-/** What the topics hold in the end, as a consumer that reads committed records sees it. */
+/** The records of the topics in the end, as a consumer that reads committed records sees them. */
 export interface TopicsEvidence {
   /** X-Request-Id of every request in email.raw. */
   readonly requestIds: ReadonlySet<string>;
-  /** What those requests come to, read here once more. Includes what was received twice. */
+  /** The events and failures in those requests, read here once more. Includes what was received twice. */
   readonly raw: { readonly events: number; readonly failures: number };
   /** Distinct events in the order in which they were normalized, which is the order of each recipient. */
   readonly normalized: readonly SentEvent[];
@@ -184,7 +184,7 @@ export async function readValues<T>(
   await flush();
 }
 
-/** What the two ends of the pipeline hold. */
+/** The contents of ClickHouse and of the receiver in the CRM's place, at the ends of the pipeline. */
 export interface StoreEvidence {
   /** Id of every row of the base table, as often as it is there. */
   readonly rows: readonly string[];

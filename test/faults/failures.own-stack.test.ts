@@ -119,7 +119,7 @@ describe('the disk under the state of events', () => {
     await chain.expectAllOnce();
     await allOk();
     expect(events.log()).not.toContain('STATE_UNUSABLE');
-    // Neither does whoever opens the store next.
+    // The next process that opens the store can use it too.
     await chain.send(500);
     await (await chain.start('events')).ready;
     await chain.expectAllOnce();

@@ -11,7 +11,7 @@ const ROUNDS = 3;
 const PROBE_MS = 100;
 /** Several probes: the balancer may miss one. */
 const DRAIN_MS = 600;
-/** What core/README.md and the settings come to; a stop without work takes a fraction of it. */
+/** The bound that core/README.md and the settings come to; a stop without work takes a fraction of it. */
 const STOP_BOUND_MS = 30_000;
 
 const file = fileScope();

@@ -14,7 +14,7 @@ import { readPositions } from './positions.ts';
 
 const SEED = Number(process.env.GRACEFUL_SEED ?? 1);
 const random = createRandom(SEED);
-/** What core/README.md says that a stop takes at most, and a moment for the process to end. */
+/** The longest stop by core/README.md, and a moment for the process to end. */
 const STOP_BOUND_MS = 27_000;
 const SINKS = ['sink-clickhouse', 'sink-crm'] as const;
 const SERVICES = ['normalize', 'events', ...SINKS] as const;
@@ -50,7 +50,7 @@ beforeAll(async () => {
 
 afterAll(() => file.end(), 60_000);
 
-// Whatever a test did, what was acknowledged comes out at every end, once.
+// After each test, every acknowledged event comes out at every end, once.
 afterEach(async () => {
   const all = new Set(feed.acknowledged);
   let typed = new Map<string, number>();

@@ -14,7 +14,7 @@ interface Squad {
   readonly attack: Attack;
   /** Between a connection's end and the next one. Milliseconds. */
   readonly pauseMs: number;
-  /** True: every connection comes from an address of its own. */
+  /** True: every connection comes from another address. */
   readonly spread?: true;
 }
 
@@ -83,7 +83,7 @@ export class Attackers {
         localAddress: from,
         allowHalfOpen: true,
       });
-      // Whatever the server does to it is its right.
+      // The server may end this connection in any way.
       socket.on('error', () => {});
       socket.once('end', () => socket.destroy());
       if (squad.attack !== neverReads) socket.resume();

@@ -3,7 +3,7 @@ import { createRandom } from '@email-events/dev/simulate';
 import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { Agent, request } from 'undici';
 
-/** What an ESP would say; each signs in another way. The id makes a body its own. */
+/** Bodies as an ESP would send them; each ESP signs in another way. The id makes each body a different one. */
 const BODIES: { readonly [esp: string]: (id: string, padding: string) => string } = {
   sendgrid: (id, padding) => `[{"sg_event_id":"${id}","event":"open","padding":"${padding}"}]\r\n`,
   mailgun: (id, padding) => `{"event-data":{"id":"${id}","event":"opened","padding":"${padding}"}}`,
@@ -32,7 +32,7 @@ export function sourcesOf(signers: readonly Signer[]): { [source: string]: objec
   return Object.fromEntries(signers.map(({ esp, settings }) => [esp, { esp, ...settings }]));
 }
 
-/** Longest an ESP waits for the first byte of an answer. A request that nobody answers must be told apart from a slow machine. */
+/** Longest an ESP waits for the first byte of an answer. A request that gets no answer must be told apart from a slow machine. */
 const ANSWER_WITHIN_MS = 30_000;
 
 /** Senders on kept connections, two an ESP. What was answered 200 must be in Kafka. */
@@ -138,7 +138,7 @@ const PATH = '/webhooks/email-events/sendgrid';
 const line = (request: string) => `${request}\r\nhost: x\r\n`;
 const POST = line(`POST ${PATH} HTTP/1.1`);
 const JSON_POST = `${POST}content-type: application/json\r\n`;
-/** Would be answered 404 if it were taken for a request of its own. */
+/** Would be answered 404 if the server took it for a separate request. */
 const SMUGGLED = `${line('POST /smuggled HTTP/1.1')}content-length: 0\r\n\r\n`;
 
 const chunked = (chunks: string, more = '') =>

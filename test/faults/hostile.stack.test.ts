@@ -13,9 +13,9 @@ const SEED = Number(process.env.HOSTILE_SEED ?? 1);
 const LIMITS = { maxConnections: 200, maxInFlightBytes: 16 * 1_048_576 };
 /** Of V8's old generation: it lets garbage lie up to that. */
 const HEAP_MIB = 128;
-/** What V8 may take for young objects: three spaces of 16 MiB. */
+/** The most that V8 takes for young objects: three spaces of 16 MiB. */
 const YOUNG_BYTES = 3 * 16 * 1_048_576;
-/** A parser, its headers, what the system handed over of its body, the answer that nobody reads. */
+/** A parser, its headers, what the system handed over of its body, the answer that the client does not read. */
 const BYTES_PER_CONNECTION = 256 * 1_024;
 /** On top of what a calm process takes. Bodies that were given up and are not collected yet are there a second time. */
 const BOUND_BYTES =

@@ -21,7 +21,7 @@ export interface Inflicting {
   readonly isOver: () => boolean;
 }
 
-/** What was done, and what it excuses. */
+/** The faults that were done, and what they excuse. */
 export interface Harm {
   readonly survived: Survived[];
   readonly spans: Span[];
@@ -59,7 +59,7 @@ export class Inflictions {
     await Promise.all(done);
   }
 
-  /** Whoever never catches up keeps the world from coming to rest, which is told then. */
+  /** Waits for groups to catch up, REST_MS at most. One that never does keeps the world from coming to rest, which is told then. */
   async caughtUp(): Promise<void> {
     await Promise.race([Promise.all(this.#caughtUp), delay(REST_MS, undefined, { ref: false })]);
   }

@@ -22,7 +22,7 @@ const BACK_MS = 120_000;
 const POLL_MS = 20;
 
 /**
- * Does faults and undoes them. Those of one target are done one after the other, whatever the schedule says, since a
+ * Does faults and undoes them. Those of one target are done one after the other, even where the schedule has them overlap, since a
  * process that is starting cannot be frozen; different targets are harmed at the same time.
  */
 export class Inflictor {
@@ -156,7 +156,7 @@ export async function harmBrokers(
   fault: Fault,
   harmed: (whom?: string) => void,
 ): Promise<void> {
-  // Whoever is to be harmed is found before, and harmed while it is still so.
+  // The broker in question is found first, and harmed while it still has that role.
   if (fault.target === 'cluster') await harmCluster(brokers, fault, harmed);
   else {
     const broker = await brokers.find(fault.target as BrokerRole, fault.instance);
@@ -185,7 +185,7 @@ async function harmOne(component: Component, { kind, lastsMs }: Fault): Promise<
   }
 }
 
-/** What happens on the way to a server, whatever server it is. `usualMs`: how late each byte is otherwise. */
+/** Disturbs the way to any server. `usualMs`: how late each byte is otherwise. */
 export async function disturb(
   proxy: TcpProxy,
   { kind, lastsMs, delayMs }: Fault,

@@ -13,7 +13,7 @@ const TIMINGS = {
 /** A service that starts while what it needs is away ends after a minute of asking, so that its supervisor knows. */
 const gaveUpWaiting = (how: string) => /\b(KAFKA|REGISTRY)_UNREACHABLE\b/.test(how);
 
-/** One process of ours under a supervisor, and ways to harm it. Signals go to the process that it has now. */
+/** One process of the pipeline under a supervisor, and ways to harm it. Signals go to the process that it has now. */
 export class Instance {
   readonly name: string;
   readonly #process: ServiceProcess;
@@ -25,7 +25,7 @@ export class Instance {
       spec,
       (news) => {
         if (news.kind !== 'restarting') return;
-        // What was killed or stopped from here ends; what ends by itself is news.
+        // A process that was killed or stopped from here ends; one that ends by itself is news.
         if (this.#harmed === 0 && !gaveUpWaiting(news.how)) onEnd(news.how);
         this.#harmed = Math.max(0, this.#harmed - 1);
       },

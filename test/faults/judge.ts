@@ -9,7 +9,7 @@ import {
 import type { StoreEvidence, TopicsEvidence } from './evidence.ts';
 import { standStillsIn, type WatchEvidence } from './stand-still.ts';
 
-/** What the senders know. */
+/** The senders' own records. */
 export interface SentEvidence {
   readonly acknowledged: ReadonlySet<string>;
   readonly uncertain: ReadonlySet<string>;
@@ -30,19 +30,19 @@ export interface Evidence {
   readonly watch: WatchEvidence;
   /** All consumer groups that there are. */
   readonly groups: readonly string[];
-  /** Processes that ended although nobody harmed them. */
+  /** Processes that ended although no fault was done to them. */
   readonly surprises: readonly string[];
 }
 
 /** One promise, and how it was broken: an empty list means that it holds. */
 export interface Finding {
   readonly promise: string;
-  /** What it was held against. */
+  /** How many things were checked for it. */
   readonly checked: number;
   readonly violations: readonly string[];
 }
 
-/** Everything that must hold once all is at rest, whatever happened before. Pure. */
+/** Everything that must hold once all is at rest, after any faults. Pure. */
 export function judge({ sent, topics, store, positions, watch, groups, surprises }: Evidence): Finding[] {
   const events = sentEvents(sent, topics);
   const { emitted, totals } = topics;
@@ -102,7 +102,7 @@ export function judge({ sent, topics, store, positions, watch, groups, surprises
   ];
 }
 
-/** What was sent, in the order of each recipient; what was acknowledged and never normalized comes last. */
+/** The events that were sent, in the order of each recipient; those acknowledged and never normalized come last. */
 function sentEvents({ acknowledged, uncertain }: SentEvidence, { normalized }: TopicsEvidence): SentEvent[] {
   const there = new Set(normalized.map(({ name }) => name));
   const lost = [...acknowledged].filter((name) => !there.has(name));

@@ -4,7 +4,7 @@ import { topicCatalogue } from '@email-events/schemas';
 import { ask, type Exchange, exchangeOf } from '../cluster/wire.ts';
 import type { GroupPosition } from '../src/invariants.ts';
 
-/** What a consumer group has committed and what there is, on every partition of its input, at one moment. */
+/** The committed and the last offset of consumer groups, on every partition of their input, at one moment. */
 export interface Snapshot {
   /** When it was asked for, on the clock of performance.now(). */
   readonly at: number;
@@ -72,7 +72,7 @@ export class PositionWatch {
 }
 
 /**
- * Asks brokers and coordinators each on a connection of its own, so that nothing of an earlier answer is left. Throws while
+ * Asks brokers and coordinators each on a new connection, so that nothing of an earlier answer is left. Throws while
  * one of them is away, or if an answer is not whole.
  */
 export async function readPositions(config: PipelineConfig): Promise<GroupPosition[]> {
@@ -112,7 +112,7 @@ export function positionsIn(
   });
 }
 
-/** Where a broker listens, for whoever asked on this listener. */
+/** Where a broker listens, for clients that asked on this listener. */
 interface BrokerAddress {
   readonly nodeId: number;
   readonly host: string;
@@ -167,7 +167,7 @@ async function readEnds(
   return merged(answers);
 }
 
-/** What a group has committed on all partitions of these topics; -1 where it has not. */
+/** The offsets that a group has committed on all partitions of these topics; -1 where it has not. */
 async function readCommitted(
   { brokers, topicMetadata }: ClusterState,
   groupId: string,

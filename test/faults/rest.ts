@@ -6,7 +6,7 @@ import type { PositionWatch, Snapshot } from './positions.ts';
 import { SERVICES, type Target } from './targets.ts';
 import type { World } from './world.ts';
 
-/** Longest time for everything to come to rest once nobody harms anything any more. */
+/** Longest time for everything to come to rest after the last fault has ended. */
 export const REST_MS = 240_000;
 const POLL_MS = 500;
 const NOTE_MS = 15_000;
@@ -39,7 +39,7 @@ export async function rest(
   return watch.newest.at > begin ? watch.newest.positions : [];
 }
 
-/** Whether nobody has committed anything for long. */
+/** Whether no group has committed anything for long. */
 function isStuck({ samples, newest }: PositionWatch, begin: number): boolean {
   const before = samples.findLast(({ at }) => at > begin && at < newest.at - STUCK_MS);
   return before !== undefined && progressOf(before) === progressOf(newest);
@@ -48,7 +48,7 @@ function isStuck({ samples, newest }: PositionWatch, begin: number): boolean {
 const progressOf = ({ positions }: Snapshot) =>
   positions.map(({ committed, end }) => `${committed}/${end}`).join(' ');
 
-/** What every instance of ours says of itself, for whoever wonders why there is no rest. */
+/** The readiness of every instance in its own words, for a reader who wonders why there is no rest. */
 export async function conditions(world: World): Promise<string[]> {
   const instances = SERVICES.flatMap((service) => world.instancesOf(service));
   return Promise.all(
@@ -65,7 +65,7 @@ export async function conditions(world: World): Promise<string[]> {
   );
 }
 
-/** What was committed is in the table; a view may get its rows a moment later. */
+/** The sink commits only rows that are in the table; a view may get its rows a moment later. */
 export async function settledStore(world: World, { emitted }: TopicsEvidence): Promise<StoreEvidence> {
   const deadline = performance.now() + 30_000;
   for (;;) {
@@ -92,7 +92,7 @@ export class CatchUp {
     this.#groupOf = groupOf;
   }
 
-  /** What there is now: the ends that must be passed. Taken before the harm is done. */
+  /** The ends that there are now, which must be passed. Taken before the harm is done. */
   mark(): Snapshot {
     return this.#watch.newest;
   }
@@ -103,7 +103,7 @@ export class CatchUp {
     const ends = mark.positions.filter(({ group }) => groups.has(group));
     for (;;) {
       const { at, positions } = this.#watch.newest;
-      // What was read before the target was well may be of before the fault.
+      // A sample from before the target was well may be from before the fault.
       if (ends.length === 0) return wellAt;
       if (at >= wellAt && ends.every((end) => isPast(positions, end))) return at;
       if (this.#watch.isOver) return undefined;

@@ -2,7 +2,7 @@ import type { connect } from '@email-events/sink-clickhouse';
 
 type ClickHouse = ReturnType<typeof connect>;
 
-/** What a materialised view has put into its table, against what its own statement says over all rows now. */
+/** The rows of a materialised view's table, against what the view's own statement says over all rows now. */
 export interface RollupEvidence {
   readonly view: string;
   /** Groups that were compared. */

@@ -112,7 +112,7 @@ interface Course {
   readonly drainMs: number;
 }
 
-/** What everything has come to. */
+/** Gathers what came out, and judges it. */
 async function conclude(
   world: World,
   { options, faults, sent, inflictions, watch, positions, drainMs }: Course,

@@ -217,7 +217,7 @@ const ofServices = (deck: Deck): Deck => deck.filter(([, target]) => target !== 
 
 export const WHOLE_DECK_OF_SEVERAL: Deck = [...ofServices(WHOLE_DECK), ...BROKERS_DECK];
 
-/** One round of restarts, one broker killed, one frozen, leaders and replicas moved, and every stage of ours killed. */
+/** One round of restarts, one broker killed, one frozen, leaders and replicas moved, and every service of the pipeline killed. */
 const SHORT_DECK_OF_SEVERAL: Deck = [
   ['kill', 'ingress', 1],
   ['kill', 'normalize', 1],
@@ -231,7 +231,7 @@ const SHORT_DECK_OF_SEVERAL: Deck = [
   ['reassign', 'cluster', 1],
 ];
 
-/** What an orderly upgrade of the cluster does, and nothing else. */
+/** The faults of an orderly upgrade of the cluster, and nothing else. */
 export const BROKER_RESTARTS: Deck = [['restart', 'broker', 1]];
 
 export function deckFor(brokers: number, short: boolean): Deck {

@@ -30,7 +30,7 @@ const POLL_MS = 250;
 
 /** Topics that every event, or every transaction of it, goes through. */
 const HOT = [topics.raw, topics.normalized, topics.seen, topics.events('delivered')] as const;
-/** Whoever leads these coordinates groups and transactions. */
+/** The leaders of these topics' partitions coordinate groups and transactions. */
 const OF_COORDINATORS = ['__consumer_offsets', '__transaction_state'] as const;
 
 /** The brokers of a world. `delays`: how late the answers of each are all the time, by broker from 0. */

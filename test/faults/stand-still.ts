@@ -47,7 +47,7 @@ export function watchEvidence(
   return { samples: samples.length, longest, blindMs: blindIn(samples, ofAll) };
 }
 
-/** What is wrong about it. */
+/** Says which groups stood still without an excuse or were never seen, and whether the watch itself had a gap. */
 export function standStillsIn(
   { longest, blindMs, samples }: WatchEvidence,
   groups: readonly string[],

@@ -1,9 +1,9 @@
 import { SERVICE_NAMES, type ServiceName } from '@email-events/dev/run/services';
 
-/** What can be harmed. Services have several instances, components one, but for brokers. */
+/** The targets of faults. Services have several instances, components one, but for brokers. */
 export const SERVICES = SERVICE_NAMES;
 export const COMPONENTS = ['kafka', 'registry', 'clickhouse'] as const;
-/** One broker of several, by what it is when it happens; `broker`: whatever it is. */
+/** One broker of several, by its role when the fault happens; `broker`: in any role. */
 export const BROKER_ROLES = [
   'leader',
   'group-coordinator',

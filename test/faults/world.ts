@@ -30,7 +30,7 @@ export interface WorldOptions {
   readonly brokers: number;
   /** Whether the ingress may acknowledge from its disk. */
   readonly spool: boolean;
-  /** A file that each service of ours imports before its own: by it a test puts another module in the place of one. */
+  /** A file that each service imports before its own: by it a test puts another module in the place of one. */
   readonly substitute?: string | undefined;
   readonly note: (line: string) => void;
   readonly signal: AbortSignal;
@@ -52,7 +52,7 @@ export interface World {
   instancesOf(service: FaultyService): readonly Instance[];
   /** One more instance, until it is stopped by its own handle. */
   join(service: FaultyService): Promise<Instance>;
-  /** Processes that ended although nobody harmed them. */
+  /** Processes that ended although no fault was done to them. */
   readonly surprises: string[];
   stop(): Promise<void>;
 }
@@ -165,14 +165,14 @@ class RunningWorld implements World {
     await this.#components?.stop();
   }
 
-  /** What a balancer would find ready. */
+  /** The instances that a balancer would find ready. */
   #ingressTargets(): ProxyTarget[] {
     return this.instancesOf('ingress').flatMap(({ httpPort }) =>
       httpPort === undefined ? [] : [{ host: '127.0.0.1', port: httpPort }],
     );
   }
 
-  /** Each instance has a disk of its own, which it keeps; the ingress's spool is shared, as on one host. */
+  /** Each instance has its own disk, which it keeps; the ingress's spool is shared, as on one host. */
   #make(service: FaultyService): Instance {
     const name = `${service}-${++this.#made}`;
     const settings = { paths: this.paths, receiverPort: this.#receiverPort, crmSecret: this.#crm.secret };

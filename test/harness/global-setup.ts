@@ -70,7 +70,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
 }
 
-/** Tests make and delete the pipeline's topics and subjects. Those of a pipeline that somebody uses are not theirs. */
+/** Tests make and delete the pipeline's topics and subjects, but must not touch those of a pipeline in use. */
 async function requireVacant(stack: StackAddresses): Promise<void> {
   if (process.env.STACK_RESET === '1') return;
   const traces = await pipelineTraces(stack);

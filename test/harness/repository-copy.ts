@@ -75,7 +75,7 @@ function listed(...args: string[]): string[] {
   return output.split('\0').filter((path) => path !== '');
 }
 
-/** As of somebody who typed the commands: nothing of the run that this test is part of. */
+/** As of a developer who typed the commands: nothing of the run that this test is part of. */
 function environment(root: string): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(VITEST|npm_|GIT_|NODE_ENV$|NODE_OPTIONS$|UPDATE_GOLDEN$)/.test(name),

@@ -27,7 +27,7 @@ export interface SharedStack extends StackAddresses {
   unique(name: string): string;
   /** The same, fit for a ClickHouse database. */
   uniqueDatabase(name: string): string;
-  /** Where that database is, for whoever connects to it directly. */
+  /** Where that database is, for a test that connects to it directly. */
   clickhouseAt(database: string): ClickHouseAddress;
 }
 
@@ -40,7 +40,7 @@ export function useStack(): SharedStack {
   return { ...stack, unique, uniqueDatabase, clickhouseAt };
 }
 
-/** What vitest hands to a test; enough of it to clean up afterwards. */
+/** The part of vitest's test context that a test needs to clean up afterwards. */
 export interface TestScope {
   onTestFinished(clean: () => Promise<void>): void;
 }
@@ -61,7 +61,7 @@ export function fileScope(): { readonly scope: TestScope; end(): Promise<void> }
 
 /**
  * The shared stack without the topics and subjects of the pipeline, for tests that make them: their names are fixed.
- * Files run one after the other, so nobody else is at work there. Groups and databases can have names of their own, and
+ * Files run one after the other, so no other test is at work there. Groups and databases can have names of their own, and
  * must, since what they hold would be of an earlier test. Topics and subjects are removed when the test is finished.
  */
 export async function vacantStack(test: TestScope): Promise<SharedStack> {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { commitOffsets, fileScope, makeTopics, useStack, vacantStack } from './stack.ts';
 import { pipelineTraces, removePipelineTopics, sweep } from './sweep.ts';
 
-// On the stack of the run: files run one after the other, so nobody else has anything there now.
+// On the stack of the run: files run one after the other, so no other test has anything there now.
 const stack = useStack();
 const { kafka } = commonConfig.parse({ kafka: stack.kafka });
 /** Neither the pipeline's nor of a test. */

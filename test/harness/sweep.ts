@@ -12,11 +12,11 @@ const DEFAULTS = reader.parse({});
 const TOPICS = new Set(topicCatalogue(DEFAULTS.topics).map(({ name }) => name));
 const SUBJECTS = new Set(subjects.map(({ name }) => name));
 const GROUPS = new Set<string>(consumerGroups(DEFAULTS).map(({ group }) => group));
-/** Left by whoever read a changelog for a group: empty, and gone by themselves after a while. */
+/** Left by a reader of a changelog for a group: empty, and gone by themselves after a while. */
 const OF_RESTORE = /-restore-[0-9a-f-]{36}$/;
 const DATABASES = new Set([DEFAULTS.sinks.clickhouse.database]);
 
-/** What a pipeline, or the tests, have on a stack. Names. */
+/** Names of the topics, subjects, databases and groups that a pipeline, or the tests, have on a stack. */
 interface Traces {
   readonly topics: string[];
   readonly subjects: string[];
@@ -24,7 +24,7 @@ interface Traces {
   readonly groups: string[];
 }
 
-/** What a pipeline has there under its fixed names. Groups are left out: an empty one says nothing. */
+/** The traces of a pipeline under its fixed names. Groups are left out: an empty one says nothing. */
 export async function pipelineTraces(stack: StackAddresses): Promise<string[]> {
   const { topics, subjects: named, databases } = await find(stack);
   return [
@@ -34,7 +34,7 @@ export async function pipelineTraces(stack: StackAddresses): Promise<string[]> {
   ];
 }
 
-/** Removes topics and subjects of the pipeline. Nobody else may be at work on the stack. */
+/** Removes topics and subjects of the pipeline. No other test or pipeline may be at work on the stack. */
 export async function removePipelineTopics(stack: StackAddresses): Promise<void> {
   const { topics, subjects: named } = await find(stack);
   await Promise.all([

@@ -37,7 +37,7 @@ export function lossesIn(sent: readonly SentEvent[], emitted: readonly EmittedEv
   return sent.filter(({ name }) => !there.has(name)).map(({ name }) => `lost: ${name}`);
 }
 
-/** Events that are there more than once, and such that nobody sent. */
+/** Events that are there more than once, and events that were never sent. */
 export function surplusIn(sent: readonly SentEvent[], emitted: readonly EmittedEvent[]): string[] {
   const known = new Set(sent.map(({ name }) => name));
   const seen = new Set<string>();

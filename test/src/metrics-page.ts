@@ -10,7 +10,7 @@ export interface Metric {
 /** prom-client's own, of the process. */
 const DEFAULT = /^(?:process|nodejs)_/;
 
-/** What services tell of themselves at /metrics, without what every Node process does. */
+/** The metrics of a service at /metrics, without those of every Node process. */
 export function metricsIn(text: string): Metric[] {
   const help = new Map(
     [...text.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name = '', says = '']) => [name, says]),
@@ -20,7 +20,7 @@ export function metricsIn(text: string): Metric[] {
     .filter(({ name }) => !DEFAULT.test(name));
 }
 
-/** What is wrong with a metric's name, by the conventions of Prometheus and ours. */
+/** Says why a metric's name or help is wrong, by the conventions of Prometheus and of this project. */
 export function misnamed(metrics: readonly Metric[]): string[] {
   return metrics.flatMap(({ name, type, help }) => [
     ...(name.startsWith('email_events_') ? [] : [`${name}: must begin with email_events_`]),

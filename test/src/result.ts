@@ -14,7 +14,7 @@ export async function publishResult(
   await writeResult(name, figures);
 }
 
-/** For a benchmark that prints its figures in a form of its own. */
+/** For a benchmark that prints its figures in another form. */
 export async function writeResult(
   name: string,
   figures: { readonly [figure: string]: number | string },

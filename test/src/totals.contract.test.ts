@@ -23,7 +23,7 @@ interface Run {
   last: string;
 }
 
-/** test/run.ts in a process of its own on files of the case's own. */
+/** Runs test/run.ts in a separate process on files that the case gives. */
 function runFiles(files: Record<string, string>, env: Record<string, string> = {}): Promise<Run> {
   const root = fileURLToPath(new URL('../../', import.meta.url));
   mkdirSync(join(root, 'node_modules', '.cache'), { recursive: true });

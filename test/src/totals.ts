@@ -51,7 +51,7 @@ export class TotalsReporter implements Reporter {
   }
 }
 
-/** What countModule reads of vitest's TestModule. */
+/** The part of vitest's TestModule that countModule reads. */
 export type CountedModule = Pick<TestModule, 'errors'> & {
   readonly children: {
     allTests(): Iterable<{ result(): { readonly state: string } }>;

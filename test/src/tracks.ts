@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { addTotals, failsRun, NO_TOTALS, parseTotals, type Totals } from './totals.ts';
 
-/** Arguments of a test run that has a process of its own. */
+/** Arguments of a test run in its own process. */
 export type Track = readonly string[];
 
 export interface TrackOptions {
@@ -39,7 +39,7 @@ const ONE_FAILURE: Totals = { ...NO_TOTALS, failed: 1 };
 const FIRST_PORT = 20_000;
 const PORTS_A_TRACK = 6_000;
 
-/** What a track may listen on, so that none takes a port which another has chosen and not bound yet. */
+/** The ports that a track may listen on, so that none takes a port which another has chosen and not bound yet. */
 function portsOf(place: number): string {
   const first = FIRST_PORT + place * PORTS_A_TRACK;
   return `${first}-${first + PORTS_A_TRACK}`;

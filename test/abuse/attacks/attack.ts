@@ -1,11 +1,11 @@
 import type { PlannedRequest, Random, WireRequest } from '@email-events/dev/simulate';
 import type { Account } from '../account.ts';
 
-/** What somebody with bad intentions knows and has. */
+/** The knowledge and the accounts of an attacker. */
 export interface AttackContext {
-  /** May suppress the streams of its own account, as the configuration says. */
+  /** May suppress only in its account’s streams, as the configuration says. */
   readonly hostile: Account;
-  /** Trusted like any other; somebody else has its keys. */
+  /** Trusted like any other; an attacker has its keys. */
   readonly leaked: Account;
   readonly random: Random;
   /** Part of all ids that are made up. */
@@ -14,7 +14,7 @@ export interface AttackContext {
   next(): number;
   /** An address to which an honest account sends mail. */
   victim(): string;
-  /** What an honest account is about to be told by this ESP, or another one: its content is no secret. */
+  /** The next request that an ESP, this one or another, is going to send for an honest account: its content is no secret. */
   ahead(): PlannedRequest | undefined;
   /** A genuine request that an honest account got from this ESP, with its signature; undefined: none yet. */
   overheard(esp: string): WireRequest | undefined;
@@ -28,7 +28,7 @@ export interface Attack {
   /** ESPs whose webhooks it fits. */
   readonly esps: readonly string[];
   /**
-   * What the ingress must answer. taken: it is genuine, so 200, or the pipeline was not attacked at all. refused: no 2xx.
+   * The answer that the ingress must give. taken: it is genuine, so 200, or the pipeline was not attacked at all. refused: no 2xx.
    * any: refused or taken, as this ESP's rules are.
    */
   readonly answer: 'taken' | 'refused' | 'any';

@@ -7,7 +7,7 @@ import { Account } from '../account.ts';
 import { ALL_ESPS } from '../story.ts';
 import { ATTACKS, type AttackContext } from './index.ts';
 
-// A library of attacks that nobody would take seriously proves nothing: what must get in is genuine, and does harm where nobody counts.
+// A library of harmless attacks proves nothing: those that must get in are genuine, and do harm where the pipeline does not count.
 
 /** The ingress's own, for a body. */
 const MAX_BODY_BYTES = 1_048_576;

@@ -6,7 +6,7 @@ const repeated = (item: string, count: number) => `[${Array(count).fill(item).jo
 const nested = (open: string, inner: string, close: string, depth: number) =>
   `${open.repeat(depth)}${inner}${close.repeat(depth)}`;
 
-/** Lists of nothing, as long as a body may be: each item is a dead letter, if nobody counts. */
+/** Lists of nothing, as long as a body may be: each item is a dead letter, if the pipeline does not count them. */
 const LISTS: { readonly [name: string]: (count: number) => string } = {
   '200,000 zeros': (count) => repeated('0', count),
   '200,000 empty texts': (count) => repeated('""', count),
@@ -32,7 +32,7 @@ const lists = Object.entries(LISTS).map(([name, make]): Attack => {
   };
 });
 
-/** What can be parsed at any depth cannot be written at any: whoever has to write the item down fails of it. */
+/** A service can parse an item at any depth, and not write it at any: it fails where it has to write the item down. */
 const nestedEvent: Attack = {
   ...{
     name: 'an event nested 80,000 deep',
@@ -80,7 +80,7 @@ function lengthen(value: unknown): unknown {
 
 export const itemAttacks: readonly Attack[] = [...lists, nestedEvent, lengthened];
 
-/** Made when it is first needed, and kept: to make half a megabyte anew each time would slow down the attackers. */
+/** Made when it is first needed, and kept: to make half a megabyte again each time would slow down the attackers. */
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => {
@@ -90,8 +90,8 @@ function once<T>(make: () => T): () => T {
 }
 
 /**
- * What an honest account is about to be told, told before by another account at the same ESP: every id is the same. If ids were all that
- * makes an event, the honest one would be a duplicate. As its stream names are those of the honest mail, so are campaigns.
+ * The next request that an ESP is going to send for an honest account, sent before it by another account at the same ESP: every id is
+ * the same. If ids were all that makes an event, the honest one would be a duplicate. Its streams and campaigns are named alike, too.
  */
 const copied: Attack = {
   ...{
@@ -140,7 +140,7 @@ const dated = (name: string, at: () => number): Attack => ({
   blow: (esp, context) => [context.hostile.request(esp, draftOf(esp, [storyAt(context, at())]))],
 });
 
-/** A month each: as many parts of a table, if nobody bounds them. */
+/** A month each: as many parts of a table, if the pipeline does not bound them. */
 const months: Attack = {
   name: '1,560 different months',
   ...{
@@ -156,7 +156,7 @@ const months: Attack = {
   },
 };
 
-/** Wherever this ESP says when it happened, it says what nobody can read. */
+/** Puts a time that cannot be read wherever this ESP says when it happened. */
 const unreadable: Attack = {
   ...{ name: 'no time that can be read', share: 4, answer: 'any', esps: ALL_ESPS },
   blow(esp, context) {
@@ -211,7 +211,7 @@ const controlInRecipient: Attack = {
   },
 };
 
-/** What a receiving server says is in nobody's hands: a firewall before the CRM may dislike it. */
+/** A receiving server may answer anything, and no ESP changes it: a firewall before the CRM may dislike it. */
 const script: Attack = {
   ...{ name: '<script> in a diagnostic', share: 4, answer: 'taken', esps: ALL_ESPS },
   blow(esp, context) {
@@ -227,7 +227,7 @@ const oddTexts: Attack = {
     const odd = context.random.pick(ODD_TEXTS);
     const story = storyOf(context, (id) => `odd${id}.${context.run}@example.com`);
     const draft = draftOf(esp, [{ ...story, type: 'bounced', subject: odd, diagnostic: odd }]);
-    // What has a blank in it is prose, or nothing that an ESP must have.
+    // A text with a blank in it is prose, or nothing that an ESP must have.
     const change = (value: unknown) =>
       typeof value === 'string' && value.includes(' ') ? `${value}${odd}` : value;
     return [context.hostile.request(esp, changed(esp, draft, change))];

@@ -57,7 +57,7 @@ const replayedToken: Attack = {
   },
 };
 
-/** The same request again, byte for byte, from whoever has seen it: it says nothing new. */
+/** The same request again, byte for byte, from an attacker who has seen it: it says nothing new. */
 const replayed: Attack = {
   ...{ name: 'an honest request once more', share: 4, answer: 'any' },
   esps: ['sendgrid', 'mailgun', 'ses', 'postmark', 'standard-webhooks'],
@@ -242,7 +242,7 @@ const suppressOthers: Attack = {
   },
 };
 
-/** Ten complaints under the name of somebody else's campaign. */
+/** Five complaints under the name of another account's campaign. */
 const campaignName: Attack = {
   ...{ name: 'complaints under another account’s campaign', share: 3, answer: 'taken' },
   esps: ['sendgrid', 'mailgun', 'ses', 'standard-webhooks', 'resend', 'mailjet', 'brevo', 'sparkpost'],

@@ -23,7 +23,7 @@ const PARTITIONS = [
   [2, 3, 1],
   [3, 1, 2],
 ];
-/** Nobody stands still for longer than the session and a few seconds, and a machine that is busy with other things. */
+/** No member stands still for longer than the session and a few seconds, and a machine that is busy with other things. */
 export const DEADLINE_MS = 45_000;
 
 /** A frozen broker is waited for so long. */
@@ -35,9 +35,9 @@ export class Pair {
   readonly output: string;
   readonly loop: TransactionalLoop;
   readonly sink: RunningSink;
-  /** What the sink was given: values by batch, of which a repetition has the same id. */
+  /** Values that the sink was given, by batch; a repetition of a batch has the same id. */
   readonly batches = new Map<string, readonly string[]>();
-  /** What a write of the sink waits for. */
+  /** A write of the sink waits for this. */
   before: () => Promise<void> = async () => {};
   /** Why one of them ended. */
   readonly ended: unknown[] = [];
@@ -143,7 +143,7 @@ export class Pair {
     await waitFor('the loop has read on', () => this.loopIsDone(), DEADLINE_MS);
     const output = await readAll(this.world, this.output, PARTITIONS.length);
     expect(output).toEqual(input);
-    // What reads to the end writes an end, which the sink is given too.
+    // readAll marks the end of a topic with a record, which the sink gets too.
     const written = [...this.batches.values()].flat().filter((value) => !value.startsWith(END));
     expect(written.sort()).toEqual(input.flat().sort());
     expect(this.ended).toEqual([]);

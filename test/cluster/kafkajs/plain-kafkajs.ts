@@ -6,8 +6,8 @@ const require = createRequire(import.meta.url);
 const isOfKafkajs = (file: string) => file.replaceAll('\\', '/').includes('/node_modules/kafkajs/');
 
 /**
- * kafkajs as it is published: a copy of its modules of which nothing was mended, whatever of it was loaded before. What it does wrong is
- * shown with it, and `require` gives its inner modules.
+ * kafkajs as it is published: a copy of its modules without the project's mends, even if kafkajs was loaded before. Tests show its
+ * faults with it, and `require` gives its inner modules.
  */
 export function plainKafkajs(): Kafkajs & { require<T>(path: string): T } {
   const known = new Map(Object.entries(require.cache).filter(([file]) => isOfKafkajs(file)));

@@ -5,7 +5,7 @@ import { waitFor } from '../../harness/wait.ts';
 import { newTopic, readAll, signal, type World } from './world.ts';
 import type { OpenWriter, Writer } from './writers.ts';
 
-/** What was written, of each partition in order, and what the writer said to each step. */
+/** The values of each partition, in order, and the position that the writer committed. */
 export interface Written {
   readonly partitions: readonly string[][];
   readonly committed: number;
@@ -78,7 +78,7 @@ export async function moved(world: World, open: OpenWriter): Promise<Written> {
  */
 export async function takenBack(world: World, open: OpenWriter): Promise<Written> {
   const { cluster, proxies } = world;
-  // Whoever is frozen must not be the one that elects leaders.
+  // The frozen broker must not be the one that elects leaders.
   const before = await cluster.controllerId();
   const [frozen, after] = [1, 2, 3].filter((nodeId) => nodeId !== before) as [number, number];
   const out = await newTopic(world, 'out', [[before, after, frozen]]);
@@ -164,7 +164,7 @@ export async function healthy(
   return { partitions: await readAll(world, out, 3), committed: await lane.end() };
 }
 
-/** What a lane does: its position moves with what was committed, and after a failure another one goes on. */
+/** Does as a lane does: its position moves with each commit, and after a failure a new writer goes on. */
 async function openLane(world: World, open: OpenWriter) {
   const { settings } = world;
   const of = { settings, groupId: unique('group'), topic: await newTopic(world, 'in', [[3, 1, 2]]) };
@@ -204,7 +204,7 @@ async function openLane(world: World, open: OpenWriter) {
       await waitFor('the position is stable', async () => (await client.committed()) === position);
       client.close();
     },
-    /** What a new one finds committed. */
+    /** The position that a new writer finds committed. */
     end: async () => {
       await begin();
       await writer?.close();

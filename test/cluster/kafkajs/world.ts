@@ -27,7 +27,7 @@ export async function startWorld(scope: TestScope, brokers = 3): Promise<World> 
   return { cluster, proxies, direct, settings: { ...direct, brokers: proxies.addresses } };
 }
 
-/** A topic of this name, or rather of one that nobody else has. Partitions are given as replicas, the leader first. */
+/** Makes a topic whose name begins so and is unique. Partitions are given as replicas, the leader first. */
 export async function newTopic(
   { cluster }: World,
   name: string,

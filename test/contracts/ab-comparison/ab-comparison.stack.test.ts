@@ -81,7 +81,7 @@ interface Rates {
   readonly clicks: readonly number[];
 }
 
-/** Each run is a source of its own, each look a campaign: the view tells both apart. */
+/** Each run is a separate source, each look a campaign: the view tells both apart. */
 function simulated(kind: string, { size, opens, clicks }: Rates): Row[] {
   const random = createRandom(17);
   const sizes = [size, size];

@@ -14,12 +14,12 @@ import {
 const RUNS = 1_500;
 const looks = 40;
 
-// Up to ten million reactions a test, on whatever machine.
+// Up to ten million reactions a test, on a machine of any speed.
 vi.setConfig({ testTimeout: 300_000 });
 
 type Course = (random: Random, setup: Setup) => Watched;
 
-/** In which share of the runs somebody who looks each time finds it at least once. */
+/** In which share of the runs a sender who looks each time finds it at least once. */
 function shareOfRuns(course: Course, setup: Setup, found: (variants: readonly Counts[]) => boolean): number {
   const random = createRandom(17);
   let runs = 0;

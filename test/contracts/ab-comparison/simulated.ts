@@ -21,7 +21,7 @@ const RHO_SQUARED = (2 * Math.log(1 / ALPHA) + Math.log(2 * Math.log(1 / ALPHA) 
 const SILENT = { difference: null, low: null, high: null, pValue: null, verdict: 'undecided' } as const;
 
 /**
- * What the view ab_comparison says of a variant against the others together, by the same formula: migration 0011 explains it, and a stack
+ * Compares a variant with the others together, by the formula of the view ab_comparison: migration 0011 explains it, and a stack
  * test holds the view to this. `comparisons`: how many are made in the campaign.
  */
 export function compareRates(side: Counts, others: Counts, comparisons = 1): Comparison {
@@ -60,7 +60,7 @@ function verdictOf(low: number, high: number): Comparison['verdict'] {
   return high < 0 ? 'worse' : 'undecided';
 }
 
-/** An A/B test as somebody watches it: at each look, in order, the counts of all variants up to then. */
+/** An A/B test as its sender watches it: at each look, in order, the counts of all variants up to then. */
 export type Watched = readonly (readonly Counts[])[];
 
 export interface Setup {
@@ -85,7 +85,7 @@ export function sentInLots(random: Random, { sizes, rates, looks }: Setup): Watc
 
 /**
  * All mail is out at the first look, and people react over time: a thousandth of those who will has at first, and with each look
- * more have by the same factor, as when somebody looks after a minute, two minutes, four.
+ * more have by the same factor, as when the sender looks after a minute, two minutes, four.
  */
 export function sentAtOnce(random: Random, { sizes, rates, looks }: Setup): Watched {
   const reacted = sizes.map(() => 0);

@@ -2,7 +2,7 @@ import type { Answer } from '@email-events/sink-crm/testing';
 import { describe, expect, test } from 'vitest';
 import { batch, openWorld, playableCrms, suppression, writeUntilDone } from './crm-world.ts';
 
-/** What every CRM's adapter makes of a CRM that fails, in the sink that is around it. The harness says how the CRM does it. */
+/** The promises of every CRM's adapter, in its sink, about a CRM that fails. The harness says how the CRM does it. */
 const { signal } = new AbortController();
 const playable = await playableCrms();
 
@@ -137,7 +137,7 @@ describe.each(playable)('$name', (subject) => {
     const answers = [...refused, ...rejected, throttled(0).answer, { status: 500 }, { status: 302 }];
     const said: string[] = [];
     for (const fault of [...answers, 'cut', 'silent'] as const) {
-      // A sink of its own for each: one that was refused makes no further call.
+      // A new sink for each: one that was refused makes no further call.
       const { server, sink, adapter, lines, note, settings } = await openWorld(subject, { timeoutMs: 1_500 });
       const secrets = settings.secrets.map((secret) => secret.reveal());
       const body = JSON.stringify({ error: `${ADA} ${secrets}` });

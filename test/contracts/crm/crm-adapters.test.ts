@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { adapterFiles, batch, openWorld, playableCrms, settingsOf, suppression } from './crm-world.ts';
 
 /**
- * What every CRM's adapter does while all is well. Each is held to its own description, by a CRM that its harness plays on a port of the
- * loopback; that the CRM is one that behaves so is for the harness to know.
+ * The promises of every CRM's adapter while all is well. Each is held to its own description, by a CRM that its harness plays on a port of
+ * the loopback; the harness is responsible for playing that CRM truly.
  */
 const { signal } = new AbortController();
 const playable = await playableCrms();
@@ -53,7 +53,7 @@ describe.each(playable)('$name', (subject) => {
     expect(crm.title).not.toBe('');
     for (const page of crm.documentation) expect(page).toMatch(/^https:/);
     for (const state of RECIPIENT_STATES) expect(facts.states[state].how).not.toBe('');
-    // What the sink is for: no CRM may be described as one that goes on mailing these.
+    // The sink exists for these: no CRM may be described as one that goes on mailing them.
     for (const state of ['hard_bounce', 'complaint', 'unsubscribe'] as const)
       expect(facts.states[state].effect).toBe('suppresses');
     const { url, secrets, options } = crm.settings.shape;

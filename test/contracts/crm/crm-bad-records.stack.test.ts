@@ -12,7 +12,7 @@ import { type TestScope, vacantStack, waitFor } from '../../harness/stack.ts';
 import { deadLetterCodes, produce, startSink, stateRecord } from './service.ts';
 
 // A CRM behind a firewall that dislikes what is in some states, and one whose storage fails of others. Both texts come from
-// receiving mail servers: whoever is mailed can put them there.
+// receiving mail servers: any recipient of mail can put them there.
 const SECRET = `whsec_${Buffer.alloc(24, 5).toString('base64')}`;
 const TIME_MS = 240_000;
 const DECIDED_MS = 150_000;
@@ -59,7 +59,7 @@ test('states that a firewall refuses, or the CRM fails of, become dead letters, 
   await world.produce(honest(100));
   await waitFor('the proof', () => crm.held.has('honest100@example.com'), 60_000);
   expect(crm.held.size).toBe(13);
-  // What is a dead letter is not sent again.
+  // The sink does not send a dead letter again.
   expect(crm.refused()).toBe(calls);
   expect(calls).toBeLessThan(150);
 });

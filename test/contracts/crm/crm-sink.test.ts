@@ -25,7 +25,7 @@ interface Harness {
   disturb(): Promise<void>;
   /** From now on it behaves. */
   heal(): Promise<void>;
-  /** What it holds: recipient → whether nothing may be sent, and, where it keeps it, the event behind it. */
+  /** The CRM's contents: recipient → whether nothing may be sent, and, where it keeps it, the event behind it. */
   held(): Promise<Map<string, { suppressed: boolean; event_id?: string }>>;
   faults(): number;
 }

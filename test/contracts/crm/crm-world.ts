@@ -27,7 +27,7 @@ export function adapterFiles(): { readonly adapters: string[]; readonly harnesse
   };
 }
 
-/** Every CRM of the registry that has a harness. That none is without, a test of its own says. */
+/** Every CRM of the registry that has a harness. A separate test fails for a CRM without one. */
 export async function playableCrms(): Promise<{ name: string; crm: Crm; harness: CrmHarness }[]> {
   const { harnesses } = adapterFiles();
   const playable = crms.filter(({ name }) => harnesses.includes(name));

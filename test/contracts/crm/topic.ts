@@ -39,7 +39,7 @@ export function suppressionLog(
   });
 }
 
-/** What a CRM must hold in the end. */
+/** The states that a CRM must hold in the end. */
 export function newestStates(log: readonly SinkRecord<Suppression>[]): Map<string, Suppression> {
   const newest = new Map<string, Suppression>();
   for (const { value } of log) if (value) newest.set(value.recipient, value);
@@ -49,7 +49,7 @@ export function newestStates(log: readonly SinkRecord<Suppression>[]): Map<strin
 export interface Delivery {
   readonly log: readonly SinkRecord<Suppression>[];
   readonly random: () => number;
-  /** Each owner of the partition has a sink of its own. */
+  /** Makes the sink of each new owner of the partition. */
   readonly newSink: () => Sink<Suppression>;
   /** Called between batches. */
   readonly between: () => Promise<void>;

@@ -75,7 +75,7 @@ interface RunnableBlock extends Block {
   readonly path: string;
 }
 
-/** The blocks that a test runs in this session, in the order in which somebody reads them. */
+/** The blocks that a test runs in this session, in the order in which a reader meets them. */
 export function blocksOf(session: Session): RunnableBlock[] {
   return readDocuments().flatMap(({ path, text }) =>
     shBlocks(text)
@@ -84,7 +84,7 @@ export function blocksOf(session: Session): RunnableBlock[] {
   );
 }
 
-/** What has to be there when a block is run: nothing, components, or the whole local pipeline, which `npm start` begins. */
+/** A block needs one of these when it is run: nothing, components, or the whole local pipeline, which `npm start` begins. */
 export type Session = 'alone' | 'components' | 'pipeline';
 
 const ALONE: readonly string[] = ['--help', '--version', 'help', 'acl', 'completion', 'config', 'inspect'];
@@ -100,7 +100,7 @@ export function sessionOf(body: string): Session | null {
   return body.includes(OWN_COMPONENTS) ? 'components' : 'pipeline';
 }
 
-/** Commands that go on until somebody ends them. */
+/** Commands that go on until the reader ends them. */
 export function keepsRunning(words: Words): boolean {
   if (isStart(words)) return true;
   const [, , name = '', ...args] = words;
@@ -163,8 +163,8 @@ const OURS =
   /^(VITEST|npm_|GIT_|NODE_ENV$|NODE_OPTIONS$|NODE_COMPILE_CACHE$|EMAIL_EVENTS_|STACK$|SERVICES$|KAFKA_BROKERS$|CI$)/;
 
 /**
- * The environment of somebody who has just cloned the repository: their machine's own Node, whatever its version, and a
- * home of their own. Nothing is fetched.
+ * The environment of a reader who has just cloned the repository: their machine's own Node, in any version, and their own
+ * home. Nothing is fetched.
  */
 export function environmentOfReader(home: string): { [name: string]: string | undefined } {
   const inherited = Object.entries(process.env).filter(([name]) => !OURS.test(name));
@@ -197,7 +197,7 @@ export function headingAnchors(text: string): string[] {
   );
 }
 
-/** Commands in words: lines of sh blocks, and code within text that begins with a program of ours. */
+/** Commands in words: lines of sh blocks, and code within text that begins with npm, npx or node. */
 export function commandsIn(text: string): string[][] {
   const lines = shBlocks(text).flatMap(({ body }) => body.replaceAll('\\\n', ' ').split('\n'));
   const inline = [...text.replaceAll(FENCE, '').matchAll(/`((?:npm|npx|node) [^`\n]+)`/g)].map(

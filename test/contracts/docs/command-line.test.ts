@@ -17,7 +17,7 @@ const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 const PROJECTS = ['unit', 'contracts', 'stack', 'own-stack', 'containers'];
 
 /**
- * What is wrong with a command of this project as it is written down in a document of `folder`, or null: nothing is run, but
+ * Says why a command of this project is wrong as a document of `folder` has it, or null: nothing is run, but
  * its own program reads its arguments. Programs that are not the project's are left alone.
  */
 export function commandProblem(words: Words, folder = '.'): string | null {

@@ -125,7 +125,7 @@ test('a wrong option in a guide is a problem of its source', async () => {
   expect(found.map(({ path }) => path)).toEqual(['sources.brevo.options.tokenParamter']);
 });
 
-/** What `config check` says of the sources of these guides together, their secrets being those of an account at each ESP. */
+/** The answer of `config check` to the sources of these guides together, their secrets being those of an account at each ESP. */
 async function checked(esps: readonly string[], change = (source: GuidedSource) => source) {
   const sources: { [name: string]: object } = {};
   for (const esp of esps) {

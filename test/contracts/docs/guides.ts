@@ -27,7 +27,7 @@ export interface Guide {
   section(name: SectionName): string;
   /** Rows of the table in a section, without its head. */
   rows(name: SectionName): string[][];
-  /** What the YAML block of a section says; undefined if there is none. Throws if it cannot be parsed. */
+  /** The value of the YAML block of a section; undefined if there is none. Throws if it cannot be parsed. */
   yaml(name: SectionName): unknown;
 }
 
@@ -71,7 +71,7 @@ function tableRows(section: string): string[][] {
   );
 }
 
-/** What is in code marks, in order. */
+/** The texts in code marks, in order. */
 export const codeIn = (text: string): string[] =>
   [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
 

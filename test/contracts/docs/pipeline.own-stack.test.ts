@@ -19,7 +19,7 @@ describe('the documentation, as somebody types it', () => {
 
   beforeAll(() => {
     copy = copyRepository();
-    // What is downloaded once for a checkout.
+    // The tools, which are downloaded once for a checkout.
     const tools = join(ROOT, '.email-events', 'tools');
     mkdirSync(tools, { recursive: true });
     symlinkSync(tools, join(copy.folder('.email-events'), 'tools'));

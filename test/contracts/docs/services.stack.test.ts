@@ -51,7 +51,7 @@ describe('the documentation, on components that are there', () => {
   test.for([...documents])('%s', { timeout: SLOW }, async ([path, blocks]) => {
     for (const { body } of blocks) await terminal.run(body, BLOCK_MS);
     if (path !== MAIN) return;
-    // What it is all for.
+    // The reader wants an ingress that takes events.
     const answer = await fetch(`http://127.0.0.1:${ports.ingress}/webhooks/email-events/postmark`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Basic ${btoa('user:password')}` },
@@ -60,7 +60,7 @@ describe('the documentation, on components that are there', () => {
     expect(answer.status).toBe(200);
   });
 
-  /** What a reader puts into the environment: where their components are, and secrets. */
+  /** The settings that a reader puts into the environment: where their components are, and secrets. */
   async function settings(stack: SharedStack): Promise<{ [name: string]: string }> {
     const sendgrid = await createSigner('sendgrid');
     const clickhouse = { ...stack.clickhouse, database: stack.uniqueDatabase('docs') };

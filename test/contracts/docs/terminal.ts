@@ -10,7 +10,7 @@ interface Running {
   readonly line: string;
   readonly child: ChildProcess;
   readonly output: () => string;
-  /** Once nobody writes any more, whatever it started included. Exit code, or the signal that ended it. */
+  /** Resolves once the command and all that it started have stopped writing. Exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals | null>;
 }
 
@@ -18,8 +18,8 @@ const POLL_MS = 50;
 const INTERRUPTED = 130;
 
 /**
- * Runs blocks as somebody would type them: one command after the other, each of which must succeed, and each that keeps
- * running in a terminal of its own.
+ * Runs blocks as a reader would type them: one command after the other, each of which must succeed, and each that keeps
+ * running in its own terminal.
  */
 export class Terminal {
   readonly #folder: string;
@@ -33,12 +33,12 @@ export class Terminal {
     this.#isReady = isReady;
   }
 
-  /** What it wrote. Throws with it if a command fails, or does not run within the time. */
+  /** Returns the output. Throws with it if a command fails, or does not run within the time. */
   async run(body: string, deadlineMs: number): Promise<string> {
     if (!commandsOf(body).some(keepsRunning)) return this.#finish(body, deadlineMs);
     let output = '';
     let exported = '';
-    // Each in a terminal of its own, so none waits for another.
+    // Each in its own terminal, so none waits for another.
     const beginning: Promise<string>[] = [];
     for (const line of body.replaceAll('\\\n', ' ').split('\n')) {
       const [words] = commandsOf(line);
@@ -50,7 +50,7 @@ export class Terminal {
     return output + (await Promise.all(beginning)).join('');
   }
 
-  /** Ctrl-C for whatever still runs, the newest first. Returns what they wrote. Throws with it if one ends by itself. */
+  /** Ctrl-C for every command that still runs, the newest first. Returns what they wrote. Throws with it if one ends by itself. */
   async stop(): Promise<string> {
     let written = '';
     for (const { line, child, ended, output } of this.#running.splice(0).reverse()) {

@@ -41,7 +41,7 @@ export interface Outputs {
   readonly events: readonly TypedEvent[];
   /** In the order of their partition. */
   readonly suppressions: readonly Suppression[];
-  /** What operators ordered and was taken, in the order of their partition. */
+  /** The orders of operators that events took, in the order of their partition. */
   readonly actions: readonly OperatorAction[];
   readonly deadLetters: readonly DeadLetter[];
   /** Sums of the durable totals. */
@@ -80,7 +80,7 @@ export interface TopologyDriver {
 export const PARTITIONS = 3;
 export const RAW_PARTITIONS = 2;
 
-/** What a driver has to read to know what came out. */
+/** The topics that a driver reads to know what came out. */
 export const OUTPUT_TOPICS = [
   ...eventTopics,
   topics.suppressions,
@@ -144,7 +144,7 @@ export class Traffic {
   readonly sent: SentEvent[] = [];
   private made = 0;
 
-  /** A new event with an id of its own. Its name travels in its metadata. */
+  /** A new event with a new id. Its name travels in its metadata. */
   event(type: string, recipient: string, more: { readonly [name: string]: unknown } = {}): TestEvent {
     const name = `event-${++this.made}`;
     const body = {

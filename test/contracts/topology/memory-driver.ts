@@ -199,7 +199,7 @@ class MemoryMember implements Member {
   async kill(): Promise<void> {
     this.state = 'gone';
     this.client.kill();
-    // What ends with the process: its open files.
+    // The process's open files end with it.
     await Promise.all([...this.lanes.values()].map(({ stage }) => stage.close()));
   }
 

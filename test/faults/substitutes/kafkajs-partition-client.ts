@@ -12,7 +12,7 @@ import {
 } from '@email-events/core/testing';
 import type { Producer, RecordMetadata } from 'kafkajs';
 
-/** What a lane has of the cluster, but that it writes by kafkajs's producer. Everything else is as it is. */
+/** A lane's client of the cluster, but that it writes by kafkajs's producer. Everything else is as it is. */
 export function partitionClient(options: PartitionClientOptions): PartitionClient {
   const { settings, service, log, groupId, topic, partition, transactionTimeoutMs } = options;
   const client = ours(options);

@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module';
 
-// Imported by a service before anything of ours: its processors then send by kafkajs's own transactions, as they did once. A suite that
-// does not notice is none.
+// A service imports this before the project's modules: its processors then send by kafkajs's own transactions, as they did once. A suite
+// that does not notice is none.
 const USER = '/core/src/kafka/transact/loop.ts';
 const REPLACED = '/core/src/kafka/transact/partition-client.ts';
 const BY = new URL('./kafkajs-partition-client.ts', import.meta.url).href;
