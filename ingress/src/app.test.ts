@@ -1,7 +1,8 @@
-import { request as httpRequest } from 'node:http';
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { PipelineError } from '@email-events/core';
 import { createSigner } from '@email-events/esps/accounts';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { fakeAdapter, VERIFIED } from './testing/fake-adapter.ts';
 import { type Harness, type HarnessOptions, rawOf, sendRaw, startHarness } from './testing/harness.ts';
 
@@ -288,18 +289,59 @@ describe('refused', () => {
   });
 });
 
-test('together over maxBytesPerSecond: the account that sends most is refused, by all its sources', async () => {
-  const of = (account: string) => ({ esp: 'fake', secrets: ['s'], account });
-  const sources = { shop: of('a'), list: of('b'), news: of('b') };
-  const adapters = [fakeAdapter('fake', () => VERIFIED)];
-  const ingress = await harness({ adapters, sources, ingress: { maxBytesPerSecond: 1_000 } });
+describe('together over maxBytesPerSecond', () => {
   const body = JSON.stringify(['x'.repeat(9_000)]);
-  expect((await send(ingress, { path: '/webhooks/email-events/list', body })).status).toBe(200);
-  const answer = await send(ingress, { path: '/webhooks/email-events/news' });
-  expect(answer.status).toBe(429);
-  expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
-  expect(ingress.logs.at(-1)?.code).toBe('INGRESS_OVER_SHARE');
-  expect((await send(ingress)).status).toBe(200);
+  const of = (account: string, esp = 'fake') => ({ esp, secrets: ['s'], account });
+  const overShare = (options: Partial<Parameters<typeof harness>[0]> = {}) =>
+    harness({
+      adapters: [fakeAdapter('fake', () => VERIFIED), fakeAdapter('other', () => VERIFIED)],
+      sources: { shop: of('a'), list: of('b'), news: of('b'), other: of('b', 'other') },
+      ingress: { maxBytesPerSecond: 1_000 },
+      ...options,
+    });
+  const path = (source: string) => `/webhooks/email-events/${source}`;
+
+  test('the account that sends most is refused, by all its sources at that ESP', async () => {
+    const ingress = await overShare();
+    expect((await send(ingress, { path: path('list'), body })).status).toBe(200);
+    const answer = await send(ingress, { path: path('news') });
+    expect(answer.status).toBe(429);
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    expect(ingress.logs.at(-1)?.code).toBe('INGRESS_OVER_SHARE');
+    expect((await send(ingress)).status).toBe(200);
+    expect((await send(ingress, { path: path('other') })).status).toBe(200);
+  });
+
+  test('of many that come at once no more get in than there is room for', async () => {
+    const ingress = await overShare();
+    const requests = Array.from({ length: 8 }, () =>
+      httpRequest({
+        ...{ port: ingress.port, method: 'POST', path: path('shop'), agent: false },
+        headers: { ...JSON_HEADERS, 'content-length': Buffer.byteLength(body) },
+      }),
+    );
+    const statuses = requests.map(async (each) => {
+      const [response] = (await once(each, 'response')) as [IncomingMessage];
+      return response.resume().statusCode;
+    });
+    for (const each of requests) each.flushHeaders();
+    // All of them have been let in before the first one has sent its body.
+    await vi.waitFor(() => expect(ingress.context.budget.used).toBeGreaterThanOrEqual(8 * 2_048));
+    for (const each of requests) each.end(body);
+    expect((await Promise.all(statuses)).sort()).toEqual([200, ...Array(7).fill(429)]);
+    expect(ingress.published).toHaveLength(1);
+  });
+
+  test('a request that Kafka does not take is not counted', async () => {
+    let publishing = 0;
+    const publish = async () => {
+      if (++publishing === 1) throw new PipelineError('KAFKA_UNREACHABLE', 'retry', 'no');
+    };
+    const ingress = await overShare({ publish });
+    expect((await send(ingress, { body })).status).toBe(503);
+    expect((await send(ingress, { body })).status).toBe(200);
+    expect((await send(ingress, { body })).status).toBe(429);
+  });
 });
 
 describe('later', () => {

@@ -1,5 +1,7 @@
 /** An account's rate is what it sent in about this time: short, because as much as this at the full rate gets in at once. */
 const WINDOW_SECONDS = 5;
+/** The share is computed so often at most: it is asked for by requests that nothing is known of yet. */
+const SETTLE_MS = 100;
 
 interface Sent {
   bytes: number;
@@ -16,52 +18,56 @@ interface Sent {
 export class RateShare {
   readonly #room: number;
   readonly #accounts = new Map<string, Sent>();
+  /** Of all accounts. */
+  readonly #total: Sent = { bytes: 0, at: 0 };
+  #share = 0;
+  #settledAt = Number.NEGATIVE_INFINITY;
 
   /** `bytesPerSecond`: undefined for no limit. */
   constructor(bytesPerSecond: number | undefined) {
     this.#room = (bytesPerSecond ?? Number.POSITIVE_INFINITY) * WINDOW_SECONDS;
   }
 
-  /** Seconds until a request of this account is taken; 0: now. `account` is a name of the configuration. */
+  /** Seconds until a request of this account is taken; 0: now. */
   wait(account: string, now: number): number {
+    decay(this.#total, now);
     const sent = this.#accounts.get(account);
-    if (!sent || !this.#isFull(now)) return 0;
-    const share = this.#share();
-    return sent.bytes <= share ? 0 : WINDOW_SECONDS * Math.log(sent.bytes / share);
+    if (!sent || this.#total.bytes < this.#room) return 0;
+    if (now - this.#settledAt >= SETTLE_MS) this.#settle(now);
+    decay(sent, now);
+    return sent.bytes <= this.#share ? 0 : WINDOW_SECONDS * Math.log(sent.bytes / this.#share);
   }
 
+  /** Counts a request that is taken. A negative number takes it back: it came to nothing after all. */
   took(account: string, bytes: number, now: number): void {
     if (this.#room === Number.POSITIVE_INFINITY) return;
     const sent = this.#accounts.get(account) ?? { bytes: 0, at: now };
-    decay(sent, now);
-    sent.bytes += bytes;
     this.#accounts.set(account, sent);
-  }
-
-  #isFull(now: number): boolean {
-    if (this.#room === Number.POSITIVE_INFINITY) return false;
-    let total = 0;
-    for (const [account, sent] of this.#accounts) {
-      decay(sent, now);
-      total += sent.bytes;
-      // It left the configuration, or sends so little that it need not be remembered.
-      if (sent.bytes < 1) this.#accounts.delete(account);
+    for (const part of [sent, this.#total]) {
+      decay(part, now);
+      part.bytes = Math.max(0, part.bytes + bytes);
     }
-    return total >= this.#room;
   }
 
   /** The share that fills the room when every account takes that much, or less if it sends less. */
-  #share(): number {
-    const ascending = [...this.#accounts.values()].map(({ bytes }) => bytes).sort((a, b) => a - b);
+  #settle(now: number): void {
+    const ascending: number[] = [];
+    for (const [account, sent] of this.#accounts) {
+      decay(sent, now);
+      // It left the configuration, or sends so little that it need not be remembered.
+      if (sent.bytes < 1) this.#accounts.delete(account);
+      else ascending.push(sent.bytes);
+    }
+    ascending.sort((a, b) => a - b);
     let room = this.#room;
     let left = ascending.length;
     for (const bytes of ascending) {
-      const equal = room / left;
-      if (bytes > equal) return equal;
+      if (bytes > room / left) break;
       room -= bytes;
       left--;
     }
-    return Number.POSITIVE_INFINITY;
+    this.#share = left === 0 ? this.#room : room / left;
+    this.#settledAt = now;
   }
 }
 

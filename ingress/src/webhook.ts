@@ -95,8 +95,7 @@ function admit(context: WebhookContext, exchange: Exchange, source: Source): voi
   }
   const wait = source.bucket?.wait(performance.now()) ?? 0;
   if (wait > 0) throw new Refused('INGRESS_OVER_RATE', { retryAfterSeconds: wait });
-  const shareWait = context.rateShare.wait(accountOf(source), performance.now());
-  if (shareWait > 0) throw new Refused('INGRESS_OVER_SHARE', { retryAfterSeconds: shareWait });
+  requireShare(context, source);
   if (method !== 'GET' && carries) checkBodyHeaders(request, source.adapter.http, source.maxBodyBytes);
 }
 
@@ -124,7 +123,6 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
   const { handshake, tokenDigest } = proof instanceof Promise ? await proof : proof;
   // Only what is genuine counts, else anybody could use up the source's rate.
   source.bucket?.take(performance.now());
-  context.rateShare.took(accountOf(source), body.length, performance.now());
   if (handshake) {
     await context.verification.complete(handshake);
     const fields = { source: source.name, requestId: exchange.requestId };
@@ -132,13 +130,21 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
     context.refusals.noted(bytesOf(exchange), fields, handshake.note);
     return succeed(context, exchange, 'HANDSHAKE');
   }
-  const keeper = await context.publisher.publish({
+  // Again: many may have come at the same time, each when there was room for one.
+  requireShare(context, source);
+  const counted = (bytes: number) => context.rateShare.took(accountOf(source), bytes, performance.now());
+  counted(body.length);
+  const published = context.publisher.publish({
     value: body,
     headers: encodeRawHeaders({
       ...rawRequest(espRequest, exchange, source),
       ...(tokenDigest === undefined ? {} : { tokenDigest }),
     }),
     ...context.placement.of(source.name, body.length, tokenDigest),
+  });
+  const keeper = await published.catch((error) => {
+    counted(-body.length);
+    throw error;
   });
   const seconds = (performance.now() - exchange.startedAt) / 1_000;
   context.metrics.accepted(source.name, body.length, seconds, keeper);
@@ -172,9 +178,14 @@ function succeed(context: WebhookContext, exchange: Exchange, code: 'OK' | 'HAND
   context.metrics.answered(exchange.source?.name, 200, code);
 }
 
-/** Sources of one account have one share; a source without an account is one of its own. */
-function accountOf({ name, account }: Source): string {
-  return account ?? name;
+function requireShare({ rateShare }: WebhookContext, source: Source): void {
+  const wait = rateShare.wait(accountOf(source), performance.now());
+  if (wait > 0) throw new Refused('INGRESS_OVER_SHARE', { retryAfterSeconds: wait });
+}
+
+/** Sources of one account at an ESP have one share: they are one sender. The same name at another ESP is another. */
+function accountOf({ adapter, account }: Source): string {
+  return `${adapter.name}/${account ?? ''}`;
 }
 
 function isProbe({ adapter }: Source, method: string | undefined): boolean {
