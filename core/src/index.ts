@@ -69,6 +69,7 @@ export type {
 export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';
 export * from './registry.ts';
+export { serveConsumer } from './serve.ts';
 export * from './service.ts';
 export * from './service-main.ts';
 export * from './telemetry.ts';

@@ -4,9 +4,8 @@ import {
   type RunningService,
   registryOf,
   requireTopics,
-  runStopSteps,
   type ServiceContext,
-  startAdminServer,
+  serveConsumer,
   startTransactionalLoop,
   statefulReadinessOf,
   whenThere,
@@ -59,26 +58,11 @@ export async function startEvents(service: ServiceContext<EventsConfig>): Promis
     metrics,
   });
   const expiry = setInterval(() => expireIdle(context), EXPIRE_MS).unref();
-  const admin = await startAdminServer({
-    host: config.adminHost,
-    port: config.events.adminPort,
-    metrics,
+  return serveConsumer(loop, service, {
+    adminPort: config.events.adminPort,
     readiness: statefulReadinessOf(loop),
+    first: [{ name: 'expiry', deadlineMs: 100, run: () => clearInterval(expiry) }],
   });
-  return {
-    ports: { admin: admin.port },
-    done: loop.done,
-    stop: () =>
-      runStopSteps(
-        [
-          { name: 'readiness', deadlineMs: 100, run: () => admin.drain() },
-          { name: 'expiry', deadlineMs: 100, run: () => clearInterval(expiry) },
-          { name: 'consumer', deadlineMs: 20_000, run: () => loop.stop() },
-          { name: 'admin', deadlineMs: 1_000, run: () => admin.close() },
-        ],
-        log,
-      ),
-  };
 }
 
 /** An error here comes again with the next batch, and is dealt with there. */

@@ -6,9 +6,8 @@ import {
   readinessOf,
   registryOf,
   requireTopics,
-  runStopSteps,
   type ServiceContext,
-  startAdminServer,
+  serveConsumer,
   startTransactionalLoop,
   whenThere,
 } from '@email-events/core';
@@ -27,11 +26,8 @@ const TOKEN_WINDOW_MS = 2 * DAY_MS;
 const MAX_TOKENS = 1_000_000;
 
 /** `email.raw` → `email.internal.normalized`. */
-export async function startNormalize({
-  config,
-  log,
-  metrics,
-}: ServiceContext<NormalizeConfig>): Promise<RunningService> {
+export async function startNormalize(service: ServiceContext<NormalizeConfig>): Promise<RunningService> {
+  const { config, log, metrics } = service;
   await whenThere(() => requireTopics(config.kafka, topicCatalogue(config.topics), TOPICS), {
     log,
     what: 'kafka',
@@ -84,24 +80,9 @@ export async function startNormalize({
     metrics,
   });
   const looking = formerIds.start();
-  const admin = await startAdminServer({
-    host: config.adminHost,
-    port: config.normalize.adminPort,
-    metrics,
+  return serveConsumer(loop, service, {
+    adminPort: config.normalize.adminPort,
     readiness: readinessOf(loop),
+    first: [{ name: 'former ids', deadlineMs: 100, run: () => looking.stop() }],
   });
-  return {
-    ports: { admin: admin.port },
-    done: loop.done,
-    stop: () =>
-      runStopSteps(
-        [
-          { name: 'readiness', deadlineMs: 100, run: () => admin.drain() },
-          { name: 'former ids', deadlineMs: 100, run: () => looking.stop() },
-          { name: 'consumer', deadlineMs: 20_000, run: () => loop.stop() },
-          { name: 'admin', deadlineMs: 1_000, run: () => admin.close() },
-        ],
-        log,
-      ),
-  };
 }

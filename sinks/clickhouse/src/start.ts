@@ -1,11 +1,10 @@
 import {
-  type AdminServer,
   avroReader,
   type RunningService,
   registryOf,
   runSink,
   type ServiceContext,
-  startAdminServer,
+  serveConsumer,
 } from '@email-events/core';
 import { Codec, EVENT_TYPES, eventTypeOf, type SchemaKey, topics } from '@email-events/schemas';
 import { type ClickHouseConfig, SERVICE } from './config.ts';
@@ -30,11 +29,10 @@ export function laneOf(topic: string, partition: number): string {
 }
 
 /** Moves events, suppressions, marks and dead letters into ClickHouse. The tables must be there: `clickhouse migrate`. */
-export async function startClickHouseSink({
-  config,
-  log,
-  metrics,
-}: ServiceContext<ClickHouseConfig>): Promise<RunningService> {
+export async function startClickHouseSink(
+  context: ServiceContext<ClickHouseConfig>,
+): Promise<RunningService> {
+  const { config, log, metrics } = context;
   const settings = config.sinks.clickhouse;
   const codec = new Codec(registryOf(config));
   const running = await runSink<ClickHouseValue>({
@@ -54,24 +52,9 @@ export async function startClickHouseSink({
     metrics,
     log,
   });
-  const admin: AdminServer = await startAdminServer({
-    host: config.adminHost,
-    port: settings.adminPort,
-    metrics,
-    readiness: {
-      kafka: running.readiness.kafka,
-      clickhouse: running.readiness.sink,
-      registry: running.readiness.registry,
-      lanes: running.readiness.lanes,
-    },
+  const { kafka, sink, registry, lanes } = running.readiness;
+  return serveConsumer(running, context, {
+    adminPort: settings.adminPort,
+    readiness: { kafka, clickhouse: sink, registry, lanes },
   });
-  return {
-    ports: { admin: admin.port },
-    done: running.done,
-    stop: async () => {
-      admin.drain();
-      await running.stop();
-      await admin.close();
-    },
-  };
 }

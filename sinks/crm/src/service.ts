@@ -3,9 +3,8 @@ import {
   type RunningService,
   registryOf,
   runSink,
-  runStopSteps,
   type ServiceContext,
-  startAdminServer,
+  serveConsumer,
 } from '@email-events/core';
 import { Codec, type Suppression, topics } from '@email-events/schemas';
 import { type CrmConfig, SERVICE } from './config.ts';
@@ -17,16 +16,9 @@ const BATCH_ROWS = 200;
 const BATCH_BYTES = 1_048_576;
 /** A suppression waits no longer for others. */
 const FLUSH_MS = 100;
-/** More than the steps of the runner take together: each has its own deadline. */
-const STOP_MS = 25_000;
-const ADMIN_STOP_MS = 1_000;
-
 /** Keeps the CRM at the state of email.suppressions. Throws ConfigError before anything is started. */
-export async function startCrmSink({
-  config,
-  log,
-  metrics,
-}: ServiceContext<CrmConfig>): Promise<RunningService> {
+export async function startCrmSink(context: ServiceContext<CrmConfig>): Promise<RunningService> {
+  const { config, log, metrics } = context;
   checkCrmSettings(config);
   const settings = crmSettings(config);
   const { concurrency, dryRun } = settings;
@@ -51,29 +43,5 @@ export async function startCrmSink({
     metrics,
     log,
   });
-  const admin = await startAdminServer({
-    host: config.adminHost,
-    port: settings.adminPort,
-    metrics,
-    readiness: runner.readiness,
-  }).catch(async (error) => {
-    await runner.stop();
-    throw error;
-  });
-  let stopping: Promise<void> | undefined;
-  return {
-    ports: { admin: admin.port },
-    done: runner.done,
-    stop() {
-      admin.drain();
-      stopping ??= runStopSteps(
-        [
-          { name: 'sink runner', deadlineMs: STOP_MS, run: () => runner.stop() },
-          { name: 'admin server', deadlineMs: ADMIN_STOP_MS, run: () => admin.close() },
-        ],
-        log,
-      );
-      return stopping;
-    },
-  };
+  return serveConsumer(runner, context, { adminPort: settings.adminPort, readiness: runner.readiness });
 }
