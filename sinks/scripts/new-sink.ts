@@ -28,7 +28,7 @@ const IMAGE = 'deploy/images/email-events/Dockerfile';
 
 const PROMISES = {
   exactlyOnce:
-    'Every event as a line of exactly one file, `<day>/<batch>.ndjson`: a batch is a file that appears whole, and the same batch written\nagain, after a crash, makes the same file.',
+    'Every event as a line of exactly one file, `<batch>.ndjson`: a batch is a file that appears whole, and the same batch that\ncomes again, after a crash, comes to the same file, which keeps what it has.',
   atLeastOnce:
     'Every event as a line of a file, at least once: after a crash or a failure some are there again, so readers take each `event_id` once.',
 } as const;
@@ -92,6 +92,7 @@ function named(text: string, slug: string): string {
   const identifier = identifierOf(slug);
   return text
     .replaceAll("'../../../../test/", "'../../../test/")
+    .replaceAll("'../src/", "'./")
     .replaceAll('adminPort(9099)', `adminPort(${freePort()})`)
     .replaceAll('NdjsonFiles', `${identifier.charAt(0).toUpperCase()}${identifier.slice(1)}`)
     .replaceAll('ndjsonFiles', identifier)

@@ -1,38 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, open, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import {
-  DELIVERED,
-  type Logger,
-  PipelineError,
-  type Sink,
-  type SinkRecord,
-  type SinkVerdict,
-} from '@email-events/core';
-import { type EmailEvent, eventTypeOf } from '@email-events/schemas';
-
-const UNAVAILABLE = 'SINK_NDJSON_FILES_UNAVAILABLE';
-const RETRY: SinkVerdict = { outcome: 'retry', code: UNAVAILABLE };
-const NO_VALUE: SinkVerdict = {
-  outcome: 'dead-letter',
-  code: 'SINK_RECORD_UNREADABLE',
-  message: 'the record has no value',
-};
+import { appendFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DELIVERED, type Logger, type Sink } from '@email-events/core';
+import type { EmailEvent } from '@email-events/schemas';
+import { lineOf, makeFolder, NO_VALUE, RETRY, syncFolder, takesNoFiles, UNAVAILABLE } from '../src/lines.ts';
 
 /**
  * Appends events to one file a process, `<start>-<random>.ndjson`, a line for each. A batch that is written again, after a crash or
  * a failure, is there twice: readers take each `event_id` once, and pass over a last line that has no end.
  */
 export function createNdjsonFilesSink(folder: string, log: Logger): Sink<EmailEvent> {
-  const path = () => join(folder, `${Date.now()}-${randomUUID()}.ndjson`);
-  let file = path();
+  const name = () => `${Date.now()}-${randomUUID()}.ndjson`;
+  let file = name();
   /** One append at a time: lines of two batches must not be mixed. */
   let last: Promise<unknown> = Promise.resolve();
   const append = (text: string): Promise<void> => {
-    const appended = last.then(() => appendLines(file, text));
+    const appended = last.then(() => appendLines(folder, file, text));
     last = appended.catch(() => {
       // The failed append may have written half a line: nothing may follow it.
-      file = path();
+      file = name();
     });
     return appended;
   };
@@ -41,12 +27,12 @@ export function createNdjsonFilesSink(folder: string, log: Logger): Sink<EmailEv
     byRecord: true,
     sourceOf: ({ topic, value }) => value?.source ?? topic,
     async check() {
-      const probe = join(folder, `probe-${randomUUID()}`);
+      const probe = `probe-${randomUUID()}`;
       try {
-        await appendLines(probe, 'x');
-        await rm(probe);
+        await appendLines(folder, probe, 'x');
+        await rm(join(folder, probe));
       } catch (cause) {
-        throw new PipelineError(UNAVAILABLE, 'retry', 'the folder takes no files', { cause });
+        throw takesNoFiles(cause);
       }
     },
     async write({ records }) {
@@ -67,19 +53,9 @@ export function createNdjsonFilesSink(folder: string, log: Logger): Sink<EmailEv
   };
 }
 
-/** Undefined for a record without a value. */
-function lineOf({ topic, value }: SinkRecord<EmailEvent>): string | undefined {
-  return value ? `${JSON.stringify({ ...value, type: eventTypeOf(topic) })}\n` : undefined;
-}
-
 /** Resolves when the disk has them. */
-async function appendLines(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await appendFile(path, text, { flush: true });
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+async function appendLines(folder: string, name: string, text: string): Promise<void> {
+  await makeFolder(folder);
+  await appendFile(join(folder, name), text, { flush: true });
+  await syncFolder(folder);
 }

@@ -1,61 +1,33 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLogger, type SinkRecord } from '@email-events/core';
-import { type EmailEvent, topics } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { sinkContract } from '../../../../test/contracts/sink.ts';
+import { destination, eventsIn, folderOf, log, recordOf } from './destination.fixture.ts';
 import { createNdjsonFilesSink } from './sink.ts';
 
-const log = createLogger('test', 'silent');
-const TIME = Date.UTC(2026, 0, 31, 23, 59);
+sinkContract(
+  'ndjson-files',
+  destination(createNdjsonFilesSink, (ids) => ids),
+);
 
-function recordOf(value: Partial<EmailEvent> | null): SinkRecord<EmailEvent> {
-  const topic = topics.events('delivered');
-  return { topic, key: null, value: value as EmailEvent | null, timestamp: TIME, attempts: 0 };
-}
+const EVENT = { event_id: 'e', recipient: 'ada@example.com', tags: ['a\nb'] };
+const { signal } = new AbortController();
 
-/** Ids of the events in all files, as a reader finds them. */
-async function idsIn(folder: string): Promise<string[]> {
-  const files = await readdir(folder, { recursive: true });
-  const texts = await Promise.all(
-    files.filter((file) => file.endsWith('.ndjson')).map((file) => readFile(join(folder, file), 'utf8')),
-  );
-  const lines = texts.flatMap((text) => text.split('\n').slice(0, -1));
-  return lines.map((line) => (JSON.parse(line) as EmailEvent).event_id);
-}
-
-sinkContract('ndjson-files', {
-  async open() {
-    const root = await mkdtemp(join(tmpdir(), 'ndjson-files-'));
-    const folder = join(root, 'files');
-    await mkdir(folder);
-    return {
-      sink: createNdjsonFilesSink(folder, log),
-      rows: () => idsIn(folder),
-      // A file where the folder should be.
-      async breakDown() {
-        await rename(folder, join(root, 'away'));
-        await writeFile(folder, '');
-      },
-      async mend() {
-        await rm(folder);
-        await rename(join(root, 'away'), folder);
-      },
-      dispose: () => rm(root, { recursive: true }),
-    };
-  },
-  good: (event_id) => recordOf({ event_id }),
-  bad: () => recordOf(null),
+test('a line has the event and its type, in the file of its batch', async (scope) => {
+  const folder = join(await folderOf(scope), 'made', 'by the sink');
+  await createNdjsonFilesSink(folder, log).write({ id: 'batch', records: [recordOf(EVENT)] }, signal);
+  expect(await readdir(folder)).toEqual(['batch.ndjson']);
+  expect(await eventsIn(folder)).toEqual([{ ...EVENT, type: 'delivered' }]);
 });
 
-test('a line has the event and its type, in the folder of the day', async (scope) => {
-  const folder = await mkdtemp(join(tmpdir(), 'ndjson-files-'));
-  scope.onTestFinished(() => rm(folder, { recursive: true }));
-  const event = { event_id: 'e', recipient: 'ada@example.com', tags: ['a\nb'] };
-  const { signal } = new AbortController();
-  await createNdjsonFilesSink(folder, log).write({ id: 'batch', records: [recordOf(event)] }, signal);
-  const text = await readFile(join(folder, '2026-01-31', 'batch.ndjson'), 'utf8');
-  expect(text.split('\n')).toHaveLength(2);
-  expect(JSON.parse(text)).toEqual({ ...event, type: 'delivered' });
+test('a batch that comes again with other records keeps what was written, and adds what was not', async (scope) => {
+  const folder = await folderOf(scope);
+  const sink = createNdjsonFilesSink(folder, log);
+  const record = (event_id: string) => recordOf({ event_id });
+  await sink.write({ id: 'batch', records: [record('1'), record('2')] }, signal);
+  // The topic has removed the first; the third can be read by now.
+  const verdicts = await sink.write({ id: 'batch', records: [record('2'), record('3')] }, signal);
+  expect(verdicts.map(({ outcome }) => outcome)).toEqual(['delivered', 'delivered']);
+  expect(await readdir(folder)).toEqual(['batch.ndjson']);
+  expect((await eventsIn(folder)).map(({ event_id }) => event_id)).toEqual(['1', '2', '3']);
 });
