@@ -1,3 +1,6 @@
+import { PipelineError } from '@email-events/core/errors';
+import { adminText } from './admin-answer.ts';
+
 /** One sample of Prometheus's text format. */
 export interface Sample {
   readonly name: string;
@@ -38,7 +41,7 @@ const TIMEOUT_MS = 5_000;
 
 /** Reads the metrics of a service's admin port. Throws if it does not answer. */
 export async function scrape(adminUrl: string): Promise<Sample[]> {
-  const response = await fetch(`${adminUrl}/metrics`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (!response.ok) throw new Error(`${adminUrl}/metrics answered ${response.status}`);
-  return parseMetrics(await response.text());
+  const { ok, text } = await adminText(`${adminUrl}/metrics`, TIMEOUT_MS);
+  if (!ok) throw new PipelineError('CLI_UNAVAILABLE', 'retry', `${adminUrl} has no metrics`);
+  return parseMetrics(text);
 }

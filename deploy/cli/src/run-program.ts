@@ -8,10 +8,10 @@ import { jsonText, visible } from './terminal.ts';
 
 /**
  * Runs the command that the arguments name, and sets the exit code. A failure is described on standard error; `exitCodeOf`
- * says what it comes to, by default what its code does.
+ * says what it comes to, by default what its code does. A program that is still being loaded may fail like any command.
  */
 export async function runProgram(
-  program: Command,
+  made: Command | Promise<Command>,
   exitCodeOf: (error: unknown) => ExitCode = exitCodeFor,
 ): Promise<void> {
   // A reader that goes away (`… | head`) is no error.
@@ -19,7 +19,9 @@ export async function runProgram(
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.ok);
     throw error;
   });
+  let program: Command | undefined;
   try {
+    program = await made;
     await program.parseAsync();
   } catch (error) {
     process.exitCode = codeFor(error);
@@ -30,12 +32,14 @@ export async function runProgram(
   function codeFor(error: unknown): ExitCode {
     // Commander has already said what is wrong; its exit code 0 is --help and --version.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    const options = program.opts<{ json?: boolean; verbose?: boolean; config?: string }>();
-    const { json = false, verbose = false, config } = options;
+    const options = program?.opts<{ json?: boolean; verbose?: boolean; config?: string }>() ?? {};
+    const { json = given('--json'), verbose = given('--verbose'), config } = options;
     note(describeFailure(error, { json, verbose, config }));
     return exitCodeOf(error);
   }
 }
+
+const given = (option: string) => process.argv.includes(option);
 
 const EXIT_CODES: { readonly [code: string]: ExitCode } = {
   CLI_USAGE: EXIT.usage,

@@ -1,4 +1,4 @@
 import { runProgram } from '@email-events/cli/run-program';
 import { createProgram } from './program.ts';
 
-await runProgram(await createProgram(process.argv.slice(2)));
+await runProgram(createProgram(process.argv.slice(2)));

@@ -31,7 +31,7 @@ export function statusCommand(): Command {
     'after',
     `
 Exits 0 if all takes work, also if some of it is degraded; 1 if something does not, or if of all requests of a source in the
-last minutes none was accepted; 4 if no configuration is named and nothing runs here.`,
+last minutes none was accepted; 4 in a checkout, if no configuration is named and nothing runs here.`,
   );
   return examples(
     command,

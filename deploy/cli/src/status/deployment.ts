@@ -37,14 +37,22 @@ export async function readDeployment(addresses: readonly Address[]): Promise<Rep
   };
 }
 
-async function readOne({ adminUrl, name: expected = '?' }: Address) {
+async function readOne({ adminUrl, name: expected }: Address) {
   const [{ ingress, ...instance }, metrics] =
     adminUrl === null
       ? ([NO_ANSWER, null] as const)
       : await Promise.all([readInstance(adminUrl), readMetrics(adminUrl)]);
-  const name = (metrics && serviceOf(metrics)) ?? expected;
+  const told = metrics ? serviceOf(metrics) : undefined;
+  const name = expected ?? told ?? '?';
   const service: ServiceReport = { name, ...instance, lag: lagOf(metrics ?? []), adminUrl };
-  return { service, ingress, metrics };
+  if (told === undefined || told === name) return { service, ingress, metrics };
+  const another = {
+    ...service,
+    readiness: 'not ready',
+    problems: { 'answered by': told },
+    lag: null,
+  } as const;
+  return { service: another, ingress: null, metrics: null };
 }
 
 /** Offsets, which count the markers of transactions too. */

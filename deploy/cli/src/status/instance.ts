@@ -1,4 +1,6 @@
+import { z } from '@email-events/core/config';
 import type { IngressStatus } from '@email-events/ingress';
+import { adminText } from '../admin-answer.ts';
 import { type Sample, scrape } from '../prometheus.ts';
 import type { Intake } from './intake.ts';
 
@@ -31,21 +33,21 @@ export async function readInstance(adminUrl: string): Promise<Instance> {
     readiness: readiness as Readiness,
     problems: textsOf(dependencies),
     partitions: textsOf(partitions),
-    ingress: isIngressStatus(status) ? status : null,
+    ingress: ingressStatus.safeParse(status).data ?? null,
   };
 }
 
 /** The answer of core/src/admin-server.ts, which may be of another version. */
 interface ReadyAnswer {
   readonly status?: unknown;
-  readonly dependencies?: object;
-  readonly partitions?: object;
+  readonly dependencies?: unknown;
+  readonly partitions?: unknown;
 }
 
 /** By name, those that are not `ok`. */
-const textsOf = (states: object = {}) =>
+const textsOf = (states: unknown) =>
   Object.fromEntries(
-    Object.entries(states).flatMap(([name, state]) => (state === 'ok' ? [] : [[name, String(state)]])),
+    Object.entries(states ?? {}).flatMap(([name, state]) => (state === 'ok' ? [] : [[name, String(state)]])),
   );
 
 /** Its metrics, which also say which service it is; null: it does not answer. */
@@ -60,16 +62,36 @@ export const serviceOf = (samples: readonly Sample[]): string | undefined =>
 /** Returns the JSON of an answer with any status; undefined if there is none. */
 async function ask(adminUrl: string, path: string): Promise<unknown> {
   try {
-    const response = await fetch(`${adminUrl}${path}`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    return await response.json();
+    return JSON.parse((await adminText(`${adminUrl}${path}`, TIMEOUT_MS)).text);
   } catch {
     return undefined;
   }
 }
 
-function isIngressStatus(value: unknown): value is IngressStatus {
-  return Array.isArray((value as Partial<IngressStatus> | undefined)?.sources);
-}
+const requestCounts = z.object({ accepted: z.number(), refused: z.record(z.string(), z.number()) });
+
+/** What is read of an ingress's answer: one of another version may say more. */
+const ingressStatus = z.object({
+  startedAt: z.string(),
+  recentSeconds: z.number(),
+  sources: z.array(
+    z.object({
+      name: z.string(),
+      esp: z.string(),
+      lastAcceptedAt: z.string().nullable(),
+      sinceStart: requestCounts,
+      recent: requestCounts,
+    }),
+  ),
+  spool: z
+    .object({
+      records: z.number(),
+      bytes: z.number(),
+      oldestAt: z.string().nullable(),
+      setAside: z.number(),
+    })
+    .nullable(),
+}) satisfies z.ZodType<IngressStatus>;
 
 /** The content of `status`, for a pipeline on this machine and for services anywhere. */
 export interface Report extends Intake {
