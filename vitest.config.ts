@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 // unit and contracts need nothing. unit takes less than a minute: a test that spawns processes, walks over all adapters, or
 // fuzzes for long is named *.contract.test.ts and runs with the contracts. stack runs against real components that its files
 // share, own-stack against those that each file starts; containers needs a container engine.
-const common = { testTimeout: 20_000, hookTimeout: 60_000 };
+// Output is compared as text, also where a terminal or CI would be given colours.
+const common = { testTimeout: 20_000, hookTimeout: 60_000, env: { NO_COLOR: '1' } };
 const real = { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false };
 const needComponents = ['**/*.stack.test.ts', '**/*.own-stack.test.ts', '**/*.containers.test.ts'];
 

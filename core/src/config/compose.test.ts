@@ -71,6 +71,8 @@ describe('sections of other services', () => {
     expect(problemsOf([mill], { mil: {} })).toEqual(['mil: unknown key']);
     expect(problemsOf([mill], { sinks: { tilll: {} } })).toEqual(['sinks.tilll: unknown key']);
     expect(problemsOf([till], { sinks: { tilll: {} } })).toEqual(['sinks.tilll: unknown key']);
+    for (const sinks of ['till', ['till'], null])
+      expect(problemsOf([mill], { sinks })).toEqual(['sinks: must have keys, one for each service']);
   });
 
   test('nor do their variables matter, be they one key or the whole section', () => {

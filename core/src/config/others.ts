@@ -26,8 +26,10 @@ export function withoutOthers<C>(
       continue;
     }
     delete left[key];
-    if (names.length === 0 || !isTree(rest)) continue;
-    unknown.push(...Object.keys(rest).map((name) => ({ path: `${key}.${name}`, message: 'unknown key' })));
+    if (names.length === 0 || !(key in data)) continue;
+    if (!isTree(rest)) unknown.push({ path: key, message: 'must have keys, one for each service' });
+    else
+      unknown.push(...Object.keys(rest).map((name) => ({ path: `${key}.${name}`, message: 'unknown key' })));
   }
   return { data: left, unknown };
 }

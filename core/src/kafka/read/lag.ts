@@ -74,8 +74,8 @@ export class Lag {
   behind(): (TopicPartition & { readonly offsets: number })[] {
     const ends = new Map(this.ends);
     for (const place of this.options.places()) {
-      const known = ends.get(keyOf(place)) ?? 0;
-      if (place.end !== undefined) ends.set(keyOf(place), Math.max(place.end, known));
+      const { end } = place;
+      if (end !== undefined) ends.set(keyOf(place), Math.max(end, ends.get(keyOf(place)) ?? end));
     }
     return [...this.positions.values()].flatMap(({ topic, partition, committed }) => {
       const end = ends.get(keyOf({ topic, partition }));
