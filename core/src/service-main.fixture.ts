@@ -46,6 +46,7 @@ await serviceMain(
     loadCheck: async () => ({
       check({ kafka: { clientId } }) {
         if (clientId === 'refused') throw new ConfigError([{ path: 'kafka.clientId', message: 'refused' }]);
+        return [];
       },
     }),
   }),

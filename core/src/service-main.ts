@@ -43,8 +43,9 @@ function prepare(service: ServiceDescriptor, own: ServiceCheck<object> | undefin
     (config: object) => {
       if (absent !== undefined && valueAt(config, section) === undefined)
         throw new ConfigError([{ path: section, message: absent }]);
+      return [];
     },
-    (config: object) => own?.check(config),
+    ...(own ? [(config: object) => own.check(config)] : []),
   ];
   const read = () => {
     const file = values.config ?? process.env.EMAIL_EVENTS_CONFIG;

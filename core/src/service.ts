@@ -1,4 +1,11 @@
-import { type CommonSection, type ConfigPart, type ConfigWith, valueAt, type z } from './config/index.ts';
+import {
+  type CommonSection,
+  type ConfigPart,
+  type ConfigProblem,
+  type ConfigWith,
+  valueAt,
+  type z,
+} from './config/index.ts';
 import type { CodeTable } from './errors.ts';
 import { processorGroup, sinkGroup } from './kafka/names.ts';
 import type { RunningService } from './lifecycle.ts';
@@ -21,8 +28,8 @@ export interface ServiceCode<C> {
 
 /** Judges more of a configuration than its schema can. */
 export interface ServiceCheck<C> {
-  /** Throws ConfigError with all that is wrong. */
-  check(config: C): void;
+  /** Throws ConfigError with all that is wrong. Returns what works and should be looked at. */
+  check(config: C): readonly ConfigProblem[];
 }
 
 export type StartService<C> = ServiceCode<C>['start'];

@@ -120,3 +120,26 @@ test.each([
   }
   expect(found).toEqual(limits);
 });
+
+test.each([
+  ['no limit', {}, {}, []],
+  ['a limit of the source', {}, { requestsPerSecond: 10 }, ['sources.shop.requestsPerSecond']],
+  ['a limit of all', { maxBytesPerSecond: 1_000_000 }, {}, ['ingress.maxBytesPerSecond']],
+  [
+    'both',
+    { maxBytesPerSecond: 1_000_000 },
+    { requestsPerSecond: 10 },
+    ['sources.shop.requestsPerSecond', 'ingress.maxBytesPerSecond'],
+  ],
+])(
+  'limits that an ESP which does not come again pays for with events: %s',
+  (_, ingress, limits, expected) => {
+    const shop = { esp: 'zeptomail', secrets: ['k'], ...limits };
+    const warned = (source: object) =>
+      checkIngressConfig(
+        parseConfig({ ingress, sources: { shop: source, honest: { ...sound.sendgrid } } }),
+      ).map(({ path }) => path);
+    expect(warned(shop)).toEqual(expected);
+    expect(warned({ ...mandrill, ...limits })).toEqual([]);
+  },
+);

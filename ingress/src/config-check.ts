@@ -4,8 +4,8 @@ import { AddressList, isLoopback } from './addresses.ts';
 import type { IngressConfig } from './config.ts';
 import { buildSources, type FindAdapter, largestBody } from './sources.ts';
 
-/** Checks that only the ingress can make. Throws ConfigError with everything that is wrong. */
-export function checkIngressConfig(config: IngressConfig, find?: FindAdapter): void {
+/** Checks that only the ingress can make. Returns warnings. Throws ConfigError with everything that is wrong. */
+export function checkIngressConfig(config: IngressConfig, find?: FindAdapter): readonly ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const { ingress, sources } = config;
   collect(problems, () => buildSources(sources, find));
@@ -27,6 +27,28 @@ export function checkIngressConfig(config: IngressConfig, find?: FindAdapter): v
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
+  return limitsThatLose(config, find);
+}
+
+/** Limits under which requests are refused whose ESP perhaps never sends them again. */
+function limitsThatLose(
+  { ingress, sources }: IngressConfig,
+  find: FindAdapter = findAdapter,
+): ConfigProblem[] {
+  const atRisk = Object.entries(sources).flatMap(([name, { esp, requestsPerSecond }]) => {
+    const adapter = find(esp);
+    return adapter?.http.mayDiscardRefused ? [{ name, title: adapter.title, requestsPerSecond }] : [];
+  });
+  const own = atRisk
+    .filter(({ requestsPerSecond }) => requestsPerSecond !== undefined)
+    .map(({ name, title }) => ({
+      path: `sources.${name}.requestsPerSecond`,
+      message: `${title} may not send again what is over the limit: its events are lost then`,
+    }));
+  if (ingress.maxBytesPerSecond === undefined || atRisk.length === 0) return own;
+  const names = atRisk.map(({ name, title }) => `${name} (${title})`).join(', ');
+  const message = `what is over an account's share may not be sent again to ${names}: its events are lost then`;
+  return [...own, { path: 'ingress.maxBytesPerSecond', message }];
 }
 
 /** Bodies that are allowed and would find no room. What is configured, and not an ESP's own size, config.ts compares. */

@@ -7,14 +7,19 @@ import type { Env } from './secret.ts';
 import { secretsIn, withSecrets, writtenOutIn } from './secrets.ts';
 import { parseTolerantly } from './tolerant.ts';
 
+type ConfigCheck<C> = (config: C) => readonly ConfigProblem[];
+
 export interface ConfigUse<C> {
   /**
    * Sections that the reader uses; default: all. Their secrets are read now. Any other secret is read when the code reveals it, and
    * revealing throws ConfigError if it cannot be read: so a service starts without the secrets of other services.
    */
   readonly reads?: readonly string[];
-  /** Checks that only the services can make; each throws ConfigError. A problem is left out if its path cannot be judged. */
-  readonly checks?: readonly ((config: C) => void)[];
+  /**
+   * Checks that only the services can make; each throws ConfigError, or returns warnings. A problem or a warning is left out if its
+   * path cannot be judged.
+   */
+  readonly checks?: readonly ConfigCheck<C>[];
 }
 
 export interface ExaminedConfig<C> {
@@ -76,9 +81,12 @@ function examine<C>(
     .filter(({ path, compared = [] }) => [path, ...compared].every(judged));
   const refused = found.filter(({ level }) => level === 'refuse').map(asProblem);
   const own = [...unknown, ...parsed.problems, ...unresolved, ...refused];
-  const services = checks.flatMap((check) => problemsFrom(check, config, own.length > 0));
-  const problems = [...own, ...services.filter(({ path }) => judged(path))];
-  const warnings = found.filter(({ level, path }) => level === 'warn' && isRead(path)).map(asProblem);
+  const services = checks.map((check) => outcomeOf(check, config, own.length > 0));
+  const ofServices = (kind: keyof CheckOutcome) =>
+    services.flatMap((outcome) => outcome[kind]).filter(({ path }) => judged(path));
+  const problems = [...own, ...ofServices('problems')];
+  const doubtful = found.filter(({ level }) => level === 'warn').map(asProblem);
+  const warnings = [...doubtful, ...ofServices('warnings')].filter(({ path }) => isRead(path));
   const literal = writtenOutIn(data, schema.json).filter(
     (path) => !unresolved.some((one) => one.path === path),
   );
@@ -97,18 +105,18 @@ const asWrittenOut = (path: string): ConfigProblem => ({
 
 const asProblem = ({ path, message }: ConfigProblem): ConfigProblem => ({ path, message });
 
-function problemsFrom<C>(
-  check: (config: C) => void,
-  config: C,
-  incomplete: boolean,
-): readonly ConfigProblem[] {
+interface CheckOutcome {
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+function outcomeOf<C>(check: ConfigCheck<C>, config: C, incomplete: boolean): CheckOutcome {
   try {
-    check(config);
-    return [];
+    return { problems: [], warnings: check(config) };
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
+    if (error instanceof ConfigError) return { problems: error.problems, warnings: [] };
     // The check expects a complete configuration. The parts that are missing are reported already.
-    if (incomplete) return [];
+    if (incomplete) return { problems: [], warnings: [] };
     throw error;
   }
 }

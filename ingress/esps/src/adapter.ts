@@ -78,6 +78,8 @@ export interface HttpFacts {
     /** WWW-Authenticate for 401, where the ESP sends credentials only when asked. */
     readonly challenge?: string;
   };
+  /** It is not documented that the ESP sends a request again that was answered "come again": a limit can cost its events. */
+  readonly mayDiscardRefused?: true;
   /**
    * The largest request that the ESP sends, body in bytes: as documented, or as large as the most events of one request come to with
    * ample fields. A source takes as much by default. Absent: 1 MiB is plenty.

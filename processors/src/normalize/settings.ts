@@ -30,7 +30,7 @@ export function readingOf({
 }
 
 /** `fields` that can never have a value, since the source's ESP reports nothing of the kind. Throws ConfigError with all of them. */
-export function checkSourceFields({ sources }: Pick<CommonConfig, 'sources'>): void {
+export function checkSourceFields({ sources }: Pick<CommonConfig, 'sources'>): readonly ConfigProblem[] {
   const problems = Object.entries(sources).flatMap(([name, { esp, fields }]): ConfigProblem[] => {
     const adapter = findAdapter(esp);
     if (!adapter || !fields) return [];
@@ -40,4 +40,5 @@ export function checkSourceFields({ sources }: Pick<CommonConfig, 'sources'>): v
     }));
   });
   if (problems.length > 0) throw new ConfigError(problems);
+  return [];
 }

@@ -1,4 +1,4 @@
-import { ConfigError } from '@email-events/core';
+import { ConfigError, type ConfigProblem } from '@email-events/core';
 import { crms, findCrm } from './adapters/index.ts';
 import { ABSENT, type CrmConfig } from './config.ts';
 import type { Crm, CrmSettings } from './crm.ts';
@@ -10,10 +10,11 @@ export function crmSettings({ sinks: { crm } }: CrmConfig): CrmSettings {
 }
 
 /** Checks the settings that only the CRM's adapter can judge. Throws ConfigError with every problem. */
-export function checkCrmSettings({ sinks: { crm } }: CrmConfig): void {
-  if (!crm) return;
+export function checkCrmSettings({ sinks: { crm } }: CrmConfig): readonly ConfigProblem[] {
+  if (!crm) return [];
   const problems = crmOf(crm).problems(crm);
   if (problems.length > 0) throw new ConfigError(problems);
+  return [];
 }
 
 /** The CRM that is configured. Throws ConfigError if there is none of this kind. */

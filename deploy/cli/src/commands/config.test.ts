@@ -73,3 +73,14 @@ test('a public key may be written out; a secret beside it may not', async () => 
   expect([code, JSON.parse(said)]).toMatchObject([0, { warnings: [{ path: 'sources.mailgun.secrets.0' }] }]);
   expect(JSON.parse(said).warnings).toHaveLength(1);
 });
+
+test('what a service warns of is told with its line, and is no problem', async () => {
+  const sources = { zepto: { esp: 'zeptomail', secrets: ['env:SHOP'], requestsPerSecond: 5 } };
+  const yaml = stringify({ ...vaultData(() => 'env:SHOP'), sources });
+  const line = yaml.split('\n').findIndex((text) => text.includes('requestsPerSecond')) + 1;
+  const { code, said } = await checked(yaml, true);
+  expect([code, JSON.parse(said)]).toMatchObject([
+    0,
+    { ok: true, warnings: [{ path: 'sources.zepto.requestsPerSecond', line }] },
+  ]);
+});

@@ -62,7 +62,7 @@ async function secretsWrittenOut({
   return writtenOut.filter(({ path }) => !keyPaths.some((keys) => path.startsWith(keys)));
 }
 
-async function serviceChecks(): Promise<readonly ((config: PipelineConfig) => void)[]> {
+async function serviceChecks(): Promise<readonly ((config: PipelineConfig) => readonly ConfigProblem[])[]> {
   const found = await Promise.all(services.map((service: ServiceDescriptor) => service.loadCheck?.()));
   return found.filter((check) => check !== undefined).map(({ check }) => check);
 }

@@ -82,6 +82,7 @@ export const elasticemail = {
     contentTypes: [],
     keepHeaders: [],
     answers: { later: 503, unauthorized: 401 },
+    mayDiscardRefused: true,
   },
   credentials,
   verifier,

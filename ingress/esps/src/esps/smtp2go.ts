@@ -62,6 +62,7 @@ export const smtp2go = {
     contentTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],
     keepHeaders: [],
     answers: { later: 503, unauthorized: 401 },
+    mayDiscardRefused: true,
   },
   credentials,
   verifier: (settings) => credentialVerifier('smtp2go', credentials, settings),

@@ -55,6 +55,7 @@ export const zeptomail = {
     contentTypes: ['application/json', 'application/x-www-form-urlencoded'],
     keepHeaders: [],
     answers: { later: 503, unauthorized: 401 },
+    mayDiscardRefused: true,
   },
   credentials,
   verifier,
