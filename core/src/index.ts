@@ -68,7 +68,6 @@ export type {
 } from './kafka/transact/stage.ts';
 export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';
-export * from './registry.ts';
 export { serveConsumer } from './serve.ts';
 export * from './service.ts';
 export * from './service-main.ts';

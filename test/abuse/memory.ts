@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { scrape } from '@email-events/cli/prometheus';
+import { scrape } from '@email-events/cli/admin-port';
 import { type ServiceName, services } from '@email-events/cli/services';
 import type { RunningPipeline } from '@email-events/dev/run/pipeline';
 

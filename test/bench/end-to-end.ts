@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { scrape } from '@email-events/cli/prometheus';
+import { scrape } from '@email-events/cli/admin-port';
 import { type RunningPipeline, startPipeline } from '@email-events/dev/run/pipeline';
 import { createReporter } from '@email-events/dev/run/reporter';
 import { createPlan, type SimulationResult, sendRequests, signedRequests } from '@email-events/dev/simulate';

@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeTables } from '@email-events/cli/code-tables';
 import { CLI_CODES } from '@email-events/cli/codes';
-import { services } from '@email-events/cli/services';
+import { codeTables, services } from '@email-events/cli/services';
 import { CORE_CODES } from '@email-events/core/codes';
 import { RUN_CODES } from '@email-events/dev/codes';
 import { STACK_ERROR_CODES } from '@email-events/dev/stack';

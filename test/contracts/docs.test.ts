@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { codeTables } from '@email-events/cli/code-tables';
+import { codeTables } from '@email-events/cli/services';
 import { RUN_CODES } from '@email-events/dev/codes';
 import { createProgram } from '@email-events/dev/program';
 import { STACK_ERROR_CODES } from '@email-events/dev/stack';

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { scrape, sumBy } from '@email-events/cli/admin-port';
 import { REPOSITORY } from '@email-events/cli/home';
-import { scrape, sumBy } from '@email-events/cli/prometheus';
 import { services } from '@email-events/cli/services';
 import { type DemoOptions, type DemoResult, runDemo } from '@email-events/dev/run/demo/demo';
 import { readBaseConfig } from '@email-events/dev/run/local-config';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { scrape, sumBy } from '@email-events/cli/prometheus';
+import { scrape, sumBy } from '@email-events/cli/admin-port';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Pipeline, startPipeline, valuesOf } from '../harness/pipeline.ts';

@@ -1,3 +1,4 @@
+import type { RegistrySettings } from '@email-events/schemas';
 import { z } from 'zod';
 import { address, count, ms, NAME, section } from './fields.ts';
 import { fileName, secret, type WithSecrets } from './marks.ts';
@@ -191,3 +192,8 @@ export type CommonSection = keyof typeof commonSchema.shape;
 /** The common sections, which every service gets besides its own section. */
 export type CommonConfig = WithSecrets<z.output<typeof commonSchema>>;
 export type SourceConfig = CommonConfig['sources'][string];
+
+/** How the schema registry of this configuration is asked. */
+export function registryOf({ registry }: Pick<CommonConfig, 'registry'>): RegistrySettings {
+  return { url: registry.url, username: registry.username, password: registry.password?.reveal() };
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { commonFindings, portFindings, type ServicePort } from './checks/index.ts';
+import { commonFindings, portFindings, type ServicePort } from './checks.ts';
 import { type CommonConfig, closing, opening } from './common.ts';
 import { section } from './fields.ts';
 import { configSchemaOf } from './json-schema.ts';

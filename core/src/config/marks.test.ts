@@ -1,8 +1,7 @@
 import { expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import type { JsonSchema } from './json-schema.ts';
-import { isMarked } from './marked-places.ts';
-import { SECRET, secret, type WithSecrets } from './marks.ts';
+import { isMarked, SECRET, secret, type WithSecrets } from './marks.ts';
 import type { Secret } from './secret.ts';
 import type { vaultShape } from './vault.fixture.ts';
 

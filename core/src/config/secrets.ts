@@ -1,6 +1,5 @@
 import type { JsonSchema } from './json-schema.ts';
-import { isMarked, schemaBelow } from './marked-places.ts';
-import { SECRET } from './marks.ts';
+import { isMarked, SECRET, schemaBelow } from './marks.ts';
 import { ConfigError, type ConfigProblem } from './problems.ts';
 import { type Env, isReference, resolveSecret, Secret } from './secret.ts';
 

@@ -2,9 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { referenceYaml } from '@email-events/core/config';
 import { markdownTable, replaceSection } from '@email-events/schemas/tools';
 import { accessTable, principals } from '../src/access/principals.ts';
-import { codeTables } from '../src/code-tables.ts';
-import { imageRoles } from '../src/image-roles.ts';
-import { pipelineConfig, services } from '../src/services.ts';
+import { codeTables, imageRoles, pipelineConfig, services } from '../src/services.ts';
 
 // Generates the files that follow from the list of services, so that no developer edits them by hand.
 

@@ -12,10 +12,15 @@ import { topics } from '@email-events/schemas';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { principals } from './access/principals.ts';
-import { codeTablesOf } from './code-tables.ts';
 import { serviceCommand } from './commands/run.ts';
-import { imageRoles } from './image-roles.ts';
-import { consumerGroups, pipelineConfig, services, servicesOf } from './services.ts';
+import {
+  codeTablesOf,
+  consumerGroups,
+  imageRoles,
+  pipelineConfig,
+  services,
+  servicesOf,
+} from './services.ts';
 import { adminAddresses } from './status/deployment.ts';
 
 // A service is what its descriptor says: one more in the list is all that it takes to be known everywhere.

@@ -1,10 +1,13 @@
-import { type ComposedConfig, composeConfig } from '@email-events/core/config';
+import { CORE_CODES } from '@email-events/core/codes';
+import { type ComposedConfig, composeConfig, defaultAt } from '@email-events/core/config';
+import type { CodeTable } from '@email-events/core/errors';
 import { consumerGroupOf, isConfigured, type ServiceDescriptor } from '@email-events/core/service';
 import { ingressService } from '@email-events/ingress/service';
 import { eventsService } from '@email-events/processors/events';
 import { normalizeService } from '@email-events/processors/normalize';
 import { clickhouseSink } from '@email-events/sink-clickhouse/service';
 import { crmSink } from '@email-events/sink-crm/service';
+import { CLI_CODES } from './codes.ts';
 
 /**
  * Every service, in the order of the flow: they are stopped in it, so that none waits for one that is gone. The only list of
@@ -59,3 +62,25 @@ export const processors: Services = (services as Services).filter(
 
 /** Their names, for a query of dead letters by the stage that gave up. */
 export const processorsInSql = processors.map(({ name }) => `'${name}'`).join(', ');
+
+/** Every error code that services and the command line give, by its owner. */
+export const codeTablesOf = (all: Services): { readonly [owner: string]: CodeTable } => ({
+  'every service': CORE_CODES,
+  ...Object.fromEntries(all.map(({ name, codes }) => [name, codes])),
+  'command line': CLI_CODES,
+});
+
+export const codeTables = codeTablesOf(services);
+
+/**
+ * The entry point and the health check of the image know the services from this text, since they must start too fast to import the
+ * descriptors. Each line has a service's name, entry file, key of the admin port, default of that port, and arguments for Node.
+ */
+export function imageRoles(all: Services = services): string {
+  const { json } = composeConfig(all).schema;
+  const lines = all.map(({ name, entry, section, nodeArgs = [] }) => {
+    const port = `${section}.adminPort`;
+    return [name, entry, port, defaultAt(json, port), ...nodeArgs].join(' ');
+  });
+  return `${lines.join('\n')}\n`;
+}

@@ -1,5 +1,5 @@
 import { valueAt } from '@email-events/core/config';
-import { type Sample, sumBy } from '../prometheus.ts';
+import { type Sample, sumBy } from '../admin-port.ts';
 import { type PipelineConfig, type Services, services, servicesOf } from '../services.ts';
 import {
   NO_ANSWER,

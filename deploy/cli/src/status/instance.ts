@@ -1,7 +1,6 @@
 import { z } from '@email-events/core/config';
 import type { IngressStatus } from '@email-events/ingress';
-import { adminText } from '../admin-answer.ts';
-import { type Sample, scrape } from '../prometheus.ts';
+import { adminText, type Sample, scrape } from '../admin-port.ts';
 import type { Intake } from './intake.ts';
 
 /** Answer of /readyz; `degraded`: it works, but not with all that it should have. */

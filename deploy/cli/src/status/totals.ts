@@ -1,7 +1,7 @@
 import { PipelineError } from '@email-events/core/errors';
 import { counted } from '@email-events/core/wording';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
-import { type Sample, scrape, sumBy } from '../prometheus.ts';
+import { type Sample, scrape, sumBy } from '../admin-port.ts';
 import { type PipelineConfig, processorsInSql } from '../services.ts';
 
 /** Where the figures of a pipeline are read. */

@@ -1,6 +1,6 @@
 import { serviceLag } from '@email-events/cli/groups';
 import type { PipelineConfig } from '@email-events/cli/services';
-import { applyTopics, PipelineError } from '@email-events/core';
+import { applyTopics, PipelineError, registryOf } from '@email-events/core';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { migrate } from '@email-events/sink-clickhouse';
 import { connectEngine, type Stack, type StackProvider, selectProvider } from '../stack/index.ts';
@@ -46,12 +46,7 @@ export async function chooseFleet(
 
 /** Does at once what `topics apply`, `schemas register` and `clickhouse migrate` do. Changes nothing the second time. */
 export async function prepareComponents(config: PipelineConfig, reporter: Reporter): Promise<void> {
-  const { registry, kafka, topics, sinks } = config;
-  const credentials = {
-    url: registry.url,
-    username: registry.username,
-    password: registry.password?.reveal(),
-  };
+  const { kafka, topics, sinks } = config;
   // All of them to their end, so that none is still at work when a failed start stops the components.
   const steps = await Promise.allSettled([
     reporter.step('topics', 'start', async () => {
@@ -66,7 +61,7 @@ export async function prepareComponents(config: PipelineConfig, reporter: Report
         'configure `topics` as the cluster has them; or begin with other data, of this machine by EMAIL_EVENTS_HOME=FOLDER';
       throw new PipelineError('KAFKA_TOPIC_CONFLICT', 'fatal', all.join('; '), { remedy });
     }),
-    reporter.step('schemas', 'start', () => registerSchemas(credentials)),
+    reporter.step('schemas', 'start', () => registerSchemas(registryOf(config))),
     reporter.step('tables', 'start', () => migrate(sinks.clickhouse)),
   ]);
   const failed = steps.find((step) => step.status === 'rejected');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hostOf, isLoopbackHost } from './hosts.ts';
+import { hostOf, isLoopbackHost } from './checks.ts';
 
 test.each([
   ['kafka:9092', 'kafka', false],

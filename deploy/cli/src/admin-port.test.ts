@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from '@email-events/core';
 import { expect, test } from 'vitest';
-import { parseMetrics, sumBy } from './prometheus.ts';
+import { parseMetrics, sumBy } from './admin-port.ts';
 
 test('reads what the services write', async () => {
   const registry = new Registry();
