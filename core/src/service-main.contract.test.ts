@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
+import { VERSION } from './telemetry.ts';
 
 const FIXTURE = new URL('service-main.fixture.ts', import.meta.url).pathname;
 const dir = mkdtempSync(join(tmpdir(), 'service-main-'));
@@ -102,7 +103,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const { code, lines } = await ended;
     expect(code).toBe(0);
     // Each once; pino writes in the background, and what the end flushes may overtake a line that is on its way.
-    expect(lines.map(({ msg }) => msg).sort()).toEqual(['starting', 'stopping']);
+    expect(lines.map(({ msg }) => msg).sort()).toEqual(['started', 'starting', 'stopping']);
   },
 );
 
@@ -138,6 +139,24 @@ test('a service that cannot start, or ends by itself, exits 1 and says why', asy
   const ended = await run([], clientId('ends-by-itself')).ended;
   expect(ended.code).toBe(1);
   expect(fatalOf(ended.lines), ended.output).toMatchObject({ level: 'fatal', code: 'RangeError' });
+});
+
+test('one line says what has started: release, digest of the configuration, ports', async () => {
+  const digestWith = async (env: { [name: string]: string }) => {
+    const { child, ready, ended } = run([], env);
+    await ready;
+    child.kill('SIGTERM');
+    const { lines } = await ended;
+    const started = lines.filter(({ msg }) => msg === 'started');
+    expect(started).toMatchObject([
+      { level: 'info', version: VERSION, node: process.versions.node, ports: { admin: 4711 } },
+    ]);
+    return started[0]?.config;
+  };
+  const digest = await digestWith({});
+  expect(digest).toMatch(/^[0-9a-f]{12}$/);
+  expect(await digestWith({})).toBe(digest);
+  expect(await digestWith(clientId('another'))).not.toBe(digest);
 });
 
 test('the effective configuration is logged without its secrets', async () => {

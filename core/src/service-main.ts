@@ -4,7 +4,7 @@ import { KNOWN_SECTIONS } from './config/known-sections.gen.ts';
 import { codeOf } from './errors.ts';
 import { runAsProcess } from './lifecycle.ts';
 import type { ServiceCheck, ServiceDescriptor } from './service.ts';
-import { createLogger, createMetrics } from './telemetry.ts';
+import { createLogger, createMetrics, digestOf, VERSION } from './telemetry.ts';
 
 /**
  * Entry of a service process: `--config FILE` (default: EMAIL_EVENTS_CONFIG, else defaults and environment),
@@ -29,7 +29,13 @@ export async function serviceMain(service: ServiceDescriptor): Promise<void> {
     log.warn({ code: 'CONFIG_DOUBTFUL', problems: warnings }, 'the configuration should be looked at');
   if (checkOnly) process.exit(0);
   log.debug({ config }, 'effective configuration');
-  await runAsProcess(() => code.start({ config, log, metrics: createMetrics(name), reload }), log);
+  const start = async () => {
+    const running = await code.start({ config, log, metrics: createMetrics(name, config), reload });
+    const { ports } = running;
+    log.info({ version: VERSION, node: process.versions.node, config: digestOf(config), ports }, 'started');
+    return running;
+  };
+  await runAsProcess(start, log);
 }
 
 /** Throws what is wrong with the command line or the configuration. */

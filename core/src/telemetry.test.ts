@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { createLogger } from './telemetry.ts';
+import { Secret } from './config/index.ts';
+import { createLogger, createMetrics, digestOf } from './telemetry.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -33,4 +34,25 @@ test('an event is one line of JSON with the service, the level by name and the t
     msg: 'no\nbroker',
   });
   expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+});
+
+test('a scrape says which release and configuration run, and no metric of Node passes for a counter', async () => {
+  const text = await createMetrics('events', { kafka: { brokers: ['a:1'] } }).metrics();
+  const digest = digestOf({ kafka: { brokers: ['a:1'] } });
+  expect(text).toMatch(
+    new RegExp(
+      `^email_events_build_info\\{version="\\d+\\.\\d+\\.\\d+",node="${process.versions.node}",config="${digest}",service="events"\\} 1$`,
+      'm',
+    ),
+  );
+  expect(digestOf({ kafka: { brokers: ['a:2'] } })).not.toBe(digest);
+  const gauges = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].filter(
+    ([, name, type]) => name?.endsWith('_total') && type !== 'counter',
+  );
+  expect(gauges).toEqual([]);
+});
+
+test('the digest of a configuration does not depend on its secrets', () => {
+  const one = digestOf({ registry: { password: new Secret('one') } });
+  expect(digestOf({ registry: { password: new Secret('another') } })).toBe(one);
 });

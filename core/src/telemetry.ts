@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { type Logger, pino } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import packageFacts from '../package.json' with { type: 'json' };
 
 export type { Logger };
 
@@ -18,10 +20,34 @@ export function createLogger(service: string, level: string): Logger {
 
 export { Counter, Gauge, Histogram, Registry };
 
-/** A registry of a service's own metrics plus the process's (CPU, memory, event loop lag). */
-export function createMetrics(service: string): Registry {
+/** Of this release: all packages have the same. */
+export const { version: VERSION } = packageFacts;
+
+/**
+ * Names a configuration, so that an operator sees whether two instances run with the same, and whether a change has arrived: twelve
+ * hex digits of a digest. Secrets are not in it, since they are never written out.
+ */
+export const digestOf = (config: object): string =>
+  createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 12);
+
+/** Metrics of Node that prom-client calls as only counters are called; the same figures by kind are in those without `_total`. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
+/** A registry of a service's own metrics plus the process's (CPU, memory, event loop lag), and what runs there. */
+export function createMetrics(service: string, config: object = {}): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  new Gauge({
+    name: 'email_events_build_info',
+    help: 'Always 1: version of this release, of Node, and the digest of the effective configuration without its secrets.',
+    labelNames: ['version', 'node', 'config'],
+    registers: [registry],
+  }).set({ version: VERSION, node: process.versions.node, config: digestOf(config) }, 1);
   return registry;
 }

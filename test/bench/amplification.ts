@@ -1,12 +1,7 @@
-import { Counter, encodeRawHeaders, type InputRecord, Registry } from '@email-events/core';
+import { Counter, encodeRawHeaders, type InputRecord, Registry, silentLog } from '@email-events/core';
 import { createRandom } from '@email-events/dev/simulate';
 import { FREE_OUTPUT_BYTES } from '@email-events/esps';
-import {
-  deadLetterCounter,
-  encoderOf,
-  NormalizeStage,
-  tokenSettings,
-} from '@email-events/processors/testing';
+import { deadLetterReport, encoderOf, NormalizeStage, tokenSettings } from '@email-events/processors/testing';
 import { Account } from '../abuse/account.ts';
 import { ATTACKS, type AttackContext } from '../abuse/attacks/index.ts';
 import { ALL_ESPS } from '../abuse/story.ts';
@@ -86,7 +81,7 @@ function newStage(): NormalizeStage {
     ...{ partitions: 6, deadLetterPartitions: 1, clock: Date.now, tokens: tokenSettings() },
     ...{ encoder: encoderOf('normalized'), deadLetterEncoder: encoderOf('deadLetter') },
     items: new Counter({ name: 'items', help: 'items', ...labels }),
-    deadLetters: deadLetterCounter(metrics),
+    deadLetters: deadLetterReport(metrics, silentLog),
   });
 }
 

@@ -1,12 +1,7 @@
-import { Counter, encodeRawHeaders, type InputRecord, Registry } from '@email-events/core';
+import { Counter, encodeRawHeaders, type InputRecord, Registry, silentLog } from '@email-events/core';
 import { DEFAULT_BUDGET, FREE_OUTPUT_BYTES } from '@email-events/esps';
 import { normalizeRecord } from '@email-events/processors';
-import {
-  deadLetterCounter,
-  encoderOf,
-  NormalizeStage,
-  tokenSettings,
-} from '@email-events/processors/testing';
+import { deadLetterReport, encoderOf, NormalizeStage, tokenSettings } from '@email-events/processors/testing';
 import { describe, expect, it } from 'vitest';
 import { fixtureFolders, type LoadedFixture, loadFixtures } from './esp-fixtures.ts';
 import { type Inflation, inflated } from './esp-inflated.ts';
@@ -26,7 +21,7 @@ const stage = new NormalizeStage({
   encoder: encoderOf('normalized'),
   deadLetterEncoder: encoderOf('deadLetter'),
   items: new Counter({ name: 'items', help: 'items', labelNames: ['result'] as const, registers: [metrics] }),
-  deadLetters: deadLetterCounter(metrics),
+  deadLetters: deadLetterReport(metrics, silentLog),
   clock: Date.now,
   tokens: tokenSettings(),
 });

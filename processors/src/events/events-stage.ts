@@ -21,7 +21,7 @@ import {
   type NormalizedBatch,
   topics,
 } from '@email-events/schemas';
-import type { DeadLetterCounter } from '../dead-letters.ts';
+import type { DeadLetterReport } from '../dead-letters.ts';
 import { Batch, type BatchFailure, type BatchSettings, type FailedItem } from './batch.ts';
 import type {
   PartitionStore,
@@ -45,7 +45,7 @@ export interface EventsContext extends BatchSettings {
   readonly deadLetterEncoder: Encoder<DeadLetter>;
   readonly changelogs: ChangelogCodec;
   readonly stateCodec: StateCodec;
-  readonly deadLetters: DeadLetterCounter;
+  readonly deadLetters: DeadLetterReport;
   /** The stages that are open now, for the metrics. */
   readonly openStages: Set<MeasuredStage>;
   readonly restores: RestoreListener;
@@ -137,12 +137,17 @@ export class EventsStage implements Stage, MeasuredStage {
   }
 
   private stepOf(batch: Batch, store: PartitionStore, now: number): Step {
+    const letters = batch.failures.map((failure) => letterOf(failure, now));
     const outputs = [
       ...batch.outputs,
-      ...this.deadLetters(batch.failures, now),
+      ...letters.map((letter) => this.deadLetter(letter)),
       ...this.changelog(batch, store, now),
     ];
-    return { outputs, committed: (lastOffset) => this.remember(batch, store, now, lastOffset) };
+    const committed = (lastOffset: LastOffset) => {
+      this.remember(batch, store, now, lastOffset);
+      this.context.deadLetters.written(letters);
+    };
+    return { outputs, committed };
   }
 
   async close(): Promise<void> {
@@ -226,28 +231,22 @@ export class EventsStage implements Stage, MeasuredStage {
       ids: [{ seenAt, bytes: batch.ids }],
       recipients: batch.recipients,
     });
-    for (const { code } of batch.failures) this.context.deadLetters.inc({ stage: 'events', code });
   }
 
-  private deadLetters(failures: readonly BatchFailure[], now: number): OutputRecord[] {
+  private deadLetter(letter: DeadLetter): OutputRecord {
     const { deadLetterEncoder, deadLetterPartitions } = this.context;
-    return failures.map(({ record, code, message, item, carriesValue }) => {
-      const letter = deadLetterOf(record, {
-        stage: 'events',
-        code,
-        message,
-        firstAt: now,
-        carriesValue,
-        ...(item ? placeOf(item) : {}),
-      });
-      return {
-        topic: topics.deadLetters,
-        partition: deadLetterPartition(letter, deadLetterPartitions),
-        key: deadLetterKey(letter),
-        value: deadLetterEncoder.encode(letter),
-      };
-    });
+    return {
+      topic: topics.deadLetters,
+      partition: deadLetterPartition(letter, deadLetterPartitions),
+      key: deadLetterKey(letter),
+      value: deadLetterEncoder.encode(letter),
+    };
   }
+}
+
+function letterOf({ record, code, message, item, carriesValue }: BatchFailure, firstAt: number): DeadLetter {
+  const place = item ? placeOf(item) : {};
+  return deadLetterOf(record, { stage: 'events', code, message, firstAt, carriesValue, ...place });
 }
 
 const UNREADABLE = { code: 'EVENTS_RECORD_UNREADABLE', message: 'the record cannot be decoded' };

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Logger, type Registry } from '@email-events/core';
-import { deadLetterCounter } from '../dead-letters.ts';
+import { deadLetterReport } from '../dead-letters.ts';
 import type { EventsContext, MeasuredStage, RestoreListener } from './events-stage.ts';
 
 /**
@@ -40,7 +40,7 @@ export function measureEvents(
     labels: [],
     read: ({ size: { bytes } }) => [[{}, bytes]],
   });
-  return { openStages, restores: restoreMeasures(metrics, log), deadLetters: deadLetterCounter(metrics) };
+  return { openStages, restores: restoreMeasures(metrics, log), deadLetters: deadLetterReport(metrics, log) };
 }
 
 /** A restore logs how far it is this often. */

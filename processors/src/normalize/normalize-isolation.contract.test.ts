@@ -1,8 +1,8 @@
-import { Counter, type InputRecord, Registry } from '@email-events/core';
+import { Counter, type InputRecord, Registry, silentLog } from '@email-events/core';
 import { Blame, Isolation, Lane, MemoryClient, MemoryKafka } from '@email-events/core/testing';
 import type { DeadLetter, EmailEvent, NormalizedBatch } from '@email-events/schemas';
 import { beforeEach, expect, test } from 'vitest';
-import { deadLetterCounter } from '../dead-letters.ts';
+import { deadLetterReport } from '../dead-letters.ts';
 import { decodeAll, encoderOf, tokenSettings } from '../testing/codecs.ts';
 import { oversizedRequests } from '../testing/oversized.ts';
 import { rawRecord, sendgridItem } from '../testing/records.ts';
@@ -31,7 +31,7 @@ function contextOf(more: Partial<NormalizeContext> = {}): NormalizeContext {
       encoder,
       deadLetterEncoder: encoderOf('deadLetter'),
     },
-    ...{ items, deadLetters: deadLetterCounter(metrics), clock: Date.now, tokens: tokenSettings() },
+    ...{ items, deadLetters: deadLetterReport(metrics, silentLog), clock: Date.now, tokens: tokenSettings() },
     ...more,
   };
 }

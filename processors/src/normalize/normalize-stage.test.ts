@@ -1,4 +1,4 @@
-import { Counter, deadLetterPartition, type InputRecord, Registry } from '@email-events/core';
+import { Counter, deadLetterPartition, type InputRecord, Registry, silentLog } from '@email-events/core';
 import {
   type DeadLetter,
   type EmailEvent,
@@ -7,7 +7,7 @@ import {
   recipientKey,
 } from '@email-events/schemas';
 import { beforeEach, expect, test } from 'vitest';
-import { deadLetterCounter } from '../dead-letters.ts';
+import { deadLetterReport } from '../dead-letters.ts';
 import { decodeAll, encoderOf, tokenSettings } from '../testing/codecs.ts';
 import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/records.ts';
 import { NormalizeStage } from './normalize-stage.ts';
@@ -29,7 +29,7 @@ beforeEach(() => {
     encoder: encoderOf('normalized'),
     deadLetterEncoder: encoderOf('deadLetter'),
     items,
-    deadLetters: deadLetterCounter(metrics),
+    deadLetters: deadLetterReport(metrics, silentLog),
     clock: () => RECEIVED_AT + 5,
     timeBounds: { maxFutureMinutes: 1, maxAgeDays: 400 },
     tokens: tokenSettings(),

@@ -12,7 +12,7 @@ import {
   type UnforeseenFailure,
 } from '@email-events/core';
 import { type Budget, DEFAULT_BUDGET } from '@email-events/esps';
-import type { DeadLetterCounter } from '../dead-letters.ts';
+import type { DeadLetterReport } from '../dead-letters.ts';
 import {
   Breath,
   Failures,
@@ -28,7 +28,7 @@ export interface NormalizeContext
   extends Writing,
     Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'mayHaveFormerIds' | 'timeBounds'> {
   readonly items: Counter<'result'>;
-  readonly deadLetters: DeadLetterCounter;
+  readonly deadLetters: DeadLetterReport;
   readonly clock: () => number;
   /** Default: DEFAULT_BUDGET. */
   readonly budget?: Budget | undefined;
@@ -120,7 +120,7 @@ export class NormalizeStage implements Stage {
     const { items: counter, deadLetters } = this.context;
     counter.inc({ result: 'normalized' }, items - refused);
     counter.inc({ result: 'dead_letter' }, refused);
-    for (const { stage, code } of letters) deadLetters.inc({ stage, code });
+    deadLetters.written(letters);
   }
 }
 

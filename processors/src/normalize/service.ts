@@ -12,7 +12,7 @@ import {
   whenThere,
 } from '@email-events/core';
 import { Codec, type NormalizedBatch, type TokenBatch, topicCatalogue, topics } from '@email-events/schemas';
-import { deadLetterCounter } from '../dead-letters.ts';
+import { deadLetterReport } from '../dead-letters.ts';
 import type { NormalizeConfig } from './config.ts';
 import { FormerIds } from './former-ids.ts';
 import { NormalizeStage } from './normalize-stage.ts';
@@ -55,7 +55,7 @@ export async function startNormalize(service: ServiceContext<NormalizeConfig>): 
     encoder,
     deadLetterEncoder: await codec.encoder(topics.deadLetters, 'deadLetter'),
     items,
-    deadLetters: deadLetterCounter(metrics),
+    deadLetters: deadLetterReport(metrics, log),
     clock: Date.now,
     ...normalizeSettings(config),
     mayHaveFormerIds: (request: RawRequest) => formerIds.mayHave(request),

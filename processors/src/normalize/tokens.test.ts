@@ -1,8 +1,8 @@
-import { Counter, type LastOffset, Registry, tokenDigest } from '@email-events/core';
+import { Counter, type LastOffset, Registry, silentLog, tokenDigest } from '@email-events/core';
 import { MemoryKafka } from '@email-events/core/testing';
 import type { DeadLetter } from '@email-events/schemas';
 import { beforeEach, expect, test } from 'vitest';
-import { deadLetterCounter } from '../dead-letters.ts';
+import { deadLetterReport } from '../dead-letters.ts';
 import { decodeAll, encoderOf, ownedPartition, tokenSettings } from '../testing/codecs.ts';
 import { rawRecord, sendgridItem } from '../testing/records.ts';
 import { NormalizeStage } from './normalize-stage.ts';
@@ -82,7 +82,7 @@ async function openStage(): Promise<NormalizeStage> {
       labelNames: ['result'] as const,
       registers: [metrics],
     }),
-    deadLetters: deadLetterCounter(metrics),
+    deadLetters: deadLetterReport(metrics, silentLog),
   });
   await stage.open(await ownedPartition(kafka, PARTITION));
   return stage;

@@ -1,4 +1,4 @@
-export { deadLetterCounter } from '../dead-letters.ts';
+export { deadLetterReport } from '../dead-letters.ts';
 export { type EventsContext, EventsStage } from '../events/events-stage.ts';
 export { measureEvents } from '../events/measures.ts';
 export { NormalizeStage } from '../normalize/normalize-stage.ts';

@@ -7,7 +7,7 @@ import { isFatal, Lane, MemoryClient, MemoryKafka } from '@email-events/core/tes
 import {
   batchSettings,
   changelogCodec,
-  deadLetterCounter,
+  deadLetterReport,
   decoderOf,
   EventsStage,
   encoderOf,
@@ -117,7 +117,7 @@ function normalizeStages(): () => Stage {
     encoder: encoderOf('normalized'),
     deadLetterEncoder: encoderOf('deadLetter'),
     items: new Counter({ name: 'items', help: 'items', labelNames: ['result'], registers: [metrics] }),
-    deadLetters: deadLetterCounter(metrics),
+    deadLetters: deadLetterReport(metrics, silentLog),
     clock: Date.now,
     tokens: tokenSettings(),
   } as const;

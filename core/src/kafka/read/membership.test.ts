@@ -1,7 +1,7 @@
 import { AssignerProtocol } from 'kafkajs';
+import { pino } from 'pino';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { waitFor } from '../../../../test/harness/wait.ts';
-import { silentLog } from '../client/client.ts';
 import { heartbeat, joinGroup, leaveGroup, offsetCommit, syncGroup } from '../client/requests.ts';
 import { FakeBrokers } from '../testing/fake-brokers.ts';
 import { type Assigned, type Assigner, roundRobin } from './assigners.ts';
@@ -49,9 +49,11 @@ beforeEach(() => {
 
 function start(assigner: Assigner = roundRobin) {
   const stop = new AbortController();
+  const lines: { [name: string]: unknown }[] = [];
+  const log = pino({ base: null, timestamp: false }, { write: (line) => lines.push(JSON.parse(line)) });
   const assigned: { readonly all: Assigned; readonly generation: Generation }[] = [];
   const member = new Membership({
-    ...{ brokers, groupId: 'g', topics: ['t'], assigner, sessionTimeoutMs: 300, log: silentLog },
+    ...{ brokers, groupId: 'g', topics: ['t'], assigner, sessionTimeoutMs: 300, log },
     onJoining: () => void events.push('joining'),
     onAssigned: (all, of) => {
       events.push(`assigned ${of.id}`);
@@ -64,7 +66,7 @@ function start(assigner: Assigner = roundRobin) {
     stop.abort();
     await done.catch(() => {});
   });
-  return { member, done, assigned, stop: () => stop.abort() };
+  return { member, done, assigned, lines, stop: () => stop.abort() };
 }
 const count = (api: string) => brokers.askedFor(api).length;
 /** So many more heartbeats: what was to follow something would have followed by then. */
@@ -81,6 +83,18 @@ test('it joins, shares out, and stays', async () => {
   expect(member.problem()).toBeUndefined();
   await beats(3);
   expect(events).toEqual(['joining', 'assigned 1']);
+});
+
+test('its partitions are logged when they have changed, not each time it joins', async () => {
+  const { assigned, lines } = start();
+  await waitFor('an assignment', () => assigned.length === 1);
+  codes.beat = [REBALANCE, 0];
+  await waitFor('another assignment', () => assigned.length === 2);
+  members = ['me', 'other'];
+  codes.beat = [REBALANCE, 0];
+  await waitFor('a share', () => assigned.length === 3);
+  const told = lines.filter(({ msg }) => msg === 'partitions assigned');
+  expect(told.map(({ partitions }) => partitions)).toEqual([assigned[0]?.all, assigned[2]?.all]);
 });
 
 test('a join that is refused is tried again until it has succeeded', async () => {

@@ -70,6 +70,7 @@ const PROBE_ANSWER_MS = 3_000;
 export class Membership {
   private readonly options: MembershipOptions;
   private memberId = '';
+  private lastShare = '';
   private generation: Generation | undefined;
   private trouble: string | undefined = 'KAFKA_NOT_JOINED';
   private beaten = Promise.withResolvers<boolean>();
@@ -190,7 +191,19 @@ export class Membership {
     if (signal.aborted) return;
     this.generation = { id: generationId, memberId };
     this.trouble = undefined;
+    this.logShare(assigned, generationId);
     onAssigned(assigned, this.generation);
+  }
+
+  /** Only when it has changed: a group may join again and again. */
+  private logShare(assigned: Assigned, generation: number): void {
+    const partitions = Object.fromEntries(
+      Object.entries(assigned).map(([topic, own]) => [topic, own.toSorted((one, other) => one - other)]),
+    );
+    const share = JSON.stringify(partitions);
+    if (share === this.lastShare) return;
+    this.lastShare = share;
+    this.options.log.info({ groupId: this.options.groupId, generation, partitions }, 'partitions assigned');
   }
 
   /** A join may take a minute, and a coordinator that hangs never answers it: only another request tells the two apart. */

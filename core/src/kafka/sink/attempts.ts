@@ -75,8 +75,6 @@ export class Attempts<R> {
     const { deadLetters, lost, now, measures } = this.context;
     await persist('writing dead letters', () => deadLetters.publish(refusals, now()), lost, this.log);
     for (const { entry } of refusals) measures.records.inc({ topic: entry.topic, outcome: 'dead-lettered' });
-    const codes = [...new Set(refusals.map(({ code }) => code))];
-    this.log.warn({ records: refusals.length, codes }, 'records became dead letters');
   }
 
   private whole({ entries: records, plan }: OpenBatch<R>): SinkPiece {

@@ -1,4 +1,5 @@
 import { type Codec, type DeadLetter, type Encoder, topics } from '@email-events/schemas';
+import { DeadLetterLog } from '../../dead-letter-log.ts';
 import type { Logger } from '../../telemetry.ts';
 import type { Brokers } from '../client/brokers.ts';
 import { type PlacedMessage, publishAll } from '../client/produce.ts';
@@ -31,19 +32,24 @@ export interface DeadLettersOptions {
 /** Writes dead letters of a sink to their topic. A letter that is there twice is one: readers go by its key. */
 export class DeadLetters {
   private readonly options: DeadLettersOptions;
+  private readonly lines: DeadLetterLog;
 
   constructor(options: DeadLettersOptions) {
     this.options = options;
+    this.lines = new DeadLetterLog(options.log);
   }
 
   /** Resolves when the broker has them for good. Throws when it may not: the caller tries again. */
   async publish(refusals: readonly Refusal[], now: number): Promise<void> {
-    const letters = refusals.filter((refusal) => this.isWorthALetter(refusal));
+    const letters = refusals
+      .filter((refusal) => this.isWorthALetter(refusal))
+      .map((refusal) => this.letterOf(refusal, now));
     if (letters.length === 0) return;
     const { brokers, codec, requestTimeoutMs } = this.options;
     const encoder = await codec.encoder<DeadLetter>(topics.deadLetters, 'deadLetter');
-    const messages = letters.map((refusal) => this.messageOf(refusal, encoder, now));
+    const messages = letters.map((letter) => this.messageOf(letter, encoder));
     await publishAll(brokers, topics.deadLetters, messages, requestTimeoutMs);
+    for (const letter of letters) this.lines.written(letter);
   }
 
   /** A dead letter about a dead letter would be refused again, without end. The record stays where it is. */
@@ -56,21 +62,22 @@ export class DeadLetters {
     return false;
   }
 
-  private messageOf(refusal: Refusal, encoder: Encoder<DeadLetter>, now: number): PlacedMessage {
-    const { entry, code, message, firstAt } = refusal;
-    const { stage, partitions } = this.options;
-    const letter = deadLetterOf(entry.record, {
-      stage,
+  private letterOf({ entry, code, message, firstAt }: Refusal, now: number): DeadLetter {
+    return deadLetterOf(entry.record, {
+      stage: this.options.stage,
       code,
       message: message.slice(0, MESSAGE_CHARACTERS),
       attempts: entry.attempts + 1,
       firstAt,
       lastAt: now,
     });
+  }
+
+  private messageOf(letter: DeadLetter, encoder: Encoder<DeadLetter>): PlacedMessage {
     return {
       key: deadLetterKey(letter),
       value: boundedLetter(letter, encoder),
-      partition: deadLetterPartition(letter, partitions),
+      partition: deadLetterPartition(letter, this.options.partitions),
     };
   }
 }
