@@ -5,7 +5,7 @@ import { BROKER_RESTARTS, WHOLE_DECK, WHOLE_DECK_OF_SEVERAL } from './schedule.t
 test('without arguments it is one broker and everything', () => {
   expect(readCommand([])).toMatchObject({
     ...{ brokers: 1, minutes: 5, rate: 850, everyMs: 4_000, spool: true, deck: WHOLE_DECK },
-    ...{ seed: undefined, repeat: '', substitute: undefined, keep: false },
+    ...{ seed: undefined, repeat: '', substitute: undefined, keep: false, from: undefined },
   });
 });
 
@@ -20,6 +20,11 @@ test('a broker can be delayed all the time, and a module be put in the place of 
   const command = readCommand(['--brokers', '3', '--delay-broker', '2=120', '--substitute', 'other.ts']);
   expect([...command.delays]).toEqual([[1, 120]]);
   expect(command.substitute).toBe('other.ts');
+});
+
+test('a run can begin with another release', () => {
+  const { from, repeat } = readCommand(['--from', '../release', '--seed', '2']);
+  expect({ from, repeat }).toEqual({ from: '../release', repeat: '--from ../release' });
 });
 
 test('what repeats a run is what was given, but for the seed', () => {
@@ -39,6 +44,7 @@ test('what cannot be done is refused', () => {
     [['--only', 'broker-restarts'], 'needs --brokers 3'],
     [['--delay-broker', '2=100'], 'brokers count from 1'],
     [['--delay-broker', 'x'], 'BROKER=MILLISECONDS'],
+    [['--from', 'a', '--substitute', 'b.ts'], '--from and --substitute'],
   ] as const) {
     expect(() => readCommand(args)).toThrow(message);
   }

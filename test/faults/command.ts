@@ -15,6 +15,8 @@ export interface Command {
   readonly deck: Deck;
   readonly spool: boolean;
   readonly substitute: string | undefined;
+  /** Checkout of the release that the run begins with. */
+  readonly from: string | undefined;
   /** By broker from 0. Milliseconds. */
   readonly delays: ReadonlyMap<number, number>;
   readonly keep: boolean;
@@ -39,6 +41,8 @@ const OPTIONS = {
   spool: { type: 'string', default: 'on' },
   /** A file that every service imports before its own. */
   substitute: { type: 'string' },
+  /** A checkout of another release: every service is of that one first, and is upgraded while everything goes on. */
+  from: { type: 'string' },
   /** `2=100`: each answer of the second broker comes 100 ms later, all the time. May be repeated. */
   'delay-broker': { type: 'string', multiple: true },
   /** Leave logs and data behind. */
@@ -63,10 +67,13 @@ export function readCommand(args: readonly string[]): Command {
   if (!deck) throw new Error(`--only ${only.join(', ')}: there is no such fault`);
   if (brokers === 1 && only.includes('broker-restarts'))
     throw new Error('--only broker-restarts needs --brokers 3');
+  if (values.from !== undefined && values.substitute !== undefined)
+    throw new Error('--from and --substitute: a module of this checkout is none of another release');
   const given = args.filter((arg, i) => !/^--seed(=|$)/.test(arg) && args[i - 1] !== '--seed');
   return {
     ...{ brokers, deck, minutes: number('minutes'), rate: number('rate'), everyMs: number('every') * 1_000 },
     ...{ instances: number('instances'), substitute: values.substitute, keep: values.keep },
+    from: values.from,
     seed: values.seed === undefined ? undefined : number('seed'),
     spool: values.spool === 'on',
     delays: new Map(delayed.map((text) => delayIn(text, brokers))),

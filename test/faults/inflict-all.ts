@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { spanOf } from './concerns.ts';
 import { Inflictor } from './inflict.ts';
 import type { PositionWatch } from './positions.ts';
-import type { Survived } from './report.ts';
+import type { Survived, Upgraded } from './report.ts';
 import { CatchUp, REST_MS } from './rest.ts';
 import { afterQuiet, type Fault } from './schedule.ts';
 import type { Brokers } from './several-brokers.ts';
 import type { Span } from './stand-still.ts';
+import { isUpgrade } from './targets.ts';
 import { SESSION_TIMEOUT_MS, type World } from './world.ts';
 
 export interface Inflicting {
@@ -19,12 +20,15 @@ export interface Inflicting {
   readonly signal: AbortSignal;
   /** True: faults of brokers that are late are left out. */
   readonly isOver: () => boolean;
+  /** Share of the events that were acknowledged so far. */
+  readonly progress: () => number;
 }
 
 /** The faults that were done, and what they excuse. */
 export interface Harm {
   readonly survived: Survived[];
   readonly spans: Span[];
+  readonly upgraded: Upgraded[];
   /** Faults whose target did not come back, and such like. */
   readonly failures: string[];
   /** Faults for which there was no time left. */
@@ -33,7 +37,7 @@ export interface Harm {
 
 /** Each fault at its time; all that were begun are undone when `done` resolves. */
 export class Inflictions {
-  readonly harm: Harm = { survived: [], spans: [], failures: [], leftOut: 0 };
+  readonly harm: Harm = { survived: [], spans: [], upgraded: [], failures: [], leftOut: 0 };
   readonly #options: Inflicting;
   readonly #inflictor: Inflictor;
   readonly #catchUp: CatchUp;
@@ -65,10 +69,12 @@ export class Inflictions {
   }
 
   async #one(fault: Fault): Promise<void> {
-    const { groupOf, note } = this.#options;
-    const { survived, spans } = this.harm;
+    const { groupOf, note, progress } = this.#options;
+    const { survived, spans, upgraded } = this.harm;
     let mark = this.#catchUp.mark();
+    let [harmedWhom, progressThen] = ['', 0];
     const harmed = (whom = '') => {
+      [harmedWhom, progressThen] = [whom, progress()];
       mark = this.#catchUp.mark();
       note(`  ${this.#clock()}: ${describe(fault)} ${whom}`);
     };
@@ -79,6 +85,12 @@ export class Inflictions {
       return;
     }
     note(`  ${this.#clock()}: #${fault.index} is over after ${((wellAt - harmedAt) / 1_000).toFixed(1)} s`);
+    if (isUpgrade(fault.kind)) {
+      upgraded.push({
+        ...{ instance: harmedWhom, killed: fault.kind === 'kill-upgrade', progress: progressThen },
+        ...{ fromMs: harmedAt - this.#begin, untilMs: wellAt - this.#begin },
+      });
+    }
     spans.push(spanOf(inflicted, groupOf, SESSION_TIMEOUT_MS));
     const passing = this.#catchUp.passed(fault.target, mark, wellAt).then((passedAt) => {
       const caughtUpMs = passedAt === undefined ? undefined : passedAt - harmedAt;

@@ -4,7 +4,14 @@ import type { TcpProxy } from '../harness/tcp-proxy.ts';
 import type { Instance } from './instance.ts';
 import type { Fault } from './schedule.ts';
 import type { Brokers } from './several-brokers.ts';
-import { type BrokerRole, type FaultyService, isComponent, isOfBrokers, type Target } from './targets.ts';
+import {
+  type BrokerRole,
+  type FaultyService,
+  isComponent,
+  isOfBrokers,
+  isUpgrade,
+  type Target,
+} from './targets.ts';
 import type { World } from './world.ts';
 
 /** A fault that was done, with the moment from which its target is its old self again. */
@@ -23,13 +30,14 @@ const POLL_MS = 20;
 
 /**
  * Does faults and undoes them. Those of one target are done one after the other, even where the schedule has them overlap, since a
- * process that is starting cannot be frozen; different targets are harmed at the same time.
+ * process that is starting cannot be frozen; different targets are harmed at the same time. Upgrades are one after the other too,
+ * whatever they are of.
  */
 export class Inflictor {
   readonly #world: World;
   readonly #brokers: Brokers | undefined;
   readonly #mayBegin: () => Promise<boolean>;
-  readonly #queues = new Map<Target, Promise<unknown>>();
+  readonly #queues = new Map<Target | 'upgrades', Promise<unknown>>();
 
   /**
    * @param brokers if there are several
@@ -43,13 +51,14 @@ export class Inflictor {
 
   /** `onHarm` is called when it happens. Rejects if the target does not come back. */
   inflict(fault: Fault, onHarm: (whom?: string) => void): Promise<Inflicted> {
-    const queue = isOfBrokers(fault.target) ? 'cluster' : fault.target;
-    const before = this.#queues.get(queue) ?? Promise.resolve();
+    const queues = [
+      isOfBrokers(fault.target) ? ('cluster' as const) : fault.target,
+      ...(isUpgrade(fault.kind) ? (['upgrades'] as const) : []),
+    ];
+    const before = Promise.all(queues.map((queue) => this.#queues.get(queue)));
     const inflicted = before.then(() => this.#inflict(fault, onHarm));
-    this.#queues.set(
-      queue,
-      inflicted.catch(() => {}),
-    );
+    const over = inflicted.catch(() => {});
+    for (const queue of queues) this.#queues.set(queue, over);
     return inflicted;
   }
 
@@ -70,7 +79,7 @@ export class Inflictor {
     if (kind === 'join') return this.#join(fault, harmed);
     return isComponent(target)
       ? harmComponent(this.#world.stack.component(target), fault, harmed)
-      : harmService(this.#instanceOf(target, fault.instance), fault, harmed);
+      : harmService(this.#world, this.#instanceOf(target, fault.instance), fault, harmed);
   }
 
   async #harmBrokers(fault: Fault, harmed: (whom?: string) => void): Promise<boolean> {
@@ -107,19 +116,22 @@ export class Inflictor {
 }
 
 async function harmService(
+  world: World,
   instance: Instance,
   { kind, lastsMs }: Fault,
   harmed: (whom?: string) => void,
 ): Promise<boolean> {
+  if (isUpgrade(kind)) await world.beforeUpgrade();
   await until(`${instance.name} runs`, () => instance.isRunning);
-  harmed();
+  harmed(instance.name);
   if (kind === 'pause') {
     instance.signal('SIGSTOP');
     await delay(lastsMs);
     instance.signal('SIGCONT');
     return true;
   }
-  const pid = instance.end(kind === 'kill' ? 'SIGKILL' : 'SIGTERM');
+  const signal = kind === 'kill' || kind === 'kill-upgrade' ? 'SIGKILL' : 'SIGTERM';
+  const pid = isUpgrade(kind) ? instance.upgrade(signal) : instance.end(signal);
   await until(`${instance.name} runs again`, () => instance.isRunning && instance.pid !== pid);
   return pid !== undefined;
 }

@@ -1,4 +1,5 @@
-import { ServiceProcess, type ServiceSpec } from '@email-events/dev/run/service-fleet';
+import { launchProcess, type ServiceSpec } from '@email-events/dev/run/service-fleet';
+import { SupervisedService } from '@email-events/dev/run/supervisor';
 
 /** Started again at once, however often it ends: what an orchestrator does, without its patience. */
 const TIMINGS = {
@@ -16,13 +17,19 @@ const gaveUpWaiting = (how: string) => /\b(KAFKA|REGISTRY)_UNREACHABLE\b/.test(h
 /** One process of the pipeline under a supervisor, and ways to harm it. Signals go to the process that it has now. */
 export class Instance {
   readonly name: string;
-  readonly #process: ServiceProcess;
+  readonly #process: SupervisedService;
+  #spec: ServiceSpec;
+  #next: ServiceSpec | undefined;
   #harmed = 0;
 
-  constructor(spec: ServiceSpec, onEnd: (how: string) => void) {
+  /** @param next what it is from `upgrade` on */
+  constructor(spec: ServiceSpec, onEnd: (how: string) => void, next?: ServiceSpec) {
     this.name = spec.name;
-    this.#process = new ServiceProcess(
+    this.#spec = spec;
+    this.#next = next;
+    this.#process = new SupervisedService(
       spec,
+      { launch: async () => launchProcess(this.#spec), release: async () => {} },
       (news) => {
         if (news.kind !== 'restarting') return;
         // A process that was killed or stopped from here ends; one that ends by itself is news.
@@ -51,6 +58,11 @@ export class Instance {
     return this.#process.pid;
   }
 
+  /** Whether it is still to become what it was made to become. */
+  get isOfOldRelease(): boolean {
+    return this.#next !== undefined;
+  }
+
   start(): Promise<void> {
     return this.#process.start();
   }
@@ -68,6 +80,14 @@ export class Instance {
     this.#harmed++;
     this.signal(signal);
     return pid;
+  }
+
+  /** Ends it with this signal; what its supervisor starts then is the next release. */
+  upgrade(signal: 'SIGKILL' | 'SIGTERM'): number | undefined {
+    if (!this.isRunning || !this.#next) return undefined;
+    this.#spec = this.#next;
+    this.#next = undefined;
+    return this.end(signal);
   }
 
   signal(signal: NodeJS.Signals): void {

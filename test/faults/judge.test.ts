@@ -57,6 +57,7 @@ function broken(change: {
   readonly positions?: Evidence['positions'];
   readonly watch?: Partial<Evidence['watch']>;
   readonly surprises?: Evidence['surprises'];
+  readonly upgrades?: Evidence['upgrades'];
 }): string[] {
   const findings = judge({
     sent: { ...right.sent, ...change.sent },
@@ -66,6 +67,7 @@ function broken(change: {
     watch: { ...right.watch, ...change.watch },
     groups: right.groups,
     surprises: change.surprises ?? right.surprises,
+    upgrades: change.upgrades,
   });
   return findings.filter(({ violations }) => violations.length > 0).map(({ promise }) => promise);
 }
@@ -175,4 +177,13 @@ test('a partition that is stuck, an unanswered sender and a process that ended a
   expect(broken({ surprises: ['events-3 ended with exit code 1'] })).toEqual([
     'no process ended that nobody harmed',
   ]);
+});
+
+test('an instance that stayed of the old release, or was upgraded after the last event, is caught', () => {
+  const promise = 'every instance was upgraded while events came';
+  const upgraded = [{ instance: 'events-3', progress: 0.4 }];
+  expect(broken({ upgrades: { upgraded, left: [] } })).toEqual([]);
+  expect(broken({ upgrades: { upgraded, left: ['events-4'] } })).toEqual([promise]);
+  const late = [...upgraded, { instance: 'events-4', progress: 1 }];
+  expect(broken({ upgrades: { upgraded: late, left: [] } })).toEqual([promise]);
 });

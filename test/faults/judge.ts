@@ -32,6 +32,15 @@ export interface Evidence {
   readonly groups: readonly string[];
   /** Processes that ended although no fault was done to them. */
   readonly surprises: readonly string[];
+  /** Of a run that began with another release. */
+  readonly upgrades?: UpgradeEvidence | undefined;
+}
+
+export interface UpgradeEvidence {
+  /** With the share of all events that were acknowledged when it was upgraded. */
+  readonly upgraded: readonly { readonly instance: string; readonly progress: number }[];
+  /** Instances that were not. */
+  readonly left: readonly string[];
 }
 
 /** One promise, and how it was broken: an empty list means that it holds. */
@@ -43,7 +52,16 @@ export interface Finding {
 }
 
 /** Everything that must hold once all is at rest, after any faults. Pure. */
-export function judge({ sent, topics, store, positions, watch, groups, surprises }: Evidence): Finding[] {
+export function judge({
+  sent,
+  topics,
+  store,
+  positions,
+  watch,
+  groups,
+  surprises,
+  upgrades,
+}: Evidence): Finding[] {
   const events = sentEvents(sent, topics);
   const { emitted, totals } = topics;
   const finding = (promise: string, checked: number, violations: readonly string[]): Finding => ({
@@ -99,6 +117,15 @@ export function judge({ sent, topics, store, positions, watch, groups, surprises
     ]),
     finding('no group stood still for half a minute', watch.samples, standStillsIn(watch, groups)),
     finding('no process ended that nobody harmed', 0, surprises),
+    ...(upgrades
+      ? [
+          finding(
+            'every instance was upgraded while events came',
+            upgrades.upgraded.length,
+            notUpgraded(upgrades),
+          ),
+        ]
+      : []),
   ];
 }
 
@@ -114,6 +141,15 @@ function sentEvents({ acknowledged, uncertain }: SentEvidence, { normalized }: T
 
 function missing(wanted: ReadonlySet<string>, found: ReadonlySet<string>): string[] {
   return [...wanted].filter((item) => !found.has(item)).map((item) => `missing: ${item}`);
+}
+
+/** An upgrade after the last event proves nothing. */
+function notUpgraded({ upgraded, left }: UpgradeEvidence): string[] {
+  const late = upgraded.filter(({ progress }) => progress >= 1);
+  return [
+    ...left.map((instance) => `${instance} was not`),
+    ...late.map(({ instance }) => `${instance} when all were sent: more --minutes, or a lower --rate`),
+  ];
 }
 
 /** From the bytes in email.raw to the records on the typed topics, every step adds up. */

@@ -2,7 +2,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeResult } from '../src/result.ts';
-import { type Command, readCommand } from './command.ts';
+import { readCommand } from './command.ts';
+import { previousRelease } from './release.ts';
 import {
   endsOf,
   percentile,
@@ -10,16 +11,19 @@ import {
   renderFindings,
   renderStandStills,
   renderSurvived,
+  renderUpgrades,
 } from './report.ts';
 import { type FaultRun, runFaults } from './run.ts';
 
 /**
  * `npm run test:faults -- [--brokers 1|3] [--minutes N] [--seed N] [--rate N] [--every SECONDS] [--short]
- * [--only "KIND TARGET"|broker-restarts|none]… [--spool on|off] [--delay-broker N=MS]… [--substitute FILE] [--keep]`:
+ * [--only "KIND TARGET"|broker-restarts|none]… [--spool on|off] [--from CHECKOUT] [--delay-broker N=MS]…
+ * [--substitute FILE] [--keep]`:
  * exits 0 only if every promise held. The seed that it prints repeats the same traffic and the same faults.
  */
 const note = (line: string) => process.stderr.write(`${line}\n`);
-const command = commandOrExit();
+const command = orExit(() => readCommand(process.argv.slice(2)));
+const from = orExit(() => (command.from === undefined ? undefined : previousRelease(command.from)));
 const seed = command.seed ?? Math.floor(Math.random() * 1_000_000);
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());
@@ -27,16 +31,17 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const begin = performance.now();
 const home = await mkdtemp(join(tmpdir(), 'email-events-faults-'));
 if (command.keep) note(`logs and data stay in ${home}`);
-const { minutes, repeat, ...options } = command;
+const { minutes, repeat, from: _, ...options } = command;
 const run = await runFaults({
   ...options,
+  from,
   ...{ home, seed, note, signal: abort.signal },
   events: Math.round(command.rate * 60 * minutes),
 });
 await report(run);
 
 async function report(of: FaultRun): Promise<void> {
-  const { survived, findings, failures, leftOut, events, answers, standStills, drainMs } = of;
+  const { survived, upgraded, findings, failures, leftOut, events, answers, standStills, drainMs } = of;
   const broken = findings.filter(({ violations }) => violations.length > 0).length + failures.length;
   const took = (performance.now() - begin) / 60_000;
   const { brokerRestarts, brokerKills, otherKills } = endsOf(survived);
@@ -47,6 +52,7 @@ async function report(of: FaultRun): Promise<void> {
     renderStandStills(of),
     '',
     renderFindings(findings),
+    ...(from ? ['', renderUpgrades(from.name, upgraded)] : []),
     ...failures.map((failure) => `  ${failure}`),
     '',
     renderAnswers(answers),
@@ -62,6 +68,7 @@ async function report(of: FaultRun): Promise<void> {
   await writeResult('faults', {
     ...{ seed, brokers: command.brokers, faults: survived.length, broken },
     ...{ broker_restarts: brokerRestarts, broker_kills: brokerKills, other_kills: otherKills },
+    ...(from && { from: from.name, upgraded: upgraded.length }),
     ...{ acknowledged: events.acknowledged, emitted: events.emitted, retries: events.retries },
     ingress_p50_ms: Math.round(answers.p50Ms),
     ingress_p99_ms: Math.round(answers.p99Ms),
@@ -74,9 +81,9 @@ async function report(of: FaultRun): Promise<void> {
   process.exit(broken === 0 ? 0 : 1);
 }
 
-function commandOrExit(): Command {
+function orExit<T>(read: () => T): T {
   try {
-    return readCommand(process.argv.slice(2));
+    return read();
   } catch (error) {
     note((error as Error).message);
     process.exit(2);

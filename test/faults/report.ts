@@ -14,6 +14,18 @@ export interface Survived {
   readonly caughtUpMs: number | undefined;
 }
 
+/** An instance that is of the next release now. */
+export interface Upgraded {
+  readonly instance: string;
+  /** Whether it was killed, or stopped by SIGTERM. */
+  readonly killed: boolean;
+  /** When the old one ended and the new one took work, since the first request. Milliseconds. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** Share of the events that were acknowledged when the old one ended. */
+  readonly progress: number;
+}
+
 const PLAIN = { chars: {}, style: { head: [], border: [], compact: true } };
 
 /** Faults survived, by target: how often each kind, and how long it took. Times overlap with those of other faults. */
@@ -73,6 +85,20 @@ export function renderStandStills({
     table.push([still.group, seconds(still.ms), place(still), seconds(held.ms), place(held)]);
   }
   return table.toString();
+}
+
+/** Which instances became another release, how and when, and how far the traffic was then. */
+export function renderUpgrades(from: string, upgraded: readonly Upgraded[]): string {
+  const table = new Table({ ...PLAIN, head: ['upgraded', 'by', 'at', 'took work again after', 'events'] });
+  for (const { instance, killed, fromMs, untilMs, progress } of upgraded) {
+    const share = `${Math.round(progress * 100)} %`;
+    table.push([instance, killed ? 'kill -9' : 'SIGTERM', seconds(fromMs), seconds(untilMs - fromMs), share]);
+  }
+  const together = Math.max(0, ...upgraded.map(({ fromMs }) => fromMs)) - (upgraded[0]?.untilMs ?? 0);
+  return [
+    table.toString(),
+    `${upgraded.length} instances upgraded from ${from}, which ran together with this release for ${seconds(Math.max(0, together))}`,
+  ].join('\n');
 }
 
 /** How the ingress answered, as its senders saw it. */

@@ -7,12 +7,14 @@ import { readTopicsEvidence } from './evidence.ts';
 import { type Harm, Inflictions } from './inflict-all.ts';
 import { type Finding, judge, type SentEvidence } from './judge.ts';
 import { PositionWatch } from './positions.ts';
+import type { Release } from './release.ts';
 import { conditions, rest, settledStore } from './rest.ts';
 import { type Fault, isGentle, planFaults } from './schedule.ts';
 import { severalBrokers } from './several-brokers.ts';
 import { type StandStill, watchEvidence } from './stand-still.ts';
 import type { Deck } from './targets.ts';
 import { type Sent, sendTraffic } from './traffic.ts';
+import { withUpgrades } from './upgrades.ts';
 import { startWorld, type World } from './world.ts';
 
 export interface FaultRunOptions {
@@ -33,13 +35,15 @@ export interface FaultRunOptions {
   readonly substitute?: string | undefined;
   /** How much later each answer of a broker comes all the time, by broker from 0. Milliseconds. */
   readonly delays?: ReadonlyMap<number, number>;
+  /** Every instance is of this release first, and becomes that of this checkout in the middle third of the run. */
+  readonly from?: Release | undefined;
   /** Logs and data stay where they are. */
   readonly keep?: boolean;
   readonly note: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
-export interface FaultRun extends Pick<Harm, 'survived' | 'failures' | 'leftOut'> {
+export interface FaultRun extends Pick<Harm, 'survived' | 'upgraded' | 'failures' | 'leftOut'> {
   readonly faults: readonly Fault[];
   readonly findings: readonly Finding[];
   readonly events: { readonly acknowledged: number; readonly emitted: number; readonly retries: number };
@@ -56,8 +60,8 @@ const NOTE_MS = 15_000;
 
 /** Traffic, faults, rest, and then what everything has come to. Leaves nothing running and nothing on disk. */
 export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
-  const { home, note, signal, instances = 2, brokers = 1, spool = true, substitute } = options;
-  const world = await startWorld({ home, instances, brokers, spool, substitute, note, signal });
+  const { home, note, signal, instances = 2, brokers = 1, spool = true, substitute, from } = options;
+  const world = await startWorld({ home, instances, brokers, spool, substitute, from, note, signal });
   try {
     for (const [broker, ms] of options.delays ?? []) world.proxies.brokers[broker]?.delay(ms / 2);
     return await run(world, options);
@@ -70,7 +74,8 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
 async function run(world: World, options: FaultRunOptions): Promise<FaultRun> {
   const { seed, events, rate, everyMs, deck, once = false, brokers = 1, note, signal } = options;
   const durationMs = (events / rate) * 1_000;
-  const faults = planFaults({ seed, durationMs, everyMs, deck, brokers, once });
+  const dealt = planFaults({ seed, durationMs, everyMs, deck, brokers, once });
+  const faults = planned(dealt, durationMs, options);
   note(`seed ${seed}: ${events} events at ${rate} a second, ${faults.length} faults`);
   const watch = new PositionWatch(world.direct);
   watch.start();
@@ -78,12 +83,17 @@ async function run(world: World, options: FaultRunOptions): Promise<FaultRun> {
   try {
     const groupOf = new Map(consumerGroups(world.direct).map(({ service, group }) => [service, group]));
     let allSent = false;
+    let acknowledged = 0;
     const inflictions = new Inflictions({
       ...{ world, brokers: cluster, watch, groupOf, note, signal },
       isOver: () => allSent && !once,
+      progress: () => acknowledged / events,
     });
     const enough = new AbortController();
-    const sending = send(world, options, enough.signal).finally(() => {
+    const count = (distinct: number) => {
+      acknowledged = distinct;
+    };
+    const sending = send(world, options, enough.signal, count).finally(() => {
       allSent = true;
     });
     const inflicting = inflictions.inflict(faults).finally(() => once && enough.abort());
@@ -102,6 +112,14 @@ async function run(world: World, options: FaultRunOptions): Promise<FaultRun> {
   }
 }
 
+/** The upgrades come among the faults, if there is a release to upgrade from. */
+function planned(faults: Fault[], durationMs: number, options: FaultRunOptions): Fault[] {
+  const { seed, instances = 2, brokers = 1, once = false, from } = options;
+  if (!from) return faults;
+  const spanMs = once ? (faults.at(-1)?.atMs ?? 0) : durationMs;
+  return withUpgrades(faults, { seed, instances, brokers, durationMs: spanMs });
+}
+
 interface Course {
   readonly options: FaultRunOptions;
   readonly faults: readonly Fault[];
@@ -118,17 +136,19 @@ async function conclude(
   { options, faults, sent, inflictions, watch, positions, drainMs }: Course,
 ): Promise<FaultRun> {
   const { note, deck } = options;
-  const { survived, failures, leftOut, spans } = inflictions.harm;
+  const { survived, upgraded, failures, leftOut, spans } = inflictions.harm;
   note(`at rest after ${(drainMs / 1_000).toFixed(1)} s; reading what came out`);
   const topics = await readTopicsEvidence(world.direct);
   const store = await settledStore(world, topics);
   const watched = watchEvidence(watch.samples, spans, watch.groups);
   const findings = judge({
-    sent: evidenceOf(sent, isGentle(deck)),
+    // An instance that is stopped ends the connections that it has, as at any restart of the ingress.
+    sent: evidenceOf(sent, isGentle(deck) && !options.from),
     ...{ topics, store, positions, watch: watched, groups: watch.groups, surprises: world.surprises },
+    upgrades: options.from && { upgraded, left: world.ofOldRelease },
   });
   return {
-    ...{ faults, survived, failures, leftOut, findings, drainMs },
+    ...{ faults, survived, upgraded, failures, leftOut, findings, drainMs },
     ...{ answers: sent.answers, standStills: watched.longest },
     heldUp: watchEvidence(watch.samples, [], watch.groups).longest,
     events: {
@@ -143,11 +163,14 @@ function send(
   world: World,
   { seed, events, rate, note, signal }: FaultRunOptions,
   enough: AbortSignal,
+  onAcknowledged: (distinct: number) => void,
 ): Promise<Sent> {
   let notedAt = performance.now();
   return sendTraffic({
-    ...{ baseUrl: world.ingressUrl, credentials: world.sender, seed, events, rate, signal, enough },
+    ...{ baseUrl: world.ingressUrl, credentials: world.sender, esps: world.esps },
+    ...{ seed, events, rate, signal, enough },
     onProgress: ({ distinct, total, eventsPerSecond }: Progress) => {
+      onAcknowledged(distinct);
       if (performance.now() - notedAt < NOTE_MS) return;
       notedAt = performance.now();
       note(`  ${distinct} of ${total} events acknowledged, ${Math.round(eventsPerSecond)} a second`);

@@ -94,7 +94,7 @@ function deal(
   const gap = () => random.int(Math.ceil(everyMs / 2), Math.floor(everyMs * 1.5));
   const next = (ms: number) => (withQuiet ? afterQuiet(ms) : ms);
   for (let atMs = next(gap()); once || atMs < durationMs; atMs = next(atMs + gap())) {
-    if (cards.length === 0 && !(once && faults.length > 0)) cards = shuffled(deck, random);
+    if (cards.length === 0 && !(once && faults.length > 0)) cards = shuffled(cardsOf(deck), random);
     const card = cards.pop();
     if (!card) break;
     const [kind, target] = card;
@@ -132,20 +132,23 @@ function lastsOf(kind: FaultKind, target: Target): readonly [number, number] {
       return SETTLE_MS;
     case 'restart':
     case 'cut':
+    case 'upgrade':
+    case 'kill-upgrade':
       return [0, 0];
     default:
       return kind satisfies never;
   }
 }
 
-function shuffled(deck: Deck, random: Random): (readonly [FaultKind, Target])[] {
-  const cards = deck.flatMap(([kind, target, copies]) =>
-    Array.from({ length: copies }, () => [kind, target] as const),
-  );
+const cardsOf = (deck: Deck): (readonly [FaultKind, Target])[] =>
+  deck.flatMap(([kind, target, copies]) => Array.from({ length: copies }, () => [kind, target] as const));
+
+export function shuffled<T>(values: readonly T[], random: Random): T[] {
+  const cards = [...values];
   for (let last = cards.length - 1; last > 0; last--) {
     const other = random.int(0, last);
     const [a, b] = [cards[last], cards[other]];
-    if (a && b) [cards[last], cards[other]] = [b, a];
+    if (a !== undefined && b !== undefined) [cards[last], cards[other]] = [b, a];
   }
   return cards;
 }

@@ -11,6 +11,8 @@ export const BROKER_ROLES = [
   'controller',
   'broker',
 ] as const;
+/** Services that a release brings. The receiver stands in for a CRM, whose releases are its own. */
+export const UPGRADED_SERVICES = SERVICE_NAMES.filter((name) => name !== 'receiver');
 export type FaultyService = ServiceName;
 export type FaultyComponent = (typeof COMPONENTS)[number];
 export type BrokerRole = (typeof BROKER_ROLES)[number];
@@ -21,7 +23,8 @@ export type Target = FaultyService | FaultyComponent | BrokerRole | 'cluster';
  * kill: SIGKILL, then started again. restart: SIGTERM, then started again; dealt for `broker`, each of them in turn.
  * pause: SIGSTOP, then SIGCONT. cut: all connections to it are reset. slow: every byte to and from it comes late.
  * join: a further instance for a while. elect: leaders go to where others come first. reassign: hot topics give up a
- * replica and get it back. outage: two brokers are killed at once, so that too few replicas are left.
+ * replica and get it back. outage: two brokers are killed at once, so that too few replicas are left. upgrade, kill-upgrade:
+ * SIGTERM or SIGKILL, then started as the next release; planned, not dealt.
  */
 export const FAULT_KINDS = [
   'kill',
@@ -33,11 +36,15 @@ export const FAULT_KINDS = [
   'elect',
   'reassign',
   'outage',
+  'upgrade',
+  'kill-upgrade',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export type Card = readonly [kind: FaultKind, target: Target, copies: number];
 export type Deck = readonly Card[];
+
+export const isUpgrade = (kind: FaultKind): boolean => kind === 'upgrade' || kind === 'kill-upgrade';
 
 export const isComponent = (target: Target): target is FaultyComponent =>
   (COMPONENTS as readonly Target[]).includes(target);

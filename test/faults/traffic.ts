@@ -17,6 +17,8 @@ export interface TrafficOptions {
   readonly credentials: SenderCredentials;
   readonly seed: number;
   readonly events: number;
+  /** The ESPs that send; without, as many as the simulator plays by itself. */
+  readonly esps?: readonly string[] | undefined;
   /** Events a second. */
   readonly rate: number;
   readonly signal: AbortSignal;
@@ -45,8 +47,9 @@ const CONCURRENCY = 192;
 
 /** Sends a plan as ESPs would, and keeps which events they were told are safe. */
 export async function sendTraffic(options: TrafficOptions): Promise<Sent> {
-  const { credentials, events, seed, rate, baseUrl, signal, enough, onProgress } = options;
-  const plan = createPlan({ seed, events, startTime: Date.now(), runId: `f${Date.now().toString(36)}` });
+  const { credentials, events, esps, seed, rate, baseUrl, signal, enough, onProgress } = options;
+  const runId = `f${Date.now().toString(36)}`;
+  const plan = createPlan({ seed, events, esps, startTime: Date.now(), runId });
   const under = new UnderWay();
   const answers = new Answers();
   const requests = signedRequests(plan, { credentials, now: Date.now });

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { type HomePaths, pathsOf } from '@email-events/cli/home';
 import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
@@ -14,11 +15,13 @@ import { prepareComponents } from '@email-events/dev/run/prepare';
 import { createReporter } from '@email-events/dev/run/reporter';
 import { serviceSpec } from '@email-events/dev/run/service-fleet';
 import { lastReason } from '@email-events/dev/run/supervisor';
-import { generateCredentials, type SenderCredentials } from '@email-events/dev/simulate';
+import { generateCredentials, type SenderCredentials, SIMULATED_ESPS } from '@email-events/dev/simulate';
 import type { Stack } from '@email-events/dev/stack';
 import type { ProxyTarget } from '../harness/tcp-proxy.ts';
 import { type Components, type Proxies, startComponents } from './components.ts';
 import { Instance } from './instance.ts';
+import type { Release } from './release.ts';
+import { prepareRelease, type ReleaseServices } from './release-services.ts';
 import { type FaultyService, SERVICES } from './targets.ts';
 
 export interface WorldOptions {
@@ -32,6 +35,8 @@ export interface WorldOptions {
   readonly spool: boolean;
   /** A file that each service imports before its own: by it a test puts another module in the place of one. */
   readonly substitute?: string | undefined;
+  /** Every instance begins as this release. */
+  readonly from?: Release | undefined;
   readonly note: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -49,9 +54,15 @@ export interface World {
   readonly ingressUrl: string;
   readonly receiverUrl: string;
   readonly proxies: Proxies;
+  /** The ESPs that may send, where a release knows fewer than the simulator plays. */
+  readonly esps: readonly string[] | undefined;
   instancesOf(service: FaultyService): readonly Instance[];
   /** One more instance, until it is stopped by its own handle. */
   join(service: FaultyService): Promise<Instance>;
+  /** Before an instance becomes this release: the first time its topics, schemas and tables are made. */
+  beforeUpgrade(): Promise<void>;
+  /** Instances that are still of the release that the run began with. */
+  readonly ofOldRelease: readonly string[];
   /** Processes that ended although no fault was done to them. */
   readonly surprises: string[];
   stop(): Promise<void>;
@@ -60,6 +71,9 @@ export interface World {
 /** The least that a group waits for a silent member by default. */
 export const SESSION_TIMEOUT_MS = 6_000;
 const PARTITIONS = 6;
+/** How long topics, schemas and tables of the next release may take to be made while things break. */
+const PREPARE_MS = 120_000;
+const PREPARE_PAUSE_MS = 1_000;
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const world = new RunningWorld(options);
@@ -85,6 +99,8 @@ class RunningWorld implements World {
   #crm = { file: '', secret: '' };
   #receiverPort = 0;
   #made = 0;
+  #old: ReleaseServices | undefined;
+  #upgrading: Promise<void> | undefined;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -113,8 +129,17 @@ class RunningWorld implements World {
     return `http://127.0.0.1:${this.#receiverPort}`;
   }
 
+  get esps(): readonly string[] | undefined {
+    const { esps = [] } = this.#old ?? {};
+    return esps.length === 0 ? undefined : SIMULATED_ESPS.filter((esp) => !esps.includes(esp));
+  }
+  get ofOldRelease(): readonly string[] {
+    const all = SERVICES.flatMap((service) => this.instancesOf(service));
+    return all.filter(({ isOfOldRelease }) => isOfOldRelease).map(({ name }) => name);
+  }
+
   async start(): Promise<void> {
-    const { note, instances, signal, brokers, spool } = this.#options;
+    const { note, instances, signal, brokers, spool, from } = this.#options;
     mkdirSync(this.paths.logs, { recursive: true });
     this.#crm = crmSecret(this.paths.secrets);
     const { sender, sources } = await generateCredentials(join(this.paths.secrets, 'sources'));
@@ -130,11 +155,16 @@ class RunningWorld implements World {
     const base = baseConfig(brokers, spool);
     const common = { base, paths: this.paths, ports, sources, crmSecretFile: this.#crm.file };
     const addresses = this.#components.proxied;
-    this.#config = this.#write('pipeline.yaml', localConfig({ ...common, addresses }));
+    const proxied = localConfig({ ...common, addresses });
+    this.#config = this.#write('pipeline.yaml', proxied);
     const { kafka, registry, clickhouse } = this.stack;
-    const past = { kafka, registry, clickhouse };
-    this.#direct = this.#write('direct.yaml', localConfig({ ...common, addresses: past }));
-    await prepareComponents(this.direct, createReporter(note));
+    const direct = localConfig({ ...common, addresses: { kafka, registry, clickhouse } });
+    this.#direct = this.#write('direct.yaml', direct);
+    if (from) {
+      note(`every instance begins as ${from.name}`);
+      this.#old = await prepareRelease(from, { proxied, direct, sources, folder: this.paths.home });
+      for (const path of this.#old.leftOut) note(`  it does not know ${path}, which is left out for it`);
+    } else await prepareComponents(this.direct, createReporter(note));
     signal.throwIfAborted();
     await Promise.all(
       SERVICES.map(async (service) => {
@@ -157,6 +187,26 @@ class RunningWorld implements World {
     return instance;
   }
 
+  async beforeUpgrade(): Promise<void> {
+    this.#upgrading ??= this.#prepareNext();
+    await this.#upgrading;
+  }
+
+  /** Something that it needs may be broken right then: an operator would try again as well. */
+  async #prepareNext(): Promise<void> {
+    const { note, signal } = this.#options;
+    const deadline = performance.now() + PREPARE_MS;
+    for (;;) {
+      try {
+        return await prepareComponents(this.direct, createReporter(note));
+      } catch (error) {
+        if (performance.now() > deadline) throw error;
+        note(`  topics, schemas and tables of the next release, once more: ${(error as Error).message}`);
+        await delay(PREPARE_PAUSE_MS, undefined, { signal });
+      }
+    }
+  }
+
   async stop(): Promise<void> {
     for (const service of SERVICES) {
       await Promise.all(this.instancesOf(service).map((instance) => instance.stop()));
@@ -176,18 +226,19 @@ class RunningWorld implements World {
   #make(service: FaultyService): Instance {
     const name = `${service}-${++this.#made}`;
     const settings = { paths: this.paths, receiverPort: this.#receiverPort, crmSecret: this.#crm.secret };
-    const spec = serviceSpec(service, settings);
+    const own = serviceSpec(service, settings);
     const logFile = join(this.paths.logs, `${name}.log`);
-    return new Instance(
-      {
-        ...spec,
-        ...{ name, logFile },
-        nodeArgs: [...(spec.nodeArgs ?? []), ...this.#substitution(service)],
-        env: { ...spec.env, EMAIL_EVENTS_EVENTS_STATE_DIR: join(this.paths.state, name) },
-      },
-      // Its log goes with the world.
-      (how) => this.surprises.push(`${name} ${how}: ${lastReason(logFile)}`),
-    );
+    const spec = {
+      ...own,
+      ...{ name, logFile },
+      nodeArgs: [...(own.nodeArgs ?? []), ...this.#substitution(service)],
+      env: { ...own.env, EMAIL_EVENTS_EVENTS_STATE_DIR: join(this.paths.state, name) },
+    };
+    // Its log goes with the world.
+    const onEnd = (how: string) => this.surprises.push(`${name} ${how}: ${lastReason(logFile)}`);
+    // One that joins once upgrades have begun is of this release from the start, as in any roll-out.
+    const old = this.#upgrading ? undefined : this.#old?.processes.get(service);
+    return old ? new Instance({ ...spec, ...old }, onEnd, spec) : new Instance(spec, onEnd);
   }
 
   #substitution(service: FaultyService): readonly string[] {

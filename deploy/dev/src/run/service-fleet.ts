@@ -77,6 +77,10 @@ export interface ServiceSpec {
   readonly nodeArgs?: readonly string[];
   readonly env?: { readonly [name: string]: string };
   readonly logFile: string;
+  /** The Node that runs it; without, the one that runs this. */
+  readonly node?: string;
+  /** Where it runs; without, in this checkout. */
+  readonly cwd?: string;
 }
 
 /**
@@ -89,13 +93,15 @@ export class ServiceProcess extends SupervisedService {
     news: (news: ServiceNews) => void = () => {},
     timings: ServiceTimings = SERVICE_TIMINGS,
   ) {
-    super(spec, { launch: async () => launch(spec), release: async () => {} }, news, timings);
+    super(spec, { launch: async () => launchProcess(spec), release: async () => {} }, news, timings);
   }
 }
 
-function launch({ script, args, nodeArgs = [], env = {}, logFile }: ServiceSpec): ServiceRun {
-  const child = spawnInSession(process.execPath, [...nodeArgs, script, ...args], {
-    cwd: REPOSITORY,
+/** One run of a service, for a supervisor that decides at each launch which process that is. */
+export function launchProcess(spec: ServiceSpec): ServiceRun {
+  const { script, args, nodeArgs = [], env = {}, logFile, node = process.execPath, cwd = REPOSITORY } = spec;
+  const child = spawnInSession(node, [...nodeArgs, script, ...args], {
+    cwd,
     // With the compiled code of earlier starts a service takes half the time to start.
     env: {
       NODE_COMPILE_CACHE: join(homeFolder(), 'cache'),
