@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 
 export type Field = { name: string; type: unknown; default?: unknown; doc?: string; values?: string[] };
 type Record = { type: 'record'; name: string; namespace: string; doc: string; fields: Field[] };
@@ -13,7 +14,7 @@ const avro = (name: string) => JSON.parse(readFileSync(new URL(`../avro/${name}`
 
 /** All schemas, complete: the eleven event types out of common and own fields, then the rest as written. */
 export function composeSchemas(): Composed[] {
-  const common: Field[] = avro('events/common.json').fields;
+  const common = commonFields();
   const { fields, types } = avro('events/types.json') as {
     fields: { [name: string]: Omit<Field, 'name'> };
     types: { [type: string]: { name: string; doc: string; adds: string[] } };
@@ -40,9 +41,19 @@ export function composeSchemas(): Composed[] {
   ];
 }
 
-/** Names of the fields that every event type has. */
-export function commonFieldNames(): string[] {
-  return (avro('events/common.json').fields as Field[]).map(({ name }) => name);
+/** The fields that every event type has, first and in this order. */
+export function commonFields(): Field[] {
+  return avro('events/common.json').fields;
+}
+
+export const commonFieldNames = (): string[] => commonFields().map(({ name }) => name);
+
+/** A record's fields before and after the common ones; undefined: it does not have these. */
+export function aroundCommon(fields: readonly Field[]): { before: Field[]; after: Field[] } | undefined {
+  const common = commonFields();
+  const end = (start: number) => start + common.length;
+  const at = fields.findIndex((_, index) => isDeepStrictEqual(fields.slice(index, end(index)), common));
+  return at < 0 ? undefined : { before: fields.slice(0, at), after: fields.slice(end(at)) };
 }
 
 function record(name: string, doc: string, fields: Field[]): Record {

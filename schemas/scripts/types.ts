@@ -1,7 +1,6 @@
-import type { Composed } from './compose.ts';
+import { aroundCommon, type Composed, commonFields, type Field } from './compose.ts';
 
 type Schema = string | Schema[] | { type: Schema; [attribute: string]: unknown };
-type Field = { name: string; type: Schema; doc?: string; values?: string[] };
 
 const primitives: { [avro: string]: string } = {
   string: 'string',
@@ -12,9 +11,13 @@ const primitives: { [avro: string]: string } = {
   null: 'null',
 };
 
+const COMMON = 'CommonFields';
+
 /** TypeScript interfaces of all records, each once. Long is a number: all ours stay below 2^53. */
 export function typesOf(all: Composed[]): string {
   const written = new Map<string, string>();
+  const doc = 'The fields that every event type has.';
+  writeInterface({ name: COMMON, doc, fields: commonFields() }, written);
   for (const { schema } of all) tsType(schema as Schema, written);
   return [...written.values()].join('\n');
 }
@@ -41,13 +44,15 @@ function tsType(schema: Schema, written: Map<string, string>, values?: string[])
 }
 
 function writeInterface(
-  record: { name: string; doc?: string; fields: Field[] },
+  { name, doc, fields }: { name: string; doc?: string; fields: readonly Field[] },
   written: Map<string, string>,
 ): void {
-  const lines = record.fields.map(({ name, type, doc, values }) => {
-    const comment = doc ? `  /** ${doc} */\n` : '';
-    return `${comment}  ${name}: ${tsType(type, written, values)};`;
+  const extending = name === COMMON ? undefined : aroundCommon(fields);
+  const own = extending ? [...extending.before, ...extending.after] : fields;
+  const lines = own.map((field) => {
+    const comment = field.doc ? `  /** ${field.doc} */\n` : '';
+    return `${comment}  ${field.name}: ${tsType(field.type as Schema, written, field.values)};\n`;
   });
-  const doc = record.doc ? `/** ${record.doc} */\n` : '';
-  written.set(record.name, `${doc}export interface ${record.name} {\n${lines.join('\n')}\n}\n`);
+  const head = `export interface ${name}${extending ? ` extends ${COMMON}` : ''}`;
+  written.set(name, `${doc ? `/** ${doc} */\n` : ''}${head} {\n${lines.join('')}}\n`);
 }

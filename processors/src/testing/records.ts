@@ -1,62 +1,28 @@
 import { encodeRawHeaders, type InputRecord, type RawRequest } from '@email-events/core';
+import { toEmailEvent } from '@email-events/esps';
 import type { EmailEvent, EventType } from '@email-events/schemas';
 
 export const START = Date.UTC(2026, 0, 1);
-
-const ABSENT = {
-  esp_event_id: null,
-  esp_message_id: null,
-  message_id: null,
-  sender: null,
-  subject: null,
-  campaign: null,
-  variant: null,
-  stream: null,
-  smtp_response: null,
-  remote_mta: null,
-  attempt: null,
-  smtp_code: null,
-  enhanced_status: null,
-  diagnostic: null,
-  bounce_class: null,
-  bounce_category: null,
-  drop_reason: null,
-  user_agent: null,
-  ip: null,
-  is_machine: null,
-  url: null,
-  feedback_type: null,
-  scope: null,
-  method: null,
-  payload: null,
-};
 
 let made = 0;
 
 /** An event of that type; every one has its own id unless told otherwise. */
 export function eventOf(type: EventType, more: Partial<EmailEvent> = {}): EmailEvent {
   made++;
-  const recipient = more.recipient ?? 'ann@example.com';
-  return {
-    ...ABSENT,
-    event_id: made.toString(16).padStart(32, '0'),
-    type,
-    occurred_at: START + made,
-    occurred_at_source: 'esp',
-    occurred_at_said: null,
-    received_at: START + made + 100,
+  const at = START + made;
+  const { recipient = 'ann@example.com' } = more;
+  const origin = {
     esp: 'sendgrid',
     source: 'main',
-    account: null,
-    esp_event_type: type,
-    recipient,
-    recipient_domain: recipient.slice(recipient.indexOf('@') + 1),
-    tags: [],
-    metadata: {},
+    received_at: at + 100,
     request_id: '0199b7a0-1111-7222-8333-444455556666',
     raw_partition: 0,
     raw_offset: made,
     item_index: 0,
+  };
+  return {
+    ...toEmailEvent({ type, esp_event_type: type, occurred_at: at, recipient, identity: [made] }, origin),
+    event_id: made.toString(16).padStart(32, '0'),
     known_as: [],
     ...(type === 'bounced' ? { bounce_class: 'hard', bounce_category: 'other' } : {}),
     ...(type === 'unsubscribed' || type === 'subscribed' ? { scope: 'all' } : {}),

@@ -1,7 +1,7 @@
 // Generated from schemas/avro by `npm run gen`. Do not edit.
 
-/** The ESP accepted the message for sending. */
-export interface EmailQueued {
+/** The fields that every event type has. */
+export interface CommonFields {
   /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
   event_id: string;
   /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
@@ -54,58 +54,12 @@ export interface EmailQueued {
   item_index: number;
 }
 
+/** The ESP accepted the message for sending. */
+export interface EmailQueued extends CommonFields {
+}
+
 /** The receiving server accepted the message. */
-export interface EmailDelivered {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailDelivered extends CommonFields {
   /** Answer of the receiving server. */
   smtp_response: null | string;
   /** Host name of the receiving server. */
@@ -113,57 +67,7 @@ export interface EmailDelivered {
 }
 
 /** Delivery failed for now; the ESP will try again. */
-export interface EmailDeferred {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailDeferred extends CommonFields {
   /** Number of the delivery attempt, from 1. */
   attempt: null | number;
   /** SMTP reply code, e.g. 550. */
@@ -175,57 +79,7 @@ export interface EmailDeferred {
 }
 
 /** Delivery failed and the ESP gave up. */
-export interface EmailBounced {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailBounced extends CommonFields {
   /** hard: the address is bad for good. soft: it may work later, or the message was refused. undetermined: the ESP does not say. */
   bounce_class: 'hard' | 'soft' | 'undetermined';
   /** Cause of the bounce. */
@@ -241,57 +95,7 @@ export interface EmailBounced {
 }
 
 /** The ESP did not attempt delivery. */
-export interface EmailDropped {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailDropped extends CommonFields {
   /** Why the ESP did not attempt delivery. */
   drop_reason: 'bounced' | 'unsubscribed' | 'complained' | 'invalid' | 'spam' | 'expired' | 'content' | 'other';
   /** Reason in the words of the ESP or of the receiving server. */
@@ -299,57 +103,7 @@ export interface EmailDropped {
 }
 
 /** The message was opened. */
-export interface EmailOpened {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailOpened extends CommonFields {
   /** User agent of the recipient's client or of its proxy. */
   user_agent: null | string;
   /** IP address of the recipient's client or of its proxy. */
@@ -359,57 +113,7 @@ export interface EmailOpened {
 }
 
 /** A link in the message was clicked. */
-export interface EmailClicked {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailClicked extends CommonFields {
   /** Link that was clicked. */
   url: null | string;
   /** User agent of the recipient's client or of its proxy. */
@@ -421,113 +125,13 @@ export interface EmailClicked {
 }
 
 /** The recipient reported the message as spam. */
-export interface EmailComplained {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailComplained extends CommonFields {
   /** Feedback type of the complaint (RFC 5965), e.g. abuse, not-spam. */
   feedback_type: null | string;
 }
 
 /** The recipient left all mail or one stream. */
-export interface EmailUnsubscribed {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailUnsubscribed extends CommonFields {
   /** all, or the name of the stream that was left or joined. */
   scope: string;
   /** How: link, list_unsubscribe, api, manual …, in the ESP's words. */
@@ -539,57 +143,7 @@ export interface EmailUnsubscribed {
 }
 
 /** The recipient came back to all mail or to one stream. */
-export interface EmailSubscribed {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailSubscribed extends CommonFields {
   /** all, or the name of the stream that was left or joined. */
   scope: string;
   /** How: link, list_unsubscribe, api, manual …, in the ESP's words. */
@@ -601,115 +155,15 @@ export interface EmailSubscribed {
 }
 
 /** Anything else the ESP reported. */
-export interface EmailOther {
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
+export interface EmailOther extends CommonFields {
   /** The ESP's item as JSON text. */
   payload: string;
 }
 
 /** An event of any type. */
-export interface EmailEvent {
+export interface EmailEvent extends CommonFields {
   /** Event type. */
   type: 'queued' | 'delivered' | 'deferred' | 'bounced' | 'dropped' | 'opened' | 'clicked' | 'complained' | 'unsubscribed' | 'subscribed' | 'other';
-  /** 32 hex digits; the same for every copy of the same event, so it is the key to deduplicate by. */
-  event_id: string;
-  /** When it happened: by the ESP's clock, unless occurred_at_source says otherwise. */
-  occurred_at: number;
-  /** Where occurred_at is from. esp: the ESP said so. received: it gave no readable time, so it is received_at. bounded: what it said is too far from received_at and was moved to the nearest time that is believed. */
-  occurred_at_source: 'esp' | 'received' | 'bounded';
-  /** What the ESP said of the time, where that is not occurred_at; cut to 100 characters. */
-  occurred_at_said: null | string;
-  /** When the ingress received the request that reported it. */
-  received_at: number;
-  /** Email service provider, e.g. sendgrid. */
-  esp: string;
-  /** Configured webhook that reported it: the last part of the webhook URL. */
-  source: string;
-  /** Account that the source belongs to, as configured; part of the identity. Null: the source names none. */
-  account: null | string;
-  /** The ESP's own name of the event type. */
-  esp_event_type: string;
-  /** The ESP's id of this event, if it gives one. */
-  esp_event_id: null | string;
-  /** The ESP's id of the message: what its send API returned. */
-  esp_message_id: null | string;
-  /** RFC 5322 Message-ID without angle brackets. */
-  message_id: null | string;
-  /** Recipient address as the ESP wrote it, trimmed. Empty for an event that has no recipient. */
-  recipient: string;
-  /** Domain of the recipient, lower case, ASCII form. */
-  recipient_domain: string;
-  /** Sender address. */
-  sender: null | string;
-  /** Subject of the message. */
-  subject: null | string;
-  /** Campaign name or id. */
-  campaign: null | string;
-  /** A/B variant of the campaign. */
-  variant: null | string;
-  /** List, group or message stream. */
-  stream: null | string;
-  /** Tags or categories. */
-  tags: string[];
-  /** The sender's own key-value data; values that were not text are JSON text. */
-  metadata: { [key: string]: string };
-  /** Id of the HTTP request that reported it (UUIDv7, the X-Request-Id of the answer). */
-  request_id: string;
-  /** Partition of email.raw that holds the request's bytes. */
-  raw_partition: number;
-  /** Offset in that partition. */
-  raw_offset: number;
-  /** Position of the event in the request, from 0. */
-  item_index: number;
   /** Answer of the receiving server. */
   smtp_response: null | string;
   /** Host name of the receiving server. */

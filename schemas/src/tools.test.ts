@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { identifierOf, markdownTable, replaceSection, slugProblem, titleOf } from './index.ts';
+import { identifierOf, markdownTable, replaceSection, slugProblem, titleOf } from './tools.ts';
 
 test('a table has a row for each, dashes for nothing, and no bar that is not its own', () => {
   expect(

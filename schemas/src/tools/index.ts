@@ -1,2 +1,0 @@
-export * from './markdown.ts';
-export * from './names.ts';
