@@ -19,6 +19,8 @@ export const CORE_CODES = {
     'A partition ends before what was read already: records were lost or the topic was made anew. Stop all instances of the group, reset it, start them again.',
   KAFKA_RECORD_TOO_LARGE: 'A record exceeds what its topic takes.',
   KAFKA_ANSWER_INCOMPLETE: 'A broker’s answer does not mention what was asked for; it is asked again.',
+  KAFKA_RECORDS_DAMAGED:
+    'A batch of records does not match its checksum. It is fetched again; if that goes on, it is damaged at the broker: look at its disk, and move the leadership to another replica.',
   KAFKA_FENCED: 'Another instance owns the partition now; this one lets go of it.',
   KAFKA_BACKLOG_FULL: 'Too many bytes wait for the broker; nothing more is taken.',
   KAFKA_PUBLISH_FAILED: 'The broker did not acknowledge in time.',

@@ -15,6 +15,16 @@ export class AnswerIncomplete extends CodedError<'KAFKA_ANSWER_INCOMPLETE'> {
   }
 }
 
+/** Bytes of a topic are not what was written to it. They may be when they are fetched again. */
+export class RecordsDamaged extends CodedError<'KAFKA_RECORDS_DAMAGED'> {
+  override readonly name = 'RecordsDamaged';
+  readonly retriable = true;
+
+  constructor(where: string) {
+    super('KAFKA_RECORDS_DAMAGED', `a batch of ${where} does not match its checksum`);
+  }
+}
+
 /** Numbers of the protocol's errors, for those that are read or made here by number. */
 export const LEADER_NOT_AVAILABLE = 5;
 export const NOT_LEADER_FOR_PARTITION = 6;

@@ -2,10 +2,12 @@ import { isProtocolError } from '../errors.ts';
 import {
   type Api,
   type Broker,
+  type Exchange,
   KafkaJSConnectionError,
   KafkaJSRequestTimeoutError,
   type KafkajsLogger,
   newBroker,
+  sendFrame,
 } from '../kafkajs/kafkajs.ts';
 
 export interface Address {
@@ -60,8 +62,7 @@ export class Connections {
     try {
       await open.ready;
       const exchange = open.broker.lookupRequest(key, api)(args);
-      const asDecoded = { ...exchange, response: { decode: exchange.response.decode, parse: same<A> } };
-      return await within(open.broker.connectionPool.send(asDecoded), timeoutMs, name);
+      return await within(send(open.broker, exchange), timeoutMs, name);
     } catch (error) {
       if (!isProtocolError(error)) this.drop(name, open, error as Error);
       throw error;
@@ -129,6 +130,13 @@ export class Connections {
 }
 
 const same = async <A>(answer: A): Promise<A> => answer;
+
+/** The answer as it was decoded, whatever errors are in it. */
+function send<A>(broker: Broker, exchange: Exchange<A>): Promise<A> {
+  if (exchange.frame) return sendFrame(broker, exchange, exchange.frame);
+  const { decode } = exchange.response;
+  return broker.connectionPool.send({ ...exchange, response: { decode, parse: same<A> } });
+}
 
 function within<T>(answer: Promise<T>, ms: number, name: string): Promise<T> {
   return new Promise((resolve, reject) => {

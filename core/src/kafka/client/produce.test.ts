@@ -3,7 +3,8 @@ import { KafkaJSRequestTimeoutError } from '../kafkajs/kafkajs.ts';
 import { FakeBrokers } from '../testing/fake-brokers.ts';
 import type { OutputRecord } from '../transact/stage.ts';
 import { produceAll, roundsOf } from './produce.ts';
-import { type ProduceQuery, produce } from './requests.ts';
+import type { ProduceQuery } from './produce-frame.ts';
+import { produce } from './requests.ts';
 
 const NOT_LEADER = 6;
 const INVALID_PRODUCER_EPOCH = 47;

@@ -2,7 +2,8 @@ import { backoffMs, pause } from '../../retry.ts';
 import { AnswerIncomplete, isRetriable } from '../errors.ts';
 import { createErrorFromCode } from '../kafkajs/kafkajs.ts';
 import type { Brokers } from './brokers.ts';
-import { type OutMessage, type ProduceQuery, produce } from './requests.ts';
+import type { OutMessage, ProduceQuery } from './produce-frame.ts';
+import { produce } from './requests.ts';
 
 /** Records for one partition that are sent in one piece, in this order. */
 export interface PartitionBatch {

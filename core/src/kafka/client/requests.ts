@@ -1,4 +1,5 @@
 import { apiOf } from '../kafkajs/kafkajs.ts';
+import { encodeProduce, type ProduceQuery } from './produce-frame.ts';
 
 // Requests to brokers, as kafkajs 2.2.4 encodes and decodes it. Answers are taken as they were decoded, each partition with its
 // own error code: kafkajs's own evaluation throws the first error of an answer and forgets all the rest of it.
@@ -53,27 +54,6 @@ export const findCoordinator = apiOf<
   Coded & { coordinator: { nodeId: number; host: string; port: number } }
 >('GroupCoordinator');
 
-export interface OutMessage {
-  readonly key: string | Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers?: object;
-  readonly timestamp?: string;
-}
-
-export interface ProduceQuery {
-  readonly acks: number;
-  readonly timeout: number;
-  readonly transactionalId?: string;
-  readonly producerId?: string;
-  readonly producerEpoch?: number;
-  readonly topicData: readonly TopicPartitions<{
-    partition: number;
-    /** Of the first record. */
-    firstSequence?: number;
-    messages: readonly OutMessage[];
-  }>[];
-}
-
 export interface ProduceAnswer {
   readonly topics: readonly {
     topicName: string;
@@ -81,7 +61,19 @@ export interface ProduceAnswer {
   }[];
 }
 
-export const produce = apiOf<ProduceQuery, ProduceAnswer>('Produce');
+const kafkajsProduce = apiOf<ProduceQuery, ProduceAnswer>('Produce');
+
+/** kafkajs's answer to a request that is encoded here. */
+export const produce: typeof kafkajsProduce = {
+  key: kafkajsProduce.key,
+  api: {
+    versions: kafkajsProduce.api.versions,
+    protocol: (of) => (query) => ({
+      ...kafkajsProduce.api.protocol(of)(query),
+      frame: (head) => encodeProduce(query, head),
+    }),
+  },
+};
 
 export const initProducerId = apiOf<
   { transactionalId: string; transactionTimeout: number },

@@ -99,6 +99,25 @@ test('each partition is read from its leader, from where it is told to begin', a
   expect(values(1)).toEqual(['b0', 'b1', 'b2']);
 });
 
+test('bytes that were damaged on their way are fetched again, and none of them is handed out', async () => {
+  logs.set(0, ['a0', 'a1']);
+  let isDamaged = true;
+  answer = (of) => {
+    const found = from(of);
+    if (isDamaged) found?.bytes?.writeUInt8((found.bytes.at(-2) ?? 0) ^ 1, found.bytes.length - 2);
+    return found;
+  };
+  const { fetcher } = start();
+  fetcher.begin(at(0), 1);
+  await waitFor('it is told', () => fetcher.states()[0]?.problem === 'KAFKA_RECORDS_DAMAGED');
+  expect(batches).toEqual([]);
+  expect(fetcher.states()[0]?.position).toBe(1);
+  isDamaged = false;
+  await waitFor('the record', () => values(0).length === 1);
+  expect(values(0)).toEqual(['a1']);
+  expect(fetcher.states()[0]?.problem).toBeUndefined();
+});
+
 test('a leader that moves is followed; nothing is read twice or left out', async () => {
   logs.set(0, ['a0']);
   answer = (of) => (of.node === brokers.topics.t![0] ? from(of) : { errorCode: NOT_LEADER });

@@ -6,7 +6,7 @@ import { createErrorFromCode } from '../kafkajs/kafkajs.ts';
 import type { InputRecord } from '../records.ts';
 import { type FetchedPartition, type FetchLimits, fetchFrom } from './fetch-request.ts';
 import { afterGap } from './log-truncation.ts';
-import { decodeRecords } from './record-batches.ts';
+import { type DecodedRecords, decodeRecords } from './record-batches.ts';
 
 /** The records that one fetch brought of one partition. */
 export interface FetchedBatch extends TopicPartition {
@@ -236,7 +236,14 @@ export class Fetcher {
   private async take(place: Place, fetched: FetchedPartition): Promise<void> {
     if (fetched.errorCode !== 0) return this.refused(place, createErrorFromCode(fetched.errorCode));
     const from = place.position;
-    const { records, next } = await decodeRecords(place, fetched.bytes, from, fetched.aborted);
+    let decoded: DecodedRecords;
+    try {
+      decoded = await decodeRecords(place, fetched.bytes, from, fetched.aborted);
+    } catch (error) {
+      // Damaged on the way, they are whole the next time; damaged at their leader, it is seen that this partition stands still.
+      return this.fail(place, error);
+    }
+    const { records, next } = decoded;
     // Another leader may have answered meanwhile.
     if (!place.current || place.busy || place.position !== from) return;
     place.end = fetched.end;

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { expect, test } from 'vitest';
-import { recordBatch as batch, zigzag } from '../testing/fake-brokers.ts';
+import { recordBatch as batch, sealed, zigzag } from '../testing/fake-brokers.ts';
 import { type AbortedTransaction, BytesReader, decodeRecords } from './record-batches.ts';
 
 const OF = { topic: 't', partition: 3 };
@@ -144,7 +144,46 @@ test.each([
 ])('%s is an error', async (_what, spoil, message) => {
   const bytes = batch({ first: 0, values: ['a', 'b'] });
   spoil(bytes);
-  await expect(read([bytes])).rejects.toThrow(message);
+  await expect(read([sealed(bytes)])).rejects.toThrow(message);
+});
+
+/** The same bytes with one bit turned. */
+function withFlipped(bytes: Buffer, bit: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(copy.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+  return copy;
+}
+
+const DAMAGED = { code: 'KAFKA_RECORDS_DAMAGED', retriable: true };
+
+test.each([false, true])('any bit of a batch that turned is noticed (compressed: %s)', async (gzip) => {
+  const bytes = batch({ first: 0, values: ['a', 'bc'], gzip });
+  const checksumAt = 17;
+  for (let bit = 8 * checksumAt; bit < 8 * bytes.length; bit++)
+    await expect(read([withFlipped(bytes, bit)])).rejects.toMatchObject(DAMAGED);
+});
+
+test('a bit of the length or the format that turned never lets records through that are not there', async () => {
+  const bytes = batch({ first: 0, values: ['a', 'bc'] });
+  const [lengthAt, leaderEpochAt, formatAt] = [8, 12, 16];
+  for (let bit = 8 * lengthAt; bit < 8 * (formatAt + 1); bit++) {
+    // The leader's epoch is not used here.
+    if (bit >= 8 * leaderEpochAt && bit < 8 * formatAt) continue;
+    const found = await read([withFlipped(bytes, bit)]).catch((error: Error) => error);
+    if (!(found instanceof Error)) expect(found).toEqual({ values: [], next: 0 });
+  }
+});
+
+test('what lies before a damaged batch is read; the next fetch begins with it', async () => {
+  const [whole, damaged] = [batch({ first: 0, values: ['a'] }), batch({ first: 1, values: ['b'] })];
+  const batches = [whole, withFlipped(damaged, 8 * 66), batch({ first: 2, values: ['c'] })];
+  expect(await read(batches)).toEqual({ values: ['0 a'], next: 1 });
+  await expect(read(batches.slice(1), 1)).rejects.toMatchObject(DAMAGED);
+});
+
+test('a batch that begins before the end of the one in front of it is damaged', async () => {
+  const batches = [batch({ first: 4, values: ['a', 'b'] }), batch({ first: 5, values: ['c'] })];
+  expect(await read(batches, 4)).toEqual({ values: ['4 a', '5 b'], next: 6 });
 });
 
 test.each([-13, -12, 0, 10, -(2 ** 31)])(

@@ -1,9 +1,12 @@
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
+import { crc32c } from '../crc32c.ts';
+import { RecordsDamaged } from '../errors.ts';
 import type { InputRecord } from '../records.ts';
 
 // Record batches as Kafka's documentation lays them out (message format, magic 2). kafkajs decodes them as well, but says nothing of a
-// batch that compaction has emptied, so that a reader stays in front of it for ever, and makes several objects of each record.
+// batch that compaction has emptied, so that a reader stays in front of it for ever, makes several objects of each record, and does not
+// compare a batch with its checksum.
 
 /** A transaction that was aborted, and the offset at which its records begin. */
 export interface AbortedTransaction {
@@ -21,7 +24,9 @@ export interface DecodedRecords {
 const BATCH_OVERHEAD = 61;
 const LENGTH_AT = 8;
 const LENGTH_OVERHEAD = 12;
+const MAGIC = 2;
 const MAGIC_AT = 16;
+const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 const LAST_OFFSET_DELTA_AT = 23;
 const FIRST_TIMESTAMP_AT = 27;
@@ -35,8 +40,9 @@ const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
 /**
- * The committed records in a partition's bytes from this offset on. A batch that is cut off at the end is
- * left for the next fetch. Throws for bytes that cannot be decoded.
+ * The committed records in a partition's bytes from this offset on. A batch that is cut off at the end is left for the next fetch, and
+ * so is one that is damaged, with all behind it. Throws RecordsDamaged, which may pass, if that is the first one, and other errors for
+ * bytes that cannot be decoded.
  */
 export async function decodeRecords(
   of: { readonly topic: string; readonly partition: number },
@@ -51,7 +57,11 @@ export async function decodeRecords(
     const end = at + LENGTH_OVERHEAD + bytes.readInt32BE(at + LENGTH_AT);
     if (end > bytes.length) break;
     const batch = bytes.subarray(at, end);
-    const first = Number(batch.readBigInt64BE(0));
+    const first = Number(bytes.readBigInt64BE(at));
+    if (!isWhole(batch) || (next > from && first < next)) {
+      if (next > from) break;
+      throw new RecordsDamaged(`${of.topic}/${of.partition} at offset ${from}`);
+    }
     const last = first + batch.readInt32BE(LAST_OFFSET_DELTA_AT);
     if (last >= from) {
       if (filter.passes(batch, last)) await decodeBatch(of, batch, first, from, records);
@@ -60,6 +70,19 @@ export async function decodeRecords(
     at = end;
   }
   return { records, next };
+}
+
+/**
+ * Whether a batch is what its producer wrote: bits turn on disks, in memory and on the way, and TCP's checksum misses one in some tens
+ * of thousands of such packets. Takes 0.3 ms for 1 MB. Not covered are the first offset, the length and the format, which stand in
+ * front of the checksum.
+ */
+function isWhole(batch: Buffer): boolean {
+  if (batch.length < BATCH_OVERHEAD) return false;
+  const magic = batch.readInt8(MAGIC_AT);
+  // Older formats have no such checksum, and are refused as what they are.
+  if (magic === 0 || magic === 1) return true;
+  return magic === MAGIC && batch.readUInt32BE(CRC_AT) === crc32c(batch.subarray(ATTRIBUTES_AT));
 }
 
 /**
@@ -113,7 +136,8 @@ async function decodeBatch(
   into: InputRecord[],
 ): Promise<void> {
   const magic = batch.readInt8(MAGIC_AT);
-  if (magic !== 2) throw new Error(`${topic}/${partition} has records of format ${magic} at offset ${first}`);
+  if (magic !== MAGIC)
+    throw new Error(`${topic}/${partition} has records of format ${magic} at offset ${first}`);
   const attributes = batch.readInt16BE(ATTRIBUTES_AT);
   const firstTimestamp = Number(batch.readBigInt64BE(FIRST_TIMESTAMP_AT));
   const appended =

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { Brokers, type RequestOptions } from '../client/brokers.ts';
 import { findCoordinator, metadata } from '../client/requests.ts';
+import { crc32c } from '../crc32c.ts';
 import { type Api, apiKeys, createErrorFromCode, createLogger } from '../kafkajs/kafkajs.ts';
 
 interface Kind<Q, A> {
@@ -130,7 +131,13 @@ export function recordBatch(of: BatchOf): Buffer {
   head.writeBigInt64BE(TIMESTAMP, 35);
   head.writeBigInt64BE(BigInt(producerId), 43);
   head.writeInt32BE(of.count ?? records.length, 57);
-  return Buffer.concat([head, body]);
+  return sealed(Buffer.concat([head, body]));
+}
+
+/** A batch with the checksum of what is in it now. */
+export function sealed(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
+  return batch;
 }
 
 function record(delta: number, key: Buffer | null, value: Buffer): Buffer {

@@ -2,12 +2,12 @@ import { retry } from '../../retry.ts';
 import type { Brokers, RequestOptions } from '../client/brokers.ts';
 import { codesOfAll } from '../client/offsets.ts';
 import { produceAll } from '../client/produce.ts';
+import type { OutMessage } from '../client/produce-frame.ts';
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
   endTxn,
   initProducerId,
-  type OutMessage,
   type TopicPartitions,
   txnOffsetCommit,
 } from '../client/requests.ts';
