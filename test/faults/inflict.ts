@@ -12,6 +12,7 @@ import {
   isUpgrade,
   type Target,
 } from './targets.ts';
+import { Turns } from './turns.ts';
 import type { World } from './world.ts';
 
 /** A fault that was done, with the moment from which its target is its old self again. */
@@ -31,13 +32,13 @@ const POLL_MS = 20;
 /**
  * Does faults and undoes them. Those of one target are done one after the other, even where the schedule has them overlap, since a
  * process that is starting cannot be frozen; different targets are harmed at the same time. Upgrades are one after the other too,
- * whatever they are of.
+ * whatever they are of, and before the faults that wait for the same target.
  */
 export class Inflictor {
   readonly #world: World;
   readonly #brokers: Brokers | undefined;
   readonly #mayBegin: () => Promise<boolean>;
-  readonly #queues = new Map<Target | 'upgrades', Promise<unknown>>();
+  readonly #turns = new Turns<Target | 'upgrades'>();
 
   /**
    * @param brokers if there are several
@@ -51,15 +52,14 @@ export class Inflictor {
 
   /** `onHarm` is called when it happens. Rejects if the target does not come back. */
   inflict(fault: Fault, onHarm: (whom?: string) => void): Promise<Inflicted> {
-    const queues = [
-      isOfBrokers(fault.target) ? ('cluster' as const) : fault.target,
-      ...(isUpgrade(fault.kind) ? (['upgrades'] as const) : []),
-    ];
-    const before = Promise.all(queues.map((queue) => this.#queues.get(queue)));
-    const inflicted = before.then(() => this.#inflict(fault, onHarm));
-    const over = inflicted.catch(() => {});
-    for (const queue of queues) this.#queues.set(queue, over);
-    return inflicted;
+    const { kind, target } = fault;
+    const inflict = () => this.#inflict(fault, onHarm);
+    if (!isUpgrade(kind)) return this.#turns.take(isOfBrokers(target) ? 'cluster' : target, inflict);
+    return this.#turns.take('upgrades', async () => {
+      await this.#world.beforeUpgrade();
+      // On a slow machine many faults wait for their turn, and the traffic does not.
+      return this.#turns.take(target, inflict, true);
+    });
   }
 
   async #inflict(fault: Fault, onHarm: (whom?: string) => void): Promise<Inflicted> {
@@ -79,7 +79,7 @@ export class Inflictor {
     if (kind === 'join') return this.#join(fault, harmed);
     return isComponent(target)
       ? harmComponent(this.#world.stack.component(target), fault, harmed)
-      : harmService(this.#world, this.#instanceOf(target, fault.instance), fault, harmed);
+      : harmService(this.#instanceOf(target, fault.instance), fault, harmed);
   }
 
   async #harmBrokers(fault: Fault, harmed: (whom?: string) => void): Promise<boolean> {
@@ -116,12 +116,10 @@ export class Inflictor {
 }
 
 async function harmService(
-  world: World,
   instance: Instance,
   { kind, lastsMs }: Fault,
   harmed: (whom?: string) => void,
 ): Promise<boolean> {
-  if (isUpgrade(kind)) await world.beforeUpgrade();
   await until(`${instance.name} runs`, () => instance.isRunning);
   harmed(instance.name);
   if (kind === 'pause') {

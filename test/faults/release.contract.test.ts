@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { REPOSITORY } from '@email-events/cli/home';
 import { services } from '@email-events/cli/services';
 import { type ConfigTree, writeLocalConfig } from '@email-events/dev/run/local-config';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { previousRelease, Release } from './release.ts';
 
-// This checkout is a release like any other: what is asked of another one is asked of it here.
+// This checkout is a release like any other: what is asked of another one is asked of it here. Each question is a process or two.
+vi.setConfig({ testTimeout: 180_000 });
 
 function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'email-events-release-test-'));

@@ -32,6 +32,11 @@ export interface FittedConfig {
 }
 
 const CALL_MS = 60_000;
+const PREPARE = [
+  ['topics', 'apply'],
+  ['schemas', 'register'],
+  ['clickhouse', 'migrate'],
+] as const;
 const TELL_COMMAND = new URL('./tell-command.ts', import.meta.url).href;
 
 /**
@@ -95,15 +100,21 @@ export class Release {
     }
   }
 
-  /** Makes its topics, schemas and tables. */
-  async prepare(configFile: string): Promise<void> {
-    for (const command of [
-      ['topics', 'apply'],
-      ['schemas', 'register'],
-      ['clickhouse', 'migrate'],
-    ]) {
-      const { code, output } = await this.#call([...command, '--config', configFile]);
-      if (code !== 0) throw new Error(`${this.name}: ${command.join(' ')} failed: ${output}`);
+  /**
+   * Makes its topics, schemas and tables, as an operator does.
+   * @param mayTryAgain asked after each failure, which may be that of a component that is away
+   */
+  async prepare(
+    configFile: string,
+    mayTryAgain: (failure: string) => Promise<boolean> = async () => false,
+  ): Promise<void> {
+    for (const command of PREPARE) {
+      for (;;) {
+        const { code, output } = await this.#call([...command, '--config', configFile]);
+        if (code === 0) break;
+        const failure = `${this.name}: ${command.join(' ')} failed: ${output}`;
+        if (!(await mayTryAgain(failure))) throw new Error(failure);
+      }
     }
   }
 

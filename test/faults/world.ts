@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { type HomePaths, pathsOf } from '@email-events/cli/home';
+import { type HomePaths, pathsOf, REPOSITORY } from '@email-events/cli/home';
 import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import {
   type ConfigTree,
@@ -20,7 +20,7 @@ import type { Stack } from '@email-events/dev/stack';
 import type { ProxyTarget } from '../harness/tcp-proxy.ts';
 import { type Components, type Proxies, startComponents } from './components.ts';
 import { Instance } from './instance.ts';
-import type { Release } from './release.ts';
+import { Release } from './release.ts';
 import { prepareRelease, type ReleaseServices } from './release-services.ts';
 import { type FaultyService, SERVICES } from './targets.ts';
 
@@ -71,8 +71,10 @@ export interface World {
 /** The least that a group waits for a silent member by default. */
 export const SESSION_TIMEOUT_MS = 6_000;
 const PARTITIONS = 6;
+/** The configuration with the components' own addresses. */
+const DIRECT = 'direct.yaml';
 /** How long topics, schemas and tables of the next release may take to be made while things break. */
-const PREPARE_MS = 120_000;
+const PREPARE_MS = 300_000;
 const PREPARE_PAUSE_MS = 1_000;
 
 export async function startWorld(options: WorldOptions): Promise<World> {
@@ -159,7 +161,7 @@ class RunningWorld implements World {
     this.#config = this.#write('pipeline.yaml', proxied);
     const { kafka, registry, clickhouse } = this.stack;
     const direct = localConfig({ ...common, addresses: { kafka, registry, clickhouse } });
-    this.#direct = this.#write('direct.yaml', direct);
+    this.#direct = this.#write(DIRECT, direct);
     if (from) {
       note(`every instance begins as ${from.name}`);
       this.#old = await prepareRelease(from, { proxied, direct, sources, folder: this.paths.home });
@@ -196,15 +198,12 @@ class RunningWorld implements World {
   async #prepareNext(): Promise<void> {
     const { note, signal } = this.#options;
     const deadline = performance.now() + PREPARE_MS;
-    for (;;) {
-      try {
-        return await prepareComponents(this.direct, createReporter(note));
-      } catch (error) {
-        if (performance.now() > deadline) throw error;
-        note(`  topics, schemas and tables of the next release, once more: ${(error as Error).message}`);
-        await delay(PREPARE_PAUSE_MS, undefined, { signal });
-      }
-    }
+    await new Release(REPOSITORY).prepare(join(this.paths.home, DIRECT), async (failure) => {
+      note(`  once more: ${failure.split('\n', 1)[0]}`);
+      await delay(PREPARE_PAUSE_MS, undefined, { signal });
+      return performance.now() < deadline;
+    });
+    note('topics, schemas and tables are those of the next release');
   }
 
   async stop(): Promise<void> {
