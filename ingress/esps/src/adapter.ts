@@ -91,6 +91,15 @@ export interface HttpFacts {
   readonly addresses?: PublishedAddresses;
 }
 
+/** How most ESPs send: JSON by POST, again after a 503. An adapter says what its ESP does differently. */
+export const JSON_BY_POST = {
+  methods: ['POST'],
+  probes: [],
+  contentTypes: ['application/json'],
+  keepHeaders: [],
+  answers: { later: 503, unauthorized: 401 },
+} as const satisfies HttpFacts;
+
 export interface CredentialFacts {
   /** One secret described in words: "public key, base64 SPKI". Null: the ESP has no secret (SES). */
   readonly secret: string | null;

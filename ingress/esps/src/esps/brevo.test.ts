@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { normalizeRequest } from '../normalize.ts';
 import { brevo } from './brevo.ts';
-import { read } from './read.fixture.ts';
+import { read, readRequest } from './read.fixture.ts';
 
 const open = {
   event: 'opened',
@@ -62,15 +61,9 @@ describe('tags', () => {
 describe('what is left', () => {
   const left = { event: 'unsubscribe', email: 'a@example.com', ts_event: 1_793_610_929, list_id: [3, 42] };
   const scopes = (event: object, options = {}) => {
-    const request = {
-      method: 'POST',
-      url: '/',
-      headers: {},
-      body: Buffer.from(JSON.stringify(event)),
-      receivedAt: 1,
-    };
-    const [result] = normalizeRequest(brevo, request, { options }).results;
-    return result && 'events' in result ? result.events.map(({ type, scope }) => [type, scope]) : result;
+    const { events, refused } = readRequest('brevo', { body: Buffer.from(JSON.stringify(event)) }, options);
+    expect(refused).toEqual([]);
+    return events.map(({ type, scope }) => [type, scope]);
   };
 
   it('is all mail, unless the account leaves by list', () => {

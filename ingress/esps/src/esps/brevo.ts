@@ -5,6 +5,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type SourceOptions,
   type VerifierSettings,
@@ -93,10 +94,7 @@ export const brevo = {
     'https://developers.brevo.com/docs/how-to-use-webhooks',
   ],
   http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
-    keepHeaders: [],
+    ...JSON_BY_POST,
     // Any 5xx, and any 4xx but this one, throws the event away.
     answers: { later: 429, overRate: 429, unauthorized: 401 },
     maxBodyBytes: 2_097_152,

@@ -1,5 +1,13 @@
 import type { EventType } from '@email-events/schemas';
-import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  JSON_BY_POST,
+  type Verdict,
+  type VerifierSettings,
+} from '../adapter.ts';
 import { PUBLISHED_ADDRESSES } from '../published-addresses.ts';
 import { bounceVerdict, dropReason } from '../reading/bounce.ts';
 import { smtpFacts } from '../reading/bounce-table.ts';
@@ -52,11 +60,7 @@ export const customerio = {
   title: 'Customer.io',
   documentation: ['https://docs.customer.io/api/webhooks', 'https://docs.customer.io/journeys/webhooks'],
   http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
+    ...JSON_BY_POST,
     addresses: PUBLISHED_ADDRESSES.customerio,
   },
   credentials,

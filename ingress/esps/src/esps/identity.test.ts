@@ -1,27 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { toEmailEvent } from '../event.ts';
-import { normalizeRequest } from '../normalize.ts';
-import { findAdapter } from '../registry.ts';
+import { idsIn as ids } from './read.fixture.ts';
 
-/** Ids of the events in a body. */
-function ids(esp: string, body: unknown, headers: { [name: string]: string } = {}): string[] {
-  const adapter = findAdapter(esp);
-  if (!adapter) throw new Error(esp);
-  const request = {
-    method: 'POST',
-    url: '/',
-    headers,
-    body: Buffer.from(JSON.stringify(body)),
-    receivedAt: 1,
-  };
-  return normalizeRequest(adapter, request).results.flatMap((result) => {
-    if (!('events' in result)) throw new Error(result.message);
-    const origin = { source: 's', request_id: 'r', received_at: 1, raw_partition: 0, raw_offset: 0 };
-    return result.events.map(
-      (event) => toEmailEvent(event, { ...origin, esp, item_index: result.index }).event_id,
-    );
-  });
-}
 const DAY = 86_400;
 const AT = 1_793_610_930;
 

@@ -1,5 +1,12 @@
 import type { EventType } from '@email-events/schemas';
-import type { EspAdapter, EspEvent, EspRequest, Item, VerifierSettings } from '../adapter.ts';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  JSON_BY_POST,
+  type VerifierSettings,
+} from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
 import { NO_ANSWER } from '../reading/bounce-table.ts';
 import { bareAddress, firstText, itemObject, recipientOf, required, text } from '../reading/fields.ts';
@@ -47,11 +54,8 @@ export const loops = {
   title: 'Loops',
   documentation: ['https://loops.so/docs/webhooks'],
   http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
+    ...JSON_BY_POST,
     keepHeaders: WEBHOOK_ID_HEADERS,
-    answers: { later: 503, unauthorized: 401 },
   },
   credentials: STANDARD_WEBHOOKS_CREDENTIALS,
   verifier: (settings: VerifierSettings) => standardWebhooksVerifier('loops', settings),

@@ -5,6 +5,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   type Verdict,
   type VerifierSettings,
 } from '../adapter.ts';
@@ -58,10 +59,7 @@ export const mailersend = {
   title: 'MailerSend',
   documentation: ['https://developers.mailersend.com/api/v1/webhooks.html'],
   http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
-    keepHeaders: [],
+    ...JSON_BY_POST,
     // Every 4xx but 429 is final, a wrong signature too.
     answers: { later: 503, unauthorized: 401 },
   },

@@ -1,5 +1,12 @@
 import type { EmailDropped, EventType } from '@email-events/schemas';
-import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  JSON_BY_POST,
+  Refusal,
+} from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
 import { type BounceCategory, smtpFacts } from '../reading/bounce-table.ts';
 import {
@@ -66,13 +73,7 @@ export const mailjet = {
   name: 'mailjet',
   title: 'Mailjet',
   documentation: ['https://dev.mailjet.com/email/guides/webhooks/'],
-  http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
-  },
+  http: JSON_BY_POST,
   credentials,
   verifier: (settings) => credentialVerifier('mailjet', credentials, settings),
   split,

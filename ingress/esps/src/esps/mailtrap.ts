@@ -4,6 +4,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type Verdict,
   type VerifierSettings,
@@ -79,12 +80,9 @@ export const mailtrap = {
     'https://docs.mailtrap.io/email-api-smtp/bounce-categorization',
   ],
   http: {
-    methods: ['POST'],
-    probes: [],
+    ...JSON_BY_POST,
     // The media type of JSON Lines is not documented, and several are about.
     contentTypes: [],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
     maxBodyBytes: 2_097_152,
     maxEvents: 500,
     addresses: PUBLISHED_ADDRESSES.mailtrap,

@@ -6,6 +6,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type RefusalCode,
   type Verdict,
@@ -95,12 +96,10 @@ export const mandrill = {
     'https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/',
   ],
   http: {
-    methods: ['POST'],
+    ...JSON_BY_POST,
     // It looks whether the URL is there before it shows the key.
     probes: ['HEAD'],
     contentTypes: ['application/x-www-form-urlencoded'],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
     // 1000 opens come to 2.3 MB, urlencoded; clicks with metadata to more.
     maxBodyBytes: 4_194_304,
     maxEvents: 1000,

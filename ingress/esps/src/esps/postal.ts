@@ -1,6 +1,14 @@
 import type { KeyObject } from 'node:crypto';
 import type { EventType } from '@email-events/schemas';
-import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  JSON_BY_POST,
+  type Verdict,
+  type VerifierSettings,
+} from '../adapter.ts';
 import { bounceVerdict, dropReason } from '../reading/bounce.ts';
 import { smtpFacts } from '../reading/bounce-table.ts';
 import {
@@ -51,13 +59,7 @@ export const postal = {
     'https://docs.postalserver.io/developer/webhooks',
     'https://github.com/postalserver/postal',
   ],
-  http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
-  },
+  http: JSON_BY_POST,
   credentials,
   verifier,
   split: oneObject,

@@ -4,6 +4,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type VerifierSettings,
 } from '../adapter.ts';
@@ -81,10 +82,7 @@ export const postmark = {
     'https://postmarkapp.com/developer/webhooks/subscription-change-webhook',
   ],
   http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
-    keepHeaders: [],
+    ...JSON_BY_POST,
     // 403 would make it stop for good.
     answers: { later: 503, unauthorized: 401 },
   },

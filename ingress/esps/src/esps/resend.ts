@@ -4,6 +4,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type VerifierSettings,
 } from '../adapter.ts';
@@ -83,11 +84,8 @@ export const resend = {
     'https://resend.com/docs/webhooks/retries-and-replays',
   ],
   http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
+    ...JSON_BY_POST,
     keepHeaders: WEBHOOK_ID_HEADERS,
-    answers: { later: 503, unauthorized: 401 },
     addresses: PUBLISHED_ADDRESSES.resend,
   },
   credentials: STANDARD_WEBHOOKS_CREDENTIALS,

@@ -1,6 +1,14 @@
 import type { EmailDropped, EventType } from '@email-events/schemas';
-import type { EspAdapter, EspEvent, EspRequest, Item, Verdict, VerifierSettings } from '../adapter.ts';
-import { Refusal } from '../adapter.ts';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  JSON_BY_POST,
+  Refusal,
+  type Verdict,
+  type VerifierSettings,
+} from '../adapter.ts';
 import { bounceVerdict } from '../reading/bounce.ts';
 import { type BounceCategory, smtpFacts } from '../reading/bounce-table.ts';
 import {
@@ -85,11 +93,7 @@ export const sendgrid = {
     'https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features',
   ],
   http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
+    ...JSON_BY_POST,
     maxBodyBytes: 1_048_576,
   },
   credentials,

@@ -1,5 +1,12 @@
 import type { EventType } from '@email-events/schemas';
-import { type EspAdapter, type EspEvent, type EspRequest, type Item, Refusal } from '../adapter.ts';
+import {
+  type EspAdapter,
+  type EspEvent,
+  type EspRequest,
+  type Item,
+  JSON_BY_POST,
+  Refusal,
+} from '../adapter.ts';
 import { bounceVerdict, dropReason } from '../reading/bounce.ts';
 import { smtpFacts } from '../reading/bounce-table.ts';
 import {
@@ -57,11 +64,8 @@ export const smtp2go = {
     'https://support.smtp2go.com/hc/en-gb/articles/223087967-Webhooks',
   ],
   http: {
-    methods: ['POST'],
-    probes: [],
+    ...JSON_BY_POST,
     contentTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
     mayDiscardRefused: true,
   },
   credentials,

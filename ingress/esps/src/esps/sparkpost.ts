@@ -4,6 +4,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type Verifier,
   type VerifierSettings,
@@ -77,11 +78,7 @@ export const sparkpost = {
     'https://support.sparkpost.com/docs/deliverability/bounce-classification-codes',
   ],
   http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
+    ...JSON_BY_POST,
     // Batches have no documented size; 700 opens come to 1.2 MB.
     maxBodyBytes: 4_194_304,
   },

@@ -4,6 +4,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type VerifierSettings,
 } from '../adapter.ts';
@@ -61,11 +62,8 @@ export const standardWebhooks = {
   title: 'Standard Webhooks (canonical events)',
   documentation: ['https://www.standardwebhooks.com'],
   http: {
-    methods: ['POST'],
-    probes: [],
-    contentTypes: ['application/json'],
+    ...JSON_BY_POST,
     keepHeaders: WEBHOOK_ID_HEADERS,
-    answers: { later: 503, unauthorized: 401 },
   },
   credentials: STANDARD_WEBHOOKS_CREDENTIALS,
   verifier: (settings: VerifierSettings) => standardWebhooksVerifier('standard-webhooks', settings),

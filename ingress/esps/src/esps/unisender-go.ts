@@ -4,6 +4,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type Verifier,
   type VerifierSettings,
@@ -84,14 +85,11 @@ export const unisenderGo = {
     'https://docs.unione.io/en/web-api-ref#callback-format',
   ],
   http: {
-    methods: ['POST'],
+    ...JSON_BY_POST,
     // The URL is tried by GET when it is configured.
     probes: ['GET'],
-    contentTypes: ['application/json'],
     // event_format json_post_gzip.
     contentEncodings: ['gzip'],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
   },
   credentials,
   verifier,

@@ -4,6 +4,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type VerifierSettings,
 } from '../../adapter.ts';
@@ -69,11 +70,8 @@ export const mailgun = {
     'https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks',
   ],
   http: {
-    methods: ['POST'],
-    probes: [],
+    ...JSON_BY_POST,
     contentTypes: ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'],
-    keepHeaders: [],
-    answers: { later: 503, unauthorized: 401 },
   },
   credentials,
   verifier,

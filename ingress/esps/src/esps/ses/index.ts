@@ -4,6 +4,7 @@ import {
   type EspEvent,
   type EspRequest,
   type Item,
+  JSON_BY_POST,
   Refusal,
   type Resources,
   type Verdict,
@@ -79,10 +80,8 @@ export const ses = {
     'https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html',
   ],
   http: {
-    methods: ['POST'],
-    probes: [],
+    ...JSON_BY_POST,
     contentTypes: ['text/plain', 'application/json'],
-    keepHeaders: [],
     // SNS gives up on every 4xx and comes again on 5xx.
     answers: { later: 503, overRate: 503, unauthorized: 401 },
     // A message has at most 256 kB; JSON within JSON can double that.
