@@ -61,7 +61,7 @@ test('sources without end take neither lines nor memory without end, and all are
   log.flush();
   const told = lines.reduce((sum, { count }) => sum + (typeof count === 'number' ? count : 1), 0);
   expect(told).toBe(20_000);
-  // The quiet ones are forgotten: a new source has lines of its own again.
+  // The log forgets sources that are quiet: a new one has single lines again.
   fail('SINK_RECORD_UNREADABLE', 'late');
   expect(lines.at(-1)).toMatchObject({ source: 'late', letter: 'email.raw/3/7/2' });
 });

@@ -29,7 +29,7 @@ export class AddressList {
 
 /**
  * Who sent the request: the peer, or, if that is a trusted proxy, the rightmost X-Forwarded-For entry that is not one.
- * What stands further left was claimed by the sender. Undefined if that entry is no address.
+ * The sender may have written the entries further left himself. Undefined if that entry is no address.
  */
 export function clientAddress(
   peer: string | undefined,
@@ -94,7 +94,7 @@ function withoutPort(entry: string): string {
   return /^[\d.]+:\d+$/.test(entry) ? entry.slice(0, entry.indexOf(':')) : entry;
 }
 
-/** What proxies say of the request that they passed on, each entry by the proxy next to it. */
+/** The headers in which proxies describe the request that they passed on; each proxy adds an entry. */
 export interface Forwarding {
   /** Addresses from the sender's to the last proxy's peer, with commas between, as in X-Forwarded-For; undefined: none says. */
   readonly chain: string | undefined;

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { HttpFacts } from '@email-events/esps';
 import type { AnswerKind } from './codes.ts';
 
-/** What is said to the sender: enough to find the log line, nothing that helps to guess. */
+/** The answer to a sender says enough to find the log line, and nothing that helps to guess. */
 export interface Answer {
   readonly status: number;
   readonly error: string;

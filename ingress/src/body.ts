@@ -65,8 +65,8 @@ export function readBody(request: IncomingMessage, maxBytes: number, holding: Ho
 }
 
 /**
- * Takes in the pieces of a body. A list of them would cost whoever sends one byte a piece nothing, and us a hundred
- * times the body; here it takes at most twice its length, and all of that is counted.
+ * Takes in the pieces of a body. If the ingress kept a list of them, a sender could make it hold a hundred times the body by sending one
+ * byte a piece; here a body takes at most twice its length, and all of that is counted.
  */
 class GrowingBody {
   length = 0;

@@ -103,7 +103,7 @@ declare module '@email-events/core/errors' {
 }
 
 export type IngressCode = keyof typeof INGRESS_CODES;
-/** Whatever a request that is not accepted is logged under. */
+/** Every code under which the log may have a request that is not accepted. */
 export type LogCode = RefusalCode | ErrorCode;
 
 export type LogFields = { readonly [name: string]: unknown };
@@ -120,7 +120,7 @@ export class Refused extends CodedError<LogCode> {
   readonly retryAfterSeconds: number | undefined;
   /** When the request says that it was signed; epoch milliseconds. */
   readonly signedAt: number | undefined;
-  /** What the log tells besides the code. */
+  /** The log has them beside the code. */
   readonly fields: LogFields;
 
   constructor(code: LogCode, options: RefusedOptions = {}) {

@@ -127,7 +127,7 @@ function limitFindings({ ingress, sources }: IngressConfig): Finding[] {
   return Object.entries(sources).flatMap(([name, { maxBodyBytes }]) => {
     const path = `sources.${name}.maxBodyBytes`;
     const found: Finding[] = [];
-    // What an ESP sends at most, its adapter knows: config-check.ts.
+    // The adapter knows how much its ESP sends at most: config-check.ts.
     if (maxBodyBytes === undefined) return found;
     if (maxBodyBytes > maxInFlightBytes) {
       const message = `a body of ${maxBodyBytes} bytes never fits into ingress.maxInFlightBytes (${maxInFlightBytes}): it would be told to come again for ever`;

@@ -164,7 +164,7 @@ test('requests in one write are dealt with one after the other and answered in o
   const kept = new Map(ingress.published.map(rawOf).map(({ requestId, headers }) => [requestId, headers]));
   expect(ids.map((id) => Number(kept.get(String(id))?.['x-kept']))).toEqual(ids.map((_, i) => i));
   expect(ids).toHaveLength(count);
-  // What one connection can have in the house: one request, and the next while that one is answered.
+  // One connection holds at most two requests: one, and the next while that one is answered.
   expect(most).toBeLessThan(2 * 2_100);
 });
 

@@ -156,7 +156,7 @@ export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
 export const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true });
 
-/** Whether an address is one of the open internet: neither this machine nor a network behind it, in whatever notation. */
+/** Whether an address is one of the open internet: neither this machine nor a network behind it, in any notation. */
 export function isPublic(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
   const parsed = ipaddr.process(address);

@@ -4,7 +4,7 @@ import { mandrill } from '@email-events/esps/accounts/mandrill';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Harness, rawOf, startHarness } from './testing/harness.ts';
 
-// What ESPs send besides events by POST, through the real server.
+// ESPs send more than events by POST: probes, handshakes, events by GET. Here all of it goes through the real server.
 
 const AT = Date.parse('2026-11-02T09:15:30.000Z');
 

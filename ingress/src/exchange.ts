@@ -52,7 +52,7 @@ export interface Exchange {
   holding: Holding | undefined;
 }
 
-/** What a request has brought, at least: its first line and headers, and what was read of its body. */
+/** The bytes that a request brought at least: first line, headers, and as much of the body as was read. */
 export function bytesOf({ request, bodyBytes = 0 }: Exchange): number {
   let bytes = (request.url?.length ?? 0) + bodyBytes;
   for (const text of request.rawHeaders) bytes += text.length + 2;

@@ -17,9 +17,9 @@ export interface FailureBudgetOptions {
 }
 
 /**
- * What may fail, by source and network. Nobody is refused for what others did: an ESP's customers all send from its addresses, and a
- * genuine request is recognised at the price of a digest. What an exhausted budget costs is what only a failing request
- * needs: nothing is fetched for it, and its answer is late if it was a guess at a password.
+ * Counts how many requests failed, by source and network. A sender is never refused for what others did: an ESP's customers all send from
+ * its addresses, and a genuine request is recognised at the price of a digest. An exhausted budget only takes away what a failing request
+ * needs: the ingress fetches nothing for it, and answers late if it was a guess at a password.
  */
 export class FailureBudget {
   readonly #now: () => number;

@@ -14,8 +14,8 @@ type IngressSettings = IngressConfig['ingress'];
 export interface HttpServer {
   readonly port: number;
   /**
-   * How this server gave up the connection of this request, if it did. Whoever asks reports it, under the id that
-   * the sender was told; what nobody asks for is reported here.
+   * How this server gave up the connection of this request, if it did. The handler that asks reports it, under the id that the
+   * sender was told; the server itself reports an end that no handler asks for.
    */
   endOf(request: IncomingMessage): ConnectionEnd | undefined;
   connections(): Promise<number>;
@@ -33,7 +33,7 @@ export interface ConnectionEnd {
 }
 
 export interface ClientErrors {
-  /** What could not be read as a request was answered. `bytes`: that came on this connection. */
+  /** Called when the server has answered bytes that are no request. `bytes`: that came on this connection. */
   refused(end: ConnectionEnd, peer: string | undefined, bytes: number): void;
   counted(status: number, code: IngressCode): void;
 }
@@ -142,7 +142,7 @@ const CLIENT_ERRORS: { readonly [code: string]: IngressCode } = {
   ERR_HTTP_REQUEST_TIMEOUT: 'INGRESS_REQUEST_TIMEOUT',
 };
 
-/** What Node's parser or clock gave up on: there is no request object to answer with. */
+/** Answers when Node's parser or clock has given up: there is no request object to answer with. */
 function answerClientError(
   error: NodeJS.ErrnoException,
   socket: Duplex,

@@ -5,7 +5,7 @@ import { SourceActivity } from './status.ts';
 /** Label values of requests that no source is known for. */
 const NO_SOURCE = '-';
 
-/** What the ingress counts. Label sets are looked up once, not for every request. */
+/** The metrics of the ingress. It looks each label set up once, not for every request. */
 export class IngressMetrics {
   readonly #requests: Counter<'source' | 'status' | 'code'>;
   readonly #seconds: Histogram<'source'>;

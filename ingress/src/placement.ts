@@ -57,10 +57,10 @@ interface Road {
 
 /**
  * Keeps a source that sends much from making the others wait. A partition is read in order, so while there is more than can be worked off,
- * each request waits for all that lie before it, whoever sent them. Therefore the sources that send least go to a quarter of the partitions
+ * each request waits for all that lie before it, of any source. Therefore the sources that send least go to a quarter of the partitions
  * of email.raw and the others to the rest. Light are as many of them, the smallest first, as fill their partitions at most a quarter as much as the
  * others fill theirs: several who flood, each a bit, are heavy all the same, and with a single source, or little traffic,
- * there is no difference. Nobody is refused, and no order is lost: email.raw has none.
+ * there is no difference. It refuses no request, and no order is lost: email.raw has none.
  *
  * Each process goes by what it has taken itself. Bytes are those of bodies; the clock is in milliseconds and never goes back.
  */
@@ -129,7 +129,7 @@ export class FairShare {
   }
 }
 
-/** What was sent counts for less the longer ago it was. */
+/** Bytes count for less the longer ago they were sent. */
 function decay(weight: Weight, now: number): void {
   weight.bytes *= Math.exp(-(now - weight.at) / WINDOW_MS);
   weight.at = now;

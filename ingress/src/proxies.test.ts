@@ -27,7 +27,7 @@ test('an address that is not on the list', async () => {
   const ingress = await harness({}, { allow: ['203.0.113.0/24'] });
   expect(await post(ingress)).toBe(403);
   expect(ingress.logs[0]?.code).toBe('INGRESS_ADDRESS_NOT_ALLOWED');
-  // Nobody made this peer a proxy: what it claims counts for nothing.
+  // This peer is no trusted proxy: what it claims counts for nothing.
   expect(await post(ingress, { 'x-forwarded-for': '203.0.113.7' })).toBe(403);
 });
 

@@ -38,12 +38,12 @@ export class KafkaPublisher implements Publisher {
   }
 }
 
-/** What makes requests durable: Kafka, and the spool if there is one. */
+/** Makes requests durable: in Kafka, or in the spool if there is one. */
 export interface Publishing {
   readonly publisher: Publisher;
   readonly readiness: { readonly [dependency: string]: () => DependencyState };
   kafkaUp(): boolean;
-  /** What waits in the spool of this process; null: it is switched off. */
+  /** How much waits in the spool of this process; null: it is switched off. */
   spooled(): SpoolReport | null;
   /** In this order, when no request is in the house any more. */
   readonly stopSteps: readonly StopStep[];
@@ -94,7 +94,7 @@ export async function startPublishing(
     kafkaUp,
     spooled: () => spoolReport(spool.status),
     stopSteps: [
-      // What Kafka does not acknowledge by then stays in the spool.
+      // Requests that Kafka does not acknowledge by then stay in the spool.
       { name: 'spool drain', deadlineMs: 2_000, run: () => drain.stop() },
       stopProducer,
       { name: 'spool', deadlineMs: 5_000, run: () => spool.close() },

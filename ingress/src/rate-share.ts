@@ -9,7 +9,7 @@ interface Sent {
 }
 
 /**
- * Shares a number of bytes a second among accounts. As long as all together send less, nobody is refused. Beyond that,
+ * Shares a number of bytes a second among accounts. As long as all together send less, it refuses none. Beyond that,
  * accounts that send little are still taken whole, and those that send most are held to the same rate, the highest at which
  * the sum fits (max-min fairness). Only what was taken counts, so that a refused sender is not refused the longer for trying.
  *

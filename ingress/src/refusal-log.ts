@@ -12,7 +12,7 @@ export interface Refusal {
   readonly network: string;
   /** That it sent, at least. */
   readonly bytes: number;
-  /** What the line tells besides. */
+  /** The line has them beside the code. */
   readonly fields: { readonly [name: string]: unknown };
 }
 
@@ -28,19 +28,19 @@ interface Unlogged {
 const LINES = 3;
 const INTERVAL_MS = 60_000;
 const MAX_KEYS = 10_000;
-/** What a log line costs besides its fields: time, level, service, host. */
+/** Bytes of a log line besides its fields: time, level, service, host. */
 const LINE_BYTES = 200;
-/** Bytes of log that are there for the first ones, and at most at any time. */
+/** Bytes of log that the first refusals may take, and those that may be saved up. */
 const FIRST_BYTES = 16_384;
 const MOST_BYTES = 65_536;
-/** Of what refused requests bring, what may be written about them. */
+/** The log may take this share of the bytes that refused requests bring. */
 const SHARE = 0.5;
 /** So that a single small request is seen even long after a flood. */
 const BYTES_A_SECOND = 40;
 
 /**
- * The log lines of what is refused. Whoever may not send at all can make it write no more than he sent himself: the first refusals of
- * a kind are told one by one, the others by a count once a minute, and all of it costs bytes that the refused requests bring.
+ * The log lines of what is refused. A sender whose requests are refused cannot make it write more than he sent: it has a line for each
+ * of the first refusals of a kind and a count of the others once a minute, and writes only as much as the bytes of refused requests pay for.
  */
 export class RefusalLog {
   readonly #log: Logger;

@@ -77,7 +77,7 @@ function answerRefusal(context: WebhookContext, exchange: Exchange, code: LogCod
   return answer.status;
 }
 
-/** What to look at when what should be genuine is not: never a secret, only which of them were tried. */
+/** Helps the operator whose genuine requests are refused: never a secret, only the numbers of those that were tried. */
 function hints(context: WebhookContext, { source, request, bodyBytes }: Exchange, error: unknown): LogFields {
   const signedAt = error instanceof Refused ? error.signedAt : undefined;
   const tried = Math.min(source?.secretCount ?? 0, NAMED_SECRETS);
@@ -94,7 +94,7 @@ function mediaTypeOf({ headers }: IncomingMessage): string | undefined {
   return /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}/i.exec(headers['content-type'] ?? '')?.[0];
 }
 
-/** What the proxy did not say, and which of its headers are there instead. */
+/** The headers that the proxy should have added and did not, and those that it added instead. */
 export function proxyFields({ proxyHeaders }: WebhookContext, { headers }: IncomingMessage): LogFields {
   const there = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded'].filter(
     (name) => headers[name] !== undefined,

@@ -31,7 +31,7 @@ interface Running {
   readonly traffic: Traffic;
 }
 
-/** A broker of its own, and settings that make failures come soon. */
+/** A broker for this test alone, and settings that make failures come soon. */
 async function setUp(context: TestContext, spool: boolean): Promise<Setting> {
   const stack = await startOwnStack(context);
   const spoolDir = await mkdtemp(join(tmpdir(), 'email-events-spool-'));
@@ -97,7 +97,7 @@ async function brokerAway(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise
   else await kafka[how]();
 }
 
-/** The topic gets a smaller limit than the pipeline's own, as somebody may do by hand. */
+/** Gives the topic a smaller limit than the pipeline's, as an operator may do by hand. */
 function takeLess({ config }: Setting, bytes: number): Promise<unknown> {
   const configEntries = [{ name: 'max.message.bytes', value: String(bytes) }];
   const resource = { type: ConfigResourceTypes.TOPIC, name: topics.raw, configEntries };
@@ -198,7 +198,7 @@ test('started without a broker it takes requests; stopped, it leaves them to its
     const drained = await metric(second.service, 'email_events_ingress_spool_drained_total');
     return drained >= first.traffic.accepted.size;
   });
-  // What the topic does not take is kept for somebody to look at, and keeps nothing else from Kafka.
+  // A request that the topic does not take is kept for the operator to look at, and holds no other back.
   await waitFor('one is set aside', async () => {
     expect(await metric(second.service, 'email_events_ingress_spool_set_aside')).toBe(1);
     return (await metric(second.service, 'email_events_ingress_spool_refused_records_total')) === 1;

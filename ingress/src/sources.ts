@@ -27,11 +27,11 @@ export interface Source {
   readonly resources: Resources;
   /** Undefined: any address. */
   readonly allow: AddressList | undefined;
-  /** What gives its events their ids, besides the ESP; null: none is named. */
+  /** The ids of its events depend on it, besides the ESP; null: none is named. */
   readonly account: string | null;
   readonly maxBodyBytes: number;
   readonly bucket: TokenBucket | undefined;
-  /** What must not be kept of the URL. */
+  /** Parameter and values that the raw record must not keep of the URL. */
   readonly urlSecrets: { readonly parameter: string | undefined; readonly values: readonly string[] };
   /** Headers that go into the raw record. */
   readonly keepHeaders: readonly string[];

@@ -1,7 +1,7 @@
 import type { Source } from './sources.ts';
 import type { SpoolStatus } from './spool/spool-store.ts';
 
-/** What /status of the admin port says: of one process, for `email-events status`, which sums those of several. */
+/** The answer of /status on the admin port. It describes one process; `email-events status` sums those of several. */
 export interface IngressStatus {
   /** ISO 8601: since when this process counts. */
   readonly startedAt: string;
@@ -48,7 +48,7 @@ export interface RequestCounts {
   readonly refused: { readonly [code: string]: number };
 }
 
-/** What one ingress has seen of a configured source. */
+/** The requests of a configured source that one ingress has seen. */
 export interface SourceReport {
   readonly name: string;
   readonly esp: string;
@@ -84,8 +84,8 @@ export const RECENT_SECONDS = (SLICES * SLICE_MS) / 1_000;
 const NEITHER: readonly string[] = ['HANDSHAKE', 'PROBE'];
 
 /**
- * What came of the requests of each source since the start and in the last minutes, for /status. Only names of configured sources
- * come in here, and codes are few, so its size does not depend on what is sent.
+ * Counts for /status how many requests of each source were accepted and refused, since the start and in the last minutes. It takes only
+ * names of configured sources, and codes are few, so its size does not depend on the senders.
  */
 export class SourceActivity {
   readonly #tallies = new Map<string, Tally>();

@@ -60,7 +60,7 @@ async function install(files: { certFile: string; keyFile: string }, pair: { cer
   await replace(files.certFile, pair.cert);
 }
 
-/** As whoever renews does: a new file under the old name. */
+/** As tools that renew certificates do: a new file under the old name. */
 async function replace(file: string, content: string): Promise<void> {
   await writeFile(`${file}.new`, content);
   await rename(`${file}.new`, file);

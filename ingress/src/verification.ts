@@ -6,13 +6,13 @@ import { Refused } from './codes.ts';
 import type { DocumentFetcher } from './document-fetcher.ts';
 import type { Source } from './sources.ts';
 
-/** What verification needs of the outside; a DocumentFetcher in service. */
+/** Fetches documents and confirms subscriptions for verification; a DocumentFetcher in service. */
 export type Outside = Pick<DocumentFetcher, 'document' | 'known' | 'visit'>;
 
 /** A signature names one certificate. */
 const MAX_DOCUMENTS = 2;
 
-/** What a genuine request came to. */
+/** The result for a genuine request. */
 export interface Proof {
   readonly handshake: Handshake | undefined;
   /** Of the single-use token that was signed in place of the body (see tokenDigest of core). */

@@ -14,13 +14,13 @@ import type { Source } from './sources.ts';
 
 export type { WebhookContext } from './exchange.ts';
 
-/** What a request costs besides its body. */
+/** Bytes that a request takes besides its body. */
 const REQUEST_BYTES = 2_048;
 const LONGEST_KEPT_HEADER = 1_024;
 
 /**
  * One request: known source? → allowed sender? → body → genuine? → durable? → 200.
- * Whatever stands in the way is a Refused; it is answered in one place. Never throws.
+ * Each step that fails throws a Refused, which is answered in one place. Never throws.
  */
 export async function handleWebhook(
   context: WebhookContext,
@@ -117,7 +117,7 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
     body,
     receivedAt: context.clock(),
   };
-  // A request that nobody can tell from a genuine one yet costs a fetch; a sender that failed often gets none.
+  // A request that cannot be told from a genuine one yet may cost a fetch; a sender that failed often gets none.
   const mayFetch = () => !context.failures.isExhausted(source.name, networkOf(exchange.sender));
   const proof = context.verification.verify(source, espRequest, mayFetch);
   const { handshake, tokenDigest } = proof instanceof Promise ? await proof : proof;

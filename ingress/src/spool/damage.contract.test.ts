@@ -25,8 +25,8 @@ function leftSpool(context: Parameters<typeof temporaryFolder>[0]) {
 }
 
 /**
- * Whatever was done to the file: what comes out is what went in, in order; if anything is missing it was noticed, and
- * the file is kept; new requests are taken as before.
+ * However the file was damaged: the requests that come out are those that went in, in order; if any is missing, the spool has noticed
+ * it and keeps the file; it takes new requests as before.
  */
 function expectNoticed(
   context: Parameters<typeof temporaryFolder>[0],
@@ -43,7 +43,7 @@ function expectNoticed(
   const drained = drainAll(store);
   pass(2_000);
   drained.push(...drainAll(store));
-  // What was never answered may have made it or not.
+  // Requests that were never answered may have reached the disk or not.
   const names = drained.map(nameOf).filter((name) => !name.startsWith('unanswered'));
   expect(names.pop()).toBe('new');
   const numbers = names.map((name) => Number(name.slice(1)));

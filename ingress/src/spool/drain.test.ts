@@ -90,7 +90,7 @@ test('waits for Kafka, then brings everything in order, with the bytes and heade
   expect(kafka.published).toEqual(requests);
   expect(counts).toMatchObject({ drained: 40, refused: 0 });
   await expect.poll(() => drain.state).toBe('idle');
-  // What is spooled later goes too, without waiting for the next look.
+  // A request that is spooled later goes too, without waiting for the next look.
   await spool.append(requestOf(99));
   await expect.poll(() => names().at(-1), { timeout: 1_500 }).toBe('r99');
 });

@@ -14,7 +14,7 @@ export interface StoredRecord extends SpooledRecord {
   readonly seq: number;
 }
 
-/** What a file holds that was not taken out yet. */
+/** The records of a file that were not taken out yet. */
 export interface FileCounts {
   readonly records: number;
   readonly bytes: number;
@@ -183,7 +183,7 @@ export class SpoolFile {
     this.#database.close();
   }
 
-  /** What the file says of itself must be what is in it. */
+  /** The file must hold as many records as it says. */
   #check(): void {
     const state = this.#database.prepare('SELECT last, records, bytes FROM state').get();
     const found = this.#database

@@ -29,8 +29,8 @@ const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const MOST_REMOVED = 2_000;
 
 /**
- * One spool: a folder with the file and a lock that the operating system takes back when its holder dies. Whoever has
- * the lock owns all of it; no other process touches it. Requests are taken out in order with `next` and `settle`.
+ * One spool: a folder with the file and a lock that the operating system takes back when its holder dies. The process
+ * that has the lock owns all of it; no other touches it. Requests are taken out in order with `next` and `settle`.
  */
 export class SpoolFolder {
   readonly id: string;
@@ -186,7 +186,7 @@ export class SpoolFolder {
     this.#unremoved = this.#unremoved.slice(removable.length);
   }
 
-  /** Lets go of it; it is anybody's then. */
+  /** Closes the file and gives the lock back: another process may take the spool then. */
   release(): void {
     try {
       this.#file.close();
@@ -214,7 +214,7 @@ export class SpoolFolder {
     }
   }
 
-  /** What is written to a file that was deleted is lost, and nothing else would say so. */
+  /** A write to a file that was deleted is lost, and raises no error. */
   #mustExist(): void {
     if (!existsSync(join(this.#dir, this.id, FILE))) throw new SpoolFileError('io');
   }

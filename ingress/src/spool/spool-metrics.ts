@@ -5,7 +5,7 @@ import type { SpoolStatus } from './spool-store.ts';
 const STATES: readonly DrainState[] = ['idle', 'waiting', 'draining'];
 const PREFIX = 'email_events_ingress_spool';
 
-/** What the spool of this process counts. */
+/** The metrics of the spool of this process. */
 export class SpoolMetrics {
   readonly #registry: Registry;
   readonly #spooled: Counter;

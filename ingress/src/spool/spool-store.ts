@@ -6,7 +6,7 @@ import { diskBytes, SpoolFolder, setAsideIds, spoolIds } from './spool-folder.ts
 /** Why the spool does not take a request. */
 export type SpoolProblem = Extract<IngressCode, 'INGRESS_SPOOL_FULL' | 'INGRESS_SPOOL_UNAVAILABLE'>;
 
-/** What the store says of itself after everything it does. */
+/** The state of the store, which it reports after each request. */
 export interface SpoolStatus {
   /** Undefined when it takes requests. */
   readonly problem: SpoolProblem | undefined;
@@ -25,7 +25,7 @@ export interface DrainBatch {
   readonly records: readonly StoredRecord[];
 }
 
-/** What an operator must hear of. */
+/** A message for the operator, to be logged. */
 export interface SpoolNote {
   readonly level: 'info' | 'warn' | 'error';
   readonly code?: IngressCode;
@@ -38,7 +38,7 @@ export interface StoreSettings {
   readonly maxBytes: number;
 }
 
-/** What the thread is asked, one at a time and in order. */
+/** A request to the thread, which takes them one at a time and in order. */
 export type StoreRequest =
   | {
       readonly type: 'append';
@@ -82,8 +82,8 @@ const RESERVE_BYTES = 1_048_576;
 const LARGE_FILE_BYTES = 4 * 1_048_576;
 
 /**
- * The spools of this process: its own, which takes requests, and one at a time that a process has left which is gone.
- * Everything here waits for the disk, so it runs in a thread of its own.
+ * The spools of this process: its own, which takes requests, and one at a time of those that processes left which are gone.
+ * All of this waits for the disk, so it runs in a separate thread.
  */
 export class SpoolStore {
   readonly #options: Required<StoreOptions>;
@@ -124,7 +124,7 @@ export class SpoolStore {
     return this.#write((own, maxBytes) => own.probe(maxBytes));
   }
 
-  /** What is to be drained next: what others left, oldest first, then this process's own. */
+  /** The next requests to drain: first those of the spools that others left, oldest first, then of this process's own. */
   next(maxRecords: number, maxBytes: number): DrainBatch | undefined {
     this.#handedOut = undefined;
     for (;;) {
@@ -330,7 +330,7 @@ export class SpoolStore {
     try {
       this.#setAside = setAsideIds(this.#options.dir).length;
     } catch {
-      // Said already by whatever needs the directory.
+      // The operation that needs the directory reports it.
     }
   }
 

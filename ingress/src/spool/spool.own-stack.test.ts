@@ -103,7 +103,7 @@ test('several ingress processes on one spool, killed while Kafka is away and whi
 
   await kafka.kill();
   await more(300);
-  // For good: nobody starts it again, and what it had accepted is in its spool only.
+  // For good: it is not started again, and only its spool has the requests that it accepted.
   await first?.end('SIGKILL');
   await more(200);
   await second?.end('SIGKILL');

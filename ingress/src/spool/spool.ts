@@ -105,7 +105,7 @@ export class Spool {
     });
   }
 
-  /** What is not drained stays for the next start, or for another process. */
+  /** Requests that are not drained stay for the next start, or for another process. */
   async close(): Promise<void> {
     clearInterval(this.#probe);
     this.#wake();
@@ -114,7 +114,7 @@ export class Spool {
 
   async #write(): Promise<void> {
     this.#writing = true;
-    // What was read in the same turn of the event loop goes together.
+    // Requests that were read in the same turn of the event loop go together.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) {
       const batch = this.#take();

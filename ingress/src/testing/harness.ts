@@ -127,7 +127,7 @@ function quiet(budget: ByteBudget): ConstructorParameters<typeof IngressMetrics>
   };
 }
 
-/** What the raw record says of a published request. */
+/** The headers of the raw record that was published. */
 export function rawOf(record: PublishRecord | undefined) {
   if (!record) throw new Error('nothing was published');
   const raw = decodeRawHeaders(record.headers);

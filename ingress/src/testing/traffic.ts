@@ -4,7 +4,7 @@ import type { Signer } from '@email-events/esps/accounts';
 import { topics } from '@email-events/schemas';
 import { Agent, request } from 'undici';
 
-/** Requests on some connections without a pause, each with a body of its own, and what became of them. */
+/** Sends requests on some connections without a pause, each with another body, and keeps how each was answered. */
 export class Traffic {
   /** Bodies by the id of the answer. */
   readonly accepted = new Map<string, string>();
@@ -22,7 +22,7 @@ export class Traffic {
     this.#portOf = portOf;
     this.#signer = signer;
     this.#senders = Promise.all(Array.from({ length: 8 }, (_, sender) => this.#send(sender))).then(() => {});
-    // Whoever waits for the end hears of a failure.
+    // A failure is reported to the test when it waits for the end.
     this.#senders.catch(() => {});
   }
 

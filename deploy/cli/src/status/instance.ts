@@ -69,7 +69,7 @@ async function ask(adminUrl: string, path: string): Promise<unknown> {
 
 const requestCounts = z.object({ accepted: z.number(), refused: z.record(z.string(), z.number()) });
 
-/** What is read of an ingress's answer: one of another version may say more. */
+/** The parts of an ingress’s answer that are read; one of another version may say more. */
 const ingressStatus = z.object({
   startedAt: z.string(),
   recentSeconds: z.number(),

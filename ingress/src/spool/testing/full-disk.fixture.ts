@@ -5,7 +5,7 @@ import { createLogger } from '@email-events/core';
 import { Spool, unpackHeaders } from '../spool.ts';
 import { bodyOf } from './store.ts';
 
-// What a spool does whose disk is full: `node full-disk.fixture.ts DIR tmpfs|limit`. Prints what happened as JSON.
+// Fills the disk under a spool: `node full-disk.fixture.ts DIR tmpfs|limit`. Prints as JSON what the spool did.
 const [dir = '', kind] = process.argv.slice(2);
 const spool = await Spool.start({
   dir: join(dir, 'spool'),
