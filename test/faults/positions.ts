@@ -4,16 +4,20 @@ import { topicCatalogue } from '@email-events/schemas';
 import { ask, type Exchange, exchangeOf } from '../cluster/wire.ts';
 import type { GroupPosition } from '../src/invariants.ts';
 
-/** The committed and the last offset of consumer groups, on every partition of their input, at one moment. */
+/** The committed and the last offset of consumer groups, on every partition of their input, in a short time. */
 export interface Snapshot {
-  /** When it was asked for, on the clock of performance.now(). */
+  /** When it was asked for, and when all was answered, on the clock of performance.now(). It is of some moment between. */
   readonly at: number;
+  readonly answeredAt: number;
   readonly positions: readonly GroupPosition[];
 }
 
 const SAMPLE_MS = 1_000;
-/** An answer that takes longer is none: the broker that was asked may be frozen. */
-const PATIENCE_MS = 5_000;
+/**
+ * A sample that takes longer is none: the broker that was asked may be frozen. A whole one is a dozen connections, one after
+ * the other, which took more than five seconds on a machine with forty processes for each core.
+ */
+const PATIENCE_MS = 20_000;
 
 /**
  * Reads about once a second where all groups are, past the proxies. A sample is whole or it is none: what an answer does
@@ -33,7 +37,7 @@ export class PositionWatch {
   }
 
   get newest(): Snapshot {
-    return this.samples.at(-1) ?? { at: 0, positions: [] };
+    return this.samples.at(-1) ?? { at: 0, answeredAt: 0, positions: [] };
   }
 
   get isOver(): boolean {
@@ -54,7 +58,7 @@ export class PositionWatch {
     while (!signal.aborted) {
       const at = performance.now();
       const positions = await this.#sample();
-      if (positions) this.samples.push({ at, positions });
+      if (positions) this.samples.push({ at, answeredAt: performance.now(), positions });
       const left = at + SAMPLE_MS - performance.now();
       await delay(Math.max(0, left), undefined, { signal }).catch(() => {});
     }

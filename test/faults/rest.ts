@@ -102,10 +102,10 @@ export class CatchUp {
     const groups = new Set(behind(target).map((service) => this.#groupOf.get(service)));
     const ends = mark.positions.filter(({ group }) => groups.has(group));
     for (;;) {
-      const { at, positions } = this.#watch.newest;
+      const { at, answeredAt, positions } = this.#watch.newest;
       // A sample from before the target was well may be from before the fault.
       if (ends.length === 0) return wellAt;
-      if (at >= wellAt && ends.every((end) => isPast(positions, end))) return at;
+      if (at >= wellAt && ends.every((end) => isPast(positions, end))) return answeredAt;
       if (this.#watch.isOver) return undefined;
       await delay(CATCH_UP_POLL_MS);
     }

@@ -13,6 +13,7 @@ function samples(
 ): Snapshot[] {
   return Array.from({ length: seconds }, (_, second) => ({
     at: second * SECOND,
+    answeredAt: second * SECOND,
     positions: GROUPS.flatMap((group) => {
       const at = committed(second, group);
       return at === undefined ? [] : [{ group, topic: 't', partition: 0, committed: at, end: end(second) }];
@@ -87,6 +88,12 @@ test('missing samples neither hide a stand-still nor make one', () => {
   });
   const moving = samples(40, (second) => (away(second) ? undefined : BigInt(second)));
   expect(judged(moving).wrong).toEqual([]);
+});
+
+test('a sample that is answered late says nothing of the time before it, and its question ends no stand-still later', () => {
+  const late = (of: Snapshot[]) => of.map((sample) => ({ ...sample, answeredAt: sample.at + 8 * SECOND }));
+  expect(judged(late(samples(40, () => 3n))).ms).toEqual({ a: 31 * SECOND, b: 31 * SECOND });
+  expect(judged(late(samples(38, () => 3n))).wrong).toEqual([]);
 });
 
 test('a group that nobody could see, and a time in which nobody looked, are caught', () => {

@@ -33,8 +33,8 @@ export interface WatchEvidence {
 export const STAND_STILL_MS = 30_000;
 
 /**
- * A partition stands still from the first sample that shows it with lag to the last one that shows it with lag and nothing
- * more committed, counted from the end of the last span that concerned its group. A later sample speaks for the time
+ * A partition stands still from the answer of the first sample that shows it with lag to the question of the last one that
+ * shows it with lag and nothing more committed, counted from the end of the last span that concerned its group. A later sample speaks for the time
  * between: what is committed does not go back. Pure.
  */
 export function watchEvidence(
@@ -80,11 +80,11 @@ function longestOf(
   const own = spans.filter((span) => span.groups.includes(group));
   const stands = new Map<string, Stand>();
   let longest: StandStill | undefined;
-  for (const { at, positions } of samples) {
+  for (const { at, answeredAt, positions } of samples) {
     const excused = excusedUntil(own, at);
     for (const position of positions) {
       if (position.group !== group) continue;
-      const since = advance(stands, position, at);
+      const since = advance(stands, position, answeredAt);
       const ms = since === undefined ? 0 : Math.max(0, at - Math.max(since, excused));
       if (!longest || ms > longest.ms) longest = { ...position, ms, at };
     }
@@ -93,13 +93,17 @@ function longestOf(
 }
 
 /** Since when it has stood where it is with something to do. */
-function advance(stands: Map<string, Stand>, position: GroupPosition, at: number): number | undefined {
+function advance(
+  stands: Map<string, Stand>,
+  position: GroupPosition,
+  answeredAt: number,
+): number | undefined {
   const { topic, partition, committed, end } = position;
   const key = `${topic}/${partition}`;
   const before = stands.get(key);
   const went = before === undefined || (committed ?? -1n) > (before.committed ?? -1n);
   const behind = (committed ?? 0n) < end;
-  const since = behind ? (went ? at : (before.since ?? at)) : undefined;
+  const since = behind ? (went ? answeredAt : (before.since ?? answeredAt)) : undefined;
   stands.set(key, { committed: went ? committed : before.committed, since });
   return since;
 }
