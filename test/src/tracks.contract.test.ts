@@ -7,7 +7,8 @@ import { expect, onTestFinished, test } from 'vitest';
 import { runTracks, type Track } from './tracks.ts';
 
 /** Runs tracks whose program says and does what its one argument, JavaScript, says. */
-async function run(stages: readonly (readonly Track[])[], signal = new AbortController().signal) {
+async function run(stages: readonly (readonly Track[])[], atOnce = 3) {
+  const { signal } = new AbortController();
   const folder = mkdtempSync(join(tmpdir(), 'tracks-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const script = join(folder, 'track.mjs');
@@ -17,7 +18,8 @@ async function run(stages: readonly (readonly Track[])[], signal = new AbortCont
   );
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const printed = Promise.all([text(stdout), text(stderr)]);
-  const totals = await runTracks(stages, { script, stdout, stderr, signal, env: { ...process.env, CI: '' } });
+  const env = { ...process.env, CI: '' };
+  const totals = await runTracks(stages, { script, stdout, stderr, signal, env, atOnce });
   stdout.end();
   stderr.end();
   const [out, err] = await printed;
@@ -55,8 +57,9 @@ test.for([
 
 test('tracks of a stage have ports of their own', async () => {
   const tells = 'say("ports " + process.env.STACK_PORTS); say("1 passed, 0 failed");';
-  const { out } = await run([[[tells], [tells]]]);
-  expect(out.trimEnd().split('\n').sort()).toEqual(['ports 20000-26000', 'ports 26000-32000']);
+  const { out } = await run([[[tells], [tells], [tells]]]);
+  const ports = ['ports 20000-23000', 'ports 23000-26000', 'ports 26000-29000'];
+  expect(out.trimEnd().split('\n').sort()).toEqual(ports);
 });
 
 test('tracks of a stage run side by side: each waits for what the other does', async () => {
@@ -69,6 +72,26 @@ test('tracks of a stage run side by side: each waits for what the other does', a
     ${PASSES}`;
   const { totals } = await run([[[meets('a', 'b')], [meets('b', 'a')]]]);
   expect(totals).toEqual({ passed: 4, failed: 0, skipped: 0 });
+});
+
+test('of a stage no more run than may at once, and each of them once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tracks-lanes-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const alone = `
+    const fs = await import("node:fs");
+    const file = ${JSON.stringify(join(folder, 'running'))} + process.env.STACK_PORTS;
+    fs.writeFileSync(file, "", { flag: "wx" });
+    say("with " + (fs.readdirSync(${JSON.stringify(folder)}).length - 1) + " others");
+    fs.rmSync(file);
+    ${PASSES}`;
+  const { totals, out } = await run([[[alone], [alone], [alone], [alone], [alone]], [[alone]]], 2);
+  expect(totals).toEqual({ passed: 12, failed: 0, skipped: 0 });
+  expect(
+    out
+      .trimEnd()
+      .split('\n')
+      .filter((line) => !/^with [01] others$/.test(line)),
+  ).toEqual(Array(6).fill('some tests'));
 });
 
 test('an interrupt stops every track that runs, in order, and begins no other', async () => {
@@ -87,8 +110,8 @@ test('an interrupt stops every track that runs, in order, and begins no other', 
     out += chunk;
     if (out.split('up').length === 3) interrupted.abort();
   });
-  const totals = await runTracks([[[waits], [waits]], [[PASSES]]], {
-    ...{ script, stdout, stderr, signal: interrupted.signal, env: process.env },
+  const totals = await runTracks([[[waits], [waits], [PASSES]], [[PASSES]]], {
+    ...{ script, stdout, stderr, signal: interrupted.signal, env: process.env, atOnce: 2 },
   });
   expect(totals).toEqual({ passed: 2, failed: 3, skipped: 0 });
   expect(out).toBe('up\nup\nstopped\nstopped\n');

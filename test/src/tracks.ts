@@ -14,7 +14,12 @@ export interface TrackOptions {
   /** Stops the tracks that run, in order, and begins no further stage. */
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
+  /** Of the tracks of a stage so many run side by side at most; the next one begins as soon as one has ended. */
+  readonly atOnce: number;
 }
+
+/** More than these have no ports. */
+const MOST_AT_ONCE = 3;
 
 /**
  * Runs the stages one after the other and the tracks of a stage side by side: tests that wait for components leave the cores idle for
@@ -27,8 +32,14 @@ export async function runTracks(
 ): Promise<Totals> {
   let totals = NO_TOTALS;
   for (const tracks of stages) {
-    if (options.signal.aborted) break;
-    const ended = await Promise.all(tracks.map((track, place) => runTrack(track, place, options)));
+    const waiting = [...tracks];
+    const ended: Totals[] = [];
+    const lane = async (place: number) => {
+      for (let track = waiting.shift(); track && !options.signal.aborted; track = waiting.shift())
+        ended.push(await runTrack(track, place, options));
+    };
+    const lanes = Math.min(options.atOnce, MOST_AT_ONCE, tracks.length);
+    await Promise.all(Array.from({ length: lanes }, (_, place) => lane(place)));
     totals = ended.reduce(addTotals, totals);
   }
   return options.signal.aborted ? addTotals(totals, ONE_FAILURE) : totals;
@@ -37,7 +48,8 @@ export async function runTracks(
 const ONE_FAILURE: Totals = { ...NO_TOTALS, failed: 1 };
 
 const FIRST_PORT = 20_000;
-const PORTS_A_TRACK = 6_000;
+/** Above those of three tracks and below the ports of outgoing connections is room for the tests that `.ci/containers.sh` runs beside. */
+const PORTS_A_TRACK = 3_000;
 
 /** The ports that a track may listen on, so that none takes a port which another has chosen and not bound yet. */
 function portsOf(place: number): string {
