@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyTopics, createLogger, createMetrics, type RunningService, withAdmin } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
-import type { Stack } from '@email-events/dev/stack';
+import type { KafkaStack } from '@email-events/dev/stack';
 import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { topicCatalogue, topics } from '@email-events/schemas';
 import { ConfigResourceTypes } from 'kafkajs';
 import { request } from 'undici';
 import { expect, type TestContext, test } from 'vitest';
-import { startOwnStack, waitFor, wholeKafka } from '../../test/harness/stack.ts';
+import { startOwnKafka, waitFor, wholeKafka } from '../../test/harness/stack.ts';
 import type { IngressConfig } from './config.ts';
 import { ingressService } from './descriptor.ts';
 import { startIngress } from './index.ts';
@@ -20,7 +20,7 @@ const { parse: parseConfig } = composeConfig([ingressService]);
 const log = createLogger('ingress-test', 'error');
 
 interface Setting {
-  readonly stack: Stack;
+  readonly stack: KafkaStack;
   readonly config: IngressConfig;
   readonly signer: Signer;
   readonly spoolDir: string;
@@ -33,7 +33,7 @@ interface Running {
 
 /** A broker for this test alone, and settings that make failures come soon. */
 async function setUp(context: TestContext, spool: boolean): Promise<Setting> {
-  const stack = await startOwnStack(context);
+  const stack = await startOwnKafka(context);
   const spoolDir = await mkdtemp(join(tmpdir(), 'email-events-spool-'));
   context.onTestFinished(() => rm(spoolDir, { recursive: true, force: true }));
   const signer = await createSigner('sendgrid');
@@ -85,13 +85,13 @@ async function metric(service: RunningService, name: string): Promise<number> {
   return Number(value);
 }
 
-async function brokerBack(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
+async function brokerBack(stack: KafkaStack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
   const kafka = wholeKafka(stack);
   if (how === 'pause') await kafka.resume();
   else await kafka.start();
 }
 
-async function brokerAway(stack: Stack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
+async function brokerAway(stack: KafkaStack, how: 'stop' | 'kill' | 'pause'): Promise<void> {
   const kafka = wholeKafka(stack);
   if (how === 'pause') await kafka.pause();
   else await kafka[how]();

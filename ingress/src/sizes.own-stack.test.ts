@@ -3,7 +3,7 @@ import { composeConfig } from '@email-events/core/config';
 import { createSigner } from '@email-events/esps/accounts';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { startOwnStack, waitFor } from '../../test/harness/stack.ts';
+import { startOwnKafka, waitFor } from '../../test/harness/stack.ts';
 import { ingressService } from './descriptor.ts';
 import { startIngress } from './index.ts';
 import { readRaw } from './testing/traffic.ts';
@@ -14,7 +14,7 @@ const LARGEST = 4_194_304;
 const log = createLogger('ingress-test', 'error');
 
 test('the largest batch of an ESP is in Kafka with the settings that nobody changed, one byte more is refused', async (context) => {
-  const { kafka } = await startOwnStack(context);
+  const { kafka } = await startOwnKafka(context);
   const signer = await createSigner('mandrill');
   const config = parseConfig({
     kafka: { brokers: kafka.brokers },

@@ -1,18 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { commonConfig, type KafkaSettings } from '@email-events/core';
 import {
   type Component,
-  createProvider,
   isBroker,
   type KafkaStack,
   nodeIdOf,
   type StackOptions,
-  selectBreakable,
 } from '@email-events/dev/stack';
-import { forgetAddresses } from '../harness/isolation.ts';
-import type { TestScope } from '../harness/stack.ts';
+import { startOwnKafka, type TestScope } from '../harness/stack.ts';
 import { waitFor } from '../harness/wait.ts';
 import * as requests from './wire.ts';
 import { ask, type Exchange } from './wire.ts';
@@ -32,16 +26,7 @@ export async function startCluster(
   test: TestScope,
   options: Pick<StackOptions, 'advertise' | 'brokers'> = {},
 ): Promise<Cluster> {
-  forgetAddresses();
-  const dataDir = await mkdtemp(join(tmpdir(), 'email-events-cluster-'));
-  let stack: KafkaStack | undefined;
-  test.onTestFinished(async () => {
-    await stack?.stop();
-    await rm(dataDir, { recursive: true, force: true });
-  });
-  const provider = createProvider(selectBreakable(process.env), process.env);
-  stack = await provider.startKafka({ brokers: 3, ...options, dataDir });
-  return new Cluster(stack);
+  return new Cluster(await startOwnKafka(test, { brokers: 3, ...options }));
 }
 
 /**

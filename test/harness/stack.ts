@@ -7,15 +7,15 @@ import {
   type Component,
   createProvider,
   isBroker,
+  type KafkaStack,
   type Stack,
   type StackAddresses,
   type StackOptions,
+  type StackProvider,
   selectBreakable,
 } from '@email-events/dev/stack';
 import type { ClickHouseAddress } from '@email-events/sink-clickhouse';
 import { inject } from 'vitest';
-// For its declaration of what the set-up provides.
-
 import { forgetAddresses, unique, uniqueDatabase } from './isolation.ts';
 import { removePipelineTopics } from './sweep.ts';
 import { waitFor } from './wait.ts';
@@ -75,18 +75,33 @@ export async function vacantStack(test: TestScope): Promise<SharedStack> {
  * A stack of the test's own on fresh data, for tests that break components or put a proxy before the broker. Stopped and
  * removed when the test is finished. Someone else's components cannot be broken: these are local ones then.
  */
-export async function startOwnStack(
+export function startOwnStack(
   test: TestScope,
   options: Pick<StackOptions, 'advertise' | 'brokers'> = {},
 ): Promise<Stack> {
+  return startOwn(test, (provider, dataDir) => provider.start({ ...options, dataDir }));
+}
+
+/** The same for tests that need Kafka alone: registry and ClickHouse would take most of the time that it takes. */
+export function startOwnKafka(
+  test: TestScope,
+  options: Pick<StackOptions, 'advertise' | 'brokers'> = {},
+): Promise<KafkaStack> {
+  return startOwn(test, (provider, dataDir) => provider.startKafka({ ...options, dataDir }));
+}
+
+async function startOwn<T extends Pick<Stack, 'stop'>>(
+  test: TestScope,
+  start: (provider: StackProvider, dataDir: string) => Promise<T>,
+): Promise<T> {
   forgetAddresses();
   const dataDir = await mkdtemp(join(tmpdir(), 'email-events-own-'));
-  let stack: Stack | undefined;
+  let stack: T | undefined;
   test.onTestFinished(async () => {
     await stack?.stop();
     await rm(dataDir, { recursive: true, force: true });
   });
-  stack = await createProvider(selectBreakable(process.env), process.env).start({ ...options, dataDir });
+  stack = await start(createProvider(selectBreakable(process.env), process.env), dataDir);
   return stack;
 }
 

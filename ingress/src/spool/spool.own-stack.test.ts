@@ -9,7 +9,7 @@ import { composeConfig } from '@email-events/core/config';
 import { createSigner } from '@email-events/esps/accounts';
 import { topicCatalogue } from '@email-events/schemas';
 import { expect, type TestContext, test } from 'vitest';
-import { startOwnStack, waitFor, wholeKafka } from '../../../test/harness/stack.ts';
+import { startOwnKafka, waitFor, wholeKafka } from '../../../test/harness/stack.ts';
 import { ingressService } from '../descriptor.ts';
 import { readRaw, Traffic } from '../testing/traffic.ts';
 
@@ -54,7 +54,7 @@ class Worker {
 }
 
 async function setUp(context: TestContext) {
-  const stack = await startOwnStack(context);
+  const stack = await startOwnKafka(context);
   const dir = await mkdtemp(join(tmpdir(), 'email-events-spool-'));
   const spoolDir = join(dir, 'spool');
   context.onTestFinished(() => rm(dir, { recursive: true, force: true }));
