@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { clusterId, type Quorum, requireSameCluster } from '../brokers.ts';
 import { StackError } from '../errors.ts';
 import { kafkaAnswers } from '../probes.ts';
 import { brokerSettings } from '../settings.ts';
 import type { BrokerName } from '../stack.ts';
 import { STACK_FILES } from '../versions.ts';
+import { type InstallContext, installOnce } from './install.ts';
 import type { ProcessSpec } from './process-component.ts';
 import { runTool } from './run-tool.ts';
 import type { ClassArchive } from './specs.ts';
@@ -33,7 +34,8 @@ export interface KafkaOptions {
   /** In order of their node ids. */
   readonly brokers: readonly BrokerPlace[];
   readonly quorum: Quorum;
-  readonly signal?: AbortSignal | undefined;
+  /** Where the storage that others are made after is kept. */
+  readonly install: InstallContext;
 }
 
 /**
@@ -41,22 +43,21 @@ export interface KafkaOptions {
  * @throws StackError STACK_BROKERS_CHANGED
  */
 export async function prepareKafka(options: KafkaOptions): Promise<ProcessSpec[]> {
-  const { java, jars, archive, brokers, signal } = options;
+  const { jars, brokers } = options;
   const id = clusterId('loc', brokers.length);
   const controllers = brokers.map(({ controllerPort }) => at(controllerPort));
-  const storages = brokers.map(({ nodeId, dataDir }) => ({
-    nodeId,
-    logDir: logDirOf(dataDir),
-    settings: settingsOf(dataDir),
-  }));
+  const storages = brokers.map(({ nodeId, dataDir }) => ({ nodeId, logDir: logDirOf(dataDir) }));
   for (const { logDir } of storages) requireSameCluster(logDir, id);
   for (const broker of brokers) {
     await mkdir(broker.dataDir, { recursive: true });
     await writeFile(settingsOf(broker.dataDir), serverProperties(broker, controllers));
   }
   const classPath = ['-cp', join(jars, '*')];
-  const tool = { java, options: [...JVM, ...archive.readOnlyOptions(), ...classPath], signal };
-  await formatStorage(storages, id, tool);
+  const fresh = storages.filter(({ logDir }) => !existsSync(join(logDir, IDENTITY)));
+  if (fresh.length > 0) {
+    const model = await formattedStorage(options, { id, controllers, classPath });
+    await Promise.all(fresh.map((storage) => formatAfter(model, storage)));
+  }
   return brokers.map((broker) => specOf(broker, options, classPath));
 }
 
@@ -120,17 +121,9 @@ function serverProperties(broker: BrokerPlace, controllers: readonly string[]): 
 }
 
 /** Where a broker keeps its data. */
-export interface Storage {
+interface Storage {
   readonly nodeId: number;
   readonly logDir: string;
-  /** Its server.properties. */
-  readonly settings: string;
-}
-
-export interface FormatTool {
-  readonly java: string;
-  readonly options: readonly string[];
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Says which node's it is, and that the folder is formatted. */
@@ -139,34 +132,43 @@ const IDENTITY = 'meta.properties';
 const BEGINNING = 'bootstrap.checkpoint';
 
 /**
- * Formats what is new. Kafka's tool takes a Java start for each broker, though all that differs is who is who; so it
- * makes one, and the others are made after it.
+ * The folder of a storage as Kafka's tool formats it. The tool takes a Java start, though all that differs between brokers and
+ * between data directories is who is who; so it makes one for a version and a number of brokers, and all others are made after it.
  */
-export async function formatStorage(
-  storages: readonly Storage[],
-  clusterId: string,
-  tool: FormatTool,
-): Promise<void> {
-  const [first, ...others] = storages.filter(({ logDir }) => !existsSync(join(logDir, IDENTITY)));
-  if (!first) return;
-  await formatByTool(first, clusterId, tool);
-  await Promise.all(others.map((storage) => formatAfter(first, storage)));
-}
-
-async function formatByTool({ settings }: Storage, clusterId: string, tool: FormatTool): Promise<void> {
-  const args = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', settings];
-  const { code, output } = await runTool(tool.java, [...tool.options, ...args], {
-    cwd: dirname(settings),
-    signal: tool.signal,
+function formattedStorage(
+  { java, archive, jars, brokers, install }: KafkaOptions,
+  cluster: {
+    readonly id: string;
+    readonly controllers: readonly string[];
+    readonly classPath: readonly string[];
+  },
+): Promise<string> {
+  const { id, controllers, classPath } = cluster;
+  return installOnce(install, {
+    component: 'kafka',
+    folder: `${basename(jars)}-storage-${brokers.length}`,
+    detail: 'its storage',
+    result: basename(logDirOf('')),
+    async fill(folder) {
+      const [first] = brokers;
+      if (!first) throw new Error('there is no broker');
+      await writeFile(settingsOf(folder), serverProperties({ ...first, dataDir: folder }, controllers));
+      const options = [...JVM, ...archive.readOnlyOptions(), ...classPath];
+      const args = ['kafka.tools.StorageTool', 'format', '-t', id, '-c', settingsOf(folder)];
+      const { code, output } = await runTool(java, [...options, ...args], {
+        cwd: folder,
+        signal: install.signal,
+      });
+      if (code !== 0)
+        throw new StackError('STACK_INSTALL_FAILED', `Kafka's storage cannot be formatted:\n${output}`);
+    },
   });
-  if (code !== 0)
-    throw new StackError('STACK_INSTALL_FAILED', `Kafka's storage cannot be formatted:\n${output}`);
 }
 
-async function formatAfter(model: Storage, { nodeId, logDir }: Storage): Promise<void> {
-  const identity = await readFile(join(model.logDir, IDENTITY), 'utf8');
+async function formatAfter(model: string, { nodeId, logDir }: Storage): Promise<void> {
+  const identity = await readFile(join(model, IDENTITY), 'utf8');
   await mkdir(logDir, { recursive: true });
-  await copyFile(join(model.logDir, BEGINNING), join(logDir, BEGINNING));
+  await copyFile(join(model, BEGINNING), join(logDir, BEGINNING));
   const own = identity
     .replace(/^node\.id=.*$/m, `node.id=${nodeId}`)
     .replace(/^directory\.id=.*$/m, `directory.id=${directoryId()}`);

@@ -125,7 +125,7 @@ class LocalStart {
     const quorum = new Quorum(brokers.length);
     const specs = await prepareKafka({
       ...{ java: runtime.file, jars, archive, brokers, quorum },
-      signal: this.#signal,
+      install: this.#context,
     });
     const startOne = (spec: ProcessSpec) =>
       this.#startOne(spec, watchdog, (component) => quorum.add(component));
