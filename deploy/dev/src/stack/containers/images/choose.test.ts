@@ -12,11 +12,15 @@ const STAND_IN = referenceOf(STAND_IN_OF.kafka, versions);
 const MIRRORED = 'mirror.example.com/kafka:4';
 
 /** Chooses Kafka's image; a stand-in counts as built as soon as it is asked for. */
-function choosing(engine: FakeEngine, env: Record<string, string> = {}, signal?: AbortSignal) {
+function choosing(
+  engine: FakeEngine,
+  env: Record<string, string> = {},
+  { signal, silenceMs = 10_000 }: { readonly signal?: AbortSignal; readonly silenceMs?: number } = {},
+) {
   const events: ProgressEvent[] = [];
   const built: string[] = [];
   const options: ChooseOptions = {
-    silenceMs: 100,
+    silenceMs,
     build: async (_, standIn) => {
       const reference = referenceOf(standIn, versions);
       built.push(reference);
@@ -46,13 +50,17 @@ test('the public image is pulled when there is neither', async () => {
   expect(built).toEqual([]);
 });
 
-test.each<[PullOutcome, string]>([
+test.each<[PullOutcome, string, number?]>([
   ['refused', 'no such host'],
   ['fails', 'no such host'],
-  ['hangs', 'nothing came for 0.1 s'],
-  ['stalls', 'nothing came for 0.1 s'],
-])('a pull that %s ends in a stand-in, and why is said', async (outcome, reason) => {
-  const { chosen, built, events } = choosing(await fakeEngine([], outcome));
+  ['hangs', 'nothing came for 0.1 s', 100],
+  ['stalls', 'nothing came for 0.1 s', 100],
+])('a pull that %s ends in a stand-in, and why is said', async (outcome, reason, silenceMs) => {
+  const { chosen, built, events } = choosing(
+    await fakeEngine([], outcome),
+    {},
+    silenceMs ? { silenceMs } : {},
+  );
   expect(await chosen).toEqual({ reference: STAND_IN, standIn: true });
   expect(built).toEqual([STAND_IN]);
   const lines = events.map(formatProgress);
@@ -119,7 +127,7 @@ test('a choice that is none is refused with those there are', async () => {
 test('a pull is called off', async () => {
   const engine = await fakeEngine([], 'hangs');
   const caller = new AbortController();
-  const { chosen, built } = choosing(engine, {}, caller.signal);
+  const { chosen, built } = choosing(engine, {}, { signal: caller.signal });
   caller.abort();
   await expect(chosen).rejects.toMatchObject({ code: 'STACK_ABORTED' });
   expect(built).toEqual([]);
