@@ -99,7 +99,7 @@ test.for([
   ['normalize', 'has a meaning'],
   ['adapters', 'has a meaning'],
 ])('refuses the name "%s" and writes nothing', { timeout: SLOW }, async ([name, reason]) => {
-  await expect(copy.shell(`npm run new:esp '${name}'`)).rejects.toThrow(reason);
+  await expect(copy.shell(`node ingress/esps/scripts/new-esp.ts '${name}'`)).rejects.toThrow(reason);
   expect(await changes()).toBe('');
 });
 

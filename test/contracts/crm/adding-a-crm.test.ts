@@ -77,7 +77,7 @@ test.for([
   ['contacts', 'has a meaning'],
   ['find-crm', 'has a meaning'],
 ])('refuses the name "%s" and writes nothing', { timeout: SLOW }, async ([name, reason]) => {
-  await expect(copy.shell(`npm run new:crm '${name}'`)).rejects.toThrow(reason);
+  await expect(copy.shell(`node sinks/crm/scripts/new-crm.ts '${name}'`)).rejects.toThrow(reason);
   expect(await changes()).toBe('');
 });
 
