@@ -1,7 +1,6 @@
 export * from './admin-server.ts';
 export * from './codes.ts';
 export * from './config/index.ts';
-export { DeadLetterLog } from './dead-letter-log.ts';
 export * from './errors.ts';
 export {
   type ClusterDescription,
@@ -22,6 +21,7 @@ export {
   type TopicState,
 } from './kafka/client/topic-plan.ts';
 export { applyTopics, planTopics, requireTopics, seenTopics } from './kafka/client/topics.ts';
+export { DeadLetterLog } from './kafka/dead-letter-log.ts';
 export { isOfRecords } from './kafka/errors.ts';
 export * from './kafka/names.ts';
 export { GroupCommitProducer } from './kafka/publish/group-commit.ts';

@@ -1,8 +1,8 @@
 import { type Codec, type DeadLetter, type Encoder, topics } from '@email-events/schemas';
-import { DeadLetterLog } from '../../dead-letter-log.ts';
 import type { Logger } from '../../telemetry.ts';
 import type { Brokers } from '../client/brokers.ts';
 import { type PlacedMessage, publishAll } from '../client/produce.ts';
+import { DeadLetterLog } from '../dead-letter-log.ts';
 import { deadLetterKey, deadLetterOf, deadLetterPartition } from '../records.ts';
 import type { Entry } from './entry.ts';
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { DeadLetterLog } from './dead-letter-log.ts';
-import { deadLetterOf } from './kafka/records.ts';
+import { deadLetterOf } from './records.ts';
 
 interface Line {
   readonly [name: string]: unknown;

@@ -1,6 +1,6 @@
 import type { DeadLetter } from '@email-events/schemas';
-import { deadLetterKey } from './kafka/records.ts';
-import type { Logger } from './telemetry.ts';
+import type { Logger } from '../telemetry.ts';
+import { deadLetterKey } from './records.ts';
 
 /** Lines of one code and source in an interval; what comes beyond is counted. */
 const LINES = 5;
