@@ -20,7 +20,8 @@ const MAX_KEY_LENGTH = 1_000;
 
 /** The state that was committed before the batch. */
 export interface KnownState {
-  has(id: Buffer): boolean;
+  /** `id`: 32 hex digits. */
+  has(id: string): boolean;
   recipient(key: string): RecipientState | undefined;
 }
 
@@ -131,9 +132,9 @@ export class Batch {
     this.fail(record, { event, index }, message, 'EVENTS_RECORD_FAILED');
   }
 
-  /** Ids to remember, of events and of actions. */
-  get ids(): Buffer {
-    return Buffer.from([...this.newIds].join(''), 'hex');
+  /** Ids to remember, of events and of actions: 32 hex digits each. */
+  get ids(): ReadonlySet<string> {
+    return this.newIds;
   }
 
   /** States that changed, by recipient key. */
@@ -162,7 +163,7 @@ export class Batch {
   }
 
   private isSeen(id: string): boolean {
-    return this.newIds.has(id) || this.known.has(Buffer.from(id, 'hex'));
+    return this.newIds.has(id) || this.known.has(id);
   }
 
   private encode(record: InputRecord, event: EmailEvent, index: number): Buffer | undefined {

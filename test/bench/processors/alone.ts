@@ -1,0 +1,87 @@
+import { normalizeRecord } from '@email-events/processors';
+import { topics } from '@email-events/schemas';
+import type { BenchStack } from './bench-stack.ts';
+import { HeldInput } from './held-input.ts';
+import { type Ours, startOurs, sum } from './ours.ts';
+import { type BatchLoad, BatchRequests, mixedRequests, type RawMessage } from './requests.ts';
+import { runRound } from './side.ts';
+
+export interface AloneOptions extends BatchLoad {
+  readonly events: number;
+  readonly loads: readonly ('batches' | 'single' | 'mix')[];
+}
+
+/** One load after the other through the same two services. Figures by load. */
+export async function measureAlone(
+  stack: BenchStack,
+  options: AloneOptions,
+): Promise<{ readonly [figure: string]: number }> {
+  const ours = await startOurs(stack.configFile);
+  const figures: { [figure: string]: number } = {};
+  try {
+    for (const load of options.loads) {
+      const found = await measureLoad(stack, ours, await requestsOf(load, options));
+      for (const [figure, value] of Object.entries(found)) figures[`${load}_${figure}`] = value;
+    }
+    figures.normalize_peak_rss_mb = ours.normalize.memory().peakMb;
+    figures.events_peak_rss_mb = ours.events.memory().peakMb;
+  } finally {
+    await ours.stop();
+  }
+  return figures;
+}
+
+interface Requests {
+  readonly messages: AsyncIterable<RawMessage> | Iterable<RawMessage>;
+}
+
+async function requestsOf(load: AloneOptions['loads'][number], options: AloneOptions): Promise<Requests> {
+  const { events, duplicates } = options;
+  switch (load) {
+    case 'batches':
+      return { messages: new BatchRequests(options).take(events) };
+    case 'single':
+      return { messages: new BatchRequests({ ...options, batch: 1 }).take(events) };
+    case 'mix':
+      return { messages: mixedRequests(events, duplicates) };
+  }
+}
+
+async function measureLoad({ config }: BenchStack, ours: Ours, { messages }: Requests) {
+  const input = await HeldInput.begin(config.kafka, topics.raw);
+  let requests = 0;
+  let events = 0;
+  let bytes = 0;
+  for await (const message of messages) {
+    events += await eventsIn(message);
+    bytes += message.value.length;
+    await input.add({ ...message, partition: requests++ % config.topics.rawPartitions });
+  }
+  await input.flush();
+  const cpu = () => [ours.normalize.cpuSeconds(), ours.events.cpuSeconds()] as const;
+  const before = cpu();
+  const round = await runRound(ours, events, () => input.release());
+  const [normalize, dedupe] = cpu().map((seconds, i) =>
+    round2(((seconds - (before[i] ?? 0)) * 1e6) / events),
+  );
+  const suppressed = sum(await ours.events.metrics(), /^email_events_state_entries\{.*kind="recipient"/);
+  return {
+    ...{ requests, events, duplicates: round.duplicates, bytes_per_event: Math.round(bytes / events) },
+    seconds: round2(round.seconds),
+    events_per_second: Math.round(events / round.seconds),
+    steady_events_per_second: Math.round(round.steady.events / round.steady.seconds),
+    normalize_cpu_us_per_event: normalize ?? Number.NaN,
+    events_cpu_us_per_event: dedupe ?? Number.NaN,
+    steady_cpu_us_per_event: round2((round.steady.cpuSeconds * 1e6) / round.steady.events),
+    transactions: round.transactions,
+    recipients_with_a_state: suppressed,
+  };
+}
+
+/** As many as `normalize` will read in it. */
+async function eventsIn({ value, headers }: RawMessage): Promise<number> {
+  const record = { topic: topics.raw, partition: 0, offset: 0, key: null, value, headers, timestamp: 0 };
+  return (await normalizeRecord(record)).events.length;
+}
+
+const round2 = (value: number) => Math.round(value * 100) / 100;
