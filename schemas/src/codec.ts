@@ -35,6 +35,8 @@ export interface Decoder<T> {
    * The result shares no memory with the bytes.
    */
   decode(value: Buffer): T;
+  /** Whether the value was written by this code's own version of the schema, as far as that is loaded. */
+  isOwn(value: Buffer): boolean;
 }
 
 const MAGIC = 0;
@@ -126,6 +128,7 @@ class AvroDecoder<T> implements Decoder<T> {
   private readonly reader: Type;
   private readonly fetchWriter: (id: number) => Promise<unknown>;
   private readonly writers = new Map<number, Read<T>>();
+  private readonly own = new Set<number>();
 
   constructor(reader: Type, fetchWriter: (id: number) => Promise<unknown>) {
     this.reader = reader;
@@ -153,6 +156,10 @@ class AvroDecoder<T> implements Decoder<T> {
     return read(value);
   }
 
+  isOwn(value: Buffer): boolean {
+    return isFramed(value) && this.own.has(value.readInt32BE(1));
+  }
+
   private async loadWriter(id: number): Promise<void> {
     let schema: unknown;
     try {
@@ -162,7 +169,9 @@ class AvroDecoder<T> implements Decoder<T> {
       if (error instanceof SchemaError && error.code === 'VALUE_UNREADABLE') return;
       throw error;
     }
-    this.writers.set(id, readerOf<T>(this.reader, id, schema));
+    const { read, isOwn } = readerOf<T>(this.reader, id, schema);
+    this.writers.set(id, read);
+    if (isOwn) this.own.add(id);
   }
 }
 
@@ -170,17 +179,18 @@ function isFramed(value: Buffer): boolean {
   return value.length >= PREFIX_BYTES && value[0] === MAGIC;
 }
 
-function readerOf<T>(reader: Type, id: number, schema: unknown): Read<T> {
+function readerOf<T>(reader: Type, id: number, schema: unknown): { read: Read<T>; isOwn: boolean } {
   let resolver: ReturnType<Type['createResolver']> | undefined;
   try {
     const writer = typeForSchema(schema);
     resolver = reader.equals(writer) ? undefined : reader.createResolver(writer);
   } catch (cause) {
-    return () => {
+    const read = () => {
       throw new CodecError('VALUE_UNREADABLE', `schema ${id} cannot be read as ${reader.name}`, { cause });
     };
+    return { read, isOwn: false };
   }
-  return (value) => {
+  const read = (value: Buffer): T => {
     let end: number;
     let decoded: T;
     try {
@@ -199,6 +209,7 @@ function readerOf<T>(reader: Type, id: number, schema: unknown): Read<T> {
     }
     return decoded;
   };
+  return { read, isOwn: resolver === undefined };
 }
 
 /** Path of the first field that does not fit, without the keys of maps, which are data. */

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import { publishResult, writeResult } from '../src/result.ts';
-import { buildKafkaStreams } from './peers/kafka-streams.ts';
 import { againstKafkaStreams, FULL_WARM_UP } from './processors/against.ts';
 import { measureAlone } from './processors/alone.ts';
 import { onBenchStack } from './processors/bench-stack.ts';
+import { buildKafkaStreams } from './processors/kafka-streams.ts';
 
 const OPTIONS = {
   /** Events of a measurement: of each load, or of each round against a peer. */

@@ -19,6 +19,7 @@ import {
   type Decoder,
   type Encoder,
   type NormalizedBatch,
+  PackedEvents,
   topics,
 } from '@email-events/schemas';
 import type { DeadLetterReport } from '../dead-letters.ts';
@@ -76,6 +77,7 @@ export interface MeasuredStage {
 export class EventsStage implements Stage, MeasuredStage {
   partition = 0;
   private readonly context: EventsContext;
+  private readonly packed = new PackedEvents();
   private store: PartitionStore | undefined;
   /** Of the store, once it is restored. */
   private state: LiveState | undefined;
@@ -118,11 +120,24 @@ export class EventsStage implements Stage, MeasuredStage {
     state.expire(now);
     const batch = new Batch(state, context, this.partition);
     for (const record of records) {
+      if (this.addPacked(batch, record)) continue;
       const normalized = decode(decoder, record);
       if (normalized === undefined) batch.refuse(record, UNREADABLE);
       else addAll(batch, record, normalized);
     }
     return this.stepOf(batch, state, now);
+  }
+
+  /** Of a record that only has events, as this version writes it. False: it is to be decoded. */
+  private addPacked(batch: Batch, record: InputRecord): boolean {
+    const { value } = record;
+    if (value === null || !this.context.decoder.isOwn(value)) return false;
+    const events = this.packed.read(value);
+    if (!events) return false;
+    const isMeant = meant(record);
+    for (let index = 0; index < events.length; index++)
+      if (isMeant(index)) batch.addPacked(record, events.at(index), index);
+    return true;
   }
 
   async setAside(record: InputRecord, failure: UnforeseenFailure): Promise<Step> {
@@ -253,13 +268,17 @@ const UNREADABLE = { code: 'EVENTS_RECORD_UNREADABLE', message: 'the record cann
 
 /** Operators' actions first. Of a record that was put back, only what it was put back for. */
 function addAll(batch: Batch, record: InputRecord, { events, actions }: NormalizedBatch): void {
-  const items = replayOf(record)?.items ?? null;
-  const isMeant = (index: number) => items === null || items.includes(index);
+  const isMeant = meant(record);
   for (const [i, action] of actions.entries()) {
     const index = events.length + i;
     if (isMeant(index)) batch.take(record, action, index);
   }
   for (const [index, event] of events.entries()) if (isMeant(index)) batch.add(record, event, index);
+}
+
+function meant(record: InputRecord): (index: number) => boolean {
+  const items = replayOf(record)?.items ?? null;
+  return (index) => items === null || items.includes(index);
 }
 
 /** The fields of a letter that say which item failed. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { withAdmin } from '@email-events/core';
 import { EVENT_TYPES, eventTopics } from '@email-events/schemas';
-import { type PeerSettings, startKafkaStreams } from '../peers/kafka-streams.ts';
 import type { BenchStack } from './bench-stack.ts';
 import { BatchInputs, schemaIdsOf } from './inputs.ts';
+import { type PeerSettings, startKafkaStreams } from './kafka-streams.ts';
 import { eventsOnly, type Ours, startOurs } from './ours.ts';
 import { countOutputs, type Outputs } from './outputs.ts';
 import { Report } from './report.ts';

@@ -11,8 +11,8 @@ import {
   recipientKey,
   topics,
 } from '@email-events/schemas';
-import { EVENT_SCHEMA_ID, eventType } from '../peers/kafka-streams.ts';
 import { HeldInput } from './held-input.ts';
+import { EVENT_SCHEMA_ID, eventType } from './kafka-streams.ts';
 import { type BatchLoad, BatchRequests, type RawMessage } from './requests.ts';
 
 /** Lets one side have its input. */

@@ -12,7 +12,7 @@ import { PartitionStore } from './partition-store.ts';
 const HOUR = 3_600_000;
 const WINDOW = 8 * HOUR;
 const IDENTITY = { clusterId: 'c', application: 'a', partition: 1 };
-const STATE = learn(NO_STATE, eventOf('bounced'), { account: 'a', suppresses: 'all', lifts: 'own' });
+const STATE = learn(NO_STATE, eventOf('bounced'));
 const idOf = (n: number) => n.toString(16).padStart(32, '0');
 
 let path: string;

@@ -1,6 +1,5 @@
 import { PipelineError } from '@email-events/core';
 import type { RecipientState } from '@email-events/schemas';
-import type { KnownState } from '../batch.ts';
 import { IdRun } from './id-run.ts';
 import type { PartitionStore, StoreSize, Totals } from './partition-store.ts';
 import { ID_BYTES } from './store-file.ts';
@@ -32,7 +31,7 @@ const MAX_AGE_MS = 1_000;
  * The state of one partition: its store, and what the last transactions added to it. The store may lag, since its changelog has it all: it
  * says up to where it has followed, so the next owner reads the rest, after a kill too.
  */
-export class LiveState implements KnownState {
+export class LiveState {
   private readonly store: PartitionStore;
   private recent: Recent;
   /** Recipients that were asked for and are not in the store. */

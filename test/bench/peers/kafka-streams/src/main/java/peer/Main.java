@@ -2,6 +2,7 @@ package peer;
 
 import java.io.FileReader;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -38,7 +39,8 @@ public final class Main {
       progress.state(now.name());
       if (now == KafkaStreams.State.ERROR || now == KafkaStreams.State.NOT_RUNNING) stopped.countDown();
     });
-    Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
+    // Not for ever: the broker may have gone first.
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> streams.close(Duration.ofSeconds(10))));
     endWithParent();
     streams.start();
     progress.printUntil(stopped, streams);

@@ -8,10 +8,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { avroType, EVENT_TYPES, type EventType, schemas } from '@email-events/schemas';
-import type { Progress, Side } from '../processors/side.ts';
-import { type Memory, memoryOf } from '../processors/usage.ts';
+import type { Progress, Side } from './side.ts';
+import { type Memory, memoryOf } from './usage.ts';
 
-const SOURCES = fileURLToPath(new URL('./kafka-streams/', import.meta.url));
+const SOURCES = fileURLToPath(new URL('../peers/kafka-streams/', import.meta.url));
 const HEAP = '-Xmx1g';
 const LONGEST_START_MS = 120_000;
 
