@@ -1,11 +1,35 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { networkOf } from './addresses.ts';
 import { Refused } from './codes.ts';
+import type { IngressConfig } from './config.ts';
+import { type HttpServer, listen } from './http-server.ts';
+import type { TlsFiles } from './reload.ts';
 import { handleWebhook, refuseRequest, type WebhookContext } from './webhook.ts';
 
 export const WEBHOOK_PATH = '/webhooks/email-events';
 
+/** Listens for webhooks. What the server refuses before there is a request is counted and logged like the refusals of requests. */
+export function serveWebhooks(
+  context: WebhookContext,
+  settings: IngressConfig['ingress'],
+  tls: TlsFiles | undefined,
+): Promise<HttpServer> {
+  return listen(settings, tls, createApp(context), {
+    refused: ({ code, ...fields }, peer, bytes) =>
+      context.refusals.refused({
+        level: 'warn',
+        code,
+        source: undefined,
+        network: networkOf(peer),
+        bytes,
+        fields,
+      }),
+    counted: (status, code) => context.metrics.answered(undefined, status, code),
+  });
+}
+
 /** The HTTP side of the ingress: one route. The body is not touched here. */
-export function createApp(context: WebhookContext): Express {
+function createApp(context: WebhookContext): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type RunningService, runStopSteps, type ServiceContext, startAdminServer } from '@email-events/core';
-import { AddressList, isLoopback, networkOf } from './addresses.ts';
-import { createApp } from './app.ts';
+import { AddressList, isLoopback } from './addresses.ts';
+import { serveWebhooks } from './app.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { IngressConfig } from './config.ts';
 import { checkIngressConfig } from './config-check.ts';
 import { DocumentFetcher } from './document-fetcher.ts';
 import { FailureBudget } from './failure-budget.ts';
-import { type HttpServer, listen } from './http-server.ts';
+import type { HttpServer } from './http-server.ts';
 import { IngressMetrics } from './ingress-metrics.ts';
 import { Placement } from './placement.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
@@ -58,18 +58,7 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
     endOf: (request) => server?.endOf(request),
   };
   const tls = ingress.tls && new TlsFiles(ingress.tls, log);
-  server = await listen(ingress, tls, createApp(context), {
-    refused: ({ code, ...fields }, peer, bytes) =>
-      context.refusals.refused({
-        level: 'warn',
-        code,
-        source: undefined,
-        network: networkOf(peer),
-        bytes,
-        fields,
-      }),
-    counted: (status, code) => metrics.answered(undefined, status, code),
-  });
+  server = await serveWebhooks(context, ingress, tls);
   const admin = await startAdminServer({
     host: config.adminHost,
     port: ingress.adminPort,

@@ -2,12 +2,12 @@ import { connect } from 'node:net';
 import { decodeRawHeaders, type Logger, type PublishRecord, Registry } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
 import { type EspAdapter, findAdapter } from '@email-events/esps';
-import { AddressList, networkOf } from '../addresses.ts';
-import { createApp } from '../app.ts';
+import { AddressList } from '../addresses.ts';
+import { serveWebhooks } from '../app.ts';
 import { ByteBudget } from '../byte-budget.ts';
 import { ingressService } from '../descriptor.ts';
 import { FailureBudget, type FailureBudgetOptions } from '../failure-budget.ts';
-import { type HttpServer, listen } from '../http-server.ts';
+import type { HttpServer } from '../http-server.ts';
 import { IngressMetrics } from '../ingress-metrics.ts';
 import { Placement } from '../placement.ts';
 import { RateShare } from '../rate-share.ts';
@@ -89,18 +89,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     endOf: (request) => server?.endOf(request),
   };
   const tls = ingress.tls && new TlsFiles(ingress.tls, log, options.tlsPollMs);
-  server = await listen(ingress, tls, createApp(context), {
-    refused: ({ code, ...fields }, peer, bytes) =>
-      context.refusals.refused({
-        level: 'warn',
-        code,
-        source: undefined,
-        network: networkOf(peer),
-        bytes,
-        fields,
-      }),
-    counted: (status, code) => metrics.answered(undefined, status, code),
-  });
+  server = await serveWebhooks(context, ingress, tls);
   const running = server;
   return {
     port: server.port,

@@ -14,23 +14,27 @@ export interface Expectation {
   readonly deadLetters: { readonly [code: string]: number };
   readonly suppressions: SuppressionExpectation;
   /** As far as the ESPs name campaigns and variants. */
-  readonly campaigns: readonly CampaignExpectation[];
+  readonly campaigns: readonly CampaignCounts[];
 }
 
+/** Kinds of events that are counted by campaign. machineOpened: of the opens, those that the ESP says a machine did. */
+export const CAMPAIGN_FIGURES = [
+  'queued',
+  'delivered',
+  'bounced',
+  'opened',
+  'machineOpened',
+  'clicked',
+  'complained',
+  'unsubscribed',
+] as const;
+type CampaignFigure = (typeof CAMPAIGN_FIGURES)[number];
+
 /** Distinct events of a campaign's variant, whichever ESP sent it. */
-export interface CampaignExpectation {
+export interface CampaignCounts extends Readonly<Record<CampaignFigure, number>> {
   readonly campaign: string;
   /** Null: the campaign has none, or the ESP does not name it. */
   readonly variant: string | null;
-  readonly queued: number;
-  readonly delivered: number;
-  readonly bounced: number;
-  readonly opened: number;
-  /** Of the opens, those that the ESP says a machine did. */
-  readonly machineOpened: number;
-  readonly clicked: number;
-  readonly complained: number;
-  readonly unsubscribed: number;
 }
 
 /** Adds up what was acknowledged; requests may come in any order and more than once. */
@@ -103,19 +107,10 @@ export class Ledger {
   }
 }
 
-type Counts = { -readonly [name in keyof CampaignExpectation]: CampaignExpectation[name] };
+type Counts = { -readonly [name in keyof CampaignCounts]: CampaignCounts[name] };
 
-const COUNTED = [
-  'queued',
-  'delivered',
-  'bounced',
-  'opened',
-  'clicked',
-  'complained',
-  'unsubscribed',
-] as const;
-const isCounted = (type: Step['type']): type is (typeof COUNTED)[number] =>
-  (COUNTED as readonly string[]).includes(type);
+const isCounted = (type: Step['type']): type is Step['type'] & CampaignFigure =>
+  (CAMPAIGN_FIGURES as readonly string[]).includes(type);
 
 const byName = (a: Counts, b: Counts) =>
   a.campaign.localeCompare(b.campaign) || (a.variant ?? '').localeCompare(b.variant ?? '');

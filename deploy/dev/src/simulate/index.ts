@@ -1,7 +1,7 @@
 export type { Draft, Random, Step } from '@email-events/esps/accounts/kit/speech';
 export * from './credentials.ts';
 export type {
-  CampaignExpectation,
+  CampaignCounts,
   Expectation,
   ExpectedSuppression,
   SuppressionExpectation,

@@ -1,5 +1,5 @@
 import type { Totals } from '@email-events/cli/status/totals';
-import type { Expectation } from '../../simulate/expectation.ts';
+import { CAMPAIGN_FIGURES, type Expectation } from '../../simulate/expectation.ts';
 import type { Found, SuppressionsFound } from './found.ts';
 
 /** One figure that must be equal at both ends. */
@@ -108,17 +108,6 @@ function flat(events: { readonly [esp: string]: Counts }): Counts {
     ),
   );
 }
-
-const CAMPAIGN_FIGURES = [
-  'queued',
-  'delivered',
-  'bounced',
-  'opened',
-  'machineOpened',
-  'clicked',
-  'complained',
-  'unsubscribed',
-] as const;
 
 function campaigns(rows: Expectation['campaigns']): Counts {
   return Object.fromEntries(

@@ -1,5 +1,6 @@
 import { processorsInSql } from '@email-events/cli/services';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
+import type { CampaignCounts } from '../../simulate/expectation.ts';
 
 /** A row of a report; counts are numbers. */
 export type Row = { readonly [column: string]: Cell };
@@ -11,7 +12,7 @@ export interface Found {
   readonly events: { readonly [esp: string]: { readonly [type: string]: number } };
   /** Rows of the run that share an event id with another row. */
   readonly repeated: number;
-  readonly campaigns: readonly CampaignFound[];
+  readonly campaigns: readonly CampaignCounts[];
   readonly deliverability: readonly Row[];
   readonly abTests: readonly Row[];
   readonly deadLetters: { readonly [code: string]: number };
@@ -19,19 +20,6 @@ export interface Found {
   readonly suppressions: SuppressionsFound;
   /** Null: there is no CRM. */
   readonly crm: SuppressionsFound | null;
-}
-
-export interface CampaignFound {
-  readonly campaign: string;
-  readonly variant: string | null;
-  readonly queued: number;
-  readonly delivered: number;
-  readonly bounced: number;
-  readonly opened: number;
-  readonly machineOpened: number;
-  readonly clicked: number;
-  readonly complained: number;
-  readonly unsubscribed: number;
 }
 
 /** As the simulator writes it: `reason` or `reason:scope`, sorted. Recipients without a reason are left out. */
@@ -58,7 +46,7 @@ export async function readFound(
   return {
     events: nested(events),
     repeated: Number(repeated[0]?.repeated ?? 0),
-    campaigns: campaigns.map(withNumbers) as unknown as CampaignFound[],
+    campaigns: campaigns.map(withNumbers) as unknown as CampaignCounts[],
     deliverability: deliverability.map(withNumbers),
     abTests: abTests.map(withNumbers),
     deadLetters: Object.fromEntries(deadLetters.map(({ code, n }) => [String(code), Number(n)])),

@@ -1,6 +1,7 @@
 import { counted, formatCount, renderTable } from '@email-events/cli/output';
 import { EVENT_TYPES } from '@email-events/schemas';
 import pc from 'picocolors';
+import { CAMPAIGN_FIGURES } from '../../simulate/expectation.ts';
 import { overlap } from '../../simulate/index.ts';
 import type { Check } from './compare.ts';
 import type { DemoResult } from './demo.ts';
@@ -70,35 +71,18 @@ function deliverabilityTable({ found }: DemoResult): Promise<string> {
   );
 }
 
+const SHOWN = CAMPAIGN_FIGURES.filter((figure) => figure !== 'queued');
+
 function campaignTable({ sent, found }: DemoResult): Promise<string> {
   const expected = new Map(sent.expected.campaigns.map((row) => [`${row.campaign}\n${row.variant}`, row]));
   return renderTable(
-    [
-      'campaign',
-      'variant',
-      'delivered',
-      'bounced',
-      'opened',
-      'by machines',
-      'clicked',
-      'complained',
-      'unsubscribed',
-    ],
+    ['campaign', 'variant', ...SHOWN.map((figure) => (figure === 'machineOpened' ? 'by machines' : figure))],
     found.campaigns.map((row) => {
       const should = expected.get(`${row.campaign}\n${row.variant}`);
-      const names = [
-        'delivered',
-        'bounced',
-        'opened',
-        'machineOpened',
-        'clicked',
-        'complained',
-        'unsubscribed',
-      ] as const;
       return [
         row.campaign,
         row.variant ?? '',
-        ...names.map((name) => compared(row[name], should?.[name] ?? 0)),
+        ...SHOWN.map((name) => compared(row[name], should?.[name] ?? 0)),
       ];
     }),
   );
