@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { makeCertificate } from '@email-events/dev/certificates';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   DocumentFetcher,
@@ -9,11 +10,10 @@ import {
   guardedLookup,
   isPublic,
 } from './document-fetcher.ts';
-import { serverCertificate } from './testing/certificate.ts';
 
 let pair: { cert: string; key: string };
 beforeAll(async () => {
-  pair = await serverCertificate('01');
+  pair = await makeCertificate(['127.0.0.1']);
 });
 
 async function vendor(listener: RequestListener, options: FetcherOptions = {}) {

@@ -48,10 +48,13 @@ function serves(certificate: X509Certificate, names: readonly string[], now: num
   );
 }
 
-/** The library is loaded on demand: most pipelines need no certificate, and one is enough for a year. */
-async function makeCertificate(
+/**
+ * A certificate for these host names and addresses, signed by itself, and its key, as PEM. The library is loaded on demand: most
+ * pipelines need no certificate, and one is enough for a year.
+ */
+export async function makeCertificate(
   names: readonly string[],
-  now: number,
+  now: number = Date.now(),
 ): Promise<{ cert: string; key: string }> {
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
