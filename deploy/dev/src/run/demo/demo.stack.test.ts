@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathsOf, REPOSITORY } from '@email-events/cli/home';
 import type { RunState } from '@email-events/cli/state-file';
-import { runBin, startBin } from '@email-events/cli/testing';
+import { type RunningBin, runBin, startBin } from '@email-events/cli/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unique, uniqueDatabase } from '../../../../../test/harness/isolation.ts';
 import { fileScope, vacantStack, waitFor } from '../../../../../test/harness/stack.ts';
@@ -26,6 +26,13 @@ afterAll(async () => {
   rmSync(home, { recursive: true, force: true });
 });
 
+/** What `start --demo --json` prints, as far as it is looked at. */
+interface DemoReport {
+  readonly checks: readonly { readonly agrees: boolean }[];
+  readonly totals: { readonly rows: number };
+  readonly sent: { readonly expected: { readonly duplicates: number } };
+}
+
 const readRunning = () => JSON.parse(readFileSync(pathsOf(home).stateFile, 'utf8')) as RunState;
 const lives = (pid: number) => {
   try {
@@ -44,6 +51,21 @@ async function isGone({ pid, services, components }: RunState): Promise<boolean>
     }),
   );
   return !pids.some(lives) && !listening.includes(true);
+}
+
+function expectAgreement(report: DemoReport): void {
+  expect(report.checks.filter(({ agrees }) => !agrees)).toEqual([]);
+  expect(report.totals.rows).toBe(1_500);
+  expect(report.sent.expected.duplicates).toBeGreaterThan(0);
+}
+
+/** What `said` returns once it does; if the command ends before, that is the failure. */
+async function whileItRuns<T>({ finished, output }: RunningBin, what: string, said: () => T): Promise<T> {
+  let found: T | undefined;
+  const ready = waitFor(what, () => (found = said()), 300_000);
+  const early = await Promise.race([ready, finished]);
+  expect(early, output().err).toBeUndefined();
+  return found as T;
 }
 
 /** `status` reports requests by source, here and with the admin ports alone. A source that gets only refusals is not well. */
@@ -110,17 +132,20 @@ async function expectMetricsAsDocumented({ services }: RunState): Promise<void> 
 }
 
 describe('the local pipeline', { timeout: 400_000 }, () => {
-  test('a demo agrees at both ends; so does a second one on the data of the first', async () => {
-    for (const seed of ['1', '2']) {
-      const args = ['start', '--demo', '--exit', '--any-ports', '--events', '1500', '--seed', seed, '--json'];
-      const { code, out, err } = await runBin(args, { env });
-      expect(code, err).toBe(0);
-      const report = JSON.parse(out);
-      expect(report.checks.filter(({ agrees }: { agrees: boolean }) => !agrees)).toEqual([]);
-      expect(report.totals.rows).toBe(1_500);
-      expect(report.sent.expected.duplicates).toBeGreaterThan(0);
-    }
+  test('a demo agrees at both ends; so does a second one on the data of the first, which runs until Ctrl-C', async () => {
+    const args = ['start', '--demo', '--any-ports', '--events', '1500', '--json'];
+    const { code, out, err } = await runBin([...args, '--seed', '1', '--exit'], { env });
+    expect(code, err).toBe(0);
+    expectAgreement(JSON.parse(out));
     expect((await runBin(['status'], { env })).code).toBe(4);
+
+    const second = startBin([...args, '--seed', '2'], { env });
+    const report = await whileItRuns(second, 'it has reported', () => JSON.parse(second.output().out));
+    expectAgreement(report);
+    const state = readRunning();
+    process.kill(state.pid, 'SIGINT');
+    expect((await second.finished).code).toBe(0);
+    await waitFor('all is gone', () => isGone(state), 60_000);
   });
 
   test('up --detach, status, a service that is killed, down: nothing is left', async () => {
@@ -147,21 +172,12 @@ describe('the local pipeline', { timeout: 400_000 }, () => {
     await waitFor('all is gone', () => isGone(state));
   });
 
-  test('Ctrl-C stops everything; so does the death of the supervisor', async () => {
-    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-      const running = startBin(['start', '--any-ports'], { env });
-      const ready = waitFor(
-        'it is ready',
-        () => running.output().out.includes('Where everything is'),
-        120_000,
-      );
-      const early = await Promise.race([ready, running.finished]);
-      expect(early, running.output().err).toBeUndefined();
-      const state = readRunning();
-      process.kill(state.pid, signal);
-      const { code } = await running.finished;
-      expect(code).toBe(signal === 'SIGINT' ? 0 : null);
-      await waitFor('all is gone', () => isGone(state), 60_000);
-    }
+  test('the death of the supervisor stops everything', async () => {
+    const running = startBin(['start', '--any-ports'], { env });
+    await whileItRuns(running, 'it is ready', () => running.output().out.includes('Where everything is'));
+    const state = readRunning();
+    process.kill(state.pid, 'SIGKILL');
+    expect((await running.finished).code).toBe(null);
+    await waitFor('all is gone', () => isGone(state), 60_000);
   });
 });
