@@ -1,4 +1,5 @@
-import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import type { RequestListener } from 'node:http';
+import express, { type NextFunction, type Request, type Response } from 'express';
 import { networkOf } from './addresses.ts';
 import { Refused } from './codes.ts';
 import type { IngressConfig } from './config.ts';
@@ -7,6 +8,8 @@ import type { TlsFiles } from './reload.ts';
 import { handleWebhook, refuseRequest, type WebhookContext } from './webhook.ts';
 
 export const WEBHOOK_PATH = '/webhooks/email-events';
+
+const PREFIX = `${WEBHOOK_PATH}/`;
 
 /** Listens for webhooks. What the server refuses before there is a request is counted and logged like the refusals of requests. */
 export function serveWebhooks(
@@ -28,8 +31,30 @@ export function serveWebhooks(
   });
 }
 
-/** The HTTP side of the ingress: one route. The body is not touched here. */
-function createApp(context: WebhookContext): Express {
+/**
+ * The HTTP side of the ingress: one route. The body is not touched here. A request whose path names a source as it is configured goes
+ * past Express's router, which would find the same; all others go through it. In a profile under load Express and its router were 7 % of the
+ * CPU of a request.
+ */
+function createApp(context: WebhookContext): RequestListener {
+  const app = createRouter(context);
+  return (request, response) => {
+    const name = nameIn(request.url);
+    if (name !== undefined && context.sources.has(name)) void handleWebhook(context, request, response, name);
+    else app(request, response);
+  };
+}
+
+/** What stands in the source's place; undefined if the router has to look at it. */
+function nameIn(url: string | undefined): string | undefined {
+  if (!url?.startsWith(PREFIX)) return undefined;
+  const question = url.indexOf('?', PREFIX.length);
+  const name = question < 0 ? url.slice(PREFIX.length) : url.slice(PREFIX.length, question);
+  // It may mean another name.
+  return name.includes('%') ? undefined : name;
+}
+
+function createRouter(context: WebhookContext) {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');

@@ -71,11 +71,12 @@ export class ConnectionGuard {
     const hasCome = () => {
       if (this.#arriving.get(entry) === request) this.#arriving.delete(entry);
     };
-    request.once('end', () => {
+    // Both come once; `once` would make two more objects for each.
+    request.on('end', () => {
       hasCome();
       if (!response.writableEnded) entry.owed.add(response);
     });
-    response.once('prefinish', () => {
+    response.on('prefinish', () => {
       hasCome();
       entry.owed.delete(response);
       this.#waitFor(entry);

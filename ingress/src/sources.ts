@@ -3,11 +3,13 @@ import {
   ConfigError,
   type ConfigProblem,
   codeOf,
+  rawHeadersEncoder,
   type SourceConfig,
 } from '@email-events/core';
 import {
   type EspAdapter,
   findAdapter,
+  IDENTITY_VERSION,
   type Resources,
   type SettingProblem,
   SettingsError,
@@ -35,6 +37,8 @@ export interface Source {
   readonly urlSecrets: { readonly parameter: string | undefined; readonly values: readonly string[] };
   /** Headers that go into the raw record. */
   readonly keepHeaders: readonly string[];
+  /** Headers of the raw record, of a genuine request. */
+  readonly encodeHeaders: ReturnType<typeof rawHeadersEncoder>;
 }
 
 export type Sources = ReadonlyMap<string, Source>;
@@ -77,7 +81,7 @@ function buildSource(
   const verifier = adapter && verifierOf(adapter, settings, report);
   const allow = allowOf(settings, report);
   if (!adapter || !verifier) return undefined;
-  const { requestsPerSecond, options } = settings;
+  const { requestsPerSecond, options, account = null } = settings;
   return {
     name,
     adapter,
@@ -85,12 +89,15 @@ function buildSource(
     secretCount: settings.secrets.length,
     resources: textsOf(options.certificates),
     allow,
-    account: settings.account ?? null,
+    account,
     maxBodyBytes: largestBody(settings, adapter),
     bucket:
       requestsPerSecond === undefined ? undefined : new TokenBucket(requestsPerSecond, performance.now()),
     urlSecrets: { parameter: tokenParameter(adapter, options), values: secretTexts(settings) },
     keepHeaders: [...new Set([...ID_HEADERS, ...adapter.http.keepHeaders])],
+    encodeHeaders: rawHeadersEncoder({
+      ...{ source: name, esp: adapter.name, account, identityVersion: IDENTITY_VERSION },
+    }),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { encodeRawHeaders } from '@email-events/core';
-import { type EspRequest, IDENTITY_VERSION } from '@email-events/esps';
+import type { RawHeaders } from '@email-events/core';
+import type { EspRequest } from '@email-events/esps';
 import { clientAddress, forwardingOf, isLoopback, networkOf } from './addresses.ts';
 import { accept } from './answers.ts';
 import { checkBodyHeaders, decodedBody, readBody } from './body.ts';
@@ -85,8 +85,8 @@ function admit(context: WebhookContext, exchange: Exchange, source: Source): voi
   const carries = (methods as readonly string[]).includes(method);
   if (!carries && !(probes as readonly string[]).includes(method))
     throw new Refused('INGRESS_METHOD_NOT_ALLOWED');
-  const byHttps = throughProxy ? forwarding?.protocol === 'https' : isLoopback(peer);
-  if (context.behindProxy && !byHttps) {
+  const byHttps = () => (throughProxy ? forwarding?.protocol === 'https' : isLoopback(peer));
+  if (context.behindProxy && !byHttps()) {
     throw new Refused('INGRESS_PLAIN_HTTP', { fields: proxyFields(context, request) });
   }
   if (source.allow && !source.allow.contains(exchange.sender)) {
@@ -136,10 +136,7 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
   counted(body.length);
   const published = context.publisher.publish({
     value: body,
-    headers: encodeRawHeaders({
-      ...rawRequest(espRequest, exchange, source),
-      ...(tokenDigest === undefined ? {} : { tokenDigest }),
-    }),
+    headers: rawHeaders(espRequest, exchange, source, tokenDigest),
     ...context.placement.of(source.name, body.length, tokenDigest),
   });
   const keeper = await published.catch((error) => {
@@ -151,26 +148,27 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
   succeed(context, exchange, 'OK');
 }
 
-function rawRequest(request: EspRequest, { requestId, sender }: Exchange, source: Source) {
-  const { method, url, headers, receivedAt } = request;
+function rawHeaders(
+  { method, url, headers, receivedAt }: EspRequest,
+  { requestId, sender }: Exchange,
+  source: Source,
+  tokenDigest: string | undefined,
+): RawHeaders {
   const kept: { [name: string]: string } = {};
   for (const name of source.keepHeaders) {
     const value = headers[name];
     if (value !== undefined) kept[name] = value.slice(0, LONGEST_KEPT_HEADER);
   }
-  return {
+  return source.encodeHeaders({
     requestId,
-    source: source.name,
-    esp: source.adapter.name,
-    account: source.account,
-    identityVersion: IDENTITY_VERSION,
     receivedAt,
     method,
     url: rawUrl(url, source.urlSecrets.parameter, source.urlSecrets.values),
     contentType: headers['content-type'] ?? null,
     remoteAddress: sender ?? null,
     headers: kept,
-  };
+    tokenDigest: tokenDigest ?? null,
+  });
 }
 
 function succeed(context: WebhookContext, exchange: Exchange, code: 'OK' | 'HANDSHAKE' | 'PROBE'): void {

@@ -23,8 +23,15 @@ export interface LoadResult {
 
 /** Sends one signed request again and again on all connections, from a separate process: wrk if there is one, else autocannon. */
 export function generateLoad(port: number, load: Load): Promise<LoadResult> {
-  const hasWrk = spawnSync('wrk', ['--version']).error === undefined;
-  return hasWrk ? wrk(port, load) : autocannon(port, load);
+  return hasWrk() ? wrk(port, load) : autocannon(port, load);
+}
+
+const hasWrk = () => spawnSync('wrk', ['--version']).error === undefined;
+
+/** For a comparison: what takes less of the machine than the servers do. Throws an error that says how to get it. */
+export function requireWrk(): void {
+  if (!hasWrk())
+    throw new Error('wrk is missing: install it (Debian: apt-get install wrk; macOS: brew install wrk)');
 }
 
 const urlOf = (port: number, { url }: EspRequest) => `http://127.0.0.1:${port}${url}`;

@@ -1,18 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { pipelineConfig } from '@email-events/cli/services';
-import { applyTopics } from '@email-events/core';
 import { createProvider, printProgress, type Stack, selectProvider } from '@email-events/dev/stack';
 import type { EspRequest } from '@email-events/esps';
 import { createSigner, type Signer } from '@email-events/esps/accounts';
-import { topicCatalogue } from '@email-events/schemas';
-import { stringify } from 'yaml';
-import { publishResult } from '../src/result.ts';
+import { publishResult, writeResult } from '../src/result.ts';
 import { generateLoad, type LoadResult } from './ingress-load.ts';
+import { pathOf, startIngressProcess } from './ingress-process.ts';
 
 /** The requests to send, by variant. */
 const VARIANTS: {
@@ -30,8 +26,13 @@ interface Sizes {
   readonly batch: number;
 }
 
-/** Signed requests → 200, each after the broker has acknowledged it. Everything on this machine. */
+/**
+ * Signed requests → 200, each after the broker has acknowledged it. Everything on this machine. `--against bento`: beside a peer that does
+ * the same, in one run (see peers/README.md).
+ */
 export async function run(args: string[]): Promise<void> {
+  const at = args.indexOf('--against');
+  if (at >= 0) return runAgainst(args[at + 1], args.toSpliced(at, 2));
   const { values } = parseArgs({
     args,
     options: {
@@ -63,6 +64,12 @@ export async function run(args: string[]): Promise<void> {
   }
 }
 
+async function runAgainst(peer: string | undefined, args: string[]): Promise<void> {
+  if (peer !== 'bento') throw new Error(`there is no peer ${peer} of the ingress; there is bento`);
+  const against = await import('./peers/against-bento.ts');
+  await writeResult(`ingress-against-${peer}`, await against.run(args));
+}
+
 type LoadSettings = { readonly connections: number; readonly seconds: number; readonly dir: string };
 
 async function measure(variant: string, brokers: string[], load: LoadSettings, sizes: Sizes) {
@@ -73,10 +80,10 @@ async function measure(variant: string, brokers: string[], load: LoadSettings, s
   const request = requestOf(signer, events);
   const ingress = await startIngressProcess(signer, brokers, load.dir);
   try {
-    await generateLoad(ingress.http, { ...load, request, seconds: 5 });
+    await generateLoad(ingress.port, { ...load, request, seconds: 5 });
     const before = await usageOf(ingress.admin);
     const peak = watchMemory(ingress.admin);
-    const result = await generateLoad(ingress.http, { ...load, request });
+    const result = await generateLoad(ingress.port, { ...load, request });
     const after = await usageOf(ingress.admin);
     const cpuUs = ((after.cpuSeconds - before.cpuSeconds) * 1e6) / (result.accepted + result.refused);
     return figuresOf(variant, request, events, result, cpuUs, await peak());
@@ -111,7 +118,7 @@ function figuresOf(
 
 function requestOf(signer: Signer, events: number): EspRequest {
   const body = JSON.stringify(Array.from({ length: events }, (_, i) => eventOf(signer.esp, i)));
-  return signer.sign({ body, at: Date.now(), url: `/webhooks/email-events/${signer.esp}` });
+  return signer.sign({ body, at: Date.now(), url: pathOf(signer) });
 }
 
 /** About 620 bytes each, so that five make 3 kB. */
@@ -133,47 +140,6 @@ function eventOf(esp: string, n: number): object {
     order: 'A-77312',
     note: 'x'.repeat(60),
   };
-}
-
-interface IngressProcess {
-  readonly http: number;
-  readonly admin: number;
-  stop(): Promise<void>;
-}
-
-/** The service as it runs in production, in its own process. BENCH_PROFILE=DIR writes a CPU profile there. */
-async function startIngressProcess(signer: Signer, brokers: string[], dir: string): Promise<IngressProcess> {
-  const settings = {
-    kafka: { brokers },
-    ingress: { port: 0, adminPort: 0, spool: { dir: join(dir, 'spool') } },
-    sources: { [signer.esp]: { esp: signer.esp, secrets: signer.settings.secrets } },
-  };
-  const { kafka, topics } = pipelineConfig.parse(settings);
-  await applyTopics(kafka, topicCatalogue(topics));
-  const file = join(dir, 'ingress.yaml');
-  await writeFile(file, stringify(settings));
-  const profile = process.env.BENCH_PROFILE;
-  const main = new URL('../../ingress/src/main.ts', import.meta.url).pathname;
-  const flags = [...INGRESS_FLAGS, ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [])];
-  const child = spawn(process.execPath, [...flags, main, '--config', file], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-  return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the ingress ended with ${code}`)));
-    child.once('message', ({ ports }: { ports: { http: number; admin: number } }) =>
-      resolve({ ...ports, stop: () => stopped(child) }),
-    );
-  });
-}
-
-/** A young generation that holds the requests of some flushes: what lives shortly is not copied. */
-const INGRESS_FLAGS = (process.env.BENCH_NODE_FLAGS ?? '--max-semi-space-size=64').split(' ').filter(Boolean);
-
-function stopped(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.once('exit', () => resolve());
-    child.kill('SIGTERM');
-  });
 }
 
 /** Looks every second; the function it returns stops and says the most it saw. */

@@ -1,4 +1,5 @@
 import { avroType, topicCatalogue, topics } from '@email-events/schemas';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { commonConfig } from '../config/index.ts';
 import {
@@ -9,8 +10,10 @@ import {
   encodeRawHeaders,
   encodeReplay,
   type InputRecord,
+  type RawHeaders,
   type RawRequest,
   type Replay,
+  rawHeadersEncoder,
 } from './records.ts';
 
 const record: InputRecord = {
@@ -157,4 +160,31 @@ test.each([
   { 'request-id': 'r', source: 's', request: '{"esp":"ses","receivedAt":"5"}' },
 ])('%j are not the headers of a raw record', (headers) => {
   expect(decodeRawHeaders(headers)).toBeUndefined();
+});
+
+test('what a source encodes is what is encoded for any request', () => {
+  const text = fc.constantFrom('', 'shop', 'ü', '"', '\\', '\n', '\u2028', '\ud800', '</a>', '\u0000');
+  const origin = fc.record({
+    ...{ source: text, esp: text, account: fc.option(text), identityVersion: fc.nat() },
+  });
+  const rest = fc.record({
+    ...{ requestId: fc.uuid({ version: 7 }), receivedAt: fc.nat(), method: text, url: text },
+    ...{ contentType: fc.option(text), remoteAddress: fc.option(text), headers: fc.dictionary(text, text) },
+    tokenDigest: fc.option(text),
+  });
+  fc.assert(
+    fc.property(origin, rest, (origin, rest) => {
+      const { tokenDigest, ...others } = rest;
+      const digest = tokenDigest === null ? {} : { tokenDigest };
+      const { requestId, receivedAt, method, url, contentType, remoteAddress, headers } = others;
+      const { source, esp, account, identityVersion } = origin;
+      const known = { requestId, source, esp, account, identityVersion, receivedAt };
+      const asked = { method, url, contentType, remoteAddress, headers };
+      const texts = (of: RawHeaders) => Object.entries(of).map(([name, value]) => `${name} ${value}`);
+      expect(texts(rawHeadersEncoder(origin)(rest))).toEqual(
+        texts(encodeRawHeaders({ ...known, ...asked, ...digest })),
+      );
+    }),
+    { numRuns: 40 },
+  );
 });

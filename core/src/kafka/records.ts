@@ -208,6 +208,31 @@ export function encodeRawHeaders(request: NewRawRequest): RawHeaders {
   };
 }
 
+/** What all requests of a source have in common. */
+export type RawOrigin = Pick<RawRequest, 'source' | 'esp' | 'account' | 'identityVersion'>;
+
+/** The same bytes for a source of which many come: what they have in common is encoded once, which takes half the time. */
+export function rawHeadersEncoder({
+  source,
+  ...origin
+}: RawOrigin): (request: Omit<RawRequest, keyof RawOrigin>) => RawHeaders {
+  const sourceBytes = Buffer.from(source);
+  const { esp, account, identityVersion } = origin;
+  const head = JSON.stringify({ esp, account, identityVersion }).slice(0, -1);
+  const text = (value: string | null) => (value === null ? 'null' : JSON.stringify(value));
+  return ({ requestId, receivedAt, method, url, contentType, remoteAddress, headers, tokenDigest }) => {
+    const token = tokenDigest === null ? '' : `,"tokenDigest":${text(tokenDigest)}`;
+    const of = `"method":${text(method)},"url":${text(url)},"contentType":${text(contentType)},"remoteAddress":${text(remoteAddress)}`;
+    return {
+      'request-id': Buffer.from(requestId, 'latin1'),
+      source: sourceBytes,
+      request: Buffer.from(
+        `${head},"receivedAt":${receivedAt},${of},"headers":${JSON.stringify(headers)}${token}}`,
+      ),
+    };
+  };
+}
+
 /** Undefined if these are not the headers of a record of email.raw. */
 export function decodeRawHeaders(headers: { readonly [name: string]: unknown }): RawRequest | undefined {
   const [requestId, source, request] = ['request-id', 'source', 'request'].map((name) =>
