@@ -182,6 +182,19 @@ test('a late event may lead to a newer state: what counts is when it was recorde
   expect(await answerOf(post(url, late))).toEqual([200, 'applied']);
 });
 
+test('of two states with revisions the later one counts, whenever they were recorded; any other is told by the time', async () => {
+  const { url } = await start();
+  const at = (revision: number, recorded_at: number) =>
+    stateOf({ revision, recorded_at, event_id: `event-${revision}-${recorded_at}` });
+  expect(await answerOf(post(url, at(7, 2_000)))).toEqual([200, 'applied']);
+  expect(await answerOf(post(url, at(8, 1_000)))).toEqual([200, 'applied']);
+  expect(await answerOf(post(url, at(7, 3_000)))).toEqual([200, 'stale']);
+  expect(await answerOf(post(url, at(0, 500)))).toEqual([200, 'stale']);
+  expect(await answerOf(post(url, at(0, 4_000)))).toEqual([200, 'applied']);
+  expect(await answerOf(post(url, at(9, 3_999)))).toEqual([200, 'stale']);
+  expect((await post(url, at(-1, 1))).status).toBe(422);
+});
+
 test('without a time of recording the time of change counts', async () => {
   const { url } = await start();
   const at = (changed_at: number) =>

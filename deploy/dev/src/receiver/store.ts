@@ -97,16 +97,18 @@ export interface ReceivedState {
   readonly changed_at: number;
   readonly event_id: string;
   /**
-   * When the pipeline recorded it: the version. Not `changed_at`, since an older event that arrives late leads to a
-   * newer state.
+   * When the pipeline recorded it: the version of a state without a revision. Not `changed_at`, since an older event that arrives late
+   * leads to a newer state.
    */
   readonly recorded_at: number;
+  /** Orders the states of a recipient. Absent: the state is from before there were revisions. */
+  readonly revision?: number;
 }
 
 /** The state, or undefined if the value is none. Takes no field on trust: a signature proves who wrote it, not what. */
 export function readState(value: unknown): ReceivedState | undefined {
   if (!isObject(value)) return undefined;
-  const { recipient, suppressed, reasons, changed_at, event_id, recorded_at } = value;
+  const { recipient, suppressed, reasons, changed_at, event_id, recorded_at, revision = 0 } = value;
   const valid =
     isText(recipient) &&
     recipient !== '' &&
@@ -115,9 +117,14 @@ export function readState(value: unknown): ReceivedState | undefined {
     reasons.every(isReason) &&
     isTime(changed_at) &&
     isText(event_id) &&
-    (recorded_at === undefined || isTime(recorded_at));
+    (recorded_at === undefined || isTime(recorded_at)) &&
+    isTime(revision) &&
+    revision >= 0;
   if (!valid) return undefined;
-  return { recipient, suppressed, reasons, changed_at, event_id, recorded_at: recorded_at ?? changed_at };
+  return {
+    ...{ recipient, suppressed, reasons, changed_at, event_id, recorded_at: recorded_at ?? changed_at },
+    ...(revision > 0 && { revision }),
+  };
 }
 
 function isReason(value: unknown): value is ReceivedReason {
@@ -137,6 +144,8 @@ const isTime = (value: unknown): value is number => Number.isSafeInteger(value);
 
 /** Negative: a is older than b. The later of two equal ones is not older. */
 export function compareVersions(a: ReceivedState, b: ReceivedState): number {
+  // The clocks of two writers may differ; revisions grow all the same.
+  if (a.revision !== undefined && b.revision !== undefined) return a.revision - b.revision;
   return a.recorded_at - b.recorded_at;
 }
 

@@ -15,7 +15,8 @@ function play(): PlayedCrm {
   const states = new Map<string, SuppressionBody>();
   const store = (state: SuppressionBody) => {
     const before = states.get(state.recipient);
-    if (!before || state.recorded_at >= before.recorded_at) states.set(state.recipient, state);
+    const version = before?.revision && state.revision ? 'revision' : 'recorded_at';
+    if (!before || state[version] >= before[version]) states.set(state.recipient, state);
   };
   return {
     settings: (base) => ({ url: `${base}/hook?tenant=7`, secrets: [NEW, OLD] }),

@@ -82,8 +82,10 @@ test('the id stays with a state, differs between states and says nothing about t
     id({ event_id: 'event-2' }),
     id({ changed_at: 1_001 }),
     id({ recipient: 'b@example.com' }),
+    id({ revision: 7 }),
+    id({ revision: 8 }),
   ];
-  expect(new Set(all).size).toBe(4);
+  expect(new Set(all).size).toBe(6);
 });
 
 test('keeps its connections', async () => {

@@ -58,7 +58,7 @@ export type SuppressionBody = RecipientState['suppression'] & { readonly recorde
 
 /**
  * Any system that takes a signed HTTP call (Standard Webhooks 1.0, https://www.standardwebhooks.com).
- * The receiver makes the write conditional: it drops a state whose recorded_at is below that of the one it has.
+ * The receiver makes the write conditional: it drops a state whose revision, or recorded_at where one has none, is below that of the one it has.
  */
 export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
   const url = new URL(options.url);
@@ -104,8 +104,10 @@ const bodyOf = ({ suppression, recordedAt }: RecipientState): SuppressionBody =>
 
 /** The same for every attempt to send this state and for no other state; says nothing about the recipient. */
 export function webhookId({ suppression }: RecipientState): string {
-  const { recipient, event_id, changed_at } = suppression;
-  const digest = createHash('sha256').update(JSON.stringify([recipient, event_id, changed_at]));
+  const { recipient, event_id, changed_at, revision } = suppression;
+  // One event may lead to two states: before and after an operator took back what is between them.
+  const parts = [recipient, event_id, changed_at, ...(revision > 0 ? [revision] : [])];
+  const digest = createHash('sha256').update(JSON.stringify(parts));
   return `state_${digest.digest('base64url').slice(0, 32)}`;
 }
 
