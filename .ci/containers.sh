@@ -1,10 +1,9 @@
 # shellcheck shell=bash disable=SC2154
-# The tests on containers, of .ci/run, beside the other tests: they wait for containers for half of the time. Sourced after lib.sh.
+# The tests on containers, of .ci/run. Sourced after lib.sh.
 #
 # CI_CONTAINERS in the environment: `off` leaves them out; `required` makes it a failure that no engine can be had here.
 
-# The tests on local components take ports below these: see test/src/tracks.ts.
-CONTAINER_PORTS=29000-32000
+engine_is_ours=
 
 containers() { node deploy/bootstrap.mjs containers "$@"; }
 
@@ -20,7 +19,7 @@ test_containers() {
   # Apart from the tests, whose deadlines are not meant for it.
   if step images containers build; then
     # What only containers do, and of what every stack must do the end-to-end suite. The rest would be ten minutes more.
-    test_step containers env STACK=containers STACK_PORTS="$CONTAINER_PORTS" \
+    test_step containers env STACK=containers \
       npm test --silent -- --project containers --project stack --project own-stack .containers. e2e/
   else
     not_run containers 1 0
@@ -32,7 +31,7 @@ test_containers() {
 provide_engine() {
   local begin=$SECONDS code=0
   await containers engine status > "$work/engine" 2>&1 && return 0
-  touch "$work/engine-is-ours"
+  engine_is_ours=yes
   await containers engine start > "$work/engine" 2>&1 || code=$?
   if [[ $code -eq 0 ]]; then
     printf '\n== engine: %s, %d s\n' "$(tail -n 1 "$work/engine")" $((SECONDS - begin))
@@ -62,7 +61,7 @@ fail_containers() {
 
 # Only an engine that was started here. Other checkouts' containers on it keep it running.
 stop_engine() {
-  [[ -e $work/engine-is-ours ]] || return 0
-  rm "$work/engine-is-ours"
+  [[ -n $engine_is_ours ]] || return 0
+  engine_is_ours=
   await containers engine stop
 }

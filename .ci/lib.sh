@@ -1,12 +1,10 @@
 # shellcheck shell=bash
 # Steps and totals of .ci/run. Sourced, also by tests.
 
+failed=()
+summary=()
 running=
-aside=
 work=$(mktemp -d)
-# In files, since steps that run beside others are in a process of their own.
-: > "$work/failed"
-: > "$work/summary"
 : > "$work/totals"
 
 # Each command is a background job in a process group of its own, so that an interrupt can end it with all its children.
@@ -22,28 +20,13 @@ await() {
   return "$code"
 }
 
-# beside FUNCTION: takes its steps in the background, while this process goes on with others. One at a time.
-beside() {
-  "$@" &
-  aside=$!
-}
-
-# Waits for what runs beside. Its steps say for themselves what failed, unless it was killed.
-join() {
-  local code=0
-  wait "$aside" || code=$?
-  aside=
-  [[ $code -le 128 ]] || fail "ended by signal $((code - 128))"
-}
-
-# Ends what is running, all of each group and not only its first process: the tests stop their stack before they end.
+# Ends what is running, all of the group and not only its first process: the tests stop their stack before they end.
 interrupt() {
-  local group
   trap '' INT TERM HUP
-  for group in $running $aside; do kill -TERM -- "-$group" 2>/dev/null; done
-  for group in $running $aside; do
-    while kill -0 -- "-$group" 2>/dev/null; do sleep 0.1; done
-  done
+  if [[ -n $running ]]; then
+    kill -TERM -- "-$running" 2>/dev/null
+    while kill -0 -- "-$running" 2>/dev/null; do sleep 0.1; done
+  fi
   exit 130
 }
 
@@ -52,7 +35,7 @@ step() {
   local name=$1 begin=$SECONDS result=ok code=0
   shift
   printf '\n== %s\n' "$name"
-  await "$@" || { code=$?; result="FAILED (exit code $code)"; fail "$name"; }
+  await "$@" || { code=$?; result="FAILED (exit code $code)"; failed+=("$name"); }
   printf '== %s: %s, %d s\n' "$name" "$result" $((SECONDS - begin))
   summarize "$name" "$result" $((SECONDS - begin))
   return "$code"
@@ -60,26 +43,21 @@ step() {
 
 # summarize NAME RESULT SECONDS
 summarize() {
-  printf '%-16s %4d s  %s\n' "$1" "$3" "$2" >> "$work/summary"
-}
-
-# fail NAME: the run fails, whatever else succeeds.
-fail() {
-  printf '%s\n' "$1" >> "$work/failed"
+  summary+=("$(printf '%-16s %4d s  %s' "$1" "$3" "$2")")
 }
 
 # test_step NAME COMMAND…: a step whose last line is the totals of tests. They count, and are not printed.
 # No such line means that the tests did not even end: that is one failure.
 test_step() {
-  local name=$1 code=0 last="$work/last-$1"
+  local name=$1 code=0
   shift
-  : > "$last"
-  step "$name" without_totals "$last" "$@" || code=$?
-  if [[ -s $last ]]; then
-    tail -n 1 "$last" >> "$work/totals"
+  : > "$work/last"
+  step "$name" without_totals "$work/last" "$@" || code=$?
+  if [[ -s $work/last ]]; then
+    tail -n 1 "$work/last" >> "$work/totals"
   else
     printf '0 passed, 1 failed\n' >> "$work/totals"
-    [[ $code -ne 0 ]] || fail "$name: no totals"
+    [[ $code -ne 0 ]] || failed+=("$name: no totals")
   fi
   return "$code"
 }
@@ -100,7 +78,7 @@ without_totals() {
 # not_run NAME FAILED SKIPPED: counts tests that there was no run of.
 not_run() {
   printf '0 passed, %d failed, %d skipped\n' "$2" "$3" >> "$work/totals"
-  [[ $2 -eq 0 ]] || fail "$1"
+  [[ $2 -eq 0 ]] || failed+=("$1")
 }
 
 # The sum of all totals as a line like them.
@@ -116,7 +94,7 @@ sum_totals() {
 # Prints what every step came to, and the totals. Returns 0 only if nothing failed.
 report() {
   printf '\n'
-  cat "$work/summary"
+  printf '%s\n' "${summary[@]}"
   sum_totals
-  [[ ! -s $work/failed ]]
+  [[ ${#failed[@]} -eq 0 ]]
 }

@@ -176,37 +176,16 @@ test('a failed step fails the run, and the rest is run', async () => {
   expect(lines.some((line) => /^types +\d+ s {2}FAILED \(exit code 2\)$/.test(line))).toBe(true);
 });
 
-/** Does not end before both have begun. */
-const meets = (own: string, other: string) =>
-  `echo ${own} >> $JOURNAL; until grep -qx ${other} $JOURNAL; do sleep 0.05; done`;
-
-test('the tests on containers run beside the others: each waits for what the other does', async () => {
-  const answers = {
-    [LOCAL]: `${meets('here', 'there')}; echo "10 passed, 0 failed"`,
-    [CONTAINERS]: `${meets('there', 'here')}; echo "5 passed, 0 failed"`,
-  };
-  expect(await run({ answers })).toMatchObject({ code: 0, last: '15 passed, 0 failed' });
-});
-
-test('what runs beside and is killed fails the run', async () => {
-  // All of its process group.
-  const answers = { [BUILD]: 'kill -KILL 0' };
-  expect(await run({ answers })).toMatchObject({ code: 1, last: '10 passed, 0 failed' });
-});
-
-test.each(['SIGINT', 'SIGTERM'] as const)('%s ends all tests, then the engine', async (signal) => {
+test.each(['SIGINT', 'SIGTERM'] as const)('%s ends the tests, then the engine', async (signal) => {
   // To stop a stack takes a while.
-  const untilStopped = (name: string, seconds: number) =>
-    `trap 'sleep ${seconds}; echo "${name} ended" >> $JOURNAL; exit 1' TERM; echo ${name} >> $JOURNAL; while :; do sleep 0.05; done`;
   const answers = {
     ...OWN_ENGINE,
-    [LOCAL]: untilStopped('local', 0.3),
-    [CONTAINERS]: untilStopped('containers', 0.6),
+    [CONTAINERS]: `trap 'sleep 0.5; echo "tests ended" >> $JOURNAL; exit 1' TERM; echo ready >> $JOURNAL; while :; do sleep 0.05; done`,
   };
   const { child, ended, commands } = start({ answers });
-  await expect.poll(commands, { timeout: 15_000 }).toEqual(expect.arrayContaining(['local', 'containers']));
+  await expect.poll(commands, { timeout: 15_000 }).toContain('ready');
   child.kill(signal);
   const { code, commands: all } = await ended;
   expect(code).toBe(130);
-  expect(all.slice(-3)).toEqual(['local ended', 'containers ended', STOP]);
+  expect(all.slice(-2)).toEqual(['tests ended', STOP]);
 });
