@@ -48,7 +48,7 @@ export async function runTracks(
 const ONE_FAILURE: Totals = { ...NO_TOTALS, failed: 1 };
 
 const FIRST_PORT = 20_000;
-/** Above those of three tracks and below the ports of outgoing connections is room for the tests that `.ci/containers.sh` runs beside. */
+/** Three tracks end below the ports of outgoing connections, which begin at 32768. */
 const PORTS_A_TRACK = 3_000;
 
 /** The ports that a track may listen on, so that none takes a port which another has chosen and not bound yet. */
