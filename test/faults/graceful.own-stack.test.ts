@@ -10,7 +10,7 @@ import type { LaunchedService, ServiceName } from '../harness/service-process.ts
 import { fileScope, startOwnStack, waitFor } from '../harness/stack.ts';
 import type { GroupPosition } from '../src/invariants.ts';
 import { Feed, HangingCrm } from './graceful-feed.ts';
-import { readPositions } from './positions.ts';
+import { readPositions, watchedOf } from './positions.ts';
 
 const SEED = Number(process.env.GRACEFUL_SEED ?? 1);
 const random = createRandom(SEED);
@@ -155,12 +155,13 @@ async function replace(service: ServiceName, name: string): Promise<string> {
   const leaving = running.get(service);
   const { admin } = await (await start(service, name, PATIENT)).ready;
   await waitFor('ready', async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).ok);
-  const mark = await readPositions(world.config);
+  const watched = watchedOf(world.config);
+  const mark = await readPositions(watched);
   const end = await leaving?.terminate(STOP_BOUND_MS);
   expect(end).toMatchObject({ code: 0 });
   const gone = performance.now();
   await waitFor(`${service} has caught up`, async () => {
-    const now = await readPositions(world.config);
+    const now = await readPositions(watched);
     return mark.filter(isOf(service)).every((of) => isPast(now, of));
   });
   return `${service} ${end?.ms} + ${Math.round(performance.now() - gone)}`;

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { consumerGroups, type PipelineConfig } from '@email-events/cli/services';
 import { topicCatalogue } from '@email-events/schemas';
 import { ask, type Exchange, exchangeOf } from '../cluster/wire.ts';
@@ -12,28 +12,40 @@ export interface Snapshot {
   readonly positions: readonly GroupPosition[];
 }
 
-const SAMPLE_MS = 1_000;
-/**
- * A sample that takes longer is none: the broker that was asked may be frozen. A whole one is a dozen connections, one after
- * the other, which took more than five seconds on a machine with forty processes for each core.
- */
-const PATIENCE_MS = 20_000;
+/** Where to ask, and for what. Plain data, which another thread can be given. */
+export interface Watched {
+  readonly brokers: readonly string[];
+  /** In the order of the flow. */
+  readonly groups: readonly { readonly group: string; readonly topics: readonly string[] }[];
+  /** Of each topic. */
+  readonly partitions: ReadonlyMap<string, number>;
+}
+
+export function watchedOf(config: PipelineConfig): Watched {
+  return {
+    brokers: config.kafka.brokers,
+    groups: consumerGroups(config).map(({ group, topics }) => ({ group, topics })),
+    partitions: new Map(topicCatalogue(config.topics).map(({ name, partitions }) => [name, partitions])),
+  };
+}
 
 /**
  * Reads about once a second where all groups are, past the proxies. A sample is whole or it is none: what an answer does
- * not mention is not known, and must not pass for "nothing to do".
+ * not mention is not known, and must not pass for "nothing to do". It reads in a thread: this one also sends the traffic and
+ * carries every byte through the proxies, and on a busy machine left ten seconds between samples that took one.
  */
 export class PositionWatch {
   /** All whole samples, in order. */
   readonly samples: Snapshot[] = [];
   readonly groups: readonly string[];
-  readonly #config: PipelineConfig;
-  readonly #abort = new AbortController();
-  #watching: Promise<void> | undefined;
+  readonly #watched: Watched;
+  #worker: Worker | undefined;
+  #failure: Error | undefined;
+  #isOver = false;
 
   constructor(config: PipelineConfig) {
-    this.#config = config;
-    this.groups = consumerGroups(config).map(({ group }) => group);
+    this.#watched = watchedOf(config);
+    this.groups = this.#watched.groups.map(({ group }) => group);
   }
 
   get newest(): Snapshot {
@@ -41,37 +53,28 @@ export class PositionWatch {
   }
 
   get isOver(): boolean {
-    return this.#abort.signal.aborted;
+    return this.#isOver;
   }
 
   start(): void {
-    this.#watching = this.#watch();
+    this.#worker = new Worker(new URL('./positions-worker.ts', import.meta.url), {
+      workerData: this.#watched,
+    });
+    this.#worker.on('message', ({ at, answeredAt, positions }: Snapshot) => {
+      // Each thread has a clock that begins with it.
+      const [asked, answered] = [at - performance.timeOrigin, answeredAt - performance.timeOrigin];
+      this.samples.push({ at: asked, answeredAt: answered, positions });
+    });
+    this.#worker.on('error', (error: Error) => {
+      this.#failure = error;
+    });
   }
 
+  /** Throws what ended the thread before. */
   async stop(): Promise<void> {
-    this.#abort.abort();
-    await this.#watching;
-  }
-
-  async #watch(): Promise<void> {
-    const { signal } = this.#abort;
-    while (!signal.aborted) {
-      const at = performance.now();
-      const positions = await this.#sample();
-      if (positions) this.samples.push({ at, answeredAt: performance.now(), positions });
-      const left = at + SAMPLE_MS - performance.now();
-      await delay(Math.max(0, left), undefined, { signal }).catch(() => {});
-    }
-  }
-
-  async #sample(): Promise<readonly GroupPosition[] | undefined> {
-    try {
-      const late = delay(PATIENCE_MS, undefined, { ref: false });
-      return await Promise.race([readPositions(this.#config), late]);
-    } catch {
-      // A broker is away, or a leader has just moved: that is what is going on here.
-      return undefined;
-    }
+    this.#isOver = true;
+    await this.#worker?.terminate();
+    if (this.#failure) throw this.#failure;
   }
 }
 
@@ -79,12 +82,11 @@ export class PositionWatch {
  * Asks brokers and coordinators each on a new connection, so that nothing of an earlier answer is left. Throws while
  * one of them is away, or if an answer is not whole.
  */
-export async function readPositions(config: PipelineConfig): Promise<GroupPosition[]> {
-  const partitions = new Map(topicCatalogue(config.topics).map((topic) => [topic.name, topic.partitions]));
-  const state = await clusterState(config.kafka.brokers);
+export async function readPositions({ brokers, groups, partitions }: Watched): Promise<GroupPosition[]> {
+  const state = await clusterState(brokers);
   const found: GroupPosition[] = [];
   // In the order of the flow: when the first group is through, the next one has all that it will have.
-  for (const { group, topics } of consumerGroups(config)) {
+  for (const { group, topics } of groups) {
     const [committed, ends] = await Promise.all([
       readCommitted(state, group, topics),
       readEnds(state, topics),
