@@ -66,7 +66,7 @@ test('whatever events a batch has, they are read as the decoder reads them, and 
     fc.property(fc.array(anyEvent, { maxLength: 5 }), (events) => {
       expect(read(encode(...events))).toEqual(events.map(expected));
     }),
-    { numRuns: 200 },
+    { numRuns: 50 },
   );
 });
 

@@ -59,15 +59,16 @@ const itemType = item as unknown as ReturnType<typeof avroType>;
 const runs = Object.fromEntries(EVENT_TYPES.map((type) => [type, runsOf(type)])) as unknown as {
   [T in EventType]: readonly Run[];
 };
-const TYPES: ReadonlySet<string> = new Set(EVENT_TYPES);
+const TYPE_BYTES = EVENT_TYPES.map((type) => Buffer.from(type));
+/** Of each event its beginning, the end of each of its fields, and the number of its type. */
+const WIDTH = fields.length + 2;
 
 /**
  * Reads batches of normalized events that were written by this code's own version of their schema, without making objects of them. The
  * same event is decoded and encoded again otherwise: of the CPU of `events` that took a fifth. A reader keeps its memory for the next batch.
  */
 export class PackedEvents {
-  /** Of each event its beginning, and the end of each of its fields. */
-  private ends = new Int32Array(64 * (fields.length + 1));
+  private ends = new Int32Array(64 * WIDTH);
 
   /**
    * The events of a batch in Confluent's format. Undefined for anything but the plainest bytes: then the decoder reads it, or says what
@@ -77,12 +78,11 @@ export class PackedEvents {
     const length = this.scan(value);
     if (length < 0) return undefined;
     const { ends } = this;
-    return { length, at: (index) => new View(value, ends, index * (fields.length + 1)) };
+    return { length, at: (index) => new View(value, ends, index * WIDTH) };
   }
 
   /** The number of events; -1: not plain. */
   private scan(value: Buffer): number {
-    const width = fields.length + 1;
     let at = PREFIX_BYTES;
     let count = 0;
     while (value[at] !== 0) {
@@ -91,9 +91,9 @@ export class PackedEvents {
       if (block <= 0 || block > value.length) return -1;
       at = afterNumber(value, at, INT_BYTES);
       for (let i = 0; i < block; i++, count++) {
-        if ((count + 1) * width > this.ends.length) this.ends = grown(this.ends);
-        at = scanEvent(value, at, this.ends, count * width);
-        if (at < 0 || !TYPES.has(textAt(value, this.ends[count * width] ?? 0))) return -1;
+        if ((count + 1) * WIDTH > this.ends.length) this.ends = grown(this.ends);
+        at = scanEvent(value, at, this.ends, count * WIDTH);
+        if (at < 0) return -1;
       }
     }
     // The end of the events, and no operators' actions.
@@ -113,7 +113,7 @@ class View implements PackedEvent {
   }
 
   get type(): EventType {
-    return textAt(this.value, this.begin(TYPE)) as EventType;
+    return EVENT_TYPES[this.ends[this.base + WIDTH - 1] ?? 0] ?? 'other';
   }
 
   get event_id(): string {
@@ -183,7 +183,24 @@ function scanEvent(bytes: Buffer, from: number, ends: Int32Array, base: number):
     if (at < 0 || at > bytes.length) return -1;
     ends[base + i + 1] = at;
   }
-  return at;
+  const type = typeAt(bytes, ends[base + TYPE] ?? 0);
+  ends[base + WIDTH - 1] = type;
+  return type < 0 ? -1 : at;
+}
+
+/** The number of the type whose name lies there; -1: none. Without making a text of it, which took a tenth of the whole reading. */
+function typeAt(bytes: Buffer, at: number): number {
+  const length = (bytes[at] ?? 0) >>> 1;
+  for (let type = 0; type < TYPE_BYTES.length; type++) {
+    const name = TYPE_BYTES[type];
+    if (name?.length === length && startsAt(name, bytes, at + 1)) return type;
+  }
+  return -1;
+}
+
+function startsAt(name: Buffer, bytes: Buffer, at: number): boolean {
+  for (let i = 0; i < name.length; i++) if (name[i] !== bytes[at + i]) return false;
+  return true;
 }
 
 function afterValue(bytes: Buffer, at: number, kind: number): number {

@@ -79,7 +79,7 @@ function startService(service: string, configFile: string): Promise<ServiceProce
 
 const serviceProcess = (child: ChildProcess, pid: number, port: number): ServiceProcess => ({
   pid,
-  metrics: async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text(),
+  metrics: () => metricsAt(port),
   memory: () => memoryOf(pid),
   cpuSeconds: () => cpuSecondsOf(pid),
   stop: () =>
@@ -89,3 +89,13 @@ const serviceProcess = (child: ChildProcess, pid: number, port: number): Service
       child.kill('SIGTERM');
     }),
 });
+
+async function metricsAt(port: number): Promise<string> {
+  const ask = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  try {
+    return await ask();
+  } catch {
+    // The service has closed the connection that was idle while input was written; the second time there is a new one.
+    return ask();
+  }
+}

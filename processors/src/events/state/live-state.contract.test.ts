@@ -83,9 +83,9 @@ test('what has come together goes into the store by itself: by its number, and b
   remember(upTo(1, 10_000));
   expect([inStore(0), inStore(8_190), inStore(10_000)]).toEqual([true, true, true]);
   remember([20_000]);
-  live.expire(START + 999);
+  live.expire(START + 4_999);
   expect(inStore(20_000)).toBe(false);
-  live.expire(START + 1_000);
+  live.expire(START + 5_000);
   expect(inStore(20_000)).toBe(true);
 });
 

@@ -25,7 +25,7 @@ export interface Addition {
 const MAX_IDS = 8_192;
 /** At most 8 kB each. */
 const MAX_RECIPIENTS = 2_000;
-const MAX_AGE_MS = 1_000;
+const MAX_AGE_MS = 5_000;
 
 /**
  * The state of one partition: its store, and what the last transactions added to it. The store may lag, since its changelog has it all: it
