@@ -27,6 +27,7 @@ import {
   type ClickHouseValue,
   connect,
   createClickHouseSink,
+  MOST_INSERTS,
   migrate,
 } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
@@ -178,6 +179,39 @@ test('an insert that is late lands later, is repeated unchanged, and is waited f
     return running.length === 0;
   });
   await expectEachOnce(60);
+});
+
+test('an owner that was frozen while thousands of others were inserted repeats its insert in vain', {
+  timeout: 900_000,
+}, async (scope) => {
+  const { address, clickhouse, expectEachOnce } = await makeDatabase(scope);
+  const sink = createClickHouseSink(connect(address), log);
+  scope.onTestFinished(() => sink.close());
+  const records = Array.from({ length: 10 }, (_, n) => recordOf({ ...monthly(3), event_id: `frozen ${n}` }));
+  const write = async () => {
+    const pieces = await sink.prepare(records, sink.cut);
+    for (const piece of pieces) await piece.write(`frozen/${piece.key}`, signal);
+    return pieces.length;
+  };
+  expect(await write()).toBe(1);
+  // More parts than a table knew before it was to remember those of an hour: each insert is of so many months, and each month is a part.
+  const [months, inserts] = [400, 26];
+  expect(months * inserts).toBeGreaterThan(10_000);
+  for (let n = 0; n < inserts; n++) {
+    const others = Array.from({ length: months }, (_, month) =>
+      recordOf({ ...monthly(month), event_id: `${n} ${month}` }),
+    );
+    const verdicts = await sink.write({ id: `other ${n}`, records: others }, signal);
+    expect(new Set(verdicts.map(({ outcome }) => outcome))).toEqual(new Set(['delivered']));
+  }
+  await write();
+  await expectEachOnce(10 + months * inserts);
+  const [table] = await clickhouse.query<{ create: string }>(
+    `SELECT create_table_query AS create FROM system.tables WHERE database = currentDatabase() AND name = 'email_events'`,
+  );
+  const [, window] = /non_replicated_deduplication_window = (\d+)/.exec(table?.create ?? '') ?? [];
+  // Of lanes of events, and of lanes of replays.
+  expect(Number(window)).toBeGreaterThanOrEqual(2 * 3_600 * MOST_INSERTS);
 });
 
 test('a row with which an insert fails for ever is refused, after a number of tries, and the others are in once', async (scope) => {

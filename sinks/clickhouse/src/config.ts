@@ -11,6 +11,9 @@ import {
 
 export const SERVICE = 'sink-clickhouse';
 
+/** A second and table. Each is a part, which ClickHouse has to merge, and takes a place in the memory of its table (migrate.ts). */
+export const MOST_INSERTS = 20;
+
 export const clickhouseSection = section(
   {
     adminPort: adminPort(9083),
@@ -24,7 +27,16 @@ export const clickhouseSection = section(
       .describe('Cluster name: migrations run ON CLUSTER with replicated engines.'),
     batchRows: count(10_000, 'Rows after which a lane is written.'),
     batchBytes: count(16_777_216, 'Bytes after which a lane is written.'),
-    flushMs: ms(1_000, 'Age of the oldest row after which a lane is written.'),
+    flushMs: ms(
+      20,
+      'Age of the oldest row after which a lane is written, as soon as insertsPerSecond lets it.',
+    ),
+    insertsPerSecond: z
+      .int()
+      .min(1)
+      .max(MOST_INSERTS)
+      .default(MOST_INSERTS)
+      .describe('Inserts a second into a table, by all instances together.'),
     concurrency: count(2, 'Inserts at a time.'),
   },
   'Analytics in ClickHouse.',

@@ -1,6 +1,7 @@
 import { EVENT_TYPES, schemas } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { readMigrations, statementsOf } from './migrate.ts';
+import { MOST_INSERTS } from './config.ts';
+import { DEDUPLICATED_INSERTS, readMigrations, statementsOf } from './migrate.ts';
 import { TABLES } from './rows.ts';
 
 const single = { url: 'http://127.0.0.1:8123', database: 'email', username: 'default' };
@@ -42,6 +43,20 @@ test('every table remembers its inserts: a rollup that does not would count a re
     .filter((s) => /^CREATE TABLE/m.test(s));
   expect(tables).toHaveLength(6);
   for (const statement of tables) expect(statement).toContain('non_replicated_deduplication_window');
+});
+
+test('a table that was made before remembers as many inserts as a new one: those of an hour, of events and of replays', () => {
+  const all = allSql().flatMap((sql) => statementsOf(sql, single));
+  const tables = all.flatMap((s) => /^CREATE TABLE IF NOT EXISTS (\S+)/m.exec(s)?.[1] ?? []);
+  const changed = all.flatMap((s) => {
+    const [, table = '', window] =
+      /^ALTER TABLE (\S+)\s+MODIFY SETTING non_replicated_deduplication_window = (\d+)$/m.exec(s) ?? [];
+    return window ? [{ table, window: Number(window) }] : [];
+  });
+  expect(changed.map(({ table }) => table)).toEqual(tables);
+  const lanes = 2;
+  for (const { window } of changed) expect(window).toBeGreaterThanOrEqual(lanes * MOST_INSERTS * 3_600);
+  expect(DEDUPLICATED_INSERTS).toBeGreaterThanOrEqual(lanes * MOST_INSERTS * 3_600);
 });
 
 test('every field of an event is a column under the same name', () => {

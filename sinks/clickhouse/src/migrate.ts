@@ -32,7 +32,11 @@ interface AppliedRow {
 
 const FOLDER = new URL('../migrations/', import.meta.url);
 const LEDGER = 'schema_migrations';
-const DEDUPLICATED_INSERTS = 10_000;
+/**
+ * More than those of an hour, at the most that the setting allows: of the lanes of events, and as many of the lanes by which refused
+ * records come back, which may be events too.
+ */
+export const DEDUPLICATED_INSERTS = 150_000;
 const DEDUPLICATED_SECONDS = 7 * 86_400;
 
 /** The plan of `migrate`. Changes nothing. */

@@ -49,6 +49,7 @@ export async function startClickHouseSink(
     batchRows: settings.batchRows,
     batchBytes: settings.batchBytes,
     flushMs: settings.flushMs,
+    piecesPerSecond: settings.insertsPerSecond,
     metrics,
     log,
   });

@@ -10,11 +10,14 @@ import { BatchLane } from './batch-lane.ts';
 import type { Entry } from './entry.ts';
 import { LaneBuffer } from './lane-buffer.ts';
 import type { LaneContext } from './lane-context.ts';
+import { LanePace } from './pace.ts';
 
 export interface AssignmentOptions<R> {
   readonly group: string;
   readonly laneOf: LaneOf;
   readonly limits: BufferLimits;
+  /** Milliseconds a piece that a lane of these topics takes. */
+  readonly everyMs: (topics: readonly string[]) => number;
   readonly context: LaneContext<R>;
   readonly newNonce: () => string;
   readonly log: Logger;
@@ -57,12 +60,12 @@ export class Assignment<R> {
 
   /** How each lane gets on, as its readers see their partitions. One that has nothing to write, or is writing, waits for nothing. */
   states(): PlaceState[] {
-    return [...this.lanes].flatMap(([id, { buffer, atWork, progressAt }]) => {
+    return [...this.lanes].flatMap(([id, { buffer, atWork, rests, progressAt }]) => {
       const of = buffer.missing()[0] ?? this.partitionsOf(id)[0];
       if (!of) return [];
       const { topic, partition } = of;
       const position = buffer.positionOf(topic, partition) ?? 0;
-      const waiting = atWork || buffer.rows === 0;
+      const waiting = atWork || rests || buffer.rows === 0;
       return [{ topic, partition, position, end: undefined, waiting, problem: undefined, progressAt }];
     });
   }
@@ -124,7 +127,8 @@ export class Assignment<R> {
       );
       buffer.skipTo(topic, partition, bounds.low);
     }
-    const lane = new BatchLane<R>(id, { buffer, size, limits }, context);
+    const pace = new LanePace(this.options.everyMs(points.map(({ committed }) => committed.topic)));
+    const lane = new BatchLane<R>(id, { buffer, size, limits, pace }, context);
     this.lanes.set(id, lane);
     this.membersOf.set(
       id,

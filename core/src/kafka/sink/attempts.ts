@@ -94,6 +94,7 @@ export class Attempts<R> {
     const aside = batch.lettersDue();
     await this.refuse(aside);
     batch.lettersWritten(aside);
+    batch.pieces = Math.max(1, pieces.length);
     const retries: Retry[] = [];
     let failing = 0;
     for (const piece of rotated(pieces, batch.attempts)) {

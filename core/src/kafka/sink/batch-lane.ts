@@ -6,6 +6,7 @@ import { encodeIntent, type OffsetRange, OpenBatch } from './batch.ts';
 import type { LaneBuffer } from './lane-buffer.ts';
 import type { LaneContext } from './lane-context.ts';
 import { LaneLost, pauseFor, persist } from './lane-context.ts';
+import type { LanePace } from './pace.ts';
 
 /**
  * Pieces of a new batch. Enough for twenty years of months, or batches of them would be of a record a piece; few enough that the lanes of
@@ -24,6 +25,7 @@ export interface LaneParts<R> {
   readonly size: BatchSize;
   /** The largest size. */
   readonly limits: BufferLimits;
+  readonly pace: LanePace;
 }
 
 /**
@@ -43,13 +45,15 @@ export class BatchLane<R> {
 
   private readonly most: BufferLimits;
   private readonly size: BatchSize;
+  private readonly pace: LanePace;
   private readonly attempts: Attempts<R>;
 
-  constructor(id: string, { buffer, size, limits }: LaneParts<R>, context: LaneContext<R>) {
+  constructor(id: string, { buffer, size, limits, pace }: LaneParts<R>, context: LaneContext<R>) {
     this.id = id;
     this.buffer = buffer;
     this.most = limits;
     this.size = size;
+    this.pace = pace;
     this.context = context;
     this.log = context.log.child({ lane: id });
     this.attempts = new Attempts(id, context, size, this.log);
@@ -65,13 +69,23 @@ export class BatchLane<R> {
     const { lost, halted } = this.context;
     try {
       while (!lost.aborted && !halted.aborted) {
-        const due = this.buffer.dueAt();
+        const due = this.dueAt();
         if (due !== undefined && due <= this.context.now()) await this.work();
         else if (await this.waitUntil(due)) await this.tidy();
       }
     } catch (error) {
       if (!(error instanceof LaneLost)) throw error;
     }
+  }
+
+  /** It keeps its pace, or is about to go on: it does nothing although there may be records. */
+  get rests(): boolean {
+    return this.context.now() < this.pace.notBefore + IDLE_MS;
+  }
+
+  private dueAt(): number | undefined {
+    const due = this.buffer.dueAt();
+    return due === undefined ? undefined : Math.max(due, this.pace.notBefore);
   }
 
   private async work(): Promise<void> {
@@ -116,6 +130,7 @@ export class BatchLane<R> {
     // The batch is taken when its turn has come: until then it may grow.
     const { batch, first } = await writes.add(() => this.begin());
     if (!batch) return;
+    this.pace.began(batch.pieces, batch.startedAt);
     this.context.drained(this.id);
     if (first) await this.retry(batch, first);
     else if (batch.attempts === 0) this.size.wentWell();

@@ -147,6 +147,8 @@ export class OpenBatch<R> {
   plan: Plan<R>;
   /** Epoch milliseconds. */
   readonly startedAt: number;
+  /** How many it has, once they were made. */
+  pieces = 1;
   /** Tries that did not end it. */
   attempts = 0;
   /** Tries that ended with an unforeseen error, since its record was last looked for. */

@@ -25,6 +25,7 @@ import { entriesOf, loadEntries } from './entry.ts';
 import { SinkHealth, type SinkMeasures, sinkMeasures } from './health.ts';
 import type { LaneContext } from './lane-context.ts';
 import { BACKOFF, LaneLost, persist } from './lane-context.ts';
+import { shares } from './pace.ts';
 import { SinkFaults } from './poison-records.ts';
 import type { Sink } from './sink.ts';
 
@@ -43,6 +44,8 @@ export interface SinkRunnerOptions<R> extends BufferLimits {
   readonly sink: Sink<R>;
   /** Writes at a time. */
   readonly concurrency: number;
+  /** Pieces a second that the lanes of the same topics write together, on all instances. Undefined: as they come. */
+  readonly piecesPerSecond?: number;
   /** Time for writes under way when it is stopped; then they are aborted. */
   readonly stopMs?: number;
   readonly metrics: Registry;
@@ -244,16 +247,20 @@ class Runner<R> implements RunningSink {
 
   /** Reads what was committed, and starts a lane for each that this member owns now. */
   private async open(generation: Generation<R>, assigned: Assigned): Promise<void> {
-    const { laneOf, batchRows, batchBytes, flushMs } = this.options;
+    const { laneOf, batchRows, batchBytes, flushMs, piecesPerSecond } = this.options;
     const { signal } = generation.lost;
-    const read = () => startingPoints(this.brokers, this.groupId, assigned, signal);
-    const points = await persist('reading offsets', read, signal, this.log);
+    const read = async () => ({
+      points: await startingPoints(this.brokers, this.groupId, assigned, signal),
+      everyMs: await shares(this.brokers, Object.keys(assigned), piecesPerSecond),
+    });
+    const { points, everyMs } = await persist('reading offsets', read, signal, this.log);
     if (signal.aborted) throw new LaneLost();
     const assignment = new Assignment<R>(
       {
         group: this.groupId,
         laneOf,
         limits: { batchRows, batchBytes, flushMs },
+        everyMs,
         context: this.contextOf(generation),
         newNonce: () => randomBytes(9).toString('base64url'),
         log: this.log,

@@ -7,6 +7,7 @@ import type { Refusal } from '../sink/dead-letters.ts';
 import { Entry } from '../sink/entry.ts';
 import { sinkMeasures } from '../sink/health.ts';
 import { LaneBuffer } from '../sink/lane-buffer.ts';
+import { LanePace } from '../sink/pace.ts';
 import { SinkFaults } from '../sink/poison-records.ts';
 import { DELIVERED, type Sink, type SinkBatch, type SinkPiece, type SinkVerdict } from '../sink/sink.ts';
 
@@ -28,7 +29,7 @@ export interface LaneWorld {
 
 export function laneOf(
   sink: Partial<Sink<string>>,
-  { batchRows = 10, committed = null as string | null } = {},
+  { batchRows = 10, committed = null as string | null, everyMs = 0 } = {},
 ): LaneWorld {
   const [lost, halted, abort] = [new AbortController(), new AbortController(), new AbortController()];
   const commits: LaneWorld['commits'] = [];
@@ -56,7 +57,7 @@ export function laneOf(
   const drained = Promise.withResolvers<void>();
   const lane = new BatchLane<string>(
     'lane',
-    { buffer, size, limits },
+    { buffer, size, limits, pace: new LanePace(everyMs) },
     {
       ...{
         sink: whole,
