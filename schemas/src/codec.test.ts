@@ -295,6 +295,22 @@ describe('evolution', () => {
     expect(codeOf(() => decoder.decode(bytes.subarray(0, -1)))).toBe('VALUE_UNREADABLE');
   });
 
+  it('tells the schema of the writer, the same each time, of values that can be read', async () => {
+    const other = { type: 'record', name: 'Other', fields: [] };
+    const writers = new Map<number, unknown>([
+      [7, schemas.delivered],
+      [8, other],
+    ]);
+    const decoder = createDecoder<EmailDelivered>(avroType('delivered'), async (id) => writers.get(id));
+    const framed = (id: number) => Buffer.from([0, 0, 0, 0, id]);
+    expect(decoder.writerOf(framed(7))).toBeUndefined();
+    await decoder.load([framed(7), framed(8)]);
+    expect(decoder.writerOf(framed(7))).toBe(schemas.delivered);
+    expect(decoder.writerOf(framed(7))).toBe(decoder.writerOf(Buffer.from([0, 0, 0, 0, 7, 1, 2])));
+    for (const bytes of [framed(8), framed(9), Buffer.from([0, 0]), Buffer.from('unframed')])
+      expect(decoder.writerOf(bytes)).toBeUndefined();
+  });
+
   it('refuses values of an incompatible schema, one by one', async () => {
     const bytes = written(other, { a: 5 });
     const decoder = reader(base, other);

@@ -37,10 +37,17 @@ export interface Decoder<T> {
   decode(value: Buffer): T;
   /** Whether the value was written by this code's own version of the schema, as far as that is loaded. */
   isOwn(value: Buffer): boolean;
+  /**
+   * For readers that make no objects: the schema by which the bytes were written, from VALUE_START on, and the same object each time.
+   * Undefined where `decode` reads nothing, since the schema is not loaded or not compatible.
+   */
+  writerOf(value: Buffer): object | undefined;
 }
 
+/** Where Avro's bytes begin in a value. */
+export const VALUE_START = 5;
 const MAGIC = 0;
-const PREFIX_BYTES = 5;
+const PREFIX_BYTES = VALUE_START;
 const SCRATCH_BYTES = 64 * 1024;
 /** A scratch buffer that grew beyond this for one value is not kept. */
 const SCRATCH_KEPT_BYTES = 2 * 1024 * 1024;
@@ -124,11 +131,17 @@ class AvroEncoder<T> implements Encoder<T> {
 
 type Read<T> = (value: Buffer) => T;
 
+interface Writer<T> {
+  readonly read: Read<T>;
+  readonly isOwn: boolean;
+  /** Undefined: not compatible. */
+  readonly schema: object | undefined;
+}
+
 class AvroDecoder<T> implements Decoder<T> {
   private readonly reader: Type;
   private readonly fetchWriter: (id: number) => Promise<unknown>;
-  private readonly writers = new Map<number, Read<T>>();
-  private readonly own = new Set<number>();
+  private readonly writers = new Map<number, Writer<T>>();
 
   constructor(reader: Type, fetchWriter: (id: number) => Promise<unknown>) {
     this.reader = reader;
@@ -151,13 +164,17 @@ class AvroDecoder<T> implements Decoder<T> {
   decode(value: Buffer): T {
     if (!isFramed(value)) throw new CodecError('VALUE_UNREADABLE', 'not in the Confluent wire format');
     const id = value.readInt32BE(1);
-    const read = this.writers.get(id);
-    if (!read) throw new CodecError('VALUE_UNREADABLE', `unknown schema id ${id}`);
-    return read(value);
+    const writer = this.writers.get(id);
+    if (!writer) throw new CodecError('VALUE_UNREADABLE', `unknown schema id ${id}`);
+    return writer.read(value);
+  }
+
+  writerOf(value: Buffer): object | undefined {
+    return isFramed(value) ? this.writers.get(value.readInt32BE(1))?.schema : undefined;
   }
 
   isOwn(value: Buffer): boolean {
-    return isFramed(value) && this.own.has(value.readInt32BE(1));
+    return isFramed(value) && this.writers.get(value.readInt32BE(1))?.isOwn === true;
   }
 
   private async loadWriter(id: number): Promise<void> {
@@ -169,9 +186,7 @@ class AvroDecoder<T> implements Decoder<T> {
       if (error instanceof SchemaError && error.code === 'VALUE_UNREADABLE') return;
       throw error;
     }
-    const { read, isOwn } = readerOf<T>(this.reader, id, schema);
-    this.writers.set(id, read);
-    if (isOwn) this.own.add(id);
+    this.writers.set(id, writerOf<T>(this.reader, id, schema));
   }
 }
 
@@ -179,7 +194,7 @@ function isFramed(value: Buffer): boolean {
   return value.length >= PREFIX_BYTES && value[0] === MAGIC;
 }
 
-function readerOf<T>(reader: Type, id: number, schema: unknown): { read: Read<T>; isOwn: boolean } {
+function writerOf<T>(reader: Type, id: number, schema: unknown): Writer<T> {
   let resolver: ReturnType<Type['createResolver']> | undefined;
   try {
     const writer = typeForSchema(schema);
@@ -188,7 +203,7 @@ function readerOf<T>(reader: Type, id: number, schema: unknown): { read: Read<T>
     const read = () => {
       throw new CodecError('VALUE_UNREADABLE', `schema ${id} cannot be read as ${reader.name}`, { cause });
     };
-    return { read, isOwn: false };
+    return { read, isOwn: false, schema: undefined };
   }
   const read = (value: Buffer): T => {
     let end: number;
@@ -209,7 +224,11 @@ function readerOf<T>(reader: Type, id: number, schema: unknown): { read: Read<T>
     }
     return decoded;
   };
-  return { read, isOwn: resolver === undefined };
+  return {
+    read,
+    isOwn: resolver === undefined,
+    schema: typeof schema === 'object' && schema !== null ? schema : undefined,
+  };
 }
 
 /** Path of the first field that does not fit, without the keys of maps, which are data. */

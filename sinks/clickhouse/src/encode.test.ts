@@ -1,7 +1,7 @@
 import type { SinkRecord } from '@email-events/core';
 import type { EmailEvent } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { CURRENT_CUT, CUTS, cutOf, encodeBatch } from './encode.ts';
+import { asLines, CURRENT_CUT, CUTS, cutOf, encodeBatch, rowsOf } from './encode.ts';
 import type { ClickHouseValue } from './rows.ts';
 import { EXAMPLE } from './sink.ts';
 
@@ -36,6 +36,21 @@ test('names fit into an announcement, and none is ever taken away', () => {
 const eventAt = (time: string): SinkRecord<ClickHouseValue> => ({
   ...EXAMPLE,
   value: { ...(EXAMPLE.value as EmailEvent), occurred_at: Date.parse(time) },
+});
+
+test('a value that no binary row can hold is left to the server: then the rows are to be lines', async () => {
+  const odd = eventAt('2026-03-01');
+  const records = [
+    eventAt('2026-03-01'),
+    { ...odd, value: { ...odd.value, raw_offset: 'no number' } as never },
+  ];
+  const [rows, none] = (await encodeBatch(records, cutOf(CURRENT_CUT))).inserts;
+  expect(none).toBeUndefined();
+  if (!rows) throw new Error('there are no rows');
+  expect([rows.format, rows.complete, rows.indexes]).toEqual(['binary', false, [0, 1]]);
+  const lines = await asLines(rows, records);
+  expect([lines.format, lines.complete, lines.indexes]).toEqual(['json', true, [0, 1]]);
+  expect(rowsOf(lines).map((line) => line.includes('"no number"'))).toEqual([false, true]);
 });
 
 test('the newest month is the first insert, whichever came first, and rows know their place in the batch', async () => {

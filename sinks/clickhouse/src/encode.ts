@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PipelineError, type SinkRecord } from '@email-events/core';
+import { RowBuffer } from './row-binary.ts';
 import { type ClickHouseValue, type TableWriter, writerOf } from './rows.ts';
 
 /** Of a row: what it is together with, within its table. Undefined: all rows of the table. */
@@ -48,10 +49,16 @@ export interface EncodedRows {
   readonly key: string;
   readonly table: string;
   readonly columns: readonly string[];
-  /** Lines of JSONCompactEachRow, cut anywhere. */
+  /** Lines of JSONCompactEachRow, or rows of RowBinary. */
+  readonly format: 'json' | 'binary';
+  /** Lines may be cut anywhere. */
   readonly chunks: readonly Buffer[];
+  /** Bytes of each row; empty for lines, which show where they end. */
+  readonly sizes: readonly number[];
   /** Index in the batch, by row. */
   readonly indexes: readonly number[];
+  /** False: not every row can be binary, and only lines let the server judge it. */
+  readonly complete: boolean;
 }
 
 interface EncodedBatch {
@@ -71,21 +78,52 @@ export async function encodeBatch(
   records: readonly SinkRecord<ClickHouseValue>[],
   cut?: Cut,
 ): Promise<EncodedBatch> {
-  const writers = new Map<string, TableWriter>();
   const inserts = new Map<string, RowEncoder>();
   const empty: number[] = [];
   for (const [index, record] of records.entries()) {
-    let writer = writers.get(record.topic);
-    if (!writer) {
-      writer = writerOf(record.topic);
-      writers.set(record.topic, writer);
-    }
-    const row = writer.encode(record);
-    if (row === undefined) empty.push(index);
-    else encoderOf(inserts, writer, cut?.(row.occurredAt)).add(row.line, index);
+    const writer = writerOf(record.topic);
+    if (!encodeRecord(inserts, writer, record, index, cut)) empty.push(index);
     if (index % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
   }
   return { inserts: [...inserts.values()].map((encoder) => encoder.finish()).sort(newestFirst), empty };
+}
+
+/** The same rows as lines, for a table that does not take binary ones: its columns are not of the types that migrations gave them. */
+export async function asLines(
+  rows: EncodedRows,
+  records: readonly SinkRecord<ClickHouseValue>[],
+): Promise<EncodedRows> {
+  const encoder = new RowEncoder(rows);
+  for (const [row, index] of rows.indexes.entries()) {
+    const record = records[index];
+    const line = record && writerOf(record.topic).encode(record)?.line;
+    if (line === undefined) throw new Error(`row ${row} of ${rows.key} had a value`);
+    encoder.addLine(line, index);
+    if (row % ROWS_A_TURN === ROWS_A_TURN - 1) await nextTurn();
+  }
+  return encoder.finish();
+}
+
+/** False: there is no value. */
+function encodeRecord(
+  inserts: Map<string, RowEncoder>,
+  writer: TableWriter,
+  record: SinkRecord<ClickHouseValue>,
+  index: number,
+  cut: Cut | undefined,
+): boolean {
+  if (!writer.binary) {
+    const row = writer.encode(record);
+    if (row) encoderOf(inserts, writer, cut?.(row.occurredAt)).addLine(row.line, index);
+    return row !== undefined;
+  }
+  let encoder: RowEncoder | undefined;
+  const added = writer.binary.add(record, (occurredAt) => {
+    encoder = encoderOf(inserts, writer, cut?.(occurredAt));
+    return encoder.binary;
+  });
+  encoder?.indexes.push(index);
+  return added;
 }
 
 /**
@@ -97,16 +135,17 @@ function newestFirst(one: EncodedRows, other: EncodedRows): number {
   return one.key < other.key ? 1 : -1;
 }
 
-/** Cuts the encoded rows of an insert into lines again. */
-export function linesOf({ chunks }: EncodedRows): Buffer[] {
+/** Cuts the encoded rows of an insert again. */
+export function rowsOf({ chunks, sizes, format }: EncodedRows): Buffer[] {
   const all = Buffer.concat([...chunks]);
-  const lines: Buffer[] = [];
+  const rows: Buffer[] = [];
   for (let start = 0; start < all.length; ) {
-    const end = all.indexOf(0x0a, start) + 1;
-    lines.push(all.subarray(start, end));
+    const size = sizes[rows.length];
+    const end = format === 'json' ? all.indexOf(0x0a, start) + 1 : start + (size ?? Number.NaN);
+    rows.push(all.subarray(start, end));
     start = end;
   }
-  return lines;
+  return rows;
 }
 
 function encoderOf(
@@ -117,27 +156,25 @@ function encoderOf(
   const key = piece === undefined ? table : `${table}/${piece}`;
   let encoder = inserts.get(key);
   if (!encoder) {
-    encoder = new RowEncoder(key, table, columns);
+    encoder = new RowEncoder({ key, table, columns });
     inserts.set(key, encoder);
   }
   return encoder;
 }
 
+/** Of one insert. All of its rows are lines, or all are binary. */
 class RowEncoder {
-  private readonly key: string;
-  private readonly table: string;
-  private readonly columns: readonly string[];
-  private readonly chunks: Buffer[] = [];
-  private readonly indexes: number[] = [];
+  readonly binary = new RowBuffer();
+  readonly indexes: number[] = [];
+  private readonly of: Pick<EncodedRows, 'key' | 'table' | 'columns'>;
+  private readonly lines: Buffer[] = [];
   private text = '';
 
-  constructor(key: string, table: string, columns: readonly string[]) {
-    this.key = key;
-    this.table = table;
-    this.columns = columns;
+  constructor({ key, table, columns }: Pick<EncodedRows, 'key' | 'table' | 'columns'>) {
+    this.of = { key, table, columns };
   }
 
-  add(row: string, index: number): void {
+  addLine(row: string, index: number): void {
     this.text += row;
     this.indexes.push(index);
     if (this.text.length >= CHUNK_CHARACTERS) this.flush();
@@ -145,12 +182,13 @@ class RowEncoder {
 
   finish(): EncodedRows {
     this.flush();
-    const { key, table, columns, chunks, indexes } = this;
-    return { key, table, columns, chunks, indexes };
+    const { of, lines, indexes } = this;
+    if (lines.length > 0) return { ...of, format: 'json', chunks: lines, sizes: [], indexes, complete: true };
+    return { ...of, format: 'binary', ...this.binary.finish(), indexes };
   }
 
   private flush(): void {
-    if (this.text !== '') this.chunks.push(Buffer.from(this.text));
+    if (this.text !== '') this.lines.push(Buffer.from(this.text));
     this.text = '';
   }
 }

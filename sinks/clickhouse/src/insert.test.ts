@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { ClickHouse } from './connection.ts';
 import { Inserts, InsertTimeout } from './insert.ts';
 
-const rows = { key: 't', table: 't', columns: ['a'], chunks: [], indexes: [] };
+const rows = { table: 't', columns: ['a'], format: 'json' } as const;
 const { signal } = new AbortController();
 
 /** A server that answers an insert never, and the question whether it is there as told. */

@@ -33,7 +33,7 @@ export class Inserts {
 
   /** Throws InsertTimeout, or what ClickHouse or the connection says. */
   async insert(
-    rows: EncodedRows,
+    rows: Pick<EncodedRows, 'table' | 'columns' | 'format'>,
     chunks: Iterable<Buffer>,
     token: string,
     signal: AbortSignal,
@@ -77,8 +77,11 @@ export class Inserts {
 
 const REMEMBERED = 1_000;
 
-const sqlOf = ({ table, columns }: EncodedRows) =>
-  `INSERT INTO ${table} (${columns.join(', ')}) FORMAT JSONCompactEachRow`;
+/** Of what is inserted. Binary rows have a header. */
+export const FORMATS = { json: 'JSONCompactEachRow', binary: 'RowBinaryWithNamesAndTypes' } as const;
+
+const sqlOf = ({ table, columns, format }: Pick<EncodedRows, 'table' | 'columns' | 'format'>) =>
+  `INSERT INTO ${table} (${columns.join(', ')}) FORMAT ${FORMATS[format]}`;
 
 const settingsOf = (token: string) =>
   ({

@@ -7,14 +7,16 @@ import {
   type SinkVerdict,
 } from '@email-events/core';
 import type { ClickHouse } from './connection.ts';
-import { cutOf, type EncodedRows, encodeBatch, linesOf } from './encode.ts';
+import { asLines, cutOf, type EncodedRows, encodeBatch, rowsOf } from './encode.ts';
 import { detailOf, failureKindOf, isTooMuch, sinkCodeOf } from './errors.ts';
-import type { Inserts } from './insert.ts';
+import { FORMATS, type Inserts } from './insert.ts';
 import type { ClickHouseValue } from './rows.ts';
+import { describe, type TableTypes } from './table-types.ts';
 
 export interface PieceParts {
   readonly clickhouse: ClickHouse;
   readonly inserts: Inserts;
+  readonly types: TableTypes;
   readonly log: Logger;
 }
 
@@ -37,12 +39,11 @@ export async function piecesOf(
 ): Promise<SinkPiece[]> {
   const cut = cutOf(cutName);
   const { inserts, empty } = await encodeBatch(records, cut);
-  const tried = records[0]?.attempts ?? 0;
   const pieces = inserts.map(
     (rows): SinkPiece => ({
       key: rows.key,
       indexes: rows.indexes,
-      write: (id, signal) => new PieceWriter(parts, rows, tried).write(id, signal),
+      write: (id, signal) => new PieceWriter(parts, rows, records).write(id, signal),
     }),
   );
   if (empty.length === 0) return pieces;
@@ -52,12 +53,14 @@ export async function piecesOf(
 class PieceWriter {
   private readonly parts: PieceParts;
   private readonly rows: EncodedRows;
+  private readonly records: readonly SinkRecord<ClickHouseValue>[];
   private readonly tried: number;
 
-  constructor(parts: PieceParts, rows: EncodedRows, tried: number) {
+  constructor(parts: PieceParts, rows: EncodedRows, records: readonly SinkRecord<ClickHouseValue>[]) {
     this.parts = parts;
     this.rows = rows;
-    this.tried = tried;
+    this.records = records;
+    this.tried = records[0]?.attempts ?? 0;
   }
 
   async write(token: string, signal: AbortSignal): Promise<SinkVerdict[]> {
@@ -77,19 +80,27 @@ class PieceWriter {
 
   /** Returns the positions of rows that the server does not take; the others are in. */
   private async insert(token: string, signal: AbortSignal): Promise<number[]> {
-    const { rows, parts } = this;
+    const { parts } = this;
+    const sent = await this.sendable();
+    const { table, columns, format } = sent.rows;
     try {
-      await parts.inserts.insert(rows, rows.chunks, token, signal);
+      await parts.inserts.insert(sent.rows, [...sent.header, ...sent.rows.chunks], token, signal);
       return [];
     } catch (error) {
       const blame = this.blameOf(error);
-      if (!blame) throw error;
-      parts.log.error(
-        { detail: detailOf(error), table: rows.table },
-        'rows may be refused; looking for them',
-      );
-      return this.insertWithout(blame, error, token, signal);
+      // A table that was altered meanwhile refuses all of them, and is no reason to refuse any.
+      if (!blame || (format === 'binary' && (await parts.types.changed(table, columns)))) throw error;
+      parts.log.error({ detail: detailOf(error), table }, 'rows may be refused; looking for them');
+      return this.insertWithout(sent, blame, error, token, signal);
     }
+  }
+
+  /** As the table takes them. The token tells what they are, not their bytes: lines may be repeated in binary, and the other way round. */
+  private async sendable(): Promise<Sendable> {
+    const { rows, records, parts } = this;
+    if (rows.format === 'json') return { rows, header: [] };
+    const header = rows.complete && (await parts.types.headerFor(rows.table, rows.columns));
+    return header ? { rows, header: [header] } : { rows: await asLines(rows, records), header: [] };
   }
 
   /** Which errors a row may be to blame for, if it is time to look for such rows. */
@@ -104,22 +115,29 @@ class PieceWriter {
    * the second insert as a whole: so no row is there twice, even though the second one has fewer rows.
    */
   private async insertWithout(
+    sent: Sendable,
     blame: Blame,
     failure: unknown,
     token: string,
     signal: AbortSignal,
   ): Promise<number[]> {
-    const { rows, parts } = this;
-    const lines = linesOf(rows);
-    const refused = await refusedRows(parts.clickhouse, rows, lines, blame, signal);
+    const { parts } = this;
+    const single = rowsOf(sent.rows);
+    const refused = await refusedRows(parts.clickhouse, sent, single, blame, signal);
     // By themselves all are taken, or, of what is not the rows' format, none: then it is not they.
-    const unclear = refused.length === 0 || (blame === unacceptable && refused.length === lines.length);
+    const unclear = refused.length === 0 || (blame === unacceptable && refused.length === single.length);
     if (unclear) throw failure;
     const out = new Set(refused);
-    const good = lines.filter((_, row) => !out.has(row));
-    if (good.length > 0) await parts.inserts.insert(rows, good, token, signal);
+    const good = single.filter((_, row) => !out.has(row));
+    if (good.length > 0) await parts.inserts.insert(sent.rows, [...sent.header, ...good], token, signal);
     return refused;
   }
+}
+
+interface Sendable {
+  readonly rows: EncodedRows;
+  /** What comes before the first row. */
+  readonly header: readonly Buffer[];
 }
 
 const refusalOf = (table: string): SinkVerdict => ({
@@ -139,24 +157,22 @@ const unacceptable: Blame = (error) =>
   error instanceof ClickHouseError && !['schema', 'refused'].includes(failureKindOf(error));
 
 /**
- * Positions of the lines that the server does not take by themselves, found by halves in inserts into a table that keeps nothing: what
+ * Positions of the rows that the server does not take by themselves, found by halves in inserts into a table that keeps nothing: what
  * is written is not touched. Throws what is not to be blamed on a row.
  */
 async function refusedRows(
   clickhouse: ClickHouse,
-  { table, columns }: EncodedRows,
-  lines: readonly Buffer[],
+  { rows: { table, columns, format }, header }: Sendable,
+  single: readonly Buffer[],
   blame: Blame,
   signal: AbortSignal,
 ): Promise<number[]> {
-  const structure = await clickhouse.query<{ name: string; type: string }>(
-    `DESCRIBE TABLE (SELECT ${columns.join(', ')} FROM ${table} LIMIT 0)`,
-  );
+  const structure = await describe(clickhouse, table, columns);
   const declared = structure.map(({ name, type }) => `${name} ${type}`).join(', ');
-  const sql = `INSERT INTO FUNCTION null('${declared.replaceAll("'", "\\'")}') FORMAT JSONCompactEachRow`;
+  const sql = `INSERT INTO FUNCTION null('${declared.replaceAll("'", "\\'")}') FORMAT ${FORMATS[format]}`;
   const search = async (start: number, end: number): Promise<number[]> => {
     try {
-      await clickhouse.insert(sql, lines.slice(start, end), {}, signal);
+      await clickhouse.insert(sql, [...header, ...single.slice(start, end)], {}, signal);
       return [];
     } catch (error) {
       if (!blame(error)) throw error;
@@ -165,5 +181,5 @@ async function refusedRows(
       return [...(await search(start, middle)), ...(await search(middle, end))];
     }
   };
-  return search(0, lines.length);
+  return search(0, single.length);
 }

@@ -2,14 +2,16 @@ import type { SinkRecord } from '@email-events/core';
 import {
   type DeadLetter,
   type EmailEvent,
+  EVENT_TYPES,
   type EventMark,
   type EventOf,
   type EventType,
-  eventTypeOf,
-  recipientKey,
   type Suppression,
   topics,
 } from '@email-events/schemas';
+import { EVENT_COLUMNS, valuesOf } from './event-columns.ts';
+import { type RowBuffer, writeValues } from './row-binary.ts';
+import { EventTranslator } from './translate.ts';
 
 /** Values of the topics that go to ClickHouse. */
 export type ClickHouseValue = EventOf[EventType] | Suppression | DeadLetter | EventMark;
@@ -21,6 +23,14 @@ export interface TableWriter {
   readonly columns: readonly string[];
   /** Undefined for a record without a value where one is needed. Reads the value once. */
   encode(record: SinkRecord<ClickHouseValue>): Row | undefined;
+  /** Where rows can be binary. */
+  readonly binary?: BinaryWriter;
+}
+
+/** The same rows in RowBinary. */
+export interface BinaryWriter {
+  /** The row that `to` gives, for the time it is asked with, gets the record. False for a record without a value. */
+  add(record: SinkRecord<ClickHouseValue>, to: (occurredAt: number) => RowBuffer): boolean;
 }
 
 interface Row {
@@ -29,54 +39,6 @@ interface Row {
   /** The time by which its table is partitioned, if it is: epoch milliseconds. */
   readonly occurredAt?: number;
 }
-
-/** Columns that every event has, then those that only some types have. Order of `encodeEvent`. */
-const EVENT_COLUMNS = [
-  'event_id',
-  'type',
-  'occurred_at',
-  'occurred_at_source',
-  'occurred_at_said',
-  'received_at',
-  'esp',
-  'source',
-  'account',
-  'esp_event_type',
-  'esp_event_id',
-  'esp_message_id',
-  'message_id',
-  'recipient',
-  'recipient_key',
-  'recipient_domain',
-  'sender',
-  'subject',
-  'campaign',
-  'variant',
-  'stream',
-  'tags',
-  'metadata',
-  'request_id',
-  'raw_partition',
-  'raw_offset',
-  'item_index',
-  'smtp_response',
-  'remote_mta',
-  'attempt',
-  'smtp_code',
-  'enhanced_status',
-  'diagnostic',
-  'bounce_class',
-  'bounce_category',
-  'drop_reason',
-  'user_agent',
-  'ip',
-  'is_machine',
-  'url',
-  'feedback_type',
-  'scope',
-  'method',
-  'payload',
-] as const;
 
 const SUPPRESSION_COLUMNS = [
   'recipient',
@@ -164,89 +126,53 @@ const EVENT_MARKS: TableWriter = {
   },
 };
 
+const EVENT_NAMES = EVENT_COLUMNS.map(({ name }) => name);
+
 /** The tables, each with all columns that are written: what a check of the schema needs. */
 export const TABLES: readonly Pick<TableWriter, 'table' | 'columns'>[] = [
-  { table: 'email_events', columns: EVENT_COLUMNS },
+  { table: 'email_events', columns: EVENT_NAMES },
   SUPPRESSIONS,
   DEAD_LETTERS,
   EVENT_MARKS,
 ];
 
+const WRITERS: ReadonlyMap<string, TableWriter> = new Map([
+  ...EVENT_TYPES.map((type) => [topics.events(type), eventWriter(type)] as const),
+  [topics.suppressions, SUPPRESSIONS],
+  [topics.deadLetters, DEAD_LETTERS],
+  [topics.eventMarks, EVENT_MARKS],
+]);
+
 /** Throws if no table is for this topic. */
 export function writerOf(topic: string): TableWriter {
-  if (topic === topics.suppressions) return SUPPRESSIONS;
-  if (topic === topics.deadLetters) return DEAD_LETTERS;
-  if (topic === topics.eventMarks) return EVENT_MARKS;
-  const type = eventTypeOf(topic);
-  if (!type) throw new Error(`no table is for ${topic}`);
+  const writer = WRITERS.get(topic);
+  if (!writer) throw new Error(`no table is for ${topic}`);
+  return writer;
+}
+
+function eventWriter(type: EventType): TableWriter {
+  const translator = new EventTranslator(type);
   return {
     table: 'email_events',
-    columns: EVENT_COLUMNS,
+    columns: EVENT_NAMES,
     encode: ({ key, value }) => {
       if (!value) return undefined;
       const event = value as EmailEvent;
-      return { line: encodeEvent(type, key, event), occurredAt: event.occurred_at };
+      // A time is its milliseconds: for an unquoted number ClickHouse takes a DateTime64's own ticks.
+      return { line: line(valuesOf(type, key, event)), occurredAt: event.occurred_at };
+    },
+    binary: {
+      add: (record, to) => {
+        const { encoded } = record;
+        const at = encoded && translator.scan(encoded, encoded.writer);
+        if (at !== undefined && translator.write(to(at))) return true;
+        const event = record.value as EmailEvent | null;
+        if (!event) return false;
+        writeValues(to(event.occurred_at), EVENT_COLUMNS, valuesOf(type, record.key, event));
+        return true;
+      },
     },
   };
-}
-
-/**
- * Spelled out in the order of the columns, since it runs for every row: one call that serializes the whole row costs half
- * of one a column. A time is its milliseconds: for an unquoted number ClickHouse takes a DateTime64's own ticks.
- * A field that a type does not have is undefined, which becomes null.
- */
-function encodeEvent(type: EventType, key: string | null, e: EmailEvent): string {
-  return line([
-    e.event_id,
-    type,
-    e.occurred_at,
-    e.occurred_at_source,
-    e.occurred_at_said,
-    e.received_at,
-    e.esp,
-    e.source,
-    e.account,
-    e.esp_event_type,
-    e.esp_event_id,
-    e.esp_message_id,
-    e.message_id,
-    e.recipient,
-    keyOf(key, e.recipient),
-    e.recipient_domain,
-    e.sender,
-    e.subject,
-    e.campaign,
-    e.variant,
-    e.stream,
-    e.tags,
-    e.metadata,
-    e.request_id,
-    e.raw_partition,
-    e.raw_offset,
-    e.item_index,
-    e.smtp_response,
-    e.remote_mta,
-    e.attempt,
-    e.smtp_code,
-    e.enhanced_status,
-    e.diagnostic,
-    e.bounce_class,
-    e.bounce_category,
-    e.drop_reason,
-    e.user_agent,
-    e.ip,
-    e.is_machine,
-    e.url,
-    e.feedback_type,
-    e.scope,
-    e.method,
-    e.payload,
-  ]);
-}
-
-/** Records are keyed by recipient; an event without one is keyed by something else. */
-function keyOf(key: string | null, recipient: string): string {
-  return recipient === '' ? '' : (key ?? recipientKey(recipient));
 }
 
 function encodeSuppression(value: Suppression): string {

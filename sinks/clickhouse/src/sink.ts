@@ -13,6 +13,7 @@ import { sinkErrorOf } from './errors.ts';
 import { Inserts } from './insert.ts';
 import { type PieceParts, piecesOf } from './pieces.ts';
 import { type ClickHouseValue, TABLES } from './rows.ts';
+import { TableTypes } from './table-types.ts';
 
 interface ClickHouseSinkOptions {
   /** How long an insert is waited for at first. Milliseconds; default a minute. */
@@ -25,7 +26,10 @@ export function createClickHouseSink(
   log: Logger,
   { insertMs }: ClickHouseSinkOptions = {},
 ): Sink<ClickHouseValue> & Required<Pick<Sink<ClickHouseValue>, 'prepare'>> {
-  const parts: PieceParts = { clickhouse, inserts: new Inserts(clickhouse, insertMs), log };
+  const parts: PieceParts = {
+    ...{ clickhouse, inserts: new Inserts(clickhouse, insertMs), log },
+    types: new TableTypes(clickhouse),
+  };
   return {
     name: 'clickhouse',
     cut: CURRENT_CUT,

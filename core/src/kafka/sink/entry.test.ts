@@ -65,3 +65,23 @@ test('schemas are loaded for the topics that the records are of', async () => {
   await loadEntries(reader, entriesOf(batchOf('replays', messages), { ...settings, reader }));
   expect(loaded).toEqual(['events: value 1, value 5', 'states: value 4']);
 });
+
+test('bytes come with their writer, by the topic that the record is of, and without one if they cannot be read', () => {
+  const writer = {};
+  const reader = {
+    ...settings.reader,
+    writerOf: (topic: string, value: Buffer) =>
+      `${topic} ${value}` === 'states value 4' ? writer : undefined,
+  };
+  const messages = [messageOf(4, { ...place, topic: 'states' }), messageOf(1, place)];
+  const tombstone = { ...messageOf(5, { ...place, topic: 'states' }), value: null };
+  const entries = entriesOf(batchOf('replays', [...messages, tombstone]), { ...settings, reader });
+  expect(entries.map(({ encoded }) => encoded)).toEqual([
+    { bytes: Buffer.from('value 4'), start: 5, key: Buffer.from('k'), writer },
+    undefined,
+    undefined,
+  ]);
+  expect(entries[0]?.encoded?.writer).toBe(writer);
+  // A reader of something else than Avro has no writers.
+  expect(entriesOf(batchOf('events', [messageOf(0)]), settings)[0]?.encoded).toBeUndefined();
+});

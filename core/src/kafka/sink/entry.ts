@@ -1,6 +1,6 @@
-import { type Codec, CodecError, type Decoder, type SchemaKey } from '@email-events/schemas';
+import { type Codec, CodecError, type Decoder, type SchemaKey, VALUE_START } from '@email-events/schemas';
 import { type InputRecord, type Replay, replayOf } from '../records.ts';
-import type { SinkRecord } from './sink.ts';
+import type { EncodedValue, SinkRecord } from './sink.ts';
 
 /** Turns values of the topics into what the sink writes. */
 export interface RecordReader<R> {
@@ -8,6 +8,8 @@ export interface RecordReader<R> {
   load(topic: string, values: Iterable<Buffer>): Promise<void>;
   /** Throws CodecError if this value can never be read: the record becomes a dead letter. */
   read(topic: string, value: Buffer): R;
+  /** The schema of the writer of this value, the same object each time, if it can be read. */
+  writerOf?(topic: string, value: Buffer): object | undefined;
 }
 
 /** Reads Avro values, each topic by its own schema. */
@@ -25,6 +27,7 @@ export function avroReader<R>(
   return {
     load: (topic, values) => decoderOf(topic).load(values),
     read: (topic, value) => decoderOf(topic).decode(value),
+    writerOf: (topic, value) => decoderOf(topic).writerOf(value),
   };
 }
 
@@ -68,6 +71,12 @@ export class Entry<R> implements SinkRecord<R> {
       if (error instanceof CodecError) this.unreadable = true;
       throw error;
     }
+  }
+
+  get encoded(): EncodedValue | undefined {
+    const { value, key } = this.record;
+    const writer = value === null ? undefined : this.reader.writerOf?.(this.topic, value);
+    return value === null || !writer ? undefined : { bytes: value, start: VALUE_START, key, writer };
   }
 
   get key(): string | null {

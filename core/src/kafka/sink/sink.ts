@@ -64,10 +64,21 @@ export interface SinkRecord<R> {
   readonly key: string | null;
   /** Null: a tombstone. */
   readonly value: R | null;
+  /** The same in Avro, for a sink that need make no object of it. Undefined if it cannot be read, or was never written. */
+  readonly encoded?: EncodedValue | undefined;
   /** Epoch milliseconds. */
   readonly timestamp: number;
   /** How often this record was tried before, from 0. */
   readonly attempts: number;
+}
+
+export interface EncodedValue {
+  readonly bytes: Buffer;
+  /** Where the value begins: behind the frame. */
+  readonly start: number;
+  readonly key: Buffer | null;
+  /** Avro schema of its writer as JSON: the same object each time, so that what is made of it can be kept. */
+  readonly writer: object;
 }
 
 export type SinkVerdict =
