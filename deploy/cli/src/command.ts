@@ -19,11 +19,12 @@ export interface CommonOptions {
 /** A command's work: resolves with its exit code, rejects with a coded error. */
 export type Action<O> = (options: O & CommonOptions, args: readonly string[]) => Promise<ExitCode>;
 
-/** Runs the action with all options, the program's included, and leaves its exit code. */
-export function onRun<O>(command: Command, action: Action<O>): Command {
-  return command.action(async () => {
+/** Runs the action with all options, the program's included, and leaves its exit code. `lines`: examples, if there are any. */
+export function onRun<O>(command: Command, action: Action<O>, ...lines: readonly string[]): Command {
+  command.action(async () => {
     process.exitCode = await action(command.optsWithGlobals() as O & CommonOptions, command.args);
   });
+  return lines.length === 0 ? command : examples(command, ...lines);
 }
 
 /** Text below the options. */

@@ -1,24 +1,17 @@
 import { type MigrationPlan, migrate, planMigrations } from '@email-events/sink-clickhouse';
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
+import { type Action, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { counted, print, printJson, renderTable } from '../output.ts';
 
 export function clickhouseCommand(): Command {
   const command = new Command('clickhouse').description('Manage the analytics database');
-  command.addCommand(
-    examples(
-      onRun<MigrateOptions>(
-        new Command('migrate')
-          .description('Run the migrations that the database lacks')
-          .option('--dry-run', 'show them, run nothing', false),
-        migrateAction,
-      ),
-      'clickhouse migrate --dry-run',
-      'clickhouse migrate',
-    ),
-  );
+  const below = new Command('migrate')
+    .description('Run the migrations that the database lacks')
+    .option('--dry-run', 'show them, run nothing', false);
+  const lines = ['clickhouse migrate --dry-run', 'clickhouse migrate'];
+  command.addCommand(onRun<MigrateOptions>(below, migrateAction, ...lines));
   return command;
 }
 

@@ -7,7 +7,7 @@ import {
 import type { ServiceDescriptor } from '@email-events/core/service';
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { type Action, type CommonOptions, configFile, examples, onRun } from '../command.ts';
+import { type Action, type CommonOptions, configFile, onRun } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, print, printJson } from '../output.ts';
 import { type PipelineConfig, pipelineConfig, services } from '../services.ts';
@@ -15,19 +15,11 @@ import { visible } from '../terminal.ts';
 
 export function configCommand(): Command {
   const command = new Command('config').description('Check the configuration');
-  command.addCommand(
-    examples(
-      onRun(
-        new Command('check').description(
-          'List every problem of the configuration, with its line, and what should be looked at; exits 1 if there is a problem, else 0',
-        ),
-        checkAction,
-      ),
-      'config check',
-      'config check --config deploy/config/pipeline.yaml',
-      'config check --json',
-    ),
+  const check = new Command('check').description(
+    'List every problem of the configuration, with its line, and what should be looked at; exits 1 if there is a problem, else 0',
   );
+  const ofFile = 'config check --config deploy/config/pipeline.yaml';
+  command.addCommand(onRun(check, checkAction, 'config check', ofFile, 'config check --json'));
   return command;
 }
 

@@ -54,9 +54,9 @@ function listCommand(): Command {
   selection(command, ['open', 'replayed', 'discarded', 'all'])
     .option('--group', 'count them by stage, code, ESP and status', false)
     .option('--max <n>', 'show the newest n', fromOne, 100);
-  onRun<ListOptions>(command, listAction);
-  return examples(
+  return onRun<ListOptions>(
     command,
+    listAction,
     'dlq list',
     'dlq list --group --status all',
     'dlq list --code NORMALIZE_ITEM_INVALID --esp postmark --since 36h --json',
@@ -67,8 +67,12 @@ function showCommand(): Command {
   const command = new Command('show')
     .description('Show everything that is known of a dead letter, payload included')
     .argument('<id>', ID_HELP);
-  onRun<object>(command, showAction);
-  return examples(command, 'dlq show email.raw/3/1042/17', 'dlq show email.raw/3/1042 --json');
+  return onRun<object>(
+    command,
+    showAction,
+    'dlq show email.raw/3/1042/17',
+    'dlq show email.raw/3/1042 --json',
+  );
 }
 
 function replayCommand(): Command {
@@ -94,9 +98,9 @@ function discardCommand(): Command {
     .argument('[id...]', ID_HELP)
     .requiredOption('--reason <text>', 'why; kept with the letter');
   changing(selection(command, ['open']));
-  onRun<ChangeActionOptions>(command, discardAction);
-  return examples(
+  return onRun<ChangeActionOptions>(
     command,
+    discardAction,
     'dlq discard --source staging --reason "test traffic" --dry-run',
     'dlq discard email.raw/3/1042/17 --reason "vendor sent garbage"',
   );

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { codeOf, PipelineError } from '@email-events/core/errors';
 import { findAdapter } from '@email-events/esps';
 import { Command } from 'commander';
-import { type Action, type CommonOptions, examples, loadPipelineConfig, onRun } from '../command.ts';
+import { type Action, type CommonOptions, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { collect } from '../option-values.ts';
 import { print, printLines } from '../output.ts';
@@ -39,9 +39,9 @@ export function inspectCommand(): Command {
       'after',
       '\n`fieldsFrom` tells where these were found, if not in the ESP’s own fields.\nExits 0 if every request is verified, 3 if not.',
     );
-  onRun<InspectOptions>(command, inspectAction);
-  return examples(
+  return onRun<InspectOptions>(
     command,
+    inspectAction,
     'inspect request.json --source sendgrid',
     'inspect request.json --esp mailgun --secret key-1234',
     'inspect request.json --esp ses --option topicArns=arn:aws:sns:eu-west-1:123456789012:events',

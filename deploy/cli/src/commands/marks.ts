@@ -53,9 +53,9 @@ function removeCommand(): Command {
   const command = ofSource(
     new Command('remove').description('Let events count again that were marked as forged'),
   );
-  onRun<MarkActionOptions>(command, unmarkAction);
-  return examples(
+  return onRun<MarkActionOptions>(
     command,
+    unmarkAction,
     'marks remove --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "it was us"',
   );
 }
@@ -64,8 +64,7 @@ function listCommand(): Command {
   const command = new Command('list').description(
     'Show marks by source, who made them and why, the newest last',
   );
-  onRun<object>(command, listAction);
-  return examples(command, 'marks list', 'marks list --json');
+  return onRun<object>(command, listAction, 'marks list', 'marks list --json');
 }
 
 function ofSource(command: Command): Command {

@@ -1,15 +1,14 @@
 import { join } from 'node:path';
 import { Argument, Command } from 'commander';
 import { runUnderProjectNode } from '../../bin/run-child.mjs';
-import { type Action, configFile, examples, onRun } from '../command.ts';
+import { type Action, configFile, onRun } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { REPOSITORY } from '../home.ts';
 import { type ServiceName, serviceOf, services } from '../services.ts';
 
 export function runCommand(): Command {
   const command = serviceCommand(services);
-  onRun<RunOptions>(command, runAction);
-  return examples(command, ...RUN_EXAMPLES);
+  return onRun<RunOptions>(command, runAction, ...RUN_EXAMPLES);
 }
 
 export const RUN_EXAMPLES: readonly string[] = [

@@ -8,34 +8,19 @@ import {
 } from '@email-events/schemas';
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
+import { type Action, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { print, printJson, renderTable, progress as report } from '../output.ts';
 import { jsonText, visible } from '../terminal.ts';
 
 export function schemasCommand(): Command {
   const command = new Command('schemas').description('Check and register the Avro schemas');
-  command.addCommand(
-    examples(
-      onRun(
-        new Command('check').description(
-          'Compare the registry with this version of the code; exits 1 if registering would fail',
-        ),
-        checkAction,
-      ),
-      'schemas check',
-    ),
+  const check = new Command('check').description(
+    'Compare the registry with this version of the code; exits 1 if registering would fail',
   );
-  command.addCommand(
-    examples(
-      onRun(
-        new Command('register').description('Register every schema that the registry lacks'),
-        registerAction,
-      ),
-      'schemas register',
-      'schemas register --json',
-    ),
-  );
+  const register = new Command('register').description('Register every schema that the registry lacks');
+  command.addCommand(onRun(check, checkAction, 'schemas check'));
+  command.addCommand(onRun(register, registerAction, 'schemas register', 'schemas register --json'));
   return command;
 }
 

@@ -51,9 +51,9 @@ function listCommand(): Command {
     )
     .option('--limit <n>', 'show the newest n', fromOne, 100)
     .option('--ndjson', 'print all of them, one JSON line each, in no order', false);
-  onRun<ListOptions>(command, listAction);
-  return examples(
+  return onRun<ListOptions>(
     command,
+    listAction,
     'suppressions list --reason complaint --since 7d',
     'suppressions list --source main --limit 1000 --json',
     'suppressions list --ndjson > suppressed.ndjson',
@@ -67,9 +67,9 @@ function addCommand(): Command {
     .option('--file <file>', 'addresses from a file, one a line; - is standard input')
     .option('--scope <scope>', 'all, or the name of a stream', 'all');
   ordered(command);
-  onRun<AddOptions>(command, addAction);
-  return examples(
+  return onRun<AddOptions>(
     command,
+    addAction,
     'suppressions add ann@example.com --why "asked by phone"',
     'suppressions add --file addresses.txt --scope newsletter --why "list was bought"',
   );

@@ -2,7 +2,7 @@ import { decodeRawHeaders, PipelineError, type ReadRecord, readTopic, registryOf
 import { Codec, type Decoder, eventTypeOf, topicCatalogue, topics } from '@email-events/schemas';
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
+import { type Action, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { collect, fromOne } from '../option-values.ts';
 import { note, print, printJsonLine } from '../output.ts';
@@ -19,9 +19,9 @@ export function tailCommand(): Command {
       'only records whose field (dotted path) is that; may be repeated',
       collect,
     );
-  onRun<TailOptions>(command, tailAction);
-  return examples(
+  return onRun<TailOptions>(
     command,
+    tailAction,
     'tail email.events.bounced',
     "tail 'email.events.*' --filter esp=sendgrid",
     'tail email.suppressions --from-beginning --max 10 --json',

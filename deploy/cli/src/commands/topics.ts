@@ -2,30 +2,19 @@ import { applyTopics, planTopics, type TopicAction, type TopicPlan } from '@emai
 import { topicCatalogue } from '@email-events/schemas';
 import { Command } from 'commander';
 import pc from 'picocolors';
-import { type Action, type CommonOptions, examples, loadPipelineConfig, onRun } from '../command.ts';
+import { type Action, type CommonOptions, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, print, printJson, renderTable } from '../output.ts';
 
 export function topicsCommand(): Command {
   const command = new Command('topics').description('Create and change the Kafka topics');
-  command.addCommand(
-    examples(
-      onRun(new Command('plan').description('Show what apply would do; changes nothing'), planAction),
-      'topics plan',
-      'topics plan --config deploy/config/pipeline.yaml --json',
-    ),
+  const plan = new Command('plan').description('Show what apply would do; changes nothing');
+  const apply = new Command('apply').description(
+    'Make the cluster match the configuration; changes nothing if there is a problem',
   );
-  command.addCommand(
-    examples(
-      onRun(
-        new Command('apply').description(
-          'Make the cluster match the configuration; changes nothing if there is a problem',
-        ),
-        applyAction,
-      ),
-      'topics apply',
-    ),
-  );
+  const example = 'topics plan --config deploy/config/pipeline.yaml --json';
+  command.addCommand(onRun(plan, planAction, 'topics plan', example));
+  command.addCommand(onRun(apply, applyAction, 'topics apply'));
   return command;
 }
 
