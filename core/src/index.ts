@@ -36,6 +36,7 @@ export {
   type RecordTransport,
   type Route,
 } from './kafka/publish/transport.ts';
+export { type FollowState, followTopic, type TopicFollower } from './kafka/read/follow-topic.ts';
 export * from './kafka/read/group-lag.ts';
 export {
   type FirstRecord,
@@ -69,7 +70,9 @@ export type {
 } from './kafka/transact/stage.ts';
 export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';
+export { retry } from './retry.ts';
 export { serveConsumer } from './serve.ts';
 export * from './service.ts';
 export * from './service-main.ts';
 export * from './telemetry.ts';
+export { TlsFiles, type TlsPair } from './tls-files.ts';

@@ -1,10 +1,10 @@
 import type { RequestListener } from 'node:http';
+import type { TlsFiles } from '@email-events/core';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { networkOf } from './addresses.ts';
 import { Refused } from './codes.ts';
 import type { IngressConfig } from './config.ts';
 import { type HttpServer, listen } from './http-server.ts';
-import type { TlsFiles } from './reload.ts';
 import { handleWebhook, refuseRequest, type WebhookContext } from './webhook.ts';
 
 export const WEBHOOK_PATH = '/webhooks/email-events';

@@ -2,11 +2,11 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TlsFiles } from '@email-events/core';
 import { answerFor, errorBody, JSON_TYPE } from './answers.ts';
 import { answerKind, type IngressCode } from './codes.ts';
 import type { IngressConfig } from './config.ts';
 import { ConnectionGuard } from './connection-guard.ts';
-import type { TlsFiles } from './reload.ts';
 import { newRequestId } from './request-id.ts';
 
 type IngressSettings = IngressConfig['ingress'];

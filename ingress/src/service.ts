@@ -1,5 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type RunningService, runStopSteps, type ServiceContext, startAdminServer } from '@email-events/core';
+import {
+  type RunningService,
+  runStopSteps,
+  type ServiceContext,
+  startAdminServer,
+  TlsFiles,
+} from '@email-events/core';
 import { AddressList, isLoopback } from './addresses.ts';
 import { serveWebhooks } from './app.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -13,7 +19,7 @@ import { Placement } from './placement.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
 import { RateShare } from './rate-share.ts';
 import { RefusalLog } from './refusal-log.ts';
-import { reloadOnHangup, TlsFiles } from './reload.ts';
+import { reloadOnHangup } from './reload.ts';
 import { buildSources } from './sources.ts';
 import { statusOf } from './status.ts';
 import { Verification } from './verification.ts';
@@ -57,7 +63,7 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
     clock: Date.now,
     endOf: (request) => server?.endOf(request),
   };
-  const tls = ingress.tls && new TlsFiles(ingress.tls, log);
+  const tls = ingress.tls && new TlsFiles(ingress.tls, log, 'INGRESS_RELOAD_REFUSED');
   server = await serveWebhooks(context, ingress, tls);
   const admin = await startAdminServer({
     host: config.adminHost,

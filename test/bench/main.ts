@@ -6,6 +6,7 @@ const BENCHMARKS: { readonly [name: string]: string } = {
   'end-to-end': './end-to-end.ts',
   adapters: './adapters.ts',
   restore: './restore.ts',
+  lookup: './lookup.ts',
   unsigned: './unsigned.ts',
   amplification: './amplification.ts',
 };

@@ -8,6 +8,7 @@ import {
   type ConfigTree,
   crmSecret,
   localConfig,
+  lookupToken,
   writeLocalConfig,
 } from '@email-events/dev/run/local-config';
 import { chooseLocalPorts } from '@email-events/dev/run/ports';
@@ -155,7 +156,14 @@ class RunningWorld implements World {
     const ports = await chooseLocalPorts({ any: true });
     this.#receiverPort = ports.receiver;
     const base = baseConfig(brokers, spool);
-    const common = { base, paths: this.paths, ports, sources, crmSecretFile: this.#crm.file };
+    const common = {
+      base,
+      paths: this.paths,
+      ports,
+      sources,
+      crmSecretFile: this.#crm.file,
+      lookupTokenFile: lookupToken(this.paths.secrets),
+    };
     const addresses = this.#components.proxied;
     const proxied = localConfig({ ...common, addresses });
     this.#config = this.#write('pipeline.yaml', proxied);

@@ -1,6 +1,6 @@
 /** The zod whose schemas are composed. */
 export { z } from 'zod';
-export { passwordFindings } from './checks.ts';
+export { isLoopbackHost, passwordFindings } from './checks.ts';
 export { type CommonConfig, type CommonSection, registryOf, type SourceConfig } from './common.ts';
 export {
   type ComposedConfig,

@@ -7,4 +7,5 @@ export const KNOWN_SECTIONS: readonly string[] = [
   'events',
   'sinks.clickhouse',
   'sinks.crm',
+  'sinks.lookup',
 ];

@@ -7,13 +7,21 @@ import { eventsService } from '@email-events/processors/events';
 import { normalizeService } from '@email-events/processors/normalize';
 import { clickhouseSink } from '@email-events/sink-clickhouse/service';
 import { crmSink } from '@email-events/sink-crm/service';
+import { lookupService } from '@email-events/sink-lookup/service';
 import { CLI_CODES } from './codes.ts';
 
 /**
  * Every service, in the order of the flow: they are stopped in it, so that none waits for one that is gone. The only list of
  * them: configuration, commands, image, local pipeline and documents are made of it.
  */
-export const services = [ingressService, normalizeService, eventsService, clickhouseSink, crmSink] as const;
+export const services = [
+  ingressService,
+  normalizeService,
+  eventsService,
+  clickhouseSink,
+  crmSink,
+  lookupService,
+] as const;
 
 export type Service = (typeof services)[number];
 export type ServiceName = Service['name'];

@@ -47,6 +47,8 @@ export interface PipelineUrls {
   readonly clickhouse: string;
   /** Null: there is no CRM. */
   readonly receiver: string | null;
+  /** Null: there are no look-ups. */
+  readonly lookup: string | null;
 }
 
 export function writeState(paths: HomePaths, state: RunState): void {

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { decodeRawHeaders, type Logger, type PublishRecord, Registry } from '@email-events/core';
+import { decodeRawHeaders, type Logger, type PublishRecord, Registry, TlsFiles } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
 import { type EspAdapter, findAdapter } from '@email-events/esps';
 import { AddressList } from '../addresses.ts';
@@ -12,7 +12,6 @@ import { IngressMetrics } from '../ingress-metrics.ts';
 import { Placement } from '../placement.ts';
 import { RateShare } from '../rate-share.ts';
 import { RefusalLog } from '../refusal-log.ts';
-import { TlsFiles } from '../reload.ts';
 import { buildSources } from '../sources.ts';
 import { type Outside, Verification } from '../verification.ts';
 import type { WebhookContext } from '../webhook.ts';
@@ -88,7 +87,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     clock: Date.now,
     endOf: (request) => server?.endOf(request),
   };
-  const tls = ingress.tls && new TlsFiles(ingress.tls, log, options.tlsPollMs);
+  const tls = ingress.tls && new TlsFiles(ingress.tls, log, 'INGRESS_RELOAD_REFUSED', options.tlsPollMs);
   server = await serveWebhooks(context, ingress, tls);
   const running = server;
   return {

@@ -118,6 +118,32 @@ test('bytes that were damaged on their way are fetched again, and none of them i
   expect(fetcher.states()[0]?.problem).toBeUndefined();
 });
 
+test('a partition is whole as of when its end was asked for, once everything that is decided has been handed over', async () => {
+  logs.set(0, ['a0', 'a1', 'a2']);
+  const handed = Promise.withResolvers<void>();
+  let stableEnd = 2;
+  answer = (of) => ({ ...from(of), end: 3, stableEnd });
+  const { fetcher } = start({
+    onBatch: async () => handed.promise,
+  });
+  const wholeAt = () => fetcher.states()[0]?.wholeAt;
+  fetcher.begin(at(0), 0);
+  await waitFor('the records', () => wanted.length > 0);
+  expect(wholeAt()).toBeUndefined();
+  const before = performance.now();
+  handed.resolve();
+  await waitFor('it is whole', () => wholeAt() !== undefined);
+  await waitFor('it was asked again', () => (wholeAt() ?? 0) > before);
+  // A transaction that has not ended does not count, but what was decided behind the position does.
+  stableEnd = 9;
+  const asked = wanted.length;
+  await waitFor('two more answers', () => wanted.length > asked + 2);
+  const last = wholeAt();
+  const more = wanted.length;
+  await waitFor('two more', () => wanted.length > more + 2);
+  expect(wholeAt()).toBe(last);
+});
+
 test('a leader that moves is followed; nothing is read twice or left out', async () => {
   logs.set(0, ['a0']);
   answer = (of) => (of.node === brokers.topics.t![0] ? from(of) : { errorCode: NOT_LEADER });

@@ -40,6 +40,7 @@ interface Place extends TopicPartition {
   pauseMs: number;
   problem: string | undefined;
   progressAt: number;
+  wholeAt: number | undefined;
   current: boolean;
 }
 
@@ -54,6 +55,8 @@ export interface PlaceState extends TopicPartition {
   readonly problem: string | undefined;
   /** When something of it was last read, or it was at its end. Monotonic milliseconds. */
   readonly progressAt: number;
+  /** Everything that was committed by then has been read; undefined while that is of no time. Monotonic milliseconds. */
+  readonly wholeAt?: number | undefined;
 }
 
 const FIRST_PAUSE_MS = 20;
@@ -91,7 +94,7 @@ export class Fetcher {
     const { topic, partition } = at;
     const now = performance.now();
     const fresh = { busy: false, paused: false, notBefore: 0, pauseMs: FIRST_PAUSE_MS, progressAt: now };
-    const unknown = { end: undefined, problem: undefined, current: true };
+    const unknown = { end: undefined, problem: undefined, wholeAt: undefined, current: true };
     this.places.set(keyOf(at), { topic, partition, position, ...fresh, ...unknown });
     this.wake.resolve();
   }
@@ -130,8 +133,8 @@ export class Fetcher {
 
   states(): PlaceState[] {
     return [...this.places.values()].map(
-      ({ topic, partition, position, end, problem, progressAt, busy, paused }) => {
-        return { topic, partition, position, end, problem, progressAt, waiting: busy || paused };
+      ({ topic, partition, position, end, problem, progressAt, wholeAt, busy, paused }) => {
+        return { topic, partition, position, end, problem, progressAt, wholeAt, waiting: busy || paused };
       },
     );
   }
@@ -204,9 +207,9 @@ export class Fetcher {
       offset: position,
     }));
     let fetched: FetchedPartition[];
+    const askedAt = performance.now();
     try {
       const timeoutMs = Math.min(requestTimeoutMs, maxWaitMs + patience);
-      const askedAt = performance.now();
       fetched = await fetchFrom(brokers, node, positions, this.options, timeoutMs);
       this.patience.set(node, Math.max(FIRST_PATIENCE_MS, 2 * (performance.now() - askedAt)));
     } catch (error) {
@@ -221,7 +224,7 @@ export class Fetcher {
       // Its reading began anew or was stopped, or the broker had no room for it this time.
       if (!of || !place.current || place.busy || place.paused) return [];
       if (place.position !== positions[i]?.offset) return [];
-      return [this.take(place, of)];
+      return [this.take(place, of, askedAt)];
     });
     // Partitions that are handled by now are soon fetched again, together with the rest; but the slowest is not waited for long.
     let timeout: NodeJS.Timeout | undefined;
@@ -233,7 +236,7 @@ export class Fetcher {
     Promise.all(handled).catch((error) => this.ended.reject(error));
   }
 
-  private async take(place: Place, fetched: FetchedPartition): Promise<void> {
+  private async take(place: Place, fetched: FetchedPartition, askedAt: number): Promise<void> {
     if (fetched.errorCode !== 0) return this.refused(place, createErrorFromCode(fetched.errorCode));
     const from = place.position;
     let decoded: DecodedRecords;
@@ -250,7 +253,10 @@ export class Fetcher {
     place.problem = undefined;
     place.pauseMs = FIRST_PAUSE_MS;
     if (next > from || from >= fetched.stableEnd) place.progressAt = performance.now();
-    if (next <= from) return;
+    if (next <= from) {
+      if (from >= fetched.stableEnd) place.wholeAt = askedAt;
+      return;
+    }
     const { topic, partition } = place;
     place.busy = true;
     try {
@@ -260,6 +266,7 @@ export class Fetcher {
       });
       place.position = next;
       place.progressAt = performance.now();
+      if (next >= fetched.stableEnd) place.wholeAt = askedAt;
     } finally {
       place.busy = false;
       this.wake.resolve();

@@ -27,6 +27,7 @@ test('what is marked in the pipeline’s schema', () => {
     'sources.*.secrets.*',
     'sinks.clickhouse.password',
     'sinks.crm.secrets.*',
+    'sinks.lookup.tokens.*',
   ]);
   expect(marked(FILE).map(([path]) => path)).toEqual([
     'kafka.tls.caFile',
@@ -34,6 +35,8 @@ test('what is marked in the pipeline’s schema', () => {
     'kafka.tls.keyFile',
     'ingress.tls.certFile',
     'ingress.tls.keyFile',
+    'sinks.lookup.tls.certFile',
+    'sinks.lookup.tls.keyFile',
   ]);
   // A default would not be read as a secret.
   for (const [path, at] of marked(SECRET)) expect(at, path).not.toHaveProperty('default');

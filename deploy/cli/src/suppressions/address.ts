@@ -1,23 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { PipelineError } from '@email-events/core/errors';
-import { recipientKey } from '@email-events/schemas';
+import { keyOfAddress } from '@email-events/schemas';
 
-/** RFC 5321, 4.5.3.1: 64 octets of local part, @, 255 of domain. */
-const MAX_LENGTH = 320;
-const DOMAIN = /^(?=.{1,255}$)(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const UNUSABLE = /[\u0000-\u0020\u007f-\u009f\u2028\u2029<>,;]/;
 /** More of a long list would not help. */
 const SHOWN_PROBLEMS = 10;
-
-/** Recipient key of an address that a person wrote; undefined if it is none. Quoted local parts with blanks are not taken. */
-export function keyOfAddress(address: string): string | undefined {
-  const key = recipientKey(address);
-  const at = key.lastIndexOf('@');
-  if (at < 1 || key.length > MAX_LENGTH || UNUSABLE.test(key)) return undefined;
-  return DOMAIN.test(key.slice(at + 1)) ? key : undefined;
-}
 
 /**
  * Recipient keys, each once, in the order given. Throws CLI_USAGE, which names what is no address, if anything is none:

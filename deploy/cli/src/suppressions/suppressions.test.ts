@@ -1,6 +1,6 @@
-import { partitionOf } from '@email-events/schemas';
+import { keyOfAddress, partitionOf } from '@email-events/schemas';
 import { describe, expect, test } from 'vitest';
-import { keyOfAddress, keysOfAddresses } from './address.ts';
+import { keysOfAddresses } from './address.ts';
 import { lift, recordsOf, retract, retractId, suppress } from './orders.ts';
 
 const ORDER = { by: 'maria', at: 1_790_000_000_000, why: 'asked by phone' };

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { counted } from '@email-events/cli/output';
 import type { PipelineUrls } from '@email-events/cli/state-file';
 import pc from 'picocolors';
@@ -24,6 +25,14 @@ export function renderBanner({ urls, paths, config, certificate }: Shown): strin
         ? pc.dim('none is configured')
         : `${urls.receiver}  ${pc.dim('a stand-in: what a CRM would have received')}`,
     ),
+    ...(urls.lookup === null
+      ? []
+      : [
+          line(
+            'look-ups',
+            `${urls.lookup}/v1/may-mail  ${pc.dim(`token in ${join(paths.secrets, 'lookup.token')}`)}`,
+          ),
+        ]),
     line('metrics', pc.dim('at the admin ports that `npx email-events status` shows')),
     line('logs', paths.logs),
     line('config', paths.configFile),

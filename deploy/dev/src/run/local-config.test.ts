@@ -5,7 +5,14 @@ import { pathsOf, REPOSITORY } from '@email-events/cli/home';
 import { pipelineConfig } from '@email-events/cli/services';
 import { afterAll, expect, test } from 'vitest';
 import { EVERY_ESP, generateCredentials } from '../simulate/credentials.ts';
-import { configuredPorts, crmSecret, localConfig, readBaseConfig, writeLocalConfig } from './local-config.ts';
+import {
+  configuredPorts,
+  crmSecret,
+  localConfig,
+  lookupToken,
+  readBaseConfig,
+  writeLocalConfig,
+} from './local-config.ts';
 import { USUAL_PORTS } from './ports.ts';
 import { namesOf } from './services.ts';
 
@@ -28,6 +35,7 @@ async function written(base: { [key: string]: unknown }, brokers = ['127.0.0.1:1
     ports: USUAL_PORTS,
     sources,
     crmSecretFile: crm.file,
+    lookupTokenFile: lookupToken(paths.secrets),
   });
   writeLocalConfig(paths.configFile, config);
   return { config: pipelineConfig.load(paths.configFile, {}), crm };
@@ -105,10 +113,31 @@ test('a base without a section for a CRM has none, and no service for one', asyn
   expect(namesOf(withCrm)).toEqual([...namesOf(config), 'sink-crm', 'receiver']);
 });
 
+test('a base with a section for look-ups has them, with a token that is made once, for the owner only', async () => {
+  expect((await written({})).config.sinks.lookup).toBeUndefined();
+  const { config } = await written({ sinks: { lookup: {} } });
+  expect(namesOf(config)).toContain('lookup');
+  expect(config.sinks.lookup).toMatchObject({
+    host: '127.0.0.1',
+    port: USUAL_PORTS.lookup,
+    adminPort: USUAL_PORTS.lookupAdmin,
+  });
+  const file = lookupToken(paths.secrets);
+  expect(config.sinks.lookup?.tokens.map((token) => token.reveal())).toEqual([readFileSync(file, 'utf8')]);
+  expect(statSync(file).mode & 0o077).toBe(0);
+});
+
 test('services that share no loopback talk by TLS', async () => {
   const { sources } = await generateCredentials(paths.secrets);
   const tls = { certFile: '/c.pem', keyFile: '/k.pem' };
-  const common = { paths, ports: USUAL_PORTS, sources, crmSecretFile: '/crm.secret', tls };
+  const common = {
+    paths,
+    ports: USUAL_PORTS,
+    sources,
+    crmSecretFile: '/crm.secret',
+    lookupTokenFile: '/lookup.token',
+    tls,
+  };
   const addresses = {
     kafka: { brokers: ['kafka:19092'] },
     registry: { url: 'http://registry:8080/apis/ccompat/v7' },
@@ -124,6 +153,9 @@ test('services that share no loopback talk by TLS', async () => {
   expect(config({ sinks: { crm: {} } })).toMatchObject({
     ingress: { tls },
     sinks: { crm: { url: `https://receiver:${USUAL_PORTS.receiver}/suppressions` } },
+  });
+  expect(config({ sinks: { lookup: {} } }).sinks).toMatchObject({
+    lookup: { tls, host: '0.0.0.0', tokens: ['file:/lookup.token'] },
   });
   const own = { certFile: '/own.pem', keyFile: '/own.key' };
   expect(config({ ingress: { tls: own } })).toMatchObject({ ingress: { tls: own } });

@@ -39,6 +39,7 @@ export interface LocalConfigInput {
   readonly ports: LocalPorts;
   readonly sources: SimulatorCredentials['sources'];
   readonly crmSecretFile: string;
+  readonly lookupTokenFile: string;
   /** Of services that do not share the loopback, where nothing but TLS is taken. */
   readonly tls?: LocalCertificate;
   /** Where the CRM sink finds the receiver; 127.0.0.1 without. */
@@ -47,7 +48,8 @@ export interface LocalConfigInput {
 
 /**
  * The whole configuration of a local pipeline: what the base says, and for the rest what this start has chosen. A base
- * with a section for a CRM, be it empty, gets the receiver for one, unless it names another kind; a base without has none.
+ * with a section for a CRM, be it empty, gets the receiver for one, unless it names another kind; a base without has none. One with a
+ * section for look-ups gets a token for them.
  */
 export function localConfig({
   base,
@@ -56,6 +58,7 @@ export function localConfig({
   ports,
   sources,
   crmSecretFile,
+  lookupTokenFile,
   tls,
   receiverHost = '127.0.0.1',
 }: LocalConfigInput): ConfigTree {
@@ -79,6 +82,10 @@ export function localConfig({
             secrets: [`file:${crmSecretFile}`],
           },
         }),
+      ...(ownSinks?.lookup !== undefined && {
+        // Off the loopback nothing but TLS is served.
+        lookup: { tokens: [`file:${lookupTokenFile}`], ...(tls && { tls, host: '0.0.0.0' }) },
+      }),
     },
   };
   const absent = services
@@ -172,6 +179,16 @@ export function crmSecret(secretsDir: string): { file: string; secret: string } 
     chmodSync(file, 0o600);
   }
   return { file, secret: readFileSync(file, 'utf8') };
+}
+
+/** The token that callers of the local look-ups come with, made once. Returns its file. */
+export function lookupToken(secretsDir: string): string {
+  const file = join(secretsDir, 'lookup.token');
+  if (!existsSync(file)) {
+    mkdirSync(secretsDir, { recursive: true, mode: 0o700 });
+    writeFileSync(file, randomBytes(32).toString('base64url'), { mode: 0o600 });
+  }
+  return file;
 }
 
 /** A configuration as read, before it is checked. */

@@ -12,7 +12,7 @@ import { PipelineError } from '@email-events/core/errors';
 import { generateCredentials, type SenderCredentials } from '../simulate/credentials.ts';
 import type { Lock } from '../stack/data-dir.ts';
 import { createProvider, type Stack, type StackProvider, selectProvider } from '../stack/index.ts';
-import { configuredPorts, crmSecret, readBaseConfig } from './local-config.ts';
+import { configuredPorts, crmSecret, lookupToken, readBaseConfig } from './local-config.ts';
 import { chooseLocalPorts, type LocalPorts, movedPorts, USUAL_PORTS } from './ports.ts';
 import { chooseFleet, prepareComponents } from './prepare.ts';
 import type { Reporter } from './reporter.ts';
@@ -106,6 +106,7 @@ class Pipeline {
     const ports = await chooseLocalPorts(wishes);
     if (!anyPorts) this.#tellMoved(ports, movedPorts(ports, wishes));
     const crm = crmSecret(paths.secrets);
+    const lookupTokenFile = lookupToken(paths.secrets);
     const credentials = generateCredentials(join(paths.secrets, 'sources'));
     // Awaited only once there is a stack, which has to be stopped then.
     credentials.catch(() => {});
@@ -113,7 +114,7 @@ class Pipeline {
     const stack = await this.#startStack(ports);
     const { sender, sources } = await credentials;
     const addresses = { kafka: stack.kafka, registry: stack.registry, clickhouse: stack.clickhouse };
-    const fleet = await makeFleet({ base, paths, addresses, ports, sources, crm }, stack);
+    const fleet = await makeFleet({ base, paths, addresses, ports, sources, crm, lookupTokenFile }, stack);
     this.#fleet = fleet;
     const { config } = fleet;
     signal.throwIfAborted();

@@ -20,7 +20,7 @@ type Camel<Name extends string> = Name extends `${infer First}-${infer Rest}`
 const camel = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 /** Has a port beside its admin port. */
-type Public = Extract<ServiceName, 'ingress'>;
+type Public = Extract<ServiceName, 'ingress' | 'lookup'>;
 
 export type PortName = keyof typeof OF_COMPONENTS | Camel<Public> | `${Camel<ServiceName>}Admin`;
 

@@ -21,6 +21,7 @@ const SECRETS = {
   SHOP: `key-${'0'.repeat(32)}`,
   CLICKHOUSE: 'clickhouse-password',
   CRM: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+  LOOKUP: 'token-of-the-look-ups',
 };
 type Name = keyof typeof SECRETS;
 
@@ -38,7 +39,12 @@ writeFileSync(
     kafka: { sasl: { mechanism: 'plain', username: 'u', password: 'env:KAFKA' } },
     registry: { username: 'u', password: 'env:REGISTRY' },
     sources: { shop: { esp: 'mailgun', secrets: ['env:SHOP'] } },
-    sinks: { ...sinks, clickhouse: { password: 'env:CLICKHOUSE' }, crm: { secrets: ['env:CRM'] } },
+    sinks: {
+      ...sinks,
+      clickhouse: { password: 'env:CLICKHOUSE' },
+      crm: { secrets: ['env:CRM'] },
+      lookup: { tokens: ['env:LOOKUP'] },
+    },
   }),
 );
 
@@ -49,6 +55,7 @@ const NEEDS: { readonly [service in ServiceName]?: readonly Name[] } = {
   events: ['KAFKA', 'REGISTRY'],
   'sink-clickhouse': ['KAFKA', 'REGISTRY', 'CLICKHOUSE'],
   'sink-crm': ['KAFKA', 'REGISTRY', 'CRM'],
+  lookup: ['KAFKA', 'REGISTRY', 'LOOKUP'],
 };
 const EVERY_CONSUMER: readonly Name[] = ['KAFKA', 'REGISTRY'];
 

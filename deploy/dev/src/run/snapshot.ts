@@ -36,6 +36,7 @@ export function pipelineUrls(
   stack: Stack,
   ports: { readonly ingress: number; readonly receiver: number },
 ): PipelineUrls {
+  const { lookup } = config.sinks;
   const ingress = `${config.ingress.tls ? 'https' : 'http'}://${host}:${ports.ingress}`;
   const webhooks = Object.keys(config.sources).map((name) => [
     name,
@@ -48,5 +49,6 @@ export function pipelineUrls(
     registry: stack.registry.url,
     clickhouse: stack.clickhouse.url,
     receiver: config.sinks.crm ? `${certificate ? 'https' : 'http'}://${host}:${ports.receiver}` : null,
+    lookup: lookup ? `${lookup.tls ? 'https' : 'http'}://${host}:${lookup.port}` : null,
   };
 }

@@ -7,7 +7,7 @@ import { pathsOf } from '@email-events/cli/home';
 import { pipelineConfig } from '@email-events/cli/services';
 import { expect, onTestFinished, type TestContext, test } from 'vitest';
 import { useStack, vacantStack } from '../../../../test/harness/stack.ts';
-import { crmSecret, localConfig, writeLocalConfig } from '../run/local-config.ts';
+import { crmSecret, localConfig, lookupToken, writeLocalConfig } from '../run/local-config.ts';
 import { chooseLocalPorts } from '../run/ports.ts';
 import { prepareComponents } from '../run/prepare.ts';
 import { createReporter } from '../run/reporter.ts';
@@ -115,6 +115,7 @@ async function configure(
     ports: await chooseLocalPorts({ any: true }),
     sources: (await generateCredentials(join(paths.secrets, 'sources'))).sources,
     crmSecretFile: crmSecret(paths.secrets).file,
+    lookupTokenFile: lookupToken(paths.secrets),
   });
   writeLocalConfig(paths.configFile, tree);
   expect((await stat(paths.configFile)).mode & 0o077).toBe(0);

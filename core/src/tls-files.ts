@@ -1,0 +1,63 @@
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { codeOf, type ErrorCode } from './errors.ts';
+import type { Logger } from './telemetry.ts';
+
+export interface TlsPair {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+const POLL_MS = 2_000;
+
+/** Certificate and key in files that are renewed from outside. Polled, since they are often replaced by way of links. */
+export class TlsFiles {
+  readonly #certFile: string;
+  readonly #keyFile: string;
+  readonly #log: Logger;
+  readonly #refusedCode: ErrorCode;
+  readonly #pollMs: number;
+  #reload: () => void = () => {};
+
+  /** `refusedCode` is that of the log line about a pair that cannot be used. */
+  constructor(
+    files: { readonly certFile: string; readonly keyFile: string },
+    log: Logger,
+    refusedCode: ErrorCode,
+    pollMs: number = POLL_MS,
+  ) {
+    this.#certFile = files.certFile;
+    this.#keyFile = files.keyFile;
+    this.#log = log;
+    this.#refusedCode = refusedCode;
+    this.#pollMs = pollMs;
+  }
+
+  /** Throws if a file cannot be read or the two do not belong together. */
+  read(): TlsPair {
+    const pair = { cert: readFileSync(this.#certFile), key: readFileSync(this.#keyFile) };
+    createSecureContext(pair);
+    return pair;
+  }
+
+  /** Calls back with every new pair that is usable. One that is not (or not yet: two files change one by one) is logged. */
+  watch(changed: (pair: TlsPair) => void): void {
+    this.#reload = () => {
+      try {
+        changed(this.read());
+        this.#log.info('TLS certificate read again');
+      } catch (error) {
+        this.#log.error(
+          { code: this.#refusedCode, cause: codeOf(error) },
+          'the TLS certificate cannot be used',
+        );
+      }
+    };
+    for (const file of [this.#certFile, this.#keyFile])
+      watchFile(file, { interval: this.#pollMs, persistent: false }, this.#reload);
+  }
+
+  unwatch(): void {
+    for (const file of [this.#certFile, this.#keyFile]) unwatchFile(file, this.#reload);
+  }
+}

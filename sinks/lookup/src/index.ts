@@ -1,0 +1,2 @@
+export { startLookup } from './service.ts';
+export { type StoredState, SuppressionState } from './state.ts';

@@ -1,0 +1,4 @@
+import { serviceMain } from '@email-events/core';
+import { lookupService } from './descriptor.ts';
+
+await serviceMain(lookupService);
