@@ -2,9 +2,11 @@ import { userInfo } from 'node:os';
 import { PipelineError } from '@email-events/core';
 import { type OperatorAction, recipientKey, type Suppression } from '@email-events/schemas';
 import { connect } from '@email-events/sink-clickhouse';
+import type { Command } from 'commander';
 import pc from 'picocolors';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { nameText, reasonText, seconds } from '../option-values.ts';
 import { counted, formatCount, note, print, printJson, progress } from '../output.ts';
 import { addressesOfFile, keysOfAddresses } from '../suppressions/address.ts';
 import { type Concerned, concernedBy, evidenceOf, requireSinkInStep } from '../suppressions/evidence.ts';
@@ -235,6 +237,15 @@ export async function give(
   else print(renderOrdered(result, actions.length, { waited, already: about.already ?? 0 }));
   if (abort.signal.aborted) return EXIT.interrupted;
   return waited && pending > 0 ? EXIT.failed : EXIT.ok;
+}
+
+/** The options that say who orders, why, and how long is waited. */
+export function ordered(command: Command): void {
+  command
+    .requiredOption('--why <text>', 'why; kept with the recipient', reasonText)
+    .option('--by <name>', 'who says so (default: the user of the system)', nameText)
+    .option('--wait <seconds>', 'how long to wait until it has come into force', seconds, 60)
+    .option('--no-wait', 'do not wait until it has come into force');
 }
 
 export function orderOf({ by, why }: Pick<OrderedOptions, 'by' | 'why'>): Order {

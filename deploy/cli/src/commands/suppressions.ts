@@ -2,13 +2,14 @@ import type { Suppression } from '@email-events/schemas';
 import { Command, Option } from 'commander';
 import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { fromOne, fromZero, nameText, reasonText, seconds, time } from '../option-values.ts';
+import { fromOne, fromZero, time } from '../option-values.ts';
 import { counted, formatCount, note, print, printJson, printLines, progress } from '../output.ts';
 import { keysOfAddresses } from '../suppressions/address.ts';
 import { REASONS } from '../suppressions/orders.ts';
 import { readActions, readState, readStates, suppressionsOf } from '../suppressions/topic.ts';
 import { jsonText } from '../terminal.ts';
-import { type AddOptions, addAction, type LiftOptions, liftAction } from './suppressions-change.ts';
+import { type AddOptions, addAction, type LiftOptions, liftAction, ordered } from './suppressions-change.ts';
+import { exportCommand, importCommand } from './suppressions-files.ts';
 import {
   actionJson,
   type ListedReason,
@@ -25,6 +26,8 @@ export function suppressionsCommand(): Command {
   command.addCommand(listCommand());
   command.addCommand(addCommand());
   command.addCommand(liftCommand());
+  command.addCommand(exportCommand());
+  command.addCommand(importCommand());
   return command;
 }
 
@@ -108,14 +111,6 @@ function liftCommand(): Command {
     'suppressions lift --source main --from 2026-01-31T08:00Z --to 2026-01-31T09:00Z --why "secret leaked" --yes-change 1234',
     'suppressions lift --not-made-by-mapping --from 30d --why "full mailboxes were read as hard bounces"',
   );
-}
-
-function ordered(command: Command): void {
-  command
-    .requiredOption('--why <text>', 'why; kept with the recipient', reasonText)
-    .option('--by <name>', 'who says so (default: the user of the system)', nameText)
-    .option('--wait <seconds>', 'how long to wait until it has come into force', seconds, 60)
-    .option('--no-wait', 'do not wait until it has come into force');
 }
 
 export type GetOptions = object;
