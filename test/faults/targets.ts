@@ -1,7 +1,9 @@
 import { SERVICE_NAMES, type ServiceName } from '@email-events/dev/run/services';
 
-/** The targets of faults. Services have several instances, components one, but for brokers. */
-export const SERVICES = SERVICE_NAMES;
+// The targets of faults. Services have several instances, components one, but for brokers.
+
+/** The services that events go through. `lookup` reads a topic into its memory and writes nothing: a run has nothing to judge it by. */
+export const SERVICES = SERVICE_NAMES.filter((name) => name !== 'lookup');
 export const COMPONENTS = ['kafka', 'registry', 'clickhouse'] as const;
 /** One broker of several, by its role when the fault happens; `broker`: in any role. */
 export const BROKER_ROLES = [
@@ -12,7 +14,7 @@ export const BROKER_ROLES = [
   'broker',
 ] as const;
 /** Services that a release brings. The receiver stands in for a CRM, whose releases are its own. */
-export const UPGRADED_SERVICES = SERVICE_NAMES.filter((name) => name !== 'receiver');
+export const UPGRADED_SERVICES = SERVICES.filter((name) => name !== 'receiver');
 export type FaultyService = ServiceName;
 export type FaultyComponent = (typeof COMPONENTS)[number];
 export type BrokerRole = (typeof BROKER_ROLES)[number];
