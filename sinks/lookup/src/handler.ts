@@ -105,7 +105,14 @@ function textOf(addresses: readonly string[], call: Call, { state, metrics }: Lo
 }
 
 async function drained(response: ServerResponse): Promise<void> {
-  await Promise.race([once(response, 'drain'), once(response, 'close')]);
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
+  } finally {
+    // Or the listener for what did not happen would stay with the response.
+    over.abort();
+  }
 }
 
 function count(answers: readonly Answer[], metrics: LookupMetrics): void {
