@@ -76,6 +76,7 @@ async function compare(
   });
   try {
     const sides: readonly [Side, Side] = [stages === 'both' ? ours : eventsOnly(ours), peer];
+    inputs.beginAnew();
     const distinct = inputs.distinct;
     const round = async (events: number, order: readonly (0 | 1)[]) => {
       const release = await inputs.hold(stages, input, events);

@@ -32,6 +32,11 @@ export class BatchInputs {
     this.requests = new BatchRequests(load);
   }
 
+  /** For a peer that has seen nothing yet. */
+  beginAnew(): void {
+    this.requests.beginAnew();
+  }
+
   /** Distinct events so far. */
   get distinct(): number {
     return this.requests.distinct;

@@ -30,10 +30,16 @@ export class BatchRequests {
   private readonly load: BatchLoad;
   private readonly random = createRandom(16);
   private made = 0;
+  private since = 0;
   private owed = 0;
 
   constructor(load: BatchLoad) {
     this.load = load;
+  }
+
+  /** What comes next repeats nothing of what came before: another program has not seen it. */
+  beginAnew(): void {
+    this.since = this.made;
   }
 
   /** As many requests as have so many events. */
@@ -41,10 +47,10 @@ export class BatchRequests {
     const { batch, duplicates, far } = this.load;
     for (let taken = 0; taken < events; taken += batch) {
       this.owed += duplicates;
-      const repeats = this.made > 0 && this.owed >= 1;
+      const repeats = this.made > this.since && this.owed >= 1;
       if (repeats) {
         this.owed--;
-        const back = this.random.chance(far) ? this.random.int(1, this.made) : 1;
+        const back = this.random.chance(far) ? this.random.int(1, this.made - this.since) : 1;
         yield requestOf(this.made - back, batch);
       } else {
         this.distinct += batch;
