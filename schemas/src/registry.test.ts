@@ -138,3 +138,32 @@ it('takes a schema that is no Avro, or none that avsc can read, for a fault of t
     expect(() => decoder.decode(value)).toThrow(expect.objectContaining({ code: 'VALUE_UNREADABLE' }));
   }
 });
+
+describe('a value is no worse for the moment in which its schema is asked for', () => {
+  const found = answer(200, { schema: JSON.stringify(schemas.delivered) });
+  const broken: Handler = (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '5000' });
+    response.write('{"schema":');
+    setImmediate(() => response.destroy());
+  };
+  it.each<[string, Handler]>([
+    ['a registry that is about to start', answer(404, 'not found')],
+    ['a page instead of an answer', answer(200, '<html>')],
+    ['half an answer', answer(200, '{"schema":')],
+    ['a connection that breaks in the middle', broken],
+    ['an answer without a schema', answer(200, {})],
+  ])('%s', async (_, first) => {
+    let asked = 0;
+    const { settings } = await registry((request, response) => {
+      asked += 1;
+      (asked === 1 ? first : found)(request, response);
+    });
+    const decoder = new Codec({ ...settings, timeoutMs: 5_000 }).decoder<EmailDelivered>('delivered');
+    // It may say that the registry is away, and is asked again then; never that the value cannot be read.
+    await decoder.load([value]).catch((error) => {
+      expect(error).toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+      return decoder.load([value]);
+    });
+    expect(decoder.decode(value)).toEqual(delivered());
+  });
+});

@@ -1,5 +1,4 @@
 import { COMPATIBILITY, SchemaRegistry } from '@kafkajs/confluent-schema-registry';
-import type { Type } from 'avsc';
 import { CodecError, SchemaError } from './errors.ts';
 import {
   askRegistry,
@@ -25,6 +24,8 @@ export class Registry {
   private readonly settings: RegistrySettings;
   private readonly client: SchemaRegistry;
   private readonly deadlineMs: number;
+  /** By id: a registry never gives an id to another schema. */
+  private readonly schemas = new Map<number, Promise<unknown>>();
 
   constructor(settings: RegistrySettings) {
     this.settings = settings;
@@ -62,21 +63,25 @@ export class Registry {
 
   /**
    * Schema with an id, as JSON. Throws SchemaError REGISTRY_… (retry), or CodecError VALUE_UNREADABLE
-   * if the registry answers and has no Avro schema with this id.
+   * if the registry answers and has no Avro schema with this id. Whether avsc can read it, the caller finds out.
+   *
+   * Not by the library: it never ends the wait for an answer that breaks off, hands that wait to everyone who asks for the id from then
+   * on, and does not tell a registry that is about to start from a schema that cannot be read.
    */
-  async schemaOf(id: number): Promise<unknown> {
-    try {
-      // For an Avro schema the library hands out avsc's own type.
-      const type = (await this.bounded(this.client.getSchema(id))) as unknown as Type;
-      return type.schema({ exportAttrs: true });
-    } catch (cause) {
-      const answer = await this.askAgain(cause, 'GET', `/schemas/ids/${id}`);
-      if (answer.status === 200) {
-        throw new CodecError('VALUE_UNREADABLE', `schema ${id} is not one that can be read`, { cause });
-      }
-      if (isMissing(answer)) throw new CodecError('VALUE_UNREADABLE', `unknown schema id ${id}`, { cause });
-      throw unexpected(answer, cause);
-    }
+  schemaOf(id: number): Promise<unknown> {
+    const known = this.schemas.get(id);
+    if (known) return known;
+    const asked = this.askSchema(id);
+    this.schemas.set(id, asked);
+    asked.catch(() => this.schemas.delete(id));
+    return asked;
+  }
+
+  private async askSchema(id: number): Promise<unknown> {
+    const answer = await askRegistry(this.settings, 'GET', `/schemas/ids/${id}`);
+    if (isMissing(answer)) throw new CodecError('VALUE_UNREADABLE', `unknown schema id ${id}`);
+    if (answer.status !== 200) throw unexpected(answer);
+    return avroSchemaIn(answer.body, id);
   }
 
   /** Adds a version to a subject whose compatibility level, if it has one, is FULL_TRANSITIVE; a new subject gets it. */
@@ -132,6 +137,17 @@ function checkedId(id: unknown): number {
   throw new SchemaError('REGISTRY_UNREACHABLE', 'no answer of a schema registry: it has no id');
 }
 
+/** The Avro schema in the registry's answer to the question for an id. */
+function avroSchemaIn(body: unknown, id: number): unknown {
+  const { schema, schemaType = 'AVRO' } = (body ?? {}) as { schema?: unknown; schemaType?: unknown };
+  if (typeof schema !== 'string')
+    throw new SchemaError('REGISTRY_UNREACHABLE', 'no answer of a schema registry: it has no schema');
+  try {
+    if (schemaType === 'AVRO') return JSON.parse(schema);
+  } catch {}
+  throw new CodecError('VALUE_UNREADABLE', `schema ${id} is not one that can be read`);
+}
+
 function isMissing(answer: RegistryAnswer): boolean {
   const code = errorCodeOf(answer);
   return code === registryErrors.subjectNotFound || code === registryErrors.schemaNotFound;
@@ -146,7 +162,7 @@ function translated(cause: unknown): SchemaError {
   });
 }
 
-function unexpected(answer: RegistryAnswer, cause: unknown): SchemaError {
+function unexpected(answer: RegistryAnswer, cause?: unknown): SchemaError {
   const message = `unexpected answer of the schema registry: status ${answer.status}`;
   return new SchemaError('REGISTRY_UNREACHABLE', message, { cause });
 }
