@@ -1,7 +1,8 @@
 import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
 import { PipelineError } from '../errors.ts';
-import { isFatal, isFenced, isUnreachable, problemOf } from './errors.ts';
+import { isFatal, isFenced, isOfRecords, isUnreachable, problemOf } from './errors.ts';
+import { newBroker } from './kafkajs/kafkajs.ts';
 
 const {
   KafkaJSConnectionError,
@@ -24,6 +25,23 @@ test.for([
 ] as const)('%s is an outage, under its one code', ([, error]) => {
   expect(problemOf(error)).toBe('KAFKA_UNREACHABLE');
   expect(isUnreachable(error)).toBe(true);
+});
+
+test('a broker that kafkajs has lost is an outage, and no fault of records', () => {
+  const logger = { namespace: () => logger, debug() {}, info() {}, warn() {}, error() {} };
+  const broker = newBroker(
+    { host: '127.0.0.1', port: 1, clientId: 'c', connectionTimeout: 1, requestTimeout: 1 },
+    logger as never,
+  );
+  let said: unknown;
+  try {
+    broker.lookupRequest(0, { versions: [], protocol: () => () => ({}) } as never);
+  } catch (error) {
+    said = error;
+  }
+  expect(problemOf(said)).toBe('KAFKA_UNREACHABLE');
+  expect([isUnreachable(said), isOfRecords(said)]).toEqual([true, false]);
+  expect([problemOf(new Error('another')), isOfRecords(new Error('another'))]).toEqual(['Error', true]);
 });
 
 test('what the broker refuses keeps its own code, and is no outage', () => {

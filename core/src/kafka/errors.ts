@@ -135,8 +135,12 @@ export function problemOf(error: unknown): string {
   // kafkajs wraps what it gives up on, once or twice; the outage is inside.
   if (name === 'KafkaJSNumberOfRetriesExceeded') return cause ? problemOf(cause) : 'KAFKA_UNREACHABLE';
   if (name === 'KafkaJSNonRetriableError' && cause instanceof Error) return problemOf(cause);
-  return UNREACHABLE.has(String(name)) ? 'KAFKA_UNREACHABLE' : codeOf(error);
+  return UNREACHABLE.has(String(name)) || isUnconnected(error) ? 'KAFKA_UNREACHABLE' : codeOf(error);
 }
+
+/** kafkajs says so by nothing but its text, of a broker that went away between two requests. */
+const isUnconnected = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'Error' && error.message === 'Broker not connected';
 
 /** Whether no broker answers, or one says itself that it will in a moment. */
 export function isUnreachable(error: unknown): boolean {
@@ -196,6 +200,7 @@ export function isOfRecords(error: unknown): boolean {
   if (error instanceof PipelineError) return error.disposition === 'deadletter';
   if (error instanceof CodecError || typeof error !== 'object' || error === null) return true;
   if (isOfOutputs(error)) return true;
+  if (isUnconnected(error)) return false;
   const { code, type, cause } = error as { code?: unknown; type?: unknown; cause?: unknown };
   // fetch gives a TypeError around what the network said.
   if (cause !== undefined && cause !== null) return isOfRecords(cause);

@@ -79,7 +79,7 @@ class PieceWriter {
   }
 
   /** Returns the positions of rows that the server does not take; the others are in. */
-  private async insert(token: string, signal: AbortSignal): Promise<number[]> {
+  private async insert(token: string, signal: AbortSignal, alteredOnce = false): Promise<number[]> {
     const { parts } = this;
     const sent = await this.sendable();
     const { table, columns, format } = sent.rows;
@@ -88,8 +88,12 @@ class PieceWriter {
       return [];
     } catch (error) {
       const blame = this.blameOf(error);
-      // A table that was altered meanwhile refuses all of them, and is no reason to refuse any.
-      if (!blame || (format === 'binary' && (await parts.types.changed(table, columns)))) throw error;
+      if (!blame) throw error;
+      if (format === 'binary' && (await parts.types.changed(table, columns))) {
+        // A table that was altered meanwhile refuses all of them, and is no reason to refuse any: it gets them as it takes them now.
+        if (alteredOnce) throw error;
+        return this.insert(token, signal, true);
+      }
       parts.log.error({ detail: detailOf(error), table }, 'rows may be refused; looking for them');
       return this.insertWithout(sent, blame, error, token, signal);
     }
