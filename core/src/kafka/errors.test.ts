@@ -1,5 +1,8 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Codec, CodecError, SchemaError, topics } from '@email-events/schemas';
 import kafkajs from 'kafkajs';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { PipelineError } from '../errors.ts';
 import { isFatal, isFenced, isOfRecords, isUnreachable, problemOf } from './errors.ts';
 import { newBroker } from './kafkajs/kafkajs.ts';
@@ -68,4 +71,25 @@ test('what is fenced, and what is fatal, is told by code', () => {
   expect(isFatal(new PipelineError('SERVICE_UNEXPECTED', 'fatal', ''))).toBe(true);
   expect(isFatal(new PipelineError('STATE_UNUSABLE', 'retry', ''))).toBe(false);
   expect(isFatal(new Error())).toBe(false);
+});
+
+test('a registry that is away is no fault of records, whatever its client or the network throws', async () => {
+  const server = createServer((request) => request.socket.destroy());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const codec = new Codec({ url: `http://127.0.0.1:${port}`, timeoutMs: 500 });
+  const failures = await Promise.all([
+    codec
+      .decoder('normalized')
+      .load([Buffer.from([0, 0, 0, 0, 7, 1])])
+      .catch((error: unknown) => error),
+    codec.encoder(topics.deadLetters, 'deadLetter').catch((error: unknown) => error),
+    new SchemaError('REGISTRY_UNREACHABLE', 'no answer', { cause: new Error('status 400') }),
+  ]);
+  for (const failure of failures) {
+    expect(failure).toMatchObject({ code: 'REGISTRY_UNREACHABLE' });
+    expect(isOfRecords(failure)).toBe(false);
+  }
+  expect(isOfRecords(new CodecError('VALUE_UNREADABLE', 'no Avro'))).toBe(true);
 });

@@ -200,7 +200,8 @@ export function isOfRecords(error: unknown): boolean {
   if (error instanceof PipelineError) return error.disposition === 'deadletter';
   if (error instanceof CodecError || typeof error !== 'object' || error === null) return true;
   if (isOfOutputs(error)) return true;
-  if (isUnconnected(error)) return false;
+  // Its code says what it is of; what is inside it, which may be a library's bare error, says less.
+  if (error instanceof CodedError || isUnconnected(error)) return false;
   const { code, type, cause } = error as { code?: unknown; type?: unknown; cause?: unknown };
   // fetch gives a TypeError around what the network said.
   if (cause !== undefined && cause !== null) return isOfRecords(cause);

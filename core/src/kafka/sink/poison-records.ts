@@ -1,4 +1,4 @@
-import { CodecError } from '@email-events/schemas';
+import { CodedError } from '@email-events/schemas/errors';
 import { codeOf, PipelineError } from '../../errors.ts';
 import type { OpenBatch } from './batch.ts';
 import type { Entry } from './entry.ts';
@@ -14,8 +14,7 @@ interface Culprit<R> {
 const SEARCHES = 5;
 
 /** The error is one of this project's, and says by itself what is to be done. */
-export const isForeseen = (error: unknown): boolean =>
-  error instanceof PipelineError || error instanceof CodecError;
+export const isForeseen = (error: unknown): boolean => error instanceof CodedError;
 
 /**
  * Finds by halves the records of a batch that make the sink throw an unforeseen error. Nothing is written twice by it: a sink with
