@@ -1,6 +1,6 @@
 import { serviceLag } from '@email-events/cli/groups';
 import type { PipelineConfig } from '@email-events/cli/services';
-import { applyTopics, PipelineError, registryOf } from '@email-events/core';
+import { applyTopics, PipelineError, registryOf, silentLog, whenThere } from '@email-events/core';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { migrate } from '@email-events/sink-clickhouse';
 import { connectEngine, type Stack, type StackProvider, selectProvider } from '../stack/index.ts';
@@ -61,7 +61,10 @@ export async function prepareComponents(config: PipelineConfig, reporter: Report
         'configure `topics` as the cluster has them; or begin with other data, of this machine by EMAIL_EVENTS_HOME=FOLDER';
       throw new PipelineError('KAFKA_TOPIC_CONFLICT', 'fatal', all.join('; '), { remedy });
     }),
-    reporter.step('schemas', 'start', () => registerSchemas(registryOf(config))),
+    // On a machine that is busy with the start of everything, the registry may take longer for an answer than a request waits.
+    reporter.step('schemas', 'start', () =>
+      whenThere(() => registerSchemas(registryOf(config)), { log: silentLog, what: 'registry' }),
+    ),
     reporter.step('tables', 'start', () => migrate(sinks.clickhouse)),
   ]);
   const failed = steps.find((step) => step.status === 'rejected');
