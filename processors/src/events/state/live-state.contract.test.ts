@@ -6,7 +6,7 @@ import { stateCodec } from '../../testing/codecs.ts';
 import { eventOf, START } from '../../testing/records.ts';
 import { NO_STATE } from '../suppression/accounts.ts';
 import { learn } from '../suppression/learn.ts';
-import { LiveState } from './live-state.ts';
+import { LiveState, MANY_IDS } from './live-state.ts';
 import { PartitionStore } from './partition-store.ts';
 
 const HOUR = 3_600_000;
@@ -21,7 +21,7 @@ let live: LiveState;
 beforeEach(() => {
   path = mkdtempSync(join(tmpdir(), 'live-state-'));
   store = new PartitionStore(path, IDENTITY, WINDOW, stateCodec());
-  live = new LiveState(store);
+  live = new LiveState(store, MANY_IDS);
   onTestFinished(async () => {
     await store.close();
     rmSync(path, { recursive: true, force: true });
@@ -108,7 +108,7 @@ test('what another process has written meanwhile is noticed, and giving up says 
   remember([1]);
   const { positions, totals } = store;
   store.apply({ from: positions, to: { ...positions, seen: 99 }, totals, ids: [], recipients: new Map() });
-  const stale = new LiveState(store);
+  const stale = new LiveState(store, MANY_IDS);
   stale.remember({ ids: new Set([idOf(5)]), seenAt: START, recipients: new Map(), totals, seenOffset: 100 });
   const other = new PartitionStore(path, IDENTITY, WINDOW, stateCodec());
   onTestFinished(() => other.close());
