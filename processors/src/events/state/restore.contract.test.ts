@@ -10,9 +10,8 @@ import { changelogCodec, ownedPartition, stateCodec } from '../../testing/codecs
 import { eventOf, START } from '../../testing/records.ts';
 import { NO_STATE } from '../suppression/accounts.ts';
 import { learn } from '../suppression/learn.ts';
-import { IdRun } from './id-run.ts';
 import { PartitionStore } from './partition-store.ts';
-import { restore } from './restore.ts';
+import { IdRun, restore } from './restore.ts';
 
 const SEEN = 'email.internal.seen';
 const STATES = 'email.internal.recipient-state';
