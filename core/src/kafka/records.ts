@@ -211,7 +211,7 @@ export function encodeRawHeaders(request: NewRawRequest): RawHeaders {
 /** What all requests of a source have in common. */
 export type RawOrigin = Pick<RawRequest, 'source' | 'esp' | 'account' | 'identityVersion'>;
 
-/** The same bytes for a source of which many come: what they have in common is encoded once, which takes half the time. */
+/** The same bytes for a source of which many come: what they have in common is encoded once. */
 export function rawHeadersEncoder({
   source,
   ...origin

@@ -1,3 +1,4 @@
+import { SchemaError } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { each, laneOf, lettersSink } from '../testing/sink-lane.ts';
 import { DELIVERED, type SinkVerdict } from './sink.ts';
@@ -140,4 +141,21 @@ test('what fails a few times and then passes is no record\u2019s fault', async (
   world.add('a');
   await world.drain();
   expect(world.letters).toEqual([]);
+});
+
+test('an outage that has a code, whatever its cause, sets no record aside: the batch is tried until it is over', async () => {
+  let attempts = 0;
+  const encode = (text: string) => {
+    attempts++;
+    if (attempts > 40) return text;
+    throw new SchemaError('REGISTRY_UNREACHABLE', 'no answer', { cause: new Error('status 400') });
+  };
+  const world = laneOf({
+    ...lettersSink(() => DELIVERED, encode),
+    sourceOf: () => 'one',
+  });
+  world.add('a');
+  await world.drain();
+  expect(world.letters).toEqual([]);
+  expect(attempts).toBeGreaterThan(40);
 });
