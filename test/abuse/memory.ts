@@ -21,6 +21,8 @@ export class MemoryWatch {
 
   start(): void {
     this.#watching = this.#watch();
+    // `stop` tells of an error.
+    this.#watching.catch(() => {});
   }
 
   /** Bytes, by service. */

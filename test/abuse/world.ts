@@ -85,7 +85,7 @@ async function writeBase(
   const own = {
     ingress: { ...(base.ingress as object | undefined), maxBytesPerSecond },
     kafka: { groupPrefix: unique('abuse') },
-    sinks: { clickhouse: { database: uniqueDatabase('abuse') }, crm: { url: crmUrl } },
+    sinks: { lookup: {}, clickhouse: { database: uniqueDatabase('abuse') }, crm: { url: crmUrl } },
   };
   await writeFile(file, JSON.stringify({ ...base, ...own, sources }), { mode: 0o600 });
   return file;
