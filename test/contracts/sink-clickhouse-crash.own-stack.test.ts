@@ -8,15 +8,23 @@ import { applyTopics } from '@email-events/core';
 import type { Stack } from '@email-events/dev/stack';
 import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
-import { expect, type TestContext, test } from 'vitest';
+import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest';
 import { eventOf, produceEvents, produceTypedEvents } from '../bench/typed-events.ts';
-import { startOwnStack, waitFor, wholeKafka } from '../harness/stack.ts';
+import { unique, uniqueDatabase } from '../harness/isolation.ts';
+import { fileScope, startOwnStack, waitFor, wholeKafka } from '../harness/stack.ts';
+import { removePipelineTopics } from '../harness/sweep.ts';
 
 const ROUNDS = 6;
 const MAIN = new URL('../../sinks/clickhouse/src/main.ts', import.meta.url).pathname;
 
+const file = fileScope();
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startOwnStack(file.scope);
+});
+afterAll(() => file.end());
+
 interface World {
-  readonly stack: Stack;
   readonly config: PipelineConfig;
   readonly clickhouse: ClickHouse;
   start(): Promise<Service>;
@@ -80,7 +88,7 @@ test('killed in the middle of batches that are of many months, it leaves every e
 }, 600_000);
 
 test('ClickHouse killed and started again: readiness says so, rows wait, each arrives once', async (scope) => {
-  const { config, count, start, clickhouse, stack } = await makeWorld(scope);
+  const { config, count, start, clickhouse } = await makeWorld(scope);
   const service = await start();
   await produceTypedEvents(config, 2_000);
   await waitFor('the first rows', async () => (await count()) >= 2_000, 60_000);
@@ -105,7 +113,7 @@ test('ClickHouse killed and started again: readiness says so, rows wait, each ar
 }, 300_000);
 
 test('the broker killed and started again: it goes on by itself, each event once', async (scope) => {
-  const { config, count, start, clickhouse, stack } = await makeWorld(scope);
+  const { config, count, start, clickhouse } = await makeWorld(scope);
   await start();
   await produceTypedEvents(config, 2_000);
   await waitFor('some rows', async () => (await count()) > 0, 60_000);
@@ -116,32 +124,35 @@ test('the broker killed and started again: it goes on by itself, each event once
   await expectEachOnce(clickhouse, 4_000);
 }, 300_000);
 
+/** Topics as if they were new, and a database and a group of the test's own, on the stack of the file. */
 async function makeWorld(scope: TestContext): Promise<World> {
-  const stack = await startOwnStack(scope);
+  await removePipelineTopics(stack);
   const dir = await mkdtemp(join(tmpdir(), 'sink-clickhouse-'));
   scope.onTestFinished(() => rm(dir, { recursive: true }));
   const settings = {
-    kafka: { brokers: stack.kafka.brokers, sessionTimeoutMs: 6_000 },
+    kafka: { brokers: stack.kafka.brokers, sessionTimeoutMs: 6_000, groupPrefix: unique('crash') },
     registry: { url: stack.registry.url },
     topics: { partitions: 3 },
     sinks: {
-      clickhouse: { url: stack.clickhouse.url, database: 'crash', adminPort: 0, batchRows: 150, flushMs: 50 },
+      clickhouse: {
+        ...{ url: stack.clickhouse.url, database: uniqueDatabase('crash') },
+        ...{ adminPort: 0, batchRows: 150, flushMs: 50 },
+      },
     },
     log: { level: 'error' },
   };
   const config = pipelineConfig.parse(settings);
-  const file = join(dir, 'pipeline.yaml');
-  await writeFile(file, JSON.stringify(settings));
+  const configFile = join(dir, 'pipeline.yaml');
+  await writeFile(configFile, JSON.stringify(settings));
   await applyTopics(config.kafka, topicCatalogue(config.topics));
   await registerSchemas({ url: config.registry.url });
   await migrate(config.sinks.clickhouse);
   const clickhouse = connect(config.sinks.clickhouse);
   scope.onTestFinished(() => clickhouse.close());
   return {
-    stack,
     config,
     clickhouse,
-    start: () => startService(file, scope),
+    start: () => startService(configFile, scope),
     count: async () => {
       const [found] = await clickhouse.query<{ n: string }>('SELECT count() AS n FROM email_events');
       return Number(found?.n);

@@ -116,58 +116,70 @@ function disagreements({ checks, sent }: DemoResult) {
   return sent.unexpected === 0 ? failed : [...failed, { unexpectedAnswers: sent.unexpected }];
 }
 
+const WORKS = 'the pipeline, from signed webhooks to ClickHouse and the CRM';
+const BROKEN = 'the pipeline, while components are away';
+
 /** Signed webhooks in, events in ClickHouse and suppressions at the CRM, while services are killed. */
 export function pipelineSuite(options: PipelineUnderTest): void {
-  describe('the pipeline, from signed webhooks to ClickHouse and the CRM', () => {
-    const pipeline = new SuitePipeline(options);
-
-    it('agrees with what was sent, to the event', async () => {
-      const result = await pipeline.demo(3_000, 1);
-      expect(disagreements(result)).toEqual([]);
-      expect(result.totals.emitted).toBeGreaterThan(2_500);
-      expect(result.totals.duplicates).toBeGreaterThan(0);
-      expect(result.totals.deadLetters).toBeGreaterThan(0);
-      expect(result.sent.expected.suppressions.suppressed).toBeGreaterThan(0);
-    });
-
-    it('judges a second run on the same data by itself', async () => {
-      expect(disagreements(await pipeline.demo(1_000, 2))).toEqual([]);
-    });
-
-    it('loses and repeats nothing when every service is killed in the middle of traffic', async () => {
-      const traffic = await pipeline.traffic(3);
-      // Those that are configured: the look-ups are not.
-      for (const { name } of services.filter((service) => service.name in pipeline.running.admin)) {
-        const service = pipeline.running.service(name);
-        const { restarts } = service;
-        service.crash();
-        const runsAgain = () => service.restarts > restarts && service.state === 'running';
-        await waitFor(`${name} runs again`, runsAgain, 60_000);
-      }
-      expect(disagreements(await traffic.end())).toEqual([]);
-    }, 240_000);
-  });
+  describe(WORKS, () => works(new SuitePipeline(options)));
 }
 
 /** The same while a component is away: the stack must be one that a test may break. */
 export function brokenPipelineSuite(options: PipelineUnderTest): void {
-  describe('the pipeline, while components are away', () => {
-    const pipeline = new SuitePipeline(options);
+  describe(BROKEN, () => survives(new SuitePipeline(options)));
+}
 
-    it('takes everything while Kafka is away, and brings it through when that is back', async () => {
-      const kafka = wholeKafka(pipeline.running.stack);
-      const ingressIs = async (status: string) => (await pipeline.readiness('ingress')).status === status;
-      const traffic = await pipeline.traffic(4);
-      await kafka.stop();
-      await waitFor('the ingress is degraded', () => ingressIs('degraded'), 60_000);
-      const before = await pipeline.accepted();
-      await waitFor('it takes requests', async () => (await pipeline.accepted()) > before + 50, 60_000);
-      expect((await pipeline.readiness('ingress')).code).toBe(200);
-      await kafka.start();
-      const result = await traffic.end();
-      expect(disagreements(result)).toEqual([]);
-      expect(result.sent.uncertain).toBe(0);
-      await waitFor('the ingress is well', () => ingressIs('ok'), 60_000);
-    }, 240_000);
+/** Both, on one pipeline. */
+export function wholePipelineSuite(options: PipelineUnderTest): void {
+  describe('one pipeline', () => {
+    const pipeline = new SuitePipeline(options);
+    describe(WORKS, () => works(pipeline));
+    describe(BROKEN, () => survives(pipeline));
   });
+}
+
+function works(pipeline: SuitePipeline): void {
+  it('agrees with what was sent, to the event', async () => {
+    const result = await pipeline.demo(3_000, 1);
+    expect(disagreements(result)).toEqual([]);
+    expect(result.totals.emitted).toBeGreaterThan(2_500);
+    expect(result.totals.duplicates).toBeGreaterThan(0);
+    expect(result.totals.deadLetters).toBeGreaterThan(0);
+    expect(result.sent.expected.suppressions.suppressed).toBeGreaterThan(0);
+  });
+
+  it('judges a second run on the same data by itself', async () => {
+    expect(disagreements(await pipeline.demo(1_000, 2))).toEqual([]);
+  });
+
+  it('loses and repeats nothing when every service is killed in the middle of traffic', async () => {
+    const traffic = await pipeline.traffic(3);
+    // Those that are configured: the look-ups are not.
+    for (const { name } of services.filter((service) => service.name in pipeline.running.admin)) {
+      const service = pipeline.running.service(name);
+      const { restarts } = service;
+      service.crash();
+      const runsAgain = () => service.restarts > restarts && service.state === 'running';
+      await waitFor(`${name} runs again`, runsAgain, 60_000);
+    }
+    expect(disagreements(await traffic.end())).toEqual([]);
+  }, 240_000);
+}
+
+function survives(pipeline: SuitePipeline): void {
+  it('takes everything while Kafka is away, and brings it through when that is back', async () => {
+    const kafka = wholeKafka(pipeline.running.stack);
+    const ingressIs = async (status: string) => (await pipeline.readiness('ingress')).status === status;
+    const traffic = await pipeline.traffic(4);
+    await kafka.stop();
+    await waitFor('the ingress is degraded', () => ingressIs('degraded'), 60_000);
+    const before = await pipeline.accepted();
+    await waitFor('it takes requests', async () => (await pipeline.accepted()) > before + 50, 60_000);
+    expect((await pipeline.readiness('ingress')).code).toBe(200);
+    await kafka.start();
+    const result = await traffic.end();
+    expect(disagreements(result)).toEqual([]);
+    expect(result.sent.uncertain).toBe(0);
+    await waitFor('the ingress is well', () => ingressIs('ok'), 60_000);
+  }, 240_000);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathsOf } from '@email-events/cli/home';
 import type { RunState } from '@email-events/cli/state-file';
-import { runBin } from '@email-events/cli/testing';
+import { runBin, startBin } from '@email-events/cli/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../../../test/harness/wait.ts';
 import { connectEngine, type Engine } from '../../stack/containers/engine.ts';
@@ -38,12 +38,18 @@ async function left(): Promise<string[]> {
 }
 
 describe('the local pipeline in containers', { timeout: 900_000 }, () => {
-  test('a demo agrees at both ends, and leaves nothing behind', async () => {
-    const args = ['start', '--demo', '--exit', '--any-ports', '--events', '1000', '--json'];
-    const { code, out, err } = await runBin(args, { env });
-    expect(code, err).toBe(0);
-    expect(JSON.parse(out).totals.rows).toBe(1_000);
-    expect(await left()).toEqual([]);
+  test('a demo agrees at both ends; the death of its supervisor leaves nothing behind', async () => {
+    const args = ['start', '--demo', '--any-ports', '--events', '1000', '--json'];
+    const demo = startBin(args, { env });
+    const reported = waitFor('it has reported', () => JSON.parse(demo.output().out), 600_000);
+    expect(await Promise.race([reported, demo.finished]), demo.output().err).toBeUndefined();
+    const { checks, totals } = JSON.parse(demo.output().out);
+    expect(checks.filter(({ agrees }: { agrees: boolean }) => !agrees)).toEqual([]);
+    expect(totals.rows).toBe(1_000);
+    expect(await left()).toHaveLength(SERVICE_NAMES.length + 3 + 1);
+    process.kill(readRunning().pid, 'SIGKILL');
+    await waitFor('everything is gone', async () => (await left()).length === 0, 60_000);
+    await demo.finished;
   });
 
   test('up --detach, status, simulate, down', async () => {
@@ -55,12 +61,6 @@ describe('the local pipeline in containers', { timeout: 900_000 }, () => {
     const { code, err } = await runBin(['down'], { env });
     expect(code, err).toBe(0);
     expect(await left()).toEqual([]);
-  });
-
-  test('the death of the supervisor leaves nothing behind', async () => {
-    await upDetached();
-    process.kill(readRunning().pid, 'SIGKILL');
-    await waitFor('everything is gone', async () => (await left()).length === 0, 60_000);
   });
 
   test('services in containers need components in containers, and say so', async () => {
