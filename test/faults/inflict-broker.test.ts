@@ -1,18 +1,23 @@
-import type { Component } from '@email-events/dev/stack';
+import { type Component, StackError, type StackErrorCode } from '@email-events/dev/stack';
 import { expect, test } from 'vitest';
 import type { TcpProxy } from '../harness/tcp-proxy.ts';
 import { harmBrokers } from './inflict.ts';
 import type { Brokers } from './several-brokers.ts';
 import type { FaultKind, Target } from './targets.ts';
 
-/** Three brokers that write down what is done to them; the leader is the second. */
-function brokers(): { readonly brokers: Brokers; readonly log: string[] } {
+/** Three brokers that write down what is done to them; the leader is the second. `fail`: how their next starts end. */
+function brokers(fail: StackErrorCode[] = []): { readonly brokers: Brokers; readonly log: string[] } {
   const log: string[] = [];
   const say = (what: string) => async () => void log.push(what);
+  const start = (i: number) => async () => {
+    log.push(`start ${i}`);
+    const code = fail.shift();
+    if (code) throw new StackError(code, 'as the test wants it');
+  };
   const component = (i: number): Component =>
     ({
       name: `kafka-${i}`,
-      ...{ kill: say(`kill ${i}`), start: say(`start ${i}`), restart: say(`restart ${i}`) },
+      ...{ kill: say(`kill ${i}`), start: start(i), restart: say(`restart ${i}`) },
       ...{ pause: say(`pause ${i}`), resume: say(`resume ${i}`) },
     }) as unknown as Component;
   const proxy = (i: number): TcpProxy =>
@@ -35,8 +40,13 @@ function brokers(): { readonly brokers: Brokers; readonly log: string[] } {
   };
 }
 
-async function done(kind: FaultKind, target: Target, instance = 0): Promise<string[]> {
-  const { brokers: three, log } = brokers();
+async function done(
+  kind: FaultKind,
+  target: Target,
+  instance = 0,
+  fail: StackErrorCode[] = [],
+): Promise<string[]> {
+  const { brokers: three, log } = brokers(fail);
   await harmBrokers(
     three,
     { ...{ index: 0, atMs: 0, kind, target, instance }, lastsMs: 1, delayMs: 70 },
@@ -62,6 +72,16 @@ test('leaders and replicas are moved and given back; in an outage two are away a
   expect(await done('outage', 'cluster', 5)).toEqual([
     ...['harm', 'kill 2', 'kill 0', 'start 2', 'start 0', 'in sync'],
   ]);
+});
+
+test('a broker that takes long to start is started again; one that dies while it starts is a failure', async () => {
+  const slow = 'STACK_COMPONENT_TIMEOUT';
+  expect(await done('kill', 'leader', 0, [slow, slow])).toEqual([
+    ...['harm kafka-1', 'kill 1', 'start 1', 'start 1', 'start 1', 'in sync'],
+  ]);
+  await expect(done('kill', 'leader', 0, [slow, slow, slow])).rejects.toMatchObject({ code: slow });
+  const died = 'STACK_COMPONENT_DIED';
+  await expect(done('kill', 'leader', 0, [died])).rejects.toMatchObject({ code: died });
 });
 
 test('what cannot be done to a broker is no fault that was survived', async () => {
