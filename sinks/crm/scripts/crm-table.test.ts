@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { crms } from '../src/adapters/index.ts';
 import { RECIPIENT_STATES } from '../src/crm.ts';
-import { settingsTable, statesTable } from './crm-table.ts';
+import { capabilitiesTable, meansTable, settingsTable, statesTable } from './crm-table.ts';
 
 const rowsOf = (table: string) => table.split('\n').slice(2);
 const [crm = undefined] = crms;
@@ -22,4 +22,42 @@ test('every state of a recipient is in one row of its CRM, and those that come t
   ) as typeof crm.facts.states;
   const one = rowsOf(statesTable([{ ...crm, facts: { ...crm.facts, states } }]));
   expect(one).toEqual([`| \`${crm.name}\` | ${RECIPIENT_STATES.join(', ')} | leaves | a\\|b |`]);
+});
+
+test('the matrix tells what is there from what is not, and from what is not declared', () => {
+  const { capabilities } = crm.facts;
+  if (!capabilities) throw new Error('nothing declared');
+  const facts = {
+    ...crm.facts,
+    undoesOptOuts: 'one flag',
+    capabilities: { ...capabilities, batch: '500 a call' },
+  };
+  const [matrix = ''] = rowsOf(capabilitiesTable(new Set(), [{ ...crm, facts }]));
+  expect(matrix.split(' | ').filter((cell) => cell === 'yes').length).toBe(
+    Object.values(facts.capabilities).filter((how) => how !== false).length,
+  );
+  expect(matrix).toMatch(/undoes \|$/);
+  const { capabilities: _none, ...silent } = crm.facts;
+  const [unknown = ''] = rowsOf(capabilitiesTable(new Set(), [{ ...crm, facts: silent }]));
+  expect(unknown.split(' | ').filter((cell) => cell === '?')).toHaveLength(8);
+  expect(unknown).toMatch(/not judged \|$/);
+  expect(capabilitiesTable(new Set([crm.name]), [crm])).toMatch(/keeps \|$/);
+});
+
+test('means: how it does each, what it needs, and its pace', () => {
+  const pace = {
+    windows: [
+      { calls: 75, perMs: 1_000 },
+      { calls: 750, perMs: 60_000 },
+    ],
+    concurrency: 10,
+  } as const;
+  const rows = rowsOf(meansTable([{ ...crm, facts: { ...crm.facts, pace, scopes: ['a:write', 'b:read'] } }]));
+  expect(rows.slice(-2)).toEqual([
+    `| \`${crm.name}\` | needs | \`a:write\`, \`b:read\` |`,
+    `| \`${crm.name}\` | is called at most | 75 times in 1 s, 750 times in 60 s, 10 at a time |`,
+  ]);
+  expect(rows).toHaveLength(
+    2 + Object.values(crm.facts.capabilities ?? {}).filter((how) => how !== false).length,
+  );
 });

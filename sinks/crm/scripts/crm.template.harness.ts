@@ -30,6 +30,7 @@ function play(): PlayedCrm {
       return suppressed === undefined ? undefined : { suppressed };
     },
     recipients: () => [...contacts.keys()],
+    optOut: (recipient) => void contacts.set(recipient, true),
   };
 }
 

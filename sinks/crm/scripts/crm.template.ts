@@ -44,11 +44,24 @@ export const exampleCrm = defineCrm({
     },
     keepsReasons: false,
     newerStays: false,
-    limits: 'not documented',
+    limits: '10 calls a second an account',
+    pace: { windows: [{ calls: 10, perMs: 1_000 }] },
+    capabilities: {
+      suppressAll: '`opted_out: true`',
+      suppressStream: false,
+      recordFailures: false,
+      createContacts: '`PUT` creates the contact',
+      batch: false,
+      conditionalWrite: false,
+      listSuppressed: false,
+      eraseContacts: false,
+    },
+    scopes: ['contacts.write'],
+    undoesOptOuts: '`opted_out` does not say who set it',
     limitations: ['No reasons: a contact is opted out, or not.'],
   },
-  connect({ url, secrets, options }, { timeoutMs, concurrency, now }) {
-    const client = new HttpClient({ timeoutMs, connections: concurrency, now });
+  connect({ url, secrets, options }, { timeoutMs, concurrency, now, pace }) {
+    const client = new HttpClient({ timeoutMs, connections: concurrency, now, pace });
     const [token] = secrets;
     const headers = { authorization: `Bearer ${token?.reveal()}`, 'content-type': 'application/json' };
     // An address is one part of the path, even if it contains a slash.

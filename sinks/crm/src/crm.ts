@@ -1,6 +1,7 @@
 import { type ConfigProblem, Secret } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import { z } from 'zod';
+import type { CallPace, CrmCapabilities, PublishedPace } from './capabilities.ts';
 import type { CrmConfig } from './config.ts';
 import { CrmError } from './errors.ts';
 
@@ -42,6 +43,17 @@ export interface CrmFacts {
   /** Calls that the CRM takes in a time, as documented. */
   readonly limits: string;
   readonly limitations: readonly string[];
+  /** What else it does, and how. */
+  readonly capabilities?: CrmCapabilities;
+  /** What the credentials must be allowed to do, as the CRM calls it: scopes, permissions. */
+  readonly scopes?: readonly string[];
+  /** `limits` as figures, by which the sink paces its calls. Left out: it makes them as fast as they are answered. */
+  readonly pace?: PublishedPace;
+  /**
+   * A state that suppresses nothing makes the CRM mail also those who opted out in the CRM itself, and why that cannot be told apart. Left
+   * out: only what this pipeline wrote is undone, which the contract proves of a harness that has `optOut`.
+   */
+  readonly undoesOptOuts?: string;
 }
 
 /** The part of sinks.crm that is the CRM's own: `crmAddress` and `crmSecrets` make the first two, `options` is a strict object. */
@@ -58,6 +70,8 @@ export interface CallLimits {
   /** Recipients written at a time. */
   readonly concurrency: number;
   readonly now: () => number;
+  /** To be handed to each HttpClient, so that every call counts. */
+  readonly pace?: CallPace;
 }
 
 /** Describes a CRM to the rest of the package. One file in `adapters` exports it. */
@@ -78,7 +92,7 @@ export interface Crm extends Omit<CrmDefinition, 'connect'> {
   /** Problems of the settings, with full paths. Messages never show a value. */
   problems(settings: CrmSettings): ConfigProblem[];
   /** Throws ZodError on settings that have problems. */
-  connect(settings: CrmSettings, now: () => number): CrmAdapter;
+  connect(settings: CrmSettings, now: () => number, pace?: CallPace): CrmAdapter;
 }
 
 /** Binds a CRM's adapter to the schema of its settings. */
@@ -90,9 +104,10 @@ export function defineCrm<S extends AccessSchema>(definition: CrmDefinition<S>):
       const { error } = schema.safeParse(accessOf(settings));
       return error?.issues.flatMap(problemsOf) ?? [];
     },
-    connect(settings, now) {
+    connect(settings, now, pace) {
       const { timeoutMs, concurrency } = settings;
-      return definition.connect(schema.parse(accessOf(settings)), { timeoutMs, concurrency, now });
+      const limits = { timeoutMs, concurrency, now, ...(pace && { pace }) };
+      return definition.connect(schema.parse(accessOf(settings)), limits);
     },
   };
 }
@@ -133,7 +148,22 @@ export interface CrmAdapter {
    * A CRM without a conditional write goes through `readPatchVerify`.
    */
   put(state: RecipientState, signal: AbortSignal): Promise<PutResult>;
+  /**
+   * Everybody whom the CRM mails no more, whatever the reason, by its cheapest listing: page by page, in no order, one that is gone or new
+   * meanwhile may be missing. Throws CrmError.
+   */
+  suppressed?(signal: AbortSignal): AsyncIterable<SuppressedContact>;
   close(): Promise<void>;
+}
+
+/** As the CRM lists it. */
+export interface SuppressedContact {
+  /** The address as the CRM has it. */
+  readonly recipient: string;
+  /** Epoch milliseconds, if the CRM tells. */
+  readonly since?: number;
+  /** In the CRM's words, without an address. */
+  readonly reason?: string;
 }
 
 /** How to reach one contact in a CRM that has no conditional write. */

@@ -1,4 +1,5 @@
 import { Agent } from 'undici';
+import type { CallPace } from './capabilities.ts';
 import { CrmError, errorOfStatus } from './errors.ts';
 
 export interface CrmRequest {
@@ -20,6 +21,7 @@ interface HttpClientOptions {
   /** Connections to the CRM, kept alive. */
   readonly connections: number;
   readonly now: () => number;
+  readonly pace?: CallPace | undefined;
 }
 
 const MAX_BODY_BYTES = 1_048_576;
@@ -42,7 +44,14 @@ export class HttpClient {
   }
 
   /** Returns the answer with any status. Throws CrmError when there is none, or `signal`'s reason when the caller gave up. */
-  async exchange(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse> {
+  exchange(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse> {
+    const { pace } = this.options;
+    return pace
+      ? pace.run(() => this.exchangeNow(request, signal), signal)
+      : this.exchangeNow(request, signal);
+  }
+
+  private async exchangeNow(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse> {
     const deadline = AbortSignal.timeout(this.options.timeoutMs);
     try {
       const { statusCode, headers, body } = await this.agent.request({

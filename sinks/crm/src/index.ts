@@ -1,5 +1,6 @@
 export { createHttpAdapter, type HttpAdapterOptions, type SuppressionBody } from './adapters/http.ts';
 export { crms } from './adapters/index.ts';
+export * from './capabilities.ts';
 export * from './crm.ts';
 export { CrmError, type CrmFailure } from './errors.ts';
 export { startCrmSink } from './service.ts';

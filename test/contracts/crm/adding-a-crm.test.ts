@@ -54,6 +54,10 @@ test('the contract notices mistakes in what the scaffold writes, and a file that
     await expect(copy.shell(`${CONTRACT} -t 'odd characters'`)).rejects.toThrow('odd characters');
     write(ADAPTER, adapter.replace("effect: 'suppresses'", "effect: 'allows'"));
     await expect(copy.shell(`${CONTRACT} -t 'hard_bounce'`)).rejects.toThrow('arrives');
+    write(ADAPTER, adapter.replace(/ +undoesOptOuts: .*\n/, ''));
+    await expect(copy.shell(`${CONTRACT} -t 'no order of states'`)).rejects.toThrow('opted out there');
+    write(ADAPTER, adapter.replace('connections: concurrency, now, pace', 'connections: concurrency, now'));
+    await expect(copy.shell(`${CONTRACT} -t 'counts for its pace'`)).rejects.toThrow('every call');
     write(ADAPTER, adapter);
     rmSync(join(copy.root, HARNESS));
     await expect(copy.shell(`${CONTRACT} -t registry`)).rejects.toThrow('has a harness');

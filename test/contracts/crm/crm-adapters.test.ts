@@ -1,6 +1,12 @@
 import { pipelineConfig } from '@email-events/cli/services';
-import { checkCrmSettings, crms, RECIPIENT_STATES, type RecipientStateName } from '@email-events/sink-crm';
-import { describe, expect, test } from 'vitest';
+import {
+  type CallPace,
+  checkCrmSettings,
+  crms,
+  RECIPIENT_STATES,
+  type RecipientStateName,
+} from '@email-events/sink-crm';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { adapterFiles, batch, openWorld, playableCrms, settingsOf, suppression } from './crm-world.ts';
 
 /**
@@ -60,6 +66,43 @@ describe.each(playable)('$name', (subject) => {
     for (const setting of [url, secrets, ...Object.values(options.shape)]) {
       expect((setting as { description?: string }).description).toBeTruthy();
     }
+  });
+
+  test('can do what it declares', async () => {
+    const { adapter } = await openWorld(subject);
+    const { capabilities, scopes = [], pace, undoesOptOuts, newerStays, states } = facts;
+    for (const how of [...Object.values(capabilities ?? {}), ...scopes, undoesOptOuts])
+      expect(how).not.toBe('');
+    if (capabilities) {
+      expect(capabilities.suppressAll).not.toBe(false);
+      expect(capabilities.conditionalWrite !== false).toBe(newerStays);
+      expect(capabilities.listSuppressed !== false).toBe(adapter.suppressed !== undefined);
+    }
+    // Where nothing is undone, no opt-out is.
+    if (undoesOptOuts !== undefined) expect(states.lifted.effect).toBe('allows');
+    for (const { calls, perMs } of pace?.windows ?? []) {
+      expect(calls).toBeGreaterThan(0);
+      expect(perMs).toBeGreaterThan(0);
+    }
+    for (const header of Object.values(pace?.headers ?? {})) expect(header).toMatch(/^[a-z0-9-]+$/);
+  });
+
+  test('every call that it makes counts for its pace', async () => {
+    let paced = 0;
+    const pace: CallPace = {
+      run(call) {
+        paced += 1;
+        return call();
+      },
+    };
+    const { server, settings } = await openWorld(subject);
+    const adapter = crm.connect(settings, Date.now, pace);
+    onTestFinished(() => adapter.close());
+    await adapter.check(signal);
+    for (const reasons of [['complaint:all'], ['unsubscribe:newsletter'], []])
+      await adapter.put({ suppression: suppression('ada@example.com', ...reasons), recordedAt: 1 }, signal);
+    expect(paced).toBeGreaterThan(1);
+    expect(server.calls).toHaveLength(paced);
   });
 
   test('takes the settings of its harness, and says all that is wrong with others', () => {

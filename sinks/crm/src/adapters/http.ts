@@ -42,6 +42,17 @@ export const http = defineCrm({
     keepsReasons: true,
     newerStays: true,
     limits: 'the receiver’s own',
+    capabilities: {
+      suppressAll: '`suppressed: true`',
+      suppressStream: 'a reason with the stream as scope',
+      recordFailures: '`since` and `detail` of the reason',
+      createContacts: 'the receiver knows addresses, not contacts',
+      batch: false,
+      conditionalWrite: 'the receiver drops older revisions',
+      listSuppressed: false,
+      eraseContacts: false,
+    },
+    scopes: [],
     limitations: ['The receiver makes the write conditional: it drops what is older than what it has.'],
   },
   connect: ({ url, secrets }, limits) => createHttpAdapter({ url, secrets, ...limits }),
@@ -67,6 +78,7 @@ export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
     timeoutMs: options.timeoutMs,
     connections: options.concurrency,
     now: options.now,
+    pace: options.pace,
   });
   const sign = (id: string, body: string) => {
     const sentAt = new Date(options.now());

@@ -38,6 +38,8 @@ export interface PlayedCrm {
   held(recipient: string): Held | undefined;
   /** All recipients that it knows. */
   recipients(): string[];
+  /** The recipient opts out at the CRM, or a user of the CRM does it, as opposed to a call of this pipeline. Creates who is unknown. */
+  optOut?(recipient: string): void;
 }
 
 /** Exported by `<crm>.harness.ts` as `harness`: plays the CRM to its adapter. */
