@@ -9,6 +9,8 @@ export const CRM_CODES = {
   SINK_CRM_PAUSED: 'The CRM failed several times in a row; calls pause and one tries again now and then.',
   SINK_CRM_UNAUTHORIZED:
     'The CRM refuses the credentials: nothing is sent until the configuration is put right.',
+  SINK_CRM_MISCONFIGURED:
+    'The CRM has not what the configuration names, as a list or a field: nothing is sent until that is put right.',
   SINK_CRM_REDIRECTED: 'The CRM answered with a redirect, which is never followed: put the address right.',
   SINK_CRM_REJECTED: 'The CRM refuses this state for good, and takes others.',
   SINK_CRM_RECORD_FAILED:

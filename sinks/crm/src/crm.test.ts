@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type ContactAccess, type RecipientState, readPatchVerify } from './crm.ts';
+import { CrmError } from './errors.ts';
 import { stateOf } from './testing/values.ts';
 
 const { signal } = new AbortController();
@@ -38,4 +39,34 @@ test('a write that does not hold is not reported as done', async () => {
     code: 'SINK_CRM_UNVERIFIED',
     disposition: 'retry',
   });
+});
+
+test.each([
+  [[undefined], [], 'unchanged'],
+  [['update', undefined], ['update'], 'written'],
+] as const)(
+  'a write that is refused is looked at again: then it lacks %j',
+  async (later, applied, result) => {
+    const differences: (string | undefined)[] = ['create', ...later];
+    const patches: string[] = [];
+    const access: ContactAccess<string> = {
+      difference: async () => differences.shift(),
+      async apply(patch) {
+        if (patch === 'create') throw new CrmError('rejected', 'SINK_CRM_REJECTED', '409');
+        patches.push(patch);
+      },
+    };
+    expect(await readPatchVerify(access, stateOf(), signal)).toBe(result);
+    expect(patches).toEqual(applied);
+  },
+);
+
+test.each(['rejected', 'throttled'] as const)('a write that stays %s is no success', async (failure) => {
+  const access: ContactAccess<string> = {
+    difference: async () => 'update',
+    async apply() {
+      throw new CrmError(failure, 'SINK_CRM_REJECTED', 'no');
+    },
+  };
+  await expect(readPatchVerify(access, stateOf(), signal)).rejects.toMatchObject({ failure });
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type ConfigProblem, Secret } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import { z } from 'zod';
@@ -173,7 +174,10 @@ export interface ContactAccess<Patch> {
   apply(patch: Patch, signal: AbortSignal): Promise<void>;
 }
 
-/** read → minimal patch → read back. A write that someone else undid meanwhile is not reported as done. */
+/**
+ * read → minimal patch → read back. A write that someone else undid meanwhile is not reported as done. One that is refused is looked at
+ * again: another may have made the contact, or this very change, since it was read.
+ */
 export async function readPatchVerify<Patch>(
   contacts: ContactAccess<Patch>,
   state: RecipientState,
@@ -181,7 +185,15 @@ export async function readPatchVerify<Patch>(
 ): Promise<PutResult> {
   const patch = await contacts.difference(state, signal);
   if (patch === undefined) return 'unchanged';
-  await contacts.apply(patch, signal);
+  try {
+    await contacts.apply(patch, signal);
+  } catch (error) {
+    if (!(error instanceof CrmError) || error.failure !== 'rejected') throw error;
+    const now = await contacts.difference(state, signal);
+    if (now === undefined) return 'unchanged';
+    if (isDeepStrictEqual(now, patch)) throw error;
+    await contacts.apply(now, signal);
+  }
   const left = await contacts.difference(state, signal);
   if (left === undefined) return 'written';
   throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'read back, the contact has another state');

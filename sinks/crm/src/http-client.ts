@@ -9,7 +9,7 @@ export interface CrmRequest {
   readonly body?: string;
 }
 
-interface CrmResponse {
+export interface CrmResponse {
   readonly status: number;
   readonly headers: { readonly [name: string]: string | string[] | undefined };
   readonly body: string;

@@ -1,8 +1,9 @@
 import type { Crm } from '../crm.ts';
 import { http } from './http.ts';
+import { hubspot } from './hubspot.ts';
 
 /** Every CRM, one line each. Static: nothing that is configured decides what is loaded. */
-export const crms: readonly Crm[] = [http];
+export const crms: readonly Crm[] = [http, hubspot];
 
 const BY_NAME: ReadonlyMap<string, Crm> = new Map(crms.map((crm) => [crm.name, crm]));
 

@@ -1,2 +1,4 @@
+export * from './connected.ts';
 export * from './harness.ts';
+export * from './limits.ts';
 export * from './values.ts';

@@ -1,0 +1,135 @@
+import type { Answer, Call, CrmHarness, PlayedCrm } from '../testing/harness.ts';
+import { CallWindow } from '../testing/limits.ts';
+
+const TOKEN = 'pat-eu1-11111111-2222-3333-4444-555555555555';
+/** Of an app that may read preferences, not write them. */
+export const READ_ONLY = 'pat-eu1-99999999-2222-3333-4444-555555555555';
+/** Subscription types of the account. */
+export const TYPES = [51, 52];
+const PREFERENCES = '/communication-preferences/2026-03';
+const MOST = 190;
+const PER_MS = 10_000;
+
+/** Communication preferences of 2026-03: they belong to addresses, of which no contact need be. */
+export const harness: CrmHarness = {
+  play: () => play(),
+  throttled: () => ({ answer: overLimit('TEN_SECONDLY_ROLLING'), afterMs: PER_MS }),
+  refused: [
+    { status: 401, body: JSON.stringify({ status: 'error', category: 'INVALID_AUTHENTICATION' }) },
+    { status: 403, body: JSON.stringify({ status: 'error', category: 'MISSING_SCOPES' }) },
+  ],
+};
+
+export const overLimit = (policyName: string): Answer => ({
+  status: 429,
+  body: JSON.stringify({ status: 'error', errorType: 'RATE_LIMIT', policyName }),
+});
+
+export interface PlayedHubspot extends PlayedCrm {
+  /** What the address is off, as the account shows it: `account`, `brand:ID`, `type:ID`. */
+  off(email: string): string[];
+}
+
+/** `most`: calls in 10 s. `brands`: the account has the add-on, so its own status is that of brand 0. */
+export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
+  const preferences = new Map<string, Set<string>>();
+  const window = new CallWindow(most, PER_MS);
+
+  function answer(call: Call): Answer {
+    const token = call.headers.authorization?.replace(/^Bearer /, '');
+    if (token !== TOKEN && token !== READ_ONLY) return refused(401, 'INVALID_AUTHENTICATION');
+    if (!window.takes()) return overLimit('TEN_SECONDLY_ROLLING');
+    const answered = call.method === 'GET' ? read(call) : write(call, token === READ_ONLY);
+    const headers = {
+      'X-HubSpot-RateLimit-Max': String(most),
+      'X-HubSpot-RateLimit-Remaining': String(window.left),
+      'X-HubSpot-RateLimit-Interval-Milliseconds': String(PER_MS),
+    };
+    return { ...answered, headers };
+  }
+
+  function read({ url }: Call): Answer {
+    if (url.pathname === `${PREFERENCES}/definitions`)
+      return done(TYPES.map((id) => ({ id: String(id), name: `type ${id}`, isActive: true })));
+    const { email, all } = partsOf(url);
+    if (email === undefined) return { status: 404 };
+    if (url.searchParams.get('channel') !== 'EMAIL' || !email.includes('@'))
+      return refused(400, 'VALIDATION_ERROR');
+    const off = preferences.get(email) ?? new Set();
+    if (all) return done([...off].flatMap((what) => wideStatus(email, what)));
+    return done(
+      TYPES.map((subscriptionId) => ({
+        channel: 'EMAIL',
+        subscriberIdString: email,
+        subscriptionId,
+        status: off.has(`type:${subscriptionId}`) || off.has('account') ? 'UNSUBSCRIBED' : 'NOT_SPECIFIED',
+        timestamp: '2026-11-30T00:00:00Z',
+      })),
+    );
+  }
+
+  function write({ method, url, body }: Call, readOnly: boolean): Answer {
+    const { email, all } = partsOf(url);
+    if (method !== 'POST' || email === undefined) return { status: 405 };
+    if (readOnly) return refused(403, 'MISSING_SCOPES');
+    if (!email.includes('@')) return refused(400, 'VALIDATION_ERROR');
+    if (!all) return writeType(email, body);
+    if (url.searchParams.get('channel') !== 'EMAIL') return refused(400, 'VALIDATION_ERROR');
+    const brand = url.searchParams.get('businessUnitId');
+    return put(email, brand !== null ? `brand:${brand}` : brands ? 'brand:0' : 'account');
+  }
+
+  function writeType(email: string, body: string): Answer {
+    const { channel, statusState, subscriptionId } = JSON.parse(body) as { [name: string]: unknown };
+    if (channel !== 'EMAIL' || !TYPES.includes(subscriptionId as number))
+      return refused(400, 'VALIDATION_ERROR');
+    if (statusState !== 'UNSUBSCRIBED') throw new Error('somebody is subscribed');
+    return put(email, `type:${subscriptionId}`);
+  }
+
+  function put(email: string, what: string): Answer {
+    const off = preferences.get(email) ?? new Set();
+    // The older version of this API refuses what is so already; the newer one does not say.
+    if (off.has(what)) return refused(400, 'VALIDATION_ERROR');
+    preferences.set(email, off.add(what));
+    // Without verbose=true nothing is listed.
+    return done([]);
+  }
+
+  return {
+    settings: (base) => ({ url: base, secrets: [TOKEN] }),
+    wrongSecrets: ['pat-eu1-of-another-account'],
+    answer,
+    recipientOf: ({ url }) => partsOf(url).email,
+    held(recipient) {
+      const off = preferences.get(recipient);
+      return off && { suppressed: off.has('account') || off.has('brand:0') };
+    },
+    recipients: () => [...preferences.keys()],
+    off: (email) => [...(preferences.get(email) ?? [])],
+  };
+}
+
+function wideStatus(email: string, what: string): object[] {
+  const status = { channel: 'EMAIL', subscriberIdString: email, status: 'UNSUBSCRIBED' };
+  const [kind, id] = what.split(':');
+  if (kind === 'account') return [{ ...status, wideStatusType: 'PORTAL_WIDE' }];
+  if (kind !== 'brand') return [];
+  return [{ ...status, wideStatusType: 'BUSINESS_UNIT_WIDE', businessUnitId: Number(id) }];
+}
+
+/** …/statuses/{address}[/unsubscribe-all] */
+function partsOf({ pathname }: URL): { email?: string; all?: boolean } {
+  const [, email, all] = /\/2026-03\/statuses\/([^/]+)(\/unsubscribe-all)?$/.exec(pathname) ?? [];
+  return email === undefined ? {} : { email: decodeURIComponent(email), all: all !== undefined };
+}
+
+const done = (results: readonly object[]): Answer => ({
+  status: 200,
+  body: JSON.stringify({ status: 'COMPLETE', results, numErrors: 0, errors: [] }),
+});
+
+const refused = (status: number, category: string): Answer => ({
+  status,
+  body: JSON.stringify({ status: 'error', category, message: 'as documented' }),
+});

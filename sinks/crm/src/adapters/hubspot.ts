@@ -1,0 +1,184 @@
+import { z } from 'zod';
+import {
+  type ContactAccess,
+  crmAddress,
+  crmSecrets,
+  defineCrm,
+  isHeaderText,
+  readPatchVerify,
+  type StateFacts,
+} from '../crm.ts';
+import { CrmError } from '../errors.ts';
+import type { CrmResponse } from '../http-client.ts';
+import { JsonApi, path, readAs } from '../json-api.ts';
+import { streamsLeft, streamsOption } from '../streams.ts';
+
+// Seen in November 2026: the reference of communication preferences 2026-03 (statuses, definitions), usage guidelines, error handling.
+
+const suppresses: StateFacts = {
+  effect: 'suppresses',
+  how: 'the address is unsubscribed from all e-mail; no contact is made',
+};
+
+export const hubspot = defineCrm({
+  name: 'hubspot',
+  title: 'HubSpot',
+  documentation: [
+    'https://developers.hubspot.com/docs/api-reference/latest/communication-preferences/guide',
+    'https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines',
+  ],
+  settings: z.strictObject({
+    url: crmAddress('https://api.hubapi.com', 'base of the API'),
+    secrets: crmSecrets({
+      description: 'access token of a private app with communication_preferences.read_write',
+      usable: isHeaderText,
+      expected: 'must be visible ASCII characters, as a header takes them',
+      most: 1,
+    }),
+    options: z.strictObject({
+      streams: streamsOption(z.int().positive(), 'id of a subscription type'),
+      businessUnits: z
+        .array(z.int().nonnegative())
+        .default([])
+        .describe('ids of the brands (business units) to unsubscribe from; default: the account as a whole'),
+    }),
+  }),
+  facts: {
+    states: {
+      hard_bounce: suppresses,
+      complaint: suppresses,
+      unsubscribe: suppresses,
+      soft_bounces: suppresses,
+      manual: suppresses,
+      stream: { effect: 'leaves', how: 'but those of `options.streams`: unsubscribed from their types' },
+      lifted: { effect: 'leaves', how: 'unsubscribing from all has no undo by API' },
+    },
+    keepsReasons: false,
+    newerStays: false,
+    limits: '100 to 250 calls in 10 s an app, by plan; several a recipient',
+    limitations: ['No reasons.', 'Whoever resubscribes does so at HubSpot.'],
+  },
+  connect({ url, secrets: [token], options }, limits) {
+    const headers = { authorization: `Bearer ${token?.reveal()}` };
+    const api = new JsonApi({ base: `${url}${PREFERENCES}`, headers, limits, errorOf });
+    const contacts = contactsOf(api, options);
+    return {
+      name: 'hubspot',
+      async check(signal) {
+        const { results } = await api.read(definitions, path`/definitions`, signal);
+        const known = new Set(results.map(({ id }) => String(id)));
+        const missing = Object.values(options.streams).find((id) => !known.has(String(id)));
+        if (missing === undefined) return;
+        const message = `options.streams: the account has no subscription type ${missing}`;
+        throw new CrmError('misconfigured', 'SINK_CRM_MISCONFIGURED', message);
+      },
+      put: (state, signal) => readPatchVerify(contacts, state, signal),
+      close: () => api.close(),
+    };
+  },
+});
+
+const PREFERENCES = '/communication-preferences/2026-03';
+
+const idOf = z.union([z.string(), z.int()]);
+
+const definitions = z.object({ results: z.array(z.object({ id: idOf })) });
+
+/** Of all e-mail. Lists nothing for an address that is not unsubscribed from all. */
+const wideStatuses = z.object({
+  results: z.array(
+    z.object({
+      status: z.string(),
+      wideStatusType: z.string().optional(),
+      businessUnitId: z.int().nullish(),
+    }),
+  ),
+});
+
+const typeStatuses = z.object({
+  results: z.array(z.object({ subscriptionId: idOf, status: z.string() })),
+});
+
+interface Options {
+  readonly streams: { readonly [scope: string]: number };
+  readonly businessUnits: readonly number[];
+}
+
+/** What an address is to be unsubscribed from: all e-mail, of the account or of brands; or types. */
+interface Patch {
+  readonly email: string;
+  readonly all: readonly Unit[];
+  readonly types: readonly number[];
+}
+
+type Unit = number | 'account';
+
+/** Preferences belong to the address: they are read and written whether or not it has a contact. */
+function contactsOf(api: JsonApi, { streams, businessUnits }: Options): ContactAccess<Patch> {
+  const units: readonly Unit[] = businessUnits.length > 0 ? businessUnits : ['account'];
+  return {
+    async difference({ suppression }, signal) {
+      const { recipient: email, suppressed } = suppression;
+      if (suppressed) {
+        const at = path`/statuses/${email}/unsubscribe-all?channel=EMAIL`;
+        const { results } = await api.read(wideStatuses, at, signal);
+        const all = units.filter((unit) => !results.some((status) => isOff(status, unit)));
+        return all.length > 0 ? { email, all, types: [] } : undefined;
+      }
+      const left = streamsLeft(suppression, streams);
+      if (left.length === 0) return undefined;
+      const { results } = await api.read(typeStatuses, path`/statuses/${email}?channel=EMAIL`, signal);
+      const off = new Set(
+        results.flatMap(({ subscriptionId, status }) => (status === OFF ? String(subscriptionId) : [])),
+      );
+      const types = left.filter((id) => !off.has(String(id)));
+      return types.length > 0 ? { email, all: [], types } : undefined;
+    },
+    async apply({ email, all, types }, signal) {
+      for (const unit of all) {
+        const at =
+          unit === 'account'
+            ? path`/statuses/${email}/unsubscribe-all?channel=EMAIL`
+            : path`/statuses/${email}/unsubscribe-all?channel=EMAIL&businessUnitId=${unit}`;
+        await api.send('POST', at, undefined, signal);
+      }
+      for (const subscriptionId of types) {
+        const body = { channel: 'EMAIL', statusState: OFF, subscriptionId };
+        await api.send('POST', path`/statuses/${email}`, body, signal);
+      }
+    },
+  };
+}
+
+const OFF = 'UNSUBSCRIBED';
+
+/** A status of the whole account counts for each brand. The account without brands is brand 0. */
+function isOff({ status, wideStatusType, businessUnitId }: WideStatus, unit: Unit): boolean {
+  if (status !== OFF) return false;
+  return wideStatusType === 'PORTAL_WIDE' || (businessUnitId ?? 0) === (unit === 'account' ? 0 : unit);
+}
+
+type WideStatus = z.output<typeof wideStatuses>['results'][number];
+
+const refusal = z.object({ category: z.string().optional(), policyName: z.string().optional() });
+
+/** Milliseconds until a limit may be over, by the name that a 429 gives it; that of a day ends at midnight where the account is. */
+const PAUSE_MS: { readonly [policy: string]: number } = {
+  SECONDLY: 1_000,
+  TEN_SECONDLY_ROLLING: 10_000,
+  DAILY: 600_000,
+};
+
+/** A 429 names the limit and has no Retry-After; a 403 says whether it is a scope that lacks. */
+function errorOf({ status, headers, body }: CrmResponse): CrmError | undefined {
+  if (status === 429 && headers['retry-after'] === undefined) {
+    const policy = readAs(refusal, body)?.policyName ?? '';
+    const afterMs = PAUSE_MS[policy] ?? PAUSE_MS.TEN_SECONDLY_ROLLING;
+    return new CrmError('throttled', 'SINK_CRM_THROTTLED', 'the CRM answered 429', { afterMs });
+  }
+  if (status === 403 && readAs(refusal, body)?.category === 'MISSING_SCOPES') {
+    const message = 'the CRM answered 403: the token lacks the scope communication_preferences.read_write';
+    return new CrmError('misconfigured', 'SINK_CRM_UNAUTHORIZED', message);
+  }
+  return undefined;
+}
