@@ -5,12 +5,17 @@ import { parseArgs } from 'node:util';
 import { scrape } from '@email-events/cli/admin-port';
 import { type RunningPipeline, startPipeline } from '@email-events/dev/run/pipeline';
 import { createReporter } from '@email-events/dev/run/reporter';
+import { SERVICE_NAMES } from '@email-events/dev/run/services';
 import { createPlan, type SimulationResult, sendRequests, signedRequests } from '@email-events/dev/simulate';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import { publishResult } from '../src/result.ts';
+import { memoryOf } from './processors/usage.ts';
 import { percentile, type Seen, Visibility } from './visibility.ts';
 
-/** How long a webhook takes to become a row that a query shows, at a fixed rate, with every process on this machine. */
+/**
+ * How long a webhook takes to become a row that a query shows, at a fixed rate, with every process on this machine. Counted from the time at
+ * which its first attempt was due, whether a connection was free then or not.
+ */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
@@ -56,8 +61,8 @@ async function measure(pipeline: RunningPipeline, load: Load) {
     const before = await usage(pipeline);
     const [{ sent, seen }] = await Promise.all([send(pipeline, load, visibility), watching]);
     const after = await usage(pipeline);
-    const from = Math.min(...seen.map(({ sentAt }) => sentAt)) + load.warmup * 1000;
-    const counted = seen.filter(({ sentAt }) => sentAt >= from);
+    const from = Math.min(...seen.map(({ intendedAt }) => intendedAt)) + load.warmup * 1000;
+    const counted = seen.filter(({ intendedAt }) => intendedAt >= from);
     return {
       ...{ asked_events_per_second: load.rate, events_per_second: round(sent.eventsPerSecond) },
       ...{
@@ -120,18 +125,18 @@ async function insideView(clickhouse: ClickHouse, from: number) {
   };
 }
 
-type Usage = { readonly [service: string]: { readonly cpuSeconds: number; readonly rssMb: number } };
+type Usage = { readonly [service: string]: { readonly cpuSeconds: number; readonly peakMb: number } };
 
-async function usage({ admin }: RunningPipeline): Promise<Usage> {
+async function usage(pipeline: RunningPipeline): Promise<Usage> {
   const entries = await Promise.all(
-    Object.entries(admin).map(async ([service, url]) => {
+    Object.entries(pipeline.admin).map(async ([service, url]) => {
       const samples = await scrape(url);
       const value = (name: string) => samples.find((sample) => sample.name === name)?.value ?? Number.NaN;
       return [
         service,
         {
           cpuSeconds: value('process_cpu_seconds_total'),
-          rssMb: Math.round(value('process_resident_memory_bytes') / 1e6),
+          peakMb: peakOf(pipeline, service),
         },
       ] as const;
     }),
@@ -139,15 +144,22 @@ async function usage({ admin }: RunningPipeline): Promise<Usage> {
   return Object.fromEntries(entries);
 }
 
+/** VmHWM; a service in a container has no process here. */
+function peakOf(pipeline: RunningPipeline, service: string): number {
+  const name = SERVICE_NAMES.find((known) => known === service);
+  const pid = name && pipeline.service(name).pid;
+  return pid === undefined ? Number.NaN : memoryOf(pid).peakMb;
+}
+
 /** At a rate far below the limit, most of this is what a process costs by being awake. */
 function costs(before: Usage, after: Usage, events: number) {
   const figures: { [figure: string]: number } = {};
-  for (const [service, { cpuSeconds, rssMb }] of Object.entries(after)) {
+  for (const [service, { cpuSeconds, peakMb }] of Object.entries(after)) {
     const name = service.replaceAll('-', '_');
     figures[`${name}_cpu_us_per_event`] = round(
       ((cpuSeconds - (before[service]?.cpuSeconds ?? 0)) * 1e6) / events,
     );
-    figures[`${name}_rss_mb`] = rssMb;
+    figures[`${name}_peak_mb`] = peakMb;
   }
   return figures;
 }

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer } from '@email-events/dev/simulate';
 import type { ClickHouse } from '@email-events/sink-clickhouse';
 
-/** How long one event took, and when its request was sent (epoch milliseconds). */
+/** How long one event took from the time at which its request was to be sent first (epoch milliseconds). */
 export interface Seen {
-  readonly sentAt: number;
+  readonly intendedAt: number;
   readonly latencyMs: number;
 }
 
@@ -36,7 +36,7 @@ export class Visibility {
   readonly #clickhouse: ClickHouse;
   readonly #sightings = new Map<string, Sighting>();
   /** Answered requests that are not wholly visible, in the order of the answers. */
-  readonly #waiting = new Map<string, { readonly sentAt: number; readonly events: number }>();
+  readonly #waiting = new Map<string, { readonly intendedAt: number; readonly events: number }>();
   readonly #seen: Seen[] = [];
   #stopped = false;
 
@@ -45,10 +45,10 @@ export class Visibility {
   }
 
   /** Tells of a request that was acknowledged. */
-  acknowledged({ requestId, sentAt, planned }: Answer): void {
+  acknowledged({ requestId, intendedAt, planned }: Answer): void {
     if (requestId === null) return;
     const events = planned.steps.reduce((sum, { message }) => sum + message.addressees.length, 0);
-    this.#waiting.set(requestId, { sentAt, events });
+    this.#waiting.set(requestId, { intendedAt, events });
   }
 
   /** Polls until stopped. Rejects if a query fails. */
@@ -76,7 +76,7 @@ export class Visibility {
 
   async #poll(): Promise<void> {
     const now = Date.now();
-    const oldest = this.#waiting.values().next().value?.sentAt ?? now;
+    const oldest = this.#waiting.values().next().value?.intendedAt ?? now;
     const from = Math.min(oldest, now - UNANSWERED_MS) - 1_000;
     const rows = await this.#clickhouse.query<{ request_id: string; rows: number }>(ROWS, { from });
     const at = Date.now();
@@ -85,11 +85,11 @@ export class Visibility {
       this.#sightings.set(id, sighting);
       for (; sighting.rows < count; sighting.rows++) sighting.at.push(at);
     }
-    for (const [id, { sentAt, events }] of this.#waiting) {
+    for (const [id, { intendedAt, events }] of this.#waiting) {
       const sighting = this.#sightings.get(id);
       if (!sighting || sighting.rows < events) continue;
       this.#waiting.delete(id);
-      for (const seenAt of sighting.at) this.#seen.push({ sentAt, latencyMs: seenAt - sentAt });
+      for (const seenAt of sighting.at) this.#seen.push({ intendedAt, latencyMs: seenAt - intendedAt });
     }
   }
 }

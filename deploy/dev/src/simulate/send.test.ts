@@ -172,6 +172,22 @@ describe('sending', () => {
     expect(result.requests).toBe(bodies.length);
   });
 
+  it('tells when a request was due, however late it was sent', async () => {
+    const { answers } = await simulate(
+      (_request, _body, count) => (count === 3 ? 503 : 200),
+      { events: 20, invalid: 0, duplicates: 0, esps: ['postmark'] },
+      { concurrency: 1, requestsPerSecond: 1_000 },
+    );
+    const [first, , third, ...behind] = answers;
+    if (!first || !third || behind.length < 10) throw new Error('too few answers');
+    for (const [i, { intendedAt }] of answers.entries())
+      expect(intendedAt - first.intendedAt).toBeCloseTo(i, 6);
+    const later = ({ sentAt, intendedAt }: Answer) => sentAt - first.sentAt - (intendedAt - first.intendedAt);
+    // The third came again after 200 ms, and the others waited behind it for the only connection.
+    expect(later(third)).toBeGreaterThan(195);
+    for (const answer of behind) expect(later(answer)).toBeGreaterThan(150);
+  });
+
   it('sends what was signed before, to the sources named', async () => {
     const plan = createPlan({ ...OPTIONS, esps: ['postmark', 'mailgun'], invalid: 0 });
     const sources = { postmark: 'pm-eu' };

@@ -52,6 +52,11 @@ export interface Answer {
   readonly status: number;
   /** The ingress's X-Request-Id. */
   readonly requestId: string | null;
+  /**
+   * When its first attempt was due by the rate, epoch milliseconds: earlier than it was sent if all connections were waiting for answers.
+   * Without a rate, when it was sent first. What a sender waited is measured from here.
+   */
+  readonly intendedAt: number;
   /** Epoch milliseconds, of the last attempt. */
   readonly sentAt: number;
   readonly answeredAt: number;
@@ -89,13 +94,16 @@ export async function sendRequests(
     ...{ connections: concurrency, pipelining: 1, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS },
   });
   const shared = requests[Symbol.iterator]();
+  const epochMs = (options.now ?? Date.now)() - performance.now();
   const paces = [new Pace(options.rate, signal), new Pace(options.requestsPerSecond, signal)] as const;
   const lane = async () => {
     for (let next = shared.next(); !next.done && !isOver(); next = shared.next()) {
       const { planned } = next.value;
-      await Promise.all([paces[0].turn(eventsIn(planned)), paces[1].turn(1)]);
+      const due = await Promise.all([paces[0].turn(eventsIn(planned)), paces[1].turn(1)]);
       if (isOver()) return;
-      const answer = await deliver(pool, next.value, options, tally);
+      const paced = due.filter((at) => at !== undefined);
+      const intendedAt = epochMs + (paced.length > 0 ? Math.max(...paced) : performance.now());
+      const answer = { intendedAt, ...(await deliver(pool, next.value, options, tally)) };
       tally.answered(planned, answer.status);
       options.onAnswer?.(answer);
     }
@@ -117,7 +125,7 @@ async function deliver(
   { planned, wire }: OutgoingRequest,
   { attempts = 8, signal, now = Date.now, onAttempt }: SendOptions,
   tally: Tally,
-): Promise<Answer> {
+): Promise<Omit<Answer, 'intendedAt'>> {
   for (let attempt = 1; ; attempt++) {
     const sentAt = now();
     const began = performance.now();
@@ -169,12 +177,16 @@ export class Pace {
     this.#signal = signal;
   }
 
-  /** Waits until it is the turn of this many units; takes turns in the order of the calls. */
-  async turn(units: number): Promise<void> {
-    if (this.#perSecond === undefined) return;
+  /**
+   * Waits until it is the turn of this many units; takes turns in the order of the calls. Returns when the turn was, by
+   * `performance.now()`: in the past if it was asked for too late. Undefined without a rate.
+   */
+  async turn(units: number): Promise<number | undefined> {
+    if (this.#perSecond === undefined) return undefined;
     const due = this.#start + (this.#units * 1000) / this.#perSecond;
     this.#units += units;
     await pause(due - performance.now(), this.#signal);
+    return due;
   }
 }
 
