@@ -6,6 +6,8 @@ const BENCHMARKS: { readonly [name: string]: string } = {
   'end-to-end': './end-to-end.ts',
   adapters: './adapters.ts',
   restore: './restore.ts',
+  growth: './growth.ts',
+  volume: './volume.ts',
   lookup: './lookup.ts',
   unsigned: './unsigned.ts',
   amplification: './amplification.ts',

@@ -1,20 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
-import { applyTopics, createKafka, silentLog } from '@email-events/core';
+import { pipelineConfig } from '@email-events/cli/services';
+import { applyTopics } from '@email-events/core';
 import { createProvider, printProgress, selectProvider } from '@email-events/dev/stack';
-import { Codec, registerSchemas, type SeenBatch, topicCatalogue, topics } from '@email-events/schemas';
+import { registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { stringify } from 'yaml';
 import { publishResult } from '../src/result.ts';
-
-/** As many ids as one busy transaction of `events` adds. */
-const IDS_A_RECORD = 5_000;
-const RECORDS_A_SEND = 10;
+import { memoryOf } from './processors/usage.ts';
+import { fillSeenIds, IDS_A_RECORD } from './seen-ids.ts';
 
 /**
  * Fills the changelog of the dedupe window, then times an `events` without a disk until it has all of it, and a second
@@ -45,7 +42,7 @@ export async function run(args: string[]): Promise<void> {
     const config = pipelineConfig.parse(settings);
     await applyTopics(config.kafka, topicCatalogue(config.topics));
     await registerSchemas({ url: config.registry.url });
-    await fill(config, load);
+    await fillSeenIds(config, load);
     await measure(settings, dataDir, load);
   } finally {
     await stack.stop();
@@ -57,34 +54,6 @@ interface Load {
   /** Of all partitions together. */
   readonly ids: number;
   readonly partitions: number;
-}
-
-async function fill(config: PipelineConfig, { ids, partitions }: Load): Promise<void> {
-  const encoder = await new Codec({ url: config.registry.url }).encoder<SeenBatch>(topics.seen, 'seen');
-  const producer = createKafka(config.kafka, 'bench-fill', silentLog).producer();
-  await producer.connect();
-  const hourMs = 3_600_000;
-  for (let written = 0; written < ids; ) {
-    const messages = [];
-    for (let r = 0; r < RECORDS_A_SEND && written < ids; r++) {
-      const count = Math.min(IDS_A_RECORD, ids - written);
-      const seen_at = Date.now() - Math.floor(((ids - written) / ids) * 144) * hourMs;
-      const received = written + count;
-      const value = encoder.encode({
-        ids: randomBytes(count * 16),
-        seen_at,
-        received,
-        emitted: received,
-        duplicates: 0,
-        dead_lettered: 0,
-        barrier: null,
-      });
-      messages.push({ partition: (written / IDS_A_RECORD) % partitions, value });
-      written += count;
-    }
-    await producer.send({ topic: topics.seen, acks: -1, messages });
-  }
-  await producer.disconnect();
 }
 
 async function measure(
@@ -110,7 +79,8 @@ async function measure(
     seconds: round(empty.seconds),
     ids_per_second: Math.round(ids / empty.seconds),
     cpu_us_per_id: round((empty.cpuSeconds * 1e6) / ids),
-    peak_rss_mb: empty.peakRssMb,
+    peak_rss_mb: empty.memory.peakMb,
+    anonymous_mb: empty.memory.anonymousMb,
     store_mb: round(bytes / 1e6),
     store_bytes_per_id: round(bytes / ids),
     longest_pause_ms: empty.longestPauseMs,
@@ -148,14 +118,12 @@ async function restored(configFile: string, partitions: number) {
   const child = startEvents(configFile);
   const port = await portOf(child);
   const started = performance.now();
-  let peakRssMb = 0;
   let metrics = '';
   const done = () => sum(metrics, /^email_events_restore_seconds_count/) >= partitions;
   for (const deadline = performance.now() + 1_800_000; !done(); ) {
     if (performance.now() > deadline) throw new Error('the restore does not end');
     await new Promise((resolve) => setTimeout(resolve, 100));
     metrics = await metricsAt(port);
-    peakRssMb = Math.max(peakRssMb, Math.round(sum(metrics, /^process_resident_memory_bytes/) / 1e6));
   }
   const figures = {
     ids: sum(metrics, /^email_events_state_entries\{.*kind="id"/),
@@ -164,7 +132,7 @@ async function restored(configFile: string, partitions: number) {
     records: sum(metrics, /^email_events_restored_records_total/),
     cpuSeconds: sum(metrics, /^process_cpu_seconds_total/),
     longestPauseMs: Math.round(sum(metrics, /^nodejs_eventloop_lag_max_seconds/) * 1_000),
-    peakRssMb,
+    memory: memoryOf(pidOf(child)),
   };
   const stopping = performance.now();
   child.kill('SIGTERM');
@@ -177,6 +145,11 @@ function portOf(child: ChildProcess): Promise<number> {
     child.once('exit', (code) => reject(new Error(`events ended with ${code}`)));
     child.once('message', (message: { ports: { admin: number } }) => resolve(message.ports.admin));
   });
+}
+
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new Error('events has no process');
+  return pid;
 }
 
 async function storeBytes(stateDir: string, partitions: number): Promise<number> {

@@ -33,24 +33,31 @@ export async function produceEvents(
   count: number,
   nth: (n: number) => EmailEvent,
 ): Promise<void> {
-  const { url } = config.registry;
-  const codec = new Codec({ url });
   // kafkajs's own producer loses and repeats records on several brokers.
   const writer = await TransactionalWriter.open(config.kafka, `typed-events-${crypto.randomUUID()}`);
-  const encoders = new Map<EventType, Encoder<EmailEvent>>();
-  for (const type of new Set(LIFE)) encoders.set(type, await codec.encoder(topics.events(type), type));
+  const recordOf = await typedRecords(config);
   for (let from = 0; from < count; from += PER_SEND) {
-    const outputs: OutputRecord[] = [];
-    for (let n = from; n < Math.min(count, from + PER_SEND); n++) {
-      const event = nth(n);
-      const topic = topics.events(event.type);
-      const key = recipientKey(event.recipient);
-      const value = encoders.get(event.type)?.encode(event) ?? Buffer.alloc(0);
-      outputs.push({ topic, key, value, partition: partitionOf(key, config.topics.partitions) });
-    }
+    const outputs: TypedRecord[] = [];
+    for (let n = from; n < Math.min(count, from + PER_SEND); n++) outputs.push(recordOf(nth(n)));
     await writer.write(outputs);
   }
   await writer.close();
+}
+
+export type TypedRecord = OutputRecord & { readonly key: string; readonly value: Buffer };
+
+/** The record that `events` writes of an event of these types. */
+export async function typedRecords(config: PipelineConfig): Promise<(event: EmailEvent) => TypedRecord> {
+  const codec = new Codec({ url: config.registry.url });
+  const encoders = new Map<EventType, Encoder<EmailEvent>>();
+  for (const type of new Set(LIFE)) encoders.set(type, await codec.encoder(topics.events(type), type));
+  return (event) => {
+    const encoder = encoders.get(event.type);
+    if (!encoder) throw new Error(`no event of ${event.type} is written here`);
+    const key = recipientKey(event.recipient);
+    const partition = partitionOf(key, config.topics.partitions);
+    return { topic: topics.events(event.type), key, value: encoder.encode(event), partition };
+  };
 }
 
 export function eventOf(n: number): EmailEvent {

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { adapters } from '@email-events/esps';
 
@@ -14,13 +15,17 @@ export async function publishResult(
   await writeResult(name, figures);
 }
 
-/** For a benchmark that prints its figures in another form. */
+/** For a benchmark that prints its figures in another form. With them goes how busy the machine was: what was measured on a busy one says little. */
 export async function writeResult(
   name: string,
   figures: { readonly [figure: string]: number | string },
 ): Promise<void> {
   await mkdir('bench-results', { recursive: true });
-  const result = { benchmark: name, at: new Date().toISOString(), node: process.version, ...figures };
+  const machine = { cores: availableParallelism(), load_average: (loadavg()[0] ?? Number.NaN).toFixed(1) };
+  const result = {
+    ...{ benchmark: name, at: new Date().toISOString(), node: process.version, machine },
+    ...figures,
+  };
   await writeFile(`bench-results/${name}.json`, `${JSON.stringify(result, null, 2)}\n`);
 }
 

@@ -23,8 +23,11 @@ export async function measureAlone(
       const found = await measureLoad(stack, ours, await requestsOf(load, options));
       for (const [figure, value] of Object.entries(found)) figures[`${load}_${figure}`] = value;
     }
-    figures.normalize_peak_rss_mb = ours.normalize.memory().peakMb;
-    figures.events_peak_rss_mb = ours.events.memory().peakMb;
+    for (const service of ['normalize', 'events'] as const) {
+      const { peakMb, anonymousMb } = ours[service].memory();
+      figures[`${service}_peak_rss_mb`] = peakMb;
+      figures[`${service}_anonymous_mb`] = anonymousMb;
+    }
   } finally {
     await ours.stop();
   }
@@ -36,14 +39,14 @@ interface Requests {
 }
 
 async function requestsOf(load: AloneOptions['loads'][number], options: AloneOptions): Promise<Requests> {
-  const { events, duplicates } = options;
+  const { events } = options;
   switch (load) {
     case 'batches':
       return { messages: new BatchRequests(options).take(events) };
     case 'single':
       return { messages: new BatchRequests({ ...options, batch: 1 }).take(events) };
     case 'mix':
-      return { messages: mixedRequests(events, duplicates) };
+      return { messages: mixedRequests(events, options) };
   }
 }
 
@@ -72,6 +75,7 @@ async function measureLoad({ config }: BenchStack, ours: Ours, { messages }: Req
     steady_events_per_second: Math.round(round.steady.events / round.steady.seconds),
     normalize_cpu_us_per_event: normalize ?? Number.NaN,
     events_cpu_us_per_event: dedupe ?? Number.NaN,
+    whole_cpu_us_per_event: round2((round.cpuSeconds * 1e6) / events),
     steady_cpu_us_per_event: round2((round.steady.cpuSeconds * 1e6) / round.steady.events),
     transactions: round.transactions,
     recipients_with_a_state: suppressed,

@@ -13,10 +13,15 @@ export interface BenchStack {
   /** Of `config`, for the services. */
   readonly configFile: string;
   readonly dir: string;
+  /** The same configuration with another folder for the state, as one more instance on this machine needs it. */
+  instanceFile(name: string): Promise<string>;
 }
 
-/** Starts it for the work, and leaves nothing behind. */
-export async function onBenchStack(work: (stack: BenchStack) => Promise<void>): Promise<void> {
+/** Starts it for the work, and leaves nothing behind. Without a number of partitions it has as many as are usual. */
+export async function onBenchStack(
+  work: (stack: BenchStack) => Promise<void>,
+  { partitions }: { readonly partitions?: number } = {},
+): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'email-events-bench-'));
   const stack = await createProvider(selectProvider(process.env), process.env).start({
     dataDir: dir,
@@ -26,6 +31,7 @@ export async function onBenchStack(work: (stack: BenchStack) => Promise<void>): 
     const settings = {
       kafka: { brokers: stack.kafka.brokers },
       registry: { url: stack.registry.url },
+      ...(partitions === undefined ? {} : { topics: { partitions, rawPartitions: partitions } }),
       normalize: { adminPort: 0 },
       events: { adminPort: 0, stateDir: join(dir, 'state') },
     };
@@ -34,7 +40,13 @@ export async function onBenchStack(work: (stack: BenchStack) => Promise<void>): 
     await registerSchemas({ url: config.registry.url });
     const configFile = join(dir, 'pipeline.yaml');
     await writeFile(configFile, stringify(settings));
-    await work({ config, configFile, dir });
+    const instanceFile = async (name: string) => {
+      const file = join(dir, `${name}.yaml`);
+      const events = { ...settings.events, stateDir: join(dir, `state-${name}`) };
+      await writeFile(file, stringify({ ...settings, events }));
+      return file;
+    };
+    await work({ config, configFile, dir, instanceFile });
   } finally {
     await stack.stop();
     await rm(dir, { recursive: true, force: true });

@@ -2,6 +2,8 @@ import { createKafka, type KafkaSettings, silentLog } from '@email-events/core';
 import type { Producer, Transaction } from 'kafkajs';
 
 export interface HeldMessage {
+  /** Left out: the one of the input. */
+  readonly topic?: string;
   readonly partition: number;
   readonly key?: string | null;
   readonly value: Buffer;
@@ -47,10 +49,14 @@ export class HeldInput {
   /** All that was added is at the broker. */
   async flush(): Promise<void> {
     if (this.waiting.length === 0) return;
-    const messages = this.waiting.map(({ key = null, ...message }) => ({ key, ...message }));
+    const byTopic = Map.groupBy(this.waiting, ({ topic = this.topic }) => topic);
     this.waiting = [];
     this.bytes = 0;
-    await this.transaction.send({ topic: this.topic, acks: -1, messages });
+    const topicMessages = Array.from(byTopic, ([topic, placed]) => ({
+      topic,
+      messages: placed.map(({ key = null, topic: _, ...message }) => ({ key, ...message })),
+    }));
+    await this.transaction.sendBatch({ acks: -1, topicMessages });
   }
 
   /** From now on it is to be read. */

@@ -25,7 +25,7 @@ export async function startOurs(configFile: string): Promise<Ours> {
   const events = await startService('events', configFile);
   return {
     ...{ name: 'email-events', normalize, events, pids: [normalize.pid, events.pid] },
-    progress: () => progressOf(normalize, events),
+    progress: () => progressOf([normalize], [events]),
     stop: async () => {
       await Promise.all([normalize.stop(), events.stop()]);
     },
@@ -36,15 +36,21 @@ export async function startOurs(configFile: string): Promise<Ours> {
 export const eventsOnly = ({ events }: Ours): Side => ({
   name: 'email-events, events alone',
   pids: [events.pid],
-  progress: () => progressOf(undefined, events),
+  progress: () => progressOf([], [events]),
   stop: async () => {},
 });
 
-async function progressOf(normalize: ServiceProcess | undefined, events: ServiceProcess): Promise<Progress> {
-  const [first, second] = await Promise.all([normalize?.metrics(), events.metrics()]);
-  const transactions = (metrics = '') => sum(metrics, /^email_events_transaction_seconds_count/);
+/** Of all instances together. Without an instance of `normalize` there is one stage. */
+export async function progressOf(
+  normalize: readonly ServiceProcess[],
+  events: readonly ServiceProcess[],
+): Promise<Progress> {
+  const pages = (services: readonly ServiceProcess[]) =>
+    Promise.all(services.map((service) => service.metrics())).then((texts) => texts.join('\n'));
+  const [first, second] = await Promise.all([pages(normalize), pages(events)]);
+  const transactions = (metrics: string) => sum(metrics, /^email_events_transaction_seconds_count/);
   return {
-    ...(first === undefined
+    ...(normalize.length === 0
       ? {}
       : { normalized: sum(first, /^email_events_normalize_items_total\{.*result="normalized"/) }),
     received: sum(second, /^email_events_events_total\{.*result="received"/),
@@ -61,7 +67,8 @@ export function sum(metrics: string, line: RegExp): number {
     .reduce((total, text) => total + Number(text.slice(text.lastIndexOf(' '))), 0);
 }
 
-function startService(service: string, configFile: string): Promise<ServiceProcess> {
+/** Resolves when it takes work. */
+export function startService(service: 'normalize' | 'events', configFile: string): Promise<ServiceProcess> {
   const profile = process.env.BENCH_PROFILE;
   const flags = profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [];
   const child = spawn(process.execPath, [...flags, MAIN(service), '--config', configFile], {

@@ -91,21 +91,39 @@ function eventOf(n: number) {
   };
 }
 
-/** What all simulated ESPs send of mailings: bounces, complaints, unsubscribes, with one event a request or many, as each does. */
-export async function* mixedRequests(events: number, duplicates: number): AsyncGenerator<RawMessage> {
+/** Requests that may be repeated long after: so many, any of those before with the same chance. */
+const KEPT = 2_000;
+
+/**
+ * What all simulated ESPs send of mailings: bounces, complaints, unsubscribes, with one event a request or many, as each does. Repeated are
+ * requests of the last minutes, and (`far`: their share of the repeated ones) any since the beginning.
+ */
+export async function* mixedRequests(
+  events: number,
+  { duplicates, far }: Pick<BatchLoad, 'duplicates' | 'far'>,
+): AsyncGenerator<RawMessage> {
   const startTime = Date.now() - 7 * 3_600_000;
-  const plan = createPlan({ seed: 16, events, startTime, runId: 'bench', duplicates, invalid: 0 });
+  const near = duplicates * (1 - far);
+  const plan = createPlan({ seed: 16, events, startTime, runId: 'bench', duplicates: near, invalid: 0 });
   const credentials = await makeCredentials();
+  const random = createRandom(17);
+  const kept: RawMessage[] = [];
+  let made = 0;
   for (const { planned, wire } of signedRequests(plan, { credentials, now: Date.now })) {
     const keep = new Set<string>(findAdapter(planned.esp)?.http.keepHeaders ?? []);
-    const kept = Object.entries(wire.headers).filter(([name]) => keep.has(name.toLowerCase()));
-    yield messageOf({
+    const headers = Object.entries(wire.headers).filter(([name]) => keep.has(name.toLowerCase()));
+    const message = messageOf({
       esp: planned.esp,
       body: wire.body,
       url: wire.path,
       contentType: wire.headers['content-type'] ?? null,
-      headers: Object.fromEntries(kept),
+      headers: Object.fromEntries(headers),
     });
+    yield message;
+    made++;
+    const place = kept.length < KEPT ? kept.length : random.int(0, made - 1);
+    if (place < KEPT) kept[place] = message;
+    if (random.chance(duplicates * far)) yield random.pick(kept);
   }
 }
 

@@ -39,12 +39,21 @@ interface Sample {
   readonly done: number;
 }
 
-/** Two figures a second: asking costs the side some CPU as well. */
-const EVERY_MS = 400;
-const LONGEST_MS = 900_000;
+export interface Following {
+  /** How often the side is asked how far it is: asking costs it some CPU as well. */
+  readonly everyMs: number;
+  readonly longestMs: number;
+}
+
+const FOLLOWING: Following = { everyMs: 400, longestMs: 900_000 };
 
 /** Lets the side have its input, and follows it until all of it is done. Throws when it does not get there. */
-export async function runRound(side: Side, events: number, release: () => Promise<void>): Promise<Round> {
+export async function runRound(
+  side: Side,
+  events: number,
+  release: () => Promise<void>,
+  { everyMs, longestMs }: Following = FOLLOWING,
+): Promise<Round> {
   const before = await side.progress();
   const target = before.received + events;
   const cpuBefore = cpuOf(side);
@@ -67,9 +76,9 @@ export async function runRound(side: Side, events: number, release: () => Promis
         steady: steadyOf(samples, events),
       };
     }
-    if (performance.now() - started > LONGEST_MS)
+    if (performance.now() - started > longestMs)
       throw new Error(`${side.name} took ${now.received - before.received} of ${events} events, and no more`);
-    await delay(EVERY_MS);
+    await delay(everyMs);
   }
 }
 
