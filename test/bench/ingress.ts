@@ -7,8 +7,10 @@ import { createProvider, printProgress, type Stack, selectProvider } from '@emai
 import type { EspRequest } from '@email-events/esps';
 import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { publishResult, writeResult } from '../src/result.ts';
-import { generateLoad, type LoadResult } from './ingress-load.ts';
-import { pathOf, startIngressProcess } from './ingress-process.ts';
+import { generateLoad } from './ingress-load.ts';
+import { type Measured, pathOf, startIngressProcess } from './ingress-process.ts';
+import { generateOpenLoop, keepRequests } from './open-loop/load.ts';
+import { cpuSecondsOf, memoryOf } from './processors/usage.ts';
 
 /** The requests to send, by variant. */
 const VARIANTS: {
@@ -40,6 +42,10 @@ export async function run(args: string[]): Promise<void> {
       seconds: { type: 'string', default: '15' },
       variants: { type: 'string', default: Object.keys(VARIANTS).join(',') },
       batch: { type: 'string', default: '150' },
+      /** Shares of what the closed loop came to, each then sent at a fixed rate; empty: none. */
+      rates: { type: 'string', default: '0.3,0.6,0.8' },
+      /** Different requests that are sent in turn at these rates. */
+      different: { type: 'string', default: '20000' },
       /** Bootstrap brokers of a Kafka that is already there. */
       brokers: { type: 'string' },
     },
@@ -52,7 +58,11 @@ export async function run(args: string[]): Promise<void> {
       stack = await provider.start({ dataDir: dir, onProgress: printProgress });
     }
     const brokers = stack?.kafka.brokers ?? values.brokers?.split(',') ?? [];
-    const load = { connections: Number(values.connections), seconds: Number(values.seconds), dir };
+    const load = {
+      ...{ connections: Number(values.connections), seconds: Number(values.seconds), dir },
+      rates: values.rates.split(',').filter(Boolean).map(Number),
+      different: Number(values.different),
+    };
     const figures: { [figure: string]: number | string } = { connections: load.connections };
     for (const variant of values.variants.split(',')) {
       Object.assign(figures, await measure(variant, brokers, load, { batch: Number(values.batch) }));
@@ -70,60 +80,102 @@ async function runAgainst(peer: string | undefined, args: string[]): Promise<voi
   await writeResult(`ingress-against-${peer}`, await against.run(args));
 }
 
-type LoadSettings = { readonly connections: number; readonly seconds: number; readonly dir: string };
+interface LoadSettings {
+  readonly connections: number;
+  readonly seconds: number;
+  readonly dir: string;
+  readonly rates: readonly number[];
+  readonly different: number;
+}
 
-async function measure(variant: string, brokers: string[], load: LoadSettings, sizes: Sizes) {
-  const spec = VARIANTS[variant];
-  if (!spec) throw new Error(`no variant ${variant}; there are ${Object.keys(VARIANTS).join(', ')}`);
+type Variant = { readonly name: string; readonly signer: Signer; readonly events: number };
+
+async function measure(name: string, brokers: string[], load: LoadSettings, sizes: Sizes) {
+  const spec = VARIANTS[name];
+  if (!spec) throw new Error(`no variant ${name}; there are ${Object.keys(VARIANTS).join(', ')}`);
   const signer = await createSigner(spec.esp);
-  const events = spec.events(sizes);
-  const request = requestOf(signer, events);
+  const variant = { name, signer, events: spec.events(sizes) };
   const ingress = await startIngressProcess(signer, brokers, load.dir);
   try {
-    await generateLoad(ingress.port, { ...load, request, seconds: 5 });
-    const before = await usageOf(ingress.admin);
-    const peak = watchMemory(ingress.admin);
-    const result = await generateLoad(ingress.port, { ...load, request });
-    const after = await usageOf(ingress.admin);
-    const cpuUs = ((after.cpuSeconds - before.cpuSeconds) * 1e6) / (result.accepted + result.refused);
-    return figuresOf(variant, request, events, result, cpuUs, await peak());
+    const closed = await closedLoop(ingress, variant, load);
+    const atRates = await openLoop(ingress, variant, load, closed.requests_per_second);
+    const figures = { ...closed, ...atRates, peak_mb: memoryOf(ingress.pid).peakMb };
+    return Object.fromEntries(Object.entries(figures).map(([figure, value]) => [`${name}_${figure}`, value]));
   } finally {
     await ingress.stop();
   }
 }
 
-function figuresOf(
-  variant: string,
-  request: EspRequest,
-  events: number,
-  result: LoadResult,
-  cpuUs: number,
-  peakRssMb: number,
-) {
+/** The same request again and again on all connections, each as soon as the one before is answered. */
+async function closedLoop({ port, pid }: Measured, variant: Variant, load: LoadSettings) {
+  const request = requestOf(variant, 0);
+  await generateLoad(port, { ...load, request, seconds: WARM_UP_SECONDS });
+  const before = cpuSecondsOf(pid);
+  const result = await generateLoad(port, { ...load, request });
+  const cpuUs = ((cpuSecondsOf(pid) - before) * 1e6) / (result.accepted + result.refused);
   const perSecond = result.accepted / result.seconds;
-  const figures = {
+  return {
     generator: result.generator,
     body_bytes: request.body.length,
     requests_per_second: Math.round(perSecond),
-    events_per_second: Math.round(perSecond * events),
+    events_per_second: Math.round(perSecond * variant.events),
     refused: result.refused,
     p50_ms: round(result.p50Ms),
     p99_ms: round(result.p99Ms),
     p999_ms: round(result.p999Ms),
     cpu_us_per_request: round(cpuUs),
-    peak_rss_mb: peakRssMb,
   };
-  return Object.fromEntries(Object.entries(figures).map(([name, value]) => [`${variant}_${name}`, value]));
 }
 
-function requestOf(signer: Signer, events: number): EspRequest {
-  const body = JSON.stringify(Array.from({ length: events }, (_, i) => eventOf(signer.esp, i)));
+const WARM_UP_SECONDS = 5;
+/** Of all different requests. */
+const MOST_BYTES = 100e6;
+
+/**
+ * Different requests at shares of that rate, from when each was due. What comes in bursts, and what stands still for a while, shows here and not
+ * in the closed loop, which sends nothing meanwhile.
+ */
+async function openLoop(
+  { port, pid }: Measured,
+  variant: Variant,
+  { rates, different, seconds, connections, dir }: LoadSettings,
+  closedPerSecond: number,
+): Promise<{ [figure: string]: number }> {
+  const figures: { [figure: string]: number } = {};
+  const first = requestOf(variant, 0);
+  const count = Math.min(different, Math.ceil(MOST_BYTES / first.body.length));
+  for (const share of rates) {
+    // Signed anew each time: signatures of today's time are good for minutes.
+    const requests = Array.from({ length: count }, (_, n) => requestOf(variant, n));
+    const file = await keepRequests(dir, requests);
+    const perSecond = Math.round(closedPerSecond * share);
+    const before = cpuSecondsOf(pid);
+    const found = await generateOpenLoop(port, file, { perSecond, seconds, connections, dir });
+    const cpuUs = ((cpuSecondsOf(pid) - before) * 1e6) / found.asked;
+    const name = `at_${Math.round(share * 100)}_percent`;
+    Object.assign(figures, {
+      [`${name}_requests_per_second`]: perSecond,
+      [`${name}_refused`]: found.refused,
+      [`${name}_p50_ms`]: round(found.p50Ms),
+      [`${name}_p99_ms`]: round(found.p99Ms),
+      [`${name}_p999_ms`]: round(found.p999Ms),
+      [`${name}_max_ms`]: round(found.maxMs),
+      [`${name}_most_waiting`]: found.mostWaiting,
+      [`${name}_cpu_us_per_request`]: round(cpuUs),
+    });
+  }
+  return figures;
+}
+
+/** Number n: other numbers have other ids and recipients. */
+function requestOf({ signer, events }: Variant, n: number): EspRequest {
+  const body = JSON.stringify(Array.from({ length: events }, (_, i) => eventOf(signer.esp, n * events + i)));
   return signer.sign({ body, at: Date.now(), url: pathOf(signer) });
 }
 
 /** About 620 bytes each, so that five make 3 kB. */
 function eventOf(esp: string, n: number): object {
-  const common = { timestamp: Math.floor(Date.now() / 1000) - n, event: 'delivered' };
+  const common = { timestamp: Math.floor(Date.now() / 1000) - (n % 3_600), event: 'delivered' };
   return {
     ...(esp === 'sendgrid' ? common : { type: 'delivered', occurred_at: new Date().toISOString() }),
     email: `recipient${n}@mail.example`,
@@ -139,32 +191,6 @@ function eventOf(esp: string, n: number): object {
     campaign: 'autumn-sale',
     order: 'A-77312',
     note: 'x'.repeat(60),
-  };
-}
-
-/** Looks every second; the function it returns stops and says the most it saw. */
-function watchMemory(port: number): () => Promise<number> {
-  let peak = 0;
-  const look = async () => {
-    peak = Math.max(peak, (await usageOf(port)).rssMb);
-  };
-  const timer = setInterval(() => void look().catch(() => {}), 1_000);
-  return async () => {
-    clearInterval(timer);
-    await look();
-    return peak;
-  };
-}
-
-async function usageOf(port: number): Promise<{ cpuSeconds: number; rssMb: number }> {
-  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  const value = (name: string) => {
-    const line = metrics.split('\n').find((text) => text.startsWith(`${name}{`));
-    return line === undefined ? Number.NaN : Number(line.slice(line.lastIndexOf(' ')));
-  };
-  return {
-    cpuSeconds: value('process_cpu_seconds_total'),
-    rssMb: Math.round(value('process_resident_memory_bytes') / 1e6),
   };
 }
 
