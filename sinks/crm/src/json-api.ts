@@ -26,8 +26,8 @@ export class JsonApi {
   private readonly options: JsonApiOptions;
 
   constructor(options: JsonApiOptions) {
-    const { timeoutMs, concurrency, now } = options.limits;
-    this.client = new HttpClient({ timeoutMs, connections: concurrency, now });
+    const { timeoutMs, concurrency, now, pace } = options.limits;
+    this.client = new HttpClient({ timeoutMs, connections: concurrency, now, pace });
     this.base = options.base.replace(/\/+$/, '');
     this.options = options;
   }
@@ -66,7 +66,7 @@ export class JsonApi {
     return this.client.exchange(
       {
         ...request,
-        headers: { ...headers, 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(body),
       },
       signal,
