@@ -13,6 +13,11 @@ export const SERVICE = 'sink-clickhouse';
 
 /** A second and table. Each is a part, which ClickHouse has to merge, and takes a place in the memory of its table (migrate.ts). */
 export const MOST_INSERTS = 20;
+/**
+ * By how much the inserts of a lane may be ahead of its share, but for one a batch. Milliseconds. Events of long ago are an insert a month:
+ * without this, one account that sends such events would hold up the others of the lane.
+ */
+export const INSERTS_AHEAD_MS = 1_800_000;
 
 export const clickhouseSection = section(
   {

@@ -7,7 +7,7 @@ import {
   serveConsumer,
 } from '@email-events/core';
 import { Codec, EVENT_TYPES, eventTypeOf, type SchemaKey, topics } from '@email-events/schemas';
-import { type ClickHouseConfig, SERVICE } from './config.ts';
+import { type ClickHouseConfig, INSERTS_AHEAD_MS, SERVICE } from './config.ts';
 import { connect } from './connection.ts';
 import type { ClickHouseValue } from './rows.ts';
 import { createClickHouseSink } from './sink.ts';
@@ -50,6 +50,7 @@ export async function startClickHouseSink(
     batchBytes: settings.batchBytes,
     flushMs: settings.flushMs,
     piecesPerSecond: settings.insertsPerSecond,
+    piecesAheadMs: INSERTS_AHEAD_MS,
     metrics,
     log,
   });

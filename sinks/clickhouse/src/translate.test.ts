@@ -104,6 +104,9 @@ async function reading(version: Version) {
 
 const framed = (value: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, 0, 7]), value]);
 
+/** Instead of a row: it has a value that its column cannot hold, so its batch goes as lines, and the server says which row it is. */
+const NOT_BINARY = 'not binary';
+
 /** The row by either path, or why there is none. Pairs are sorted: their order says nothing, and objects have one of their own. */
 function rowsOf(record: Source): { readonly bytes: unknown; readonly objects: unknown } {
   const writer = writerOf(record.topic);
@@ -112,6 +115,7 @@ function rowsOf(record: Source): { readonly bytes: unknown; readonly objects: un
     cells.map((cell, n) => (EVENT_COLUMNS[n]?.kind === 'pairs' ? byName(pairsOf(cell)) : cell));
   const bytes = attempt(() => {
     writer.binary?.add(record, () => out);
+    if (!out.complete) return NOT_BINARY;
     return sorted(readRow(Buffer.concat(out.finish().chunks)), (cell) => cell);
   });
   const objects = attempt(() =>
@@ -133,6 +137,13 @@ function attempt(row: () => unknown): unknown {
     throw error;
   }
 }
+
+/** Avro's reader does not check that an int has 32 bits. */
+const hasLargeInt = (cells: unknown) =>
+  EVENT_COLUMNS.some(({ kind, nullable }, n) => {
+    const cell = (cells as unknown[])[n];
+    return kind === 'int' && !(nullable && cell === null) && cell !== ((cell as number) | 0);
+  });
 
 describe.each(VERSIONS)('$name', (version) => {
   test('any event gives the row that its object gives, and no object is made', async () => {
@@ -165,7 +176,8 @@ describe.each(VERSIONS)('$name', (version) => {
         const damaged = cut ? value.subarray(0, place) : Buffer.from(value);
         if (!cut) damaged[place] = byte;
         const { bytes, objects } = rowsOf(read(framed(damaged), Buffer.from('key')));
-        expect(bytes).toEqual(objects);
+        if (bytes === NOT_BINARY) expect(objects).toSatisfy(hasLargeInt);
+        else expect(bytes).toEqual(objects);
       }),
       { numRuns: 40 },
     );

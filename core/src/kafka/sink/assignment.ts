@@ -18,6 +18,8 @@ export interface AssignmentOptions<R> {
   readonly limits: BufferLimits;
   /** Milliseconds a piece that a lane of these topics takes. */
   readonly everyMs: (topics: readonly string[]) => number;
+  /** By how much the further pieces of a batch may be ahead of that. */
+  readonly aheadMs: number;
   readonly context: LaneContext<R>;
   readonly newNonce: () => string;
   readonly log: Logger;
@@ -110,7 +112,7 @@ export class Assignment<R> {
   }
 
   private addLane(id: string, points: readonly StartingPoint[]): void {
-    const { group, limits, newNonce, context } = this.options;
+    const { group, limits, newNonce, context, everyMs, aheadMs } = this.options;
     // A partition without a committed offset begins at its first record; so does one whose records were removed unread.
     const offsets = points.map(({ committed, bounds }) => ({
       ...committed,
@@ -127,7 +129,7 @@ export class Assignment<R> {
       );
       buffer.skipTo(topic, partition, bounds.low);
     }
-    const pace = new LanePace(this.options.everyMs(points.map(({ committed }) => committed.topic)));
+    const pace = new LanePace(everyMs(points.map(({ committed }) => committed.topic)), aheadMs);
     const lane = new BatchLane<R>(id, { buffer, size, limits, pace }, context);
     this.lanes.set(id, lane);
     this.membersOf.set(

@@ -23,9 +23,43 @@ test('a batch takes as many times the share as it has pieces, from when it began
   expect(pace.notBefore).toBeLessThan(0);
   pace.began(3, 1_000);
   expect(pace.notBefore).toBe(1_300);
-  pace.began(1, 1_250);
-  expect(pace.notBefore).toBe(1_350);
+  pace.began(1, 1_350);
+  expect(pace.notBefore).toBe(1_450);
 });
+
+test('further pieces are ahead of their time by so much and no more; what is not used comes back', () => {
+  const pace = new LanePace(100, 1_000);
+  pace.began(8, 0);
+  expect(pace.notBefore).toBe(100);
+  // Due at 1,600: 600 too early.
+  pace.began(8, 100);
+  expect(pace.notBefore).toBe(600);
+  pace.began(1, 600);
+  expect(pace.notBefore).toBe(700);
+  pace.began(1, 700);
+  expect(pace.notBefore).toBe(800);
+  pace.began(2, 800);
+  expect(pace.notBefore).toBe(1_000);
+  pace.began(8, 60_000);
+  expect(pace.notBefore).toBe(60_100);
+});
+
+test.each([0, 2_000])(
+  'over a long time there are no more pieces than the share, and those ahead: %d ms',
+  (aheadMs) => {
+    const pace = new LanePace(100, aheadMs);
+    let [now, pieces] = [0, 0];
+    for (let i = 0; now < 60_000; i++) {
+      const some = [1, 14, 1, 256, 3][i % 5] ?? 1;
+      // Those of the last batch are due after the end.
+      if (now + some * 100 < 60_000) pieces += some;
+      pace.began(some, now);
+      expect(pace.notBefore).toBeGreaterThanOrEqual(now + 100);
+      now = pace.notBefore;
+    }
+    expect(pieces).toBeLessThanOrEqual((60_000 + aheadMs) / 100);
+  },
+);
 
 test('a lane that has something to write keeps its pace, and writes all that came meanwhile', async () => {
   const inserts: { readonly at: number; readonly texts: readonly string[] }[] = [];

@@ -3,20 +3,28 @@ import type { Brokers } from '../client/brokers.ts';
 /**
  * When the next batch of a lane may begin. A target that makes a part of each insert, and remembers only a number of them, must not get
  * more than so many a second. Every lane keeps its own share of that number, so that no instance has to know of the others.
+ *
+ * Between two batches there is always the time of one piece. The further pieces of a batch may be ahead of their time by `aheadMs`: an
+ * account whose events are of many months would otherwise hold up everyone else's on the lane, by the time of a piece for each month.
  */
 export class LanePace {
   /** Epoch milliseconds. */
   notBefore = Number.NEGATIVE_INFINITY;
   private readonly everyMs: number;
+  private readonly aheadMs: number;
+  /** When all pieces that were begun will have been the lane's due. Epoch milliseconds. */
+  private dueAt = Number.NEGATIVE_INFINITY;
 
-  /** Share of a lane: milliseconds a piece. 0: no limit. */
-  constructor(everyMs: number) {
+  /** @param everyMs share of a lane: milliseconds a piece. 0: no limit. */
+  constructor(everyMs: number, aheadMs = 0) {
     this.everyMs = everyMs;
+    this.aheadMs = aheadMs;
   }
 
-  /** A batch of so many pieces began. They are written one by one, and the next batch waits until all of them were the lane's due. */
+  /** A batch of so many pieces began, which are written one by one. */
   began(pieces: number, at: number): void {
-    this.notBefore = Math.max(this.notBefore, at + pieces * this.everyMs);
+    this.dueAt = Math.max(this.dueAt, at) + pieces * this.everyMs;
+    this.notBefore = Math.max(at + this.everyMs, this.dueAt - this.aheadMs);
   }
 }
 

@@ -46,6 +46,8 @@ export interface SinkRunnerOptions<R> extends BufferLimits {
   readonly concurrency: number;
   /** Pieces a second that the lanes of the same topics write together, on all instances. Undefined: as they come. */
   readonly piecesPerSecond?: number;
+  /** By how much a lane's pieces may be ahead of its share of that, but for one a batch. Milliseconds; default: 0. */
+  readonly piecesAheadMs?: number;
   /** Time for writes under way when it is stopped; then they are aborted. */
   readonly stopMs?: number;
   readonly metrics: Registry;
@@ -247,7 +249,7 @@ class Runner<R> implements RunningSink {
 
   /** Reads what was committed, and starts a lane for each that this member owns now. */
   private async open(generation: Generation<R>, assigned: Assigned): Promise<void> {
-    const { laneOf, batchRows, batchBytes, flushMs, piecesPerSecond } = this.options;
+    const { laneOf, batchRows, batchBytes, flushMs, piecesPerSecond, piecesAheadMs = 0 } = this.options;
     const { signal } = generation.lost;
     const read = async () => ({
       points: await startingPoints(this.brokers, this.groupId, assigned, signal),
@@ -261,6 +263,7 @@ class Runner<R> implements RunningSink {
         laneOf,
         limits: { batchRows, batchBytes, flushMs },
         everyMs,
+        aheadMs: piecesAheadMs,
         context: this.contextOf(generation),
         newNonce: () => randomBytes(9).toString('base64url'),
         log: this.log,
