@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Registry } from 'prom-client';
 import { codeOf } from './errors.ts';
+import type { MetricsText } from './telemetry.ts';
 
 /**
  * A dependency's state: undefined when it is fine, else why not (a code, no details of the outside).
@@ -31,7 +31,7 @@ export interface AdminServer {
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
-  readonly metrics: Registry;
+  readonly metrics: MetricsText;
   /** By dependency name. */
   readonly readiness: { readonly [dependency: string]: ReadinessCheck };
   /** More about the service's work, as JSON; undefined: nothing. */

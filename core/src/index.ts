@@ -70,7 +70,7 @@ export type {
 } from './kafka/transact/stage.ts';
 export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';
-export { retry } from './retry.ts';
+export { type Backoff, backoffMs, pause, retry } from './retry.ts';
 export { serveConsumer } from './serve.ts';
 export * from './service.ts';
 export * from './service-main.ts';

@@ -1,6 +1,7 @@
 import { type AdminOptions, startAdminServer } from './admin-server.ts';
 import { type RunningService, runStopSteps, type StopStep } from './lifecycle.ts';
 import type { ServiceContext } from './service.ts';
+import type { MetricsText } from './telemetry.ts';
 
 /** Reads from Kafka until it is stopped, such as a sink's runner or a processor's loop. */
 export interface Consuming {
@@ -13,6 +14,8 @@ export interface Consuming {
 export interface ServeOptions {
   readonly adminPort: number;
   readonly readiness: AdminOptions['readiness'];
+  /** Instead of the service's registry alone. */
+  readonly metrics?: MetricsText;
   /** Before the consumer is stopped. */
   readonly first?: readonly StopStep[];
 }
@@ -24,8 +27,8 @@ const ADMIN_STOP_MS = 1_000;
 /** A service whose work is to consume: with its admin port, and stopped in order. If the port cannot be had, the consumer is stopped. */
 export async function serveConsumer(
   consumer: Consuming,
-  { config, log, metrics }: ServiceContext<{ readonly adminHost: string }>,
-  { adminPort, readiness, first = [] }: ServeOptions,
+  { config, log, metrics: own }: ServiceContext<{ readonly adminHost: string }>,
+  { adminPort, readiness, metrics = own, first = [] }: ServeOptions,
 ): Promise<RunningService> {
   const consuming: StopStep[] = [
     ...first,

@@ -58,6 +58,11 @@ export interface ServiceDescriptor<
   readonly nodeArgs?: readonly string[];
   /** The topics in which its consumer group keeps positions. Absent: it is in no group. */
   readonly consumes?: Consumption;
+  /**
+   * Names of further consumers that the process runs with this configuration, beside the one of its own name. Each reads the same topics in
+   * a group of its own, and its dead letters have its name as stage.
+   */
+  consumers?(config: ConfigWith<Path, S>): readonly string[];
   /** Further topics, which it reads without a group. */
   readonly restores?: readonly string[];
   readonly writes: readonly string[];
@@ -83,11 +88,21 @@ export const isConfigured = ({ section }: Pick<ServiceDescriptor, 'section'>, co
 /** A pipeline may be without it. */
 export const isOptional = ({ absent }: Pick<ServiceDescriptor, 'absent'>): boolean => absent !== undefined;
 
-/** Undefined: it is in no group. */
-export function consumerGroupOf(
-  { name, consumes }: Pick<ServiceDescriptor, 'name' | 'consumes'>,
+export interface ServiceGroup {
+  /** Of the consumer: that of its service, or one that `consumers` names. */
+  readonly consumer: string;
+  readonly group: string;
+}
+
+/** The groups of a service with this configuration, its own first. None if it is in no group. */
+export function consumerGroupsOf(
+  service: Pick<ServiceDescriptor, 'name' | 'consumes' | 'consumers' | 'section'>,
   groupPrefix: string,
-): string | undefined {
-  if (!consumes) return undefined;
-  return consumes.as === 'processor' ? processorGroup(groupPrefix, name) : sinkGroup(groupPrefix, name);
+  config: object,
+): readonly ServiceGroup[] {
+  const { name, consumes, consumers } = service;
+  if (!consumes) return [];
+  if (consumes.as === 'processor') return [{ consumer: name, group: processorGroup(groupPrefix, name) }];
+  const further = consumers && isConfigured(service, config) ? consumers(config as never) : [];
+  return [name, ...further].map((consumer) => ({ consumer, group: sinkGroup(groupPrefix, consumer) }));
 }

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { Secret } from './config/index.ts';
-import { createLogger, createMetrics, digestOf } from './telemetry.ts';
+import { Counter, combinedMetrics, createLogger, createMetrics, digestOf, Registry } from './telemetry.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -55,4 +55,25 @@ test('a scrape says which release and configuration run, and no metric of Node p
 test('the digest of a configuration does not depend on its secrets', () => {
   const one = digestOf({ registry: { password: new Secret('one') } });
   expect(digestOf({ registry: { password: new Secret('another') } })).toBe(one);
+});
+
+test('several registries are one text: each metric once, with the samples of all', async () => {
+  const registryOf = (labels: object, names: readonly string[]) => {
+    const registry = new Registry();
+    registry.setDefaultLabels(labels);
+    for (const name of names) new Counter({ name, help: `Says\n${name}.`, registers: [registry] }).inc();
+    return registry;
+  };
+  const [a, b] = [
+    registryOf({ part: 'a' }, ['both', 'first']),
+    registryOf({ part: 'b' }, ['second', 'both']),
+  ];
+  const text = await combinedMetrics(a, [b]).metrics();
+  expect(text).toBe(
+    [
+      ...['# HELP both Says\\nboth.', '# TYPE both counter', 'both{part="a"} 1', 'both{part="b"} 1'],
+      ...['# HELP first Says\\nfirst.', '# TYPE first counter', 'first{part="a"} 1'],
+      ...['# HELP second Says\\nsecond.', '# TYPE second counter', 'second{part="b"} 1', ''],
+    ].join('\n'),
+  );
 });

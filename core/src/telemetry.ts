@@ -20,6 +20,43 @@ export function createLogger(service: string, level: string): Logger {
 
 export { Counter, Gauge, Histogram, Registry };
 
+/** The part of a registry that shows it. */
+export type MetricsText = Pick<Registry, 'contentType' | 'metrics'>;
+
+/**
+ * Several registries as one text, for parts of a process that have metrics of the same names: each part has a registry with default labels
+ * of its own. A name comes once, with the samples of all parts behind it, as the format wants it.
+ */
+export function combinedMetrics(first: Registry, others: readonly Registry[]): MetricsText {
+  return {
+    contentType: first.contentType,
+    async metrics() {
+      const texts = await Promise.all([first, ...others].map((registry) => registry.metrics()));
+      const families = new Map<string, string[]>();
+      for (const text of texts) addFamilies(families, text);
+      return [...families.values()].flat().join('\n').concat('\n');
+    },
+  };
+}
+
+const HELP = /^# HELP (\S+) /;
+
+/** Lines of each metric by its name: the first that has it says what it means, and of which type it is. */
+function addFamilies(families: Map<string, string[]>, text: string): void {
+  let lines: string[] = [];
+  let known = false;
+  for (const line of text.split('\n')) {
+    const name = HELP.exec(line)?.[1];
+    if (name !== undefined) {
+      const before = families.get(name);
+      known = before !== undefined;
+      lines = before ?? [];
+      families.set(name, lines);
+    }
+    if (line !== '' && !(known && line.startsWith('#'))) lines.push(line);
+  }
+}
+
 /** Of this release: all packages have the same. */
 export const { version: VERSION } = packageFacts;
 

@@ -1,8 +1,9 @@
 import { groupLag, type PartitionLag } from '@email-events/core';
-import { consumerGroups, type PipelineConfig, servicesOf } from './services.ts';
+import { type ConsumerGroup, consumerGroups, type PipelineConfig, servicesOf } from './services.ts';
 
 export interface ServiceLag {
   readonly service: string;
+  readonly consumer: string;
   readonly group: string;
   /** Records that it has still to deal with. */
   readonly records: number;
@@ -13,14 +14,13 @@ export interface ServiceLag {
 export async function serviceLag(config: PipelineConfig): Promise<ServiceLag[]> {
   const groups = consumerGroups(config, servicesOf(config));
   const lags = await groupLag(config.kafka, groups);
-  return groups.map(({ service, group }) => summary(service, group, lags));
+  return groups.map((group) => summary(group, lags));
 }
 
-function summary(service: string, group: string, lags: readonly PartitionLag[]): ServiceLag {
+function summary({ service, consumer, group }: ConsumerGroup, lags: readonly PartitionLag[]): ServiceLag {
   const own = lags.filter((lag) => lag.group === group);
   return {
-    service,
-    group,
+    ...{ service, consumer, group },
     records: own.reduce((sum, { lag }) => sum + lag, 0),
     exact: own.every(({ exact }) => exact),
   };

@@ -76,6 +76,7 @@ describe('one more descriptor is known', () => {
     });
     expect(consumerGroups(config.parse({}), all).at(-1)).toEqual({
       service: 'sink-ledger',
+      consumer: 'sink-ledger',
       group: 'email-events-sink-ledger',
       topics: ['email.suppressions'],
     });
@@ -112,6 +113,24 @@ test('no two services have a name, a section, a port or an entry file in common'
     services.map(({ entry }) => entry),
   ])
     expect(new Set(values).size).toBe(services.length);
+});
+
+test('each further CRM has a group of its own, which follows the configuration to lag and rights', () => {
+  const secrets = ['whsec_x'];
+  const configured = pipelineConfig.parse({
+    sinks: { crm: { secrets, others: { news: { secrets }, shop: { secrets } } } },
+  });
+  const crms = consumerGroups(configured).filter(({ service }) => service === 'sink-crm');
+  expect(crms.map(({ consumer, group }) => [consumer, group])).toEqual([
+    ['sink-crm', 'email-events-sink-crm'],
+    ['sink-crm-news', 'email-events-sink-crm-news'],
+    ['sink-crm-shop', 'email-events-sink-crm-shop'],
+  ]);
+  const own = (name: string) =>
+    principals('email-events', services, configured).find((principal) => principal.name === name);
+  const groups = crms.map(({ group }) => group);
+  expect(own('sink-crm')?.groups).toEqual(groups);
+  expect(own('operator')?.watches).toEqual(expect.arrayContaining(groups));
 });
 
 test('groups are what they always were: another name has no committed position', () => {

@@ -1,7 +1,7 @@
 import { CORE_CODES } from '@email-events/core/codes';
 import { type ComposedConfig, composeConfig, defaultAt } from '@email-events/core/config';
 import type { CodeTable } from '@email-events/core/errors';
-import { consumerGroupOf, isConfigured, type ServiceDescriptor } from '@email-events/core/service';
+import { consumerGroupsOf, isConfigured, type ServiceDescriptor } from '@email-events/core/service';
 import { ingressService } from '@email-events/ingress/service';
 import { eventsService } from '@email-events/processors/events';
 import { normalizeService } from '@email-events/processors/normalize';
@@ -46,21 +46,22 @@ export function servicesOf(config: object, all: Services = services): Services {
 export interface ConsumerGroup {
   /** Name of the service. */
   readonly service: string;
+  /** The consumer in it: the service, or one of several such as that of a further CRM. */
+  readonly consumer: string;
   readonly group: string;
   readonly topics: readonly string[];
 }
 
-/** Consumer group and input of each service that has one. */
+/** Consumer groups and input of each service that has any. */
 export function consumerGroups(
-  { kafka }: Pick<PipelineConfig, 'kafka'>,
+  config: Pick<PipelineConfig, 'kafka'>,
   all: Services = services,
 ): readonly ConsumerGroup[] {
-  return all.flatMap((service) => {
-    const group = consumerGroupOf(service, kafka.groupPrefix);
-    return group === undefined
-      ? []
-      : [{ service: service.name, group, topics: service.consumes?.topics ?? [] }];
-  });
+  return all.flatMap((service) =>
+    consumerGroupsOf(service, config.kafka.groupPrefix, config).map((of) => {
+      return { service: service.name, ...of, topics: service.consumes?.topics ?? [] };
+    }),
+  );
 }
 
 /** Services that write typed topics and states, as opposed to those that carry these elsewhere. */

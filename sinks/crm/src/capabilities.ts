@@ -44,6 +44,8 @@ export interface RateHeaders {
 
 /** Keeps calls below the limits of the CRM. */
 export interface CallPace {
+  /** Those of this CRM. */
+  readonly headers?: RateHeaders;
   /**
    * Makes the call when it is its turn. Throws CrmError of failure `paused` instead, if the CRM has asked for a pause, or the reason of
    * `signal`.

@@ -6,8 +6,8 @@ import type { CallPace, CrmCapabilities, PublishedPace } from './capabilities.ts
 import type { CrmConfig } from './config.ts';
 import { CrmError } from './errors.ts';
 
-/** sinks.crm as configured. `url`, `secrets` and `options` are the CRM's to judge, everything else is the same for all. */
-export type CrmSettings = NonNullable<CrmConfig['sinks']['crm']>;
+/** A CRM as configured: sinks.crm, or one of its `others`. `url`, `secrets` and `options` are the CRM's to judge, everything else is the same for all. */
+export type CrmSettings = Omit<NonNullable<CrmConfig['sinks']['crm']>, 'adminPort' | 'others'>;
 
 /**
  * The states of a recipient: suppressed for all mail, by reason; off some mail only (of a stream, or of an account); no reason left.
@@ -90,8 +90,8 @@ export interface CrmDefinition<S extends AccessSchema = AccessSchema> {
 
 /** A CRM of the registry. */
 export interface Crm extends Omit<CrmDefinition, 'connect'> {
-  /** Problems of the settings, with full paths. Messages never show a value. */
-  problems(settings: CrmSettings): ConfigProblem[];
+  /** Problems of the settings, with full paths: `path` is where they are, default sinks.crm. Messages never show a value. */
+  problems(settings: CrmSettings, path?: string): ConfigProblem[];
   /** Throws ZodError on settings that have problems. */
   connect(settings: CrmSettings, now: () => number, pace?: CallPace): CrmAdapter;
 }
@@ -101,9 +101,9 @@ export function defineCrm<S extends AccessSchema>(definition: CrmDefinition<S>):
   const { name, title, documentation, settings: schema, facts } = definition;
   return {
     ...{ name, title, documentation, settings: schema, facts },
-    problems(settings) {
+    problems(settings, path = 'sinks.crm') {
       const { error } = schema.safeParse(accessOf(settings));
-      return error?.issues.flatMap(problemsOf) ?? [];
+      return error?.issues.flatMap((issue) => problemsOf(issue, path)) ?? [];
     },
     connect(settings, now, pace) {
       const { timeoutMs, concurrency } = settings;
@@ -115,8 +115,8 @@ export function defineCrm<S extends AccessSchema>(definition: CrmDefinition<S>):
 
 const accessOf = ({ url, secrets, options }: CrmSettings) => ({ url, secrets, options });
 
-function problemsOf(issue: z.core.$ZodIssue): ConfigProblem[] {
-  const path = ['sinks.crm', ...issue.path].join('.');
+function problemsOf(issue: z.core.$ZodIssue, at: string): ConfigProblem[] {
+  const path = [at, ...issue.path].join('.');
   if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
   return issue.keys.map((key) => ({ path: `${path}.${key}`, message: 'unknown key' }));
 }

@@ -1,7 +1,7 @@
 import { defineService } from '@email-events/core/service';
 import { topics } from '@email-events/schemas';
 import { CRM_CODES } from './codes.ts';
-import { ABSENT, crmSection, SERVICE } from './config.ts';
+import { ABSENT, crmSection, furtherConsumers, SERVICE } from './config.ts';
 
 export const crmSink = defineService({
   name: SERVICE,
@@ -13,6 +13,7 @@ export const crmSink = defineService({
   codes: CRM_CODES,
   entry: 'sinks/crm/src/main.ts',
   consumes: { as: 'sink', topics: [topics.suppressions, topics.replays] },
+  consumers: furtherConsumers,
   writes: [topics.deadLetters],
   async load() {
     const { startCrmSink } = await import('./service.ts');

@@ -18,6 +18,8 @@ export interface GuardOptions {
   readonly breakMs: number;
   /** Time between tries while the configuration is refused: at first, and at most. Milliseconds. */
   readonly refusedMs: { readonly first: number; readonly most: number };
+  /** What the credentials must be allowed, as the CRM calls it. */
+  readonly scopes: readonly string[];
   /** Throws a CrmError of failure `misconfigured` if the CRM refuses the configuration itself, not just one record. */
   readonly probe: () => Promise<void>;
 }
@@ -47,6 +49,8 @@ export class CrmGuard {
   private refused = new WeakSet<object>();
   private refusedSubjects = 0;
   private refusedMs: number;
+  /** Pauses in a row of which the CRM did not say how long. */
+  private throttles = 0;
   private underWay = 0;
 
   constructor(options: GuardOptions) {
@@ -124,8 +128,20 @@ export class CrmGuard {
     if (!(error instanceof CrmError)) return error;
     if (error.failure === 'rejected') this.accepted();
     if (error.failure === 'misconfigured') return this.doubt(error, subject);
+    if (error.failure === 'throttled' && error.afterMs === undefined) return this.slowDown(error);
     if (error.afterMs !== undefined) this.pauseFor(error.afterMs, error.code);
     return error;
+  }
+
+  /** The CRM takes fewer calls, and does not say when more: by chance, so that instances do not come back together, and longer each time. */
+  private slowDown(error: CrmError): CrmError {
+    const { now } = this.options;
+    // Calls that were under way together tell no more than one does.
+    if (this.pause.until <= now()) this.throttles += 1;
+    const most = Math.min(THROTTLED_MS.most, THROTTLED_MS.first * 2 ** Math.min(this.throttles - 1, 30));
+    const afterMs = Math.max(1, Math.ceil(Math.random() * most));
+    this.pauseFor(afterMs, error.code);
+    return new CrmError('throttled', error.code, error.message, { cause: error, afterMs });
   }
 
   /** It is the configuration once another subject is refused too, or the probe is; until then it may be the subject. */
@@ -152,9 +168,13 @@ export class CrmGuard {
 
   /** Says so once; it stays visible in readiness and metrics until the CRM takes a call again. */
   private refuse(error: CrmError): void {
-    const { log, now, refusedMs } = this.options;
+    const { log, now, refusedMs, scopes } = this.options;
+    const needs =
+      error.code === 'SINK_CRM_UNAUTHORIZED' && scopes.length > 0
+        ? `; the credentials need ${scopes.join(', ')}`
+        : '';
     if (this.refusal === undefined)
-      log.error({ code: error.code }, `${error.message}: nothing is sent until this is put right`);
+      log.error({ code: error.code }, `${error.message}: nothing is sent until this is put right${needs}`);
     const known = this.refusal !== undefined;
     this.refusal = error.code;
     // Calls that were under way together tell no more than one does.
@@ -168,6 +188,7 @@ export class CrmGuard {
       this.options.log.info({ code: this.refusal }, 'the CRM takes calls again');
     this.refusal = undefined;
     this.refusedMs = this.options.refusedMs.first;
+    this.throttles = 0;
     if (this.refusedSubjects === 0) return;
     this.refused = new WeakSet();
     this.refusedSubjects = 0;
@@ -178,5 +199,7 @@ export class CrmGuard {
     if (until > this.pause.until) this.pause = { until, code };
   }
 }
+
+const THROTTLED_MS = { first: 1_000, most: 60_000 };
 
 const paused = (code: ErrorCode, afterMs: number) => new CrmError('paused', code, 'calls pause', { afterMs });

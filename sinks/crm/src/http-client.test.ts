@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { retryAfterMs } from './announced.ts';
 import { errorOfStatus } from './errors.ts';
-import { retryAfterMs } from './http-client.ts';
 
 test.each([200, 201, 202, 204, 299])('%d is a success', (status) => {
   expect(errorOfStatus(status, undefined)).toBeUndefined();

@@ -1,6 +1,9 @@
 import { Agent } from 'undici';
+import { askedMs } from './announced.ts';
 import type { CallPace } from './capabilities.ts';
 import { CrmError, errorOfStatus } from './errors.ts';
+
+export { retryAfterMs } from './announced.ts';
 
 export interface CrmRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -88,14 +91,10 @@ export class HttpClient {
   }
 
   private succeeded(response: CrmResponse): CrmResponse {
-    const error = errorOfStatus(response.status, this.retryAfterOf(response));
+    const { pace, now } = this.options;
+    const error = errorOfStatus(response.status, askedMs(response, pace?.headers ?? {}, now()));
     if (error) throw error;
     return response;
-  }
-
-  private retryAfterOf({ headers }: CrmResponse): number | undefined {
-    const header = headers['retry-after'];
-    return retryAfterMs(Array.isArray(header) ? header[0] : header, this.options.now());
   }
 }
 
@@ -121,17 +120,3 @@ async function readBounded(body: AsyncIterable<Uint8Array>): Promise<string> {
   }
   return Buffer.concat(chunks).toString();
 }
-
-/** Longer pauses than this are cut: asking an hour later costs one call. */
-const LONGEST_MS = 3_600_000;
-
-/** Milliseconds that a Retry-After header asks for: seconds or an HTTP date. Undefined if it says neither. */
-export function retryAfterMs(header: string | undefined, now: number): number | undefined {
-  const text = header?.trim();
-  if (!text) return undefined;
-  const wait = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : dateOf(text) - now;
-  return Number.isNaN(wait) ? undefined : Math.min(LONGEST_MS, Math.max(0, Math.ceil(wait)));
-}
-
-/** Date.parse takes far more than HTTP dates ("-5" is a year to it), which all begin with a weekday. */
-const dateOf = (text: string) => (/^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN);

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
+import { askedMs } from './announced.ts';
 import type { CallLimits } from './crm.ts';
 import { CrmError, errorOfStatus } from './errors.ts';
-import { type CrmRequest, type CrmResponse, HttpClient, retryAfterMs } from './http-client.ts';
+import { type CrmRequest, type CrmResponse, HttpClient } from './http-client.ts';
 
 export interface JsonApiOptions {
   /** Where all paths begin. A slash at its end does not matter. */
@@ -75,7 +76,8 @@ export class JsonApi {
 
   /** Throws the error of an answer that is no success. */
   succeeded(answer: CrmResponse): CrmResponse {
-    const afterMs = retryAfterMs(headerOf(answer, 'retry-after'), this.options.limits.now());
+    const { now, pace } = this.options.limits;
+    const afterMs = askedMs(answer, pace?.headers ?? {}, now());
     const error = this.options.errorOf?.(answer) ?? errorOfStatus(answer.status, afterMs);
     if (error) throw error;
     return answer;

@@ -14,6 +14,7 @@ export interface CrmMetrics {
 export interface CrmGauges {
   readonly breakerLevel: () => number;
   readonly refused: () => boolean;
+  readonly callLimit: () => number | undefined;
   readonly now: () => number;
 }
 
@@ -28,7 +29,7 @@ export function createCrmMetrics(registry: Registry, crm: string, gauges: CrmGau
   });
   const seconds = new Histogram({
     name: 'email_events_crm_call_seconds',
-    help: 'Time that the CRM took to answer.',
+    help: 'Time that the CRM took for a recipient: all calls of it, and what they waited for their turn.',
     labelNames: ['crm'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
@@ -41,6 +42,11 @@ export function createCrmMetrics(registry: Registry, crm: string, gauges: CrmGau
   );
   gauge('email_events_crm_refused', '1 while the CRM refuses the configuration.', () =>
     gauges.refused() ? 1 : 0,
+  );
+  gauge(
+    'email_events_crm_call_limit',
+    'Calls a second that this instance may make to the CRM now: its share of the limit. No value without a limit.',
+    gauges.callLimit,
   );
   gauge(
     'email_events_crm_newest_state_age_seconds',

@@ -1,47 +1,60 @@
 import {
-  avroReader,
+  codeOf,
+  combinedMetrics,
   type RunningService,
   registryOf,
-  runSink,
   type ServiceContext,
   serveConsumer,
 } from '@email-events/core';
-import { Codec, type Suppression, topics } from '@email-events/schemas';
-import { type CrmConfig, SERVICE } from './config.ts';
-import { checkCrmSettings, crmOf, crmSettings } from './settings.ts';
-import { createCrmSink } from './sink.ts';
+import { Codec } from '@email-events/schemas';
+import type { CrmConfig } from './config.ts';
+import { CrmConsumer, type CrmConsumerOptions } from './consumer.ts';
+import { checkCrmSettings, configuredCrms, crmSettings } from './settings.ts';
 
-/** Enough recipients to keep all calls busy; few enough that a batch is soon done. */
-const BATCH_ROWS = 200;
-const BATCH_BYTES = 1_048_576;
-/** A suppression waits no longer for others. */
-const FLUSH_MS = 100;
-/** Keeps the CRM at the state of email.suppressions. Throws ConfigError before anything is started. */
-export async function startCrmSink(context: ServiceContext<CrmConfig>): Promise<RunningService> {
+/** Parts that a test plays instead. */
+export type ConsumerParts = Pick<CrmConsumerOptions, 'run' | 'again'>;
+
+/**
+ * Keeps each CRM at the state of email.suppressions, one consumer for each: what stops one of them, be it the CRM, its settings or a right
+ * that its group lacks, stops no other. Throws ConfigError before anything is started.
+ */
+export async function startCrmSink(
+  context: ServiceContext<CrmConfig>,
+  parts: ConsumerParts = {},
+): Promise<RunningService> {
   const { config, log, metrics } = context;
   checkCrmSettings(config);
-  const settings = crmSettings(config);
-  const { concurrency, dryRun } = settings;
+  const { adminPort } = crmSettings(config);
   const codec = new Codec(registryOf(config));
-  const adapter = crmOf(settings).connect(settings, Date.now);
-  const sink = createCrmSink({ adapter, concurrency, dryRun, log, metrics });
-  const runner = await runSink<Suppression>({
-    kafka: config.kafka,
-    deadLetterPartitions: config.topics.deadLetterPartitions,
-    codec,
-    name: SERVICE,
-    topics: [topics.suppressions],
-    replays: topics.replays,
-    laneOf: (_topic, partition) => String(partition),
-    reader: avroReader<Suppression>(codec, new Map([[topics.suppressions, 'suppression']])),
-    sink,
-    // The sink itself bounds calls; each lane may have a batch in it.
-    concurrency: config.topics.partitions,
-    batchRows: BATCH_ROWS,
-    batchBytes: BATCH_BYTES,
-    flushMs: FLUSH_MS,
+  const consumers = configuredCrms(config).map(
+    (crm) => new CrmConsumer({ crm, config, codec, log, ...parts }),
+  );
+  const { done, failed, stop } = endOfAll(consumers);
+  const starts = await Promise.allSettled(consumers.map((consumer) => consumer.start(failed)));
+  if (starts.every(({ status }) => status === 'rejected')) {
+    await stop();
+    throw starts.find((start) => start.status === 'rejected')?.reason;
+  }
+  const readiness = Object.assign({}, ...consumers.map((consumer) => consumer.readiness(consumers)));
+  const shown = combinedMetrics(
     metrics,
-    log,
-  });
-  return serveConsumer(runner, context, { adminPort: settings.adminPort, readiness: runner.readiness });
+    consumers.map(({ registry }) => registry),
+  );
+  return serveConsumer({ done, stop }, context, { adminPort, readiness, metrics: shown });
+}
+
+/** The process ends by itself only when none of its consumers works: with the error of the last one. */
+function endOfAll(consumers: readonly CrmConsumer[]) {
+  const { promise: done, resolve, reject } = Promise.withResolvers<void>();
+  // Nobody may wait for it yet.
+  done.catch(() => {});
+  const failed = (error: unknown) => {
+    if (consumers.every((consumer) => consumer.failure !== undefined)) reject(error);
+    return codeOf(error);
+  };
+  const stop = async () => {
+    await Promise.all(consumers.map((consumer) => consumer.stop()));
+    resolve();
+  };
+  return { done, failed, stop };
 }

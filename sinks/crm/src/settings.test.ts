@@ -3,7 +3,7 @@ import { composeConfig } from '@email-events/core/config';
 import { expect, test } from 'vitest';
 import { http } from './adapters/http.ts';
 import { crmSink } from './descriptor.ts';
-import { checkCrmSettings, crmSettings } from './settings.ts';
+import { checkCrmSettings, configuredCrms, crmSettings } from './settings.ts';
 
 const { parse: parseConfig } = composeConfig([crmSink]);
 
@@ -84,3 +84,43 @@ test('all problems are reported at once, and no secret with them', () => {
     'sinks.crm.secrets.1',
   ]);
 });
+
+const several = (others: object) => parseConfig({ sinks: { crm: { secrets: [SECRET], others } } });
+
+test('further CRMs have names, groups and settings of their own; the section itself keeps its', () => {
+  const crms = configuredCrms(several({ news: { kind: 'http', secrets: [SECRET], timeoutMs: 7 } }));
+  expect(
+    crms.map(({ name, consumer, path, settings }) => [name, consumer, path, settings.timeoutMs]),
+  ).toEqual([
+    [undefined, 'sink-crm', 'sinks.crm', 10_000],
+    ['news', 'sink-crm-news', 'sinks.crm.others.news', 7],
+  ]);
+  expect(Object.keys(crms[0]?.settings ?? {})).not.toContain('others');
+});
+
+test('problems of all of them are reported at once, each where it is, and no secret with them', () => {
+  const config = several({
+    news: { kind: 'no-such' },
+    shop: { secrets: ['hunter2'] },
+    http: { secrets: [SECRET] },
+  });
+  try {
+    checkCrmSettings(config);
+    expect.unreachable();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    expect(error.problems.map(({ path }) => path)).toEqual([
+      'sinks.crm.others.news.kind',
+      'sinks.crm.others.shop.secrets.0',
+      'sinks.crm.others.http',
+    ]);
+    expect(JSON.stringify(error.problems)).not.toContain('hunter2');
+  }
+});
+
+test.each([{ News: {} }, { 'a.b': {} }, { news: { adminPort: 1 } }, { news: { others: {} } }])(
+  '%j is no list of further CRMs',
+  (others) => {
+    expect(() => several(others)).toThrow(ConfigError);
+  },
+);

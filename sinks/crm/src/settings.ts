@@ -1,28 +1,63 @@
 import { ConfigError, type ConfigProblem } from '@email-events/core';
 import { crms, findCrm } from './adapters/index.ts';
-import { ABSENT, type CrmConfig } from './config.ts';
+import { ABSENT, type CrmConfig, consumerOf } from './config.ts';
 import type { Crm, CrmSettings } from './crm.ts';
 
+/** A CRM of the configuration. */
+export interface ConfiguredCrm {
+  /** Undefined: that of the section itself, which was there before there could be several. */
+  readonly name: string | undefined;
+  /** Where its settings are. */
+  readonly path: string;
+  /** Of its group and dead letters. */
+  readonly consumer: string;
+  readonly settings: CrmSettings;
+}
+
 /** The section sinks.crm. A pipeline may have none, but then this service has nothing to do: throws ConfigError. */
-export function crmSettings({ sinks: { crm } }: CrmConfig): CrmSettings {
+export function crmSettings({ sinks: { crm } }: CrmConfig): NonNullable<CrmConfig['sinks']['crm']> {
   if (crm) return crm;
   throw new ConfigError([{ path: 'sinks.crm', message: ABSENT }]);
 }
 
-/** Checks the settings that only the CRM's adapter can judge. Throws ConfigError with every problem. */
-export function checkCrmSettings({ sinks: { crm } }: CrmConfig): readonly ConfigProblem[] {
+/** That of the section itself first, then the others as they are named. */
+export function configuredCrms({ sinks: { crm } }: CrmConfig): readonly ConfiguredCrm[] {
   if (!crm) return [];
-  const problems = crmOf(crm).problems(crm);
+  const { adminPort: _adminPort, others, ...own } = crm;
+  return [
+    { name: undefined, path: 'sinks.crm', consumer: consumerOf(undefined), settings: own },
+    ...Object.entries(others).map(([name, settings]) => {
+      return { name, path: `sinks.crm.others.${name}`, consumer: consumerOf(name), settings };
+    }),
+  ];
+}
+
+/** Checks the settings that only the CRMs' adapters can judge. Throws ConfigError with every problem of all of them. */
+export function checkCrmSettings(config: CrmConfig): readonly ConfigProblem[] {
+  const [first, ...others] = configuredCrms(config);
+  if (!first) return [];
+  const problems = [first, ...others].flatMap(problemsOf);
+  for (const { name, path } of others) {
+    if (name === first.settings.kind)
+      problems.push({ path, message: 'is the name of sinks.crm in metrics, from its kind: choose another' });
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return [];
 }
 
+function problemsOf({ path, settings }: ConfiguredCrm): readonly ConfigProblem[] {
+  const crm = findCrm(settings.kind);
+  return crm ? crm.problems(settings, path) : [unknownKind(settings, path)];
+}
+
 /** The CRM that is configured. Throws ConfigError if there is none of this kind. */
-export function crmOf({ kind }: CrmSettings): Crm {
-  const crm = findCrm(kind);
+export function crmOf(settings: CrmSettings, path = 'sinks.crm'): Crm {
+  const crm = findCrm(settings.kind);
   if (crm) return crm;
+  throw new ConfigError([unknownKind(settings, path)]);
+}
+
+function unknownKind({ kind }: CrmSettings, path: string): ConfigProblem {
   const known = crms.map(({ name }) => name).join(', ');
-  throw new ConfigError([
-    { path: 'sinks.crm.kind', message: `no CRM is called ${kind}; there are: ${known}` },
-  ]);
+  return { path: `${path}.kind`, message: `no CRM is called ${kind}; there are: ${known}` };
 }

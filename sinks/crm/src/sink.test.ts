@@ -75,15 +75,19 @@ test('one bad record does not touch the others', async () => {
 
 test('a batch that is retried goes on where it was, and keeps its dead letters', async () => {
   const toWrite = people(30);
-  let left = 10;
-  const { sink, put, metric } = setUp(({ suppression: { recipient } }) => {
-    if (left-- <= 0) throw errorOfStatus(429, undefined);
-    if (recipient === 'p3@example.com') throw errorOfStatus(400, undefined);
-  });
+  let [left, now] = [10, 0];
+  const { sink, put, metric } = setUp(
+    ({ suppression: { recipient } }) => {
+      if (left-- <= 0) throw errorOfStatus(429, undefined);
+      if (recipient === 'p3@example.com') throw errorOfStatus(400, undefined);
+    },
+    { now: () => now },
+  );
   const batch = batchOf(...toWrite, suppressionOf({ recipient: 'p0@example.com', event_id: 'newer' }));
   let verdicts: readonly SinkVerdict[] = [];
   for (let attempt = 0; attempt < 3; attempt++) {
     left = 10;
+    now += 60_000;
     verdicts = await sink.write(batch, signal);
     expect(verdicts.filter(({ outcome }) => outcome === 'retry')).toHaveLength(20 - attempt * 10);
   }
@@ -94,6 +98,7 @@ test('a batch that is retried goes on where it was, and keeps its dead letters',
   expect(await metric('email_events_crm_calls_total', 'superseded')).toBe(1);
   // A batch that is done is forgotten: after a crash it may come again.
   left = 30;
+  now += 60_000;
   const calls = put.mock.calls.length;
   await sink.write(batch, signal);
   expect(put).toHaveBeenCalledTimes(calls + 30);
@@ -143,6 +148,17 @@ test('calls are bounded over all batches, and one at a time for a recipient', as
   expect(most).toBe(4);
 });
 
+test('credentials that are refused: what they must be allowed is said, but not of a redirect', async () => {
+  for (const [code, says] of [
+    [403, true],
+    [302, false],
+  ] as const) {
+    const { sink, lines } = setUp(status(code), { scopes: ['contacts.write', 'lists.read'] });
+    await sink.write(batchOf(...people(2)), signal);
+    expect(lines.join().includes('the credentials need contacts.write, lists.read')).toBe(says);
+  }
+});
+
 test('429 waits as long as it says, for every recipient, without opening the breaker', async () => {
   let now = 0;
   const { sink, put, metric } = setUp(status(429, 500), { now: () => now, concurrency: 1, breakAfter: 2 });
@@ -160,6 +176,37 @@ test('429 waits as long as it says, for every recipient, without opening the bre
   expect(put).toHaveBeenCalledTimes(11);
   expect(sink.problem()).toBeUndefined();
   expect(await metric('email_events_crm_breaker_state')).toBe(0);
+});
+
+test('429 that does not say how long: by chance, longer each time, without opening the breaker', async () => {
+  let now = 0;
+  let over = true;
+  const { sink, put, metric } = setUp(
+    () => {
+      if (over) throw errorOfStatus(429, undefined);
+    },
+    { now: () => now, concurrency: 1, breakAfter: 2 },
+  );
+  const waits: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    const [verdict] = await sink.write(batchOf(suppressionOf()), signal);
+    if (verdict?.outcome !== 'retry') throw new Error('no retry');
+    const { afterMs = Number.NaN } = verdict;
+    expect(afterMs).toBeGreaterThan(0);
+    expect(afterMs).toBeLessThanOrEqual(Math.min(60_000, 1_000 * 2 ** i));
+    // Nobody else is called meanwhile.
+    const other = await sink.write(batchOf(suppressionOf({ recipient: 'b@example.com' })), signal);
+    expect(other).toEqual([{ outcome: 'retry', code: 'SINK_CRM_THROTTLED', afterMs }]);
+    waits.push(afterMs);
+    now += afterMs;
+  }
+  expect(put).toHaveBeenCalledTimes(40);
+  expect(new Set(waits.slice(10)).size).toBeGreaterThan(20);
+  expect(Math.max(...waits)).toBeGreaterThan(20_000);
+  expect(sink.problem()).toBeUndefined();
+  expect(await metric('email_events_crm_breaker_state')).toBe(0);
+  over = false;
+  expect(await sink.write(batchOf(suppressionOf()), signal)).toEqual([DELIVERED]);
 });
 
 test('a CRM that keeps failing is left alone and tried again by one call', async () => {

@@ -16,10 +16,16 @@ import { CrmWriter, newestOfEach } from './writer.ts';
 
 export interface CrmSinkOptions {
   readonly adapter: CrmAdapter;
+  /** Of the CRM in metrics; default: the adapter's. */
+  readonly name?: string | undefined;
   /** Recipients written at a time. */
   readonly concurrency: number;
   /** Count and log instead of calling. */
   readonly dryRun: boolean;
+  /** What the credentials must be allowed, to be said when they are refused. */
+  readonly scopes?: readonly string[] | undefined;
+  /** Calls a second that this instance may make now; undefined: any number. */
+  readonly callLimit?: () => number | undefined;
   readonly log: Logger;
   readonly metrics: Registry;
   readonly now?: () => number;
@@ -46,12 +52,14 @@ export function createCrmSink(options: CrmSinkOptions): CrmSink {
   const { adapter, concurrency, log, now = Date.now } = options;
   const guard = new CrmGuard({
     ...{ log, now, breakAfter: options.breakAfter ?? 5, breakMs: options.breakMs ?? 5_000 },
+    scopes: options.scopes ?? [],
     refusedMs: options.refusedMs ?? { first: 2_000, most: 60_000 },
     probe: () => adapter.check(AbortSignal.timeout(PROBE_MS)),
   });
-  const metrics = createCrmMetrics(options.metrics, adapter.name, {
+  const metrics = createCrmMetrics(options.metrics, options.name ?? adapter.name, {
     breakerLevel: () => guard.breakerLevel,
     refused: () => guard.refusal !== undefined,
+    callLimit: options.callLimit ?? (() => undefined),
     now,
   });
   const writer = new CrmWriter({

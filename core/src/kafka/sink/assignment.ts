@@ -5,6 +5,7 @@ import { AnswerIncomplete } from '../errors.ts';
 import type { Assigned, Assigner } from '../read/assigners.ts';
 import type { FetchedBatch, PlaceState } from '../read/fetcher.ts';
 import { requireReaches } from '../read/log-truncation.ts';
+import type { Generation as GroupGeneration } from '../read/membership.ts';
 import { BatchSize, type BufferLimits, type StartingPoint } from './batch.ts';
 import { BatchLane } from './batch-lane.ts';
 import type { Entry } from './entry.ts';
@@ -23,6 +24,13 @@ export interface AssignmentOptions<R> {
   readonly context: LaneContext<R>;
   readonly newNonce: () => string;
   readonly log: Logger;
+}
+
+/** From one join of the group to the next. */
+export interface Generation<R> {
+  readonly lost: AbortController;
+  readonly group: GroupGeneration;
+  assignment?: Assignment<R>;
 }
 
 /** The lanes of one group generation, from the join until the next one begins. */

@@ -96,12 +96,14 @@ export class Attempts<R> {
     batch.lettersWritten(aside);
     batch.pieces = Math.max(1, pieces.length);
     const retries: Retry[] = [];
+    // Record by record, what is left of a batch could overtake what the lane's next owner writes of the same records.
+    const ended = sink.byRecord ? AbortSignal.any([abort, lost]) : abort;
     let failing = 0;
     for (const piece of rotated(pieces, batch.attempts)) {
       if (batch.isDone(piece.key)) continue;
       if (lost.aborted) throw new LaneLost();
       const id = piece.key === '' ? batch.plan.id : `${batch.plan.id}/${piece.key}`;
-      const verdicts = await piece.write(id, abort);
+      const verdicts = await piece.write(id, ended);
       requireOneEach(verdicts, piece.indexes, sink.name);
       const again = verdicts.filter((verdict): verdict is Retry => verdict.outcome === 'retry');
       for (const each of again) retries.push(each);

@@ -157,3 +157,21 @@ test('while most of a batch waits, it does not grow', async () => {
   await world.drain();
   expect(sizes).toEqual([4, 4, 4, 1]);
 });
+
+test.each([
+  [true, 'is aborted'],
+  [false, 'goes on, since a batch is all or nothing'],
+])('byRecord %s: a write whose lane is lost %s', async (byRecord) => {
+  let aborted: boolean | undefined;
+  const world = laneOf({
+    byRecord,
+    async write({ records }, signal) {
+      world.lose();
+      aborted = signal.aborted;
+      return records.map(() => (signal.aborted ? { outcome: 'retry', code: 'SINK_UNAVAILABLE' } : DELIVERED));
+    },
+  });
+  world.add('a', 'b');
+  await world.lane.run();
+  expect(aborted).toBe(byRecord);
+});

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { laneOf, lettersSink } from '../testing/sink-lane.ts';
-import { LanePace, shares } from './pace.ts';
+import { LanePace, shareOf, shares } from './pace.ts';
 import { DELIVERED } from './sink.ts';
 
 const partitions: { [topic: string]: number[] } = { a: [0, 1, 2], b: [0, 1, 2, 3, 4, 5], letters: [0] };
@@ -95,4 +95,14 @@ test('a full lane waits as well: the number is a limit', async () => {
   await world.drain();
   expect(times).toHaveLength(3);
   expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(39 - 1);
+});
+
+test('the share of a member is that of its partitions; the shares of all add up to one', async () => {
+  const of = (assigned: { [topic: string]: number[] }) => shareOf(brokers, ['a', 'b'], assigned);
+  // A topic that is read beside them, such as that of replays, counts for nothing.
+  expect(await of({ a: [0], b: [1, 2], letters: [0] })).toBe(3 / 9);
+  expect(await of({ a: [1, 2], b: [0, 3, 4, 5] })).toBe(6 / 9);
+  expect(await of({ letters: [0] })).toBe(0);
+  // Asked before partitions were added that are assigned by now.
+  expect(await of({ a: [0, 1, 2, 3], b: [0, 1, 2, 3, 4, 5] })).toBe(1);
 });

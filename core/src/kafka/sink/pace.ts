@@ -1,4 +1,5 @@
 import type { Brokers } from '../client/brokers.ts';
+import type { Assigned } from '../read/assigners.ts';
 
 /**
  * When the next batch of a lane may begin. A target that makes a part of each insert, and remembers only a number of them, must not get
@@ -41,4 +42,19 @@ export async function shares(
   const counts = new Map<string, number>();
   for (const topic of topics) counts.set(topic, (await brokers.partitionsOf(topic)).length);
   return (own) => (1_000 * Math.max(1, ...own.map((topic) => counts.get(topic) ?? 1))) / perSecond;
+}
+
+/** The share of the topics' partitions that a member has, from 0 to 1. */
+export async function shareOf(
+  brokers: Pick<Brokers, 'partitionsOf'>,
+  topics: readonly string[],
+  assigned: Assigned,
+): Promise<number> {
+  let [own, all] = [0, 0];
+  for (const topic of topics) {
+    own += assigned[topic]?.length ?? 0;
+    all += (await brokers.partitionsOf(topic)).length;
+  }
+  // More than all: partitions were added, and one of the two was asked before.
+  return all === 0 ? 0 : Math.min(1, own / all);
 }

@@ -16,7 +16,7 @@ import { type FetchedBatch, Fetcher } from '../read/fetcher.ts';
 import { Lag } from '../read/lag.ts';
 import { type Generation as GroupGeneration, Membership } from '../read/membership.ts';
 import { Standstill } from '../read/standstill.ts';
-import { Assignment, type LaneOf, laneAssigner, startingPoints } from './assignment.ts';
+import { Assignment, type Generation, type LaneOf, laneAssigner, startingPoints } from './assignment.ts';
 import type { BufferLimits } from './batch.ts';
 import type { BatchLane } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
@@ -25,7 +25,7 @@ import { entriesOf, loadEntries } from './entry.ts';
 import { SinkHealth, type SinkMeasures, sinkMeasures } from './health.ts';
 import type { LaneContext } from './lane-context.ts';
 import { BACKOFF, LaneLost, persist } from './lane-context.ts';
-import { shares } from './pace.ts';
+import { shareOf, shares } from './pace.ts';
 import { SinkFaults } from './poison-records.ts';
 import type { Sink } from './sink.ts';
 
@@ -50,6 +50,11 @@ export interface SinkRunnerOptions<R> extends BufferLimits {
   readonly piecesAheadMs?: number;
   /** Time for writes under way when it is stopped; then they are aborted. */
   readonly stopMs?: number;
+  /**
+   * Told the share of all partitions of `topics` that this instance has, from 0 to 1, whenever that changes; the shares of all instances add up to
+   * one. Undefined: partitions move, so that it is not known for a moment.
+   */
+  readonly onShare?: (share: number | undefined) => void;
   readonly metrics: Registry;
   readonly log: Logger;
 }
@@ -88,7 +93,10 @@ const CLOSE_MS = 2_000;
  */
 export async function runSink<R>(options: SinkRunnerOptions<R>): Promise<RunningSink> {
   const runner = new Runner(options);
-  await runner.start();
+  await runner.start().catch(async (error) => {
+    await runner.stop();
+    throw error;
+  });
   return runner;
 }
 
@@ -228,6 +236,7 @@ class Runner<R> implements RunningSink {
   }
 
   private endGeneration(): void {
+    this.options.onShare?.(undefined);
     this.fetcher.forgetAll();
     this.generation?.lost.abort();
     this.lag.forgetAll();
@@ -254,8 +263,9 @@ class Runner<R> implements RunningSink {
     const read = async () => ({
       points: await startingPoints(this.brokers, this.groupId, assigned, signal),
       everyMs: await shares(this.brokers, Object.keys(assigned), piecesPerSecond),
+      share: await shareOf(this.brokers, this.options.topics, assigned),
     });
-    const { points, everyMs } = await persist('reading offsets', read, signal, this.log);
+    const { points, everyMs, share } = await persist('reading offsets', read, signal, this.log);
     if (signal.aborted) throw new LaneLost();
     const assignment = new Assignment<R>(
       {
@@ -271,6 +281,7 @@ class Runner<R> implements RunningSink {
       points,
     );
     generation.assignment = assignment;
+    this.options.onShare?.(share);
     for (const { committed, bounds } of points) {
       if (committed.offset !== null) this.lag.committed(committed, committed.offset);
       this.lag.seen(committed, bounds);
@@ -385,11 +396,4 @@ class Runner<R> implements RunningSink {
       return;
     this.fetcher.resume(assignment.partitionsOf(id));
   }
-}
-
-/** From one join of the group to the next. */
-interface Generation<R> {
-  readonly lost: AbortController;
-  readonly group: GroupGeneration;
-  assignment?: Assignment<R>;
 }

@@ -7,6 +7,7 @@ export interface Sink<R> extends Cutting<R>, FaultFinding<R> {
   /**
    * True: it is idempotent by record, in any batch. A batch that has to be tried again may come with
    * more records behind it, and in parts: the id of a batch means nothing to it. What was delivered may be asked for again.
+   * A write under way is aborted when the lane goes to another instance, which may already write newer records.
    */
   readonly byRecord?: boolean;
   /** Imitates a real write without leaving a trace. Throws if the sink cannot work now. Called at start and by readiness. */

@@ -23,6 +23,8 @@ export interface LaneWorld {
   /** Codes that the lane reported, undefined for "works". */
   readonly reports: (string | undefined)[];
   add(...texts: string[]): void;
+  /** The lane goes to another instance. */
+  lose(): void;
   /** Runs until all that was added is committed, or rejects as the lane does. */
   drain(): Promise<void>;
 }
@@ -91,6 +93,7 @@ export function laneOf(
       buffer.add(TOPIC, 0, entries, end, 0);
       lane.wake();
     },
+    lose: () => lost.abort(),
     async drain() {
       const running = lane.run();
       await Promise.race([drained.promise, running]);

@@ -1,4 +1,4 @@
-import { consumerGroupOf, type ServiceDescriptor } from '@email-events/core/service';
+import { consumerGroupsOf, type ServiceDescriptor } from '@email-events/core/service';
 import { eventTopics, topics } from '@email-events/schemas';
 import { markdownTable } from '@email-events/schemas/tools';
 import { type Services, services } from '../services.ts';
@@ -22,9 +22,13 @@ export interface Principal {
 
 const NONE = { reads: [], writes: [], groups: [], watches: [], transactionalIds: [] } as const;
 
-/** Of a pipeline with this `kafka.groupPrefix`. */
-export function principals(prefix: string, all: Services = services): readonly Principal[] {
-  const ofServices = all.map((service) => principalOf(service, prefix));
+/** Of a pipeline with this `kafka.groupPrefix`, and with the consumers of this configuration. */
+export function principals(
+  prefix: string,
+  all: Services = services,
+  config: object = {},
+): readonly Principal[] {
+  const ofServices = all.map((service) => principalOf(service, prefix, config));
   const everything = [
     ...[topics.raw, topics.normalized, topics.seen, topics.tokens, topics.recipientState, topics.replays],
     ...eventTopics,
@@ -51,16 +55,16 @@ export function principals(prefix: string, all: Services = services): readonly P
   ];
 }
 
-function principalOf(service: ServiceDescriptor, prefix: string): Principal {
+function principalOf(service: ServiceDescriptor, prefix: string, config: object): Principal {
   const { name, consumes, restores = [], writes } = service;
-  const group = consumerGroupOf(service, prefix);
+  const groups = consumerGroupsOf(service, prefix, config).map(({ group }) => group);
   return {
     ...NONE,
     ...{ name, runs: name, writes },
     reads: [...(consumes?.topics ?? []), ...restores],
-    groups: group === undefined ? [] : [group],
+    groups,
     // One for each partition of its input.
-    transactionalIds: group !== undefined && consumes?.as === 'processor' ? [`${group}-`] : [],
+    transactionalIds: consumes?.as === 'processor' ? groups.map((group) => `${group}-`) : [],
   };
 }
 

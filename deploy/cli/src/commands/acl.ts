@@ -4,6 +4,7 @@ import { type Acl, aclsOf, principals } from '../access/principals.ts';
 import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { print, printJson } from '../output.ts';
+import { services } from '../services.ts';
 import { visible } from '../terminal.ts';
 
 export function aclCommand(): Command {
@@ -29,8 +30,8 @@ export interface PrintOptions {
 
 /** Rules for the topics and the `kafka.groupPrefix` of the configuration. Asks no cluster. */
 export const printAction: Action<PrintOptions> = async (options) => {
-  const { kafka } = await loadPipelineConfig(options);
-  const all = principals(kafka.groupPrefix);
+  const config = await loadPipelineConfig(options);
+  const all = principals(config.kafka.groupPrefix, services, config);
   const chosen = all.filter(({ name }) => options.principal === undefined || name === options.principal);
   if (chosen.length === 0) {
     const names = all.map(({ name }) => name).join(', ');

@@ -176,8 +176,13 @@ function readinessOf({ readiness, problems, partitions }: ServiceReport): string
   return COLOURS[readiness](`${[readiness, ...(why.length > 0 ? [why.join(', ')] : [])].join(': ')}${where}`);
 }
 
-const lagOf = ({ lag }: ServiceReport) =>
-  lag === null ? '' : lag.exact ? lag.records : `≤ ${formatCount(lag.records)}`;
+function lagOf({ lag }: ServiceReport): string | number {
+  if (lag === null) return '';
+  const { records, exact, of } = lag;
+  if (!of) return exact ? records : `≤ ${formatCount(records)}`;
+  const each = Object.entries(of).map(([name, own]) => `${name} ${formatCount(own)}`);
+  return `${exact ? '' : '≤ '}${formatCount(records)} (${each.join(', ')})`;
+}
 
 async function renderIntake(intake: Intake, log: string | undefined): Promise<string[]> {
   const { sources, recentSeconds, ingresses } = intake;

@@ -16,6 +16,7 @@ test('the secrets of the pipeline are of that type', () => {
   expectTypeOf<NonNullable<PipelineConfig['kafka']['sasl']>['password']>().toEqualTypeOf<Secret>();
   expectTypeOf<PipelineConfig['sources'][string]['secrets']>().toEqualTypeOf<Secret[]>();
   expectTypeOf<NonNullable<Sinks['crm']>['secrets']>().toEqualTypeOf<Secret[]>();
+  expectTypeOf<NonNullable<Sinks['crm']>['others'][string]['secrets']>().toEqualTypeOf<Secret[]>();
 });
 
 test('what is marked in the pipeline’s schema', () => {
@@ -27,6 +28,7 @@ test('what is marked in the pipeline’s schema', () => {
     'sources.*.secrets.*',
     'sinks.clickhouse.password',
     'sinks.crm.secrets.*',
+    'sinks.crm.others.*.secrets.*',
     'sinks.lookup.tokens.*',
   ]);
   expect(marked(FILE).map(([path]) => path)).toEqual([

@@ -37,16 +37,17 @@ test('every key of the schema that has a default has it in the reference file', 
 });
 
 test('with the comment marks of its settings taken away the reference file is still YAML', () => {
-  let settings = text.replace('sources: {}', 'sources:');
+  let settings = text.replace('sources: {}', 'sources:').replace('others: {}', 'others:');
   for (let before = ''; before !== settings; ) {
     before = settings;
-    settings = settings.replace(/^( *)# ( *(?:# )*(?:[A-Za-z]+|<name>):(?: .*)?)$/gm, '$1$2');
+    settings = settings.replace(/^( *)# ( *(?:# +)*(?:[A-Za-z]+|<name>):(?: .*)?)$/gm, '$1$2');
   }
-  const { kafka, sources } = parse(settings);
+  const { kafka, sources, sinks } = parse(settings);
   expect(Object.keys(kafka.sasl)).toEqual(['mechanism', 'username', 'password']);
   expect(kafka.tls.enabled).toBe(false);
   expect(Object.keys(kafka.tls)).toContain('caFile');
   expect(sources['<name>']).toMatchObject({ esp: '<string>', secrets: [], suppresses: 'all' });
+  expect(sinks.crm.others['<name>']).toMatchObject({ kind: 'http', secrets: [] });
 });
 
 test('the minimal file is complete, and without its secrets says which are missing', () => {

@@ -59,7 +59,16 @@ async function readOne({ adminUrl, name: expected }: Address) {
 function lagOf(samples: readonly Sample[]): ServiceReport['lag'] {
   const own = samples.filter(({ name }) => name === LAG);
   if (own.length === 0) return null;
-  return { records: own.reduce((sum, { value }) => sum + value, 0), exact: false };
+  const further = sumBy(
+    own.filter(({ labels }) => labels.crm !== undefined),
+    LAG,
+    'crm',
+  );
+  return {
+    records: own.reduce((sum, { value }) => sum + value, 0),
+    exact: false,
+    ...(Object.keys(further).length > 0 && { of: further }),
+  };
 }
 
 /** The totals of all instances of `events`; null: one that does not answer may be one of them. */

@@ -108,8 +108,16 @@ export interface ServiceReport {
   readonly problems: Instance['problems'];
   readonly partitions: Instance['partitions'];
   /** Null: it reads no topic, or the lag cannot be found out. */
-  readonly lag: { readonly records: number; readonly exact: boolean } | null;
+  readonly lag: ServiceLagReport | null;
   readonly adminUrl: string | null;
+}
+
+/** Of all consumers of the service together. */
+export interface ServiceLagReport {
+  readonly records: number;
+  readonly exact: boolean;
+  /** Of each further consumer, such as that of a further CRM, by its name. */
+  readonly of?: { readonly [consumer: string]: number };
 }
 
 export const takesWork = ({ readiness }: Pick<ServiceReport, 'readiness'>): boolean =>

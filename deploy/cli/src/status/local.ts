@@ -37,13 +37,27 @@ function serviceReport(
   instance: Instance | null,
   lags: readonly ServiceLag[],
 ): LocalService {
-  const found = lags.find((lag) => lag.service === service.name);
   return {
     ...service,
     readiness: instance?.readiness ?? null,
     problems: instance?.problems ?? {},
     partitions: instance?.partitions ?? {},
-    lag: found ? { records: found.records, exact: found.exact } : null,
+    lag: lagOf(lags.filter((lag) => lag.service === service.name)),
+  };
+}
+
+function lagOf(lags: readonly ServiceLag[]): ServiceReport['lag'] {
+  if (lags.length === 0) return null;
+  const further = lags.filter(({ service, consumer }) => consumer !== service);
+  return {
+    records: lags.reduce((sum, { records }) => sum + records, 0),
+    exact: lags.every(({ exact }) => exact),
+    ...(further.length > 0 && {
+      // As the deployment's metrics name them: without the name of the service.
+      of: Object.fromEntries(
+        further.map(({ service, consumer, records }) => [consumer.slice(service.length + 1), records]),
+      ),
+    }),
   };
 }
 

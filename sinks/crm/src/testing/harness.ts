@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { CallWindow } from '../capabilities.ts';
 
 /** A call as the CRM receives it. */
 export interface Call {
@@ -67,6 +68,14 @@ export class PlayedServer {
   readonly calls: Call[] = [];
   /** Happens to every call until it is taken away. */
   fault: Fault | undefined;
+  /** Says for each call what happens to it, before `fault`. */
+  faultOfNext: (() => Fault | undefined) | undefined;
+  /** Calls that it takes within a window that slides: the next one gets `over`. */
+  limit: (CallWindow & { readonly over: Answer }) | undefined;
+  /** Calls that were over the limit. */
+  refused = 0;
+  /** When the calls that it took for the limit came. */
+  private readonly times: number[] = [];
   /** Happens to calls about a recipient, before `fault`. */
   readonly faultsOf = new Map<string, Fault>();
   private readonly crm: PlayedCrm;
@@ -96,8 +105,11 @@ export class PlayedServer {
     const base = this.base;
     const call = await received(request, base);
     this.calls.push(call);
+    const over = this.overLimit(performance.now());
+    if (over) return send(response, over);
     const about = this.crm.recipientOf(call);
-    const fault = (about === undefined ? undefined : this.faultsOf.get(about)) ?? this.fault;
+    const fault =
+      (about === undefined ? undefined : this.faultsOf.get(about)) ?? this.faultOfNext?.() ?? this.fault;
     if (fault === undefined) return send(response, this.crm.answer(call));
     if (typeof fault === 'object') return send(response, fault);
     if (fault === 'endless') drip(response.writeHead(200));
@@ -107,6 +119,19 @@ export class PlayedServer {
       if (call.method === 'GET' || call.method === 'HEAD') send(response, answer);
       else request.socket.resetAndDestroy();
     }
+  }
+
+  /** The answer to a call that is one too many. */
+  private overLimit(now: number): Answer | undefined {
+    const { limit, times } = this;
+    if (!limit) return undefined;
+    while (times.length > 0 && now - (times[0] ?? now) >= limit.perMs) times.shift();
+    if (times.length >= limit.calls) {
+      this.refused += 1;
+      return limit.over;
+    }
+    times.push(now);
+    return undefined;
   }
 }
 
