@@ -111,7 +111,12 @@ describe('the disk under the state of events', () => {
     const events = await chain.start('events', chain.storeBytes() + 50_000);
     await events.ready;
     await chain.send(10_000);
-    await waitFor('it says so', () => says('events', 'state', 'STATE_DISK_FULL'), 60_000);
+    // While records come, the store is given every few seconds what has come.
+    const noticed = async () => {
+      await chain.send(50);
+      return says('events', 'state', 'STATE_DISK_FULL');
+    };
+    await waitFor('it says so', noticed, 60_000);
     const failures = /^email_events_transaction_failures_total\{.*STATE_DISK_FULL/;
     await waitFor('it is tried again', async () => (await events.metric(failures)) > 2);
     expect(await isOk('events')).toBe(false);

@@ -12,6 +12,7 @@ import {
   STORE_FILE,
   unusable,
 } from './store-file.ts';
+import { makeRoom, NO_PUTS } from './store-room.ts';
 
 /** Counts of events of a partition since its beginning. received = emitted + duplicates + deadLettered. */
 export interface Totals {
@@ -93,6 +94,7 @@ export class PartitionStore {
     checkStoreFile(this.file);
     this.root = this.guarded(() => open({ path: this.file, maxDbs: 32, noSubdir: true }));
     try {
+      makeRoom(this.file, NO_PUTS);
       this.meta = this.openDatabase('meta', 'json');
       this.recipients = this.openDatabase('recipients', 'binary');
       this.state = this.readMeta(identity);
@@ -145,6 +147,14 @@ export class PartitionStore {
   /** Applies all of the change or nothing. Throws STATE_UNUSABLE if another owner has written meanwhile, STATE_DISK_FULL. */
   apply(change: StoreChange): void {
     const next: Meta = { ...this.state, ...change.to, totals: change.totals };
+    const states = [...change.recipients].map(
+      ([key, state]) => [storeKey(key), this.codec.encode(state)] as const,
+    );
+    makeRoom(this.file, {
+      ids: change.ids.reduce((sum, { bytes }) => sum + bytes.length / ID_BYTES, 0),
+      recipients: states.length,
+      bytes: states.reduce((sum, [, bytes]) => sum + bytes.length, 0),
+    });
     // A database cannot be opened inside a transaction.
     for (const { seenAt } of change.ids) this.bucket(this.bucketOf(seenAt));
     this.guarded(() =>
@@ -154,8 +164,7 @@ export class PartitionStore {
           throw unusable('another process has written to the store');
         }
         for (const { seenAt, bytes } of change.ids) this.putIds(seenAt, bytes);
-        for (const [key, state] of change.recipients)
-          this.recipients.putSync(storeKey(key), this.codec.encode(state));
+        for (const [key, state] of states) this.recipients.putSync(key, state);
         this.meta.putSync('meta', next);
       }),
     );
@@ -166,6 +175,7 @@ export class PartitionStore {
   expire(now: number): void {
     for (const [number, bucket] of this.buckets) {
       if (!this.hasExpired(number, now)) continue;
+      makeRoom(this.file, NO_PUTS);
       this.guarded(() => bucket.dropSync());
       this.buckets.delete(number);
       this.sortBuckets();

@@ -31,12 +31,18 @@ const AT = { magic: 24, version: 28, pageSize: 48, lastPage: 144, transaction: 1
 export function checkStoreFile(file: string): void {
   if (!existsSync(file)) return;
   const { size } = statSync(file);
+  const { pages, pageSize } = usedPages(file);
+  if (size < pages * pageSize) throw unusable('the file of the store is shorter than it says');
+}
+
+/** How much of the file LMDB uses; what is behind it is room for later. Throws STATE_UNUSABLE. */
+export function usedPages(file: string): { pages: number; pageSize: number } {
   const first = readHeader(file, 0);
-  const second = readHeader(file, first.pageSize);
+  const { pageSize } = first;
+  const second = readHeader(file, pageSize);
+  if (second.pageSize !== pageSize) throw unusable('the file of the store contradicts itself');
   const { lastPage } = second.transaction > first.transaction ? second : first;
-  if (second.pageSize !== first.pageSize || size < (Number(lastPage) + 1) * first.pageSize) {
-    throw unusable('the file of the store is shorter than it says');
-  }
+  return { pages: Number(lastPage) + 1, pageSize };
 }
 
 /** Deletes a store that cannot be trusted; the changelog rebuilds it. */
@@ -62,6 +68,9 @@ export const isDiskError = (error: unknown): boolean => {
 
 const DISK_CODES = new Set<unknown>(['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']);
 
+/** Whether an error of Node says that a disk takes nothing. */
+export const isDiskRefusal = (error: unknown): boolean => DISK_CODES.has((error as { code?: unknown }).code);
+
 /**
  * Makes the folder of a store and sees whether its disk takes anything. LMDB maps its lock file before it has written
  * it, and a process that touches a mapped page for which there is no space is ended by a signal.
@@ -76,7 +85,7 @@ export function prepareFolder(path: string): void {
   } catch (error) {
     // A probe that was written in part holds the space that is missing.
     rmSync(probe, { force: true });
-    throw DISK_CODES.has((error as { code?: unknown }).code) ? diskFull(error) : error;
+    throw isDiskRefusal(error) ? diskFull(error) : error;
   }
 }
 
