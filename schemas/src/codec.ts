@@ -35,6 +35,8 @@ export interface Decoder<T> {
    * The result shares no memory with the bytes.
    */
   decode(value: Buffer): T;
+  /** Whether the value was written by this code's own version of the schema, as far as that is loaded. */
+  isOwn(value: Buffer): boolean;
   /**
    * For readers that make no objects: the schema by which the bytes were written, from VALUE_START on, and the same object each time.
    * Undefined where `decode` reads nothing, since the schema is not loaded or not compatible.
@@ -131,6 +133,7 @@ type Read<T> = (value: Buffer) => T;
 
 interface Writer<T> {
   readonly read: Read<T>;
+  readonly isOwn: boolean;
   /** Undefined: not compatible. */
   readonly schema: object | undefined;
 }
@@ -170,6 +173,10 @@ class AvroDecoder<T> implements Decoder<T> {
     return isFramed(value) ? this.writers.get(value.readInt32BE(1))?.schema : undefined;
   }
 
+  isOwn(value: Buffer): boolean {
+    return isFramed(value) && this.writers.get(value.readInt32BE(1))?.isOwn === true;
+  }
+
   private async loadWriter(id: number): Promise<void> {
     let schema: unknown;
     try {
@@ -196,7 +203,7 @@ function writerOf<T>(reader: Type, id: number, schema: unknown): Writer<T> {
     const read = () => {
       throw new CodecError('VALUE_UNREADABLE', `schema ${id} cannot be read as ${reader.name}`, { cause });
     };
-    return { read, schema: undefined };
+    return { read, isOwn: false, schema: undefined };
   }
   const read = (value: Buffer): T => {
     let end: number;
@@ -219,6 +226,7 @@ function writerOf<T>(reader: Type, id: number, schema: unknown): Writer<T> {
   };
   return {
     read,
+    isOwn: resolver === undefined,
     schema: typeof schema === 'object' && schema !== null ? schema : undefined,
   };
 }

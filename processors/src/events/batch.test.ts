@@ -19,7 +19,7 @@ function batchOf(events: readonly EmailEvent[], known: KnownState = NONE): Batch
 }
 
 const knowing = (...ids: string[]): KnownState => ({
-  has: (id) => ids.includes(id.toString('hex')),
+  has: (id) => ids.includes(id),
   recipient: () => undefined,
 });
 
@@ -52,7 +52,7 @@ test('an event counts once, within the batch and against what was seen before', 
   );
   expect(batch.outputs).toHaveLength(2);
   expect(batch.totals(TOTALS)).toEqual({ received: 5, emitted: 2, duplicates: 3, deadLettered: 0 });
-  expect(batch.ids.toString('hex')).toBe(first.event_id + second.event_id);
+  expect([...batch.ids]).toEqual([first.event_id, second.event_id]);
 });
 
 test('a duplicate says nothing about suppression again', () => {
@@ -72,7 +72,7 @@ test.each([
   const bad = () => eventOf('opened', { event_id, item_index: 3 });
   const batch = batchOf([bad(), good, bad()], {
     ...NONE,
-    has: (id) => id.toString('hex') === 'a'.repeat(32),
+    has: (id) => id === 'a'.repeat(32),
   });
   expect(batch.outputs).toHaveLength(1);
   expect(batch.totals(TOTALS)).toEqual({ received: 3, emitted: 1, duplicates: 0, deadLettered: 2 });
@@ -88,7 +88,7 @@ test('an event that its schema cannot hold is a dead letter alone', () => {
   expect(batch.outputs.map(({ topic }) => topic)).toEqual(['email.events.opened', 'email.events.opened']);
   expect(batch.failures).toMatchObject([{ record, item: { event: bad }, carriesValue: true }]);
   // Its id is not remembered: mended and sent again, it is no duplicate.
-  expect(batch.ids.includes(Buffer.from(bad.event_id, 'hex'))).toBe(false);
+  expect(batch.ids.has(bad.event_id)).toBe(false);
 });
 
 test('what could never be written is a dead letter, since it would stop the partition', () => {
@@ -128,9 +128,9 @@ test('an event that is known under another id is a duplicate, within the batch a
   const batch = batchOf([first, again, late], knowing(old.event_id));
   expect(batch.totals(TOTALS)).toEqual({ received: 3, emitted: 1, duplicates: 2, deadLettered: 0 });
   // Only the event's own id is remembered.
-  expect(batch.ids.toString('hex')).toBe(first.event_id);
+  expect([...batch.ids]).toEqual([first.event_id]);
   const renamed = eventOf('opened', { known_as: [idOf(77)] });
-  expect(batchOf([renamed]).ids.toString('hex')).toBe(renamed.event_id);
+  expect([...batchOf([renamed]).ids]).toEqual([renamed.event_id]);
 });
 
 const actionsOf = (batch: Batch) =>
@@ -151,7 +151,7 @@ test('an action is told with what became of it, once, and counts in no total', a
   expect(told).toMatchObject({ ...action, recipient: 'ann@example.com', changed: true, taken_at: NOW });
   expect(await suppressionsOf(batch)).toMatchObject([{ reasons: [{ reason: 'manual', scope: 'all' }] }]);
   expect(batch.totals(TOTALS)).toEqual(TOTALS);
-  expect(batch.ids.toString('hex')).toBe(action.action_id);
+  expect([...batch.ids]).toEqual([action.action_id]);
   const again = batchOf([], knowing(action.action_id));
   again.take(record, action, 0);
   expect(again.outputs).toEqual([]);
@@ -246,7 +246,7 @@ test('whatever comes, totals add up and a recipient’s events keep their order'
       expect(totals.received).toBe(totals.emitted + totals.duplicates + totals.deadLettered);
       const typed = batch.outputs.filter(({ topic }) => topic.startsWith('email.events.'));
       expect(typed).toHaveLength(totals.emitted - 3);
-      expect(batch.ids.length).toBe(16 * typed.length);
+      expect(batch.ids.size).toBe(typed.length);
       const emitted = events.filter(
         (each, i) =>
           /^[0-9a-f]{32}$/.test(each.event_id) &&

@@ -5,6 +5,7 @@ import {
   type Encoder,
   type EventType,
   type OperatorAction,
+  type PackedEvent,
   type RecipientState,
   recipientKey,
   topics,
@@ -20,7 +21,8 @@ const MAX_KEY_LENGTH = 1_000;
 
 /** The state that was committed before the batch. */
 export interface KnownState {
-  has(id: Buffer): boolean;
+  /** `id`: 32 hex digits. */
+  has(id: string): boolean;
   recipient(key: string): RecipientState | undefined;
 }
 
@@ -73,27 +75,36 @@ export class Batch {
 
   /** `index`: the event's place in the record. */
   add(record: InputRecord, event: EmailEvent, index: number): void {
+    const { type, event_id, recipient, known_as } = event;
+    const packed = { type, event_id, recipient, known_as, unpacked: () => event, typed: () => undefined };
+    this.addPacked(record, packed, index);
+  }
+
+  /** The same of an event whose bytes are copied where they are wanted as they are. */
+  addPacked(record: InputRecord, packed: PackedEvent, index: number): void {
     this.received++;
-    if (!ID.test(event.event_id)) {
-      this.fail(record, { event, index }, 'the event id is not 32 hex digits');
+    const { type, event_id } = packed;
+    if (!ID.test(event_id)) {
+      this.fail(record, { event: packed.unpacked(), index }, 'the event id is not 32 hex digits');
       return;
     }
-    if (this.isSeen(event.event_id) || event.known_as.some((id) => ID.test(id) && this.isSeen(id))) {
+    if (this.isSeen(event_id) || packed.known_as.some((id) => ID.test(id) && this.isSeen(id))) {
       this.duplicates++;
       return;
     }
-    const key = keyOf(event.recipient);
+    const key = keyOf(packed.recipient);
     if (key.length > MAX_KEY_LENGTH) {
-      this.fail(record, { event, index }, 'the recipient is longer than any address');
+      this.fail(record, { event: packed.unpacked(), index }, 'the recipient is longer than any address');
       return;
     }
-    const value = this.encode(record, event, index);
+    const value =
+      packed.typed(this.settings.encoders[type].schemaId) ?? this.encode(record, packed.unpacked(), index);
     if (value === undefined) return;
-    if (key !== '' && concernsSuppression(event)) this.suppress.learn(key, event);
-    this.newIds.add(event.event_id);
+    if (key !== '' && concernsSuppression(type)) this.suppress.learn(key, packed.unpacked());
+    this.newIds.add(event_id);
     // An event without a recipient has no order to keep.
     this.typed.push({
-      topic: topics.events(event.type),
+      topic: topics.events(type),
       partition: this.partition,
       key: key === '' ? null : key,
       value,
@@ -131,9 +142,9 @@ export class Batch {
     this.fail(record, { event, index }, message, 'EVENTS_RECORD_FAILED');
   }
 
-  /** Ids to remember, of events and of actions. */
-  get ids(): Buffer {
-    return Buffer.from([...this.newIds].join(''), 'hex');
+  /** Ids to remember, of events and of actions: 32 hex digits each. */
+  get ids(): ReadonlySet<string> {
+    return this.newIds;
   }
 
   /** States that changed, by recipient key. */
@@ -162,7 +173,7 @@ export class Batch {
   }
 
   private isSeen(id: string): boolean {
-    return this.newIds.has(id) || this.known.has(Buffer.from(id, 'hex'));
+    return this.newIds.has(id) || this.known.has(id);
   }
 
   private encode(record: InputRecord, event: EmailEvent, index: number): Buffer | undefined {

@@ -19,10 +19,12 @@ import {
   type Decoder,
   type Encoder,
   type NormalizedBatch,
+  PackedEvents,
   topics,
 } from '@email-events/schemas';
 import type { DeadLetterReport } from '../dead-letters.ts';
 import { Batch, type BatchFailure, type BatchSettings, type FailedItem } from './batch.ts';
+import { LiveState } from './state/live-state.ts';
 import type {
   PartitionStore,
   StateCodec,
@@ -75,7 +77,10 @@ export interface MeasuredStage {
 export class EventsStage implements Stage, MeasuredStage {
   partition = 0;
   private readonly context: EventsContext;
+  private readonly packed = new PackedEvents();
   private store: PartitionStore | undefined;
+  /** Of the store, once it is restored. */
+  private state: LiveState | undefined;
 
   constructor(context: EventsContext) {
     this.context = context;
@@ -108,26 +113,39 @@ export class EventsStage implements Stage, MeasuredStage {
   }
 
   async process(records: readonly InputRecord[]): Promise<Step> {
-    const { opened: store, context } = this;
+    const { opened: state, context } = this;
     const { decoder, clock } = context;
     await decoder.load(records.flatMap(({ value }) => value ?? []));
     const now = clock();
-    store.expire(now);
-    const batch = new Batch(store, context, this.partition);
+    state.expire(now);
+    const batch = new Batch(state, context, this.partition);
     for (const record of records) {
+      if (this.addPacked(batch, record)) continue;
       const normalized = decode(decoder, record);
       if (normalized === undefined) batch.refuse(record, UNREADABLE);
       else addAll(batch, record, normalized);
     }
-    return this.stepOf(batch, store, now);
+    return this.stepOf(batch, state, now);
+  }
+
+  /** Of a record that only has events, as this version writes it. False: it is to be decoded. */
+  private addPacked(batch: Batch, record: InputRecord): boolean {
+    const { value } = record;
+    if (value === null || !this.context.decoder.isOwn(value)) return false;
+    const events = this.packed.read(value);
+    if (!events) return false;
+    const isMeant = meant(record);
+    for (let index = 0; index < events.length; index++)
+      if (isMeant(index)) batch.addPacked(record, events.at(index), index);
+    return true;
   }
 
   async setAside(record: InputRecord, failure: UnforeseenFailure): Promise<Step> {
-    const { opened: store, context } = this;
-    const makeBatch = () => new Batch(store, context, this.partition);
+    const { opened: state, context } = this;
+    const makeBatch = () => new Batch(state, context, this.partition);
     const { batch, sources } = setAside(record, readable(context.decoder, record), failure, makeBatch);
     return {
-      ...this.stepOf(batch, store, context.clock()),
+      ...this.stepOf(batch, state, context.clock()),
       unforeseen: [{ offset: record.offset, sources }],
     };
   }
@@ -136,31 +154,33 @@ export class EventsStage implements Stage, MeasuredStage {
     checkEvents(this.context);
   }
 
-  private stepOf(batch: Batch, store: PartitionStore, now: number): Step {
+  private stepOf(batch: Batch, state: LiveState, now: number): Step {
     const letters = batch.failures.map((failure) => letterOf(failure, now));
     const outputs = [
       ...batch.outputs,
       ...letters.map((letter) => this.deadLetter(letter)),
-      ...this.changelog(batch, store, now),
+      ...this.changelog(batch, state, now),
     ];
     const committed = (lastOffset: LastOffset) => {
-      this.remember(batch, store, now, lastOffset);
+      this.remember(batch, state, now, lastOffset);
       this.context.deadLetters.written(letters);
     };
     return { outputs, committed };
   }
 
   async close(): Promise<void> {
-    const { store } = this;
+    const { store, state } = this;
     this.context.openStages.delete(this);
     this.store = undefined;
+    this.state = undefined;
+    state?.flushIfPossible();
     if (store?.isDamaged) this.context.restores.discarded(this.partition, 'LMDB found damage');
     if (store) await closeStore(store, this.path);
   }
 
-  private get opened(): PartitionStore {
-    if (!this.store) throw new PipelineError('SERVICE_UNEXPECTED', 'fatal', 'the stage is not open');
-    return this.store;
+  private get opened(): LiveState {
+    if (!this.state) throw new PipelineError('SERVICE_UNEXPECTED', 'fatal', 'the stage is not open');
+    return this.state;
   }
 
   private get path(): string {
@@ -191,13 +211,14 @@ export class EventsStage implements Stage, MeasuredStage {
       onProgress: (progress) => restores.progress(partition, progress),
       inTurn: restoreInTurn,
     });
+    this.state = new LiveState(this.store);
   }
 
-  private changelog(batch: Batch, store: PartitionStore, now: number): OutputRecord[] {
+  private changelog(batch: Batch, state: LiveState, now: number): OutputRecord[] {
     const { seen, recipientState } = this.context.changelogs;
-    const totals = batch.totals(store.totals);
+    const totals = batch.totals(state.totals);
     const value = seen.encoder.encode({
-      ids: batch.ids,
+      ids: Buffer.from([...batch.ids].join(''), 'hex'),
       seen_at: now,
       received: totals.received,
       emitted: totals.emitted,
@@ -206,30 +227,24 @@ export class EventsStage implements Stage, MeasuredStage {
       barrier: null,
     });
     const { partition } = this;
-    const states = [...batch.recipients].map(([key, state]) => ({
+    const states = [...batch.recipients].map(([key, told]) => ({
       topic: topics.recipientState,
       partition,
       key,
-      value: recipientState.encoder.encode(state),
+      value: recipientState.encoder.encode(told),
     }));
     return [{ topic: topics.seen, partition, key: null, value }, ...states];
   }
 
-  private remember(batch: Batch, store: PartitionStore, seenAt: number, lastOffset: LastOffset): void {
-    const { positions } = store;
-    const totals = batch.totals(store.totals);
-    store.apply({
-      from: positions,
-      to: {
-        seen: lastOffset(topics.seen, this.partition),
-        recipientState:
-          batch.recipients.size > 0
-            ? lastOffset(topics.recipientState, this.partition)
-            : positions.recipientState,
-      },
-      totals,
-      ids: [{ seenAt, bytes: batch.ids }],
-      recipients: batch.recipients,
+  private remember(batch: Batch, state: LiveState, seenAt: number, lastOffset: LastOffset): void {
+    const { ids, recipients } = batch;
+    state.remember({
+      ...{ ids, seenAt, recipients },
+      totals: batch.totals(state.totals),
+      seenOffset: lastOffset(topics.seen, this.partition),
+      ...(recipients.size > 0 && {
+        recipientStateOffset: lastOffset(topics.recipientState, this.partition),
+      }),
     });
   }
 
@@ -253,13 +268,17 @@ const UNREADABLE = { code: 'EVENTS_RECORD_UNREADABLE', message: 'the record cann
 
 /** Operators' actions first. Of a record that was put back, only what it was put back for. */
 function addAll(batch: Batch, record: InputRecord, { events, actions }: NormalizedBatch): void {
-  const items = replayOf(record)?.items ?? null;
-  const isMeant = (index: number) => items === null || items.includes(index);
+  const isMeant = meant(record);
   for (const [i, action] of actions.entries()) {
     const index = events.length + i;
     if (isMeant(index)) batch.take(record, action, index);
   }
   for (const [index, event] of events.entries()) if (isMeant(index)) batch.add(record, event, index);
+}
+
+function meant(record: InputRecord): (index: number) => boolean {
+  const items = replayOf(record)?.items ?? null;
+  return (index) => items === null || items.includes(index);
 }
 
 /** The fields of a letter that say which item failed. */

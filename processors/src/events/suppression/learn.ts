@@ -14,7 +14,7 @@ import { SOFT_BOUNCES_KEPT } from './reasons.ts';
 import { isRetracted } from './words.ts';
 
 /** Event types that say something about suppression; the state of the others' recipients need not be read. */
-export const concernsSuppression = ({ type }: EmailEvent) =>
+export const concernsSuppression = (type: EmailEvent['type']) =>
   type === 'delivered' ||
   type === 'bounced' ||
   type === 'complained' ||
