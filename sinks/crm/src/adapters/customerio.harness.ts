@@ -104,6 +104,7 @@ class Workspace {
     if (pathname === '/v1/workspaces') return ok({ workspaces: [{ id: 1, name: 'shop' }] });
     if (pathname === '/v1/subscription_topics')
       return ok({ topics: TOPICS.map((id) => ({ id, identifier: `topic_${id}`, name: `topic ${id}` })) });
+    if (pathname === '/v1/customers' && call.method === 'POST') return this.search(call);
     if (pathname === '/v1/customers') return this.find(call.url);
     const id = /^\/v1\/customers\/([^/]+)\/attributes$/.exec(pathname)?.[1];
     return id === undefined ? { status: 404 } : this.show(id, call.url.searchParams.get('id_type'));
@@ -142,6 +143,18 @@ class Workspace {
       for (const [name, value] of Object.entries(attributes)) setAt(one.attributes, name.split('.'), value);
   }
 
+  /** Ten at most on a page. */
+  private search({ url, body }: Call): Answer {
+    const { attribute } = (JSON.parse(body) as { filter: { attribute: Record<string, string> } }).filter;
+    if (attribute.field !== 'unsubscribed' || attribute.value !== 'true') return { status: 400 };
+    const from = Number(url.searchParams.get('start') || 0);
+    const found = this.people.filter(isUnsubscribed);
+    const identifiers = found
+      .slice(from, from + 10)
+      .map(({ cio_id, email }) => ({ cio_id, email, id: null }));
+    return ok({ identifiers, ids: [], next: from + 10 < found.length ? String(from + 10) : '' });
+  }
+
   private find(url: URL): Answer {
     this.look();
     const people = this.withEmail(url.searchParams.get('email') ?? '');
@@ -167,7 +180,7 @@ const sameEmail = (one: Person, email: string | undefined) =>
   email !== undefined && one.email.toLowerCase() === email.toLowerCase();
 
 function identifiersOf(body: string): { cio_id?: string; email?: string } {
-  return (JSON.parse(body) as { identifiers: { cio_id?: string; email?: string } }).identifiers;
+  return (JSON.parse(body) as { identifiers?: { cio_id?: string; email?: string } }).identifiers ?? {};
 }
 
 function setAt(into: Record<string, unknown>, [first = '', ...rest]: string[], value: unknown): void {

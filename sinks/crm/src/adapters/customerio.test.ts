@@ -1,5 +1,6 @@
 import { Secret } from '@email-events/core';
 import { expect, onTestFinished, test } from 'vitest';
+import type { SuppressedContact } from '../crm.ts';
 import { connected, stateOf } from '../testing/index.ts';
 import { type CustomerioWorld, playCustomerio } from './customerio.harness.ts';
 import { customerio } from './customerio.ts';
@@ -117,3 +118,12 @@ test.each([[['site:key']], [['app']], [['site:key', 'other:key']], [['app', 'app
     expect(error?.issues.map(({ message }) => message)).toEqual([expect.stringContaining('two are needed')]);
   },
 );
+
+test('lists everybody who is unsubscribed, page by page', async () => {
+  const { adapter, played } = await open();
+  for (let n = 0; n < 25; n++) played.add(`${n}@example.com`, { unsubscribed: n !== 7 });
+  const listed: SuppressedContact[] = [];
+  for await (const one of adapter.suppressed?.(signal) ?? []) listed.push(one);
+  expect(listed).toHaveLength(24);
+  expect(listed).not.toContainEqual({ recipient: '7@example.com' });
+});

@@ -7,11 +7,12 @@ import {
   isHeaderText,
   type RecipientState,
   type StateFacts,
+  type SuppressedContact,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { readPatchSettle } from '../jobs.ts';
-import { JsonApi, path } from '../json-api.ts';
+import { JsonApi, nextCursor, path, shaped } from '../json-api.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: references of the Track and App APIs, and the guide of the subscription center.
@@ -80,7 +81,7 @@ export const customerio = defineCrm({
       createContacts: 'an unknown address becomes a person who is unsubscribed',
       batch: false,
       conditionalWrite: false,
-      listSuppressed: false,
+      listSuppressed: 'search for people with `unsubscribed: true`',
       eraseContacts: false,
     },
     scopes: [],
@@ -106,12 +107,29 @@ export const customerio = defineCrm({
         throw new CrmError('misconfigured', 'SINK_CRM_MISCONFIGURED', message);
       },
       put: (state, signal) => readPatchSettle(people, state, signal),
+      suppressed: (signal) => suppressedOf(app, signal),
       async close() {
         await Promise.all([track.close(), app.close()]);
       },
     };
   },
 });
+
+const suppressedPage = z.object({
+  identifiers: z.array(z.object({ email: z.string().nullish() })),
+  next: z.string().nullish(),
+});
+
+async function* suppressedOf(app: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
+  const filter = { attribute: { field: 'unsubscribed', operator: 'eq', value: 'true' } };
+  let start = '';
+  do {
+    const answer = await app.send('POST', path`/v1/customers?limit=1000&start=${start}`, { filter }, signal);
+    const { identifiers, next } = shaped(suppressedPage, answer);
+    for (const { email } of identifiers) if (email) yield { recipient: email };
+    start = next ? nextCursor(next, start) : '';
+  } while (start !== '');
+}
 
 const areBoth = (secrets: readonly string[]) => secrets.length === 2 && secrets.filter(isTrack).length === 1;
 

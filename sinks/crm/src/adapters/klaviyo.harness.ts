@@ -103,6 +103,8 @@ class Account {
     if (url.pathname === JOBS)
       return method === 'POST' ? this.createJob(body) : ok([...this.jobs.values()].map(shown));
     if (url.pathname.startsWith(`${JOBS}/`)) return this.jobOf(id);
+    if (/^greater-than\(.*suppression\.timestamp,/.test(url.searchParams.get('filter') ?? ''))
+      return this.listSuppressed(url);
     if (url.pathname === '/api/profiles') return this.find(url);
     if (of === 'profiles' && what === 'lists') return this.membershipsOf(id);
     if (of === 'lists' && method === 'DELETE') return this.removeFromList(id, body);
@@ -136,6 +138,19 @@ class Account {
     if (!job) return error(404, 'not_found');
     this.advance(job);
     return ok(shown(job));
+  }
+
+  /** Those who are suppressed, by its time, ten at most on a page. */
+  private listSuppressed(url: URL): Answer {
+    const all = [...this.profiles].filter(([, { suppression }]) => suppression.length > 0);
+    const from = Number(url.searchParams.get('page[cursor]') ?? 0);
+    const data = all.slice(from, from + 10).map(([email, { id, suppression }]) => ({
+      ...{ type: 'profile', id },
+      attributes: { email, subscriptions: { email: { marketing: { suppression } } } },
+    }));
+    const next = `https://a.klaviyo.example/api/profiles?page%5Bcursor%5D=${from + 10}`;
+    const links = { next: from + 10 < all.length ? next : null };
+    return { status: 200, body: JSON.stringify({ data, links }) };
   }
 
   private find(url: URL): Answer {

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import type { SuppressedContact } from '../crm.ts';
 import { JsonApi } from '../json-api.ts';
 import { type Connected, connected, PlayedServer, stateOf } from '../testing/index.ts';
 import { type KlaviyoWorld, playKlaviyo } from './klaviyo.harness.ts';
@@ -133,4 +134,19 @@ test.each(['profiles:read', 'subscriptions:read', 'lists:read'])(
 test('check: a list that does not exist is named', async () => {
   const { adapter } = await open({}, { streams: { digest: 'Y6nRLr', offers: 'NoList' } });
   await expect(adapter.check(signal)).rejects.toThrow('options.streams: the account has no list NoList');
+});
+
+test('lists everybody who is suppressed, page by page, with reason and time, and asks no other host', async () => {
+  const { adapter, played, server } = await open();
+  for (let n = 0; n < 25; n++)
+    played.suppress(`${n}@example.com`, n === 0 ? 'SPAM_COMPLAINT' : 'UNSUBSCRIBE');
+  played.join(ADA, 'Y6nRLr');
+  const listed: SuppressedContact[] = [];
+  for await (const one of adapter.suppressed?.(signal) ?? []) listed.push(one);
+  expect(listed.map(({ recipient }) => recipient)).toEqual(
+    Array.from({ length: 25 }, (_, n) => `${n}@example.com`),
+  );
+  const since = Date.UTC(2026, 10, 30, 12);
+  expect(listed[0]).toEqual({ recipient: '0@example.com', reason: 'SPAM_COMPLAINT', since });
+  expect(server.calls).toHaveLength(3);
 });

@@ -9,11 +9,12 @@ import {
   type PutResult,
   readPatchVerify,
   type StateFacts,
+  type SuppressedContact,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { type Follow, followJob } from '../jobs.ts';
-import { JsonApi, path, shaped } from '../json-api.ts';
+import { type ApiPath, JsonApi, nextCursor, path, shaped } from '../json-api.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: the pages below, and Klaviyo's OpenAPI description (github.com/klaviyo/openapi, MIT) of this revision.
@@ -76,7 +77,7 @@ export const klaviyo = defineCrm({
       createContacts: 'the job makes a profile, which is suppressed',
       batch: false,
       conditionalWrite: false,
-      listSuppressed: false,
+      listSuppressed: 'profiles by the time of their suppression',
       eraseContacts: false,
     },
     scopes: SCOPES,
@@ -149,8 +150,56 @@ export function createKlaviyo(
       state.suppression.suppressed
         ? suppress(state.suppression.recipient, signal)
         : readPatchVerify(memberships, state, signal),
+    suppressed: (signal) => suppressedOf(api, signal),
     close: () => api.close(),
   };
+}
+
+const suppressedPage = z.object({
+  data: z.array(
+    z.object({
+      attributes: z.object({
+        email: z.string().nullish(),
+        subscriptions: z.object({
+          email: z.object({
+            marketing: z.object({
+              suppression: z.array(z.object({ reason: z.string(), timestamp: z.string() })),
+            }),
+          }),
+        }),
+      }),
+    }),
+  ),
+  links: z.object({ next: z.string().nullish() }).nullish(),
+});
+
+/** Oldest first, so that who is suppressed meanwhile comes at the end. */
+async function* suppressedOf(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
+  const time = 'subscriptions.email.marketing.suppression.timestamp';
+  const query = new URLSearchParams({
+    filter: `greater-than(${time},1970-01-01T00:00:00Z)`,
+    sort: time,
+    'additional-fields[profile]': 'subscriptions',
+    'fields[profile]': 'email,subscriptions.email.marketing.suppression',
+    'page[size]': '100',
+  });
+  for (;;) {
+    const { data, links } = await api.read(suppressedPage, `/api/profiles?${query}` as ApiPath, signal);
+    for (const { attributes } of data) {
+      const [first] = attributes.subscriptions.email.marketing.suppression;
+      if (!attributes.email || !first) continue;
+      const since = Date.parse(first.timestamp);
+      yield {
+        recipient: attributes.email,
+        reason: first.reason,
+        ...(Number.isNaN(since) ? {} : { since }),
+      };
+    }
+    // Of its address, only the cursor is taken: the calls stay with the configured one.
+    const cursor = URL.parse(links?.next ?? '')?.searchParams.get('page[cursor]');
+    if (!cursor) return;
+    query.set('page[cursor]', nextCursor(cursor, query.get('page[cursor]') ?? undefined));
+  }
 }
 
 async function profileOf(api: JsonApi, email: string, signal: AbortSignal) {

@@ -35,6 +35,8 @@ export interface PlayedCrm {
   answer(call: Call): Answer;
   /** The recipient that a call is about; undefined: none, as for a search or a token. */
   recipientOf(call: Call): string | undefined;
+  /** Whether a call changes nothing, whatever its method: a search, a login. Left out: GET and HEAD. */
+  reads?(call: Call): boolean;
   /** Undefined: it does not know the recipient. */
   held(recipient: string): Held | undefined;
   /** All recipients that it knows. */
@@ -110,13 +112,17 @@ export class PlayedServer {
     const about = this.crm.recipientOf(call);
     const fault =
       (about === undefined ? undefined : this.faultsOf.get(about)) ?? this.faultOfNext?.() ?? this.fault;
-    if (fault === undefined) return send(response, this.crm.answer(call));
+    const reads = call.method === 'GET' || call.method === 'HEAD' || (this.crm.reads?.(call) ?? false);
+    // An answer that refuses a recipient is none to a login.
+    const login = reads && call.method === 'POST' && about === undefined;
+    if (fault === undefined || (login && refusesRecipient(fault)))
+      return send(response, this.crm.answer(call));
     if (typeof fault === 'object') return send(response, fault);
     if (fault === 'endless') drip(response.writeHead(200));
     if (fault === 'cut') request.socket.resetAndDestroy();
     if (fault === 'lost') {
       const answer = this.crm.answer(call);
-      if (call.method === 'GET' || call.method === 'HEAD') send(response, answer);
+      if (reads) send(response, answer);
       else request.socket.resetAndDestroy();
     }
   }
@@ -133,6 +139,12 @@ export class PlayedServer {
     times.push(now);
     return undefined;
   }
+}
+
+function refusesRecipient(fault: Fault): boolean {
+  if (typeof fault !== 'object') return false;
+  const { status } = fault;
+  return status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status);
 }
 
 async function received(request: IncomingMessage, base: string): Promise<Call> {

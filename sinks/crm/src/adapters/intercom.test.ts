@@ -1,0 +1,77 @@
+import { expect, onTestFinished, test } from 'vitest';
+import type { SuppressedContact } from '../crm.ts';
+import { connected, stateOf } from '../testing/index.ts';
+import { type IntercomWorld, playIntercom } from './intercom.harness.ts';
+import { intercom } from './intercom.ts';
+
+// What is peculiar to this adapter; test/contracts/crm proves what all adapters have in common.
+const { signal } = new AbortController();
+const ADA = 'ada@example.com';
+
+async function open(world: IntercomWorld = {}, now = Date.now) {
+  const played = playIntercom(world);
+  const crm = await connected(intercom, played, { now });
+  onTestFinished(() => crm.close());
+  return { played, ...crm };
+}
+
+test('a user and leads with one address are all unsubscribed', async () => {
+  const { adapter, played } = await open();
+  const all = [played.add(ADA), played.add(ADA, 'lead'), played.add(ADA, 'lead')];
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(all.map(({ unsubscribed }) => unsubscribed)).toEqual([true, true, true]);
+  expect(await adapter.put(stateOf(), signal)).toBe('unchanged');
+});
+
+test('an unknown address becomes a contact who never was subscribed', async () => {
+  const { adapter, played, server } = await open();
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(played.held(ADA)).toEqual({ suppressed: true });
+  const writes = server.calls.filter(({ url }) => url.pathname !== '/contacts/search');
+  expect(writes.map(({ body }) => JSON.parse(body))).toEqual([
+    { role: 'user', email: ADA, unsubscribed_from_emails: true },
+  ]);
+});
+
+test('a contact that the search does not find yet is waited for, and made once', async () => {
+  const { adapter, played } = await open({ lag: 3 });
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(played.recipients()).toEqual([ADA]);
+});
+
+test('one that is there but is not found yet is no dead letter', async () => {
+  const { adapter, played } = await open();
+  played.add(ADA).hidden = 1;
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'unverified' });
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+});
+
+test('a change that is answered but not made is not done', async () => {
+  const { adapter, played } = await open({ ignores: true });
+  played.add(ADA);
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ code: 'SINK_CRM_UNVERIFIED' });
+});
+
+test.each([
+  ['1764504007', 7_000],
+  ['1764503990', undefined],
+  ['soon', undefined],
+])('a limit is over at the reset, %s', async (reset, afterMs) => {
+  const { adapter, server } = await open({}, () => 1_764_504_000_000);
+  server.fault = { status: 429, headers: { 'x-ratelimit-reset': reset } };
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'throttled', afterMs });
+});
+
+test('lists everybody who gets no mail, whichever flag says so, page by page', async () => {
+  const { adapter, played } = await open();
+  for (let n = 0; n < 25; n++) {
+    const contact = played.add(`${n}@example.com`);
+    contact.unsubscribed = n !== 7 && n !== 8;
+    contact.bounced = n === 8 || n === 9;
+  }
+  const listed: SuppressedContact[] = [];
+  for await (const one of adapter.suppressed?.(signal) ?? []) listed.push(one);
+  expect(listed).toHaveLength(24);
+  expect(listed[7]).toEqual({ recipient: '8@example.com', reason: 'has_hard_bounced' });
+  expect(listed[8]?.reason).toBe('unsubscribed_from_emails,has_hard_bounced');
+});

@@ -1,0 +1,178 @@
+import { z } from 'zod';
+import {
+  type ContactAccess,
+  crmAddress,
+  crmSecrets,
+  defineCrm,
+  isHeaderText,
+  type StateFacts,
+  type SuppressedContact,
+} from '../crm.ts';
+import { CrmError } from '../errors.ts';
+import { type CrmResponse, retryAfterMs } from '../http-client.ts';
+import { readPatchSettle } from '../jobs.ts';
+import { headerOf, JsonApi, nextCursor, path, shaped } from '../json-api.ts';
+
+// Seen in November 2026: Intercom's OpenAPI description (github.com/intercom/Intercom-OpenAPI, MIT) and its pages about limits and errors.
+const VERSION = '2.11';
+
+const suppresses: StateFacts = {
+  effect: 'suppresses',
+  how: '`unsubscribed_from_emails` of every contact with the address; an unknown one becomes a contact who is unsubscribed',
+};
+
+export const intercom = defineCrm({
+  name: 'intercom',
+  title: 'Intercom',
+  documentation: [
+    'https://developers.intercom.com/docs/references/rest-api/api.intercom.io/contacts',
+    'https://developers.intercom.com/docs/references/rest-api/errors/rate-limiting',
+  ],
+  settings: z.strictObject({
+    url: crmAddress(
+      'https://api.intercom.io',
+      'base of the API; elsewhere https://api.eu.intercom.io or https://api.au.intercom.io',
+    ),
+    secrets: crmSecrets({
+      description: 'access token that may read and write users and leads',
+      usable: isHeaderText,
+      expected: 'must be visible ASCII characters, as a header takes them',
+      most: 1,
+    }),
+    options: z.strictObject({}),
+  }),
+  facts: {
+    states: {
+      hard_bounce: suppresses,
+      complaint: suppresses,
+      unsubscribe: suppresses,
+      soft_bounces: suppresses,
+      manual: suppresses,
+      stream: { effect: 'leaves', how: 'a contact is off all mail, or not' },
+      lifted: { effect: 'leaves', how: '`unsubscribed_from_emails` does not say who set it' },
+    },
+    keepsReasons: false,
+    newerStays: false,
+    limits: '10,000 calls a minute an app, searches 1,000; spread over windows of ten seconds',
+    pace: { windows: [{ calls: 166, perMs: 10_000 }] },
+    capabilities: {
+      suppressAll: '`unsubscribed_from_emails: true`',
+      suppressStream: false,
+      recordFailures: false,
+      createContacts: 'an unknown address becomes a contact who is unsubscribed',
+      batch: false,
+      conditionalWrite: false,
+      listSuppressed: 'search for who is unsubscribed, bounced or complained',
+      eraseContacts: false,
+    },
+    scopes: ['Read and list users and companies', 'Write users and companies'],
+    limitations: ['No reasons.', 'Hard bounces and complaints can be read at Intercom, not written.'],
+  },
+  connect({ url, secrets: [token] }, limits) {
+    const headers = { authorization: `Bearer ${token?.reveal()}`, 'intercom-version': VERSION };
+    const api = new JsonApi({
+      base: url,
+      headers,
+      limits,
+      errorOf: (answer) => errorOf(answer, limits.now()),
+    });
+    const contacts = contactsOf(api);
+    return {
+      name: 'intercom',
+      async check(signal) {
+        // A search that finds nothing: it needs the right to read contacts, which /me does not.
+        await search(api, 'nobody@invalid', signal);
+      },
+      async put(state, signal) {
+        return state.suppression.suppressed ? readPatchSettle(contacts, state, signal) : 'unchanged';
+      },
+      suppressed: (signal) => suppressedOf(api, signal),
+      close: () => api.close(),
+    };
+  },
+});
+
+const contact = z.object({ id: z.string().min(1), unsubscribed_from_emails: z.boolean().nullish() });
+const found = z.object({ data: z.array(contact) });
+
+/** It has no Retry-After: the reset is an epoch time, in seconds. */
+function errorOf(answer: CrmResponse, now: number): CrmError | undefined {
+  if (answer.status === 429) {
+    const reset = Number(headerOf(answer, 'x-ratelimit-reset')) * 1_000 - now;
+    const wait =
+      Number.isFinite(reset) && reset > 0 ? String(reset / 1_000) : headerOf(answer, 'retry-after');
+    const afterMs = retryAfterMs(wait, now);
+    return new CrmError('throttled', 'SINK_CRM_THROTTLED', 'the CRM answered 429', { afterMs });
+  }
+  // Made since it was searched for, or not yet to be found: the search is behind by seconds.
+  if (answer.status === 409)
+    return new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'the contact is there, and not found yet');
+  return undefined;
+}
+
+/** A contact who still gets mail; without an id, one who is to be made. */
+interface Unsubscribe {
+  readonly id?: string;
+  readonly email: string;
+}
+
+/** Leads may share an address with each other and with a user. All of them are unsubscribed. */
+function contactsOf(api: JsonApi): ContactAccess<readonly Unsubscribe[]> {
+  return {
+    async difference({ suppression: { recipient: email } }, signal) {
+      const { data } = await search(api, email, signal);
+      if (data.length === 0) return [{ email }];
+      const on = data.filter((one) => one.unsubscribed_from_emails !== true);
+      return on.length > 0 ? on.map(({ id }) => ({ id, email })) : undefined;
+    },
+    async apply(patch, signal) {
+      for (const { id, email } of patch) {
+        const body = { unsubscribed_from_emails: true };
+        const answer =
+          id === undefined
+            ? await api.send('POST', path`/contacts`, { role: 'user', email, ...body }, signal)
+            : await api.send('PUT', path`/contacts/${id}`, body, signal);
+        if (shaped(contact, answer).unsubscribed_from_emails === true) continue;
+        throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'written, the contact still gets mail');
+      }
+    },
+  };
+}
+
+/** Flags of a contact who gets no mail. The last two are set by Intercom alone. */
+const FLAGS = ['unsubscribed_from_emails', 'has_hard_bounced', 'marked_email_as_spam'] as const;
+
+const flag = z.boolean().nullish();
+const suppressedPage = z.object({
+  data: z.array(
+    z.object({
+      email: z.string().nullish(),
+      ...{ unsubscribed_from_emails: flag, has_hard_bounced: flag, marked_email_as_spam: flag },
+    }),
+  ),
+  pages: z.object({ next: z.object({ starting_after: z.string() }).nullish() }).nullish(),
+});
+
+async function* suppressedOf(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
+  const query = { operator: 'OR', value: FLAGS.map((field) => ({ field, operator: '=', value: true })) };
+  let after: string | undefined;
+  do {
+    const pagination = { per_page: 150, ...(after !== undefined && { starting_after: after }) };
+    const answer = await api.send('POST', path`/contacts/search`, { query, pagination }, signal);
+    const { data, pages } = shaped(suppressedPage, answer);
+    for (const contact of data) {
+      const reason = FLAGS.filter((name) => contact[name] === true).join();
+      if (contact.email) yield { recipient: contact.email, reason };
+    }
+    const next = pages?.next?.starting_after;
+    after = next === undefined ? undefined : nextCursor(next, after);
+  } while (after !== undefined);
+}
+
+async function search(api: JsonApi, email: string, signal: AbortSignal) {
+  const body = {
+    query: { field: 'email', operator: '=', value: email },
+    pagination: { per_page: 150 },
+  };
+  return shaped(found, await api.send('POST', path`/contacts/search`, body, signal));
+}

@@ -1,0 +1,160 @@
+import { expect, onTestFinished, test } from 'vitest';
+import type { SuppressedContact } from '../crm.ts';
+import { connected, stateOf } from '../testing/index.ts';
+import { playSalesforce, type SalesforceWorld } from './salesforce.harness.ts';
+import { salesforce } from './salesforce.ts';
+
+// What is peculiar to this adapter; test/contracts/crm proves what all adapters have in common.
+const { signal } = new AbortController();
+const ADA = 'ada@example.com';
+
+async function open(world: SalesforceWorld = {}) {
+  const played = playSalesforce(world);
+  const crm = await connected(salesforce, played);
+  onTestFinished(() => crm.close());
+  return { played, ...crm };
+}
+
+test('every contact and lead with the address is opted out, in three calls and a login', async () => {
+  const { adapter, played, server } = await open();
+  const all = [played.add('Contact', ADA), played.add('Contact', 'Ada@Example.com'), played.add('Lead', ADA)];
+  const others = [played.add('Lead', ADA, { converted: true }), played.add('Contact', 'bob@example.com')];
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(all.map(({ optedOut }) => optedOut)).toEqual([true, true, true]);
+  expect(others.map(({ optedOut }) => optedOut)).toEqual([false, false]);
+  expect(server.calls).toHaveLength(4);
+  expect(await adapter.put(stateOf(), signal)).toBe('unchanged');
+});
+
+test('an unknown address is done with: nothing is made for it', async () => {
+  const { adapter, played } = await open();
+  expect(await adapter.put(stateOf(), signal)).toBe('unchanged');
+  expect(played.rows).toEqual([]);
+});
+
+test('a record that is given to another person between read and write is not opted out', async () => {
+  const { adapter, played } = await open({
+    between([row]) {
+      if (row?.email !== ADA) return;
+      row.email = 'bob@example.com';
+      row.modifiedAt += 5_000;
+    },
+  });
+  const row = played.add('Contact', ADA);
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ code: 'SINK_CRM_UNVERIFIED' });
+  expect(row.optedOut).toBe(false);
+  expect(await adapter.put(stateOf(), signal)).toBe('unchanged');
+});
+
+test('of several records inside one 200, those that can be are opted out, and the one that failed is told', async () => {
+  // Refused again when it is read and written once more, alone.
+  const code = 'FIELD_CUSTOM_VALIDATION_EXCEPTION';
+  const { adapter, played } = await open({ rowErrors: [code, '', code] });
+  const rows = [played.add('Contact', ADA), played.add('Lead', ADA)];
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'rejected' });
+  expect(rows.map(({ optedOut }) => optedOut)).toEqual([false, true]);
+});
+
+test('a row that is locked is tried again', async () => {
+  const { adapter, played } = await open({ rowErrors: ['UNABLE_TO_LOCK_ROW'] });
+  played.add('Contact', ADA);
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'unverified' });
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+});
+
+test.each(['ENTITY_IS_DELETED', 'CANNOT_UPDATE_CONVERTED_LEAD'])(
+  '%s: the record gets no mail, which is no failure',
+  async (code) => {
+    const { adapter, played } = await open({
+      rowErrors: [code],
+      between([row]) {
+        if (row) row.email = '';
+      },
+    });
+    played.add('Lead', ADA);
+    expect(await adapter.put(stateOf(), signal)).toBe('written');
+  },
+);
+
+test('more records than one call takes are opted out, by the attempts that follow', async () => {
+  const { adapter, played } = await open();
+  for (let n = 0; n < 30; n++) played.add('Contact', ADA);
+  const outcomes: unknown[] = [];
+  for (let n = 0; n < 3; n++)
+    outcomes.push(await adapter.put(stateOf(), signal).catch((error: unknown) => error));
+  expect(outcomes).toEqual([
+    expect.objectContaining({ code: 'SINK_CRM_UNVERIFIED' }),
+    expect.objectContaining({ code: 'SINK_CRM_UNVERIFIED' }),
+    'written',
+  ]);
+  expect(played.held(ADA)).toEqual({ suppressed: true });
+});
+
+test('a session that ends is renewed without a failure, once', async () => {
+  const { adapter, played } = await open();
+  played.add('Contact', ADA);
+  await adapter.check(signal);
+  played.expire();
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(played.logins()).toBe(2);
+});
+
+test('calls at the same time share one login', async () => {
+  const { adapter, played } = await open({ knowsAll: true });
+  await Promise.all(
+    ['a', 'b', 'c'].map((name) => adapter.put(stateOf({ recipient: `${name}@example.com` }), signal)),
+  );
+  expect(played.logins()).toBe(1);
+});
+
+test('a caller that gives up a login takes it from no other', async () => {
+  const { adapter, played, server } = await open();
+  played.add('Contact', ADA);
+  server.fault = 'silent';
+  const giveUp = new AbortController();
+  const first = adapter.put(stateOf(), giveUp.signal);
+  const stopping = expect(first).rejects.toThrow('stopping');
+  const second = adapter.put(stateOf(), signal);
+  const outcome = expect(second).rejects.toMatchObject({ code: 'SINK_CRM_UNREACHABLE' });
+  await expect.poll(() => server.calls.length).toBeGreaterThan(0);
+  giveUp.abort(new Error('stopping'));
+  await stopping;
+  await server.close();
+  await outcome;
+});
+
+test('an address cannot become another query', async () => {
+  const { adapter, played } = await open({ knowsAll: true });
+  const bob = played.add('Contact', 'bob@example.com');
+  const recipient = `x\\' OR Email != 'y@example.com`;
+  expect(await adapter.put(stateOf({ recipient }), signal)).toBe('written');
+  expect(bob.optedOut).toBe(false);
+});
+
+test('used up calls are no lack of rights', async () => {
+  const { adapter, played } = await open();
+  played.exhaust();
+  await expect(adapter.check(signal)).rejects.toMatchObject({ failure: 'throttled', afterMs: 10_000 });
+});
+
+test.each([
+  ['check', { hidden: true }],
+  ['put', { readOnly: true }],
+] as const)('%s: a user without the right to the opt-out is told so', async (call, world) => {
+  const { adapter, played } = await open(world);
+  played.add('Contact', ADA);
+  const made = call === 'check' ? adapter.check(signal) : adapter.put(stateOf(), signal);
+  await expect(made).rejects.toMatchObject({ failure: 'misconfigured', message: /HasOptedOutOfEmail/ });
+});
+
+test('lists every contact and lead that is opted out, page by page', async () => {
+  const { adapter, played, server } = await open();
+  for (let n = 0; n < 2_500; n++) played.add('Contact', `${n}@example.com`, { optedOut: n !== 7 });
+  played.add('Lead', ADA, { optedOut: true });
+  const listed: SuppressedContact[] = [];
+  for await (const one of adapter.suppressed?.(signal) ?? []) listed.push(one);
+  expect(new Set(listed.map(({ recipient }) => recipient)).size).toBe(2_500);
+  expect(listed.at(-1)).toEqual({ recipient: ADA });
+  // A login, two pages of contacts and one of leads.
+  expect(server.calls).toHaveLength(4);
+});
