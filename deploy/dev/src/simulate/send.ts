@@ -102,7 +102,7 @@ export async function sendRequests(
       const due = await Promise.all([paces[0].turn(eventsIn(planned)), paces[1].turn(1)]);
       if (isOver()) return;
       const paced = due.filter((at) => at !== undefined);
-      const intendedAt = epochMs + (paced.length > 0 ? Math.max(...paced) : performance.now());
+      const intendedAt = Math.floor(epochMs + (paced.length > 0 ? Math.max(...paced) : performance.now()));
       const answer = { intendedAt, ...(await deliver(pool, next.value, options, tally)) };
       tally.answered(planned, answer.status);
       options.onAnswer?.(answer);
