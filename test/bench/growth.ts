@@ -32,6 +32,8 @@ export async function run(args: string[]): Promise<void> {
     },
   });
   const batch = numbersOf('batch', values.batch)[0] ?? 1;
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0)) throw new Error('--minutes is a number above 0');
   const steps = [...numbersOf('steps', values.steps), ...(values.full ? [FULL_STEP] : [])];
   const uneven = steps.find((events) => events % batch !== 0);
   if (uneven !== undefined)
@@ -39,7 +41,7 @@ export async function run(args: string[]): Promise<void> {
   const growth = new Growth({
     steps: steps.map((events) => ({ events, rounds: roundsOf(events) })),
     counts: numbersOf('instances', values.instances),
-    deadline: performance.now() + (numbersOf('minutes', values.minutes)[0] ?? 0) * 60_000,
+    deadline: performance.now() + minutes * 60_000,
     requests: new BatchRequests({ batch, duplicates: 0.05, far: 0.5 }),
   });
   const states = numbersOf('ids', values.ids, 0).toSorted((a, b) => a - b);
@@ -115,7 +117,7 @@ class Growth {
         ...{ ids, instances: count },
       };
       this.rows.push(row);
-      process.stdout.write(`${what}: ${row.bothUs.toFixed(1)} µs an event\n`);
+      process.stdout.write(`${growthLines(this.rows).at(-1)}\n`);
     }
   }
 

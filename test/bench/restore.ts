@@ -69,8 +69,8 @@ async function measure(
   const closed = await restored(file, partitions);
   if (closed.ids !== ids) throw new Error(`${closed.ids} of ${ids} ids were found again`);
   await rm(settings.events.stateDir, { recursive: true });
-  const stopSeconds = await interrupted(file, ids, 'SIGTERM');
-  await interrupted(file, ids, 'SIGKILL');
+  const stopSeconds = await interrupted(file, { ids, partitions }, 'SIGTERM');
+  await interrupted(file, { ids, partitions }, 'SIGKILL');
   const resumed = await restored(file, partitions);
   if (resumed.ids !== ids) throw new Error(`${resumed.ids} of ${ids} ids after it was interrupted`);
   await publishResult('restore', {
@@ -101,12 +101,22 @@ function startEvents(configFile: string): ChildProcess {
 const metricsAt = async (port: number) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
 
 /** Ends an `events` by this signal when it has read a third of the ids; how long that took, in seconds. */
-async function interrupted(configFile: string, ids: number, signal: 'SIGTERM' | 'SIGKILL'): Promise<number> {
+async function interrupted(
+  configFile: string,
+  { ids, partitions }: Load,
+  signal: 'SIGTERM' | 'SIGKILL',
+): Promise<number> {
   const child = startEvents(configFile);
   const port = await portOf(child);
   const third = ids / IDS_A_RECORD / 3;
-  const read = async () => sum(await metricsAt(port), /^email_events_restored_records_total/);
-  while ((await read()) < third) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let read = 0; read < third; await new Promise((resolve) => setTimeout(resolve, 50))) {
+    const metrics = await metricsAt(port);
+    read = sum(metrics, /^email_events_restored_records_total/);
+    if (read < third && sum(metrics, /^email_events_restore_seconds_count/) >= partitions) {
+      child.kill('SIGKILL');
+      throw new Error('the restore was over before it could be interrupted: it takes more --ids');
+    }
+  }
   const started = performance.now();
   child.kill(signal);
   await new Promise((resolve) => child.once('exit', resolve));

@@ -8,7 +8,10 @@ export interface OpenLoad {
   readonly requests: readonly Buffer[];
   readonly perSecond: number;
   readonly seconds: number;
-  /** What is due while all of them wait for an answer waits for the first one that is free, and its time runs. */
+  /**
+   * At most; they are opened as they are needed, and kept. What is due while all of them wait for an answer waits for the first one that is
+   * free, and its time runs.
+   */
   readonly connections: number;
 }
 
@@ -31,6 +34,7 @@ const LAST_ANSWER_MS = 30_000;
 
 interface Lane {
   readonly socket: Socket;
+  isOpen: boolean;
   /** Of the request that is under way. */
   dueMs: number | undefined;
 }
@@ -40,9 +44,7 @@ interface Lane {
  * a second is seen by all requests of that second, not by those alone that were under way.
  */
 export async function sendOpenLoop(load: OpenLoad): Promise<OpenLoadResult> {
-  const client = new Client(load);
-  await client.connect();
-  return client.run();
+  return new Client(load).run();
 }
 
 class Client {
@@ -57,15 +59,13 @@ class Client {
   private readonly finished = Promise.withResolvers<void>();
   private mostWaiting = 0;
   private ended = 0;
+  /** Connections that are not there yet. */
+  private opening = 0;
   private started = 0;
 
   constructor(load: OpenLoad) {
     this.load = load;
     this.schedule = new Schedule(load.perSecond, load.seconds);
-  }
-
-  async connect(): Promise<void> {
-    await Promise.all(Array.from({ length: this.load.connections }, () => this.openLane()));
   }
 
   async run(): Promise<OpenLoadResult> {
@@ -108,27 +108,32 @@ class Client {
       lane.dueMs = next.dueMs;
       lane.socket.write(request);
     }
+    const missing = Math.min(this.waiting.length - this.opening, this.load.connections - this.lanes.size);
+    for (let i = 0; i < missing; i++) this.openLane();
   }
 
-  private openLane(): Promise<void> {
+  private openLane(): void {
     const socket = connect({ port: this.load.port, host: '127.0.0.1', noDelay: true });
-    const lane: Lane = { socket, dueMs: undefined };
+    const lane: Lane = { socket, isOpen: false, dueMs: undefined };
     const answers = new Answers((status) => this.answered(lane, status));
-    return new Promise((resolve, reject) => {
-      socket.once('connect', () => {
-        this.lanes.add(lane);
-        this.idle.push(lane);
-        resolve();
-      });
-      socket.on('error', reject);
-      socket.on('data', (chunk: Buffer) => answers.take(chunk));
-      socket.once('close', () => this.closed(lane));
+    this.lanes.add(lane);
+    this.opening++;
+    socket.once('connect', () => {
+      this.opening--;
+      lane.isOpen = true;
+      this.idle.push(lane);
+      this.serve();
     });
+    socket.on('data', (chunk: Buffer) => answers.take(chunk));
+    // Always followed by the end of the connection.
+    socket.on('error', () => undefined);
+    socket.once('close', () => this.closed(lane));
   }
 
   private answered(lane: Lane, status: number): void {
     const { dueMs } = lane;
-    if (dueMs === undefined) throw new Error('an answer to no request');
+    // A server that ends a connection which is idle may say so before.
+    if (dueMs === undefined) return;
     lane.dueMs = undefined;
     this.latencies.push(this.now() - dueMs);
     this.count(status);
@@ -136,13 +141,13 @@ class Client {
     this.serve();
   }
 
-  /** By the server: its request is lost, and the others go on without it. */
+  /** By the server: the request that is under way on it is lost. One that is idle may end, and is opened anew when it is needed. */
   private closed(lane: Lane): void {
+    if (!lane.isOpen) this.finished.reject(new Error(`no connection to port ${this.load.port}`));
     this.lanes.delete(lane);
     const at = this.idle.indexOf(lane);
     if (at >= 0) this.idle.splice(at, 1);
     if (lane.dueMs !== undefined) this.count(0);
-    if (this.lanes.size === 0) this.finished.resolve();
   }
 
   private count(status: number): void {

@@ -1,20 +1,20 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, Server } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { Answers } from './answers.ts';
 import { sendOpenLoop } from './client.ts';
 import { readRequests, wireBytes, writeRequests } from './requests-file.ts';
 import { Schedule } from './schedule.ts';
 
-const servers: Server[] = [];
+const servers: TcpServer[] = [];
 afterEach(async () => {
   for (const server of servers.splice(0)) {
-    server.closeAllConnections();
+    if (server instanceof Server) server.closeAllConnections();
     await new Promise((closed) => server.close(closed));
   }
 });
 
-async function listening(server: Server): Promise<number> {
+async function listening(server: TcpServer): Promise<number> {
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
@@ -99,4 +99,27 @@ test('refusals, and connections that end, are told', async () => {
   const { asked, statuses, latenciesMs } = await sendOpenLoop(load);
   expect([asked, statuses]).toEqual([10, { 0: 1, 200: 8, 503: 1 }]);
   expect(latenciesMs).toHaveLength(9);
+});
+
+test('a connection that the server ends while it is idle costs no request', async () => {
+  // Each is ended after its first answer, with a word of farewell that answers nothing.
+  const server = createTcpServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', () => {
+      socket.end(
+        'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 408 Timeout\r\ncontent-length: 0\r\n\r\n',
+      );
+    });
+  });
+  const port = await listening(server);
+  const load = { port, requests: [requestOf(1)], perSecond: 4, seconds: 0.75, connections: 3 };
+  expect(await sendOpenLoop(load)).toMatchObject({ asked: 3, statuses: { 200: 3 } });
+});
+
+test('a server that is not there is an error', async () => {
+  const server = createTcpServer();
+  const port = await listening(server);
+  await new Promise((closed) => server.close(closed));
+  const load = { port, requests: [requestOf(1)], perSecond: 100, seconds: 0.1, connections: 2 };
+  await expect(sendOpenLoop(load)).rejects.toThrow(`no connection to port ${port}`);
 });

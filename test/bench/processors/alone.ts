@@ -17,10 +17,11 @@ export async function measureAlone(
   options: AloneOptions,
 ): Promise<{ readonly [figure: string]: number }> {
   const ours = await startOurs(stack.configFile);
+  const known = new Set<string>();
   const figures: { [figure: string]: number } = {};
   try {
     for (const load of options.loads) {
-      const found = await measureLoad(stack, ours, await requestsOf(load, options));
+      const found = await measureLoad(stack, { ours, known }, await requestsOf(load, options));
       for (const [figure, value] of Object.entries(found)) figures[`${load}_${figure}`] = value;
     }
     for (const service of ['normalize', 'events'] as const) {
@@ -38,25 +39,38 @@ interface Requests {
   readonly messages: AsyncIterable<RawMessage> | Iterable<RawMessage>;
 }
 
+/** Behind all events of the batches. */
+const SINGLE_FROM = 1_000_000_000;
+
 async function requestsOf(load: AloneOptions['loads'][number], options: AloneOptions): Promise<Requests> {
   const { events } = options;
   switch (load) {
     case 'batches':
       return { messages: new BatchRequests(options).take(events) };
     case 'single':
-      return { messages: new BatchRequests({ ...options, batch: 1 }).take(events) };
+      return { messages: new BatchRequests({ ...options, batch: 1 }, SINGLE_FROM).take(events) };
     case 'mix':
       return { messages: mixedRequests(events, options) };
   }
 }
 
-async function measureLoad({ config }: BenchStack, ours: Ours, { messages }: Requests) {
+interface Working {
+  readonly ours: Ours;
+  /** Ids of all events so far. */
+  readonly known: Set<string>;
+}
+
+/** Throws when not each repeated event, and no other, was taken for a duplicate. */
+async function measureLoad({ config }: BenchStack, { ours, known }: Working, { messages }: Requests) {
   const input = await HeldInput.begin(config.kafka, topics.raw);
   let requests = 0;
   let events = 0;
   let bytes = 0;
+  const knownBefore = known.size;
   for await (const message of messages) {
-    events += await eventsIn(message);
+    const ids = await idsIn(message);
+    events += ids.length;
+    for (const id of ids) known.add(id);
     bytes += message.value.length;
     await input.add({ ...message, partition: requests++ % config.topics.rawPartitions });
   }
@@ -64,6 +78,9 @@ async function measureLoad({ config }: BenchStack, ours: Ours, { messages }: Req
   const cpu = () => [ours.normalize.cpuSeconds(), ours.events.cpuSeconds()] as const;
   const before = cpu();
   const round = await runRound(ours, events, () => input.release());
+  const repeated = events - (known.size - knownBefore);
+  if (round.duplicates !== repeated)
+    throw new Error(`${repeated} events were sent again, ${round.duplicates} were taken for duplicates`);
   const [normalize, dedupe] = cpu().map((seconds, i) =>
     round2(((seconds - (before[i] ?? 0)) * 1e6) / events),
   );
@@ -82,10 +99,11 @@ async function measureLoad({ config }: BenchStack, ours: Ours, { messages }: Req
   };
 }
 
-/** As many as `normalize` will read in it. */
-async function eventsIn({ value, headers }: RawMessage): Promise<number> {
+/** Of the events that `normalize` will read in it. */
+async function idsIn({ value, headers }: RawMessage): Promise<string[]> {
   const record = { topic: topics.raw, partition: 0, offset: 0, key: null, value, headers, timestamp: 0 };
-  return (await normalizeRecord(record)).events.length;
+  const { events } = await normalizeRecord(record);
+  return events.map(({ event_id }) => event_id);
 }
 
 const round2 = (value: number) => Math.round(value * 100) / 100;

@@ -28,13 +28,16 @@ const START_SECONDS = Math.floor(Date.now() / 1_000) - 86_400;
 export class BatchRequests {
   distinct = 0;
   private readonly load: BatchLoad;
+  private readonly firstEvent: number;
   private readonly random = createRandom(16);
   private made = 0;
   private since = 0;
   private owed = 0;
 
-  constructor(load: BatchLoad) {
+  /** Events are numbered from there on: two histories that are to have none in common begin far from each other. */
+  constructor(load: BatchLoad, firstEvent = 0) {
     this.load = load;
+    this.firstEvent = firstEvent;
   }
 
   /** What comes next repeats nothing of what came before: another program has not seen it. */
@@ -51,17 +54,22 @@ export class BatchRequests {
       if (repeats) {
         this.owed--;
         const back = this.random.chance(far) ? this.random.int(1, this.made - this.since) : 1;
-        yield requestOf(this.made - back, batch);
+        yield this.request(this.made - back);
       } else {
         this.distinct += batch;
-        yield requestOf(this.made++, batch);
+        yield this.request(this.made++);
       }
     }
   }
+
+  private request(number: number): RawMessage {
+    const { batch } = this.load;
+    return requestOf(this.firstEvent + number * batch, batch);
+  }
 }
 
-function requestOf(number: number, batch: number): RawMessage {
-  const events = Array.from({ length: batch }, (_, i) => eventOf(number * batch + i));
+function requestOf(firstEvent: number, batch: number): RawMessage {
+  const events = Array.from({ length: batch }, (_, i) => eventOf(firstEvent + i));
   return messageOf({
     esp: 'sendgrid',
     body: Buffer.from(JSON.stringify(events)),
