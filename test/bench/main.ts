@@ -7,6 +7,7 @@ const BENCHMARKS: { readonly [name: string]: string } = {
   adapters: './adapters.ts',
   restore: './restore.ts',
   growth: './growth.ts',
+  capacity: './capacity.ts',
   volume: './volume.ts',
   lookup: './lookup.ts',
   unsigned: './unsigned.ts',
