@@ -1,83 +1,115 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { pipelineConfig } from '@email-events/cli/services';
-import { applyTopics } from '@email-events/core';
-import { createProvider, printProgress, selectProvider } from '@email-events/dev/stack';
-import { registerSchemas, topicCatalogue } from '@email-events/schemas';
-import { type ClickHouse, connect, migrate } from '@email-events/sink-clickhouse';
-import { stringify } from 'yaml';
-import { publishResult } from '../src/result.ts';
+import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
+import { publishResult, writeResult } from '../src/result.ts';
+import { compareSinks, type SinkComparison } from './clickhouse/against.ts';
+import { startBentoSink } from './clickhouse/bento.ts';
+import {
+  type ConnectOptions,
+  JSON_CONVERTER,
+  prepareConnect,
+  startConnectSink,
+} from './clickhouse/connect.ts';
+import { startOurSink, startSink } from './clickhouse/ours.ts';
+import type { SinkSide } from './clickhouse/side.ts';
+import { onSinkStack, type SinkStack } from './clickhouse/stack.ts';
+import { stopped } from './ingress-process.ts';
+import { findBento } from './peers/bento.ts';
+import { cpuSecondsOf, memoryOf } from './processors/usage.ts';
 import { produceTypedEvents } from './typed-events.ts';
 
-const MAIN = fileURLToPath(new URL('../../sinks/clickhouse/src/main.ts', import.meta.url));
 const DEADLINE_MS = 600_000;
 
-/** Fills the typed topics, then times the sink, in a separate process, until the last row is in ClickHouse. */
+/**
+ * Fills the typed topics, then times the sink, in a separate process, until the last row is in ClickHouse. `--against bento` or `connect`: in turn
+ * with a peer that does the same.
+ */
 export async function run(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { rows: { type: 'string', default: '600000' } } });
-  const rows = Number(values.rows);
-  const dataDir = await mkdtemp(join(tmpdir(), 'email-events-bench-'));
-  const stack = await createProvider(selectProvider(process.env), process.env).start({
-    dataDir,
-    onProgress: printProgress,
+  const { values } = parseArgs({
+    args,
+    options: {
+      rows: { type: 'string', default: '600000' },
+      against: { type: 'string' },
+      /** Of Connect: the folder of the connector's jars, and the converter of its values. */
+      connector: { type: 'string' },
+      converter: { type: 'string', default: JSON_CONVERTER },
+      'warm-up': { type: 'string', default: '300000' },
+      rounds: { type: 'string', default: '3' },
+    },
   });
-  try {
-    const settings = {
-      kafka: { brokers: stack.kafka.brokers },
-      registry: { url: stack.registry.url },
-      sinks: { clickhouse: { url: stack.clickhouse.url, database: 'bench', adminPort: 0 } },
-    };
-    const config = pipelineConfig.parse(settings);
-    await applyTopics(config.kafka, topicCatalogue(config.topics));
-    await registerSchemas({ url: config.registry.url });
-    await migrate(config.sinks.clickhouse);
+  const rows = Number(values.rows);
+  if (values.against !== undefined) {
+    const comparison = { rows, warmUp: Number(values['warm-up']), rounds: Number(values.rounds) };
+    const { connector, converter } = values;
+    return againstPeer(values.against, await peerOf(values.against, { connector, converter }), comparison);
+  }
+  await onSinkStack(async ({ config, configFile }) => {
     await produceTypedEvents(config, rows);
-    const file = join(dataDir, 'pipeline.yaml');
-    await writeFile(file, stringify(settings));
     const clickhouse = connect(config.sinks.clickhouse);
-    await publishResult('clickhouse', await measure(file, clickhouse, rows));
+    await publishResult('clickhouse', await measure(configFile, clickhouse, rows));
     await clickhouse.close();
-  } finally {
-    await stack.stop();
-    await rm(dataDir, { recursive: true, force: true });
+  });
+}
+
+type StartPeer = (stack: SinkStack) => Promise<SinkSide>;
+
+/** Throws, before anything is started, when it is not there. */
+async function peerOf(peer: string, options: ConnectOptions): Promise<StartPeer> {
+  switch (peer) {
+    case 'bento': {
+      const program = await findBento();
+      return (stack) => startBentoSink(stack, program);
+    }
+    case 'connect': {
+      const jars = await prepareConnect(options);
+      return (stack) => startConnectSink(stack, jars, options);
+    }
+    default:
+      throw new Error(`there is no peer ${peer} of the ClickHouse sink; there are bento and connect`);
   }
 }
 
-async function measure(configFile: string, clickhouse: ClickHouse, rows: number) {
-  const child = spawn(process.execPath, [...profileFlags(), MAIN, '--config', configFile], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+async function againstPeer(peer: string, start: StartPeer, comparison: SinkComparison): Promise<void> {
+  await onSinkStack(async (stack) => {
+    const ours = await startOurSink(stack);
+    try {
+      const other = await start(stack);
+      try {
+        const figures = await compareSinks(stack, [ours, other], comparison);
+        await writeResult(`clickhouse-against-${peer}`, { ...comparison, ...figures });
+      } finally {
+        await other.stop();
+      }
+    } finally {
+      await ours.stop();
+    }
   });
+}
+
+async function measure(configFile: string, clickhouse: ClickHouse, rows: number) {
+  const child: ChildProcess & { readonly pid: number } = await startSink(configFile);
   try {
-    await new Promise((resolve, reject) => {
-      child.once('message', resolve);
-      child.once('exit', () => reject(new Error('the sink does not start')));
-    });
-    const start = { at: performance.now(), cpuMs: cpuMsOf(child) };
+    const start = { at: performance.now(), cpuSeconds: cpuSecondsOf(child.pid) };
     const seconds = await secondsUntil(clickhouse, rows, start.at);
-    const cpuMs = cpuMsOf(child) - start.cpuMs;
+    const cpuSeconds = cpuSecondsOf(child.pid) - start.cpuSeconds;
     const [totals] = await clickhouse.query<{ rows: string; inserts: string; rollup: string }>(
       `SELECT count() AS rows, uniqExact(inserted_at) AS inserts, (SELECT sum(events) FROM email_events_hourly) AS rollup
        FROM email_events`,
     );
+    const { peakMb, anonymousMb } = memoryOf(child.pid);
     return {
       rows,
       rowsInTable: Number(totals?.rows),
       rowsInRollup: Number(totals?.rollup),
       seconds: Number(seconds.toFixed(2)),
       rowsPerSecond: Math.round(rows / seconds),
-      cpuMicrosecondsPerRow: Number(((cpuMs * 1_000) / rows).toFixed(2)),
+      cpuMicrosecondsPerRow: Number(((cpuSeconds * 1e6) / rows).toFixed(2)),
       rowsPerInsert: Math.round(rows / Number(totals?.inserts)),
-      peakMemoryMiB: Math.round(peakMemoryKiB(child) / 1_024),
+      peakMemoryMb: peakMb,
+      anonymousMb,
     };
   } finally {
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
-    await ended;
+    await stopped(child);
   }
 }
 
@@ -92,17 +124,4 @@ async function secondsUntil(clickhouse: ClickHouse, rows: number, startedAt: num
     if (elapsed > DEADLINE_MS) throw new Error(`only ${found?.rows} of ${rows} rows after ${elapsed} ms`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-}
-
-const profileFlags = () =>
-  process.env.BENCH_PROFILE ? ['--cpu-prof', `--cpu-prof-dir=${process.env.BENCH_PROFILE}`] : [];
-
-/** User and system time of a process, which Linux counts in hundredths of a second. */
-function cpuMsOf({ pid }: ChildProcess): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-function peakMemoryKiB({ pid }: ChildProcess): number {
-  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }

@@ -1,13 +1,10 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { avroType, EVENT_TYPES, type EventType, schemas } from '@email-events/schemas';
+import { buildWithMaven } from '../maven.ts';
 import type { Progress, Side } from './side.ts';
 import { type Memory, memoryOf } from './usage.ts';
 
@@ -15,61 +12,9 @@ const SOURCES = fileURLToPath(new URL('../peers/kafka-streams/', import.meta.url
 const HEAP = '-Xmx1g';
 const LONGEST_START_MS = 120_000;
 
-/**
- * Compiles the application with Maven, unless this version of it is in the cache already, and returns the folder of its jars. The cache
- * lies outside the checkout: in XDG_CACHE_HOME, else in ~/.cache. Throws with what is missing, and how to get it.
- */
-export async function buildKafkaStreams(): Promise<string> {
-  await requireTool('java', ['-version'], 'openjdk-17-jre-headless');
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'email-events', 'peers');
-  const target = join(cache, `kafka-streams-${await digestOf(SOURCES)}`);
-  if (existsSync(target)) return target;
-  await requireTool('javac', ['-version'], 'openjdk-17-jdk-headless');
-  await requireTool('mvn', ['--version'], 'maven');
-  await mkdir(cache, { recursive: true });
-  const work = await mkdtemp(join(cache, 'building-'));
-  try {
-    await cp(SOURCES, work, { recursive: true });
-    const jars = join(work, 'jars');
-    await maven(work, ['package', 'dependency:copy-dependencies', `-DoutputDirectory=${jars}`]);
-    await cp(join(work, 'target', 'kafka-streams-peer-1.jar'), join(jars, 'peer.jar'));
-    // There completely or not at all.
-    await rename(jars, target);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return target;
-}
-
-async function maven(cwd: string, goals: readonly string[]): Promise<void> {
-  process.stdout.write('kafka-streams is being built (Maven)\n');
-  const args = ['--batch-mode', '--no-transfer-progress', '--quiet', '-DincludeScope=runtime', ...goals];
-  try {
-    await promisify(execFile)('mvn', args, { cwd });
-  } catch (error) {
-    const { stdout = '' } = error as { stdout?: string };
-    throw new Error(`kafka-streams cannot be built:\n${stdout.slice(-4_000)}`, { cause: error });
-  }
-}
-
-async function requireTool(file: string, args: readonly string[], debian: string): Promise<void> {
-  try {
-    await promisify(execFile)(file, args);
-  } catch (cause) {
-    const how = `Debian: apt-get install ${debian}; macOS: brew install openjdk@17 maven`;
-    throw new Error(`${file} is missing, so nothing can be measured against kafka-streams (${how})`, {
-      cause,
-    });
-  }
-}
-
-async function digestOf(folder: string): Promise<string> {
-  const hash = createHash('sha256');
-  const names = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  for (const file of files.sort()) hash.update(file.slice(folder.length)).update(await readFile(file));
-  return hash.digest('hex').slice(0, 16);
-}
+/** The folder of its jars; built when this version of it is not in the cache. Throws with what is missing. */
+export const buildKafkaStreams = (): Promise<string> =>
+  buildWithMaven({ name: 'kafka-streams', sources: SOURCES, jar: 'kafka-streams-peer-1.jar' });
 
 /** How the application is set up. */
 export interface PeerSettings {
