@@ -20,8 +20,10 @@ export interface IntercomContact {
 }
 
 export interface IntercomWorld {
-  /** Searches that are behind a write. */
+  /** Searches until a new contact is found: it takes minutes. */
   readonly lag?: number;
+  /** A conflict says with which contact. */
+  readonly tellsId?: boolean;
   /** Changes are taken, and not made. */
   readonly ignores?: boolean;
 }
@@ -62,8 +64,10 @@ class Workspace {
   readonly contacts: IntercomContact[] = [];
   private readonly lag: number;
   private readonly ignores: boolean;
+  private readonly tellsId: boolean;
 
-  constructor({ lag = 0, ignores = false }: IntercomWorld) {
+  constructor({ lag = 3, ignores = false, tellsId = true }: IntercomWorld) {
+    this.tellsId = tellsId;
     this.lag = lag;
     this.ignores = ignores;
   }
@@ -126,8 +130,14 @@ class Workspace {
 
   private create(fields: ContactBody): Answer {
     const { email = '', role = 'user' } = fields;
-    if (role === 'user' && this.withEmail(email).some((one) => one.role === 'user'))
-      return { status: 409, body: errorBody('conflict') };
+    const user = role === 'user' ? this.withEmail(email).find((one) => one.role === 'user') : undefined;
+    if (user) {
+      const id = this.tellsId ? ` with id=${user.id}` : '';
+      return {
+        status: 409,
+        body: errorBody('conflict', `A contact matching those details already exists${id}`),
+      };
+    }
     const contact = this.add(email, role, this.lag);
     this.change(contact, fields);
     return shown(contact);
@@ -149,7 +159,7 @@ function searchedFlags(body: string): { flags: readonly string[]; after: string 
     query?: { operator: string; value: { field: string; operator: string; value: unknown }[] };
     pagination?: { starting_after?: string };
   };
-  if (query?.operator !== 'OR' || query.value.some(({ value }) => value !== true)) return undefined;
+  if (query?.operator !== 'OR' || query.value.some(({ value }) => value !== 'true')) return undefined;
   return { flags: query.value.map(({ field }) => field), after: pagination?.starting_after };
 }
 
@@ -164,5 +174,5 @@ const shown = (contact: IntercomContact): Answer => ({
   body: JSON.stringify(fieldsOf(contact)),
 });
 
-const errorBody = (code: string) =>
-  JSON.stringify({ type: 'error.list', request_id: 'r1', errors: [{ code, message: 'as documented' }] });
+const errorBody = (code: string, message = 'as documented') =>
+  JSON.stringify({ type: 'error.list', request_id: 'r1', errors: [{ code, message }] });

@@ -33,16 +33,18 @@ test('an unknown address becomes a contact who never was subscribed', async () =
   ]);
 });
 
-test('a contact that the search does not find yet is waited for, and made once', async () => {
-  const { adapter, played } = await open({ lag: 3 });
-  expect(await adapter.put(stateOf(), signal)).toBe('written');
+test('a contact that the search finds only later is made once, however often it is asked for', async () => {
+  const { adapter, played, server } = await open({ lag: 1_000 });
+  for (let n = 0; n < 3; n++) expect(await adapter.put(stateOf(), signal)).toBe('written');
   expect(played.recipients()).toEqual([ADA]);
+  expect(played.held(ADA)).toEqual({ suppressed: true });
+  expect(server.calls.filter(({ method }) => method === 'PUT')).toHaveLength(2);
 });
 
-test('one that is there but is not found yet is no dead letter', async () => {
-  const { adapter, played } = await open();
+test('one that is there and cannot be found, nor is named, is no dead letter', async () => {
+  const { adapter, played } = await open({ tellsId: false });
   played.add(ADA).hidden = 1;
-  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'unverified' });
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'throttled' });
   expect(await adapter.put(stateOf(), signal)).toBe('written');
 });
 

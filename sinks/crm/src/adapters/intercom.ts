@@ -1,17 +1,16 @@
 import { z } from 'zod';
 import {
-  type ContactAccess,
   crmAddress,
   crmSecrets,
   defineCrm,
   isHeaderText,
+  type PutResult,
   type StateFacts,
   type SuppressedContact,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import { type CrmResponse, retryAfterMs } from '../http-client.ts';
-import { readPatchSettle } from '../jobs.ts';
-import { headerOf, JsonApi, nextCursor, path, shaped } from '../json-api.ts';
+import { headerOf, JsonApi, nextCursor, path, readAs, shaped } from '../json-api.ts';
 
 // Seen in November 2026: Intercom's OpenAPI description (github.com/intercom/Intercom-OpenAPI, MIT) and its pages about limits and errors.
 const VERSION = '2.11';
@@ -76,7 +75,6 @@ export const intercom = defineCrm({
       limits,
       errorOf: (answer) => errorOf(answer, limits.now()),
     });
-    const contacts = contactsOf(api);
     return {
       name: 'intercom',
       async check(signal) {
@@ -84,7 +82,8 @@ export const intercom = defineCrm({
         await search(api, 'nobody@invalid', signal);
       },
       async put(state, signal) {
-        return state.suppression.suppressed ? readPatchSettle(contacts, state, signal) : 'unchanged';
+        const { recipient, suppressed } = state.suppression;
+        return suppressed ? unsubscribe(api, recipient, signal) : 'unchanged';
       },
       suppressed: (signal) => suppressedOf(api, signal),
       close: () => api.close(),
@@ -104,39 +103,49 @@ function errorOf(answer: CrmResponse, now: number): CrmError | undefined {
     const afterMs = retryAfterMs(wait, now);
     return new CrmError('throttled', 'SINK_CRM_THROTTLED', 'the CRM answered 429', { afterMs });
   }
-  // Made since it was searched for, or not yet to be found: the search is behind by seconds.
-  if (answer.status === 409)
-    return new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'the contact is there, and not found yet');
   return undefined;
 }
 
-/** A contact who still gets mail; without an id, one who is to be made. */
-interface Unsubscribe {
-  readonly id?: string;
-  readonly email: string;
+/** Of a conflict: its message has the id, which the search finds only minutes later. */
+const conflict = z.object({ errors: z.array(z.object({ message: z.string().nullish() })) });
+const ID_OF_CONFLICT = /\bid=([0-9a-f]{24})\b/;
+
+/**
+ * Leads may share an address with each other and with a user. All of them are unsubscribed. A change is confirmed by its answer, not by
+ * the search: that finds new contacts minutes later.
+ */
+async function unsubscribe(api: JsonApi, email: string, signal: AbortSignal): Promise<PutResult> {
+  const { data } = await search(api, email, signal);
+  if (data.length === 0) {
+    await create(api, email, signal);
+    return 'written';
+  }
+  const on = data.filter((one) => one.unsubscribed_from_emails !== true);
+  for (const { id } of on) await change(api, id, signal);
+  return on.length > 0 ? 'written' : 'unchanged';
 }
 
-/** Leads may share an address with each other and with a user. All of them are unsubscribed. */
-function contactsOf(api: JsonApi): ContactAccess<readonly Unsubscribe[]> {
-  return {
-    async difference({ suppression: { recipient: email } }, signal) {
-      const { data } = await search(api, email, signal);
-      if (data.length === 0) return [{ email }];
-      const on = data.filter((one) => one.unsubscribed_from_emails !== true);
-      return on.length > 0 ? on.map(({ id }) => ({ id, email })) : undefined;
-    },
-    async apply(patch, signal) {
-      for (const { id, email } of patch) {
-        const body = { unsubscribed_from_emails: true };
-        const answer =
-          id === undefined
-            ? await api.send('POST', path`/contacts`, { role: 'user', email, ...body }, signal)
-            : await api.send('PUT', path`/contacts/${id}`, body, signal);
-        if (shaped(contact, answer).unsubscribed_from_emails === true) continue;
-        throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'written, the contact still gets mail');
-      }
-    },
-  };
+const OFF = { unsubscribed_from_emails: true };
+
+async function create(api: JsonApi, email: string, signal: AbortSignal): Promise<void> {
+  const answer = await api.exchange('POST', path`/contacts`, { role: 'user', email, ...OFF }, signal);
+  if (answer.status !== 409) return requireOff(api.succeeded(answer));
+  const said = readAs(conflict, answer.body)?.errors.map(({ message }) => message ?? '') ?? [];
+  const id = ID_OF_CONFLICT.exec(said.join())?.[1];
+  if (id !== undefined) return change(api, id, signal);
+  // Neither the record's fault nor for long.
+  throw new CrmError('throttled', 'SINK_CRM_THROTTLED', 'the contact is there, and not found yet');
+}
+
+async function change(api: JsonApi, id: string, signal: AbortSignal): Promise<void> {
+  const answer = await api.exchange('PUT', path`/contacts/${id}`, OFF, signal);
+  // Gone since it was found.
+  if (answer.status !== 404) requireOff(api.succeeded(answer));
+}
+
+function requireOff(answer: CrmResponse): void {
+  if (shaped(contact, answer).unsubscribed_from_emails === true) return;
+  throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'written, the contact still gets mail');
 }
 
 /** Flags of a contact who gets no mail. The last two are set by Intercom alone. */
@@ -154,7 +163,7 @@ const suppressedPage = z.object({
 });
 
 async function* suppressedOf(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
-  const query = { operator: 'OR', value: FLAGS.map((field) => ({ field, operator: '=', value: true })) };
+  const query = { operator: 'OR', value: FLAGS.map((field) => ({ field, operator: '=', value: 'true' })) };
   let after: string | undefined;
   do {
     const pagination = { per_page: 150, ...(after !== undefined && { starting_after: after }) };

@@ -7,13 +7,14 @@ import {
   defineCrm,
   isHeaderText,
   type PutResult,
+  type RecipientState,
   readPatchVerify,
   type StateFacts,
   type SuppressedContact,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
-import { type Follow, followJob } from '../jobs.ts';
+import { type Follow, followJob, readPatchSettle } from '../jobs.ts';
 import { type ApiPath, JsonApi, nextCursor, path, shaped } from '../json-api.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
@@ -125,14 +126,20 @@ export function createKlaviyo(
   streams: { readonly [scope: string]: string },
   follow?: Follow,
 ): CrmAdapter {
-  const suppress = async (email: string, signal: AbortSignal): Promise<PutResult> => {
-    if ((await profileOf(api, email, signal))?.suppressed) return 'unchanged';
-    const { skipped } = await runSuppression(api, email, signal, follow);
-    const profile = await profileOf(api, email, signal);
-    if (profile?.suppressed) return 'written';
-    // No profile came of it, so there is none that Klaviyo could mail.
-    if (!profile && skipped) return 'unchanged';
-    throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'read back, the profile is not suppressed');
+  const suppress = (state: RecipientState, signal: AbortSignal): Promise<PutResult> => {
+    let skipped = false;
+    const profile: ContactAccess<string> = {
+      async difference({ suppression: { recipient } }) {
+        const found = await profileOf(api, recipient, signal);
+        // No profile came of the job, so there is none that Klaviyo could mail.
+        const done = found ? found.suppressed : skipped;
+        return done ? undefined : recipient;
+      },
+      async apply(email) {
+        ({ skipped } = await runSuppression(api, email, signal, follow));
+      },
+    };
+    return readPatchSettle(profile, state, signal, follow);
   };
   const memberships = membershipsOf(api, streams);
   return {
@@ -147,9 +154,7 @@ export function createKlaviyo(
       }
     },
     put: (state, signal) =>
-      state.suppression.suppressed
-        ? suppress(state.suppression.recipient, signal)
-        : readPatchVerify(memberships, state, signal),
+      state.suppression.suppressed ? suppress(state, signal) : readPatchVerify(memberships, state, signal),
     suppressed: (signal) => suppressedOf(api, signal),
     close: () => api.close(),
   };
