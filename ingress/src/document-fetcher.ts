@@ -4,7 +4,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { CodedError } from '@email-events/schemas/errors';
 import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
-import { Agent, type Dispatcher } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 
 /** A fetch that did not bring what it should; the caller may ask again. */
 export class FetchFailed extends CodedError<'INGRESS_DOCUMENT_UNAVAILABLE'> {
@@ -36,7 +36,9 @@ const FAILURE_MS = 5_000;
  * to the open internet only, bounded in time, size and number. Documents are kept for a day, failures for some seconds.
  */
 export class DocumentFetcher {
-  readonly #agent: Agent;
+  readonly #makeAgent: () => Promise<Agent>;
+  /** Made for the first fetch: most ESPs need none, and undici takes about 10 MB. */
+  #agent: Promise<Agent> | undefined;
   readonly #timeoutMs: number;
   readonly #maxBytes: number;
   readonly #maxConcurrent: number;
@@ -58,7 +60,7 @@ export class DocumentFetcher {
     this.#timeoutMs = timeoutMs;
     this.#maxBytes = maxBytes;
     this.#maxConcurrent = maxConcurrent;
-    this.#agent = new Agent({
+    const options: Agent.Options = {
       connect: {
         timeout: timeoutMs,
         lookup: guardedLookup(resolve, mayReach),
@@ -67,7 +69,11 @@ export class DocumentFetcher {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
       maxResponseSize: maxBytes,
-    });
+    };
+    this.#makeAgent = async () => {
+      const undici = await import('undici');
+      return new undici.Agent(options);
+    };
   }
 
   /** A document that was fetched before, if it is still kept. */
@@ -103,8 +109,8 @@ export class DocumentFetcher {
     await this.#get(url);
   }
 
-  close(): Promise<void> {
-    return this.#agent.destroy();
+  async close(): Promise<void> {
+    await (await this.#agent)?.destroy();
   }
 
   async #get(url: string): Promise<string> {
@@ -116,7 +122,9 @@ export class DocumentFetcher {
     this.#running += 1;
     const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
-      const response = await this.#agent.request({
+      this.#agent ??= this.#makeAgent();
+      const agent = await this.#agent;
+      const response = await agent.request({
         origin,
         path: `${pathname}${search}`,
         method: 'GET',

@@ -1,4 +1,5 @@
-import { COMPATIBILITY, SchemaRegistry } from '@kafkajs/confluent-schema-registry';
+import { createRequire } from 'node:module';
+import type { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { CodecError, SchemaError } from './errors.ts';
 import {
   askRegistry,
@@ -11,8 +12,12 @@ import {
   unauthorized,
 } from './registry-api.ts';
 
+type Library = typeof import('@kafkajs/confluent-schema-registry');
 type RegistryOptions = ConstructorParameters<typeof SchemaRegistry>[0];
 type Middleware = NonNullable<RegistryOptions['middlewares']>[number];
+
+/** Loaded for the first registry: it brings Protobuf and JSON schemas along, some 10 MB that the ingress has no use for. */
+const library = () => createRequire(import.meta.url)('@kafkajs/confluent-schema-registry') as Library;
 
 const RETRIES = 3;
 
@@ -31,6 +36,7 @@ export class Registry {
     this.settings = settings;
     const { username, password, timeoutMs = DEFAULT_TIMEOUT_MS } = settings;
     this.deadlineMs = 2 * timeoutMs;
+    const { SchemaRegistry } = library();
     this.client = new SchemaRegistry({
       host: baseUrl(settings),
       ...(username ? { auth: { username, password: password ?? '' } } : {}),
@@ -86,7 +92,7 @@ export class Registry {
 
   /** Adds a version to a subject whose compatibility level, if it has one, is FULL_TRANSITIVE; a new subject gets it. */
   async register(subject: string, schema: unknown): Promise<number> {
-    const compatibility = COMPATIBILITY.FULL_TRANSITIVE;
+    const compatibility = library().COMPATIBILITY.FULL_TRANSITIVE;
     try {
       const { id } = await this.bounded(this.client.register(schema as never, { subject, compatibility }));
       return checkedId(id);
