@@ -46,6 +46,22 @@ test('the process answers, and says what it does not know', async () => {
   expect((await get('/healthz', { method: 'HEAD' })).status).toBe(200);
 });
 
+test('a service of several processes is alive when all of them are', async () => {
+  let alive: () => Promise<unknown> = async () => [];
+  const { get, getJson } = await start({
+    checkTimeoutMs: 20,
+    alive: () => alive(),
+    status: async () => ({ told: 'later' }),
+  });
+  expect(await getJson('/healthz')).toEqual({ status: 'ok' });
+  expect(JSON.parse((await get('/status')).body)).toEqual({ told: 'later' });
+  alive = () => Promise.reject(new PipelineError('KAFKA_UNREACHABLE', 'retry', 'no'));
+  expect(await getJson('/healthz')).toEqual({ status: 'KAFKA_UNREACHABLE' });
+  alive = () => new Promise(() => {});
+  expect(await getJson('/healthz')).toEqual({ status: 'TIMEOUT' });
+  expect((await get('/healthz')).status).toBe(503);
+});
+
 test('partitions that do not work are named; whether it is ready all the same, the dependency says', async () => {
   const partitions = { 'in/3': 'STATE_UNUSABLE' };
   let state: DependencyState = { degraded: 'STATE_UNUSABLE', partitions };

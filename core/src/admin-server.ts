@@ -36,6 +36,8 @@ export interface AdminOptions {
   readonly readiness: { readonly [dependency: string]: ReadinessCheck };
   /** More about the service's work, as JSON; undefined: nothing. */
   readonly status?: () => unknown;
+  /** Of a service that is more than this process: rejects, or takes too long, when one of its processes does not answer. */
+  readonly alive?: () => Promise<unknown>;
   /** Time for each readiness check. Milliseconds. */
   readonly checkTimeoutMs?: number;
 }
@@ -94,16 +96,21 @@ async function answerOf(path: string | undefined, options: AdminOptions, drainin
   const { metrics, status } = options;
   switch (path) {
     case '/healthz':
-      return json(200, { status: 'ok' });
+      return aliveAnswer(options);
     case '/readyz':
       return readyAnswer(options, draining);
     case '/metrics':
       return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
     case '/status':
-      return status ? json(200, status()) : json(404, { status: 'not found' });
+      return status ? json(200, await status()) : json(404, { status: 'not found' });
     default:
       return json(404, { status: 'not found' });
   }
+}
+
+async function aliveAnswer({ alive, checkTimeoutMs = CHECK_TIMEOUT_MS }: AdminOptions): Promise<Answer> {
+  const problem = alive && (await stateOf(async () => void (await alive()), checkTimeoutMs));
+  return problem === undefined ? json(200, { status: 'ok' }) : json(503, { status: textOf(problem) });
 }
 
 async function readyAnswer(options: AdminOptions, draining: boolean): Promise<Answer> {

@@ -1,6 +1,15 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { Secret } from './config/index.ts';
-import { Counter, combinedMetrics, createLogger, createMetrics, digestOf, Registry } from './telemetry.ts';
+import {
+  Counter,
+  combinedMetrics,
+  createLogger,
+  createMetrics,
+  digestOf,
+  Gauge,
+  mergedMetrics,
+  Registry,
+} from './telemetry.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -76,4 +85,28 @@ test('several registries are one text: each metric once, with the samples of all
       ...['# HELP second Says\\nsecond.', '# TYPE second counter', 'second{part="b"} 1', ''],
     ].join('\n'),
   );
+});
+
+test('metrics of several processes are those of one', async () => {
+  const one = (n: number) => {
+    const registry = createMetrics('ingress');
+    new Counter({ name: 'x_total', help: 'x', labelNames: ['code'], registers: [registry] }).inc(
+      { code: 'OK' },
+      n,
+    );
+    new Gauge({ name: 'x_up', help: 'x', aggregator: 'min', registers: [registry] }).set(n % 2);
+    new Gauge({ name: 'x_seconds', help: 'x', aggregator: 'max', registers: [registry] }).set(n);
+    return registry.getMetricsAsJSON();
+  };
+  const text = await mergedMetrics([await one(2), await one(5)]);
+  const shown = (name: string) =>
+    new RegExp(`^${name}\\{.*service="ingress".*\\} (\\S+)$`, 'm').exec(text)?.[1];
+  expect(['x_total', 'x_up', 'x_seconds', 'email_events_build_info'].map(shown)).toEqual([
+    '7',
+    '0',
+    '5',
+    '1',
+  ]);
+  expect(Number(shown('process_start_time_seconds'))).toBeGreaterThan(1e9);
+  expect(text.match(/^x_total/gm)).toHaveLength(1);
 });

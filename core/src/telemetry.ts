@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Logger, pino } from 'pino';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import packageFacts from '../package.json' with { type: 'json' };
 
 export type { Logger };
@@ -85,6 +85,23 @@ export function createMetrics(service: string, config: object = {}): Registry {
     help: 'Always 1: version of this release, of Node, and the digest of the effective configuration without its secrets.',
     labelNames: ['version', 'node', 'config'],
     registers: [registry],
+    aggregator: 'first',
   }).set({ version: VERSION, node: process.versions.node, config: digestOf(config) }, 1);
   return registry;
+}
+
+/** All metrics of one process, as its registry gives them for others to add up. */
+export type MetricsReport = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/**
+ * The metrics of several processes as those of one, in Prometheus's text format: sums, unless a metric says by its `aggregator` what else
+ * it is of all. What prom-client leaves out, such as when the process started, is that of the first.
+ */
+export function mergedMetrics(reports: readonly MetricsReport[]): Promise<string> {
+  const kept = reports.map((metrics) =>
+    metrics.map((metric) =>
+      metric.aggregator === 'omit' ? { ...metric, aggregator: 'first' as const } : metric,
+    ),
+  );
+  return AggregatorRegistry.aggregate(kept).metrics();
 }

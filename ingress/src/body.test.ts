@@ -77,7 +77,7 @@ test('of a bomb no more is unpacked than a body may have', async () => {
     taken += bytes;
     return true;
   };
-  const unpacking = async () => decodedBody(bomb, 'gzip', GZIP, 1_000_000, take);
+  const unpacking = async () => decodedBody(bomb, 'gzip', GZIP, 1_000_000, { take });
   await expect(unpacking()).rejects.toMatchObject({ code: 'INGRESS_BODY_TOO_LARGE' });
   expect(taken).toBeLessThanOrEqual(2_000_000);
   const ingress = await started();
@@ -87,11 +87,11 @@ test('of a bomb no more is unpacked than a body may have', async () => {
 
 test('memory that is not there', async () => {
   const body = gzipSync(Buffer.alloc(500_000));
-  const unpacking = async () => decodedBody(body, 'gzip', GZIP, 1_000_000, () => false);
+  const unpacking = async () => decodedBody(body, 'gzip', GZIP, 1_000_000, { take: () => false });
   await expect(unpacking()).rejects.toMatchObject({ code: 'INGRESS_OVERLOADED' });
 });
 
 test('an ESP that does not compress: its bodies are what they are', () => {
   const body = gzipSync('x');
-  expect(decodedBody(body, undefined, {}, 10, everything)).toBe(body);
+  expect(decodedBody(body, undefined, {}, 10, { take: everything })).toBe(body);
 });

@@ -3,6 +3,7 @@ import { createGunzip } from 'node:zlib';
 import { type HttpFacts, isGzip } from '@email-events/esps';
 import type { Holding } from './byte-budget.ts';
 import { Refused } from './codes.ts';
+import { WholeRequest } from './whole-request.ts';
 
 const EMPTY = Buffer.alloc(0);
 const SMALLEST_GROWTH = 16_384;
@@ -33,7 +34,7 @@ export function checkBodyHeaders(
 }
 
 /**
- * The body, byte for byte. What it takes of the budget stays taken until the holding is released.
+ * The body, byte for byte. To be called before any of it has come. What it takes of the budget stays taken until the holding is released.
  * Throws Refused: INGRESS_BODY_TOO_LARGE, INGRESS_OVERLOADED, INGRESS_BODY_TRUNCATED.
  */
 export function readBody(request: IncomingMessage, maxBytes: number, holding: Holding): Promise<Buffer> {
@@ -47,20 +48,25 @@ export function readBody(request: IncomingMessage, maxBytes: number, holding: Ho
       body.drop();
       reject(new Refused(code));
     };
+    const cut = () => refuse('INGRESS_BODY_TRUNCATED');
     holding.onGivenUp = () => refuse('INGRESS_OVERLOADED');
-    request.on('data', (chunk: Buffer) => {
+    const data = (piece: Buffer) => {
       if (done) return;
-      if (body.length + chunk.length > maxBytes) return refuse('INGRESS_BODY_TOO_LARGE');
-      if (!body.append(chunk)) refuse('INGRESS_OVERLOADED');
-    });
-    request.on('end', () => {
+      if (body.length + piece.length > maxBytes) return refuse('INGRESS_BODY_TOO_LARGE');
+      if (!body.append(piece)) refuse('INGRESS_OVERLOADED');
+    };
+    const end = () => {
       if (done) return;
       done = true;
       holding.arrived();
       resolve(body.bytes());
-    });
-    request.on('error', () => refuse('INGRESS_BODY_TRUNCATED'));
-    request.on('close', () => refuse('INGRESS_BODY_TRUNCATED'));
+      // An idle connection keeps its last request, and with it this.
+      body.drop();
+    };
+    if (request instanceof WholeRequest) request.giveTo({ data, end });
+    else request.on('data', data).on('end', end);
+    request.on('error', cut);
+    request.on('close', cut);
   });
 }
 
@@ -120,7 +126,7 @@ function mediaType(contentType: string | undefined): string {
 
 /**
  * The body as the ESP wrote it, before it was compressed: this is what it signs, and what normalize reads. Unpacked in the
- * thread pool, piece by piece: of what is larger than `maxBytes` no more is unpacked than that. `take` is asked for memory.
+ * thread pool, piece by piece: of what is larger than `maxBytes` no more is unpacked than that. `holding` is asked for memory.
  * Throws Refused: INGRESS_BODY_TOO_LARGE, INGRESS_OVERLOADED, BODY_UNREADABLE.
  */
 export function decodedBody(
@@ -128,12 +134,12 @@ export function decodedBody(
   encoding: string | undefined,
   http: Pick<HttpFacts, 'contentEncodings'>,
   maxBytes: number,
-  take: (bytes: number) => boolean,
+  holding: Pick<Holding, 'take'>,
 ): Buffer | Promise<Buffer> {
-  return isGzip(http, encoding, received) ? gunzip(received, maxBytes, take) : received;
+  return isGzip(http, encoding, received) ? gunzip(received, maxBytes, holding) : received;
 }
 
-function gunzip(received: Buffer, maxBytes: number, take: (bytes: number) => boolean): Promise<Buffer> {
+function gunzip(received: Buffer, maxBytes: number, holding: Pick<Holding, 'take'>): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let length = 0;
@@ -146,7 +152,7 @@ function gunzip(received: Buffer, maxBytes: number, take: (bytes: number) => boo
       length += piece.length;
       if (length > maxBytes) return refuse('INGRESS_BODY_TOO_LARGE');
       // Once as a piece, once in the whole.
-      if (!take(2 * piece.length)) return refuse('INGRESS_OVERLOADED');
+      if (!holding.take(2 * piece.length)) return refuse('INGRESS_OVERLOADED');
       pieces.push(piece);
     });
     stream.on('end', () => resolve(Buffer.concat(pieces, length)));

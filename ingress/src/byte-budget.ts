@@ -7,6 +7,15 @@ export class ByteBudget {
   readonly #max: number;
   readonly #arriving = new Set<Holding>();
   #used = 0;
+  readonly #ledger: Ledger = {
+    take: (bytes, self) => this.#take(bytes, self),
+    give: (bytes) => {
+      this.#used -= bytes;
+    },
+    leave: (self) => {
+      this.#arriving.delete(self);
+    },
+  };
 
   constructor(max: number) {
     this.#max = max;
@@ -18,13 +27,7 @@ export class ByteBudget {
 
   /** For a request that begins to arrive. */
   hold(): Holding {
-    const holding: Holding = new Holding(
-      (bytes) => this.#take(bytes, holding),
-      (bytes) => {
-        this.#used -= bytes;
-      },
-      () => this.#arriving.delete(holding),
-    );
+    const holding = new Holding(this.#ledger);
     this.#arriving.add(holding);
     return holding;
   }
@@ -40,31 +43,34 @@ export class ByteBudget {
   }
 }
 
+/** The side of the budget that its holdings see. */
+interface Ledger {
+  take(bytes: number, self: Holding): boolean;
+  give(bytes: number): void;
+  leave(self: Holding): void;
+}
+
 /** One request's part of the budget. */
 export class Holding {
-  readonly #take: (bytes: number) => boolean;
-  readonly #give: (bytes: number) => void;
-  readonly #leave: () => void;
+  readonly #ledger: Ledger;
   #bytes = 0;
   /** Called when what it holds was given to others before it has arrived. */
   onGivenUp: () => void = () => {};
 
-  constructor(take: (bytes: number) => boolean, give: (bytes: number) => void, leave: () => void) {
-    this.#take = take;
-    this.#give = give;
-    this.#leave = leave;
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
   }
 
   /** No if that is more than there is left; then nothing was taken. */
   take(bytes: number): boolean {
-    if (!this.#take(bytes)) return false;
+    if (!this.#ledger.take(bytes, this)) return false;
     this.#bytes += bytes;
     return true;
   }
 
   /** Arrived whole: from now on it keeps what it has until it is released. */
   arrived(): void {
-    this.#leave();
+    this.#ledger.leave(this);
   }
 
   giveUp(): void {
@@ -74,8 +80,8 @@ export class Holding {
 
   /** May be called twice. */
   release(): void {
-    this.#leave();
-    this.#give(this.#bytes);
+    this.#ledger.leave(this);
+    this.#ledger.give(this.#bytes);
     this.#bytes = 0;
   }
 }

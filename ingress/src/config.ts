@@ -63,6 +63,14 @@ export const ingressSection = section(
       .describe(
         'Certificates of SNS may be fetched from private addresses: for an ingress that reaches SNS by an endpoint of its own network.',
       ),
+    workers: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe(
+        'Processes that take requests on the port, one for each core that the ingress is to use. Each has the limits below for itself. Signals, health, metrics and status are those of all of them together.',
+      ),
     reusePort: z
       .boolean()
       .default(false)

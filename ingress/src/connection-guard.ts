@@ -11,6 +11,8 @@ interface Entry {
   readonly owner: string;
   /** To requests that arrived whole, while they are not handed over to be sent. */
   readonly owed: Set<ServerResponse>;
+  /** The last request, while it has not arrived whole. */
+  arriving: IncomingMessage | undefined;
 }
 
 /**
@@ -27,8 +29,6 @@ export class ConnectionGuard {
   readonly #perOwner = new Map<string, number>();
   /** A TLS connection and the TCP connection below it have the same peer. */
   readonly #byPeer = new Map<string, Entry>();
-  /** The last request of a connection, while it has not arrived whole. */
-  readonly #arriving = new WeakMap<Entry, IncomingMessage>();
   readonly #encrypted: WeakMap<Socket, Entry> = new WeakMap();
 
   /** `evicted` is told before the socket is destroyed, with the request that was on its way, if there was one. */
@@ -43,7 +43,12 @@ export class ConnectionGuard {
 
   /** A TCP connection was accepted. */
   opened(socket: Socket): void {
-    const entry: Entry = { socket, owner: networkOf(socket.remoteAddress), owed: new Set() };
+    const entry: Entry = {
+      socket,
+      owner: networkOf(socket.remoteAddress),
+      owed: new Set(),
+      arriving: undefined,
+    };
     const peer = peerOf(socket);
     if (this.#entries.size >= this.#max && !this.#makeRoom()) {
       socket.destroy();
@@ -66,10 +71,10 @@ export class ConnectionGuard {
   began(request: IncomingMessage, response: ServerResponse): void {
     const entry = this.#entries.get(request.socket) ?? this.#encrypted.get(request.socket);
     if (!entry) return;
-    this.#arriving.set(entry, request);
+    entry.arriving = request;
     this.#waitFor(entry);
     const hasCome = () => {
-      if (this.#arriving.get(entry) === request) this.#arriving.delete(entry);
+      if (entry.arriving === request) entry.arriving = undefined;
     };
     // Both come once; `once` would make two more objects for each.
     request.on('end', () => {
@@ -92,7 +97,7 @@ export class ConnectionGuard {
   #makeRoom(): boolean {
     const entry = this.#firstToGo();
     if (!entry) return false;
-    this.#evicted(this.#arriving.get(entry));
+    this.#evicted(entry.arriving);
     this.#forget(entry, peerOf(entry.socket));
     entry.socket.destroy();
     return true;

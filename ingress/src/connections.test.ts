@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { fakeAdapter } from './testing/fake-adapter.ts';
 import { type Harness, type HarnessOptions, rawOf, sendRaw, startHarness } from './testing/harness.ts';
@@ -219,6 +220,22 @@ test('two servers share a port if they are told to, and one is enough', async ()
   expect(await sendRaw(second.port, [request])).toMatch(/^HTTP\/1\.1 200 /);
   await expect(harness({ port: second.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
+
+test.runIf(process.platform === 'linux')(
+  'senders that come at once are taken several at a time',
+  async () => {
+    const ingress = await harness();
+    const count = 64;
+    const sockets = Array.from({ length: count }, () => connect(ingress.port, '127.0.0.1'));
+    onTestFinished(() => {
+      for (const socket of sockets) socket.destroy();
+    });
+    let turns = 0;
+    for (; ingress.server.connections() < count; turns++) await turn();
+    // One socket that listens would take as many turns of the event loop as there are senders.
+    expect(turns).toBeLessThan(count / 2);
+  },
+);
 
 test('a stop waits for the request under way and takes no other', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();

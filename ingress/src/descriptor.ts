@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { defineService } from '@email-events/core/service';
 import { topics } from '@email-events/schemas';
 import { INGRESS_CODES } from './codes.ts';
@@ -13,12 +14,21 @@ export const ingressService = defineService({
   reads: ['kafka', 'sources'],
   codes: Object.fromEntries(Object.entries(INGRESS_CODES).map(([code, { doc }]) => [code, doc])),
   entry: 'ingress/src/main.ts',
-  // A larger young generation: with many requests at a time it took a quarter off the p99.
-  nodeArgs: ['--max-semi-space-size=64'],
+  // What a request leaves behind is taken away soon: with a young generation of 64 MB and an old one that may grow to a multiple of what lives
+  // in it, the process had 345 MB under full load, and no more requests.
+  nodeArgs: ['--max-semi-space-size=8', '--heap-growing-percent=30', '--initial-old-space-size=40'],
   writes: [topics.raw],
   async load() {
-    const { startIngress } = await import('./service.ts');
-    return { start: startIngress };
+    const [{ startIngress }, { startWorkers }] = await Promise.all([
+      import('./service.ts'),
+      import('./workers/workers.ts'),
+    ]);
+    return {
+      start: (service) =>
+        service.config.ingress.workers > 1 && cluster.isPrimary
+          ? startWorkers(service)
+          : startIngress(service),
+    };
   },
   async loadCheck() {
     const { checkIngressConfig } = await import('./config-check.ts');

@@ -7,7 +7,9 @@ import { answerFor, errorBody, JSON_TYPE } from './answers.ts';
 import { answerKind, type IngressCode } from './codes.ts';
 import type { IngressConfig } from './config.ts';
 import { ConnectionGuard } from './connection-guard.ts';
+import { openPort } from './port.ts';
 import { newRequestId } from './request-id.ts';
+import { WholeRequest } from './whole-request.ts';
 
 type IngressSettings = IngressConfig['ingress'];
 
@@ -18,7 +20,7 @@ export interface HttpServer {
    * sender was told; the server itself reports an end that no handler asks for.
    */
   endOf(request: IncomingMessage): ConnectionEnd | undefined;
-  connections(): Promise<number>;
+  connections(): number;
   /** Takes no more connections; resolves when those under way have their answers. */
   close(): Promise<void>;
   /** Cuts what is left. */
@@ -61,6 +63,7 @@ export async function listen(
     keepAliveTimeout: settings.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(CHECK_MS, settings.headersTimeoutMs),
     noDelay: true,
+    IncomingMessage: WholeRequest,
   };
   const ends = new WeakMap<Duplex, ConnectionEnd>();
   const guard = new ConnectionGuard(settings.maxConnections, (request) =>
@@ -87,11 +90,7 @@ export async function listen(
     answerClientError(error, socket, ends, errors),
   );
   if (tls) tls.watch((pair) => (server as ReturnType<typeof createSecureServer>).setSecureContext(pair));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    const { host, port, reusePort } = settings;
-    server.listen({ host, port, reusePort }, resolve);
-  });
+  const acceptors = await openPort(server, settings);
   return {
     port: (server.address() as AddressInfo).port,
     endOf: (request) => {
@@ -99,11 +98,10 @@ export async function listen(
       ends.delete(request.socket);
       return end;
     },
-    connections: () =>
-      new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count))),
-    close: () => {
+    connections: () => guard.size,
+    close: async () => {
       tls?.unwatch();
-      return closeGently(server);
+      await closeGently(server, acceptors);
     },
     destroy: () => server.closeAllConnections(),
   };
@@ -113,14 +111,14 @@ export async function listen(
  * Node's own close cuts idle connections at once, also those on which the next request is already on its way. Here they
  * get a moment in which that request is answered, with `Connection: close`.
  */
-function closeGently(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.close(), IDLE_GRACE_MS);
-    NetServer.prototype.close.call(server, () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
+async function closeGently(server: Server, acceptors: readonly NetServer[]): Promise<void> {
+  const timer = setTimeout(() => server.closeIdleConnections(), IDLE_GRACE_MS);
+  const closed = (one: NetServer) =>
+    new Promise<void>((resolve) => NetServer.prototype.close.call(one, () => resolve()));
+  await Promise.all([server, ...acceptors].map(closed));
+  clearTimeout(timer);
+  // Ends its watch over connections as well.
+  server.close();
 }
 
 /** A request that was on its way is reported by its handler. */

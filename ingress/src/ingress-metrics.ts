@@ -5,13 +5,13 @@ import { SourceActivity } from './status.ts';
 /** Label values of requests that no source is known for. */
 const NO_SOURCE = '-';
 
-/** The metrics of the ingress. It looks each label set up once, not for every request. */
+/** The metrics of the ingress. */
 export class IngressMetrics {
-  readonly #requests: Counter<'source' | 'status' | 'code'>;
+  readonly #requests: Tallies;
   readonly #seconds: Histogram<'source'>;
-  readonly #bytes: Counter<'source'>;
-  readonly #records: Counter<'source'>;
-  readonly #counters = new Map<string, Counter.Internal>();
+  readonly #bytes: Tallies;
+  readonly #records: Tallies;
+  readonly #answered = new Map<string, Map<string, Answered>>();
   readonly #accepted = new Map<string, Accepted>();
   /** The same of each source, also for the last minutes. */
   readonly activity = new SourceActivity();
@@ -20,36 +20,32 @@ export class IngressMetrics {
     registry: Registry,
     state: {
       inFlightBytes(): number;
-      connections(): Promise<number>;
+      connections(): number;
       kafkaUp(): boolean;
       heavySources(): number;
     },
   ) {
-    const registers = [registry];
-    this.#requests = new Counter({
+    this.#requests = new Tallies(registry, {
       name: 'email_events_ingress_requests_total',
       help: 'Requests answered; code OK, HANDSHAKE, PROBE or why not. Status 0: nobody was left to answer.',
       labelNames: ['source', 'status', 'code'],
-      registers,
     });
     this.#seconds = new Histogram({
       name: 'email_events_ingress_request_seconds',
       help: 'From the headers of an accepted request to its answer.',
       labelNames: ['source'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers,
+      registers: [registry],
     });
-    this.#bytes = new Counter({
+    this.#bytes = new Tallies(registry, {
       name: 'email_events_ingress_body_bytes_total',
       help: 'Bytes of the bodies of accepted requests.',
       labelNames: ['source'],
-      registers,
     });
-    this.#records = new Counter({
+    this.#records = new Tallies(registry, {
       name: 'email_events_ingress_published_records_total',
       help: 'Requests that Kafka acknowledged.',
       labelNames: ['source'],
-      registers,
     });
     gauge(
       registry,
@@ -58,26 +54,34 @@ export class IngressMetrics {
       state.inFlightBytes,
     );
     gauge(registry, 'email_events_ingress_connections', 'Open connections.', state.connections);
-    gauge(registry, 'email_events_ingress_kafka_up', '1 when Kafka takes records.', () =>
-      Number(state.kafkaUp()),
+    gauge(
+      registry,
+      'email_events_ingress_kafka_up',
+      '1 when Kafka takes records.',
+      () => Number(state.kafkaUp()),
+      'min',
     );
     gauge(
       registry,
       'email_events_ingress_heavy_sources',
       'Sources that are kept to other partitions than those that send less; 0 while there is room for all.',
       state.heavySources,
+      'max',
     );
   }
 
   /** Any answer. */
   answered(source: string | undefined, status: number, code: string): void {
-    const key = `${source ?? NO_SOURCE} ${status} ${code}`;
-    let counter = this.#counters.get(key);
-    if (!counter) {
-      counter = this.#requests.labels(source ?? NO_SOURCE, String(status), code);
-      this.#counters.set(key, counter);
+    const ofSource = this.#answered.get(source ?? NO_SOURCE);
+    let answered = ofSource?.get(code);
+    // A code has another status at another ESP, and a source another ESP once the configuration was read again.
+    if (answered?.status !== status) {
+      const labels = { source: source ?? NO_SOURCE, status: String(status), code };
+      answered = { status, tally: this.#requests.of(labels) };
+      if (ofSource) ofSource.set(code, answered);
+      else this.#answered.set(source ?? NO_SOURCE, new Map([[code, answered]]));
     }
-    counter.inc();
+    answered.tally.added++;
     if (source !== undefined) this.activity.answered(source, code);
   }
 
@@ -85,13 +89,13 @@ export class IngressMetrics {
   accepted(source: string, bytes: number, seconds: number, keeper: Keeper): void {
     const accepted = this.#of(source);
     accepted.seconds.observe(seconds);
-    accepted.bytes.inc(bytes);
-    if (keeper === 'kafka') accepted.records.inc();
+    accepted.bytes.added += bytes;
+    if (keeper === 'kafka') accepted.records.added++;
   }
 
   /** A request that was accepted into the spool is in Kafka now. */
   drained(source: string): void {
-    this.#of(source).records.inc();
+    this.#of(source).records.added++;
   }
 
   #of(source: string): Accepted {
@@ -99,8 +103,8 @@ export class IngressMetrics {
     if (!accepted) {
       accepted = {
         seconds: this.#seconds.labels(source),
-        bytes: this.#bytes.labels(source),
-        records: this.#records.labels(source),
+        bytes: this.#bytes.of({ source }),
+        records: this.#records.of({ source }),
       };
       this.#accepted.set(source, accepted);
     }
@@ -108,19 +112,75 @@ export class IngressMetrics {
   }
 }
 
-interface Accepted {
-  readonly seconds: Histogram.Internal<'source'>;
-  readonly bytes: Counter.Internal;
-  readonly records: Counter.Internal;
+interface Answered {
+  readonly status: number;
+  readonly tally: Tally;
 }
 
-function gauge(registry: Registry, name: string, help: string, read: () => number | Promise<number>): void {
+interface Accepted {
+  readonly seconds: Histogram.Internal<'source'>;
+  readonly bytes: Tally;
+  readonly records: Tally;
+}
+
+interface Tally {
+  readonly labels: { readonly [name: string]: string };
+  /** Since the counter was read last. */
+  added: number;
+}
+
+/**
+ * A counter that is brought up to date when it is read. prom-client makes a text of the labels each time it counts, which for the three
+ * counters of a request was 3 % of all memory that a request takes.
+ */
+class Tallies {
+  readonly #tallies = new Map<string, Tally>();
+
+  constructor(
+    registry: Registry,
+    { name, help, labelNames }: { name: string; help: string; labelNames: readonly string[] },
+  ) {
+    const tallies = this.#tallies;
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        for (const tally of tallies.values()) {
+          this.inc(tally.labels, tally.added);
+          tally.added = 0;
+        }
+      },
+    });
+  }
+
+  of(labels: Tally['labels']): Tally {
+    const key = Object.values(labels).join(' ');
+    let tally = this.#tallies.get(key);
+    if (!tally) {
+      tally = { labels, added: 0 };
+      this.#tallies.set(key, tally);
+    }
+    return tally;
+  }
+}
+
+/** `aggregator`: what it is of several workers. */
+function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  read: () => number,
+  aggregator: 'sum' | 'min' | 'max' = 'sum',
+): void {
   new Gauge({
     name,
     help,
+    aggregator,
     registers: [registry],
-    async collect() {
-      this.set(await read());
+    collect() {
+      this.set(read());
     },
   });
 }

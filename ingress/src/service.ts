@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   type RunningService,
@@ -24,13 +25,16 @@ import { buildSources } from './sources.ts';
 import { statusOf } from './status.ts';
 import { Verification } from './verification.ts';
 import type { WebhookContext } from './webhook.ts';
+import { answerPrimary } from './workers/answering.ts';
 
 /**
  * Starts the ingress. It takes requests whether Kafka is there or not: while it is not, they go to the spool, or are
  * answered "later" where there is none, and /readyz says so. Ports: `http` (webhooks), `admin`. Throws ConfigError.
  */
 export async function startIngress(service: ServiceContext<IngressConfig>): Promise<RunningService> {
-  const { config, log, metrics: registry } = service;
+  const { config, metrics: registry } = service;
+  // Several workers write to one log.
+  const log = cluster.worker ? service.log.child({ worker: cluster.worker.id }) : service.log;
   checkIngressConfig(config);
   const { ingress } = config;
   const budget = new ByteBudget(ingress.maxInFlightBytes);
@@ -40,11 +44,13 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
   let server: HttpServer | undefined;
   const metrics = new IngressMetrics(registry, {
     inFlightBytes: () => budget.used,
-    connections: async () => (await server?.connections()) ?? 0,
+    connections: () => server?.connections() ?? 0,
     kafkaUp: () => publishing.kafkaUp(),
     heavySources: () => placement.heavySources,
   });
-  const publishing = await startPublishing(service, placement, (source) => metrics.drained(source));
+  const publishing = await startPublishing({ ...service, log }, placement, (source) =>
+    metrics.drained(source),
+  );
   const context: WebhookContext = {
     sources: buildSources(config.sources),
     draining: false,
@@ -65,14 +71,15 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
   };
   const tls = ingress.tls && new TlsFiles(ingress.tls, log, 'INGRESS_RELOAD_REFUSED');
   server = await serveWebhooks(context, ingress, tls);
-  const admin = await startAdminServer({
-    host: config.adminHost,
-    port: ingress.adminPort,
+  const subjects = {
     metrics: registry,
     readiness: publishing.readiness,
     status: () =>
       statusOf(startedAt, metrics.activity.report(context.sources.values()), publishing.spooled()),
-  });
+  };
+  const admin = cluster.isWorker
+    ? answerPrimary(subjects)
+    : await startAdminServer({ host: config.adminHost, port: ingress.adminPort, ...subjects });
   const stopReloading = service.reload
     ? reloadOnHangup(
         service.reload,
@@ -83,7 +90,7 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
       )
     : () => {};
   log.info({ port: server.port, adminPort: admin.port, sources: context.sources.size }, 'taking webhooks');
-  return running(service, context, { server, admin, publishing, fetcher, stopReloading });
+  return running({ ...service, log }, context, { server, admin, publishing, fetcher, stopReloading });
 }
 
 interface Parts {

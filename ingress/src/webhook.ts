@@ -7,6 +7,7 @@ import { checkBodyHeaders, decodedBody, readBody } from './body.ts';
 import { Refused } from './codes.ts';
 import { bytesOf, type Exchange, type WebhookContext } from './exchange.ts';
 import { MAX_HEADERS } from './http-server.ts';
+import type { Keeper } from './publishing.ts';
 import { rawUrl } from './raw-url.ts';
 import { countFailure, proxyFields, refuseExchange } from './refusing.ts';
 import { newRequestId } from './request-id.ts';
@@ -108,7 +109,7 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
   exchange.bodyBytes = received.length;
   const encoding = request.headers['content-encoding'];
   const { http } = source.adapter;
-  const decoded = decodedBody(received, encoding, http, source.maxBodyBytes, (bytes) => holding.take(bytes));
+  const decoded = decodedBody(received, encoding, http, source.maxBodyBytes, holding);
   const body = decoded instanceof Promise ? await decoded : decoded;
   const espRequest: EspRequest = {
     method: request.method ?? 'POST',
@@ -132,17 +133,19 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
   }
   // Again: many may have come at the same time, each when there was room for one.
   requireShare(context, source);
-  const counted = (bytes: number) => context.rateShare.took(accountOf(source), bytes, performance.now());
-  counted(body.length);
-  const published = context.publisher.publish({
-    value: body,
-    headers: rawHeaders(espRequest, exchange, source, tokenDigest),
-    ...context.placement.of(source.name, body.length, tokenDigest),
-  });
-  const keeper = await published.catch((error) => {
-    counted(-body.length);
+  const { rateShare } = context;
+  rateShare.took(accountOf(source), body.length, performance.now());
+  let keeper: Keeper;
+  try {
+    keeper = await context.publisher.publish({
+      value: body,
+      headers: rawHeaders(espRequest, exchange, source, tokenDigest),
+      ...context.placement.of(source.name, body.length, tokenDigest),
+    });
+  } catch (error) {
+    rateShare.took(accountOf(source), -body.length, performance.now());
     throw error;
-  });
+  }
   const seconds = (performance.now() - exchange.startedAt) / 1_000;
   context.metrics.accepted(source.name, body.length, seconds, keeper);
   succeed(context, exchange, 'OK');

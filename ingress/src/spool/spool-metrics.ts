@@ -55,26 +55,41 @@ export class SpoolMetrics {
     spool: { readonly status: SpoolStatus; health(): unknown },
     drain: { readonly state: DrainState },
   ): void {
-    const gauge = (name: string, help: string, read: () => number) =>
+    /** `aggregator`: what it is of several workers. */
+    const gauge = (
+      name: string,
+      help: string,
+      read: () => number,
+      aggregator: 'sum' | 'min' | 'max' = 'sum',
+    ) =>
       new Gauge({
         name: `${PREFIX}_${name}`,
         help,
+        aggregator,
         registers: [this.#registry],
         collect() {
           this.set(read());
         },
       });
-    gauge('up', '1 when the spool takes requests.', () => Number(spool.health() === undefined));
+    gauge('up', '1 when the spool takes requests.', () => Number(spool.health() === undefined), 'min');
     gauge('records', 'Requests in the spool that wait for Kafka.', () => spool.status.records);
     gauge('bytes', 'Bytes of the requests in the spool.', () => spool.status.bytes);
-    gauge('oldest_seconds', 'Age of the oldest request in the spool; 0 when it is empty.', () => {
+    const oldestSeconds = () => {
       const { oldestAt } = spool.status;
       return oldestAt === undefined ? 0 : Math.max(0, (Date.now() - oldestAt) / 1_000);
-    });
+    };
+    gauge(
+      'oldest_seconds',
+      'Age of the oldest request in the spool; 0 when it is empty.',
+      oldestSeconds,
+      'max',
+    );
     gauge(
       'set_aside',
       'Spools of the directory that were set aside for somebody to look at.',
       () => spool.status.setAside,
+      // Each sees the whole directory.
+      'max',
     );
     new Gauge({
       name: `${PREFIX}_drain`,

@@ -109,7 +109,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
 function quiet(budget: ByteBudget): ConstructorParameters<typeof IngressMetrics>[1] {
   return {
     inFlightBytes: () => budget.used,
-    connections: async () => 0,
+    connections: () => 0,
     kafkaUp: () => true,
     heavySources: () => 0,
   };

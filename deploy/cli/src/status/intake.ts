@@ -1,4 +1,5 @@
 import type { IngressStatus, RequestCounts, SourceReport, SpoolReport } from '@email-events/ingress';
+import { sumOfSources, sumOfSpools } from '@email-events/ingress/status-sum';
 
 /** Requests that came in, summed over all instances of the ingress. */
 export interface Intake {
@@ -16,12 +17,7 @@ export interface Intake {
 /** One for each instance of the ingress; null: it does not tell. */
 export function intakeOf(instances: readonly (IngressStatus | null)[]): Intake {
   const told = instances.filter((status) => status !== null);
-  const byName = new Map<string, SourceReport>();
-  for (const source of told.flatMap(({ sources }) => sources)) {
-    const earlier = byName.get(source.name);
-    byName.set(source.name, earlier ? sumOf(earlier, source) : source);
-  }
-  const sources = [...byName.values()];
+  const sources = sumOfSources(told.flatMap((status) => status.sources));
   return {
     sources,
     recentSeconds: told.length > 0 ? Math.max(...told.map(({ recentSeconds }) => recentSeconds)) : null,
@@ -42,33 +38,3 @@ export function topReason({ recent, sinceStart }: SourceReport): string | undefi
   const [first] = Object.entries(refused).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
   return first?.[0];
 }
-
-function sumOf(a: SourceReport, b: SourceReport): SourceReport {
-  return {
-    ...a,
-    lastAcceptedAt: later(a.lastAcceptedAt, b.lastAcceptedAt),
-    sinceStart: countsOf(a.sinceStart, b.sinceStart),
-    recent: countsOf(a.recent, b.recent),
-  };
-}
-
-function countsOf(a: RequestCounts, b: RequestCounts): RequestCounts {
-  const refused: { [code: string]: number } = { ...a.refused };
-  for (const [code, times] of Object.entries(b.refused)) refused[code] = (refused[code] ?? 0) + times;
-  return { accepted: a.accepted + b.accepted, refused };
-}
-
-/** Instances that share a directory each count all that is set aside there, so the largest count is taken. */
-function sumOfSpools(a: SpoolReport | null, b: SpoolReport | null): SpoolReport | null {
-  if (a === null || b === null) return a ?? b;
-  return {
-    records: a.records + b.records,
-    bytes: a.bytes + b.bytes,
-    oldestAt: earlier(a.oldestAt, b.oldestAt),
-    setAside: Math.max(a.setAside, b.setAside),
-  };
-}
-
-/** Of ISO 8601 times in UTC, which sort as text. */
-const later = (a: string | null, b: string | null) => (a !== null && (b === null || a > b) ? a : b);
-const earlier = (a: string | null, b: string | null) => (a !== null && (b === null || a < b) ? a : b);
