@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipelineConfig } from '@email-events/cli/services';
@@ -8,7 +10,7 @@ import { ingressService } from '@email-events/ingress/service';
 import { topicCatalogue } from '@email-events/schemas';
 import { stringify } from 'yaml';
 
-/** A process that a benchmark measures. */
+/** A program that a benchmark measures: a process, and those that it has started. */
 export interface Measured {
   readonly pid: number;
   readonly port: number;
@@ -24,19 +26,31 @@ export const pathOf = ({ esp }: Pick<Signer, 'esp'>): string => `/webhooks/email
 
 const THIS_CHECKOUT = new URL('../..', import.meta.url).pathname;
 
+export interface IngressSettings {
+  /** Another state of the code. */
+  readonly checkout?: string;
+  readonly workers?: number;
+}
+
 /**
  * The service as it runs in production, in a process by itself, with its topics. BENCH_PROFILE=DIR writes a CPU profile there,
- * BENCH_NODE_FLAGS stands in for Node's flags. `checkout`: of another state of the code.
+ * BENCH_NODE_FLAGS stands in for Node's flags.
  */
 export async function startIngressProcess(
   signer: Signer,
   brokers: readonly string[],
   dir: string,
-  checkout = THIS_CHECKOUT,
+  { checkout = THIS_CHECKOUT, workers }: IngressSettings = {},
 ): Promise<IngressProcess> {
   const settings = {
     kafka: { brokers },
-    ingress: { port: 0, adminPort: 0, spool: { dir: join(dir, 'spool') } },
+    ingress: {
+      port: 0,
+      adminPort: 0,
+      spool: { dir: join(dir, 'spool') },
+      // An earlier state may not know it.
+      ...(workers === undefined ? {} : { workers }),
+    },
     sources: { [signer.esp]: { esp: signer.esp, secrets: signer.settings.secrets } },
   };
   const { kafka, topics } = pipelineConfig.parse(settings);
@@ -47,9 +61,17 @@ export async function startIngressProcess(
   const profile = process.env.BENCH_PROFILE;
   const flags = process.env.BENCH_NODE_FLAGS?.split(' ').filter(Boolean) ?? ingressService.nodeArgs ?? [];
   const args = [...flags, ...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : [])];
-  const child = spawn(process.execPath, [...args, main, '--config', file], {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
+  // As the command line and the image run it: types are stripped once, not at each start. So it is started twice.
+  const env = {
+    ...process.env,
+    NODE_COMPILE_CACHE: join(dir, 'compiled', createHash('sha1').update(checkout).digest('hex')),
+  };
+  if (!existsSync(env.NODE_COMPILE_CACHE)) await (await started([main, '--config', file], env)).stop();
+  return started([...args, main, '--config', file], env);
+}
+
+function started(args: readonly string[], env: NodeJS.ProcessEnv): Promise<IngressProcess> {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`the ingress ended with ${code}`)));

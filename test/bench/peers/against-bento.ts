@@ -11,7 +11,7 @@ import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { topicCatalogue, topics } from '@email-events/schemas';
 import { generateLoad, requireWrk } from '../ingress-load.ts';
 import { type Measured, pathOf, startIngressProcess } from '../ingress-process.ts';
-import { cpuSecondsOf, memoryOf } from '../processors/usage.ts';
+import { cpuSecondsOf, memoryOf, processesOf } from '../processors/usage.ts';
 import { BENTO_VERSION, findBento, startBento } from './bento.ts';
 import { startFloor } from './floor.ts';
 import { type Figures, printComparison } from './ingress-comparison.ts';
@@ -44,6 +44,8 @@ export async function run(args: string[]): Promise<{ [figure: string]: number | 
       /** A checkout of this project in another state, as one more side. */
       before: { type: 'string' },
       'without-bento': { type: 'boolean', default: false },
+      /** Of the ingress: `ingress.workers`. */
+      workers: { type: 'string' },
       brokers: { type: 'string' },
     },
   });
@@ -63,7 +65,17 @@ export async function run(args: string[]): Promise<{ [figure: string]: number | 
     const signer = await createSigner('mailtrap');
     const most = Math.max(...connections);
     const measured: Run = { ...(await prepare(brokers, signer)), dir };
-    sides.push(...(await startSides({ signer, brokers, dir, program, most, before: values.before })));
+    sides.push(
+      ...(await startSides({
+        signer,
+        brokers,
+        dir,
+        program,
+        most,
+        before: values.before,
+        workers: values.workers,
+      })),
+    );
     for (const side of sides) await requireRefusal(side, measured);
     for (const side of sides) await load(side, measured, { connections: most, seconds: WARM_UP_SECONDS });
     for (const count of connections) {
@@ -102,8 +114,10 @@ async function startSides(of: {
   program: string | undefined;
   most: number;
   before: string | undefined;
+  workers: string | undefined;
 }): Promise<Side[]> {
   const { signer, brokers, dir, program, most: connections, before } = of;
+  const workers = of.workers === undefined ? {} : { workers: Number(of.workers) };
   const secret = String(signer.settings.secrets[0]);
   const path = pathOf(signer);
   const pipeline = { brokers, topic: BENTO_TOPIC, path, header: HEADER, secret, connections };
@@ -112,8 +126,10 @@ async function startSides(of: {
     ...{ name, topic },
   });
   return [
-    await start('ingress', topics.raw, startIngressProcess(signer, brokers, dir)),
-    ...(before ? [await start('before', topics.raw, startIngressProcess(signer, brokers, dir, before))] : []),
+    await start('ingress', topics.raw, startIngressProcess(signer, brokers, dir, workers)),
+    ...(before
+      ? [await start('before', topics.raw, startIngressProcess(signer, brokers, dir, { checkout: before }))]
+      : []),
     ...(program ? [await start('bento', BENTO_TOPIC, startBento(program, pipeline, dir))] : []),
     await start('floor', undefined, startFloor(HEADER.toLowerCase(), secret)),
   ];
@@ -156,25 +172,29 @@ async function load(
   of: { connections: number; seconds: number },
 ): Promise<Figures> {
   const recordsBefore = await recordsIn(side, kafka);
-  const cpuBefore = cpuSecondsOf(side.pid);
+  const cpuBefore = cpuOf(side);
   const result = await generateLoad(side.port, { ...of, request, dir });
-  const cpuSeconds = cpuSecondsOf(side.pid) - cpuBefore;
+  const cpuSeconds = cpuOf(side) - cpuBefore;
   const records = (await recordsIn(side, kafka)) - recordsBefore;
   const { accepted, refused } = result;
   if (refused > 0) throw new Error(`${side.name} gave ${refused} answers that are not 200`);
   // Requests that were under way when the load ended were kept, and their answers not counted.
   if (side.topic !== undefined && (records < accepted || records > accepted + of.connections))
     throw new Error(`${side.name} answered ${accepted} requests and kept ${records} records`);
+  const peaks = processesOf(side.pid).map((pid) => memoryOf(pid).peakMb);
   return {
     requestsPerSecond: accepted / result.seconds,
     p50Ms: result.p50Ms,
     p99Ms: result.p99Ms,
     cpuUs: (cpuSeconds * 1e6) / accepted,
-    peakMb: memoryOf(side.pid).peakMb,
+    peakMb: peaks.reduce((sum, peak) => sum + peak, 0),
+    largestMb: Math.max(...peaks),
     answers: accepted,
     records,
   };
 }
+
+const cpuOf = ({ pid }: Side) => processesOf(pid).reduce((sum, id) => sum + cpuSecondsOf(id), 0);
 
 const SETTLE_MS = 300;
 

@@ -7,8 +7,10 @@ export interface Figures {
   readonly p99Ms: number;
   /** Of all threads, over the whole load. */
   readonly cpuUs: number;
-  /** The most of its life so far. */
+  /** The most of its life so far, of all its processes together. */
   readonly peakMb: number;
+  /** Of the process that had most. */
+  readonly largestMb: number;
   readonly answers: number;
   /** In its topic, of this round. */
   readonly records: number;
@@ -22,6 +24,7 @@ const MEASURES: { readonly [measure in Measure]: { readonly title: string; reado
   p99Ms: { title: 'p99 ms', digits: 1 },
   cpuUs: { title: 'CPU µs/req', digits: 0 },
   peakMb: { title: 'peak MB', digits: 0 },
+  largestMb: { title: 'of it one process', digits: 0 },
 };
 const COLUMN = 22;
 

@@ -36,3 +36,9 @@ export function memoryOf(pid: number): Memory {
     anonymousMb: megabytes('RssAnon'),
   };
 }
+
+/** Ids of a process and of those that it has started. */
+export function processesOf(pid: number): number[] {
+  const started = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return [pid, ...started.map(Number)];
+}
