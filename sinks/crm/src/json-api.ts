@@ -4,10 +4,13 @@ import type { CallLimits } from './crm.ts';
 import { CrmError, errorOfStatus } from './errors.ts';
 import { type CrmRequest, type CrmResponse, HttpClient } from './http-client.ts';
 
+type Headers = { readonly [name: string]: string };
+
 export interface JsonApiOptions {
   /** Where all paths begin. A slash at its end does not matter. */
   readonly base: string;
-  readonly headers: { readonly [name: string]: string };
+  /** Or what makes them anew for each call, where they must be fresh. */
+  readonly headers: Headers | (() => Headers);
   readonly limits: CallLimits;
   /** The error of an answer where its status alone does not tell; undefined: the status does. Its message must quote nothing. */
   readonly errorOf?: (answer: CrmResponse) => CrmError | undefined;
@@ -61,7 +64,8 @@ export class JsonApi {
     body: object | undefined,
     signal: AbortSignal,
   ): Promise<CrmResponse> {
-    const headers = { accept: 'application/json', ...this.options.headers };
+    const { headers: given } = this.options;
+    const headers = { accept: 'application/json', ...(typeof given === 'function' ? given() : given) };
     const request = { method, url: new URL(`${this.base}${at}`), headers };
     if (body === undefined) return this.client.exchange(request, signal);
     return this.client.exchange(

@@ -21,6 +21,8 @@ afterAll(() => copy.remove());
 const read = (path: string) => readFileSync(join(copy.root, path), 'utf8');
 const write = (path: string, text: string) => writeFileSync(join(copy.root, path), text);
 const changes = async () => (await copy.shell('git status --porcelain')).trim();
+const imports = (registry: string) =>
+  [...registry.matchAll(/^import \{ (\w+) \} from '\.\//gm)].map(([, word]) => word);
 const undo = () => copy.shell('git restore . && git clean -fdq sinks');
 
 test('every step succeeds, and taking it back leaves nothing', { timeout: SLOW }, async () => {
@@ -37,7 +39,7 @@ test('every step succeeds, and taking it back leaves nothing', { timeout: SLOW }
   const [scaffold = '', check = '', contract = '', generate = '', takeBack = ''] = blocks;
   expect(await copy.shell(scaffold)).toContain(`\n${ADAPTER}\n${HARNESS}\n${REGISTRY}\n`);
   await copy.shell(check);
-  expect(await copy.shell(contract)).toMatch(/Tests +\d\d passed \| \d\d skipped/);
+  expect(await copy.shell(contract)).toMatch(/Tests +\d+ passed \| \d+ skipped/);
   await copy.shell(generate);
   expect(read('sinks/crm/README.md')).toContain('`acmecrm` | base of the API | API token |');
   await copy.shell(takeBack);
@@ -62,7 +64,7 @@ test('the contract notices mistakes in what the scaffold writes, and a file that
     rmSync(join(copy.root, HARNESS));
     await expect(copy.shell(`${CONTRACT} -t registry`)).rejects.toThrow('has a harness');
     write(HARNESS, harness);
-    write(REGISTRY, read(REGISTRY).replace(/\[acmecrm, http\]/, '[http]'));
+    write(REGISTRY, read(REGISTRY).replace(/(= \[\s*)acmecrm,\s*/, '$1'));
     await expect(copy.shell(`${CONTRACT} -t registry`)).rejects.toThrow('has a harness');
   } finally {
     await undo();
@@ -86,16 +88,17 @@ test.for([
 });
 
 test('what it writes is formatted and in order, however many there are', { timeout: SLOW }, async () => {
+  const before = imports(read(REGISTRY)).length;
   const names = ['zz9', 'acme-crm', 'acme', 'acme10', 'acme2', 'customers-and-more', 'customers-of-others'];
   const scaffold = 'node sinks/crm/scripts/new-crm.ts';
   await copy.shell(names.map((name) => `${scaffold} ${name}`).join('\n'));
   try {
     await copy.shell('npx biome check --error-on-warnings sinks/crm');
     const registry = read(REGISTRY);
-    const imported = [...registry.matchAll(/^import \{ (\w+) \} from '\.\//gm)].map(([, word]) => word);
+    const imported = imports(registry);
     const [, list = ''] = /= \[([^\]]*)\];/.exec(registry) ?? [];
     expect(list.split(',').flatMap((word) => word.trim() || [])).toEqual(imported);
-    expect(imported).toHaveLength(names.length + 1);
+    expect(imported).toHaveLength(before + names.length);
   } finally {
     await undo();
   }

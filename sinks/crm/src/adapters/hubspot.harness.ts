@@ -40,12 +40,7 @@ export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
     if (token !== TOKEN && token !== READ_ONLY) return refused(401, 'INVALID_AUTHENTICATION');
     if (!window.takes()) return overLimit('TEN_SECONDLY_ROLLING');
     const answered = call.method === 'GET' ? read(call) : write(call, token === READ_ONLY);
-    const headers = {
-      'X-HubSpot-RateLimit-Max': String(most),
-      'X-HubSpot-RateLimit-Remaining': String(window.left),
-      'X-HubSpot-RateLimit-Interval-Milliseconds': String(PER_MS),
-    };
-    return { ...answered, headers };
+    return { ...answered, headers: rateHeaders(most, window.left) };
   }
 
   function read({ url }: Call): Answer {
@@ -56,6 +51,8 @@ export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
     if (url.searchParams.get('channel') !== 'EMAIL' || !email.includes('@'))
       return refused(400, 'VALIDATION_ERROR');
     const off = preferences.get(email) ?? new Set();
+    // Documented for reads, too: an empty answer without it.
+    if (all && url.searchParams.get('verbose') !== 'true') return done([]);
     if (all) return done([...off].flatMap((what) => wideStatus(email, what)));
     return done(
       TYPES.map((subscriptionId) => ({
@@ -106,9 +103,18 @@ export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
       return off && { suppressed: off.has('account') || off.has('brand:0') };
     },
     recipients: () => [...preferences.keys()],
+    optOut(recipient) {
+      preferences.set(recipient, (preferences.get(recipient) ?? new Set()).add('account'));
+    },
     off: (email) => [...(preferences.get(email) ?? [])],
   };
 }
+
+const rateHeaders = (most: number, left: number) => ({
+  'X-HubSpot-RateLimit-Max': String(most),
+  'X-HubSpot-RateLimit-Remaining': String(left),
+  'X-HubSpot-RateLimit-Interval-Milliseconds': String(PER_MS),
+});
 
 function wideStatus(email: string, what: string): object[] {
   const status = { channel: 'EMAIL', subscriberIdString: email, status: 'UNSUBSCRIBED' };

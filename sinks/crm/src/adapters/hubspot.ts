@@ -56,6 +56,25 @@ export const hubspot = defineCrm({
     keepsReasons: false,
     newerStays: false,
     limits: '100 to 250 calls in 10 s an app, by plan; several a recipient',
+    capabilities: {
+      suppressAll: 'unsubscribed from all e-mail',
+      suppressStream: 'unsubscribed from a subscription type',
+      recordFailures: false,
+      createContacts: 'no contact is needed',
+      batch: false,
+      conditionalWrite: false,
+      listSuppressed: false,
+      eraseContacts: false,
+    },
+    scopes: ['communication_preferences.read_write'],
+    pace: {
+      windows: [{ calls: 100, perMs: 10_000 }],
+      // The second is the length of the window, so its end is not later.
+      headers: {
+        remaining: 'x-hubspot-ratelimit-remaining',
+        resetMs: 'x-hubspot-ratelimit-interval-milliseconds',
+      },
+    },
     limitations: ['No reasons.', 'Whoever resubscribes does so at HubSpot.'],
   },
   connect({ url, secrets: [token], options }, limits) {
@@ -120,7 +139,8 @@ function contactsOf(api: JsonApi, { streams, businessUnits }: Options): ContactA
     async difference({ suppression }, signal) {
       const { recipient: email, suppressed } = suppression;
       if (suppressed) {
-        const at = path`/statuses/${email}/unsubscribe-all?channel=EMAIL`;
+        // Without it the answer is empty, whatever the status is.
+        const at = path`/statuses/${email}/unsubscribe-all?channel=EMAIL&verbose=true`;
         const { results } = await api.read(wideStatuses, at, signal);
         const all = units.filter((unit) => !results.some((status) => isOff(status, unit)));
         return all.length > 0 ? { email, all, types: [] } : undefined;

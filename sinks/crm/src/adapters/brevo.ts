@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import {
+  type ContactAccess,
+  crmAddress,
+  crmSecrets,
+  defineCrm,
+  isHeaderText,
+  readPatchVerify,
+  type StateFacts,
+  type SuppressedContact,
+} from '../crm.ts';
+import { CrmError } from '../errors.ts';
+import type { CrmResponse } from '../http-client.ts';
+import { headerOf, JsonApi, path } from '../json-api.ts';
+import { streamsLeft, streamsOption } from '../streams.ts';
+
+// Seen in November 2026: the reference of contacts, rate limits and their headers.
+
+const suppresses: StateFacts = {
+  effect: 'suppresses',
+  how: '`emailBlacklisted: true`; a contact that is not there is made so, in no list',
+};
+
+export const brevo = defineCrm({
+  name: 'brevo',
+  title: 'Brevo',
+  documentation: [
+    'https://developers.brevo.com/reference/update-contact',
+    'https://developers.brevo.com/docs/limit-headers',
+  ],
+  settings: z.strictObject({
+    url: crmAddress('https://api.brevo.com', 'base of the API'),
+    secrets: crmSecrets({
+      description: 'API key',
+      usable: isHeaderText,
+      expected: 'must be visible ASCII characters, as a header takes them',
+      most: 1,
+    }),
+    options: z.strictObject({ streams: streamsOption(z.int().positive(), 'id of a list') }),
+  }),
+  facts: {
+    states: {
+      hard_bounce: suppresses,
+      complaint: suppresses,
+      unsubscribe: suppresses,
+      soft_bounces: suppresses,
+      manual: suppresses,
+      stream: { effect: 'leaves', how: 'but those of `options.streams`: the contact leaves their lists' },
+      lifted: { effect: 'leaves', how: 'nothing tells whether the contact was opted out by us alone' },
+    },
+    keepsReasons: false,
+    newerStays: false,
+    limits: '10 calls a second and 36,000 an hour, more in higher plans; two or three a recipient',
+    capabilities: {
+      suppressAll: '`emailBlacklisted`',
+      suppressStream: 'out of a list',
+      recordFailures: false,
+      createContacts: 'made as blocklisted',
+      batch: false,
+      conditionalWrite: false,
+      listSuppressed: 'all contacts, those that are blocklisted',
+      eraseContacts: false,
+    },
+    scopes: [],
+    pace: {
+      windows: [
+        { calls: 10, perMs: 1_000 },
+        { calls: 36_000, perMs: 3_600_000 },
+      ],
+      headers: {
+        remaining: 'x-sib-ratelimit-remaining',
+        reset: 'x-sib-ratelimit-reset',
+        retryAfter: 'x-sib-ratelimit-reset',
+      },
+    },
+    limitations: [
+      'No reasons.',
+      'Campaigns only: transactional mail of Brevo has a block list of its own.',
+      'Changing the address of a blocklisted contact at Brevo subscribes it again.',
+    ],
+  },
+  connect({ url, secrets: [key], options: { streams } }, limits) {
+    const headers = { 'api-key': key?.reveal() ?? '' };
+    const api = new JsonApi({ base: `${url}/v3`, headers, limits, errorOf });
+    const contacts = contactsOf(api, streams);
+    return {
+      name: 'brevo',
+      async check(signal) {
+        await api.send('GET', path`/account`, undefined, signal);
+        for (const list of Object.values(streams)) {
+          if (await api.find(z.object({}), path`/contacts/lists/${list}`, signal)) continue;
+          const message = `options.streams: the account has no list ${list}`;
+          throw new CrmError('misconfigured', 'SINK_CRM_MISCONFIGURED', message);
+        }
+      },
+      put: (state, signal) => readPatchVerify(contacts, state, signal),
+      suppressed: (signal) => blocklisted(api, signal),
+      close: () => api.close(),
+    };
+  },
+});
+
+const contact = z.object({ emailBlacklisted: z.boolean(), listIds: z.array(z.int()).nullish() });
+
+interface Patch {
+  readonly email: string;
+  readonly known: boolean;
+  readonly change: { readonly emailBlacklisted: true } | { readonly unlinkListIds: readonly number[] };
+}
+
+/** Contacts by their address, which is never changed: that would subscribe one that is blocklisted. */
+function contactsOf(api: JsonApi, streams: { readonly [scope: string]: number }): ContactAccess<Patch> {
+  const at = (email: string) => path`/contacts/${email}?identifierType=email_id`;
+  return {
+    async difference({ suppression }, signal) {
+      const { recipient: email, suppressed } = suppression;
+      const left = new Set(streamsLeft(suppression, streams));
+      if (!suppressed && left.size === 0) return undefined;
+      const found = await api.find(contact, at(email), signal);
+      const known = found !== undefined;
+      if (suppressed)
+        return found?.emailBlacklisted ? undefined : { email, known, change: { emailBlacklisted: true } };
+      const unlinkListIds = found?.listIds?.filter((list) => left.has(list)) ?? [];
+      return unlinkListIds.length > 0 ? { email, known, change: { unlinkListIds } } : undefined;
+    },
+    async apply({ email, known, change }, signal) {
+      if (known) await api.send('PUT', at(email), change, signal);
+      else await api.send('POST', path`/contacts`, { email, updateEnabled: false, ...change }, signal);
+    },
+  };
+}
+
+/** Contacts may be large, and an answer may not. */
+const PAGE = 200;
+
+const page = z.object({
+  contacts: z.array(z.object({ email: z.string().nullish(), emailBlacklisted: z.boolean() })),
+});
+
+/** No filter is documented, so that all are read. */
+async function* blocklisted(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
+  for (let offset = 0; ; offset += PAGE) {
+    const at = path`/contacts?limit=${PAGE}&offset=${offset}&sort=asc`;
+    const { contacts } = await api.read(page, at, signal);
+    for (const { email, emailBlacklisted } of contacts)
+      if (email && emailBlacklisted) yield { recipient: email };
+    if (contacts.length < PAGE) return;
+  }
+}
+
+const LONGEST_MS = 3_600_000;
+
+/** There is no Retry-After; how long the limit lasts is in a header, in seconds. */
+function errorOf(answer: CrmResponse): CrmError | undefined {
+  const reset = headerOf(answer, 'x-sib-ratelimit-reset');
+  if (answer.status !== 429 || !/^\d+(\.\d+)?$/.test(reset ?? '')) return undefined;
+  const afterMs = Math.min(LONGEST_MS, Math.ceil(Number(reset) * 1_000));
+  return new CrmError('throttled', 'SINK_CRM_THROTTLED', 'the CRM answered 429', { afterMs });
+}

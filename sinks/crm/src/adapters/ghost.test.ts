@@ -1,0 +1,93 @@
+import type { SuppressionReason } from '@email-events/schemas';
+import { expect, onTestFinished, test } from 'vitest';
+import { connected } from '../testing/connected.ts';
+import { stateOf } from '../testing/values.ts';
+import { NEWSLETTERS, play } from './ghost.harness.ts';
+import { ghost } from './ghost.ts';
+
+// Behaviour of this adapter only; test/contracts/crm proves what all adapters have in common.
+const { signal } = new AbortController();
+const ADA = 'ada@example.com';
+const [NEWS = '', SHOP = ''] = NEWSLETTERS;
+
+async function open(options: object = {}, now = Date.now) {
+  const played = play();
+  const world = await connected(ghost, played, { options, now });
+  onTestFinished(() => world.close());
+  return { played, ...world };
+}
+
+const left = (...scopes: readonly string[]) =>
+  stateOf({ suppressed: false, reasons: scopes.map((scope) => ({ scope }) as SuppressionReason) });
+
+test('a member loses its newsletters and keeps its labels', async () => {
+  const { played, server, adapter } = await open();
+  played.add(ADA, NEWSLETTERS);
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(played.member(ADA)).toEqual({ newsletters: [], labels: ['vip'] });
+  const [write] = server.calls.filter(({ method }) => method === 'PUT');
+  expect(JSON.parse(write?.body ?? '')).toEqual({ members: [{ newsletters: [] }] });
+  expect(await adapter.put(left(), signal)).toBe('unchanged');
+  expect(played.member(ADA)?.newsletters).toEqual([]);
+});
+
+test('an address that is no member is left alone if so configured', async () => {
+  const { played, adapter } = await open({ unknown: 'leave' });
+  expect(await adapter.put(stateOf(), signal)).toBe('unchanged');
+  expect(played.recipients()).toEqual([]);
+});
+
+test('a member that another makes meanwhile loses its newsletters', async () => {
+  const { played, adapter } = await open();
+  const answer = played.answer;
+  played.answer = (call) => {
+    if (call.method === 'POST') played.add(ADA, NEWSLETTERS);
+    return answer(call);
+  };
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(played.recipients()).toEqual([ADA]);
+  expect(played.member(ADA)?.newsletters).toEqual([]);
+});
+
+test('who left streams loses their newsletters and no others; a member is not made for it', async () => {
+  const { played, adapter } = await open({ streams: { newsletter: NEWS } });
+  expect(await adapter.put(left('newsletter'), signal)).toBe('unchanged');
+  expect(played.recipients()).toEqual([]);
+  played.add(ADA, NEWSLETTERS);
+  expect(await adapter.put(left('newsletter', 'other'), signal)).toBe('written');
+  expect(played.member(ADA)).toEqual({ newsletters: [SHOP], labels: ['vip'] });
+  expect(await adapter.put(left('newsletter'), signal)).toBe('unchanged');
+});
+
+test('each call has a token of its own, which is not valid for long', async () => {
+  let now = 1_900_000_000_000;
+  const { server, adapter } = await open({}, () => (now += 60_000));
+  await adapter.check(signal);
+  await adapter.check(signal);
+  const claims = server.calls.map(({ headers }) => {
+    const [, part = ''] = (headers.authorization ?? '').split('.');
+    return JSON.parse(Buffer.from(part, 'base64url').toString()) as { iat: number; exp: number };
+  });
+  expect(claims[1]?.iat).toBeGreaterThan(claims[0]?.iat ?? 0);
+  for (const { iat, exp } of claims) expect(exp - iat).toBe(300);
+});
+
+test('a check finds a newsletter that the site does not have', async () => {
+  const nowhere = '0'.repeat(24);
+  const { adapter } = await open({ streams: { newsletter: NEWS, offers: nowhere } });
+  await expect(adapter.check(signal)).rejects.toMatchObject({
+    code: 'SINK_CRM_MISCONFIGURED',
+    message: `options.streams: the site has no newsletter ${nowhere}`,
+  });
+});
+
+test('all who are not mailed are listed, page by page', async () => {
+  const { played, server, adapter } = await open();
+  const off = Array.from({ length: 250 }, (_, n) => `person-${n}@example.com`);
+  for (const email of off) played.optOut?.(email);
+  played.add(ADA, [NEWS]);
+  const listed: string[] = [];
+  for await (const { recipient } of adapter.suppressed?.(signal) ?? []) listed.push(recipient);
+  expect(listed.sort()).toEqual(off.sort());
+  expect(server.calls).toHaveLength(3);
+});
