@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type EspRequest, Refusal } from '../adapter.ts';
 import { decodeForeign } from './foreign-bytes.ts';
+import { percentDecoded, strictlyDecoded } from './percent-decoding.ts';
 
 /** Fields of a form in the order sent; names may repeat. */
 export type FormFields = readonly (readonly [name: string, value: string])[];
@@ -58,7 +59,8 @@ function decodedValue(encoded: Buffer): string | undefined {
  * Throws Refusal for more fields than any ESP sends.
  */
 export function parseFormBytes({ body }: EspRequest): readonly ByteField[] {
-  return encodedFields(body).map(([name, value]) => [name, percentDecoded(value)] as const);
+  // What was verified has no escape that is none; what an earlier version has taken may have.
+  return encodedFields(body).map(([name, value]) => [name, strictlyDecoded(value) ?? percentDecoded(value)]);
 }
 
 /** The same of a body that is not verified. Null: an escape in it is none, which no encoder writes. Throws as parseFormBytes does. */
@@ -96,8 +98,6 @@ const LONGEST_NAME = 1_024;
 
 const AND = 0x26;
 const EQUALS = 0x3d;
-const PERCENT = 0x25;
-const PLUS = 0x2b;
 const CR = 0x0d;
 
 /** Bytes as text: what is no UTF-8 is kept apart (see decodeForeign). */
@@ -128,43 +128,6 @@ export function encodedFields(body: Buffer): readonly ByteField[] {
   }
   return fields;
 }
-
-/** Decodes percent-encoding and plus signs. A percent sign without two hex digits stands for itself. */
-export function percentDecoded(encoded: Buffer): Buffer {
-  const first = firstEncoded(encoded);
-  if (first < 0) return encoded;
-  const { length: end } = encoded;
-  const bytes = Buffer.allocUnsafe(end);
-  encoded.copy(bytes, 0, 0, first);
-  const hex = HEX;
-  let length = first;
-  for (let at = first; at < end; at++) {
-    const byte = encoded[at] as number;
-    if (byte === 0x25 && at + 2 < end) {
-      const high = hex[encoded[at + 1] as number] as number;
-      const low = hex[encoded[at + 2] as number] as number;
-      if ((high | low) >= 0) {
-        bytes[length++] = (high << 4) | low;
-        at += 2;
-        continue;
-      }
-    }
-    bytes[length++] = byte === 0x2b ? 0x20 : byte;
-  }
-  return bytes.subarray(0, length);
-}
-
-function firstEncoded(encoded: Buffer): number {
-  const percent = encoded.indexOf(PERCENT);
-  const plus = encoded.indexOf(PLUS);
-  return percent < 0 || plus < 0 ? Math.max(percent, plus) : Math.min(percent, plus);
-}
-
-/** Value of a hex digit; −1 for what is none, which spoils the whole byte. */
-const HEX = Int8Array.from({ length: 256 }, (_, byte) => {
-  const digit = Number.parseInt(String.fromCharCode(byte), 16);
-  return Number.isNaN(digit) ? -1 : digit;
-});
 
 const BOUNDARY = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i;
 const DISPOSITION = /^content-disposition:\s*form-data\s*;(.*)$/im;
@@ -216,71 +179,4 @@ function beginsWith(body: Buffer, at: number, bytes: Buffer): boolean {
 
 function unreadable(message: string): Refusal {
   return new Refusal('NORMALIZE_BODY_UNREADABLE', message);
-}
-
-/** By the two bytes that follow a percent sign, as a little-endian number: the byte that they mean; −1: they are no hex digits. */
-const MEANT = Int16Array.from({ length: 0x10000 }, (_, pair) => {
-  const digits = String.fromCharCode(pair & 0xff, pair >> 8);
-  return /^[0-9a-f]{2}$/i.test(digits) ? Number.parseInt(digits, 16) : -1;
-});
-/** The byte that each byte means by itself: a plus sign means a space. */
-const PLAIN = Int16Array.from({ length: 256 }, (_, byte) => (byte === 0x2b ? 0x20 : byte));
-/** Bytes that are looked at for two characters. */
-const WINDOW = 7;
-const STRAY = /%(?![0-9a-f]{2})/i;
-
-/**
- * As percentDecoded, for what is not verified yet. Null: it has a percent sign without two hex digits behind it, which no encoder writes.
- *
- * Two characters at a time, and no branch for what they are: where letters and escapes come at random, which all text does, a guess
- * for each costs twice as much as all of the rest.
- */
-export function strictlyDecoded(encoded: Buffer): Buffer | null {
-  const { length } = encoded;
-  const bytes = Buffer.allocUnsafe(length);
-  const from = new DataView(encoded.buffer, encoded.byteOffset, length);
-  const to = new DataView(bytes.buffer, bytes.byteOffset, length);
-  const [meant, plain, last] = [MEANT, PLAIN, length - WINDOW];
-  let at = 0;
-  let done = 0;
-  let wrong = 0;
-  while (at <= last && wrong >= 0) {
-    const word = from.getInt32(at, true);
-    if (!hasPercent(word)) {
-      to.setInt32(done, withSpaces(word), true);
-      done += 4;
-      at += 4;
-      continue;
-    }
-    // All ones for an escape, else zero.
-    const one = (((word & 0xff) ^ 0x25) - 1) >> 31;
-    const next = ((word >>> 8) & ~one) | (from.getInt32(at + 3, true) & one);
-    const two = (((next & 0xff) ^ 0x25) - 1) >> 31;
-    const first = (meant[(word >>> 8) & 0xffff] as number) & one;
-    const second = (meant[(next >>> 8) & 0xffff] as number) & two;
-    wrong = first | second;
-    const meantByOne = first | ((plain[word & 0xff] as number) & ~one);
-    const meantByTwo = second | ((plain[next & 0xff] as number) & ~two);
-    to.setInt16(done, meantByOne | (meantByTwo << 8), true);
-    done += 2;
-    at = (at + 2 - ((one + two) << 1)) | 0;
-  }
-  const rest = encoded.subarray(at);
-  if (wrong < 0 || STRAY.test(rest.toString('latin1'))) return null;
-  return bytes.subarray(0, done + percentDecoded(rest).copy(bytes, done));
-}
-
-// Four bytes in one number. Constants are written as the signed numbers that they are as such: others are no small integers here.
-
-/** Whether one of them is a percent sign. */
-function hasPercent(word: number): boolean {
-  const percent = word ^ 0x25252525;
-  return ((percent - 0x01010101) & ~percent & -0x7f7f7f80) !== 0;
-}
-
-/** Each plus sign as a space. */
-function withSpaces(word: number): number {
-  const plus = word ^ 0x2b2b2b2b;
-  const found = ~(((plus & 0x7f7f7f7f) + 0x7f7f7f7f) | plus | 0x7f7f7f7f);
-  return word - (found >>> 7) * 0x0b;
 }
