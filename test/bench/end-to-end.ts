@@ -7,14 +7,16 @@ import { type RunningPipeline, startPipeline } from '@email-events/dev/run/pipel
 import { createReporter } from '@email-events/dev/run/reporter';
 import { SERVICE_NAMES } from '@email-events/dev/run/services';
 import { createPlan, type SimulationResult, sendRequests, signedRequests } from '@email-events/dev/simulate';
+import { Codec } from '@email-events/schemas';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import { publishResult } from '../src/result.ts';
 import { memoryOf } from './processors/usage.ts';
+import { TypedVisibility } from './typed-visibility.ts';
 import { percentile, type Seen, Visibility } from './visibility.ts';
 
 /**
- * How long a webhook takes to become a row that a query shows, at a fixed rate, with every process on this machine. Counted from the time at
- * which its first attempt was due, whether a connection was free then or not.
+ * How long a webhook takes to become typed records that a consumer has, and rows that a query shows, at a fixed rate, with every process on this
+ * machine. Counted from the time at which its first attempt was due, whether a connection was free then or not.
  */
 export async function run(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -54,15 +56,22 @@ interface Load {
 }
 
 async function measure(pipeline: RunningPipeline, load: Load) {
-  const clickhouse = connect(pipeline.config.sinks.clickhouse);
+  const { config } = pipeline;
+  const clickhouse = connect(config.sinks.clickhouse);
+  const typed = new TypedVisibility(new Codec({ url: config.registry.url }));
   try {
+    await typed.start(config.kafka);
     const visibility = new Visibility(clickhouse);
     const watching = visibility.watch();
     const before = await usage(pipeline);
-    const [{ sent, seen }] = await Promise.all([send(pipeline, load, visibility), watching]);
+    const [{ sent, seen }] = await Promise.all([send(pipeline, load, [visibility, typed]), watching]);
     const after = await usage(pipeline);
+    const onTopics = await typed.stop();
+    if (onTopics.length !== seen.length)
+      throw new Error(`${onTopics.length} typed records instead of ${seen.length}`);
     const from = Math.min(...seen.map(({ intendedAt }) => intendedAt)) + load.warmup * 1000;
-    const counted = seen.filter(({ intendedAt }) => intendedAt >= from);
+    const isCounted = ({ intendedAt }: Seen) => intendedAt >= from;
+    const counted = seen.filter(isCounted);
     return {
       ...{ asked_events_per_second: load.rate, events_per_second: round(sent.eventsPerSecond) },
       ...{
@@ -71,16 +80,23 @@ async function measure(pipeline: RunningPipeline, load: Load) {
         retries: sent.retries,
       },
       ...latencies(counted),
+      ...latencies(onTopics.filter(isCounted), 'typed_'),
       poll_p95_ms: round(percentile(visibility.pollMs, 0.95)),
       ...(await insideView(clickhouse, from)),
       ...costs(before, after, sent.expected.received),
     };
   } finally {
+    // What went wrong with it was told before.
+    await typed.stop().catch(() => {});
     await clickhouse.close();
   }
 }
 
-async function send(pipeline: RunningPipeline, load: Load, visibility: Visibility) {
+async function send(
+  pipeline: RunningPipeline,
+  load: Load,
+  [visibility, typed]: readonly [Visibility, TypedVisibility],
+) {
   const events = load.rate * (load.warmup + load.seconds);
   const startTime = Date.now();
   const options = { seed: 1, events, esps: load.esps, startTime, runId: 'bench', duplicates: 0, invalid: 0 };
@@ -91,7 +107,10 @@ async function send(pipeline: RunningPipeline, load: Load, visibility: Visibilit
     baseUrl: pipeline.urls.ingress,
     credentials: pipeline.sender,
     rate: load.rate,
-    onAnswer: (answer) => visibility.acknowledged(answer),
+    onAnswer: (answer) => {
+      visibility.acknowledged(answer);
+      typed.acknowledged(answer);
+    },
   });
   if (sent.unexpected > 0) throw new Error(`${sent.unexpected} requests were not acknowledged`);
   const seen = await visibility.finish(60_000);
@@ -101,13 +120,13 @@ async function send(pipeline: RunningPipeline, load: Load, visibility: Visibilit
   return { sent, seen };
 }
 
-function latencies(seen: readonly Seen[]) {
+function latencies(seen: readonly Seen[], of = '') {
   const values = seen.map(({ latencyMs }) => latencyMs);
   return {
-    p50_ms: percentile(values, 0.5),
-    p95_ms: percentile(values, 0.95),
-    p99_ms: percentile(values, 0.99),
-    max_ms: percentile(values, 1),
+    [`${of}p50_ms`]: percentile(values, 0.5),
+    [`${of}p95_ms`]: percentile(values, 0.95),
+    [`${of}p99_ms`]: percentile(values, 0.99),
+    [`${of}max_ms`]: percentile(values, 1),
   };
 }
 
