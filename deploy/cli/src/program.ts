@@ -26,6 +26,7 @@ const COMMANDS: CommandTable = {
   dlq: async () => (await import('./commands/dlq.ts')).dlqCommand(),
   backfill: async () => (await import('./commands/backfill.ts')).backfillCommand(),
   suppressions: async () => (await import('./commands/suppressions.ts')).suppressionsCommand(),
+  crm: async () => (await import('./commands/crm.ts')).crmCommand(),
   marks: async () => (await import('./commands/marks.ts')).marksCommand(),
 };
 

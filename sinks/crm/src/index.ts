@@ -5,5 +5,5 @@ export * from './crm.ts';
 export { CrmError, type CrmFailure } from './errors.ts';
 export { paceOf, SharedPace } from './pace.ts';
 export { startCrmSink } from './service.ts';
-export { checkCrmSettings, crmOf } from './settings.ts';
+export { type ConfiguredCrm, checkCrmSettings, configuredCrms, crmOf } from './settings.ts';
 export { type CrmSink, type CrmSinkOptions, createCrmSink } from './sink.ts';

@@ -89,7 +89,7 @@ test('a processor’s transactional ids begin as its principal may have them', (
 });
 
 describe('operator', () => {
-  const folders = ['dead-letters', 'backfill', 'suppressions', 'marks.ts', 'commands'].map(
+  const folders = ['dead-letters', 'backfill', 'suppressions', 'crm', 'marks.ts', 'commands'].map(
     (name) => `deploy/cli/src/${name}`,
   );
   const code = codeOf(...folders);

@@ -39,11 +39,13 @@ export function principals(
     {
       ...NONE,
       name: 'operator',
-      runs: 'dlq, backfill, suppressions, marks add, tail, status',
+      runs: 'dlq, backfill, suppressions, crm reconcile, marks add, tail, status',
       reads: everything,
       writes: [topics.raw, topics.normalized, topics.replays, topics.eventMarks, topics.deadLetters],
       watches: ofServices.flatMap(({ groups }) => groups),
-      transactionalIds: ['dlq', 'backfill', 'suppressions-', 'marks'].map((name) => `${prefix}-${name}`),
+      transactionalIds: ['dlq', 'backfill', 'suppressions-', 'marks', 'crm'].map(
+        (name) => `${prefix}-${name}`,
+      ),
     },
     { ...NONE, name: 'deployer', runs: 'topics plan, topics apply', manages: 'email.' },
     {

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { reconcile } from '@email-events/cli/commands/crm';
+import { pipelineConfig } from '@email-events/cli/services';
+import { applyTopics } from '@email-events/core';
+import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
+import type { SuppressedContact } from '@email-events/sink-crm';
+import { type CrmHarness, PlayedServer } from '@email-events/sink-crm/testing';
+import { expect, test, vi } from 'vitest';
+import { vacantStack, waitFor } from '../../harness/stack.ts';
+import { produce, startSink, stateRecord } from './service.ts';
+
+const HARNESS = new URL('../../../sinks/crm/src/adapters/http.harness.ts', import.meta.url).href;
+const TIME_MS = 180_000;
+
+test('what a CRM lost is put back for it alone; too much only when the number is said; what only it suppresses stays', {
+  timeout: TIME_MS,
+}, async (scope) => {
+  const stack = await vacantStack(scope);
+  const dir = await mkdtemp(join(tmpdir(), 'crm-reconcile-'));
+  scope.onTestFinished(() => rm(dir, { recursive: true }));
+  const { harness } = (await import(HARNESS)) as { harness: CrmHarness };
+  const [own, news] = await Promise.all(
+    [harness.play(), harness.play()].map(async (played) => {
+      const server = await PlayedServer.start(played);
+      scope.onTestFinished(() => server.close());
+      const callsAbout = () => server.calls.map((call) => played.recipientOf(call)).filter((who) => who);
+      return { played, settings: played.settings(server.base), callsAbout };
+    }),
+  );
+  if (!own || !news) throw new Error('no CRM');
+  const settings = {
+    kafka: { ...stack.kafka, groupPrefix: stack.unique('reconcile'), sessionTimeoutMs: 6_000 },
+    registry: stack.registry,
+    topics: { partitions: 3 },
+    sinks: { crm: { adminPort: 0, ...own.settings, others: { news: news.settings } } },
+  };
+  const config = pipelineConfig.parse(settings);
+  const file = join(dir, 'pipeline.yaml');
+  await writeFile(file, JSON.stringify(settings));
+  await applyTopics(config.kafka, topicCatalogue(config.topics));
+  await registerSchemas(stack.registry);
+  const codec = new Codec(stack.registry);
+  const people = Array.from({ length: 150 }, (_, i) => `person-${i}@example.com`);
+  const lifted = stateRecord('lifted@example.com');
+  await produce(config, codec, [
+    ...people.map(stateRecord),
+    lifted,
+    { ...lifted, value: lifted.value && { ...lifted.value, suppressed: false, event_id: 'lift' } },
+  ]);
+  const sink = startSink(file, scope);
+  const arrived = () =>
+    [own, news].every(
+      ({ played }) =>
+        played.recipients().length === people.length + 1 &&
+        played.held(lifted.key ?? '')?.suppressed === false,
+    );
+  await waitFor('all to arrive at both', arrived, 60_000);
+
+  /** The CRM of the harness lists nothing by itself: this is what it would, in the form that CRMs keep addresses. */
+  const listing = (lost: readonly string[]) => ({
+    async *suppressed(): AsyncIterable<SuppressedContact> {
+      yield { recipient: 'ABROAD@example.com' };
+      yield { recipient: 'lifted@example.com' };
+      yield { recipient: 'no address' };
+      for (const who of people) if (!lost.includes(who)) yield { recipient: who.toUpperCase() };
+    },
+  });
+  const said: string[] = [];
+  const out = vi.spyOn(process.stdout, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  scope.onTestFinished(async () => out.mockRestore());
+  const run = async (lost: readonly string[], more: { dryRun?: boolean; yesChange?: number } = {}) => {
+    said.length = 0;
+    const options = { dryRun: false, json: true, max: 20, ...more };
+    const exit = await reconcile(config, { consumer: 'sink-crm-news' }, listing(lost), options);
+    return { exit, ...JSON.parse(said.join('')) };
+  };
+
+  const [lost = ''] = people;
+  const before = { own: own.callsAbout().length, news: news.callsAbout().length };
+  const counts = { listed: 152, suppressed: 150, extras: 2 };
+  const extras = ['abroad@example.com', 'lifted@example.com'];
+  expect(await run([lost], { dryRun: true })).toMatchObject({
+    ...{ ...counts, exit: 0, missing: 1, putBack: 0, shown: { missing: [lost], extras } },
+  });
+  expect(await run(people)).toMatchObject({ exit: 1, missing: 150, putBack: 0, stopped: true });
+  await expect(run(people, { yesChange: 149 })).rejects.toMatchObject({ code: 'CLI_CHANGE_DIFFERS' });
+  expect(await run([lost])).toMatchObject({ ...counts, exit: 0, missing: 1, putBack: 1 });
+  await waitFor('the lost one', () => news.callsAbout().length > before.news, 30_000);
+  // Nothing else was sent until then, by any of the runs before.
+  expect(news.callsAbout().slice(before.news)).toEqual([lost]);
+  expect(await run(people, { yesChange: 150 })).toMatchObject({ exit: 0, missing: 150, putBack: 150 });
+  await waitFor('all of them', () => new Set(news.callsAbout().slice(before.news + 1)).size === 150, 60_000);
+  expect(own.callsAbout()).toHaveLength(before.own);
+  out.mockRestore();
+  sink.kill('SIGTERM');
+  expect(await once(sink, 'exit')).toEqual([0, null]);
+});
