@@ -28,9 +28,10 @@ test.each([
   ['unsubscribed', 'unsubscribed'],
   ['cleaned', 'cleaned'],
 ] as const)('a member that is %s is %s then', async (before, after) => {
-  const { played, adapter } = await open();
+  const { played, server, adapter } = await open();
   played.add(FIRST, ADA, before satisfies MemberStatus);
   expect(await adapter.put(stateOf(), signal)).toBe(before === after ? 'unchanged' : 'written');
+  expect(server.calls.filter(({ method }) => method !== 'GET')).toHaveLength(before === after ? 0 : 1);
   expect(played.member(FIRST, ADA)?.status).toBe(after);
 });
 
@@ -44,6 +45,12 @@ test.each(['Member In Compliance State', 'Forgotten Email Not Subscribed'])(
     expect(await adapter.put(stateOf(), signal)).toBe('unchanged');
   },
 );
+
+test('an address that the audience does not have becomes an unsubscribed member, whatever fields members need', async () => {
+  const { played, adapter } = await open();
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(played.member(FIRST, ADA)?.status).toBe('unsubscribed');
+});
 
 test('an address that the audience does not have is left alone if so configured', async () => {
   const { played, server, adapter } = await open({ unknown: 'leave' });
