@@ -41,26 +41,31 @@ export function readBody(request: IncomingMessage, maxBytes: number, holding: Ho
   const declared = Number(request.headers['content-length'] ?? maxBytes);
   const body = new GrowingBody(Math.min(maxBytes, declared), holding);
   return new Promise((resolve, reject) => {
-    let done = false;
+    // These hold the promise, and that the body. An idle connection keeps its last request with its listeners, which must not hold them then.
+    let open: { resolve(whole: Buffer): void; reject(error: Refused): void } | undefined = {
+      resolve,
+      reject,
+    };
     const refuse = (code: 'INGRESS_BODY_TOO_LARGE' | 'INGRESS_OVERLOADED' | 'INGRESS_BODY_TRUNCATED') => {
-      if (done) return;
-      done = true;
+      const settle = open;
+      if (!settle) return;
+      open = undefined;
       body.drop();
-      reject(new Refused(code));
+      settle.reject(new Refused(code));
     };
     const cut = () => refuse('INGRESS_BODY_TRUNCATED');
     holding.onGivenUp = () => refuse('INGRESS_OVERLOADED');
     const data = (piece: Buffer) => {
-      if (done) return;
+      if (!open) return;
       if (body.length + piece.length > maxBytes) return refuse('INGRESS_BODY_TOO_LARGE');
       if (!body.append(piece)) refuse('INGRESS_OVERLOADED');
     };
     const end = () => {
-      if (done) return;
-      done = true;
+      const settle = open;
+      if (!settle) return;
+      open = undefined;
       holding.arrived();
-      resolve(body.bytes());
-      // An idle connection keeps its last request, and with it this.
+      settle.resolve(body.bytes());
       body.drop();
     };
     if (request instanceof WholeRequest) request.giveTo({ data, end });

@@ -69,7 +69,7 @@ export const ingressSection = section(
       .max(64)
       .default(1)
       .describe(
-        'Processes that take requests on the port, one for each core that the ingress is to use. Each has the limits below for itself. Signals, health, metrics and status are those of all of them together.',
+        'Processes that take requests on the port, one for each core that the ingress is to use. Each has the limits below for itself, but for spool.maxBytes. Signals, health, metrics and status are those of all of them together.',
       ),
     reusePort: z
       .boolean()

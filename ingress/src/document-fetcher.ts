@@ -110,7 +110,7 @@ export class DocumentFetcher {
   }
 
   async close(): Promise<void> {
-    await (await this.#agent)?.destroy();
+    await (await this.#agent?.catch(() => undefined))?.destroy();
   }
 
   async #get(url: string): Promise<string> {
@@ -122,7 +122,11 @@ export class DocumentFetcher {
     this.#running += 1;
     const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
-      this.#agent ??= this.#makeAgent();
+      this.#agent ??= this.#makeAgent().catch((error) => {
+        // Else one file that could not be read would be the answer to every fetch from now on.
+        this.#agent = undefined;
+        throw error;
+      });
       const agent = await this.#agent;
       const response = await agent.request({
         origin,

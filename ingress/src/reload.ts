@@ -28,5 +28,9 @@ export function reloadOnHangup(
     }
   };
   process.on('SIGHUP', onHangup);
-  return () => process.off('SIGHUP', onHangup);
+  return () => {
+    // Without a listener the signal would end the process, in the middle of its last requests.
+    process.on('SIGHUP', () => {});
+    process.off('SIGHUP', onHangup);
+  };
 }

@@ -8,8 +8,9 @@ export interface BodySink {
 
 /**
  * A request whose body goes straight to the one who takes it in. As a stream of Node each body is queued, read out of the queue in a later
- * turn, ended and destroyed, which were five calls put off with `nextTick` and a tenth of the CPU of a request; the bodies here are kept whole
- * anyway, and bounded by who keeps them. Without a sink it is a stream like any other.
+ * turn, ended and destroyed, in calls put off with `nextTick`, which were a tenth of the CPU of a request; the bodies here are kept whole
+ * anyway, and bounded by who keeps them. Node keeps such a request until the next one on its connection, or its end: so nothing of a body may
+ * hang on it. Without a sink it is a stream like any other.
  */
 export class WholeRequest extends IncomingMessage {
   #sink: BodySink | undefined;
@@ -17,8 +18,6 @@ export class WholeRequest extends IncomingMessage {
   /** From now on, which must be before Node has read any of the body: while the server's `request` event is dealt with. */
   giveTo(sink: BodySink): void {
     this.#sink = sink;
-    // Node reads on what is not consumed when the answer is sent. Were this name another one some day, it would do so in vain.
-    (this as { _consumed?: boolean })._consumed = true;
   }
 
   /** Node's parser calls it with each piece, and with null at the end. */

@@ -199,7 +199,7 @@ test('an owner that was frozen while others were inserted repeats its insert in 
   const windows = await settings();
   expect(windows.size).toBe(6);
   // An hour: of lanes of events, and of lanes of replays.
-  const seconds = 3_600 + INSERTS_AHEAD_MS / 1_000;
+  const seconds = 3_600 + (2 * INSERTS_AHEAD_MS) / 1_000;
   for (const [name, window] of windows)
     expect(window, name).toBeGreaterThanOrEqual(2 * seconds * MOST_INSERTS);
   const recordsOf = (what: string, months: readonly number[]) =>

@@ -173,9 +173,12 @@ export class EventsStage implements Stage, MeasuredStage {
     this.context.openStages.delete(this);
     this.store = undefined;
     this.state = undefined;
-    state?.flushIfPossible();
-    if (store?.isDamaged) this.context.restores.discarded(this.partition, 'LMDB found damage');
-    if (store) await closeStore(store, this.path);
+    try {
+      state?.flushIfPossible();
+    } finally {
+      if (store?.isDamaged) this.context.restores.discarded(this.partition, 'LMDB found damage');
+      if (store) await closeStore(store, this.path);
+    }
   }
 
   private get opened(): LiveState {

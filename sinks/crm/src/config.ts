@@ -27,6 +27,7 @@ const fields = {
   callsPerSecond: z
     .number()
     .positive()
+    .max(10_000)
     .optional()
     .describe(
       'Calls a second at most, of all instances together; leave out for what the CRM publishes (sinks/crm).',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type ContactAccess, type RecipientState, readPatchVerify } from './crm.ts';
+import { type ContactAccess, forAll, type RecipientState, readPatchVerify } from './crm.ts';
 import { CrmError } from './errors.ts';
 import { stateOf } from './testing/values.ts';
 
@@ -70,3 +70,22 @@ test.each(['rejected', 'throttled'] as const)('a write that stays %s is no succe
   };
   await expect(readPatchVerify(access, stateOf(), signal)).rejects.toMatchObject({ failure });
 });
+
+test.each([
+  ['rejected', ['a', 'b', 'c']],
+  ['unavailable', ['a', 'b', 'c']],
+  ['throttled', ['a', 'b']],
+  ['misconfigured', ['a', 'b']],
+] as const)(
+  'a target that fails as %s: those after it have their turn if it may be the target',
+  async (failure, tried) => {
+    const seen: string[] = [];
+    const error = new CrmError(failure, 'SINK_CRM_REJECTED', 'no');
+    const all = forAll(['a', 'b', 'c'], async (target) => {
+      seen.push(target);
+      if (target === 'b') throw error;
+    });
+    await expect(all).rejects.toBe(error);
+    expect(seen).toEqual(tried);
+  },
+);

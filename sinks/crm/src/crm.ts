@@ -4,7 +4,7 @@ import type { Suppression } from '@email-events/schemas';
 import { z } from 'zod';
 import type { CallPace, CrmCapabilities, PublishedPace } from './capabilities.ts';
 import type { CrmConfig } from './config.ts';
-import { CrmError } from './errors.ts';
+import { CrmError, type CrmFailure } from './errors.ts';
 
 /** A CRM as configured: sinks.crm, or one of its `others`. `url`, `secrets` and `options` are the CRM's to judge, everything else is the same for all. */
 export type CrmSettings = Omit<NonNullable<CrmConfig['sinks']['crm']>, 'adminPort' | 'others'>;
@@ -197,6 +197,25 @@ export async function readPatchVerify<Patch>(
   const left = await contacts.difference(state, signal);
   if (left === undefined) return 'written';
   throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'read back, the contact has another state');
+}
+
+const OF_ALL: ReadonlySet<CrmFailure> = new Set(['throttled', 'paused', 'misconfigured']);
+
+/**
+ * Does something for each target, also for those after one that fails: a list that refuses an address must not keep it on the other lists. Throws
+ * the first error once all were tried, and at once an error that says nothing of the target.
+ */
+export async function forAll<T>(targets: Iterable<T>, act: (target: T) => Promise<unknown>): Promise<void> {
+  let first: CrmError | undefined;
+  for (const target of targets) {
+    try {
+      await act(target);
+    } catch (error) {
+      if (!(error instanceof CrmError) || OF_ALL.has(error.failure)) throw error;
+      first ??= error;
+    }
+  }
+  if (first) throw first;
 }
 
 /** Where the CRM is: https off loopback, without credentials, since addresses are logged. */

@@ -34,11 +34,18 @@ export function errorOfStatus(status: number, afterMs: number | undefined): CrmE
   if (status < 400) return new CrmError('misconfigured', 'SINK_CRM_REDIRECTED', message);
   switch (status) {
     case 401:
+    // ActiveCampaign's for an account that is not paid for.
+    case 402:
     case 403:
       return new CrmError('misconfigured', 'SINK_CRM_UNAUTHORIZED', message);
     case 429:
+    // HubSpot's while it moves an account, for up to a day.
+    case 477:
       return new CrmError('throttled', 'SINK_CRM_THROTTLED', message, { afterMs });
     case 408:
+    // A lock that lasts for seconds.
+    case 423:
+    case 425:
       return new CrmError('unavailable', 'SINK_CRM_UNAVAILABLE', message, { afterMs });
     default:
       return status >= 500

@@ -30,6 +30,8 @@ export interface GuardedCall<T> {
   readonly subject: object;
   /** It has failed before. While the CRM is in doubt, what is new goes first, or what is bad would keep the doubt up. */
   readonly suspect: boolean;
+  /** Whether a result tells that the CRM writes. */
+  tells(result: T): boolean;
   make(): Promise<T>;
 }
 
@@ -52,6 +54,9 @@ export class CrmGuard {
   /** Pauses in a row of which the CRM did not say how long. */
   private throttles = 0;
   private underWay = 0;
+  /** No call of a state tells that a list exists which the configuration names: until a check has, none is made. */
+  private unproven = true;
+  private proving: Promise<void> | undefined;
 
   constructor(options: GuardOptions) {
     this.options = options;
@@ -79,12 +84,15 @@ export class CrmGuard {
   }
 
   /** Runs the call, or throws a CrmError of failure `paused` without running it. */
-  async run<T>({ subject, suspect, make }: GuardedCall<T>): Promise<T> {
+  async run<T>({ subject, suspect, tells, make }: GuardedCall<T>): Promise<T> {
     this.requireOpen(suspect);
     this.underWay += 1;
     try {
-      const result = await this.breaker.execute(make);
-      this.accepted();
+      const result = await this.breaker.execute(async () => {
+        await this.requireProof();
+        return make();
+      });
+      if (tells(result) || (this.refusal !== undefined && (await this.probePasses()))) this.accepted();
       return result;
     } catch (error) {
       throw await this.learn(error, subject);
@@ -100,6 +108,7 @@ export class CrmGuard {
   async runAlone<T>(make: () => Promise<T>): Promise<T> {
     this.requireNoPause();
     try {
+      await this.requireProof();
       return await make();
     } catch (error) {
       if (error instanceof CrmError && error.afterMs !== undefined) this.pauseFor(error.afterMs, error.code);
@@ -128,7 +137,8 @@ export class CrmGuard {
     if (!(error instanceof CrmError)) return error;
     if (error.failure === 'rejected') this.accepted();
     if (error.failure === 'misconfigured') return this.doubt(error, subject);
-    if (error.failure === 'throttled' && error.afterMs === undefined) return this.slowDown(error);
+    // A time that is over already, as by clocks that differ, is none.
+    if (error.failure === 'throttled' && !error.afterMs) return this.slowDown(error);
     if (error.afterMs !== undefined) this.pauseFor(error.afterMs, error.code);
     return error;
   }
@@ -155,6 +165,33 @@ export class CrmGuard {
     const afterMs = this.refusedMs;
     this.refuse(error);
     return new CrmError('misconfigured', error.code, error.message, { cause: error, afterMs });
+  }
+
+  /** A check has passed, or failed: if it found the configuration wrong, nothing is written until one passes. */
+  checked(error?: unknown): void {
+    if (error === undefined) this.unproven = false;
+    else if (error instanceof CrmError && error.failure === 'misconfigured') this.unproven = true;
+  }
+
+  /** The first call waits for a check that passes. A state for which nothing is to be done would count as done, and be gone. */
+  private async requireProof(): Promise<void> {
+    if (!this.unproven) return;
+    this.proving ??= this.options
+      .probe()
+      .then(() => {
+        this.unproven = false;
+      })
+      .finally(() => {
+        this.proving = undefined;
+      });
+    await this.proving;
+  }
+
+  private async probePasses(): Promise<boolean> {
+    return this.options.probe().then(
+      () => true,
+      () => false,
+    );
   }
 
   private async probeRefuses(): Promise<boolean> {

@@ -11,12 +11,12 @@ test('asks until there is an end, and returns it', async () => {
   expect([end, asked]).toEqual(['complete', 4]);
 });
 
-test('a job that takes longer than the patience is given up, as if there were too many calls', async () => {
+test('a job that takes longer than the patience is given up: that opens no breaker, and pauses no other record', async () => {
   let asked = 0;
   const never = async () => void asked++;
   await expect(followJob(never, signal, FAST)).rejects.toMatchObject({
-    failure: 'throttled',
-    code: 'SINK_CRM_THROTTLED',
+    failure: 'unverified',
+    code: 'SINK_CRM_UNVERIFIED',
   });
   // Waits of 1, then 2 ms up to 20 ms: it looks once more after the last.
   expect(asked).toBe(12);

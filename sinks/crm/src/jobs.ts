@@ -16,7 +16,7 @@ const SETTLE: Follow = { firstMs: 100, mostMs: 5_000, patienceMs: 60_000 };
 
 /**
  * Follows a job of the CRM to its end: asks `ended` until it returns something. A job that takes too long says that the CRM has too much to do;
- * so that is no failure of the record, nor one that opens the breaker. Throws `signal`'s reason when the caller gives up.
+ * so that opens no breaker and pauses no other record. Throws `signal`'s reason when the caller gives up.
  */
 export async function followJob<T>(
   ended: () => Promise<T | undefined>,
@@ -25,7 +25,7 @@ export async function followJob<T>(
 ): Promise<T> {
   const end = await poll(ended, signal, follow);
   if (end !== undefined) return end;
-  throw new CrmError('throttled', 'SINK_CRM_THROTTLED', 'its job has not ended yet');
+  throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'its job has not ended yet');
 }
 
 /** `readPatchVerify` for a CRM that shows a write some time after it took it: it is read back until it holds. */

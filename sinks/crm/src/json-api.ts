@@ -19,9 +19,16 @@ export interface JsonApiOptions {
 /** A path of the API, made by `path`. */
 export type ApiPath = string & { readonly encoded: unique symbol };
 
-/** Each value is one part of the path, or of the query, whatever is in it. */
+/** Each value is one part of the path, or of the query, whatever is in it. Throws CrmError for one that a URL cannot hold as a part. */
 export const path = (texts: TemplateStringsArray, ...values: readonly (string | number)[]): ApiPath =>
-  String.raw({ raw: texts }, ...values.map(encodeURIComponent)) as ApiPath;
+  String.raw({ raw: texts }, ...values.map(part)) as ApiPath;
+
+/** A URL takes the parts `.` and `..` for steps. */
+function part(value: string | number): string {
+  if (value === '.' || value === '..')
+    throw new CrmError('rejected', 'SINK_CRM_REJECTED', 'no such part of a path');
+  return encodeURIComponent(value);
+}
 
 /** JSON over HTTP, to one account of a CRM. All calls throw CrmError, none retries. */
 export class JsonApi {

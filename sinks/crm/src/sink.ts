@@ -9,6 +9,7 @@ import {
 } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import type { CrmAdapter } from './crm.ts';
+import { CrmError } from './errors.ts';
 import { CrmGuard } from './guard.ts';
 import { type CrmMetrics, createCrmMetrics } from './metrics.ts';
 import type { TrialLimits } from './trials.ts';
@@ -54,7 +55,7 @@ export function createCrmSink(options: CrmSinkOptions): CrmSink {
     ...{ log, now, breakAfter: options.breakAfter ?? 5, breakMs: options.breakMs ?? 5_000 },
     scopes: options.scopes ?? [],
     refusedMs: options.refusedMs ?? { first: 2_000, most: 60_000 },
-    probe: () => adapter.check(AbortSignal.timeout(PROBE_MS)),
+    probe: () => probe(adapter),
   });
   const metrics = createCrmMetrics(options.metrics, options.name ?? adapter.name, {
     breakerLevel: () => guard.breakerLevel,
@@ -74,13 +75,29 @@ export function createCrmSink(options: CrmSinkOptions): CrmSink {
     async check(signal) {
       if (options.dryRun) return;
       if (guard.problem) throw new PipelineError(guard.problem, 'retry', 'the CRM takes no calls');
-      await adapter.check(signal);
+      try {
+        await adapter.check(signal);
+        guard.checked();
+      } catch (error) {
+        guard.checked(error);
+        throw error;
+      }
     },
     write: async (batch, signal) =>
       options.dryRun ? pretend(batch, metrics, log) : writer.write(batch, signal),
     problem: () => guard.problem,
     close: () => adapter.close(),
   };
+}
+
+async function probe(adapter: CrmAdapter): Promise<void> {
+  const deadline = AbortSignal.timeout(PROBE_MS);
+  try {
+    await adapter.check(deadline);
+  } catch (error) {
+    if (!deadline.aborted || error instanceof CrmError) throw error;
+    throw new CrmError('unavailable', 'SINK_CRM_TIMEOUT', 'a check had no answer in time', { cause: error });
+  }
 }
 
 function pretend({ records }: SinkBatch<Suppression>, metrics: CrmMetrics, log: Logger): SinkVerdict[] {

@@ -18,7 +18,11 @@ afterEach(() => {
 });
 
 /** A CRM that answers by what it is sent; time passes by a second a write. */
-function world(answer: (state: RecipientState) => number, check = async () => {}, tries = 3) {
+function world(
+  answer: (state: RecipientState) => number | 'nothing to do',
+  check = async () => {},
+  tries = 3,
+) {
   const calls: string[] = [];
   const sink = createCrmSink({
     ...{ concurrency: 4, dryRun: false, log, metrics: new Registry() },
@@ -28,7 +32,9 @@ function world(answer: (state: RecipientState) => number, check = async () => {}
       check,
       put: async (state) => {
         calls.push(state.suppression.recipient);
-        const error = errorOfStatus(answer(state), undefined);
+        const status = answer(state);
+        if (status === 'nothing to do') return 'unchanged';
+        const error = errorOfStatus(status, undefined);
         if (error) throw error;
         return 'written';
       },
@@ -143,6 +149,80 @@ test('a CRM that goes down in the middle of a batch makes no dead letter of the 
   expect(verdicts.some(({ outcome }) => outcome === 'dead-letter')).toBe(false);
   down = false;
   expect(codesOf(await write(batch))).toEqual(Array(10).fill('ok'));
+});
+
+test.each([500, 503, 401, 403])(
+  'states for which nothing is to be done are no proof that a CRM works that answers %d to all writes',
+  async (status) => {
+    let down = true;
+    const done = (state: RecipientState) => /^p[02]@/.test(state.suppression.recipient);
+    const { write } = world((state) => (done(state) ? 'nothing to do' : down ? status : 200));
+    const batch = batchOf(...honest(4));
+    const verdicts = await write(batch, 600_000);
+    expect(verdicts.map(({ outcome }) => outcome)).toEqual(['delivered', 'retry', 'delivered', 'retry']);
+    down = false;
+    expect(codesOf(await write(batch))).toEqual(Array(4).fill('ok'));
+  },
+);
+
+test.each([500, 403])(
+  'a CRM that has taken writes, and goes on answering reads while it answers %d to writes, makes no dead letter',
+  async (status) => {
+    let down = false;
+    const written = new Set<string>();
+    const { write } = world((state) => {
+      const { recipient } = state.suppression;
+      if (written.has(recipient)) return 'nothing to do';
+      if (down) return status;
+      written.add(recipient);
+      return 200;
+    });
+    const before = batchOf(...honest(6));
+    await write(before);
+    down = true;
+    const grown = { id: 'x', records: [...before.records, ...batchOf(...honest(2, 6)).records] };
+    const verdicts = await write(grown, 600_000);
+    expect(verdicts.filter(({ outcome }) => outcome === 'dead-letter')).toEqual([]);
+    expect(verdicts.slice(6).map(({ outcome }) => outcome)).toEqual(['retry', 'retry']);
+    down = false;
+    expect(codesOf(await write(grown))).toEqual(Array(8).fill('ok'));
+  },
+);
+
+test('a CRM that reads first: a bad state waits until enough others were written, and is set aside then', async () => {
+  const written = new Set<string>();
+  const { write } = world((state) => {
+    const { recipient } = state.suppression;
+    if (isBad(state)) return 500;
+    if (written.has(recipient)) return 'nothing to do';
+    written.add(recipient);
+    return 200;
+  });
+  const suspect = recordOf(bad());
+  let batch = { id: 'x', records: [suspect] };
+  for (let n = 0; n < 3; n++) {
+    expect((await write(batch, 20_000))[0]?.outcome).toBe('retry');
+    batch = { id: 'x', records: [...batch.records, ...batchOf(...honest(6, n * 6)).records] };
+  }
+  expect(codesOf(await write(batch, 60_000))[0]).toBe('SINK_CRM_RECORD_FAILED');
+});
+
+test('while a check finds the configuration wrong, no state is taken for done', async () => {
+  let wrong = true;
+  const { write, calls, sink } = world(
+    () => 'nothing to do',
+    async () => {
+      if (wrong) throw new CrmError('misconfigured', 'SINK_CRM_MISCONFIGURED', 'there is no such list');
+    },
+  );
+  const batch = batchOf(...honest(3));
+  const verdicts = await write(batch, 60_000);
+  expect(verdicts.every(({ outcome }) => outcome === 'retry')).toBe(true);
+  expect(calls).toEqual([]);
+  expect(sink.problem()).toBe('SINK_CRM_MISCONFIGURED');
+  wrong = false;
+  expect(codesOf(await write(batch))).toEqual(['ok', 'ok', 'ok']);
+  expect(sink.problem()).toBeUndefined();
 });
 
 test.each([0.3, 0.5, 0.9])(

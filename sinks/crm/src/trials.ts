@@ -13,6 +13,8 @@ interface Suspicion {
   readonly firstAt: number;
   /** Failures of it while the CRM took another record right before and right after. */
   proven: number;
+  /** Writes that the CRM had taken when it failed, or when the last failure was proven. */
+  writes: number;
 }
 
 /**
@@ -27,11 +29,17 @@ export const CONTROLS = 3;
  * Records that failed, and whether they are at fault. A CRM that is down, or fails on every second call, must never make a record a dead
  * letter; a record that the CRM fails on must not hold its partition for ever. A trial tells the two apart: the sink sends another record,
  * which the CRM has taken, again before and after. Each failure in between counts; any success ends the suspicion.
+ *
+ * That the CRM answers a read does not tell that it writes, and many adapters read first and find that nothing is to be done. So a failure
+ * counts only if the CRM took more than `CONTROLS` writes since the one before it, none of which failed in between.
  */
 export class Suspects<R> {
   private readonly limits: TrialLimits;
   private readonly now: () => number;
   private readonly suspicions = new WeakMap<SinkRecord<R>, Suspicion>();
+  private writes = 0;
+  /** `writes` when a call last failed outside a trial. */
+  private failedAt = 0;
 
   constructor(limits: TrialLimits, now: () => number) {
     this.limits = limits;
@@ -44,15 +52,28 @@ export class Suspects<R> {
 
   /** Notes that the call for this record failed in a way that the record may have caused. */
   note(record: SinkRecord<R>, error: CrmError): void {
-    if (!mayBeTheRecord(error) || this.suspicions.has(record)) return;
-    this.suspicions.set(record, { firstAt: this.now(), proven: 0 });
+    if (!mayBeTheRecord(error)) return;
+    this.failedAt = this.writes;
+    if (!this.suspicions.has(record))
+      this.suspicions.set(record, { firstAt: this.now(), proven: 0, writes: this.writes });
+  }
+
+  /** Notes that a record failed that the CRM has taken before: none of the failures around it tells anything of a suspect. */
+  controlFailed(): void {
+    this.failedAt = this.writes;
+  }
+
+  /** Notes that the CRM took a write. */
+  wrote(): void {
+    this.writes += 1;
   }
 
   /** Notes that the record failed in a trial. Returns true if the record is at fault for certain. */
   convict(record: SinkRecord<R>): boolean {
     const suspicion = this.suspicions.get(record);
-    if (!suspicion) return false;
+    if (!suspicion || this.writes - Math.max(suspicion.writes, this.failedAt) <= CONTROLS) return false;
     suspicion.proven += 1;
+    suspicion.writes = this.writes;
     const { tries, forMs } = this.limits;
     return suspicion.proven >= tries && this.now() - suspicion.firstAt >= forMs;
   }

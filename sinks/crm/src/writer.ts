@@ -38,7 +38,7 @@ export class CrmWriter {
    * a second would be told of the same first ten recipients for ever.
    */
   private readonly settled = new WeakMap<State, SinkVerdict>();
-  /** Of these, what a call was made for that the CRM took. */
+  /** Of these, what the CRM wrote: where nothing was to be done, it may not even have been asked. */
   private readonly taken = new WeakSet<State>();
   private readonly superseded = new WeakSet<State>();
   private readonly suspects: Suspects<Suppression>;
@@ -153,7 +153,9 @@ export class CrmWriter {
     const { guard, metrics } = this.options;
     return this.inTurn(recipientOf(control), async () => {
       try {
-        await guard.run({ subject: control, suspect: false, make: () => this.put(control, signal) });
+        const make = () => this.put(control, signal);
+        const result = await guard.run({ subject: control, suspect: false, tells: isWritten, make });
+        if (isWritten(result)) this.suspects.wrote();
         metrics.count('repeated');
         return true;
       } catch (error) {
@@ -161,6 +163,7 @@ export class CrmWriter {
         if (!(error instanceof CrmError)) throw error;
         metrics.count(error.failure);
         if (error.failure === 'rejected') this.taken.delete(control);
+        this.suspects.controlFailed();
         return false;
       }
     });
@@ -176,7 +179,8 @@ export class CrmWriter {
     if (signal.aborted) return STOPPED;
     const suspect = this.suspects.has(record);
     try {
-      const result = await guard.run({ subject: record, suspect, make: () => this.put(record, signal) });
+      const make = () => this.put(record, signal);
+      const result = await guard.run({ subject: record, suspect, tells: isWritten, make });
       return this.written(record, result);
     } catch (error) {
       if (signal.aborted) return STOPPED;
@@ -201,7 +205,10 @@ export class CrmWriter {
 
   private written(record: State, result: PutResult): SinkVerdict {
     const { metrics } = this.options;
-    this.taken.add(record);
+    if (isWritten(result)) {
+      this.taken.add(record);
+      this.suspects.wrote();
+    }
     metrics.delivered(record.value?.changed_at ?? 0);
     metrics.count(result);
     return DELIVERED;
@@ -241,6 +248,8 @@ function shuffle(states: State[]): void {
     if (a && b) [states[last], states[other]] = [b, a];
   }
 }
+
+const isWritten = (result: PutResult) => result === 'written';
 
 const STOPPED: SinkVerdict = { outcome: 'retry', code: 'SINK_UNAVAILABLE' };
 

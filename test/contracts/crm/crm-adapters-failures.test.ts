@@ -37,6 +37,7 @@ describe.each(playable)('$name', (subject) => {
   test.each(refused)('$status stops all calls until the credentials are put right', async (answer) => {
     let now = Date.now();
     const { server, sink, played } = await openWorld(subject, { now: () => now });
+    await sink.check(signal);
     server.fault = answer;
     const code = 'SINK_CRM_UNAUTHORIZED';
     expect(await sink.write(batch(ada, bob), signal)).toMatchObject([
@@ -60,6 +61,7 @@ describe.each(playable)('$name', (subject) => {
     let now = Date.now();
     const { server, sink, played } = await openWorld(subject, { now: () => now });
     const { answer, afterMs } = throttled(7);
+    await sink.check(signal);
     server.fault = answer;
     const [verdict] = await sink.write(batch(ada), signal);
     // Where it does not say how long, it is by chance, and a second at most the first time.
@@ -89,6 +91,8 @@ describe.each(playable)('$name', (subject) => {
   ] as const)('%j: the state is tried again, and is there once', async (fault, code) => {
     const timesOut = code === 'SINK_CRM_TIMEOUT';
     const { server, sink, played } = await openWorld(subject, timesOut ? { timeoutMs: 3_000 } : {});
+    // Else the first call would be a check.
+    await sink.check(signal);
     server.fault = fault;
     expect(await sink.write(batch(ada), signal)).toEqual([{ outcome: 'retry', code }]);
     if (fault === 'lost') expect(played.held(ADA)?.suppressed).toBe(true);

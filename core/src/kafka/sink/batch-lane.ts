@@ -10,7 +10,7 @@ import type { LanePace } from './pace.ts';
 
 /**
  * Pieces of a new batch. Enough for twenty years of months, or batches of them would be of a record a piece; few enough that the lanes of
- * forty partitions can all have such batches at once, and a table that remembers the last 250,000 inserts knows all of them.
+ * forty partitions can all have such batches at once, and a table that remembers the last 300,000 inserts knows all of them.
  */
 const MOST_PIECES = 256;
 /** A batch that grows while it is tried has at most so many times the size of a batch. */

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
-import { diskFull, isDiskRefusal, usedPages } from './store-file.ts';
+import { PipelineError } from '@email-events/core';
+import { diskFull, usedPages } from './store-file.ts';
 
 /** What a transaction is about to put. */
 export interface Puts {
@@ -37,6 +38,15 @@ export function mostPages(pages: number, { ids, recipients, bytes }: Puts): numb
  * Throws STATE_DISK_FULL.
  */
 export function makeRoom(file: string, puts: Puts): void {
+  try {
+    append(file, puts);
+  } catch (error) {
+    // Whatever the system refuses (space, a descriptor): nothing was begun, and the store is as good as it was.
+    throw error instanceof PipelineError ? error : diskFull(error);
+  }
+}
+
+function append(file: string, puts: Puts): void {
   const { pages, pageSize } = usedPages(file);
   const wanted = (pages + mostPages(pages, puts)) * pageSize;
   // Appending only: no byte that is there is written over, whatever another process does to the file meanwhile.
@@ -44,8 +54,6 @@ export function makeRoom(file: string, puts: Puts): void {
   try {
     for (let missing = wanted - fstatSync(descriptor).size; missing > 0; )
       missing -= writeSync(descriptor, CHUNK, 0, Math.min(missing, CHUNK.length));
-  } catch (error) {
-    throw isDiskRefusal(error) ? diskFull(error) : error;
   } finally {
     closeSync(descriptor);
   }

@@ -4,6 +4,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forAll,
   isHeaderText,
   readPatchVerify,
   type StateFacts,
@@ -127,10 +128,10 @@ function contactsOf(
       return on.length > 0 ? on : undefined;
     },
     async apply(on, signal) {
-      for (const { contact, list } of on) {
+      await forAll(on, async ({ contact, list }) => {
         const contactList = { list, contact, status: 2 };
         await api.send('POST', path`/contactLists`, { contactList }, signal);
-      }
+      });
     },
   };
 }

@@ -3,6 +3,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forAll,
   isHeaderText,
   type RecipientState,
   type StateFacts,
@@ -102,8 +103,9 @@ export const braze = defineCrm({
         }
         const left = streamsLeft(suppression, options.streams);
         let written = false;
-        for (const group of left)
+        await forAll(left, async (group) => {
           written = (await leave(api, group, suppression.recipient, signal)) || written;
+        });
         return written ? 'written' : 'unchanged';
       },
       close: () => api.close(),
@@ -156,8 +158,11 @@ async function statusOf(api: JsonApi, group: string, email: string, signal: Abor
   const at = path`/subscription/status/get?subscription_group_id=${group}&email=${email}`;
   const answer = await api.exchange('GET', at, undefined, signal);
   if (isUnknownUser(answer)) return undefined;
-  const [status] = Object.values(shaped(statuses, api.succeeded(answer)).status ?? {});
-  return status?.toLowerCase();
+  // One for each user with the address: whoever still gets the mail decides.
+  const all = Object.values(shaped(statuses, api.succeeded(answer)).status ?? {}).map((one) =>
+    one.toLowerCase(),
+  );
+  return all.find((one) => one !== 'unsubscribed') ?? all[0];
 }
 
 /** By its message, whatever the status: the pages give the one and not the other. */

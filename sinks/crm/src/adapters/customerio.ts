@@ -4,6 +4,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forAll,
   isHeaderText,
   type RecipientState,
   type StateFacts,
@@ -184,10 +185,10 @@ function peopleOf(
       return patch.length > 0 ? patch : undefined;
     },
     async apply(patch, signal) {
-      for (const { identifiers, attributes } of patch) {
+      await forAll(patch, async ({ identifiers, attributes }) => {
         const body = { type: 'person', action: 'identify', identifiers, attributes };
         await track.send('POST', path`/api/v2/entity`, body, signal);
-      }
+      });
     },
   };
 }

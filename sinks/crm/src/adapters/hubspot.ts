@@ -4,6 +4,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forAll,
   isHeaderText,
   readPatchVerify,
   type StateFacts,
@@ -155,17 +156,17 @@ function contactsOf(api: JsonApi, { streams, businessUnits }: Options): ContactA
       return types.length > 0 ? { email, all: [], types } : undefined;
     },
     async apply({ email, all, types }, signal) {
-      for (const unit of all) {
+      await forAll(all, async (unit) => {
         const at =
           unit === 'account'
             ? path`/statuses/${email}/unsubscribe-all?channel=EMAIL`
             : path`/statuses/${email}/unsubscribe-all?channel=EMAIL&businessUnitId=${unit}`;
         await api.send('POST', at, undefined, signal);
-      }
-      for (const subscriptionId of types) {
+      });
+      await forAll(types, async (subscriptionId) => {
         const body = { channel: 'EMAIL', statusState: OFF, subscriptionId };
         await api.send('POST', path`/statuses/${email}`, body, signal);
-      }
+      });
     },
   };
 }

@@ -44,7 +44,7 @@ test('a contact that the search finds only later is made once, however often it 
 test('one that is there and cannot be found, nor is named, is no dead letter', async () => {
   const { adapter, played } = await open({ tellsId: false });
   played.add(ADA).hidden = 1;
-  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'throttled' });
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'unverified' });
   expect(await adapter.put(stateOf(), signal)).toBe('written');
 });
 

@@ -3,6 +3,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forAll,
   isHeaderText,
   type PutResult,
   type StateFacts,
@@ -121,7 +122,7 @@ async function unsubscribe(api: JsonApi, email: string, signal: AbortSignal): Pr
     return 'written';
   }
   const on = data.filter((one) => one.unsubscribed_from_emails !== true);
-  for (const { id } of on) await change(api, id, signal);
+  await forAll(on, ({ id }) => change(api, id, signal));
   return on.length > 0 ? 'written' : 'unchanged';
 }
 
@@ -133,8 +134,8 @@ async function create(api: JsonApi, email: string, signal: AbortSignal): Promise
   const said = readAs(conflict, answer.body)?.errors.map(({ message }) => message ?? '') ?? [];
   const id = ID_OF_CONFLICT.exec(said.join())?.[1];
   if (id !== undefined) return change(api, id, signal);
-  // Neither the record's fault nor for long.
-  throw new CrmError('throttled', 'SINK_CRM_THROTTLED', 'the contact is there, and not found yet');
+  // Not for long, as a rule.
+  throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'the contact is there, and not found yet');
 }
 
 async function change(api: JsonApi, id: string, signal: AbortSignal): Promise<void> {

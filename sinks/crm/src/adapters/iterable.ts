@@ -95,7 +95,11 @@ export const iterable = defineCrm({
 
 const ids = z.array(z.coerce.number()).nullish();
 const subscriptions = z.object({ unsubscribedChannelIds: ids, unsubscribedMessageTypeIds: ids });
-const users = z.object({ user: z.object({ dataFields: subscriptions.nullish() }).nullish() });
+/** Nothing else means that there is no user: an answer of something in between would count a complaint as done. */
+const users = z.union([
+  z.object({ user: z.object({ dataFields: subscriptions.nullish() }) }),
+  z.strictObject({ user: z.null().optional() }),
+]);
 const outcome = z.object({ code: z.string() });
 const channelList = z.object({
   channels: z.array(z.object({ id: z.number(), messageMedium: z.unknown() })),

@@ -5,6 +5,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forAll,
   isHeaderText,
   type PutResult,
   type RecipientState,
@@ -261,10 +262,10 @@ function membershipsOf(
       return on.length > 0 ? { profile: profile.id, on } : undefined;
     },
     async apply({ profile, on }, signal) {
-      for (const list of on) {
+      await forAll(on, async (list) => {
         const body = { data: [{ type: 'profile', id: profile }] };
         await api.send('DELETE', path`/api/lists/${list}/relationships/profiles`, body, signal);
-      }
+      });
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Suppression } from '@email-events/schemas';
 import { z } from 'zod';
-import { crmAddress, crmSecrets, defineCrm, type PutResult, type StateFacts } from '../crm.ts';
+import { crmAddress, crmSecrets, defineCrm, forAll, type PutResult, type StateFacts } from '../crm.ts';
 import { CrmError, errorOfStatus } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { type ApiPath, JsonApi, path, readAs } from '../json-api.ts';
@@ -99,8 +99,9 @@ export const mailchimp = defineCrm({
       async put({ suppression }, signal) {
         let result: PutResult = 'unchanged';
         try {
-          for (const change of changesFor(suppression, options))
+          await forAll(changesFor(suppression, options), async (change) => {
             if (await makeSure(api, change, signal)) result = 'written';
+          });
         } catch (error) {
           throw error instanceof BareRefusal ? await explained(api, error, signal) : error;
         }

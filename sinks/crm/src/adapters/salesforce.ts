@@ -164,7 +164,10 @@ function queryOf(object: SObject, condition: string, limit: number) {
   return { method: 'GET' as const, path: `/query?q=${encodeURIComponent(soql)}` };
 }
 
-const optedOut = z.object({ records: z.array(z.object({ Id: z.string(), Email: z.string() })) });
+const optedOut = z.object({
+  done: z.boolean(),
+  records: z.array(z.object({ Id: z.string(), Email: z.string() })),
+});
 const PAGE = 2_000;
 
 /** By their ids, so that a page begins where the last one ended whatever is changed meanwhile. */
@@ -182,10 +185,11 @@ async function* suppressedOf(
         [{ method: 'GET', path: `/query?q=${encodeURIComponent(soql)}` }],
         signal,
       );
-      const { records } = result ? queried(result, optedOut) : { records: [] };
+      const { done, records } = result ? queried(result, optedOut) : { done: true, records: [] };
       for (const { Email } of records) yield { recipient: Email };
       const last = records.at(-1);
-      if (!last || records.length < PAGE) break;
+      // A page of large records may have fewer than were asked for.
+      if (!last || (done && records.length < PAGE)) break;
       after = nextCursor(last.Id, after);
     }
   }

@@ -4,6 +4,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forAll,
   isHeaderText,
   readPatchVerify,
   type StateFacts,
@@ -139,11 +140,11 @@ function suppressionsOf(api: JsonApi, streams: { readonly [scope: string]: numbe
       return lists.length > 0 ? { email, lists } : undefined;
     },
     async apply({ email, lists }, signal) {
-      for (const list of lists) {
+      await forAll(lists, async (list) => {
         const at =
           list === 'global' ? path`/asm/suppressions/global` : path`/asm/groups/${list}/suppressions`;
         await api.send('POST', at, { recipient_emails: [email] }, signal);
-      }
+      });
     },
   };
 }
