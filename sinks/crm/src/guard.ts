@@ -137,8 +137,7 @@ export class CrmGuard {
     if (!(error instanceof CrmError)) return error;
     if (error.failure === 'rejected') this.accepted();
     if (error.failure === 'misconfigured') return this.doubt(error, subject);
-    // A time that is over already, as by clocks that differ, is none.
-    if (error.failure === 'throttled' && !error.afterMs) return this.slowDown(error);
+    if (error.failure === 'throttled' && error.afterMs === undefined) return this.slowDown(error);
     if (error.afterMs !== undefined) this.pauseFor(error.afterMs, error.code);
     return error;
   }
