@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import {
+  apiToken,
   type ContactAccess,
   crmAddress,
-  crmSecrets,
   defineCrm,
-  isHeaderText,
+  forEveryReason,
   readPatchVerify,
   type StateFacts,
 } from '../src/crm.ts';
@@ -22,23 +22,14 @@ export const exampleCrm = defineCrm({
   documentation: ['https://example-crm.example/docs/contacts'],
   settings: z.strictObject({
     url: crmAddress('https://api.example-crm.example', 'base of the API'),
-    secrets: crmSecrets({
-      description: 'API token',
-      usable: isHeaderText,
-      expected: 'must be visible ASCII characters, as a header takes them',
-      most: 1,
-    }),
+    secrets: apiToken('API token'),
     options: z.strictObject({
       account: z.string().min(1).default('main').describe('account that the contacts are in; default: main'),
     }),
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: allows,
       lifted: allows,
     },

@@ -64,6 +64,11 @@ export type AccessSchema = z.ZodObject<{
   options: z.ZodObject;
 }>;
 
+/** The facts of a CRM that does the same for every reason to mail a recipient no more. */
+export const forEveryReason = (facts: StateFacts) => ({
+  ...{ hard_bounce: facts, complaint: facts, unsubscribe: facts, soft_bounces: facts, manual: facts },
+});
+
 /** Passed to an adapter besides its settings. */
 export interface CallLimits {
   /** For a call to be answered. Milliseconds. */
@@ -249,6 +254,15 @@ export function crmSecrets({ description, usable, expected, most = Number.MAX_SA
     .max(most, `at most ${most}: ${description}`)
     .describe(description);
 }
+
+/** One token or key that calls carry in a header. */
+export const apiToken = (description: string) =>
+  crmSecrets({
+    description,
+    usable: isHeaderText,
+    expected: 'must be visible ASCII characters, as a header takes them',
+    most: 1,
+  });
 
 /** Whether a header can carry it. */
 export const isHeaderText = (text: string): boolean => /^[\x21-\x7e]+$/.test(text);

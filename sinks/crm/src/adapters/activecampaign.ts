@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import {
+  apiToken,
   type ContactAccess,
   crmAddress,
-  crmSecrets,
   defineCrm,
   forAll,
-  isHeaderText,
+  forEveryReason,
   readPatchVerify,
   type StateFacts,
 } from '../crm.ts';
@@ -33,21 +33,12 @@ export const activecampaign = defineCrm({
       'https://account.api-us1.com',
       'the account’s API URL, from its settings under Developer',
     ),
-    secrets: crmSecrets({
-      description: 'API key of a user who may edit contacts',
-      usable: isHeaderText,
-      expected: 'must be visible ASCII characters, as a header takes them',
-      most: 1,
-    }),
+    secrets: apiToken('API key of a user who may edit contacts'),
     options: z.strictObject({ streams: streamsOption(z.int().positive(), 'id of a list') }),
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'but those of `options.streams`: unsubscribed from their lists' },
       lifted: { effect: 'leaves', how: 'status 1 would subscribe also who left by themselves' },
     },

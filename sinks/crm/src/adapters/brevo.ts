@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import {
+  apiToken,
   type ContactAccess,
   crmAddress,
-  crmSecrets,
   defineCrm,
-  isHeaderText,
+  forEveryReason,
   readPatchVerify,
   type StateFacts,
   type SuppressedContact,
@@ -30,21 +30,12 @@ export const brevo = defineCrm({
   ],
   settings: z.strictObject({
     url: crmAddress('https://api.brevo.com', 'base of the API'),
-    secrets: crmSecrets({
-      description: 'API key',
-      usable: isHeaderText,
-      expected: 'must be visible ASCII characters, as a header takes them',
-      most: 1,
-    }),
+    secrets: apiToken('API key'),
     options: z.strictObject({ streams: streamsOption(z.int().positive(), 'id of a list') }),
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'but those of `options.streams`: the contact leaves their lists' },
       lifted: { effect: 'leaves', how: 'nothing tells whether the contact was opted out by us alone' },
     },

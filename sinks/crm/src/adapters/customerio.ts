@@ -5,6 +5,7 @@ import {
   crmSecrets,
   defineCrm,
   forAll,
+  forEveryReason,
   isHeaderText,
   type RecipientState,
   type StateFacts,
@@ -63,11 +64,7 @@ export const customerio = defineCrm({
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'but those of `options.streams`: off their topics' },
       lifted: { effect: 'leaves', how: '`unsubscribed` does not say who set it' },
     },

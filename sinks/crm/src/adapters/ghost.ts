@@ -5,6 +5,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forEveryReason,
   readPatchVerify,
   type StateFacts,
   type SuppressedContact,
@@ -48,11 +49,7 @@ export const ghost = defineCrm({
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'but those of `options.streams`: the member loses their newsletters' },
       lifted: { effect: 'leaves', how: 'members choose their newsletters at Ghost' },
     },

@@ -8,6 +8,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forEveryReason,
   type RecipientState,
   type StateFacts,
 } from '../crm.ts';
@@ -31,11 +32,7 @@ export const http = defineCrm({
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'allows', how: '`suppressed: false`, with the streams that were left as reasons' },
       lifted: { effect: 'allows', how: '`suppressed: false`, no reasons' },
     },

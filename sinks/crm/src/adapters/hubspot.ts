@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import {
+  apiToken,
   type ContactAccess,
   crmAddress,
-  crmSecrets,
   defineCrm,
   forAll,
-  isHeaderText,
+  forEveryReason,
   readPatchVerify,
   type StateFacts,
 } from '../crm.ts';
@@ -30,12 +30,7 @@ export const hubspot = defineCrm({
   ],
   settings: z.strictObject({
     url: crmAddress('https://api.hubapi.com', 'base of the API'),
-    secrets: crmSecrets({
-      description: 'access token of a private app with communication_preferences.read_write',
-      usable: isHeaderText,
-      expected: 'must be visible ASCII characters, as a header takes them',
-      most: 1,
-    }),
+    secrets: apiToken('access token of a private app with communication_preferences.read_write'),
     options: z.strictObject({
       streams: streamsOption(z.int().positive(), 'id of a subscription type'),
       businessUnits: z
@@ -46,11 +41,7 @@ export const hubspot = defineCrm({
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'but those of `options.streams`: unsubscribed from their types' },
       lifted: { effect: 'leaves', how: 'unsubscribing from all has no undo by API' },
     },

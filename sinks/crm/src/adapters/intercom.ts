@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import {
+  apiToken,
   crmAddress,
-  crmSecrets,
   defineCrm,
   forAll,
-  isHeaderText,
+  forEveryReason,
   type PutResult,
   type StateFacts,
   type SuppressedContact,
@@ -33,21 +33,12 @@ export const intercom = defineCrm({
       'https://api.intercom.io',
       'base of the API; elsewhere https://api.eu.intercom.io or https://api.au.intercom.io',
     ),
-    secrets: crmSecrets({
-      description: 'access token that may read and write users and leads',
-      usable: isHeaderText,
-      expected: 'must be visible ASCII characters, as a header takes them',
-      most: 1,
-    }),
+    secrets: apiToken('access token that may read and write users and leads'),
     options: z.strictObject({}),
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'a contact is off all mail, or not' },
       lifted: { effect: 'leaves', how: '`unsubscribed_from_emails` does not say who set it' },
     },

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import {
+  apiToken,
   type ContactAccess,
   crmAddress,
-  crmSecrets,
   defineCrm,
-  isHeaderText,
+  forEveryReason,
   type StateFacts,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
@@ -29,21 +29,12 @@ export const iterable = defineCrm({
   ],
   settings: z.strictObject({
     url: crmAddress('https://api.iterable.com', 'base of the API; in the EU https://api.eu.iterable.com'),
-    secrets: crmSecrets({
-      description: 'server-side API key of the project',
-      usable: isHeaderText,
-      expected: 'must be visible ASCII characters, as a header takes them',
-      most: 1,
-    }),
+    secrets: apiToken('server-side API key of the project'),
     options: z.strictObject({ streams: streamsOption(z.int().positive(), 'id of a message type') }),
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: {
         effect: 'leaves',
         how: 'but those of `options.streams`: unsubscribed from their message types',

@@ -6,6 +6,7 @@ import {
   crmSecrets,
   defineCrm,
   forAll,
+  forEveryReason,
   isHeaderText,
   type PutResult,
   type RecipientState,
@@ -55,11 +56,7 @@ export const klaviyo = defineCrm({
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'but those of `options.streams`: taken off their lists' },
       lifted: { effect: 'leaves', how: 'it does not tell our suppression from one that was made there' },
     },

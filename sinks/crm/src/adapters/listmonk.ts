@@ -4,6 +4,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forEveryReason,
   readPatchVerify,
   type StateFacts,
   type SuppressedContact,
@@ -36,11 +37,7 @@ export const listmonk = defineCrm({
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'but those of `options.streams`: unsubscribed from their lists' },
       lifted: { effect: 'leaves', how: 'nothing tells whether the subscriber was blocklisted by us alone' },
     },

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Suppression } from '@email-events/schemas';
 import { z } from 'zod';
-import { crmAddress, crmSecrets, defineCrm, forAll, type PutResult, type StateFacts } from '../crm.ts';
+import {
+  crmAddress,
+  crmSecrets,
+  defineCrm,
+  forAll,
+  forEveryReason,
+  type PutResult,
+  type StateFacts,
+} from '../crm.ts';
 import { CrmError, errorOfStatus } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { type ApiPath, JsonApi, path, readAs } from '../json-api.ts';
@@ -52,11 +60,7 @@ export const mailchimp = defineCrm({
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: {
         effect: 'leaves',
         how: 'but those of `options.streams`: unsubscribed in their audiences, taken out of their interests',

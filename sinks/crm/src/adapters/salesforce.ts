@@ -4,6 +4,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forEveryReason,
   isHeaderText,
   readPatchVerify,
   type StateFacts,
@@ -48,11 +49,7 @@ export const salesforce = defineCrm({
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'it has one opt-out for all mail' },
       lifted: { effect: 'leaves', how: '`HasOptedOutOfEmail` does not say who set it' },
     },

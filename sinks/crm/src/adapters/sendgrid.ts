@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import {
+  apiToken,
   type ContactAccess,
   crmAddress,
-  crmSecrets,
   defineCrm,
   forAll,
-  isHeaderText,
+  forEveryReason,
   readPatchVerify,
   type StateFacts,
   type SuppressedContact,
@@ -32,12 +32,7 @@ export const sendgrid = defineCrm({
       'https://api.sendgrid.com',
       'base of the API; `https://api.eu.sendgrid.com` for EU subusers',
     ),
-    secrets: crmSecrets({
-      description: 'API key that may read and create suppressions',
-      usable: isHeaderText,
-      expected: 'must be visible ASCII characters, as a header takes them',
-      most: 1,
-    }),
+    secrets: apiToken('API key that may read and create suppressions'),
     options: z.strictObject({
       streams: streamsOption(z.int().positive(), 'id of an unsubscribe group'),
       onBehalfOf: z
@@ -49,11 +44,7 @@ export const sendgrid = defineCrm({
   }),
   facts: {
     states: {
-      hard_bounce: suppresses,
-      complaint: suppresses,
-      unsubscribe: suppresses,
-      soft_bounces: suppresses,
-      manual: suppresses,
+      ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'but those of `options.streams`: suppressed in their groups' },
       lifted: { effect: 'leaves', how: 'nothing tells whether the address was suppressed by us alone' },
     },
