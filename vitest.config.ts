@@ -67,6 +67,8 @@ export default defineConfig({
   test: {
     // The default leaves one core to vitest itself, which has little to do: of two cores, half would be idle.
     maxWorkers: '100%',
+    // Tests that run at once do so to wait together.
+    maxConcurrency: 16,
     projects: [unit, contracts, stack, ownStack, ...(usesContainers() ? [containers] : [])].map((test) => ({
       test,
     })),

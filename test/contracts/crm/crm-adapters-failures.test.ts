@@ -1,6 +1,6 @@
-import type { Answer } from '@email-events/sink-crm/testing';
+import type { Answer, CrmHarness, Fault } from '@email-events/sink-crm/testing';
 import { describe, expect, test } from 'vitest';
-import { batch, openWorld, playableCrms, suppression, writeUntilDone } from './crm-world.ts';
+import { batch, openWorld, playableCrms, suppression, type World, writeUntilDone } from './crm-world.ts';
 
 /** The promises of every CRM's adapter, in its sink, about a CRM that fails. The harness says how the CRM does it. */
 const { signal } = new AbortController();
@@ -13,8 +13,8 @@ const DELIVERED = { outcome: 'delivered' };
 const ada = suppression(ADA, 'hard_bounce:all');
 const bob = suppression(BOB, 'complaint:all');
 
-describe.each(playable)('$name', (subject) => {
-  const { harness } = subject;
+/** How the CRM refuses credentials, one recipient, and too many calls. */
+function answersOf(harness: CrmHarness) {
   const refused = harness.refused ?? [{ status: 401 }, { status: 403 }];
   const rejected = harness.rejected ?? [{ status: 400 }, { status: 422 }];
   const throttled =
@@ -23,6 +23,12 @@ describe.each(playable)('$name', (subject) => {
       answer: { status: 429, headers: { 'retry-after': String(seconds) } },
       afterMs: seconds * 1_000,
     }));
+  return { refused, rejected, throttled };
+}
+
+describe.each(playable)('$name', (subject) => {
+  const { harness } = subject;
+  const { refused, rejected, throttled } = answersOf(harness);
 
   test('wrong credentials are refused, and told from everything else', async () => {
     const secrets = harness.play().wrongSecrets;
@@ -84,23 +90,10 @@ describe.each(playable)('$name', (subject) => {
     [{ status: 502 }, 'SINK_CRM_UNAVAILABLE'],
     [{ status: 503 }, 'SINK_CRM_UNAVAILABLE'],
     [{ status: 408 }, 'SINK_CRM_UNAVAILABLE'],
-    ['silent', 'SINK_CRM_TIMEOUT'],
-    ['endless', 'SINK_CRM_TIMEOUT'],
     ['cut', 'SINK_CRM_UNREACHABLE'],
     ['lost', 'SINK_CRM_UNREACHABLE'],
   ] as const)('%j: the state is tried again, and is there once', async (fault, code) => {
-    const timesOut = code === 'SINK_CRM_TIMEOUT';
-    const { server, sink, played } = await openWorld(subject, timesOut ? { timeoutMs: 3_000 } : {});
-    // Else the first call would be a check.
-    await sink.check(signal);
-    server.fault = fault;
-    expect(await sink.write(batch(ada), signal)).toEqual([{ outcome: 'retry', code }]);
-    if (fault === 'lost') expect(played.held(ADA)?.suppressed).toBe(true);
-    else expect(played.recipients()).toEqual([]);
-    server.fault = undefined;
-    expect(await sink.write(batch(ada), signal)).toEqual([DELIVERED]);
-    expect(played.held(ADA)?.suppressed).toBe(true);
-    expect(played.recipients()).toEqual([ADA]);
+    await arrivesAfter(fault, code, await openWorld(subject));
   });
 
   test.each(rejected)('$status to one recipient makes that one a dead letter', async (answer) => {
@@ -136,13 +129,29 @@ describe.each(playable)('$name', (subject) => {
     giveUp.abort(new Error('stopping'));
     await stopping;
   });
+});
 
-  test('no error, verdict or log line holds a secret or an address, even if the CRM repeats them', async () => {
+// These wait until a call has timed out, so all CRMs wait at once.
+describe.concurrent.each(playable)('$name, with calls that time out', (subject) => {
+  const { refused, rejected, throttled } = answersOf(subject.harness);
+
+  test.for(['silent', 'endless'] as const)(
+    '%j: the state is tried again, and is there once',
+    async (fault, scope) => {
+      const world = await openWorld(subject, { timeoutMs: 3_000, scope });
+      await arrivesAfter(fault, 'SINK_CRM_TIMEOUT', world);
+    },
+  );
+
+  test('no error, verdict or log line holds a secret or an address, even if the CRM repeats them', async (scope) => {
     const answers = [...refused, ...rejected, throttled(0).answer, { status: 500 }, { status: 302 }];
     const said: string[] = [];
     for (const fault of [...answers, 'cut', 'silent'] as const) {
       // A new sink for each: one that was refused makes no further call.
-      const { server, sink, adapter, lines, note, settings } = await openWorld(subject, { timeoutMs: 1_500 });
+      const { server, sink, adapter, lines, note, settings } = await openWorld(subject, {
+        timeoutMs: 3_000,
+        scope,
+      });
       const secrets = settings.secrets.map((secret) => secret.reveal());
       const body = JSON.stringify({ error: `${ADA} ${secrets}` });
       const echo: Answer['headers'] = { 'x-echo': encodeURIComponent(body) };
@@ -158,3 +167,16 @@ describe.each(playable)('$name', (subject) => {
       expect(said.join('\n')).toContain(`SINK_CRM_${code}`);
   });
 });
+
+async function arrivesAfter(fault: Fault, code: string, { server, sink, played }: World): Promise<void> {
+  // Else the first call would be a check.
+  await sink.check(signal);
+  server.fault = fault;
+  expect(await sink.write(batch(ada), signal)).toEqual([{ outcome: 'retry', code }]);
+  if (fault === 'lost') expect(played.held(ADA)?.suppressed).toBe(true);
+  else expect(played.recipients()).toEqual([]);
+  server.fault = undefined;
+  expect(await sink.write(batch(ada), signal)).toEqual([DELIVERED]);
+  expect(played.held(ADA)?.suppressed).toBe(true);
+  expect(played.recipients()).toEqual([ADA]);
+}

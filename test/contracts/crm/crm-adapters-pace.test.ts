@@ -3,7 +3,7 @@ import { Registry } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import { type CrmSink, createCrmSink, SharedPace } from '@email-events/sink-crm';
 import type { Fault } from '@email-events/sink-crm/testing';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { batch, openWorld, playableCrms, suppression } from './crm-world.ts';
 import { seeded } from './topic.ts';
 
@@ -29,14 +29,15 @@ async function deliver(sink: CrmSink, states: readonly Suppression[]): Promise<v
   }
 }
 
-describe.each(playable)('$name', (subject) => {
+// These wait for their limits most of the time, so all CRMs wait at once.
+describe.concurrent.each(playable)('$name', (subject) => {
   const { crm, harness } = subject;
   const throttled = harness.throttled?.(0).answer ?? { status: 429, headers: { 'retry-after': '0' } };
 
   test('two instances stay below the limit; over 429, 503, cut calls and lost answers all arrive, once', {
     timeout: SLOW,
-  }, async () => {
-    const { played, server, settings } = await openWorld(subject);
+  }, async (scope) => {
+    const { played, server, settings } = await openWorld(subject, { scope });
     const random = seeded(17);
     const faults: readonly Fault[] = [throttled, { status: 503 }, 'cut', 'lost'];
     server.limit = { ...LIMIT, over: harness.throttled?.(1).answer ?? { status: 429 } };
@@ -49,7 +50,7 @@ describe.each(playable)('$name', (subject) => {
       const pace = new SharedPace({ published: { ...crm.facts.pace, windows: [LIMIT] }, now: Date.now });
       pace.setShare(0.5);
       const adapter = crm.connect(settings, Date.now, pace);
-      onTestFinished(() => adapter.close());
+      scope.onTestFinished(() => adapter.close());
       const metrics = new Registry();
       const sink = createCrmSink({
         ...{ adapter, concurrency: 4, dryRun: false, log, metrics },

@@ -46,6 +46,8 @@ export interface WorldOptions {
   readonly dryRun?: boolean;
   /** Instead of those that the CRM knows. */
   readonly secrets?: readonly string[];
+  /** The test's own, where several run at once. */
+  readonly scope?: { onTestFinished(clean: () => Promise<void> | void): void };
 }
 
 export interface World {
@@ -68,13 +70,13 @@ export async function openWorld(
 ) {
   const played = harness.play();
   const server = await PlayedServer.start(played);
-  onTestFinished(() => server.close());
-  const { now = Date.now, timeoutMs = 10_000, dryRun = false } = options;
+  const { now = Date.now, timeoutMs = 10_000, dryRun = false, scope = { onTestFinished } } = options;
+  scope.onTestFinished(() => server.close());
   const access = played.settings(server.base);
   const settings = settingsOf(crm.name, { ...access, secrets: options.secrets ?? access.secrets, timeoutMs });
   const newAdapter = () => {
     const adapter = crmOf(settings).connect(settings, now);
-    onTestFinished(() => adapter.close());
+    scope.onTestFinished(() => adapter.close());
     return adapter;
   };
   const adapter = newAdapter();
