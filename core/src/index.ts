@@ -59,14 +59,15 @@ export {
   type TransactionalLoop,
   type TransactionalLoopOptions,
 } from './kafka/transact/loop.ts';
-export type {
-  LastOffset,
-  OutputRecord,
-  OwnedPartition,
-  Stage,
-  Step,
-  Unforeseen,
-  UnforeseenFailure,
+export {
+  type LastOffset,
+  MAX_NOTE,
+  type OutputRecord,
+  type OwnedPartition,
+  type Stage,
+  type Step,
+  type Unforeseen,
+  type UnforeseenFailure,
 } from './kafka/transact/stage.ts';
 export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';

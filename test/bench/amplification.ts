@@ -1,4 +1,4 @@
-import { Counter, encodeRawHeaders, type InputRecord, Registry, silentLog } from '@email-events/core';
+import { encodeRawHeaders, type InputRecord, Registry, silentLog } from '@email-events/core';
 import { createRandom } from '@email-events/dev/simulate';
 import { FREE_OUTPUT_BYTES } from '@email-events/esps';
 import { deadLetterReport, encoderOf, NormalizeStage, tokenSettings } from '@email-events/processors/testing';
@@ -76,11 +76,10 @@ async function worstOf(cases: readonly Case[]): Promise<[Worst, Worst]> {
 
 function newStage(): NormalizeStage {
   const metrics = new Registry();
-  const labels = { labelNames: ['result'] as const, registers: [metrics] };
   return new NormalizeStage({
     ...{ partitions: 6, deadLetterPartitions: 1, clock: Date.now, tokens: tokenSettings() },
     ...{ encoder: encoderOf('normalized'), deadLetterEncoder: encoderOf('deadLetter') },
-    items: new Counter({ name: 'items', help: 'items', ...labels }),
+    openStages: new Set(),
     deadLetters: deadLetterReport(metrics, silentLog),
   });
 }

@@ -1,4 +1,4 @@
-import { Counter, encodeRawHeaders, type InputRecord, Registry, silentLog } from '@email-events/core';
+import { encodeRawHeaders, type InputRecord, Registry, silentLog } from '@email-events/core';
 import { DEFAULT_BUDGET, FREE_OUTPUT_BYTES } from '@email-events/esps';
 import { normalizeRecord } from '@email-events/processors';
 import { deadLetterReport, encoderOf, NormalizeStage, tokenSettings } from '@email-events/processors/testing';
@@ -20,7 +20,7 @@ const stage = new NormalizeStage({
   deadLetterPartitions: 1,
   encoder: encoderOf('normalized'),
   deadLetterEncoder: encoderOf('deadLetter'),
-  items: new Counter({ name: 'items', help: 'items', labelNames: ['result'] as const, registers: [metrics] }),
+  openStages: new Set(),
   deadLetters: deadLetterReport(metrics, silentLog),
   clock: Date.now,
   tokens: tokenSettings(),

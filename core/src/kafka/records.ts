@@ -147,6 +147,20 @@ function isReplay({ topic, partition, offset, items, events, supersedes, letters
   );
 }
 
+/**
+ * Of a record of email.internal.normalized: how many events normalize has counted in it. The next stage counts what it finds in such
+ * records, so that the two can be compared; of earlier versions, and of commands, there is nothing to compare.
+ */
+export const COUNTED_HEADER = 'counted';
+
+/** Events that its writer counted in a record that comes for the first time. Undefined: it was not counted, or was put back. */
+export function countedOf(record: Pick<InputRecord, 'headers'>): number | undefined {
+  const counted = record.headers[COUNTED_HEADER];
+  if (counted === undefined || replayOf(record)) return undefined;
+  const events = Number(counted.toString());
+  return Number.isSafeInteger(events) && events >= 0 ? events : undefined;
+}
+
 /** Headers as they were the first time. */
 export function originalHeaders(record: Pick<InputRecord, 'headers'>): InputRecord['headers'] {
   if (!replayOf(record)) return { ...record.headers };

@@ -1,4 +1,5 @@
 import {
+  countedOf,
   deadLetterKey,
   deadLetterOf,
   deadLetterPartition,
@@ -68,6 +69,8 @@ export interface RestoreListener {
 export interface MeasuredStage {
   readonly partition: number;
   readonly totals: Totals;
+  /** Events that were found in the records that normalize has counted, since these are counted. */
+  readonly handedOver: number;
   readonly size: StoreSize;
   /** Forgets ids that have expired. */
   expire(): void;
@@ -76,6 +79,7 @@ export interface MeasuredStage {
 /** One partition of `events`: drop duplicates → update suppression → route, in memory; then all of it in one transaction. */
 export class EventsStage implements Stage, MeasuredStage {
   partition = 0;
+  handedOver = 0;
   private readonly context: EventsContext;
   private readonly packed = new PackedEvents();
   private store: PartitionStore | undefined;
@@ -88,6 +92,7 @@ export class EventsStage implements Stage, MeasuredStage {
 
   async open(owned: OwnedPartition): Promise<void> {
     this.partition = owned.partition;
+    this.handedOver = handedOverOf(owned.note);
     const started = performance.now();
     const { restores, openStages } = this.context;
     try {
@@ -119,33 +124,44 @@ export class EventsStage implements Stage, MeasuredStage {
     const now = clock();
     state.expire(now);
     const batch = new Batch(state, context, this.partition);
+    let handedOver = 0;
     for (const record of records) {
-      if (this.addPacked(batch, record)) continue;
-      const normalized = decode(decoder, record);
-      if (normalized === undefined) batch.refuse(record, UNREADABLE);
-      else addAll(batch, record, normalized);
+      const found = this.addPacked(batch, record) ?? this.addDecoded(batch, record);
+      const counted = countedOf(record);
+      if (counted !== undefined) handedOver += found ?? counted;
     }
-    return this.stepOf(batch, state, now);
+    return this.stepOf(batch, state, now, handedOver);
   }
 
-  /** Of a record that only has events, as this version writes it. False: it is to be decoded. */
-  private addPacked(batch: Batch, record: InputRecord): boolean {
+  /** How many events are in the record; undefined: it cannot be read, and is refused as a whole. */
+  private addDecoded(batch: Batch, record: InputRecord): number | undefined {
+    const normalized = decode(this.context.decoder, record);
+    if (normalized === undefined) batch.refuse(record, UNREADABLE);
+    else addAll(batch, record, normalized);
+    return normalized?.events.length;
+  }
+
+  /** The same of a record that only has events, as this version writes it. Undefined: it is to be decoded. */
+  private addPacked(batch: Batch, record: InputRecord): number | undefined {
     const { value } = record;
-    if (value === null || !this.context.decoder.isOwn(value)) return false;
+    if (value === null || !this.context.decoder.isOwn(value)) return undefined;
     const events = this.packed.read(value);
-    if (!events) return false;
+    if (!events) return undefined;
     const isMeant = meant(record);
     for (let index = 0; index < events.length; index++)
       if (isMeant(index)) batch.addPacked(record, events.at(index), index);
-    return true;
+    return events.length;
   }
 
   async setAside(record: InputRecord, failure: UnforeseenFailure): Promise<Step> {
     const { opened: state, context } = this;
     const makeBatch = () => new Batch(state, context, this.partition);
-    const { batch, sources } = setAside(record, readable(context.decoder, record), failure, makeBatch);
+    const normalized = readable(context.decoder, record);
+    const { batch, sources } = setAside(record, normalized, failure, makeBatch);
+    const counted = countedOf(record);
+    const handedOver = counted === undefined ? 0 : (normalized?.events.length ?? counted);
     return {
-      ...this.stepOf(batch, state, context.clock()),
+      ...this.stepOf(batch, state, context.clock(), handedOver),
       unforeseen: [{ offset: record.offset, sources }],
     };
   }
@@ -154,7 +170,8 @@ export class EventsStage implements Stage, MeasuredStage {
     checkEvents(this.context);
   }
 
-  private stepOf(batch: Batch, state: LiveState, now: number): Step {
+  private stepOf(batch: Batch, state: LiveState, now: number, added: number): Step {
+    const handedOver = this.handedOver + added;
     const letters = batch.failures.map((failure) => letterOf(failure, now));
     const outputs = [
       ...batch.outputs,
@@ -163,9 +180,10 @@ export class EventsStage implements Stage, MeasuredStage {
     ];
     const committed = (lastOffset: LastOffset) => {
       this.remember(batch, state, now, lastOffset);
+      this.handedOver = handedOver;
       this.context.deadLetters.written(letters);
     };
-    return { outputs, committed };
+    return { outputs, note: noteOf(handedOver), committed };
   }
 
   async close(): Promise<void> {
@@ -261,6 +279,12 @@ export class EventsStage implements Stage, MeasuredStage {
     };
   }
 }
+
+const NOTE = /^1 (\d+)$/;
+
+const noteOf = (handedOver: number) => `1 ${handedOver}`;
+
+const handedOverOf = (note: string | null) => Number(NOTE.exec(note ?? '')?.[1] ?? 0);
 
 function letterOf({ record, code, message, item, carriesValue }: BatchFailure, firstAt: number): DeadLetter {
   const place = item ? placeOf(item) : {};

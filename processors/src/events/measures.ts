@@ -24,6 +24,13 @@ export function measureEvents(
     ],
   });
   readOff(metrics, openStages, {
+    kind: Counter,
+    name: 'email_events_events_handed_over_total',
+    help: 'Events by partition that were found in the records that normalize has counted: as many as email_events_normalize_items_total has normalized.',
+    labels: [],
+    read: ({ handedOver }) => [[{}, handedOver]],
+  });
+  readOff(metrics, openStages, {
     kind: Gauge,
     name: 'email_events_state_entries',
     help: 'Entries of the local store by partition: event ids in the dedupe window, recipients with a state.',

@@ -1,4 +1,4 @@
-import { Counter, type InputRecord, Registry, silentLog } from '@email-events/core';
+import { type InputRecord, Registry, silentLog } from '@email-events/core';
 import { Blame, Isolation, Lane, MemoryClient, MemoryKafka } from '@email-events/core/testing';
 import type { DeadLetter, EmailEvent, NormalizedBatch } from '@email-events/schemas';
 import { beforeEach, expect, test } from 'vitest';
@@ -21,9 +21,6 @@ const encoder = encoderOf<NormalizedBatch>('normalized');
 
 function contextOf(more: Partial<NormalizeContext> = {}): NormalizeContext {
   const metrics = new Registry();
-  const items = new Counter({
-    ...{ name: 'items', help: 'items', labelNames: ['result'] as const, registers: [metrics] },
-  });
   return {
     ...{
       partitions: PARTITIONS,
@@ -31,7 +28,12 @@ function contextOf(more: Partial<NormalizeContext> = {}): NormalizeContext {
       encoder,
       deadLetterEncoder: encoderOf('deadLetter'),
     },
-    ...{ items, deadLetters: deadLetterReport(metrics, silentLog), clock: Date.now, tokens: tokenSettings() },
+    ...{
+      openStages: new Set(),
+      deadLetters: deadLetterReport(metrics, silentLog),
+      clock: Date.now,
+      tokens: tokenSettings(),
+    },
     ...more,
   };
 }

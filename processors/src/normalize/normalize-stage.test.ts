@@ -1,4 +1,5 @@
-import { Counter, deadLetterPartition, type InputRecord, Registry, silentLog } from '@email-events/core';
+import { deadLetterPartition, type InputRecord, Registry, silentLog } from '@email-events/core';
+import { MemoryKafka } from '@email-events/core/testing';
 import {
   type DeadLetter,
   type EmailEvent,
@@ -8,8 +9,9 @@ import {
 } from '@email-events/schemas';
 import { beforeEach, expect, test } from 'vitest';
 import { deadLetterReport } from '../dead-letters.ts';
-import { decodeAll, encoderOf, tokenSettings } from '../testing/codecs.ts';
+import { decodeAll, encoderOf, ownedPartition, tokenSettings } from '../testing/codecs.ts';
 import { RECEIVED_AT, rawRecord, sendgridItem } from '../testing/records.ts';
+import { measureNormalize } from './measures.ts';
 import { NormalizeStage } from './normalize-stage.ts';
 
 const PARTITIONS = 4;
@@ -17,18 +19,12 @@ let metrics: Registry;
 let stage: NormalizeStage;
 beforeEach(() => {
   metrics = new Registry();
-  const items = new Counter({
-    name: 'items',
-    help: 'items',
-    labelNames: ['result'] as const,
-    registers: [metrics],
-  });
   stage = new NormalizeStage({
     partitions: PARTITIONS,
     deadLetterPartitions: 3,
     encoder: encoderOf('normalized'),
     deadLetterEncoder: encoderOf('deadLetter'),
-    items,
+    ...measureNormalize(metrics),
     deadLetters: deadLetterReport(metrics, silentLog),
     clock: () => RECEIVED_AT + 5,
     timeBounds: { maxFutureMinutes: 1, maxAgeDays: 400 },
@@ -169,12 +165,18 @@ test('the dead letter of the largest record fits its topic', async () => {
 });
 
 test('items are counted once they are committed', async () => {
+  await stage.open(await ownedPartition(new MemoryKafka(), 3));
   const { commit } = await run([rawRecord([to(1), to(2), { event: 'open' }])]);
-  expect(await metrics.metrics()).not.toContain('items{result="normalized"} 2');
+  const of = (result: string) =>
+    `email_events_normalize_items_total{partition="3",source="main",result="${result}"}`;
+  expect(await metrics.metrics()).not.toContain(of('normalized'));
   commit();
   const text = await metrics.metrics();
-  expect(text).toContain('items{result="normalized"} 2');
-  expect(text).toContain('items{result="dead_letter"} 1');
+  expect(text).toContain(`${of('normalized')} 2`);
+  expect(text).toContain(`${of('dead_letter')} 1`);
+  expect(text).toContain(
+    'email_events_normalize_requests_total{partition="3",source="main",via="ingress"} 1',
+  );
   expect(text).toMatch(/email_events_dead_letters_total\{stage="normalize",code="NORMALIZE_\w+"\} 1/);
 });
 

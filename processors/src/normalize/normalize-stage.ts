@@ -1,5 +1,4 @@
 import {
-  type Counter,
   decodeRawHeaders,
   encodeRawHeaders,
   type InputRecord,
@@ -13,6 +12,8 @@ import {
 } from '@email-events/core';
 import { type Budget, DEFAULT_BUDGET } from '@email-events/esps';
 import type { DeadLetterReport } from '../dead-letters.ts';
+import { Counts } from './counts.ts';
+import type { CountedStage } from './measures.ts';
 import {
   Breath,
   Failures,
@@ -27,7 +28,8 @@ import { Transaction, type Writing } from './transaction.ts';
 export interface NormalizeContext
   extends Writing,
     Pick<NormalizeOptions, 'readingOf' | 'accountOf' | 'mayHaveFormerIds' | 'timeBounds'> {
-  readonly items: Counter<'result'>;
+  /** The stages that are open now, for the metrics. */
+  readonly openStages: Set<CountedStage>;
   readonly deadLetters: DeadLetterReport;
   readonly clock: () => number;
   /** Default: DEFAULT_BUDGET. */
@@ -39,12 +41,13 @@ export interface NormalizeContext
 
 const MAX_TRANSACTION_BYTES = 16_777_216;
 
-/** Split, normalize, and put the events where their recipient's partition is, in batches. Its only state: tokens that are good for one body. */
-export class NormalizeStage implements Stage {
+/** Split, normalize, and put the events where their recipient's partition is, in batches. Its only state: tokens that are good for one body, and counts. */
+export class NormalizeStage implements Stage, CountedStage {
+  partition = 0;
+  counts = Counts.of(null, 0);
   private readonly context: NormalizeContext;
   private readonly breath = new Breath();
   private readonly tokens: Tokens;
-  private partition = 0;
 
   constructor(context: NormalizeContext) {
     this.context = context;
@@ -54,6 +57,8 @@ export class NormalizeStage implements Stage {
   async open(owned: OwnedPartition): Promise<void> {
     this.partition = owned.partition;
     await this.tokens.restore(owned);
+    this.counts = Counts.of(owned.note, this.context.clock());
+    this.context.openStages.add(this);
   }
 
   async process(records: readonly InputRecord[]): Promise<Step> {
@@ -93,7 +98,9 @@ export class NormalizeStage implements Stage {
     return checkNormalize(this.context);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.context.openStages.delete(this);
+  }
 
   private refused(record: InputRecord, code: string, message: string, attempts?: number): Normalized {
     const request = requestOf(record);
@@ -109,18 +116,14 @@ export class NormalizeStage implements Stage {
     tokens?: TokenTransaction,
   ): Step {
     const outputs = [...transaction.outputs(), ...(tokens?.outputs(this.partition) ?? [])];
+    // After the outputs are made: some of what was read may fit no record.
+    const counts = this.counts.plus(transaction.counts);
     const committed = () => {
       tokens?.committed();
-      this.count(transaction);
+      this.counts = counts;
+      this.context.deadLetters.written(transaction.letters);
     };
-    return { outputs, unforeseen, taken, committed };
-  }
-
-  private count({ items, refused, letters }: Transaction): void {
-    const { items: counter, deadLetters } = this.context;
-    counter.inc({ result: 'normalized' }, items - refused);
-    counter.inc({ result: 'dead_letter' }, refused);
-    deadLetters.written(letters);
+    return { outputs, unforeseen, taken, note: counts.note(), committed };
   }
 }
 
@@ -165,6 +168,9 @@ async function checkNormalize(writing: Writing): Promise<void> {
   const transaction = new Transaction(writing, AT);
   transaction.add(CANARY, await normalizeRecord(CANARY));
   const outputs = transaction.outputs();
-  if (outputs.length === 0 || transaction.letters.length > 0 || transaction.items !== TYPES.length)
+  if (outputs.length === 0 || transaction.letters.length > 0 || eventsOf(transaction) !== TYPES.length)
     throw new PipelineError('NORMALIZE_RECORD_FAILED', 'deadletter', 'a good request does not come out');
 }
+
+const eventsOf = ({ counts }: Transaction) =>
+  [...counts.values()].reduce((sum, { normalized }) => sum + normalized, 0);

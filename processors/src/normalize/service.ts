@@ -1,5 +1,4 @@
 import {
-  Counter,
   firstRecords,
   type RawRequest,
   type RunningService,
@@ -15,6 +14,7 @@ import { Codec, type NormalizedBatch, type TokenBatch, topicCatalogue, topics } 
 import { deadLetterReport } from '../dead-letters.ts';
 import type { NormalizeConfig } from './config.ts';
 import { FormerIds } from './former-ids.ts';
+import { measureNormalize } from './measures.ts';
 import { NormalizeStage } from './normalize-stage.ts';
 import { normalizeSettings } from './settings.ts';
 
@@ -37,12 +37,6 @@ export async function startNormalize(service: ServiceContext<NormalizeConfig>): 
     log,
     what: 'registry',
   });
-  const items = new Counter({
-    name: 'email_events_normalize_items_total',
-    help: 'Events normalized and items dead-lettered.',
-    labelNames: ['result'],
-    registers: [metrics],
-  });
   const formerIds = new FormerIds({
     firstRecords: () => firstRecords(config.kafka, topics.raw),
     windowMs: config.topics.retention.seenDays * DAY_MS,
@@ -54,7 +48,7 @@ export async function startNormalize(service: ServiceContext<NormalizeConfig>): 
     deadLetterPartitions: config.topics.deadLetterPartitions,
     encoder,
     deadLetterEncoder: await codec.encoder(topics.deadLetters, 'deadLetter'),
-    items,
+    ...measureNormalize(metrics),
     deadLetters: deadLetterReport(metrics, log),
     clock: Date.now,
     ...normalizeSettings(config),

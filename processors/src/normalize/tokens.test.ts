@@ -1,4 +1,4 @@
-import { Counter, type LastOffset, Registry, silentLog, tokenDigest } from '@email-events/core';
+import { type LastOffset, Registry, silentLog, tokenDigest } from '@email-events/core';
 import { MemoryKafka } from '@email-events/core/testing';
 import type { DeadLetter } from '@email-events/schemas';
 import { beforeEach, expect, test } from 'vitest';
@@ -76,12 +76,7 @@ async function openStage(): Promise<NormalizeStage> {
   const stage = new NormalizeStage({
     ...{ partitions: 4, deadLetterPartitions: 1, clock: Date.now, tokens: tokenSettings() },
     ...{ encoder: encoderOf('normalized'), deadLetterEncoder: encoderOf('deadLetter') },
-    items: new Counter({
-      name: 'items',
-      help: 'items',
-      labelNames: ['result'] as const,
-      registers: [metrics],
-    }),
+    openStages: new Set(),
     deadLetters: deadLetterReport(metrics, silentLog),
   });
   await stage.open(await ownedPartition(kafka, PARTITION));

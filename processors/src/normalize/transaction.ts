@@ -1,10 +1,12 @@
 import {
+  COUNTED_HEADER,
   deadLetterKey,
   deadLetterOf,
   deadLetterPartition,
   type InputRecord,
   type OutputRecord,
   type RawRequest,
+  replayOf,
 } from '@email-events/core';
 import {
   CodecError,
@@ -16,6 +18,7 @@ import {
   recipientKey,
   topics,
 } from '@email-events/schemas';
+import { OTHERS, type SourceCounts, sumOf } from './counts.ts';
 import type { Normalized, NormalizeFailure } from './normalize-record.ts';
 
 /** Encoders, and how many partitions the topics have. */
@@ -42,9 +45,8 @@ type Requested = Pick<RawRequest, 'esp' | 'source' | 'requestId'>;
 /** The events and dead letters of one transaction. The first letter of a record carries its value, the others only their item. */
 export class Transaction {
   readonly letters: DeadLetter[] = [];
-  /** Events that were read, and items that were refused. */
-  items = 0;
-  refused = 0;
+  /** What becomes of the requests, by source. */
+  readonly counts = new Map<string, SourceCounts>();
   /** Bytes, roughly. */
   bytes = 0;
   private readonly writing: Writing;
@@ -60,8 +62,13 @@ export class Transaction {
   add(record: InputRecord, { events, failures, request, refused, bytes }: Normalized): void {
     for (const event of events) this.place(event, record);
     for (const failure of failures) this.fail(record, failure, request);
-    this.items += events.length + refused;
-    this.refused += refused;
+    const isPutBack = replayOf(record) !== undefined;
+    this.count(request?.source, {
+      requests: isPutBack ? 0 : 1,
+      putBack: isPutBack ? 1 : 0,
+      normalized: events.length,
+      refused,
+    });
     this.bytes += bytes;
   }
 
@@ -81,8 +88,10 @@ export class Transaction {
   outputs(): OutputRecord[] {
     const outputs: OutputRecord[] = [];
     for (const [partition, placed] of this.byPartition) {
-      const put = (value: Buffer) => outputs.push({ topic: topics.normalized, partition, key: null, value });
-      this.encode(placed, put);
+      this.encode(placed, (value, events) => {
+        const headers = { [COUNTED_HEADER]: Buffer.from(String(events)) };
+        outputs.push({ topic: topics.normalized, partition, key: null, value, headers });
+      });
     }
     for (const letter of this.letters) outputs.push(this.deadLetter(letter));
     return outputs;
@@ -96,11 +105,11 @@ export class Transaction {
   }
 
   /** One value, or several where one would be too large. */
-  private encode(placed: readonly Placed[], put: (value: Buffer) => void): void {
+  private encode(placed: readonly Placed[], put: (value: Buffer, events: number) => void): void {
     const value = this.tryEncode(placed);
     const [first] = placed;
     const limit = placed.length === 1 ? MAX_EVENT_BYTES : MAX_BATCH_BYTES;
-    if (value && value.length <= limit) put(value);
+    if (value && value.length <= limit) put(value, placed.length);
     else if (placed.length > 1) {
       const half = placed.length >> 1;
       this.encode(placed.slice(0, half), put);
@@ -113,8 +122,13 @@ export class Transaction {
       ? ['NORMALIZE_EVENT_TOO_LARGE', 'the event exceeds what a record may hold']
       : ['NORMALIZE_EVENT_INVALID', 'the event does not fit the schema'];
     const { esp, source, request_id: requestId, item_index: index } = event;
-    this.refused++;
+    this.count(source, { requests: 0, putBack: 0, normalized: -1, refused: 1 });
     this.fail(record, { code, message, item: { index, bytes: null } }, { esp, source, requestId });
+  }
+
+  private count(source = OTHERS, counts: SourceCounts): void {
+    const before = this.counts.get(source);
+    this.counts.set(source, before ? sumOf(before, counts) : counts);
   }
 
   private tryEncode(placed: readonly Placed[]): Buffer | undefined {

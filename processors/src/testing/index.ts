@@ -1,6 +1,7 @@
 export { deadLetterReport } from '../dead-letters.ts';
 export { type EventsContext, EventsStage } from '../events/events-stage.ts';
 export { measureEvents } from '../events/measures.ts';
+export { measureNormalize } from '../normalize/measures.ts';
 export { NormalizeStage } from '../normalize/normalize-stage.ts';
 export {
   batchSettings,

@@ -201,7 +201,7 @@ async function openLane(world: World, open: OpenWriter) {
       for (const topic of topics) await readAll(world, topic, (await world.cluster.leadersOf(topic)).length);
       const options = { transactionTimeoutMs: 60_000, restoreIdleMs: 30_000 };
       const client = partitionClient({ ...of, ...options, service: 'settle', log: silentLog, partition: 0 });
-      await waitFor('the position is stable', async () => (await client.committed()) === position);
+      await waitFor('the position is stable', async () => (await client.committed())?.offset === position);
       client.close();
     },
     /** The position that a new writer finds committed. */

@@ -60,13 +60,14 @@ describe('the position that a lane has committed', () => {
     const found: unknown[] = [];
     let client = await open();
     for (let position = 1; position <= TIMES; position++) {
-      await client.transact(outputs, position);
+      await client.transact(outputs, { offset: position, note: `of ${position}` });
       const next = await open();
       found.push(await next.committed());
       client.close();
       client = next;
     }
-    expect(found).toEqual(Array.from({ length: TIMES }, (_, i) => i + 1));
+    const all = Array.from({ length: TIMES }, (_, i) => ({ offset: i + 1, note: `of ${i + 1}` }));
+    expect(found).toEqual(all);
   });
 
   test('may be an older one to whoever does not open first, and does not ask for one that is stable', async (test) => {
@@ -74,11 +75,11 @@ describe('the position that a lane has committed', () => {
     const client = await open();
     let position = 0;
     await waitFor('an older one', async () => {
-      await client.transact(outputs, ++position);
+      await client.transact(outputs, { offset: ++position, note: null });
       return (await look(false)) < position;
     });
     for (let i = 0; i < TIMES; i++) {
-      await client.transact(outputs, ++position);
+      await client.transact(outputs, { offset: ++position, note: null });
       expect(await look(true)).toBe(position);
     }
   });

@@ -30,8 +30,9 @@ const ours: OpenWriter = async ({ settings, groupId, topic }) => {
   });
   await client.open();
   return {
-    position: (await client.committed()) ?? 0,
-    transact: async (outputs, position) => void (await client.transact(outputs, position)),
+    position: (await client.committed())?.offset ?? 0,
+    transact: async (outputs, position) =>
+      void (await client.transact(outputs, { offset: position, note: null })),
     close: async () => client.close(),
   };
 };

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { Counter, encodeRawHeaders, Registry, type Stage, silentLog } from '@email-events/core';
+import { encodeRawHeaders, Registry, type Stage, silentLog } from '@email-events/core';
 import { isFatal, Lane, MemoryClient, MemoryKafka } from '@email-events/core/testing';
 import {
   batchSettings,
@@ -116,7 +116,7 @@ function normalizeStages(): () => Stage {
     deadLetterPartitions: 1,
     encoder: encoderOf('normalized'),
     deadLetterEncoder: encoderOf('deadLetter'),
-    items: new Counter({ name: 'items', help: 'items', labelNames: ['result'], registers: [metrics] }),
+    openStages: new Set(),
     deadLetters: deadLetterReport(metrics, silentLog),
     clock: Date.now,
     tokens: tokenSettings(),

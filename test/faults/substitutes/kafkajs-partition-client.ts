@@ -41,7 +41,7 @@ export function partitionClient(options: PartitionClientOptions): PartitionClien
           ? undefined
           : {
               consumerGroupId: groupId,
-              topics: [{ topic, partitions: [{ partition, offset: String(position) }] }],
+              topics: [{ topic, partitions: [{ partition, offset: String(position.offset) }] }],
             },
       ),
     close: () => {

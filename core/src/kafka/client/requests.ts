@@ -90,7 +90,7 @@ export const addOffsetsToTxn = apiOf<Transactional & { groupId: string }, Coded>
 export const txnOffsetCommit = apiOf<
   Transactional & {
     groupId: string;
-    topics: readonly TopicPartitions<{ partition: number; offset: string }>[];
+    topics: readonly TopicPartitions<{ partition: number; offset: string; metadata: string | null }>[];
   },
   { topics: readonly TopicPartitions<PartitionError>[] }
 >('TxnOffsetCommit');

@@ -2,7 +2,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { PipelineError } from '../../errors.ts';
 import { partitionTransactionalId } from '../names.ts';
 import type { InputRecord } from '../records.ts';
-import type { PartitionClient } from '../transact/partition-client.ts';
+import type { PartitionClient, Position } from '../transact/partition-client.ts';
 import type { LastOffset, OnRecords, OutputRecord } from '../transact/stage.ts';
 
 /** A transaction or, for what was written without one, a committed one. */
@@ -33,7 +33,7 @@ export class MemoryKafka {
   readonly epochs = new Map<string, number>();
   readonly openTransactions = new Map<string, { abort(): void }>();
   private readonly logs = new Map<string, Entry[]>();
-  private readonly offsets = new Map<string, number>();
+  private readonly offsets = new Map<string, Position>();
 
   /** Writes without a transaction. Returns the offset. */
   produce(topic: string, partition: number, message: MemoryMessage): number {
@@ -76,13 +76,23 @@ export class MemoryKafka {
     return this.log(topic, partition).length;
   }
 
-  commitOffset(group: string, topic: string, partition: number, offset: number): void {
-    this.offsets.set(`${group}/${topic}/${partition}`, offset);
+  commitOffset(
+    group: string,
+    topic: string,
+    partition: number,
+    offset: number,
+    note: string | null = null,
+  ): void {
+    this.offsets.set(`${group}/${topic}/${partition}`, { offset, note });
+  }
+
+  position(group: string, topic: string, partition: number): Position | null {
+    return this.offsets.get(`${group}/${topic}/${partition}`) ?? null;
   }
 
   /** -1: nothing was ever committed. */
   committedOffset(group: string, topic: string, partition: number): number {
-    return this.offsets.get(`${group}/${topic}/${partition}`) ?? -1;
+    return this.position(group, topic, partition)?.offset ?? -1;
   }
 
   partitionsOf(topic: string): number[] {
@@ -149,12 +159,11 @@ export class MemoryClient {
       },
       committed: async () => {
         await this.gate();
-        const offset = kafka.committedOffset(groupId, topic, partition);
-        return offset < 0 ? null : offset;
+        return kafka.position(groupId, topic, partition);
       },
       transact: (outputs, position) =>
         this.transact(transactionalId, current, outputs, () => {
-          if (position !== undefined) kafka.commitOffset(groupId, topic, partition, position);
+          if (position) kafka.commitOffset(groupId, topic, partition, position.offset, position.note);
         }),
       requireReaches: async (offset) => {
         await this.gate();
@@ -200,8 +209,8 @@ export class MemoryClient {
     try {
       await current('send');
       kafka.openTransactions.set(transactionalId, { abort: () => end('aborted') });
-      for (const { topic, partition, key, value } of outputs) {
-        const last = kafka.append(topic, partition, { key, value }, transaction);
+      for (const { topic, partition, key, value, headers = {} } of outputs) {
+        const last = kafka.append(topic, partition, { key, value, headers }, transaction);
         touched.set(`${topic}/${partition}`, { topic, partition, last });
       }
       await current('offsets');

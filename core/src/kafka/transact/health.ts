@@ -68,6 +68,7 @@ function stateOf(loop: LoopState, isOf: IsOf): DependencyState {
 export class LoopMeasures {
   readonly failures: Counter<'code'>;
   readonly halted: Gauge;
+  readonly partitions: Gauge<'topic'>;
   private readonly duration: Histogram;
   private readonly records: Counter;
 
@@ -96,6 +97,12 @@ export class LoopMeasures {
       registers,
     });
     this.halted.set(0);
+    this.partitions = new Gauge({
+      name: 'email_events_topic_partitions',
+      help: 'Partitions of the topic that is read, of all instances together, as of the start.',
+      labelNames: ['topic'],
+      registers,
+    });
   }
 
   committed(records: number, ms: number): void {

@@ -213,3 +213,34 @@ test('while it opens a stage writes and reads back what it wrote, after everythi
   await openLane({ stage });
   expect(seen).toEqual(['old', 'barrier']);
 });
+
+test('what a stage notes is committed with its position, stays through quiet moments, and comes to the next owner', async () => {
+  const notes: (string | null)[] = [];
+  class NotingStage extends CopyStage {
+    private readonly said: string | undefined;
+
+    constructor(said?: string) {
+      super();
+      this.said = said;
+    }
+
+    override async open({ note }: OwnedPartition): Promise<void> {
+      notes.push(note);
+    }
+
+    override async process(records: readonly InputRecord[]): Promise<Step> {
+      const step = await super.process(records);
+      return this.said === undefined ? step : { ...step, note: this.said };
+    }
+  }
+  produce('a', 'b');
+  const { lane } = await openLane({ stage: new NotingStage('one of two') });
+  await lane.process(input().slice(0, 1), 1);
+  await lane.process([], 2);
+  const { lane: second } = await openLane({ stage: new NotingStage() });
+  produce('c');
+  await second.process(input(2), 3);
+  await openLane({ stage: new NotingStage() });
+  expect(notes).toEqual([null, 'one of two', 'one of two']);
+  expect(kafka.position(GROUP, 'in', 0)).toEqual({ offset: 3, note: 'one of two' });
+});

@@ -45,6 +45,7 @@ export class Lane {
   private readonly isolation: Isolation;
   private readonly blame: Blame;
   private next = 0;
+  private note: string | null = null;
   private turn: Promise<unknown> = Promise.resolve();
   private usable = true;
   private closing = false;
@@ -64,9 +65,12 @@ export class Lane {
   async open(): Promise<void> {
     const { stage, partition, client } = this.options;
     await client.open();
-    this.next = (await client.committed()) ?? 0;
+    const { offset, note } = (await client.committed()) ?? { offset: 0, note: null };
+    this.next = offset;
+    this.note = note;
     await stage.open({
       partition,
+      note,
       write: (outputs) => client.transact(outputs),
       read: (topic, of, fromOffset, onRecords) =>
         client.read(topic, of, fromOffset, (records) => {
@@ -176,15 +180,17 @@ export class Lane {
 
   private async commit({ piece, step }: Decision, position: number): Promise<void> {
     const { client } = this.options;
+    const { note = this.note } = step;
     let lastOffset: Awaited<ReturnType<PartitionClient['transact']>>;
     try {
-      lastOffset = await client.transact(step.outputs, position);
+      lastOffset = await client.transact(step.outputs, { offset: position, note });
     } catch (error) {
       // This lane is done for; the next one takes less.
       if (isOfOutputs(error)) this.isolation.failed(piece, error);
       throw error;
     }
     this.next = position;
+    this.note = note;
     this.isolation.passed(position);
     await step.committed?.(lastOffset);
   }

@@ -133,10 +133,9 @@ class Loop implements TransactionalLoop {
   async start(): Promise<void> {
     const { topic, log } = this.options;
     // The broker was there a moment ago; it may be away by now.
-    await whenThere(() => reaching(() => partitionsOfAll(this.brokers, [topic], { forMs: 1_000 })), {
-      log,
-      what: 'kafka',
-    });
+    const asking = () => reaching(() => partitionsOfAll(this.brokers, [topic], { forMs: 1_000 }));
+    const partitions = await whenThere(asking, { log, what: 'kafka' });
+    this.measures.partitions.set({ topic }, partitions.length);
     const both = [this.member.run(this.membership.signal), this.fetcher.run(this.reading.signal)];
     for (const one of both) one.catch((error) => this.finished.reject(error));
     this.running = Promise.allSettled(both);

@@ -11,14 +11,21 @@ import { requireReaches } from '../read/log-truncation.ts';
 import { TransactionalProducer } from './producer.ts';
 import type { LastOffset, OnRecords, OutputRecord } from './stage.ts';
 
+export interface Position {
+  /** Of the next record. */
+  readonly offset: number;
+  /** A text of the stage's own that is committed with it. */
+  readonly note: string | null;
+}
+
 /** A lane's access to the cluster: it is the only writer for its partition, and reads. Used until its first failure. */
 export interface PartitionClient {
   /** Fences every earlier owner of the partition; what those committed can be read from then on, and nothing more follows. */
   open(): Promise<void>;
   /** The group's position. Null: it has none. */
-  committed(): Promise<number | null>;
+  committed(): Promise<Position | null>;
   /** Writes all of it, and the group's new position, or throws: then it may be committed all the same. */
-  transact(outputs: readonly OutputRecord[], position?: number): Promise<LastOffset>;
+  transact(outputs: readonly OutputRecord[], position?: Position): Promise<LastOffset>;
   /** Throws KAFKA_LOG_TRUNCATED (fatal) if the input partition ends before this offset. */
   requireReaches(offset: number): Promise<void>;
   /** Reads committed records of any partition in order until `onRecords` has all it wants. */
@@ -58,12 +65,14 @@ export function partitionClient(options: PartitionClientOptions): PartitionClien
     committed: async () => {
       const found = (await committedOffsets(brokers, groupId, [at], { stable: true })).get(keyOf(at));
       if (!found) throw new AnswerIncomplete(keyOf(at));
-      return found.offset;
+      const { offset, metadata } = found;
+      // Brokers and tools write an empty text where there is none.
+      return offset === null ? null : { offset, note: metadata || null };
     },
     transact: (outputs, position) =>
       producer.transact(
         roundsOf(outputs),
-        position === undefined ? undefined : { groupId, topic, partition, offset: position },
+        position === undefined ? undefined : { groupId, topic, partition, ...position },
       ),
     requireReaches: (offset) => requireReaches(brokers, at, offset),
     read: (of, own, fromOffset, onRecords) =>

@@ -79,7 +79,7 @@ const output = (partition: number, ...values: string[]): Output => ({
   messages: values.map((value) => ({ key: null, value: Buffer.from(value) })),
 });
 const ROUND = [output(0, 'a', 'b'), output(1, 'c')];
-const POSITION = { groupId: 'g', topic: 'in', partition: 0, offset: 5 };
+const POSITION = { groupId: 'g', topic: 'in', partition: 0, offset: 5, note: '7 seen' };
 const ends = () =>
   brokers.askedFor('EndTxn').map(({ query }) => (query as { transactionResult: boolean }).transactionResult);
 const sequences = () =>
@@ -102,7 +102,7 @@ test('all partitions are added before anything is sent, then it is committed wit
   expect(order.indexOf('AddPartitionsToTxn')).toBeLessThan(order.indexOf('Produce'));
   expect(order.at(-1)).toBe('EndTxn');
   expect(brokers.askedFor('TxnOffsetCommit')[0]?.query).toMatchObject({
-    topics: [{ topic: 'in', partitions: [{ partition: 0, offset: '5' }] }],
+    topics: [{ topic: 'in', partitions: [{ partition: 0, offset: '5', metadata: '7 seen' }] }],
   });
 });
 

@@ -36,6 +36,7 @@ export interface GroupPosition {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
+  readonly note: string | null;
 }
 
 /** Long enough for a broker that restarts, short enough to begin anew before the transaction times out. */
@@ -142,9 +143,9 @@ export class TransactionalProducer {
     };
   }
 
-  private async sendPosition({ groupId, topic, partition, offset }: GroupPosition): Promise<void> {
+  private async sendPosition({ groupId, topic, partition, offset, note }: GroupPosition): Promise<void> {
     await this.coordinate(addOffsetsToTxn, { ...this.mine(), groupId }, ({ errorCode }) => [errorCode]);
-    const topics = [{ topic, partitions: [{ partition, offset: String(offset) }] }];
+    const topics = [{ topic, partitions: [{ partition, offset: String(offset), metadata: note }] }];
     const wanted = [{ topic, partitions: [partition] }];
     const of = { kind: 'group', key: groupId } as const;
     const query = { ...this.mine(), groupId, topics };

@@ -19,9 +19,14 @@ export interface Step {
   readonly taken?: number;
   /** Records with something that is a dead letter now because the work on it failed with an unforeseen error. */
   readonly unforeseen?: readonly Unforeseen[];
+  /** Committed with the position, in place of the note before. At most MAX_NOTE characters. Absent: that one stays. */
+  readonly note?: string;
   /** Called once the transaction is committed: the moment to update local state. */
   committed?(lastOffset: LastOffset): void | Promise<void>;
 }
+
+/** Brokers take 4,096 (offset.metadata.max.bytes), unless they are told otherwise. */
+export const MAX_NOTE = 4_000;
 
 /**
  * One partition's share of a processor. Made anew whenever the partition is (re)gained or something failed,
@@ -59,6 +64,8 @@ export interface Unforeseen {
 /** A stage's access to its partition while it opens. */
 export interface OwnedPartition {
   readonly partition: number;
+  /** What the last transaction committed beside the position. Null: nothing, or another tool has moved the position since. */
+  readonly note: string | null;
   /** Writes in a separate transaction. */
   write(outputs: readonly OutputRecord[]): Promise<LastOffset>;
   /** Reads committed records of one partition in order, in batches, until `onRecords` says that it has all it wants. */

@@ -9,6 +9,7 @@ import { collectNames } from '../option-values.ts';
 import { counted, formatCount, formatTime, print, printJson, renderTable } from '../output.ts';
 import { situationOf } from '../remedies.ts';
 import { type PipelineUrls, type RunState, readState } from '../state-file.ts';
+import { OTHERS } from '../status/accounting.ts';
 import { type Address, adminAddresses, readDeployment } from '../status/deployment.ts';
 import { isWell, type Readiness, type Report, type ServiceReport } from '../status/instance.ts';
 import { type Intake, refusedOf, topReason } from '../status/intake.ts';
@@ -30,8 +31,8 @@ export function statusCommand(): Command {
   command.addHelpText(
     'after',
     `
-Exits 0 if all takes work, also if some of it is degraded; 1 if something does not, or if of all requests of a source in the
-last minutes none was accepted; 4 in a checkout, if no configuration is named and nothing runs here.`,
+Exits 0 if all takes work, also if some of it is degraded; 1 if something does not, if of all requests of a source in the
+last minutes none was accepted, or if what one service counted did not arrive at the next; 4 in a checkout, if no configuration is named and nothing runs here.`,
   );
   return examples(
     command,
@@ -117,6 +118,7 @@ export async function renderLocal(report: LocalReport): Promise<string> {
       ]),
     ),
     ...(await renderIntake(report, log)),
+    ...(await renderAccounting(report)),
     countsLine(report),
   ]);
 }
@@ -135,6 +137,7 @@ export async function renderDeployment(report: Report): Promise<string> {
       ]),
     ),
     ...(await renderIntake(report, undefined)),
+    ...(await renderAccounting(report)),
     countsLine(report),
   ]);
 }
@@ -146,12 +149,17 @@ export function renderUrls(urls: PipelineUrls | null): Promise<string> | string 
 
 const paragraphs = (parts: readonly string[]) => parts.filter((part) => part !== '').join('\n\n');
 
-function headline({ ready, services, onlyRefused }: Report): string {
+function headline({ ready, services, onlyRefused, accounting }: Report): string {
   const degraded = services.some(({ readiness }) => readiness === 'degraded');
   const works = !ready ? pc.red('not ready') : degraded ? pc.yellow('degraded') : pc.green('ready');
-  if (onlyRefused.length === 0) return works;
   const verb = onlyRefused.length === 1 ? 'gets' : 'get';
-  return `${works}, ${pc.red(`${counted(onlyRefused.length, 'source')} ${verb} nothing but refusals`)}`;
+  return [
+    works,
+    ...(onlyRefused.length > 0
+      ? [pc.red(`${counted(onlyRefused.length, 'source')} ${verb} nothing but refusals`)]
+      : []),
+    ...(accounting && accounting.wrong.length > 0 ? [pc.red('the accounts do not balance')] : []),
+  ].join(', ');
 }
 
 const runs = (state: string) => (state === 'running' ? pc.green(state) : pc.red(state));
@@ -250,6 +258,22 @@ function spoolLine({ spool }: Intake): string {
   const since = oldestAt === null ? '' : `, the oldest of ${formatTime(oldestAt)}`;
   const waits = `${counted(records, 'request')} (${counted(bytes, 'byte')}) ${records === 1 ? 'waits' : 'wait'} for Kafka${since}`;
   return `${pc.yellow(`spool: ${waits}`)}${aside}`;
+}
+
+/** What was counted from one service to the next, by source. */
+async function renderAccounting({ accounting }: Report): Promise<string[]> {
+  if (accounting === null) return [];
+  const { sources, received, emitted, duplicates, deadLetters, atRest, wrong } = accounting;
+  const table = await renderTable(
+    ['source', 'requests read', 'of these put back', 'events', 'dead letters'],
+    sources.map(({ name, read, putBack, normalized, deadLetters: own }) => [
+      ...[name === OTHERS ? 'others' : name, read, putBack, normalized, own],
+    ]),
+  );
+  const when = atRest ? 'nothing waits' : 'some wait, so that requests and events are not compared';
+  const sum = `${counted(received, 'event')} = ${formatCount(emitted)} emitted + ${formatCount(duplicates)} duplicates + ${counted(deadLetters, 'dead letter')}`;
+  const line = `accounts: ${sum}; ${when}`;
+  return [table, [line, ...wrong.map((text) => pc.red(visible(`  does not balance: ${text}`)))].join('\n')];
 }
 
 function countsLine({ counts }: Report): string {

@@ -1,6 +1,7 @@
 import { valueAt } from '@email-events/core/config';
 import { type Sample, sumBy } from '../admin-port.ts';
 import { type PipelineConfig, type Services, services, servicesOf } from '../services.ts';
+import { readAccounting } from './accounting.ts';
 import {
   NO_ANSWER,
   type Report,
@@ -13,6 +14,8 @@ import {
 import { intakeOf } from './intake.ts';
 
 const EVENTS_TOTAL = 'email_events_events_total';
+/** What they count belongs together. `?`: it does not say what it is. */
+const ACCOUNTED = ['ingress', 'normalize', 'events', '?'];
 const LAG = 'email_events_consumer_lag';
 
 /** Where an instance of a service is asked. */
@@ -33,8 +36,16 @@ export async function readDeployment(addresses: readonly Address[]): Promise<Rep
     ready: services.every(takesWork),
     services,
     counts: countsOf(samples),
+    accounting: await readAccounting(counting(instances)),
     ...intakeOf(ingresses.map(({ ingress }) => ingress)),
   };
+}
+
+/** Those that count; one that does not answer may be one of them. */
+function counting(instances: readonly { readonly service: ServiceReport }[]): readonly string[] {
+  return instances.flatMap(({ service: { name, adminUrl } }) =>
+    ACCOUNTED.includes(name) ? [adminUrl ?? ''] : [],
+  );
 }
 
 async function readOne({ adminUrl, name: expected }: Address) {

@@ -1,6 +1,7 @@
 import { z } from '@email-events/core/config';
 import type { IngressStatus } from '@email-events/ingress';
 import { adminText, type Sample, scrape } from '../admin-port.ts';
+import type { Accounting } from './accounting.ts';
 import type { Intake } from './intake.ts';
 
 /** Answer of /readyz; `degraded`: it works, but not with all that it should have. */
@@ -99,6 +100,8 @@ export interface Report extends Intake {
   readonly services: readonly ServiceReport[];
   /** Since the data began; null: not all of it can be read now. */
   readonly counts: { readonly [name: string]: number } | null;
+  /** Null: it cannot be told now. */
+  readonly accounting: Accounting | null;
 }
 
 export interface ServiceReport {
@@ -124,4 +127,5 @@ export const takesWork = ({ readiness }: Pick<ServiceReport, 'readiness'>): bool
   readiness === null || readiness === 'ok' || readiness === 'degraded';
 
 /** Decides the exit code: true if an operator need not look at it. */
-export const isWell = ({ ready, onlyRefused }: Report): boolean => ready && onlyRefused.length === 0;
+export const isWell = ({ ready, onlyRefused, accounting }: Report): boolean =>
+  ready && onlyRefused.length === 0 && (accounting?.wrong ?? []).length === 0;

@@ -19,7 +19,7 @@ const starting: RunState = {
 };
 
 const running = (more: Partial<LocalReport>): LocalReport => ({
-  ...{ ...starting, phase: 'running', ready: true, counts: null, services: [] },
+  ...{ ...starting, phase: 'running', ready: true, counts: null, accounting: null, services: [] },
   ...{ sources: [], recentSeconds: 300, spool: null, ingresses: { asked: 1, told: 1 }, onlyRefused: [] },
   ...more,
 });
@@ -98,4 +98,21 @@ test('where a source is refused for several reasons, the most frequent is named;
   expect(text).toMatch(/shop +sendgrid +2026-01-02 03:04:05 +5 +0 +11 +3 +SIGNATURE_WRONG/);
   expect(text).toContain('shop had 3 requests in the last 5 min, all refused: most of them SIGNATURE_WRONG');
   expect(text).toContain('→ what to look at is in /logs/ingress.log');
+});
+
+test('what was counted is shown by source; what does not balance is not well', async () => {
+  const accounting = {
+    sources: [{ name: 'shop', published: 3, read: 4, putBack: 1, normalized: 7, deadLetters: 2 }],
+    ...{ normalized: 7, handedOver: 7, received: 7, emitted: 5, duplicates: 2, deadLetters: 0 },
+    ...{ atRest: true, wrong: [] },
+  };
+  const well = running({ accounting });
+  expect(isWell(well)).toBe(true);
+  const text = await renderLocal(well);
+  expect(text).toMatch(/shop +4 +1 +7 +2/);
+  expect(text).toContain('accounts: 7 events = 5 emitted + 2 duplicates + 0 dead letters; nothing waits');
+  const lost = running({ accounting: { ...accounting, wrong: ['1 event is away'] } });
+  expect(isWell(lost)).toBe(false);
+  expect(await renderLocal(lost)).toMatch(/^ready, the accounts do not balance \(up/);
+  expect(await renderLocal(lost)).toContain('does not balance: 1 event is away');
 });

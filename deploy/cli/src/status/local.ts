@@ -2,6 +2,7 @@ import { connect } from '@email-events/sink-clickhouse';
 import { type ServiceLag, serviceLag } from '../groups.ts';
 import { type PipelineConfig, pipelineConfig } from '../services.ts';
 import type { RunState, ServiceStatus } from '../state-file.ts';
+import { readAccounting } from './accounting.ts';
 import { type Instance, type Report, readInstance, type ServiceReport, takesWork } from './instance.ts';
 import { intakeOf } from './intake.ts';
 import { readTotals } from './totals.ts';
@@ -17,17 +18,18 @@ export type LocalReport = Omit<RunState, 'services'> &
 /** The state of a running pipeline with what its parts say of themselves now. Never throws for a part that is down. */
 export async function readLocal(state: RunState): Promise<LocalReport> {
   const config = configOf(state);
-  const [instances, lags, counts] = await Promise.all([
+  const [instances, lags, counts, accounting] = await Promise.all([
     Promise.all(state.services.map(({ adminUrl }) => (adminUrl === null ? null : readInstance(adminUrl)))),
     config ? serviceLag(config).catch((): ServiceLag[] => []) : [],
     config ? readCounts(state, config).catch(() => null) : null,
+    readAccounting(state.services.flatMap(({ adminUrl }) => adminUrl ?? [])),
   ]);
   const services = state.services.map((service, index) =>
     serviceReport(service, instances[index] ?? null, lags),
   );
   const ingresses = instances.filter((_, index) => state.services[index]?.name === 'ingress');
   return {
-    ...{ ...state, services, counts, ready: isReady(state, services) },
+    ...{ ...state, services, counts, accounting, ready: isReady(state, services) },
     ...intakeOf(ingresses.map((instance) => instance?.ingress ?? null)),
   };
 }
