@@ -1,5 +1,6 @@
 import type { Crm } from '../crm.ts';
 import { activecampaign } from './activecampaign.ts';
+import { bottlecrm } from './bottlecrm.ts';
 import { braze } from './braze.ts';
 import { brevo } from './brevo.ts';
 import { customerio } from './customerio.ts';
@@ -17,6 +18,7 @@ import { sendgrid } from './sendgrid.ts';
 /** Every CRM, one line each. Static: nothing that is configured decides what is loaded. */
 export const crms: readonly Crm[] = [
   activecampaign,
+  bottlecrm,
   braze,
   brevo,
   customerio,

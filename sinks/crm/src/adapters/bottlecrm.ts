@@ -1,0 +1,209 @@
+import { z } from 'zod';
+import {
+  apiToken,
+  type ContactAccess,
+  crmAddress,
+  defineCrm,
+  forEveryReason,
+  type RecipientState,
+  readPatchVerify,
+  type StateFacts,
+  type SuppressedContact,
+} from '../crm.ts';
+import { CrmError } from '../errors.ts';
+import { JsonApi, path } from '../json-api.ts';
+
+// Seen in November 2026: django-crm 1.35.0 on PyPI (MIT), its code and its answers. It has no field for e-mail, so these are custom fields of
+// contacts, which an administrator makes once.
+
+const KEYS = {
+  /** Text, or a choice with both values. */
+  state: 'email_suppression',
+  reasons: 'email_suppression_reasons',
+  version: 'email_suppression_version',
+} as const;
+
+const [SUPPRESSED, NONE] = ['suppressed', 'none'] as const;
+
+const suppresses: StateFacts = {
+  effect: 'suppresses',
+  how: `\`${KEYS.state}: ${SUPPRESSED}\`; an unknown address becomes a contact who is so`,
+};
+
+export const bottlecrm = defineCrm({
+  name: 'bottlecrm',
+  title: 'BottleCRM',
+  documentation: ['https://django-crm.readthedocs.io/en/latest/', 'https://pypi.org/project/django-crm/'],
+  settings: z.strictObject({
+    url: crmAddress('http://127.0.0.1:8000', 'where BottleCRM’s API is, without /api'),
+    secrets: apiToken('personal access token of an administrator, who sees every contact'),
+    options: z.strictObject({
+      unknown: z
+        .enum(['create', 'leave'])
+        .default('create')
+        .describe('what comes of an address that is no contact'),
+    }),
+  }),
+  facts: {
+    states: {
+      ...forEveryReason(suppresses),
+      stream: { effect: 'allows', how: `\`${NONE}\`; the stream is among \`${KEYS.reasons}\`` },
+      lifted: { effect: 'allows', how: `\`${NONE}\`: nobody else writes this field` },
+    },
+    keepsReasons: false,
+    newerStays: true,
+    limits: 'none; three calls a recipient',
+    capabilities: {
+      suppressAll: `custom field \`${KEYS.state}\``,
+      suppressStream: `named in \`${KEYS.reasons}\` of who is a contact`,
+      recordFailures: `\`${KEYS.reasons}\`: reason, scope, time and text, a line each`,
+      createContacts: 'made as suppressed, or left',
+      batch: false,
+      conditionalWrite: `\`${KEYS.version}\`, read before, is not above`,
+      listSuppressed: `contacts with \`${KEYS.state}\``,
+      eraseContacts: false,
+    },
+    scopes: ['contacts:read', 'contacts:write', 'custom-fields:read'],
+    limitations: [
+      `An administrator makes three custom fields of contacts: \`${KEYS.state}\` and \`${KEYS.reasons}\`, text, and \`${KEYS.version}\`, a number. Whoever mails from BottleCRM minds the first; who opts out there is marked in another field.`,
+      'Addresses that Django takes for none are refused, such as those with letters beyond ASCII before the @.',
+      'A write takes no lock and saves the whole contact: what a user changes in the same milliseconds may be lost.',
+    ],
+  },
+  connect({ url, secrets: [token], options }, limits) {
+    const headers = { authorization: `Bearer ${token?.reveal()}` };
+    const api = new JsonApi({ base: `${url.replace(/\/+$/, '')}/api`, headers, limits });
+    const contacts = contactsOf(api, options.unknown);
+    return {
+      name: 'bottlecrm',
+      async check(signal) {
+        await api.read(page, path`/contacts/?limit=1`, signal);
+        await requireFields(api, signal);
+      },
+      put: (state, signal) => readPatchVerify(contacts, state, signal),
+      async *suppressed(signal) {
+        for await (const found of pages(api, `cf_${KEYS.state}`, SUPPRESSED, signal)) yield* listed(found);
+      },
+      close: () => api.close(),
+    };
+  },
+});
+
+const fields = z.object({
+  definitions: z.array(
+    z.object({
+      key: z.string(),
+      field_type: z.string(),
+      options: z.array(z.object({ value: z.string() })).nullish(),
+    }),
+  ),
+});
+
+type Field = z.output<typeof fields>['definitions'][number];
+
+/** Values of a field that does not exist are dropped, and the answer is 200. */
+async function requireFields(api: JsonApi, signal: AbortSignal): Promise<void> {
+  const at = path`/custom-fields/?target_model=Contact&active_only=true&include_counts=false`;
+  const { definitions } = await api.read(fields, at, signal);
+  const usable: readonly [string, string, (field: Field) => boolean][] = [
+    [KEYS.state, `text, or a dropdown with ${SUPPRESSED} and ${NONE}`, takesStates],
+    [KEYS.reasons, 'text', isText],
+    [KEYS.version, 'a number', ({ field_type }) => field_type === 'number'],
+  ];
+  for (const [key, kind, fits] of usable) {
+    if (definitions.some((field) => field.key === key && fits(field))) continue;
+    const message = `contacts need an active custom field ${key}: ${kind}`;
+    throw new CrmError('misconfigured', 'SINK_CRM_MISCONFIGURED', message);
+  }
+}
+
+const isText = ({ field_type }: Field) => field_type === 'text' || field_type === 'textarea';
+
+function takesStates(field: Field): boolean {
+  if (field.field_type !== 'dropdown') return isText(field);
+  return [SUPPRESSED, NONE].every((value) => field.options?.some((option) => option.value === value));
+}
+
+const custom = z.record(z.string(), z.unknown()).nullish();
+const contact = z.object({ id: z.string(), email: z.string().nullish(), custom_fields: custom });
+const page = z.object({ count: z.int(), results: z.array(contact) });
+
+type Contact = z.output<typeof contact>;
+
+/** A contact is a few kilobytes, and is in an answer twice. */
+const PAGE = 50;
+
+async function* pages(api: JsonApi, name: string, value: string, signal: AbortSignal) {
+  for (let offset = 0; ; offset += PAGE) {
+    const at = path`/contacts/?${name}=${value}&limit=${PAGE}&offset=${offset}`;
+    const { count, results } = await api.read(page, at, signal);
+    yield results;
+    if (results.length === 0 || offset + PAGE >= count) return;
+  }
+}
+
+function* listed(found: readonly Contact[]): Generator<SuppressedContact> {
+  for (const { email } of found) if (email) yield { recipient: email };
+}
+
+/** The filter finds parts of addresses. */
+async function contactOf(api: JsonApi, email: string, signal: AbortSignal): Promise<Contact | undefined> {
+  for await (const found of pages(api, 'email', email, signal)) {
+    const same = found.find((each) => each.email?.toLowerCase() === email);
+    if (same) return same;
+  }
+  return undefined;
+}
+
+interface Patch {
+  readonly email: string;
+  /** Undefined: there is no such contact. */
+  readonly id: string | undefined;
+  readonly custom_fields: { readonly [key: string]: string | number | null };
+}
+
+/** BottleCRM keeps the custom fields that a write leaves out. */
+function contactsOf(api: JsonApi, unknown: 'create' | 'leave'): ContactAccess<Patch> {
+  return {
+    async difference(state, signal) {
+      const { recipient: email, suppressed } = state.suppression;
+      const found = await contactOf(api, email, signal);
+      const wanted = fieldsOf(state);
+      if (!found)
+        return suppressed && unknown === 'create'
+          ? { email, id: undefined, custom_fields: wanted }
+          : undefined;
+      const held = found.custom_fields ?? {};
+      if (Number(held[KEYS.version] ?? 0) > versionOf(state)) return undefined;
+      const changed = Object.entries(wanted).filter(([key, value]) => (held[key] ?? null) !== value);
+      if (changed.length === 0) return undefined;
+      return { email, id: found.id, custom_fields: Object.fromEntries(changed) };
+    },
+    async apply({ email, id, custom_fields }, signal) {
+      if (id !== undefined)
+        return void (await api.send('PATCH', path`/contacts/${id}/`, { custom_fields }, signal));
+      // Both names are required.
+      const at = email.lastIndexOf('@');
+      const names = { first_name: email.slice(0, at), last_name: email.slice(at + 1) };
+      await api.send('POST', path`/contacts/`, { ...names, email, custom_fields }, signal);
+    },
+  };
+}
+
+/** Of a record from before there were revisions: when it was recorded, in milliseconds as well. */
+const versionOf = ({ suppression, recordedAt }: RecipientState): number => suppression.revision || recordedAt;
+
+function fieldsOf(state: RecipientState): Patch['custom_fields'] {
+  const { suppressed, reasons } = state.suppression;
+  const lines = reasons.map(({ reason, scope, since, detail }) =>
+    [reason, scope, new Date(since).toISOString(), ...(detail ? [detail.replace(/\s+/g, ' ')] : [])].join(
+      ' | ',
+    ),
+  );
+  return {
+    [KEYS.state]: suppressed ? SUPPRESSED : NONE,
+    // An empty text is no value.
+    [KEYS.reasons]: lines.length > 0 ? lines.join('\n') : null,
+    [KEYS.version]: versionOf(state),
+  };
+}
