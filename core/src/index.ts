@@ -38,6 +38,7 @@ export {
 } from './kafka/publish/transport.ts';
 export { type FollowState, followTopic, type TopicFollower } from './kafka/read/follow-topic.ts';
 export * from './kafka/read/group-lag.ts';
+export { LAG_HELP } from './kafka/read/lag.ts';
 export {
   type FirstRecord,
   firstRecords,

@@ -2,7 +2,11 @@ export { hunter, VAULT_OPEN, VAULT_PATHS, vaultData, vaultOf, vaultShape } from 
 export { type PlacedMessage, publishAll, roundsOf } from './kafka/client/produce.ts';
 export { isFatal } from './kafka/errors.ts';
 export { Fetcher } from './kafka/read/fetcher.ts';
+export { Lag } from './kafka/read/lag.ts';
+export { Standstill } from './kafka/read/standstill.ts';
+export { sinkMeasures } from './kafka/sink/health.ts';
 export { MemoryClient, MemoryKafka, type MemoryMessage, type Moment } from './kafka/testing/memory-kafka.ts';
+export { LoopMeasures } from './kafka/transact/health.ts';
 export { Lane, type LaneOptions } from './kafka/transact/lane.ts';
 export {
   type PartitionClient,

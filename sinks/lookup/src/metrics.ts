@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from '@email-events/core';
+import { Counter, Gauge, Histogram, LAG_HELP, type Registry } from '@email-events/core';
+import { topics } from '@email-events/schemas';
 import type { LookupCode } from './codes.ts';
 import type { Freshness } from './reader.ts';
 import type { SuppressionState } from './state.ts';
@@ -50,14 +51,19 @@ export function createLookupMetrics(registry: Registry, measured: Measured): Loo
       'Recipients whose state cannot be read: nothing may be sent to them.',
       () => state.unreadable,
     ],
-    [
-      'behind_offsets',
-      'Offsets of email.suppressions that are not in the state yet.',
-      () => freshness()?.behind,
-    ],
     ['age_seconds', 'Age of what is known; no value until everything was read once.', age],
     ['body_bytes', 'Bytes of bodies that are received or worked on.', bytesUnderWay],
   ];
+  new Gauge({
+    name: 'email_events_consumer_lag',
+    help: LAG_HELP,
+    labelNames: ['topic'],
+    registers,
+    collect() {
+      const behind = freshness()?.behind;
+      if (behind !== undefined) this.set({ topic: topics.suppressions }, behind);
+    },
+  });
   for (const [name, help, read] of gauges)
     new Gauge({
       name: `email_events_lookup_${name}`,

@@ -15,6 +15,10 @@ interface Position extends TopicPartition {
   readonly committed: number;
 }
 
+/** One name for all who read, so that one rule watches all. */
+export const LAG_HELP =
+  'Offsets between what is done with and the end of the partition, of the partitions this instance has; of look-ups, of all together.';
+
 /** Ends of partitions that are not being read are asked for so often. */
 const ASK_MS = 5_000;
 
@@ -34,7 +38,7 @@ export class Lag {
     const update = (gauge: Gauge<'topic' | 'partition'>) => this.report(gauge);
     new Gauge({
       name: 'email_events_consumer_lag',
-      help: 'Offsets between what is committed and the end of the partition, of the partitions this instance has.',
+      help: LAG_HELP,
       labelNames: ['topic', 'partition'],
       registers: [options.metrics],
       collect() {

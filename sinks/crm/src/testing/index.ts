@@ -1,3 +1,4 @@
+export { createCrmMetrics } from '../metrics.ts';
 export * from './connected.ts';
 export * from './harness.ts';
 export * from './limits.ts';

@@ -9,6 +9,8 @@ import { listen } from '../server.ts';
 import { SuppressionState } from '../state.ts';
 import { Tokens } from '../tokens.ts';
 
+export { createLookupMetrics };
+
 export const AT = Date.UTC(2026, 0, 31, 8);
 export const TOKEN = 'a-token-of-a-caller-0123456789';
 

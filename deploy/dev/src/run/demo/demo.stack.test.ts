@@ -1,13 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathsOf, REPOSITORY } from '@email-events/cli/home';
+import { pathsOf } from '@email-events/cli/home';
 import type { RunState } from '@email-events/cli/state-file';
 import { type RunningBin, runBin, startBin } from '@email-events/cli/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unique, uniqueDatabase } from '../../../../../test/harness/isolation.ts';
+import { promtool } from '../../../../../test/harness/prometheus.ts';
 import { fileScope, vacantStack, waitFor } from '../../../../../test/harness/stack.ts';
-import { metricsIn, metricsTable, misnamed, withTable } from '../../../../../test/src/metrics-page.ts';
+import { describedMetrics } from '../../../../../test/src/declared-metrics.ts';
+import { metricsIn, undeclared } from '../../../../../test/src/metrics-page.ts';
 import { tcpAnswers } from '../../stack/probes.ts';
 
 // Runs the whole pipeline as `npm start` does: real components and services, on a new home. With STACK=external all tests of the
@@ -109,26 +111,19 @@ async function expectStatusOfSources({ urls, services }: RunState): Promise<void
   expect([shown.code, shown.out]).toEqual([0, expect.stringContaining(urls?.webhooks.mailjet ?? '?')]);
 }
 
-const METRICS_PAGE = join(REPOSITORY, 'deploy', 'METRICS.md');
-
-/** deploy/METRICS.md has the metrics of all services, and no others. With UPDATE_GOLDEN=1 it is written. */
-async function expectMetricsAsDocumented({ services }: RunState): Promise<void> {
-  const told = new Map(
-    await Promise.all(
-      services
-        .filter(({ adminUrl }) => adminUrl)
-        .map(async ({ name, adminUrl }) => {
-          const text = await (await fetch(`${adminUrl}/metrics`)).text();
-          return [name, text.includes('service="') ? metricsIn(text) : []] as const;
-        }),
-    ),
-  );
-  expect([...told.values()].flatMap(misnamed)).toEqual([]);
-  const page = readFileSync(METRICS_PAGE, 'utf8');
-  const found = withTable(page, metricsTable(new Map([...told].filter(([, metrics]) => metrics.length > 0))));
-  const update = process.env.UPDATE_GOLDEN === '1' && !process.env.CI;
-  if (update) writeFileSync(METRICS_PAGE, found);
-  else expect(found).toBe(page);
+/** Every service tells the metrics that deploy/METRICS.md is made of, and no others, and promtool finds nothing wrong with them. */
+async function expectMetricsAsDeclared({ services }: RunState): Promise<void> {
+  const described = describedMetrics();
+  const told: string[] = [];
+  for (const { name, adminUrl } of services) {
+    const declared = described.get(name);
+    if (!adminUrl || !declared) continue;
+    const text = await (await fetch(`${adminUrl}/metrics`)).text();
+    expect(undeclared(metricsIn(text), declared), name).toEqual([]);
+    expect(await promtool(['check', 'metrics'], text), name).toEqual({ code: 0, out: '' });
+    told.push(name);
+  }
+  expect(told.sort()).toEqual([...described.keys()].sort());
 }
 
 describe('the local pipeline', { timeout: 400_000 }, () => {
@@ -165,7 +160,7 @@ describe('the local pipeline', { timeout: 400_000 }, () => {
     expect(status.counts['rows in ClickHouse']).toBe(3_000);
     expect(status.services.every(({ lag }: { lag: { records: number } | null }) => !lag?.records)).toBe(true);
     await expectStatusOfSources(readRunning());
-    await expectMetricsAsDocumented(readRunning());
+    await expectMetricsAsDeclared(readRunning());
 
     const state = readRunning();
     expect((await runBin(['down'], { env })).code).toBe(0);
