@@ -5,6 +5,7 @@ import { plainKafkajs } from '../../../../test/cluster/kafkajs/plain-kafkajs.ts'
 import './kafkajs.ts';
 
 interface Connection {
+  readonly requestQueue: { throttleCheckTimeoutId: unknown };
   isConnected(): boolean;
   connect(): Promise<unknown>;
   disconnect(): Promise<unknown>;
@@ -15,8 +16,8 @@ type Load = <T>(path: string) => T;
 const ANSWER_BYTES = 1_000;
 const REQUEST_TIMEOUT_MS = 300;
 
-/** A broker that says in `after` bytes of its first connection's first answer that it has said enough. */
-async function startBroker(after: number) {
+/** A broker that closes its first connection after so many bytes of the first answer; without `after`, never. */
+async function startBroker(after?: number) {
   const sockets = new Set<Socket>();
   let connections = 0;
   const server = createServer((socket) => {
@@ -31,7 +32,7 @@ async function startBroker(after: number) {
         answer.writeInt32BE(4 + ANSWER_BYTES, 0);
         answer.writeInt32BE(bytes.readInt32BE(8), 4);
         bytes = bytes.subarray(4 + bytes.readInt32BE(0));
-        if (first) socket.end(answer.subarray(0, after));
+        if (first && after !== undefined) socket.end(answer.subarray(0, after));
         else socket.write(answer);
       }
     });
@@ -44,7 +45,11 @@ async function startBroker(after: number) {
   return { port: (server.address() as AddressInfo).port, connections: () => connections };
 }
 
-function connectTo(port: number, load: Load): { connection: Connection; ask: () => Promise<number> } {
+function connectTo(
+  port: number,
+  load: Load,
+  throttleMs = 0,
+): { connection: Connection; ask: () => Promise<number> } {
   const ConnectionClass = load<new (of: object) => Connection>('kafkajs/src/network/connection.js');
   const socketFactory = load<() => object>('kafkajs/src/network/socketFactory.js')();
   const Encoder = load<new () => object>('kafkajs/src/protocol/encoder.js');
@@ -59,7 +64,7 @@ function connectTo(port: number, load: Load): { connection: Connection; ask: () 
   onTestFinished(async () => void (await connection.disconnect()));
   const request = { apiKey: 18, apiVersion: 0, apiName: 'ApiVersions', encode: async () => new Encoder() };
   const response = {
-    decode: async (payload: Buffer) => ({ payload, clientSideThrottleTime: 0 }),
+    decode: async (payload: Buffer) => ({ payload, clientSideThrottleTime: throttleMs }),
     parse: async ({ payload }: { payload: Buffer }) => payload.length,
   };
   return {
@@ -99,4 +104,28 @@ test('asked twice at a time it connects once', async () => {
   const { connection } = connectTo(port, mended);
   await Promise.all([connection.connect(), connection.connect()]);
   expect(connections()).toBe(1);
+});
+
+test('where no request waits, none is looked for', async () => {
+  const { port } = await startBroker();
+  const { connection, ask } = connectTo(port, mended);
+  expect(await ask()).toBe(ANSWER_BYTES);
+  expect(connection.requestQueue.throttleCheckTimeoutId).toBeNull();
+});
+
+test('kafkajs as it is published looks for one for ever', async () => {
+  const { port } = await startBroker();
+  const { connection, ask } = connectTo(port, plain);
+  await ask();
+  expect(connection.requestQueue.throttleCheckTimeoutId).not.toBeNull();
+});
+
+test('a request that waits because the broker asked for a pause is sent after it', async () => {
+  const { port } = await startBroker();
+  const { connection, ask } = connectTo(port, mended, 200);
+  expect(await ask()).toBe(ANSWER_BYTES);
+  const began = performance.now();
+  expect(await ask()).toBe(ANSWER_BYTES);
+  expect(performance.now() - began).toBeGreaterThan(150);
+  expect(connection.requestQueue.throttleCheckTimeoutId).toBeNull();
 });
