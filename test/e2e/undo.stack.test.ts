@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { startReceiver } from '@email-events/dev/receiver';
 import { normalizeRecord } from '@email-events/processors';
 import { type NormalizedBatch, partitionOf, topics } from '@email-events/schemas';
@@ -211,9 +212,15 @@ test('its events are marked: no report counts them, none is deleted; unmarked, a
   const marked = await marks('add', ...ofHostile, '--yes-change', '9');
   expect([marked.code, marked.out]).toMatchObject([0, { dryRun: false, events: 9, changed: 9 }]);
   let hidden = before;
+  const ofSource = () =>
+    hidden.types?.filter((row) => (row as { source: string }).source === 'hostile') ?? [];
+  // Marks of different recipients come one by one. What is left are the two that it said outside of that time.
   await waitFor('the reports', async () => {
     hidden = await everyReport();
-    return !JSON.stringify(hidden.types).includes('"subscribed","source":"hostile"');
+    return isDeepStrictEqual(
+      ofSource().map((row) => [(row as { type: string }).type, (row as { events: string }).events]),
+      [['complained', '2']],
+    );
   });
   expect(hidden.types).not.toEqual(before.types);
   const timeline = await world.clickhouse.query<{ source: string; mark: string }>(
@@ -223,9 +230,6 @@ test('its events are marked: no report counts them, none is deleted; unmarked, a
     { source: 'hostile', mark: 'forged' },
     { source: 'main', mark: '' },
   ]);
-  const [hostile] = hidden.types?.filter((row) => (row as { source: string }).source === 'hostile') ?? [];
-  // The two that it said outside of that time.
-  expect(hostile).toMatchObject({ type: 'complained', events: '2' });
   expect(await rows()).toBe(all);
 
   expect((await marks('add', ...ofHostile)).out).toMatchObject({ events: 0, already: 9 });
