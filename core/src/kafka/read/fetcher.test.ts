@@ -240,6 +240,31 @@ test('one batch of a partition at a time; the position moves when it was handled
   expect(values(0)).toEqual(['a0', 'a1']);
 });
 
+test('after an answer of few bytes its broker rests, and no other', async () => {
+  logs.set(0, ['a0']).set(1, ['b0']);
+  answer = from;
+  const { fetcher } = start({ rest: { ms: 3_600_000, unlessBytes: 500 } });
+  fetcher.begin(at(0), 0);
+  await waitFor('what comes after a silence', () => values(0).length === 1);
+  const askedOf = (node: number) => wanted.filter((of) => of.node === node).length;
+  // Nothing comes of this one: it is asked again and again.
+  fetcher.begin(at(1), 1);
+  log(0).push('a1');
+  await waitFor('others are read meanwhile', () => askedOf(2) > 5);
+  expect(askedOf(1)).toBe(1);
+  expect(values(0)).toEqual(['a0']);
+});
+
+test('after an answer of many bytes its broker does not rest', async () => {
+  logs.set(0, ['a'.repeat(500)]);
+  answer = from;
+  const { fetcher } = start({ rest: { ms: 3_600_000, unlessBytes: 500 } });
+  fetcher.begin(at(0), 0);
+  await waitFor('the first', () => values(0).length === 1);
+  log(0).push('b');
+  await waitFor('the second', () => values(0).length === 2);
+});
+
 test('a paused partition is not asked for, and what is under way of it is not handed over', async () => {
   logs.set(0, ['a0']);
   const late = Promise.withResolvers<void>();

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import { pause } from '../../retry.ts';
 import type { Brokers } from '../client/brokers.ts';
 import { keyOf, type TopicPartition } from '../client/offsets.ts';
 import { isOffsetOutOfRange, isRetriable, problemOf } from '../errors.ts';
@@ -24,10 +25,23 @@ export interface FetcherOptions extends FetchLimits {
   readonly requestTimeoutMs: number;
   /** Batches that are handled at a time; of one partition it is always one. */
   readonly concurrency: number;
+  /** Without it a broker is asked again at once. */
+  readonly rest?: FetchRest;
   /** Resolves when the next batch of the partition may come. Its rejection ends the fetcher. */
   onBatch(batch: FetchedBatch): Promise<void>;
   /** Records before this offset are gone, although they were not read yet. */
   onGap?(at: TopicPartition, from: number, low: number): void;
+}
+
+/**
+ * A broker is left alone for so long after an answer, so that more comes together until the next one; whatever comes after a
+ * longer silence is fetched at once. Where a batch costs the same however little it carries, this bounds the batches a second.
+ */
+export interface FetchRest {
+  /** Counted from the answer: time in which its records are handled is part of it. Milliseconds. */
+  readonly ms: number;
+  /** No rest after an answer of so many bytes: there is enough to do. */
+  readonly unlessBytes: number;
 }
 
 /** A partition that is being read. */
@@ -199,7 +213,7 @@ export class Fetcher {
   }
 
   private async fetchOnce(node: number, places: readonly Place[]): Promise<void> {
-    const { brokers, requestTimeoutMs, maxWaitMs } = this.options;
+    const { brokers, requestTimeoutMs, maxWaitMs, rest } = this.options;
     const patience = this.patience.get(node) ?? FIRST_PATIENCE_MS;
     const positions = places.map(({ topic, partition, position }) => ({
       topic,
@@ -218,6 +232,7 @@ export class Fetcher {
       for (const place of places) this.fail(place, error);
       return;
     }
+    const answeredAt = performance.now();
     const byKey = new Map(fetched.map((of) => [keyOf(of), of]));
     const handled = places.flatMap((place, i) => {
       const of = byKey.get(keyOf(place));
@@ -234,6 +249,9 @@ export class Fetcher {
     await Promise.race([Promise.all(handled), enough]);
     clearTimeout(timeout);
     Promise.all(handled).catch((error) => this.ended.reject(error));
+    const bytes = fetched.reduce((sum, of) => sum + of.bytes.length, 0);
+    if (rest && bytes > 0 && bytes < rest.unlessBytes)
+      await pause(Math.max(0, answeredAt + rest.ms - performance.now()), undefined, false);
   }
 
   private async take(place: Place, fetched: FetchedPartition, askedAt: number): Promise<void> {

@@ -42,11 +42,11 @@ export interface TransactionalLoop extends LoopState {
 }
 
 /**
- * A transaction costs some milliseconds however little it carries. Waiting this long for this much to come together
- * keeps a trickle of records from becoming a flood of transactions.
+ * A transaction costs some milliseconds however little it carries. A record that comes alone is processed at once; resting after it, for
+ * so long or until there is this much, keeps a trickle of records from becoming a flood of transactions.
  */
+const REST = { ms: 50, unlessBytes: 65_536 };
 const FETCH_WAIT_MS = 100;
-const FETCH_BYTES = 65_536;
 const PARTITION_BYTES = 1_048_576;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 5_000;
@@ -102,8 +102,8 @@ class Loop implements TransactionalLoop {
       onAssigned: (assigned) => this.assign(assigned),
     });
     this.fetcher = new Fetcher({
-      ...{ brokers, requestTimeoutMs, concurrency },
-      minBytes: FETCH_BYTES,
+      ...{ brokers, requestTimeoutMs, concurrency, rest: REST },
+      minBytes: 1,
       maxWaitMs: FETCH_WAIT_MS,
       maxBytesPerPartition: PARTITION_BYTES,
       onBatch: (batch) => this.handle(batch),
