@@ -148,11 +148,11 @@ export class Attempts<R> {
   }
 
   private async unforeseen(batch: OpenBatch<R>, error: unknown): Promise<Delayed | undefined> {
-    const { sink, faults, abort } = this.context;
+    const { sink, faults } = this.context;
     batch.unforeseen += 1;
     batch.waiting = batch.entries.length;
     if (batch.unforeseen < UNFORESEEN_TRIES) return this.delay(batch, { code: codeOf(error) });
-    const culprits = await culpritsOf(sink, batch, faults, abort, error);
+    const culprits = await culpritsOf(sink, batch, faults, this.context, error);
     if (culprits.length === 0) return this.delay(batch, { code: codeOf(error) });
     for (const culprit of culprits) batch.setAside(culprit.entry, 'SINK_RECORD_FAILED', messageOf(culprit));
     this.log.error(

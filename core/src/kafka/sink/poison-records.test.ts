@@ -159,3 +159,29 @@ test('an outage that has a code, whatever its cause, sets no record aside: the b
   expect(world.letters).toEqual([]);
   expect(attempts).toBeGreaterThan(40);
 });
+
+test.each(['record by record', 'with pieces'])('the search ends with the lane: %s', async (how) => {
+  const tried: number[] = [];
+  const fails = (size: number): never => {
+    tried.push(size);
+    // The first half is being tried: the lane goes to another instance.
+    if (size === 4) world.lose();
+    throw new TypeError('cannot take any');
+  };
+  const sink =
+    how === 'with pieces'
+      ? {
+          ...lettersSink(() => DELIVERED),
+          prepare: async (records: readonly unknown[]) => fails(records.length),
+        }
+      : {
+          byRecord: true,
+          write: async ({ records }: { records: readonly unknown[] }) => fails(records.length),
+        };
+  const world = laneOf({ ...sink, sourceOf: () => 'one' });
+  world.add('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h');
+  await world.drain();
+  expect(tried.filter((size) => size < 4)).toEqual([]);
+  expect(tried.filter((size) => size === 4)).toHaveLength(1);
+  expect(world.letters).toEqual([]);
+});

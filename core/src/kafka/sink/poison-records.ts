@@ -2,6 +2,7 @@ import { CodedError } from '@email-events/schemas/errors';
 import { codeOf, PipelineError } from '../../errors.ts';
 import type { OpenBatch } from './batch.ts';
 import type { Entry } from './entry.ts';
+import { type LaneContext, LaneLost } from './lane-context.ts';
 import type { Sink } from './sink.ts';
 
 /** A record that makes the sink throw an unforeseen error. */
@@ -19,20 +20,20 @@ export const isForeseen = (error: unknown): boolean => error instanceof CodedErr
 /**
  * Finds by halves the records of a batch that make the sink throw an unforeseen error. Nothing is written twice by it: a sink with
  * pieces is asked to prepare, which is pure; one that goes by record may be given any of them. Returns none if the batch fails and
- * no single record of it does.
- * Throws SINK_UNEXPECTED (fatal) where it is the sink: records of several sources fail, a good record does, or nothing can be told apart.
+ * no single record of it does. Ends with the lane: its next owner writes the same records.
+ * Throws LaneLost, and SINK_UNEXPECTED (fatal) where it is the sink: records of several sources fail, a good record does, or nothing can be told apart.
  */
 export async function culpritsOf<R>(
   sink: Sink<R>,
   batch: OpenBatch<R>,
   faults: SinkFaults,
-  signal: AbortSignal,
+  { abort, lost }: Pick<LaneContext<R>, 'abort' | 'lost'>,
   cause: unknown,
 ): Promise<Culprit<R>[]> {
   batch.unforeseen = 0;
   batch.searches += 1;
   if (batch.searches > SEARCHES) throw faults.fault('a batch fails again and again', cause);
-  const tryOut = trialOf(sink, batch, signal);
+  const tryOut = trialOf(sink, batch, AbortSignal.any([abort, lost]));
   if (!tryOut) throw faults.fault('it fails of a batch, and cannot be asked about its records', cause);
   if (
     sink.example &&
@@ -41,7 +42,11 @@ export async function culpritsOf<R>(
   )
     throw faults.fault('it fails of a good record', cause);
   const { entries } = batch;
-  const culprits = await halve(entries, tryOut, ({ entry, error }) =>
+  const tryWhileOwned: TryOut<R> = (some) => {
+    if (lost.aborted) throw new LaneLost();
+    return tryOut(some);
+  };
+  const culprits = await halve(entries, tryWhileOwned, ({ entry, error }) =>
     faults.note(sourceOf(sink, entry), error),
   );
   // Of a batch in which nothing passes it is not known whether anything would; more comes behind it.
@@ -80,6 +85,7 @@ async function thrownBy(work: () => unknown): Promise<{ readonly error: unknown 
     await work();
     return undefined;
   } catch (error) {
+    if (error instanceof LaneLost) throw error;
     return isForeseen(error) ? undefined : { error };
   }
 }
