@@ -51,6 +51,8 @@ export interface CallPace {
    * `signal`.
    */
   run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Begins work when its first `calls` calls have their turn, so that they are made without waiting in between. Throws as `run` does. */
+  together?<T>(calls: number, work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
 /** The part of an answer that says how many calls the CRM takes. */

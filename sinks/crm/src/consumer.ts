@@ -12,8 +12,8 @@ import {
   runSink,
 } from '@email-events/core';
 import { type Codec, type Suppression, topics } from '@email-events/schemas';
+import type { MemberPace } from './accounts.ts';
 import { type CrmConfig, SERVICE } from './config.ts';
-import { paceOf, SharedPace } from './pace.ts';
 import { type ConfiguredCrm, crmOf } from './settings.ts';
 import { createCrmSink } from './sink.ts';
 
@@ -30,6 +30,8 @@ export interface CrmConsumerOptions {
   readonly crm: ConfiguredCrm;
   readonly config: CrmConfig;
   readonly codec: Codec;
+  /** Undefined: the CRM has no limit. */
+  readonly pace: MemberPace | undefined;
   readonly log: Logger;
   /** Default: the runner of core. */
   readonly run?: typeof runSink<Suppression>;
@@ -135,7 +137,7 @@ export class CrmConsumer {
   }
 
   private async open(): Promise<RunningSink> {
-    const { crm, config, codec, run = runSink<Suppression> } = this.options;
+    const { crm, config, codec, pace, run = runSink<Suppression> } = this.options;
     const { settings, consumer, name, path } = crm;
     const { concurrency, dryRun } = settings;
     const { log, registry: metrics } = this;
@@ -143,12 +145,15 @@ export class CrmConsumer {
     metrics.clear();
     metrics.setDefaultLabels({ service: SERVICE, ...(name !== undefined && { crm: name }) });
     const definition = crmOf(settings, path);
-    const published = paceOf(definition.facts.pace, settings.callsPerSecond);
-    const pace = published && new SharedPace({ published, now: Date.now });
+    // The run before left no partition: until this one has some, a check may be made now and then.
+    pace?.setShare(pace.share ?? 0);
     const adapter = definition.connect(settings, Date.now, pace);
     const { scopes } = definition.facts;
-    const callLimit = () => pace?.callsPerSecond;
-    const sink = createCrmSink({ adapter, name, concurrency, dryRun, scopes, callLimit, log, metrics });
+    const sink = createCrmSink({
+      ...{ adapter, name, concurrency, dryRun, scopes, log, metrics },
+      callLimit: () => pace?.callsPerSecond,
+      isWaiting: () => pace?.isWaiting ?? false,
+    });
     const running = await run({
       kafka: config.kafka,
       deadLetterPartitions: config.topics.deadLetterPartitions,

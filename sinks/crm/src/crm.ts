@@ -48,6 +48,11 @@ export interface CrmFacts {
   readonly capabilities?: CrmCapabilities;
   /** What the credentials must be allowed to do, as the CRM calls it: scopes, permissions. */
   readonly scopes?: readonly string[];
+  /**
+   * Whose calls count together: of whoever calls an address, which each account has for itself, or of whoever has the credentials. Default:
+   * the latter.
+   */
+  readonly account?: 'address' | 'credentials';
   /** `limits` as figures, by which the sink paces its calls. Left out: it makes them as fast as they are answered. */
   readonly pace?: PublishedPace;
   /**
@@ -156,10 +161,16 @@ export interface CrmAdapter {
   put(state: RecipientState, signal: AbortSignal): Promise<PutResult>;
   /**
    * Everybody whom the CRM mails no more, whatever the reason, by its cheapest listing: page by page, in no order, one that is gone or new
-   * meanwhile may be missing. Throws CrmError.
+   * meanwhile may be missing. `after` goes on where a page said. Throws CrmError.
    */
-  suppressed?(signal: AbortSignal): AsyncIterable<SuppressedContact>;
+  suppressed?(signal: AbortSignal, after?: string): AsyncIterable<SuppressedPage>;
   close(): Promise<void>;
+}
+
+export interface SuppressedPage {
+  readonly contacts: readonly SuppressedContact[];
+  /** Where the listing goes on, also in another process; undefined: this was the last page. */
+  readonly next: string | undefined;
 }
 
 /** As the CRM lists it. */
@@ -177,6 +188,11 @@ export interface ContactAccess<Patch> {
   /** Reads the contact: the smallest change that brings it to the state, undefined if there is nothing to change. */
   difference(state: RecipientState, signal: AbortSignal): Promise<Patch | undefined>;
   apply(patch: Patch, signal: AbortSignal): Promise<void>;
+  /**
+   * Where a write replaces more than what is to change, as a list of all channels that were left: what was chosen between the read and the
+   * write would be undone. Runs both so that the write does not wait for its turn (`closeTogether`).
+   */
+  near?<T>(readAndWrite: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
 /**
@@ -188,20 +204,41 @@ export async function readPatchVerify<Patch>(
   state: RecipientState,
   signal: AbortSignal,
 ): Promise<PutResult> {
-  const patch = await contacts.difference(state, signal);
-  if (patch === undefined) return 'unchanged';
-  try {
-    await contacts.apply(patch, signal);
-  } catch (error) {
-    if (!(error instanceof CrmError) || error.failure !== 'rejected') throw error;
-    const now = await contacts.difference(state, signal);
-    if (now === undefined) return 'unchanged';
-    if (isDeepStrictEqual(now, patch)) throw error;
-    await contacts.apply(now, signal);
-  }
+  const changed = await readAndPatch(contacts, state, signal);
+  if (!changed) return 'unchanged';
   const left = await contacts.difference(state, signal);
   if (left === undefined) return 'written';
   throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'read back, the contact has another state');
+}
+
+/** Whether there was anything to change. */
+async function readAndPatch<Patch>(
+  contacts: ContactAccess<Patch>,
+  state: RecipientState,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { near = (both: () => Promise<boolean>) => both() } = contacts;
+  let refused: { readonly patch: Patch; readonly error: CrmError } | undefined;
+  const changed = await near(async () => {
+    const patch = await contacts.difference(state, signal);
+    if (patch === undefined) return false;
+    try {
+      await contacts.apply(patch, signal);
+    } catch (error) {
+      if (!(error instanceof CrmError) || error.failure !== 'rejected') throw error;
+      refused = { patch, error };
+    }
+    return true;
+  }, signal);
+  if (!refused) return changed;
+  const { patch, error } = refused;
+  return near(async () => {
+    const now = await contacts.difference(state, signal);
+    if (now === undefined) return false;
+    if (isDeepStrictEqual(now, patch)) throw error;
+    await contacts.apply(now, signal);
+    return true;
+  }, signal);
 }
 
 const OF_ALL: ReadonlySet<CrmFailure> = new Set(['throttled', 'paused', 'misconfigured']);

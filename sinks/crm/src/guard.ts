@@ -43,6 +43,8 @@ export interface GuardedCall<T> {
 export class CrmGuard {
   /** Set while the CRM refuses the configuration. */
   refusal: ErrorCode | undefined;
+  /** When the CRM last took a write. Epoch milliseconds. */
+  wroteAt = Number.NEGATIVE_INFINITY;
   private readonly options: GuardOptions;
   private readonly breaker: CircuitBreakerPolicy;
   private openedAt = 0;
@@ -51,8 +53,10 @@ export class CrmGuard {
   private refused = new WeakSet<object>();
   private refusedSubjects = 0;
   private refusedMs: number;
-  /** Pauses in a row of which the CRM did not say how long. */
+  /** Times in a row that the CRM asked for fewer calls, with no write between that it took. */
   private throttles = 0;
+  /** The same, with nothing between that it took. */
+  private tooShort = 0;
   private underWay = 0;
   /** No call of a state tells that a list exists which the configuration names: until a check has, none is made. */
   private unproven = true;
@@ -92,6 +96,8 @@ export class CrmGuard {
         await this.requireProof();
         return make();
       });
+      this.tooShort = 0;
+      if (tells(result)) this.wroteAt = this.options.now();
       if (tells(result) || (this.refusal !== undefined && (await this.probePasses()))) this.accepted();
       return result;
     } catch (error) {
@@ -111,6 +117,7 @@ export class CrmGuard {
       await this.requireProof();
       return await make();
     } catch (error) {
+      if (error instanceof CrmError && error.failure === 'throttled') throw this.slowDown(error);
       if (error instanceof CrmError && error.afterMs !== undefined) this.pauseFor(error.afterMs, error.code);
       throw error;
     }
@@ -137,18 +144,31 @@ export class CrmGuard {
     if (!(error instanceof CrmError)) return error;
     if (error.failure === 'rejected') this.accepted();
     if (error.failure === 'misconfigured') return this.doubt(error, subject);
-    if (error.failure === 'throttled' && error.afterMs === undefined) return this.slowDown(error);
+    if (error.failure === 'throttled') return this.slowDown(error);
+    // Of a wait of no time it is told as if nothing had been said: tries come ever more seldom, and the breaker counts.
+    if (error.afterMs === 0) return new CrmError(error.failure, error.code, error.message, { cause: error });
     if (error.afterMs !== undefined) this.pauseFor(error.afterMs, error.code);
     return error;
   }
 
-  /** The CRM takes fewer calls, and does not say when more: by chance, so that instances do not come back together, and longer each time. */
+  /**
+   * The CRM takes fewer calls. Where it does not say when more: by chance, so that instances do not come back together, and longer each
+   * time. A time that it says holds as it is, unless it is as good as none (Retry-After: 0, a reset that is over, clocks that differ): then a
+   * small wait is added, and a longer one each time that it turns out to have been too short.
+   */
   private slowDown(error: CrmError): CrmError {
-    const { now } = this.options;
+    const { afterMs: said } = error;
     // Calls that were under way together tell no more than one does.
-    if (this.pause.until <= now()) this.throttles += 1;
-    const most = Math.min(THROTTLED_MS.most, THROTTLED_MS.first * 2 ** Math.min(this.throttles - 1, 30));
-    const afterMs = Math.max(1, Math.ceil(Math.random() * most));
+    if (this.pause.until <= this.options.now()) {
+      this.throttles += 1;
+      this.tooShort += 1;
+    }
+    const afterMs =
+      said === undefined
+        ? byChance(THROTTLED_MS.first, this.throttles)
+        : said >= SHORT_MS
+          ? said
+          : said + byChance(SHORT_MS, this.tooShort);
     this.pauseFor(afterMs, error.code);
     return new CrmError('throttled', error.code, error.message, { cause: error, afterMs });
   }
@@ -237,5 +257,13 @@ export class CrmGuard {
 }
 
 const THROTTLED_MS = { first: 1_000, most: 60_000 };
+/** A wait that is shorter is not taken at its word for long. */
+const SHORT_MS = 20;
+
+/** Full jitter: up to twice as long each further time. */
+function byChance(firstMs: number, times: number): number {
+  const most = Math.min(THROTTLED_MS.most, firstMs * 2 ** Math.min(times - 1, 30));
+  return Math.max(1, Math.ceil(Math.random() * most));
+}
 
 const paused = (code: ErrorCode, afterMs: number) => new CrmError('paused', code, 'calls pause', { afterMs });

@@ -53,7 +53,7 @@ export function readPatchSettle<Patch>(
     await contacts.apply(patch, signal);
     applied = true;
   };
-  return readPatchVerify({ difference, apply }, state, signal);
+  return readPatchVerify({ ...contacts, difference, apply }, state, signal);
 }
 
 /** Undefined if it is not there when patience ends. */

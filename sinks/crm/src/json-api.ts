@@ -120,9 +120,3 @@ export function readAs<T>(shape: z.ZodType<T>, body: string): T | undefined {
     return undefined;
   }
 }
-
-/** The cursor of the next page. Throws CrmError if it is that of the page itself: the listing would never end. */
-export function nextCursor(next: string, before: string | undefined): string {
-  if (next !== before) return next;
-  throw new CrmError('unavailable', 'SINK_CRM_UNAVAILABLE', 'a page of the listing leads to itself');
-}

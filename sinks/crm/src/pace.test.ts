@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PublishedPace } from './capabilities.ts';
 import { paceOf, SharedPace } from './pace.ts';
+import { closeTogether, urgently } from './turns.ts';
 
 // Time is played, so that what is counted does not depend on the machine.
 beforeEach(() => void vi.useFakeTimers());
@@ -140,6 +141,125 @@ test('a stall of the process is not made up for by a burst', async () => {
   await vi.advanceTimersByTimeAsync(50);
   end.abort();
   expect(crm.times.length - before).toBeLessThanOrEqual(16);
+});
+
+test('a share that gets smaller and larger again forgets no call', async () => {
+  const crm = counting();
+  const end = new AbortController();
+  const pace = paceWith(limit(100, 1_000));
+  // So that some were late, which are made up for.
+  await vi.advanceTimersByTimeAsync(200);
+  void callOn(pace, crm, end.signal, 32);
+  await vi.advanceTimersByTimeAsync(500);
+  for (const share of [undefined, 0.01, undefined, 1]) pace.setShare(share);
+  await vi.advanceTimersByTimeAsync(500);
+  end.abort();
+  expect(crm.times.length).toBeGreaterThan(90);
+  expect(crm.mostWithin(1_000)).toBeLessThanOrEqual(95);
+});
+
+test('a check goes before the writes that wait', async () => {
+  const crm = counting();
+  const pace = paceWith(limit(2, 1_000));
+  const order: string[] = [];
+  const call = (name: string) => {
+    const make = () => {
+      order.push(name);
+      return crm.call();
+    };
+    return pace.run(make, signal);
+  };
+  const writes = Array.from({ length: 20 }, (_, n) => call(`write ${n}`));
+  await vi.advanceTimersByTimeAsync(10);
+  const check = urgently(async () => {
+    await call('check');
+    await call('check too');
+  });
+  await vi.advanceTimersByTimeAsync(60_000);
+  await Promise.all([...writes, check]);
+  expect(order.slice(0, 4)).toEqual(['write 0', 'check', 'check too', 'write 1']);
+});
+
+describe('calls that must be close together', () => {
+  /** So many pairs of a read and a write at once; the longest time between the two. */
+  async function pairs(pace: SharedPace, crm: Crm, count: number, gone = 0): Promise<number> {
+    let longest = 0;
+    const work = Array.from({ length: count }, (_, n) =>
+      closeTogether(
+        pace,
+        2,
+        async () => {
+          await pace.run(() => crm.call(5), signal);
+          const readAt = performance.now();
+          if (n < gone) return;
+          await pace.run(() => crm.call(5), signal);
+          longest = Math.max(longest, performance.now() - readAt);
+        },
+        signal,
+      ),
+    );
+    await vi.advanceTimersByTimeAsync(120_000);
+    await Promise.all(work);
+    return longest;
+  }
+
+  test('do not wait in between, however long they waited before, and the limit holds', async () => {
+    const crm = counting();
+    expect(await pairs(paceWith(limit(5, 1_000)), crm, 40)).toBeLessThan(10);
+    expect(crm.times).toHaveLength(80);
+    expect(crm.mostWithin(1_000)).toBeLessThanOrEqual(5);
+  });
+
+  test('where a window takes only one, the second is the next', async () => {
+    const crm = counting();
+    expect(await pairs(paceWith(limit(1, 1_000)), crm, 20)).toBeLessThan(1_200);
+    expect(crm.times).toHaveLength(40);
+    expect(crm.mostWithin(1_000)).toBe(1);
+  });
+
+  test('one that is not made after all is another’s', async () => {
+    const crm = counting();
+    const pace = paceWith(limit(100, 1_000));
+    const startedAt = performance.now();
+    let doneAt = 0;
+    const all = pairs(pace, crm, 200, 200).then(() => performance.now());
+    await vi.advanceTimersByTimeAsync(0);
+    void pace.run(() => crm.call(), signal).then(() => (doneAt = performance.now()));
+    await vi.advanceTimersByTimeAsync(120_000);
+    await all;
+    expect(doneAt - startedAt).toBeLessThan(2_600);
+    expect(crm.mostWithin(1_000)).toBeLessThanOrEqual(100);
+  });
+
+  test('a 429 to the first keeps the second from being made', async () => {
+    const crm = counting();
+    const pace = paceWith(limit(100, 1_000));
+    crm.answerWith(429, { 'retry-after': '3' });
+    const both = async () => {
+      await pace.run(() => crm.call(), signal);
+      return pace.run(() => crm.call(), signal);
+    };
+    const refused = expect(closeTogether(pace, 2, both, signal)).rejects.toMatchObject({ failure: 'paused' });
+    await vi.advanceTimersByTimeAsync(10);
+    await refused;
+    expect(crm.times).toHaveLength(1);
+  });
+
+  test('a caller that gives up in between leaves nothing reserved', async () => {
+    const crm = counting();
+    const pace = paceWith(limit(3, 1_000));
+    const gone = new AbortController();
+    const both = async () => {
+      await pace.run(() => crm.call(), gone.signal);
+      gone.abort(new Error('stopping'));
+      await pace.run(() => crm.call(), gone.signal);
+    };
+    await expect(closeTogether(pace, 2, both, gone.signal)).rejects.toThrow('stopping');
+    const others = [1, 2, 3, 4].map(() => pace.run(() => crm.call(), signal));
+    await vi.advanceTimersByTimeAsync(4_000);
+    await Promise.all(others);
+    expect(crm.times).toHaveLength(5);
+  });
 });
 
 test('after a 429 nobody is called for as long as it says', async () => {

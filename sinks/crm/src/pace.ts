@@ -1,6 +1,8 @@
 import { askedMs, callsLeft } from './announced.ts';
-import type { Announcing, CallPace, CallWindow, PublishedPace, RateHeaders } from './capabilities.ts';
+import type { Announcing, CallPace, PublishedPace, RateHeaders } from './capabilities.ts';
 import { CrmError } from './errors.ts';
+import { PacedWindow } from './paced-window.ts';
+import { isUrgent, type Reserved, reservedOf, withReserved } from './turns.ts';
 
 export interface PaceOptions {
   /** Of the whole account. */
@@ -12,14 +14,12 @@ export interface PaceOptions {
 }
 
 interface Waiting {
-  readonly go: () => void;
+  /** Calls that are to have their turn together. */
+  readonly calls: number;
+  readonly go: (reserved: Reservation) => void;
   readonly give: (error: unknown) => void;
 }
 
-/** Of a window, the calls that are made: some are kept back for those that arrive closer together than they left. */
-const USED = 0.95;
-/** Windows are counted as longer than they are by this factor, since clocks differ. */
-const LONGER = 1.01;
 /** Calls that were late may be made up for, but not more than what was due in so long. Milliseconds. */
 const CREDIT_MS = 100;
 /** To wait after a 429 that does not say how long, at most. */
@@ -29,20 +29,21 @@ const UNTOLD_MS = 1_000;
  * Paces the calls of one instance, so that all instances together stay below what the CRM publishes. The share of an instance is that of
  * the partitions that it has: it follows each rebalance, and the shares of all add up to one without anybody having to count instances.
  * While the partitions move, no call is made. Calls are evenly spaced, and counted over a sliding window besides, so that neither a stall
- * of this process nor a change of its share makes a burst.
+ * of this process nor a change of its share makes a burst. What was called is remembered whatever becomes of the share.
  */
 export class SharedPace implements CallPace {
   readonly headers: RateHeaders;
   private readonly options: PaceOptions;
   private readonly clock: () => number;
-  private windows: readonly PacedWindow[] = [];
+  private readonly windows: readonly PacedWindow[];
   private most = Number.POSITIVE_INFINITY;
   private underWay = 0;
   /** Undefined: the partitions move, and with them the shares. */
-  private share: number | undefined;
+  private share: number | undefined = 1;
   private dueAt = Number.NEGATIVE_INFINITY;
   private heldUntil = Number.NEGATIVE_INFINITY;
   private pausedUntil = Number.NEGATIVE_INFINITY;
+  private readonly urgent: Waiting[] = [];
   private readonly waiting: Waiting[] = [];
   private timer: NodeJS.Timeout | undefined;
 
@@ -51,48 +52,69 @@ export class SharedPace implements CallPace {
     this.options = options;
     this.headers = options.published.headers ?? {};
     this.clock = options.clock ?? (() => performance.now());
+    this.windows = options.published.windows.map((window) => new PacedWindow(window, 1));
     this.setShare(1);
   }
 
   /** Calls a second that this instance may make now. */
   get callsPerSecond(): number {
-    return this.share === undefined ? 0 : Math.min(...this.windows.map(({ everyMs }) => 1_000 / everyMs));
+    return this.share === undefined ? 0 : 1_000 / this.everyMs;
+  }
+
+  /** Whether urgent calls wait for their turn now. */
+  get isWaiting(): boolean {
+    return this.urgent.length > 0;
   }
 
   /** From 0 to 1; undefined: it is not known now. One that has no partition still makes a check now and then. */
   setShare(share: number | undefined): void {
     this.share = share;
     if (share !== undefined) {
-      const { windows, concurrency } = this.options.published;
-      this.windows = windows.map((window, index) => new PacedWindow(window, share, this.windows[index]));
+      const { concurrency } = this.options.published;
+      for (const window of this.windows) window.setShare(share);
       if (concurrency !== undefined) this.most = Math.max(1, Math.floor(concurrency * share));
     }
     this.pump();
   }
 
   async run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    await this.turn(signal);
+    return reservedOf(this)?.run(call, signal) ?? this.together(1, () => this.run(call, signal), signal);
+  }
+
+  /** Where so many calls are more than a window takes at once, the rest of them go before all others. */
+  async together<T>(calls: number, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const reserved = await this.turn(calls, signal);
     try {
-      const answer = await call();
-      this.hear(answer);
-      return answer;
+      return await withReserved(reserved, work);
     } finally {
+      this.giveBack(reserved);
       this.underWay -= 1;
       this.pump();
     }
   }
 
-  private turn(signal: AbortSignal): Promise<void> {
+  /** Begins a call that was reserved. Throws if it is not to be made any more. */
+  begin(signal: AbortSignal): void {
     signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiting: Waiting = { go: resolve, give: reject };
+    const now = this.clock();
+    // What the CRM has asked for since its turn came counts for it, too.
+    const wait = Math.max(this.pausedUntil, this.heldUntil) - now;
+    if (wait > 0) throw pausedFor(wait);
+    for (const window of this.windows) window.note(now);
+  }
+
+  private async turn(wanted: number, signal: AbortSignal): Promise<Reservation> {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<Reservation>();
+    const queue = isUrgent() ? this.urgent : this.waiting;
+    const waiting: Waiting = { calls: wanted, go: resolve, give: reject };
     const gone = () => {
-      const at = this.waiting.indexOf(waiting);
-      if (at >= 0) this.waiting.splice(at, 1);
+      const at = queue.indexOf(waiting);
+      if (at >= 0) queue.splice(at, 1);
       reject(signal.reason);
     };
     signal.addEventListener('abort', gone, { once: true });
-    this.waiting.push(waiting);
+    queue.push(waiting);
     this.pump();
     return promise.finally(() => signal.removeEventListener('abort', gone));
   }
@@ -102,29 +124,40 @@ export class SharedPace implements CallPace {
     clearTimeout(this.timer);
     const now = this.clock();
     if (this.pausedUntil > now) this.giveAll(this.pausedUntil - now);
-    while (this.share !== undefined && this.waiting.length > 0 && this.underWay < this.most) {
-      const wait = this.waitMs(now);
+    while (this.share !== undefined && this.underWay < this.most) {
+      const queue = this.urgent.length > 0 ? this.urgent : this.waiting;
+      const [first] = queue;
+      if (!first) return;
+      const calls = Math.min(...this.windows.map((window) => window.atOnce(first.calls)));
+      const wait = this.waitMs(calls, now);
       if (wait > 0) {
-        this.timer = setTimeout(() => this.pump(), Math.ceil(wait));
+        if (wait !== Number.POSITIVE_INFINITY) this.timer = setTimeout(() => this.pump(), Math.ceil(wait));
         return;
       }
-      this.note(now);
+      for (const window of this.windows) window.reserve(calls);
+      const { everyMs } = this;
+      this.dueAt = Math.max(this.dueAt, now - CREDIT_MS) + calls * everyMs;
       this.underWay += 1;
-      this.waiting.shift()?.go();
+      queue.shift();
+      first.go(new Reservation(this, calls, everyMs));
     }
   }
 
-  private waitMs(now: number): number {
-    return Math.max(this.dueAt, this.heldUntil, ...this.windows.map((window) => window.freeAt)) - now;
+  private waitMs(calls: number, now: number): number {
+    return Math.max(this.dueAt, this.heldUntil, ...this.windows.map((window) => window.freeAt(calls))) - now;
   }
 
-  private note(now: number): void {
-    const everyMs = Math.max(...this.windows.map((window) => window.everyMs));
-    this.dueAt = Math.max(this.dueAt, now - CREDIT_MS) + everyMs;
-    for (const window of this.windows) window.note(now);
+  private get everyMs(): number {
+    return Math.max(...this.windows.map((window) => window.everyMs));
   }
 
-  private hear(answer: Announcing): void {
+  private giveBack({ left, everyMs }: Reservation): void {
+    for (const window of this.windows) window.giveBack(left);
+    this.dueAt -= left * everyMs;
+  }
+
+  /** What an answer says of the calls that the CRM takes. */
+  hear(answer: Announcing): void {
     const [now, epoch] = [this.clock(), this.options.now()];
     if (answer.status === 429) {
       const asked = askedMs(answer, this.headers, epoch) ?? Math.random() * UNTOLD_MS;
@@ -137,43 +170,36 @@ export class SharedPace implements CallPace {
   }
 
   private giveAll(afterMs: number): void {
-    const error = new CrmError('paused', 'SINK_CRM_THROTTLED', 'the CRM asked for a pause', { afterMs });
-    for (const { give } of this.waiting.splice(0)) give(error);
+    for (const { give } of [...this.urgent.splice(0), ...this.waiting.splice(0)]) give(pausedFor(afterMs));
   }
 }
 
-/** The calls of an instance within a window that slides. */
-class PacedWindow {
-  /** Between two calls. */
+const pausedFor = (afterMs: number) =>
+  new CrmError('paused', 'SINK_CRM_THROTTLED', 'the CRM asked for a pause', { afterMs });
+
+/** Calls whose turn it is. */
+class Reservation implements Reserved {
+  readonly of: SharedPace;
+  left: number;
+  /** By which each of them put off those behind it. */
   readonly everyMs: number;
-  private readonly perMs: number;
-  /** Times of the newest calls, as many as the window takes, in a ring. */
-  private readonly times: Float64Array;
-  private next = 0;
 
-  constructor({ calls, perMs }: CallWindow, share: number, before?: PacedWindow) {
-    // With no share, a call a second: the few of a check.
-    const due = share === 0 ? Math.min(calls, perMs / 1_000) : calls * share;
-    const most = Math.max(1, Math.floor(due * USED));
-    this.perMs = perMs * LONGER;
-    this.everyMs = Math.max(this.perMs / most, perMs / due);
-    this.times = new Float64Array(most).fill(Number.NEGATIVE_INFINITY);
-    for (const time of before?.newest(most) ?? []) this.note(time);
+  constructor(of: SharedPace, calls: number, everyMs: number) {
+    this.of = of;
+    this.left = calls;
+    this.everyMs = everyMs;
   }
 
-  /** When it takes another call. */
-  get freeAt(): number {
-    return (this.times[this.next] ?? Number.NEGATIVE_INFINITY) + this.perMs;
+  run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T> | undefined {
+    return this.left === 0 ? undefined : this.make(call, signal);
   }
 
-  note(time: number): void {
-    this.times[this.next] = time;
-    this.next = (this.next + 1) % this.times.length;
-  }
-
-  private newest(most: number): number[] {
-    const inOrder = [...this.times.subarray(this.next), ...this.times.subarray(0, this.next)];
-    return inOrder.slice(-most);
+  private async make<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    this.of.begin(signal);
+    this.left -= 1;
+    const answer = await call();
+    this.of.hear(answer);
+    return answer;
   }
 }
 

@@ -34,7 +34,7 @@ interface Played {
 }
 
 /** Runners by consumer, newest last. `refuse` throws for one that cannot start. */
-async function setUp(refuse: (consumer: string, run: number) => void = () => {}) {
+async function setUp(refuse: (consumer: string, run: number) => void = () => {}, of = config) {
   const runs = new Map<string, Played[]>();
   const run: NonNullable<ConsumerParts['run']> = async (options) => {
     const before = runs.get(options.name) ?? [];
@@ -56,7 +56,7 @@ async function setUp(refuse: (consumer: string, run: number) => void = () => {})
   };
   const log = { info() {}, warn() {}, error() {} } as unknown as Logger;
   Object.assign(log, { child: () => log });
-  const context = { config, log, metrics: new Registry() };
+  const context = { config: of, log, metrics: new Registry() };
   const service = await startCrmSink(context, { run, again: { firstMs: 1, longestMs: 1 } });
   cleanups.push(() => service.stop());
   const ask = async (path: string) => fetch(`http://127.0.0.1:${service.ports.admin}${path}`);
@@ -159,4 +159,17 @@ test('when none works any more, the service ends with the error of the last one'
   open = false;
   for (const name of NAMES) newest(name).fail('KAFKA_READ_STALLED');
   await expect(service.done).rejects.toMatchObject({ code: 'KAFKA_READ_STALLED' });
+});
+
+test('a consumer that is started again goes on with the calls that it has made already', async () => {
+  const limited = composeConfig([crmSink]).parse({
+    sinks: { crm: { adminPort: 0, secrets: [SECRET], callsPerSecond: 4 } },
+  });
+  const { newest, runs, metrics } = await setUp(() => {}, limited);
+  newest('sink-crm').options.onShare?.(0.5);
+  expect(await metrics()).toContain('email_events_crm_call_limit{crm="http",service="sink-crm"} 0.99');
+  newest('sink-crm').fail('KAFKA_READ_STALLED');
+  await expect.poll(() => runs.get('sink-crm')?.length).toBe(2);
+  // Not the whole budget anew: the share of before, until it is told another.
+  expect(await metrics()).toContain('email_events_crm_call_limit{crm="http",service="sink-crm"} 0.99');
 });

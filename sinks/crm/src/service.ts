@@ -7,6 +7,7 @@ import {
   serveConsumer,
 } from '@email-events/core';
 import { Codec } from '@email-events/schemas';
+import { pacesOf } from './accounts.ts';
 import type { CrmConfig } from './config.ts';
 import { CrmConsumer, type CrmConsumerOptions } from './consumer.ts';
 import { checkCrmSettings, configuredCrms, crmSettings } from './settings.ts';
@@ -26,8 +27,10 @@ export async function startCrmSink(
   checkCrmSettings(config);
   const { adminPort } = crmSettings(config);
   const codec = new Codec(registryOf(config));
-  const consumers = configuredCrms(config).map(
-    (crm) => new CrmConsumer({ crm, config, codec, log, ...parts }),
+  const all = configuredCrms(config);
+  const paces = pacesOf(all);
+  const consumers = all.map(
+    (crm) => new CrmConsumer({ crm, config, codec, pace: paces.get(crm.consumer), log, ...parts }),
   );
   const { done, failed, stop } = endOfAll(consumers);
   const starts = await Promise.allSettled(consumers.map((consumer) => consumer.start(failed)));

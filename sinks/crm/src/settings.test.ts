@@ -124,3 +124,16 @@ test.each([{ News: {} }, { 'a.b': {} }, { news: { adminPort: 1 } }, { news: { ot
     expect(() => several(others)).toThrow(ConfigError);
   },
 );
+
+test('two CRMs of one account have one limit', () => {
+  const of = (callsPerSecond: number | undefined, key = 'one') => ({
+    kind: 'brevo',
+    secrets: [key],
+    callsPerSecond,
+  });
+  const check = (others: object) => () => checkCrmSettings(several(others));
+  expect(check({ a: of(5), b: of(5), c: of(8, 'two') })).not.toThrow();
+  expect(check({ a: of(5), b: of(undefined) })).toThrow(
+    'sinks.crm.others.b.callsPerSecond: must be that of sinks.crm.others.a: both call the same account, and share its limit',
+  );
+});

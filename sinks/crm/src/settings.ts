@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ConfigError, type ConfigProblem } from '@email-events/core';
 import { crms, findCrm } from './adapters/index.ts';
 import { ABSENT, type CrmConfig, consumerOf } from './config.ts';
@@ -41,8 +42,36 @@ export function checkCrmSettings(config: CrmConfig): readonly ConfigProblem[] {
     if (name === first.settings.kind)
       problems.push({ path, message: 'is the name of sinks.crm in metrics, from its kind: choose another' });
   }
+  problems.push(...contradictions([first, ...others]));
   if (problems.length > 0) throw new ConfigError(problems);
   return [];
+}
+
+/**
+ * What tells the account that a CRM counts calls of: two of the configuration that have the same share its limit. Says nothing about the
+ * secrets.
+ */
+export function accountOf({ name, facts }: Crm, { url, secrets }: CrmSettings): string {
+  const address = url?.replace(/\/+$/, '') ?? '';
+  const known = facts.account === 'address' ? [] : secrets.map((secret) => secret.reveal()).sort();
+  return createHash('sha256')
+    .update(JSON.stringify([name, address, known]))
+    .digest('base64url');
+}
+
+/** CRMs of one account share its limit, so there can be only one. */
+function contradictions(all: readonly ConfiguredCrm[]): ConfigProblem[] {
+  const seen = new Map<string, ConfiguredCrm>();
+  return all.flatMap((one) => {
+    const crm = findCrm(one.settings.kind);
+    if (!crm) return [];
+    const account = accountOf(crm, one.settings);
+    const before = seen.get(account);
+    if (!before) seen.set(account, one);
+    if (!before || before.settings.callsPerSecond === one.settings.callsPerSecond) return [];
+    const message = `must be that of ${before.path}: both call the same account, and share its limit`;
+    return [{ path: `${one.path}.callsPerSecond`, message }];
+  });
 }
 
 function problemsOf({ path, settings }: ConfiguredCrm): readonly ConfigProblem[] {

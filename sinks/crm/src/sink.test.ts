@@ -209,6 +209,28 @@ test('429 that does not say how long: by chance, longer each time, without openi
   expect(await sink.write(batchOf(suppressionOf()), signal)).toEqual([DELIVERED]);
 });
 
+test.each([429, 503])(
+  '%d that says to wait no time at all is not asked again at once for ever',
+  async (code) => {
+    let now = 0;
+    const { sink, put } = setUp(status(code, 0), { now: () => now, concurrency: 1, breakAfter: 1_000 });
+    let asked = 0;
+    const waits: number[] = [];
+    for (; asked < 30; asked++) {
+      const [verdict] = await sink.write(batchOf(suppressionOf()), signal);
+      if (verdict?.outcome !== 'retry') throw new Error('no retry');
+      // Without a time of its own, the runner's waits apply, which grow.
+      const { afterMs = code === 429 ? Number.NaN : 100 } = verdict;
+      expect(afterMs).toBeGreaterThan(0);
+      expect(afterMs).toBeLessThanOrEqual(Math.min(60_000, 100 * 2 ** asked));
+      waits.push(afterMs);
+      now += afterMs;
+    }
+    expect(put).toHaveBeenCalledTimes(30);
+    if (code === 429) expect(Math.max(...waits)).toBeGreaterThan(10_000);
+  },
+);
+
 test('a CRM that keeps failing is left alone and tried again by one call', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 });
   try {

@@ -8,8 +8,8 @@ import {
   type SinkVerdict,
 } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
+import { CrmChecks } from './checks.ts';
 import type { CrmAdapter } from './crm.ts';
-import { CrmError } from './errors.ts';
 import { CrmGuard } from './guard.ts';
 import { type CrmMetrics, createCrmMetrics } from './metrics.ts';
 import type { TrialLimits } from './trials.ts';
@@ -27,6 +27,8 @@ export interface CrmSinkOptions {
   readonly scopes?: readonly string[] | undefined;
   /** Calls a second that this instance may make now; undefined: any number. */
   readonly callLimit?: () => number | undefined;
+  /** Whether urgent calls wait for their turn in the pace now. */
+  readonly isWaiting?: (() => boolean) | undefined;
   readonly log: Logger;
   readonly metrics: Registry;
   readonly now?: () => number;
@@ -46,16 +48,19 @@ export interface CrmSink extends Sink<Suppression> {
   problem(): string | undefined;
 }
 
-const PROBE_MS = 10_000;
-
 /** Brings a CRM to the topic's newest state of each recipient. */
 export function createCrmSink(options: CrmSinkOptions): CrmSink {
   const { adapter, concurrency, log, now = Date.now } = options;
-  const guard = new CrmGuard({
+  const checks = new CrmChecks({
+    ...{ adapter, now, isWaiting: options.isWaiting ?? (() => false) },
+    wroteAt: () => guard.wroteAt,
+    onEnd: (error) => guard.checked(error),
+  });
+  const guard: CrmGuard = new CrmGuard({
     ...{ log, now, breakAfter: options.breakAfter ?? 5, breakMs: options.breakMs ?? 5_000 },
     scopes: options.scopes ?? [],
     refusedMs: options.refusedMs ?? { first: 2_000, most: 60_000 },
-    probe: () => probe(adapter),
+    probe: () => checks.now(),
   });
   const metrics = createCrmMetrics(options.metrics, options.name ?? adapter.name, {
     breakerLevel: () => guard.breakerLevel,
@@ -75,29 +80,16 @@ export function createCrmSink(options: CrmSinkOptions): CrmSink {
     async check(signal) {
       if (options.dryRun) return;
       if (guard.problem) throw new PipelineError(guard.problem, 'retry', 'the CRM takes no calls');
-      try {
-        await adapter.check(signal);
-        guard.checked();
-      } catch (error) {
-        guard.checked(error);
-        throw error;
-      }
+      await checks.check(signal);
     },
     write: async (batch, signal) =>
       options.dryRun ? pretend(batch, metrics, log) : writer.write(batch, signal),
     problem: () => guard.problem,
-    close: () => adapter.close(),
+    async close() {
+      checks.close();
+      await adapter.close();
+    },
   };
-}
-
-async function probe(adapter: CrmAdapter): Promise<void> {
-  const deadline = AbortSignal.timeout(PROBE_MS);
-  try {
-    await adapter.check(deadline);
-  } catch (error) {
-    if (!deadline.aborted || error instanceof CrmError) throw error;
-    throw new CrmError('unavailable', 'SINK_CRM_TIMEOUT', 'a check had no answer in time', { cause: error });
-  }
 }
 
 function pretend({ records }: SinkBatch<Suppression>, metrics: CrmMetrics, log: Logger): SinkVerdict[] {

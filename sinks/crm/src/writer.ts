@@ -138,7 +138,7 @@ export class CrmWriter {
       metrics.count(error.failure);
       if (mayBeTheRecord(error)) failures.set(record, error);
       else if (error.failure === 'rejected') return this.verdictOf(error);
-      return retryOf(error.code, error.afterMs ?? trialPauseMs);
+      return retryOf(error.code, error.afterMs || trialPauseMs);
     }
   }
 

@@ -6,7 +6,7 @@ import { reconcile } from '@email-events/cli/commands/crm';
 import { pipelineConfig } from '@email-events/cli/services';
 import { applyTopics } from '@email-events/core';
 import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
-import type { SuppressedContact } from '@email-events/sink-crm';
+import type { SuppressedPage } from '@email-events/sink-crm';
 import { type CrmHarness, PlayedServer } from '@email-events/sink-crm/testing';
 import { expect, test, vi } from 'vitest';
 import { vacantStack, waitFor } from '../../harness/stack.ts';
@@ -61,11 +61,10 @@ test('what a CRM lost is put back for it alone; too much only when the number is
 
   /** The CRM of the harness lists nothing by itself: this is what it would, in the form that CRMs keep addresses. */
   const listing = (lost: readonly string[]) => ({
-    async *suppressed(): AsyncIterable<SuppressedContact> {
-      yield { recipient: 'ABROAD@example.com' };
-      yield { recipient: 'lifted@example.com' };
-      yield { recipient: 'no address' };
-      for (const who of people) if (!lost.includes(who)) yield { recipient: who.toUpperCase() };
+    async *suppressed(): AsyncIterable<SuppressedPage> {
+      const left = people.filter((who) => !lost.includes(who)).map((who) => who.toUpperCase());
+      const all = ['ABROAD@example.com', 'lifted@example.com', 'no address', ...left];
+      yield { contacts: all.map((recipient) => ({ recipient })), next: undefined };
     },
   });
   const said: string[] = [];

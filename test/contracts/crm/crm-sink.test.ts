@@ -153,6 +153,7 @@ async function converges(harness: Harness, random: () => number) {
       log,
       metrics: new Registry(),
       breakMs: 10,
+      trialPauseMs: 5,
     });
   await harness.disturb();
   const { crashes } = await deliver({ log: records, random, newSink, between: () => harness.disturb() });

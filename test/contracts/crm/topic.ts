@@ -81,7 +81,10 @@ export async function deliver({ log, random, newSink, between }: Delivery): Prom
       if (crash) break;
       if (verdicts.some(({ outcome }) => outcome === 'dead-letter')) throw new Error('a dead letter');
       done = verdicts.every(({ outcome }) => outcome === 'delivered');
-      if (!done) await new Promise((resolve) => setTimeout(resolve, random() * 5));
+      // As the runner does: as long as the sink asks, else some time.
+      const asked = verdicts.flatMap((verdict) => (verdict.outcome === 'retry' ? (verdict.afterMs ?? 0) : 0));
+      const pauseMs = Math.max(random() * 5, ...asked);
+      if (!done) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
     if (crash || random() < CRASH_SHARE) {
       crashes++;

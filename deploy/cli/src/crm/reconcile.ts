@@ -6,7 +6,7 @@ import {
   readTopic,
 } from '@email-events/core';
 import { keyOfAddress, type Suppression, topics } from '@email-events/schemas';
-import type { SuppressedContact } from '@email-events/sink-crm';
+import type { SuppressedPage } from '@email-events/sink-crm';
 import type { Suppressions } from '../suppressions/topic.ts';
 
 /** A state as it is in the topic. */
@@ -34,7 +34,7 @@ export interface Comparison {
 export interface CompareOptions {
   readonly from: Suppressions;
   /** The CRM's listing. */
-  readonly listed: AsyncIterable<SuppressedContact>;
+  readonly listed: AsyncIterable<SuppressedPage>;
   readonly signal: AbortSignal;
   readonly onListed?: (contacts: number) => void;
   readonly onRead?: (records: number) => void;
@@ -55,12 +55,14 @@ export async function compare({
 }: CompareOptions): Promise<Comparison> {
   const atCrm = new Set<string>();
   let contacts = 0;
-  for await (const { recipient } of listed) {
+  for await (const page of listed) {
     signal.throwIfAborted();
-    if (++contacts % TELL_EVERY === 0) onListed?.(contacts);
-    // What is no address can be nobody's in the topic.
-    const key = keyOfAddress(recipient);
-    if (key !== undefined) atCrm.add(key);
+    for (const { recipient } of page.contacts) {
+      if (++contacts % TELL_EVERY === 0) onListed?.(contacts);
+      // What is no address can be nobody's in the topic.
+      const key = keyOfAddress(recipient);
+      if (key !== undefined) atCrm.add(key);
+    }
   }
   const decoder = from.codec.decoder<Suppression>('suppression');
   const matched = new Set<string>();

@@ -45,6 +45,7 @@ export const activecampaign = defineCrm({
     keepsReasons: false,
     newerStays: false,
     limits: '5 calls a second an account, over all of its API keys',
+    account: 'address',
     pace: { windows: [{ calls: 5, perMs: 1_000 }] },
     capabilities: {
       suppressAll: 'unsubscribed from every list',

@@ -1,7 +1,7 @@
 import type { SuppressionReason } from '@email-events/schemas';
 import { expect, onTestFinished, test } from 'vitest';
 import { connected } from '../testing/connected.ts';
-import { stateOf } from '../testing/values.ts';
+import { listedBy, stateOf } from '../testing/values.ts';
 import { LISTS, overLimit, play } from './brevo.harness.ts';
 import { brevo } from './brevo.ts';
 
@@ -80,8 +80,7 @@ test('all who are not mailed are listed, page by page', async () => {
   const off = Array.from({ length: 450 }, (_, n) => `person-${n}@example.com`);
   for (const email of off) played.optOut?.(email);
   played.add(ADA);
-  const listed: string[] = [];
-  for await (const { recipient } of adapter.suppressed?.(signal) ?? []) listed.push(recipient);
+  const listed = (await listedBy(adapter)).map(({ recipient }) => recipient);
   expect(listed.sort()).toEqual(off.sort());
   expect(server.calls).toHaveLength(3);
 });

@@ -7,11 +7,12 @@ import {
   forEveryReason,
   readPatchVerify,
   type StateFacts,
-  type SuppressedContact,
+  type SuppressedPage,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { headerOf, JsonApi, path } from '../json-api.ts';
+import { pagesByOffset } from '../listing.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: the reference of contacts, rate limits and their headers.
@@ -85,7 +86,7 @@ export const brevo = defineCrm({
         }
       },
       put: (state, signal) => readPatchVerify(contacts, state, signal),
-      suppressed: (signal) => blocklisted(api, signal),
+      suppressed: (signal, after) => blocklisted(api, signal, after),
       close: () => api.close(),
     };
   },
@@ -125,18 +126,27 @@ function contactsOf(api: JsonApi, streams: { readonly [scope: string]: number })
 const PAGE = 200;
 
 const page = z.object({
-  contacts: z.array(z.object({ email: z.string().nullish(), emailBlacklisted: z.boolean() })),
+  contacts: z.array(
+    z.object({ id: z.int().optional(), email: z.string().nullish(), emailBlacklisted: z.boolean() }),
+  ),
 });
 
 /** No filter is documented, so that all are read. */
-async function* blocklisted(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
-  for (let offset = 0; ; offset += PAGE) {
+function blocklisted(
+  api: JsonApi,
+  signal: AbortSignal,
+  after: string | undefined,
+): AsyncGenerator<SuppressedPage> {
+  const read = async (offset: number) => {
     const at = path`/contacts?limit=${PAGE}&offset=${offset}&sort=asc`;
-    const { contacts } = await api.read(page, at, signal);
-    for (const { email, emailBlacklisted } of contacts)
-      if (email && emailBlacklisted) yield { recipient: email };
-    if (contacts.length < PAGE) return;
-  }
+    return (await api.read(page, at, signal)).contacts;
+  };
+  return pagesByOffset(
+    PAGE,
+    read,
+    ({ email, emailBlacklisted }) => (email && emailBlacklisted ? { recipient: email } : undefined),
+    after,
+  );
 }
 
 const LONGEST_MS = 3_600_000;

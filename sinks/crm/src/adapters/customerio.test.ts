@@ -1,7 +1,6 @@
 import { Secret } from '@email-events/core';
 import { expect, onTestFinished, test } from 'vitest';
-import type { SuppressedContact } from '../crm.ts';
-import { connected, stateOf } from '../testing/index.ts';
+import { connected, listedBy, stateOf } from '../testing/index.ts';
 import { type CustomerioWorld, playCustomerio } from './customerio.harness.ts';
 import { customerio } from './customerio.ts';
 
@@ -122,8 +121,7 @@ test.each([[['site:key']], [['app']], [['site:key', 'other:key']], [['app', 'app
 test('lists everybody who is unsubscribed, page by page', async () => {
   const { adapter, played } = await open();
   for (let n = 0; n < 25; n++) played.add(`${n}@example.com`, { unsubscribed: n !== 7 });
-  const listed: SuppressedContact[] = [];
-  for await (const one of adapter.suppressed?.(signal) ?? []) listed.push(one);
+  const listed = await listedBy(adapter);
   expect(listed).toHaveLength(24);
   expect(listed).not.toContainEqual({ recipient: '7@example.com' });
 });

@@ -9,12 +9,13 @@ import {
   isHeaderText,
   type RecipientState,
   type StateFacts,
-  type SuppressedContact,
+  type SuppressedPage,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { readPatchSettle } from '../jobs.ts';
-import { JsonApi, nextCursor, path, shaped } from '../json-api.ts';
+import { JsonApi, path, shaped } from '../json-api.ts';
+import { pagesOf } from '../listing.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: references of the Track and App APIs, and the guide of the subscription center.
@@ -105,7 +106,7 @@ export const customerio = defineCrm({
         throw new CrmError('misconfigured', 'SINK_CRM_MISCONFIGURED', message);
       },
       put: (state, signal) => readPatchSettle(people, state, signal),
-      suppressed: (signal) => suppressedOf(app, signal),
+      suppressed: (signal, after) => suppressedOf(app, signal, after),
       async close() {
         await Promise.all([track.close(), app.close()]);
       },
@@ -114,19 +115,22 @@ export const customerio = defineCrm({
 });
 
 const suppressedPage = z.object({
-  identifiers: z.array(z.object({ email: z.string().nullish() })),
+  identifiers: z.array(z.object({ email: z.string().nullish(), cio_id: z.string().nullish() })),
   next: z.string().nullish(),
 });
 
-async function* suppressedOf(app: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
+function suppressedOf(
+  app: JsonApi,
+  signal: AbortSignal,
+  after: string | undefined,
+): AsyncGenerator<SuppressedPage> {
   const filter = { attribute: { field: 'unsubscribed', operator: 'eq', value: 'true' } };
-  let start = '';
-  do {
+  const read = async (start = '') => {
     const answer = await app.send('POST', path`/v1/customers?limit=1000&start=${start}`, { filter }, signal);
     const { identifiers, next } = shaped(suppressedPage, answer);
-    for (const { email } of identifiers) if (email) yield { recipient: email };
-    start = next ? nextCursor(next, start) : '';
-  } while (start !== '');
+    return { items: identifiers, next: next || undefined };
+  };
+  return pagesOf(read, ({ email }) => (email ? { recipient: email } : undefined), after);
 }
 
 const areBoth = (secrets: readonly string[]) => secrets.length === 2 && secrets.filter(isTrack).length === 1;

@@ -1,7 +1,8 @@
 import type { SuppressionReason } from '@email-events/schemas';
 import { expect, onTestFinished, test } from 'vitest';
+import { SharedPace } from '../pace.ts';
 import { connected } from '../testing/connected.ts';
-import { stateOf } from '../testing/values.ts';
+import { listedBy, stateOf } from '../testing/values.ts';
 import { NEWSLETTERS, play } from './ghost.harness.ts';
 import { ghost } from './ghost.ts';
 
@@ -10,9 +11,9 @@ const { signal } = new AbortController();
 const ADA = 'ada@example.com';
 const [NEWS = '', SHOP = ''] = NEWSLETTERS;
 
-async function open(options: object = {}, now = Date.now) {
+async function open(options: object = {}, now = Date.now, pace?: SharedPace) {
   const played = play();
-  const world = await connected(ghost, played, { options, now });
+  const world = await connected(ghost, played, { options, now, ...(pace && { pace }) });
   onTestFinished(() => world.close());
   return { played, ...world };
 }
@@ -59,6 +60,24 @@ test('who left streams loses their newsletters and no others; a member is not ma
   expect(await adapter.put(left('newsletter'), signal)).toBe('unchanged');
 });
 
+test('newsletters are written right after they were read, however many wait for their turn', async () => {
+  // One call at a time: whatever comes between a read and its write has waited no longer than that.
+  const published = { windows: [{ calls: 1_000, perMs: 1_000 }], concurrency: 1 } as const;
+  const pace = new SharedPace({ published, now: Date.now });
+  const { played, server, adapter } = await open({ streams: { newsletter: NEWS } }, Date.now, pace);
+  const people = Array.from({ length: 8 }, (_, n) => `person-${n}@example.com`);
+  for (const email of people) played.add(email, NEWSLETTERS);
+  const { suppression, recordedAt } = left('newsletter');
+  const put = (recipient: string) =>
+    adapter.put({ suppression: { ...suppression, recipient }, recordedAt }, signal);
+  await Promise.all(people.map(put));
+  const who = server.calls.map((call) => played.recipientOf(call));
+  const writes = server.calls.flatMap(({ method }, at) => (method === 'PUT' ? at : []));
+  expect(writes).toHaveLength(people.length);
+  for (const at of writes) expect(who[at - 1]).toBe(who[at]);
+  for (const one of people) expect(played.member(one)?.newsletters).toEqual([SHOP]);
+});
+
 test('each call has a token of its own, which is not valid for long', async () => {
   let now = 1_900_000_000_000;
   const { server, adapter } = await open({}, () => (now += 60_000));
@@ -86,8 +105,7 @@ test('all who are not mailed are listed, page by page', async () => {
   const off = Array.from({ length: 250 }, (_, n) => `person-${n}@example.com`);
   for (const email of off) played.optOut?.(email);
   played.add(ADA, [NEWS]);
-  const listed: string[] = [];
-  for await (const { recipient } of adapter.suppressed?.(signal) ?? []) listed.push(recipient);
+  const listed = (await listedBy(adapter)).map(({ recipient }) => recipient);
   expect(listed.sort()).toEqual(off.sort());
   expect(server.calls).toHaveLength(3);
 });

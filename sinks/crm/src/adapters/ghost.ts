@@ -8,11 +8,13 @@ import {
   forEveryReason,
   readPatchVerify,
   type StateFacts,
-  type SuppressedContact,
+  type SuppressedPage,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import { JsonApi, path } from '../json-api.ts';
+import { pagesByOffset } from '../listing.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
+import { closeTogether } from '../turns.ts';
 
 // Seen in November 2026: the Admin API's pages on members, newsletters and tokens, and the grammar of its filters.
 
@@ -56,6 +58,7 @@ export const ghost = defineCrm({
     keepsReasons: false,
     newerStays: false,
     limits: 'none; two or three calls a recipient',
+    account: 'address',
     capabilities: {
       suppressAll: 'no newsletters',
       suppressStream: 'without a newsletter',
@@ -69,7 +72,7 @@ export const ghost = defineCrm({
     scopes: [],
     limitations: [
       'No reasons.',
-      'Newsletters are written as a whole: with `options.streams`, one that a member leaves between a read and the write that follows comes back.',
+      'Newsletters are written as a whole: with `options.streams`, one that a member leaves in the milliseconds between a read and the write right after it comes back.',
     ],
   },
   connect({ url, secrets: [key], options }, limits) {
@@ -78,7 +81,10 @@ export const ghost = defineCrm({
       'accept-version': 'v5.0',
     });
     const api = new JsonApi({ base: `${url.replace(/\/+$/, '')}/ghost/api/admin`, headers, limits });
-    const contacts = membersOf(api, options);
+    const contacts: ContactAccess<Patch> = {
+      ...membersOf(api, options),
+      near: (readAndWrite, signal) => closeTogether(limits.pace, 2, readAndWrite, signal),
+    };
     return {
       name: 'ghost',
       async check(signal) {
@@ -89,8 +95,14 @@ export const ghost = defineCrm({
           throw new CrmError('misconfigured', 'SINK_CRM_MISCONFIGURED', message);
         }
       },
-      put: (state, signal) => readPatchVerify(contacts, state, signal),
-      suppressed: (signal) => unsubscribed(api, signal),
+      async put(state, signal) {
+        const { suppression } = state;
+        // Nothing waits for a turn that is not needed.
+        if (!suppression.suppressed && streamsLeft(suppression, options.streams).length === 0)
+          return 'unchanged';
+        return readPatchVerify(contacts, state, signal);
+      },
+      suppressed: (signal, after) => unsubscribed(api, signal, after),
       close: () => api.close(),
     };
   },
@@ -121,13 +133,22 @@ const page = z.object({
   members: z.array(z.object({ email: z.string(), newsletters: z.array(z.unknown()) })),
 });
 
-async function* unsubscribed(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
-  for (let number = 1; ; number += 1) {
+function unsubscribed(
+  api: JsonApi,
+  signal: AbortSignal,
+  after: string | undefined,
+): AsyncGenerator<SuppressedPage> {
+  const read = async (offset: number) => {
+    const number = offset / PAGE + 1;
     const at = path`/members/?limit=${PAGE}&page=${number}&order=${'created_at asc'}`;
-    const { members: some } = await api.read(page, at, signal);
-    for (const { email, newsletters } of some) if (newsletters.length === 0) yield { recipient: email };
-    if (some.length < PAGE) return;
-  }
+    return (await api.read(page, at, signal)).members;
+  };
+  return pagesByOffset(
+    PAGE,
+    read,
+    ({ email, newsletters }) => (newsletters.length === 0 ? { recipient: email } : undefined),
+    after,
+  );
 }
 
 interface Options {

@@ -39,6 +39,7 @@ export const http = defineCrm({
     keepsReasons: true,
     newerStays: true,
     limits: 'the receiver’s own',
+    account: 'address',
     capabilities: {
       suppressAll: '`suppressed: true`',
       suppressStream: 'a reason with the stream as scope',

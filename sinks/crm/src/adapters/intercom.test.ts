@@ -1,6 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { SuppressedContact } from '../crm.ts';
-import { connected, stateOf } from '../testing/index.ts';
+import { connected, listedBy, stateOf } from '../testing/index.ts';
 import { type IntercomWorld, playIntercom } from './intercom.harness.ts';
 import { intercom } from './intercom.ts';
 
@@ -71,8 +70,7 @@ test('lists everybody who gets no mail, whichever flag says so, page by page', a
     contact.unsubscribed = n !== 7 && n !== 8;
     contact.bounced = n === 8 || n === 9;
   }
-  const listed: SuppressedContact[] = [];
-  for await (const one of adapter.suppressed?.(signal) ?? []) listed.push(one);
+  const listed = await listedBy(adapter);
   expect(listed).toHaveLength(24);
   expect(listed[7]).toEqual({ recipient: '8@example.com', reason: 'has_hard_bounced' });
   expect(listed[8]?.reason).toBe('unsubscribed_from_emails,has_hard_bounced');

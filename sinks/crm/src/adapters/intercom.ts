@@ -7,11 +7,12 @@ import {
   forEveryReason,
   type PutResult,
   type StateFacts,
-  type SuppressedContact,
+  type SuppressedPage,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import { type CrmResponse, retryAfterMs } from '../http-client.ts';
-import { headerOf, JsonApi, nextCursor, path, readAs, shaped } from '../json-api.ts';
+import { headerOf, JsonApi, path, readAs, shaped } from '../json-api.ts';
+import { pagesOf } from '../listing.ts';
 
 // Seen in November 2026: Intercom's OpenAPI description (github.com/intercom/Intercom-OpenAPI, MIT) and its pages about limits and errors.
 const VERSION = '2.11';
@@ -77,7 +78,7 @@ export const intercom = defineCrm({
         const { recipient, suppressed } = state.suppression;
         return suppressed ? unsubscribe(api, recipient, signal) : 'unchanged';
       },
-      suppressed: (signal) => suppressedOf(api, signal),
+      suppressed: (signal, after) => suppressedOf(api, signal, after),
       close: () => api.close(),
     };
   },
@@ -147,6 +148,7 @@ const flag = z.boolean().nullish();
 const suppressedPage = z.object({
   data: z.array(
     z.object({
+      id: z.string().optional(),
       email: z.string().nullish(),
       ...{ unsubscribed_from_emails: flag, has_hard_bounced: flag, marked_email_as_spam: flag },
     }),
@@ -154,20 +156,26 @@ const suppressedPage = z.object({
   pages: z.object({ next: z.object({ starting_after: z.string() }).nullish() }).nullish(),
 });
 
-async function* suppressedOf(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
+function suppressedOf(
+  api: JsonApi,
+  signal: AbortSignal,
+  from: string | undefined,
+): AsyncGenerator<SuppressedPage> {
   const query = { operator: 'OR', value: FLAGS.map((field) => ({ field, operator: '=', value: 'true' })) };
-  let after: string | undefined;
-  do {
+  const read = async (after: string | undefined) => {
     const pagination = { per_page: 150, ...(after !== undefined && { starting_after: after }) };
     const answer = await api.send('POST', path`/contacts/search`, { query, pagination }, signal);
     const { data, pages } = shaped(suppressedPage, answer);
-    for (const contact of data) {
+    return { items: data, next: pages?.next?.starting_after };
+  };
+  return pagesOf(
+    read,
+    (contact) => {
       const reason = FLAGS.filter((name) => contact[name] === true).join();
-      if (contact.email) yield { recipient: contact.email, reason };
-    }
-    const next = pages?.next?.starting_after;
-    after = next === undefined ? undefined : nextCursor(next, after);
-  } while (after !== undefined);
+      return contact.email ? { recipient: contact.email, reason } : undefined;
+    },
+    from,
+  );
 }
 
 async function search(api: JsonApi, email: string, signal: AbortSignal) {

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { SharedPace } from '../pace.ts';
 import { connected, stateOf } from '../testing/index.ts';
 import { CHANNELS, type IterableWorld, playIterable } from './iterable.harness.ts';
 import { iterable } from './iterable.ts';
@@ -16,7 +17,10 @@ const reason = {
 const left = (scope: string) =>
   stateOf({ suppressed: false, reasons: [{ ...reason, scope, detail: null, account: null }] });
 
-async function open(world: IterableWorld = {}, other: { options?: object; now?: () => number } = {}) {
+async function open(
+  world: IterableWorld = {},
+  other: { options?: object; now?: () => number; pace?: SharedPace } = {},
+) {
   const played = playIterable(world);
   const crm = await connected(iterable, played, other);
   onTestFinished(() => crm.close());
@@ -30,6 +34,19 @@ test('off every channel of e-mail, and as before on and off all else: lists are 
   expect(await adapter.put(stateOf(), signal)).toBe('written');
   expect(played.of(ADA)).toEqual({ ...before, unsubscribedChannelIds: [201, 101, 102] });
   expect(await adapter.put(stateOf(), signal)).toBe('unchanged');
+});
+
+test('a list is replaced right after it was read, however many wait for their turn', async () => {
+  // One call at a time: whatever comes between a read and its write has waited no longer than that.
+  const published = { windows: [{ calls: 1_000, perMs: 1_000 }], concurrency: 1 } as const;
+  const { adapter, played, server } = await open({}, { pace: new SharedPace({ published, now: Date.now }) });
+  const people = Array.from({ length: 8 }, (_, n) => `person-${n}@example.com`);
+  for (const email of people) played.add(email);
+  await Promise.all(people.map((recipient) => adapter.put(stateOf({ recipient }), signal)));
+  const who = server.calls.map((call) => played.recipientOf(call));
+  const writes = server.calls.flatMap(({ method }, at) => (method === 'POST' ? at : []));
+  expect(writes).toHaveLength(people.length);
+  for (const at of writes) expect(who[at - 1]).toBe(who[at]);
 });
 
 test('who left a stream is off its message type, and off those of before', async () => {

@@ -12,6 +12,7 @@ import type { CrmResponse } from '../http-client.ts';
 import { readPatchSettle } from '../jobs.ts';
 import { JsonApi, path, readAs, shaped } from '../json-api.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
+import { closeTogether } from '../turns.ts';
 
 // Seen in November 2026: overview of the API with its payloads, and its Swagger description.
 
@@ -58,14 +59,17 @@ export const iterable = defineCrm({
     limitations: [
       'No reasons.',
       'Who becomes a user later is not unsubscribed by it.',
-      'A change replaces the list of channels: a choice about another that is made in the milliseconds since it was read is lost.',
+      'A change replaces the list of channels: it is written right after it was read, and a choice about another in these milliseconds is lost.',
     ],
   },
   connect({ url, secrets: [key], options }, limits) {
     const headers = { 'api-key': key?.reveal() ?? '' };
     const api = new JsonApi({ base: url, headers, limits, errorOf });
     const channels = new EmailChannels(api, limits.now);
-    const users = usersOf(api, channels, options.streams);
+    const users: ContactAccess<Lists> = {
+      ...usersOf(api, channels, options.streams),
+      near: (readAndWrite, signal) => closeTogether(limits.pace, 2, readAndWrite, signal),
+    };
     return {
       name: 'iterable',
       async check(signal) {
@@ -78,7 +82,13 @@ export const iterable = defineCrm({
         const message = `options.streams: the project has no message type ${missing}`;
         throw new CrmError('misconfigured', 'SINK_CRM_MISCONFIGURED', message);
       },
-      put: (state, signal) => readPatchSettle(users, state, signal),
+      async put(state, signal) {
+        const { suppression } = state;
+        // Before the two calls that are to be close together, if they are due to be read again.
+        if (suppression.suppressed) await channels.read(signal);
+        else if (streamsLeft(suppression, options.streams).length === 0) return 'unchanged';
+        return readPatchSettle(users, state, signal);
+      },
       close: () => api.close(),
     };
   },

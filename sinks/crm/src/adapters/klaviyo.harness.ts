@@ -140,16 +140,17 @@ class Account {
     return ok(shown(job));
   }
 
-  /** Those who are suppressed, by its time, ten at most on a page. */
+  /** Those who are suppressed, by its time, as many on a page as are asked for. */
   private listSuppressed(url: URL): Answer {
     const all = [...this.profiles].filter(([, { suppression }]) => suppression.length > 0);
     const from = Number(url.searchParams.get('page[cursor]') ?? 0);
-    const data = all.slice(from, from + 10).map(([email, { id, suppression }]) => ({
+    const to = from + Number(url.searchParams.get('page[size]') ?? 20);
+    const data = all.slice(from, to).map(([email, { id, suppression }]) => ({
       ...{ type: 'profile', id },
       attributes: { email, subscriptions: { email: { marketing: { suppression } } } },
     }));
-    const next = `https://a.klaviyo.example/api/profiles?page%5Bcursor%5D=${from + 10}`;
-    const links = { next: from + 10 < all.length ? next : null };
+    const next = `https://a.klaviyo.example/api/profiles?page%5Bcursor%5D=${to}`;
+    const links = { next: to < all.length ? next : null };
     return { status: 200, body: JSON.stringify({ data, links }) };
   }
 

@@ -13,11 +13,13 @@ import {
   readPatchVerify,
   type StateFacts,
   type SuppressedContact,
+  type SuppressedPage,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { type Follow, followJob, readPatchSettle } from '../jobs.ts';
-import { type ApiPath, JsonApi, nextCursor, path, shaped } from '../json-api.ts';
+import { type ApiPath, JsonApi, path, shaped } from '../json-api.ts';
+import { pagesOf } from '../listing.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: the pages below, and Klaviyo's OpenAPI description (github.com/klaviyo/openapi, MIT) of this revision.
@@ -153,7 +155,7 @@ export function createKlaviyo(
     },
     put: (state, signal) =>
       state.suppression.suppressed ? suppress(state, signal) : readPatchVerify(memberships, state, signal),
-    suppressed: (signal) => suppressedOf(api, signal),
+    suppressed: (signal, after) => suppressedOf(api, signal, after),
     close: () => api.close(),
   };
 }
@@ -161,6 +163,7 @@ export function createKlaviyo(
 const suppressedPage = z.object({
   data: z.array(
     z.object({
+      id: z.string(),
       attributes: z.object({
         email: z.string().nullish(),
         subscriptions: z.object({
@@ -177,32 +180,37 @@ const suppressedPage = z.object({
 });
 
 /** Oldest first, so that who is suppressed meanwhile comes at the end. */
-async function* suppressedOf(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
+function suppressedOf(
+  api: JsonApi,
+  signal: AbortSignal,
+  after: string | undefined,
+): AsyncGenerator<SuppressedPage> {
   const time = 'subscriptions.email.marketing.suppression.timestamp';
-  const query = new URLSearchParams({
-    filter: `greater-than(${time},1970-01-01T00:00:00Z)`,
-    sort: time,
-    'additional-fields[profile]': 'subscriptions',
-    'fields[profile]': 'email,subscriptions.email.marketing.suppression',
-    'page[size]': '100',
-  });
-  for (;;) {
+  const read = async (cursor: string | undefined) => {
+    const query = new URLSearchParams({
+      filter: `greater-than(${time},1970-01-01T00:00:00Z)`,
+      sort: time,
+      'additional-fields[profile]': 'subscriptions',
+      'fields[profile]': 'email,subscriptions.email.marketing.suppression',
+      'page[size]': '100',
+      ...(cursor !== undefined && { 'page[cursor]': cursor }),
+    });
     const { data, links } = await api.read(suppressedPage, `/api/profiles?${query}` as ApiPath, signal);
-    for (const { attributes } of data) {
-      const [first] = attributes.subscriptions.email.marketing.suppression;
-      if (!attributes.email || !first) continue;
-      const since = Date.parse(first.timestamp);
-      yield {
-        recipient: attributes.email,
-        reason: first.reason,
-        ...(Number.isNaN(since) ? {} : { since }),
-      };
-    }
     // Of its address, only the cursor is taken: the calls stay with the configured one.
-    const cursor = URL.parse(links?.next ?? '')?.searchParams.get('page[cursor]');
-    if (!cursor) return;
-    query.set('page[cursor]', nextCursor(cursor, query.get('page[cursor]') ?? undefined));
-  }
+    const next = URL.parse(links?.next ?? '')?.searchParams.get('page[cursor]');
+    return { items: data, next: next || undefined };
+  };
+  return pagesOf(read, ({ attributes }) => contactOf(attributes), after);
+}
+
+function contactOf({
+  email,
+  subscriptions: of,
+}: z.output<typeof suppressedPage>['data'][number]['attributes']): SuppressedContact | undefined {
+  const [first] = of.email.marketing.suppression;
+  if (!email || !first) return undefined;
+  const since = Date.parse(first.timestamp);
+  return { recipient: email, reason: first.reason, ...(Number.isNaN(since) ? {} : { since }) };
 }
 
 async function profileOf(api: JsonApi, email: string, signal: AbortSignal) {

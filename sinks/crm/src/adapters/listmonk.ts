@@ -7,10 +7,11 @@ import {
   forEveryReason,
   readPatchVerify,
   type StateFacts,
-  type SuppressedContact,
+  type SuppressedPage,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import { JsonApi, path } from '../json-api.ts';
+import { pagesOf } from '../listing.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: the API's page on subscribers, and what listmonk 6 does with a query and with a blocklisting.
@@ -44,6 +45,7 @@ export const listmonk = defineCrm({
     keepsReasons: false,
     newerStays: false,
     limits: 'none; two or three calls a recipient',
+    account: 'address',
     capabilities: {
       suppressAll: '`blocklisted`',
       suppressStream: 'unsubscribed from a list',
@@ -73,7 +75,7 @@ export const listmonk = defineCrm({
         for (const list of Object.values(streams)) await requireList(api, list, signal);
       },
       put: (state, signal) => readPatchVerify(contacts, state, signal),
-      suppressed: (signal) => blocklisted(api, signal),
+      suppressed: (signal, after) => blocklisted(api, signal, after),
       close: () => api.close(),
     };
   },
@@ -104,15 +106,19 @@ const PAGE = 200;
 const page = z.object({ data: z.object({ results: z.array(z.object({ id: z.int(), email: z.string() })) }) });
 
 /** From the newest to the oldest, which is listmonk's own order; so none is passed over when one goes. */
-async function* blocklisted(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
-  for (let before = 2 ** 31 - 1; ; ) {
-    const query = `subscribers.status = 'blocklisted' AND subscribers.id < ${before}`;
+function blocklisted(
+  api: JsonApi,
+  signal: AbortSignal,
+  after: string | undefined,
+): AsyncGenerator<SuppressedPage> {
+  const read = async (before = String(2 ** 31 - 1)) => {
+    const query = `subscribers.status = 'blocklisted' AND subscribers.id < ${Number(before)}`;
     const at = path`/subscribers?page=1&per_page=${PAGE}&query=${query}`;
-    const { results } = (await api.read(page, at, signal)).data;
-    for (const { email } of results) yield { recipient: email };
-    if (results.length < PAGE) return;
-    before = Math.min(...results.map(({ id }) => id));
-  }
+    const { results: items } = (await api.read(page, at, signal)).data;
+    const last = Math.min(...items.map(({ id }) => id));
+    return { items, next: items.length < PAGE ? undefined : String(last) };
+  };
+  return pagesOf(read, ({ email }) => ({ recipient: email }), after);
 }
 
 interface Patch {

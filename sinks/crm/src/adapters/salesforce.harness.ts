@@ -157,12 +157,13 @@ class Org {
     if (this.world.hidden) return errorOf(400, 'INVALID_FIELD', "No such column 'HasOptedOutOfEmail'");
     const listed = listedIn(url);
     if (listed) return this.list(listed);
-    const { object, email, limit } = queryIn(url);
+    const { object, email, after, limit } = queryIn(url);
     if (email !== undefined && this.world.knowsAll && this.withEmail(email).length === 0)
       this.add('Contact', email);
     const found = this.rows.filter(
       (row) =>
         row.object === object &&
+        row.id > after &&
         !(object === 'Lead' && row.converted) &&
         (email === undefined || (row.email.toLowerCase() === email.toLowerCase() && !row.optedOut)),
     );
@@ -209,14 +210,14 @@ const partsOf = (body: string) => (JSON.parse(body) as { compositeRequest: Part[
 
 /** A text of SOQL ends at the first quote without a backslash before it. */
 const SOQL =
-  /^SELECT Id, HasOptedOutOfEmail, LastModifiedDate FROM (\w+) WHERE (?:Email = '((?:[^'\\]|\\.)*)' AND HasOptedOutOfEmail = false|Id != null)(?: AND IsConverted = false)? LIMIT (\d+)$/s;
+  /^SELECT Id, HasOptedOutOfEmail, LastModifiedDate FROM (\w+) WHERE (?:Email = '((?:[^'\\]|\\.)*)' AND HasOptedOutOfEmail = false(?: AND Id > '(\w+)')?|Id != null)(?: AND IsConverted = false)? ORDER BY Id LIMIT (\d+)$/s;
 
-function queryIn(url: string): { object?: string; email?: string; limit: number } {
+function queryIn(url: string): { object?: string; email?: string; after: string; limit: number } {
   const soql = new URL(url, 'https://shop.my.salesforce.com').searchParams.get('q') ?? '';
-  const [, object, email, limit] = SOQL.exec(soql) ?? [];
+  const [, object, email, after = '', limit] = SOQL.exec(soql) ?? [];
   if (object === undefined) throw new Error('a query that is not understood');
   const plain = email?.replaceAll(/\\(.)/gs, '$1');
-  return { object, limit: Number(limit), ...(plain !== undefined && { email: plain }) };
+  return { object, after, limit: Number(limit), ...(plain !== undefined && { email: plain }) };
 }
 
 const LISTED =

@@ -1,17 +1,16 @@
 import { z } from 'zod';
 import {
-  type ContactAccess,
   crmAddress,
   crmSecrets,
   defineCrm,
   forEveryReason,
   isHeaderText,
-  readPatchVerify,
+  type PutResult,
   type StateFacts,
-  type SuppressedContact,
+  type SuppressedPage,
 } from '../crm.ts';
 import { CrmError, errorOfStatus } from '../errors.ts';
-import { nextCursor } from '../json-api.ts';
+import { pagesOf } from '../listing.ts';
 import { SalesforceApi, type SalesforceResult } from '../salesforce-api.ts';
 
 // Seen in November 2026: REST API guide (composite, conditional requests, errors), object reference (Contact, Lead), OAuth client credentials flow.
@@ -56,6 +55,7 @@ export const salesforce = defineCrm({
     keepsReasons: false,
     newerStays: false,
     limits: 'calls of a day, by edition and licences: three a recipient, one if it is opted out or unknown',
+    account: 'address',
     capabilities: {
       suppressAll: '`HasOptedOutOfEmail: true`',
       suppressStream: false,
@@ -75,7 +75,6 @@ export const salesforce = defineCrm({
   },
   connect({ url, secrets: [secret], options }, limits) {
     const api = new SalesforceApi({ url, credentials: secret?.reveal() ?? '', limits });
-    const records = recordsOf(api, options.objects);
     return {
       name: 'salesforce',
       async check(signal) {
@@ -83,9 +82,10 @@ export const salesforce = defineCrm({
         for (const result of await api.composite(queries, signal)) queried(result, rows);
       },
       async put(state, signal) {
-        return state.suppression.suppressed ? readPatchVerify(records, state, signal) : 'unchanged';
+        const { recipient, suppressed } = state.suppression;
+        return suppressed ? optOut(api, options.objects, recipient, signal) : 'unchanged';
       },
-      suppressed: (signal) => suppressedOf(api, options.objects, signal),
+      suppressed: (signal, after) => suppressedOf(api, options.objects, signal, after),
       close: () => api.close(),
     };
   },
@@ -111,53 +111,96 @@ const rows = z.object({
   ),
 });
 
-/** Of one object. A composite call takes 25 parts, so two objects have twelve each; what is above is found when it is read back. */
+/** Of one object. A composite call takes 25 parts, so two objects have twelve each. */
 const AT_A_TIME = 12;
+/** Rounds of so many, for one address. Whoever has more than these is still opted out bit by bit, by the attempts that follow. */
+const MOST_ROUNDS = 200;
+
+/** Where to go on with an object. */
+interface From {
+  readonly object: SObject;
+  /** Id of the last record that was seen. */
+  readonly after: string;
+}
 
 /**
- * Reads both objects in one call, and opts out in another. Each record is changed only if nobody has changed it since it was read: by then
- * it may have the address of another person.
+ * Reads both objects in one call, and opts out in another, until all records of the address were seen; then looks whether it holds. Each
+ * record is changed only if nobody has changed it since it was read: by then it may have the address of another person. One that is refused
+ * keeps none of the others opted in.
  */
-function recordsOf(api: SalesforceApi, objects: readonly SObject[]): ContactAccess<readonly OptedIn[]> {
-  return {
-    async difference({ suppression }, signal) {
-      const with_ = `Email = '${escaped(suppression.recipient)}' AND HasOptedOutOfEmail = false`;
-      const found = await api.composite(
-        objects.map((object) => queryOf(object, with_, AT_A_TIME)),
-        signal,
-      );
-      const optedIn = found.flatMap((result, at) => {
-        const object = objects[at] ?? 'Contact';
-        return queried(result, rows).records.map(({ Id, LastModifiedDate }) => ({
-          object,
-          id: Id,
-          readAt: LastModifiedDate,
-        }));
-      });
-      return optedIn.length > 0 ? optedIn : undefined;
-    },
-    async apply(records, signal) {
-      const results = await api.composite(
-        records.map(({ object, id, readAt }) => ({
-          method: 'PATCH' as const,
-          path: `/sobjects/${object}/${encodeURIComponent(id)}`,
-          httpHeaders: { 'If-Unmodified-Since': readAt },
-          body: { HasOptedOutOfEmail: true },
-        })),
-        signal,
-      );
-      // All have been tried: the first that failed is the one that is told.
-      for (const result of results) {
-        const error = errorOfRow(result);
-        if (error) throw error;
-      }
-    },
-  };
+async function optOut(
+  api: SalesforceApi,
+  objects: readonly SObject[],
+  recipient: string,
+  signal: AbortSignal,
+): Promise<PutResult> {
+  const start = objects.map((object) => ({ object, after: '' }));
+  let written = false;
+  let refused: CrmError | undefined;
+  let from: readonly From[] = start;
+  for (let round = 0; from.length > 0 && round < MOST_ROUNDS; round++) {
+    const found = await optedIn(api, from, recipient, signal);
+    const records = found.flat();
+    if (records.length > 0) {
+      written = true;
+      refused = (await change(api, records, signal)) ?? refused;
+    }
+    from = found.flatMap((some) => {
+      const last = some.at(-1);
+      return last && some.length === AT_A_TIME ? { object: last.object, after: last.id } : [];
+    });
+  }
+  if (refused) throw refused;
+  if (!written) return 'unchanged';
+  if ((await optedIn(api, start, recipient, signal)).every(({ length }) => length === 0)) return 'written';
+  throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'read back, a record still gets mail');
+}
+
+/** For each object, the next records that still get mail. */
+async function optedIn(
+  api: SalesforceApi,
+  from: readonly From[],
+  recipient: string,
+  signal: AbortSignal,
+): Promise<OptedIn[][]> {
+  const queries = from.map(({ object, after }) => {
+    const beyond = after === '' ? '' : ` AND Id > '${escaped(after)}'`;
+    const condition = `Email = '${escaped(recipient)}' AND HasOptedOutOfEmail = false${beyond}`;
+    return queryOf(object, condition, AT_A_TIME);
+  });
+  const found = await api.composite(queries, signal);
+  return found.map((result, at) => {
+    const object = from[at]?.object ?? 'Contact';
+    return queried(result, rows).records.map(({ Id, LastModifiedDate }) => ({
+      ...{ object, id: Id, readAt: LastModifiedDate },
+    }));
+  });
+}
+
+/** All are tried. Returns the first error that is of a record; throws one that is of all. */
+async function change(
+  api: SalesforceApi,
+  records: readonly OptedIn[],
+  signal: AbortSignal,
+): Promise<CrmError | undefined> {
+  const results = await api.composite(
+    records.map(({ object, id, readAt }) => ({
+      method: 'PATCH' as const,
+      path: `/sobjects/${object}/${encodeURIComponent(id)}`,
+      httpHeaders: { 'If-Unmodified-Since': readAt },
+      body: { HasOptedOutOfEmail: true },
+    })),
+    signal,
+  );
+  const errors = results.flatMap((result) => errorOfRow(result) ?? []);
+  const ofAll = errors.find(({ failure }) => failure === 'misconfigured' || failure === 'throttled');
+  if (ofAll) throw ofAll;
+  return errors[0];
 }
 
 function queryOf(object: SObject, condition: string, limit: number) {
   const open = object === 'Lead' ? ' AND IsConverted = false' : '';
-  const soql = `SELECT Id, HasOptedOutOfEmail, LastModifiedDate FROM ${object} WHERE ${condition}${open} LIMIT ${limit}`;
+  const soql = `SELECT Id, HasOptedOutOfEmail, LastModifiedDate FROM ${object} WHERE ${condition}${open} ORDER BY Id LIMIT ${limit}`;
   return { method: 'GET' as const, path: `/query?q=${encodeURIComponent(soql)}` };
 }
 
@@ -167,29 +210,33 @@ const optedOut = z.object({
 });
 const PAGE = 2_000;
 
-/** By their ids, so that a page begins where the last one ended whatever is changed meanwhile. */
-async function* suppressedOf(
+/** By object and ids, so that a page begins where the last one ended whatever is changed meanwhile. */
+function suppressedOf(
   api: SalesforceApi,
   objects: readonly SObject[],
   signal: AbortSignal,
-): AsyncGenerator<SuppressedContact> {
-  for (const object of objects) {
-    let after = '';
-    for (;;) {
-      const beyond = after === '' ? '' : ` AND Id > '${escaped(after)}'`;
-      const soql = `SELECT Id, Email FROM ${object} WHERE HasOptedOutOfEmail = true AND Email != null${beyond} ORDER BY Id LIMIT ${PAGE}`;
-      const [result] = await api.composite(
-        [{ method: 'GET', path: `/query?q=${encodeURIComponent(soql)}` }],
-        signal,
-      );
-      const { done, records } = result ? queried(result, optedOut) : { done: true, records: [] };
-      for (const { Email } of records) yield { recipient: Email };
-      const last = records.at(-1);
-      // A page of large records may have fewer than were asked for.
-      if (!last || (done && records.length < PAGE)) break;
-      after = nextCursor(last.Id, after);
-    }
-  }
+  from: string | undefined,
+): AsyncGenerator<SuppressedPage> {
+  const read = async (cursor = `${objects[0]}/`) => {
+    const [name = '', after = ''] = cursor.split('/');
+    const at = objects.indexOf(name as SObject);
+    const object = objects[at];
+    if (!object)
+      throw new CrmError('rejected', 'SINK_CRM_REJECTED', 'the listing has another place to go on');
+    const beyond = after === '' ? '' : ` AND Id > '${escaped(after)}'`;
+    const soql = `SELECT Id, Email FROM ${object} WHERE HasOptedOutOfEmail = true AND Email != null${beyond} ORDER BY Id LIMIT ${PAGE}`;
+    const [result] = await api.composite(
+      [{ method: 'GET', path: `/query?q=${encodeURIComponent(soql)}` }],
+      signal,
+    );
+    const { done, records } = result ? queried(result, optedOut) : { done: true, records: [] };
+    const last = records.at(-1);
+    // A page of large records may have fewer than were asked for.
+    const more = last !== undefined && (!done || records.length >= PAGE);
+    const next = objects[at + 1];
+    return { items: records, next: more ? `${object}/${last.Id}` : next && `${next}/` };
+  };
+  return pagesOf(read, ({ Email }) => ({ recipient: Email }), from);
 }
 
 /** Of a text in single quotes of SOQL. */

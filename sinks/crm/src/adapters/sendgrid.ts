@@ -8,11 +8,12 @@ import {
   forEveryReason,
   readPatchVerify,
   type StateFacts,
-  type SuppressedContact,
+  type SuppressedPage,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { headerOf, JsonApi, path } from '../json-api.ts';
+import { pagesByOffset } from '../listing.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: the references of global suppressions, suppressions, unsubscribe groups, scopes and rate limits.
@@ -91,7 +92,7 @@ export const sendgrid = defineCrm({
         }
       },
       put: (state, signal) => readPatchVerify(suppressions, state, signal),
-      suppressed: (signal) => unsubscribes(api, signal),
+      suppressed: (signal, after) => unsubscribes(api, signal, after),
       close: () => api.close(),
     };
   },
@@ -144,13 +145,19 @@ const PAGE = 500;
 
 const page = z.array(z.object({ email: z.string(), created: z.number() }));
 
-async function* unsubscribes(api: JsonApi, signal: AbortSignal): AsyncGenerator<SuppressedContact> {
-  for (let offset = 0; ; offset += PAGE) {
-    const at = path`/suppression/unsubscribes?limit=${PAGE}&offset=${offset}`;
-    const some = await api.read(page, at, signal);
-    for (const { email, created } of some) yield { recipient: email, since: created * 1_000 };
-    if (some.length < PAGE) return;
-  }
+function unsubscribes(
+  api: JsonApi,
+  signal: AbortSignal,
+  after: string | undefined,
+): AsyncGenerator<SuppressedPage> {
+  const read = (offset: number) =>
+    api.read(page, path`/suppression/unsubscribes?limit=${PAGE}&offset=${offset}`, signal);
+  return pagesByOffset(
+    PAGE,
+    read,
+    ({ email, created }) => ({ recipient: email, since: created * 1_000 }),
+    after,
+  );
 }
 
 const LONGEST_MS = 3_600_000;

@@ -1,4 +1,5 @@
 import { Secret } from '@email-events/core';
+import type { CallPace } from '../capabilities.ts';
 import { crmSection } from '../config.ts';
 import type { Crm, CrmAdapter } from '../crm.ts';
 import { type PlayedCrm, PlayedServer } from './harness.ts';
@@ -13,16 +14,16 @@ export interface Connected {
 export async function connected(
   crm: Crm,
   played: PlayedCrm,
-  other: { secrets?: readonly string[]; options?: object; now?: () => number } = {},
+  other: { secrets?: readonly string[]; options?: object; now?: () => number; pace?: CallPace } = {},
 ): Promise<Connected> {
   const server = await PlayedServer.start(played);
-  const { now = Date.now, ...replaced } = other;
+  const { now = Date.now, pace, ...replaced } = other;
   const access = { ...played.settings(server.base), ...replaced };
   const settings = crmSection.parse({ kind: crm.name, ...access });
   if (!settings) throw new Error('no settings');
   // As the configuration makes them.
   const secrets = access.secrets.map((secret) => new Secret(secret));
-  const adapter = crm.connect({ ...settings, secrets }, now);
+  const adapter = crm.connect({ ...settings, secrets }, now, pace);
   const close = async () => {
     await adapter.close();
     await server.close();

@@ -1,6 +1,6 @@
 import type { SinkBatch, SinkRecord } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
-import type { RecipientState } from '../crm.ts';
+import type { CrmAdapter, RecipientState, SuppressedContact } from '../crm.ts';
 
 /** Values for tests of this package. */
 export function suppressionOf(fields: Partial<Suppression> = {}): Suppression {
@@ -28,3 +28,11 @@ export const batchOf = (...values: Suppression[]): SinkBatch<Suppression> => ({
   id: values.map(({ event_id }) => event_id).join('+'),
   records: values.map((value) => recordOf(value)),
 });
+
+/** All pages of its listing. */
+export async function listedBy(adapter: CrmAdapter): Promise<SuppressedContact[]> {
+  const listed: SuppressedContact[] = [];
+  const pages = adapter.suppressed?.(new AbortController().signal) ?? [];
+  for await (const { contacts } of pages) listed.push(...contacts);
+  return listed;
+}
