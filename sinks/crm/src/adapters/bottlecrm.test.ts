@@ -1,7 +1,7 @@
 import type { SuppressionReason } from '@email-events/schemas';
 import { expect, onTestFinished, test } from 'vitest';
 import { connected } from '../testing/connected.ts';
-import { stateOf } from '../testing/values.ts';
+import { listedBy, stateOf } from '../testing/values.ts';
 import { DEFINITIONS, play } from './bottlecrm.harness.ts';
 import { bottlecrm } from './bottlecrm.ts';
 
@@ -84,8 +84,7 @@ test('everybody who is suppressed is listed, over pages', async () => {
   const all = Array.from({ length: 130 }, (_, i) => `person${i}@example.com`);
   for (const who of all) played.add(who, { email_suppression: 'suppressed' });
   played.add('lifted@example.com', { email_suppression: 'none' });
-  const listed: string[] = [];
-  for await (const { recipient } of adapter.suppressed?.(signal) ?? []) listed.push(recipient);
+  const listed = (await listedBy(adapter)).map(({ recipient }) => recipient);
   expect(listed.sort()).toEqual(all.sort());
 });
 

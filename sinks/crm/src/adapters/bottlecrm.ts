@@ -8,10 +8,11 @@ import {
   type RecipientState,
   readPatchVerify,
   type StateFacts,
-  type SuppressedContact,
 } from '../crm.ts';
 import { CrmError } from '../errors.ts';
 import { JsonApi, path } from '../json-api.ts';
+import { pagesByOffset } from '../listing.ts';
+import { closeTogether } from '../turns.ts';
 
 // Seen in November 2026: django-crm 1.35.0 on PyPI (MIT), its code and its answers. It has no field for e-mail, so these are custom fields of
 // contacts, which an administrator makes once.
@@ -52,6 +53,7 @@ export const bottlecrm = defineCrm({
     },
     keepsReasons: false,
     newerStays: true,
+    account: 'address',
     limits: 'none; three calls a recipient',
     capabilities: {
       suppressAll: `custom field \`${KEYS.state}\``,
@@ -73,7 +75,11 @@ export const bottlecrm = defineCrm({
   connect({ url, secrets: [token], options }, limits) {
     const headers = { authorization: `Bearer ${token?.reveal()}` };
     const api = new JsonApi({ base: `${url.replace(/\/+$/, '')}/api`, headers, limits });
-    const contacts = contactsOf(api, options.unknown);
+    const contacts: ContactAccess<Patch> = {
+      ...contactsOf(api, options.unknown),
+      // What was read decides whether a write is newer, and the write saves the whole contact.
+      near: (readAndWrite, signal) => closeTogether(limits.pace, 2, readAndWrite, signal),
+    };
     return {
       name: 'bottlecrm',
       async check(signal) {
@@ -81,8 +87,9 @@ export const bottlecrm = defineCrm({
         await requireFields(api, signal);
       },
       put: (state, signal) => readPatchVerify(contacts, state, signal),
-      async *suppressed(signal) {
-        for await (const found of pages(api, `cf_${KEYS.state}`, SUPPRESSED, signal)) yield* listed(found);
+      suppressed(signal, after) {
+        const read = (offset: number) => contactsAt(api, `cf_${KEYS.state}`, SUPPRESSED, offset, signal);
+        return pagesByOffset(PAGE, read, ({ email }) => (email ? { recipient: email } : undefined), after);
       },
       close: () => api.close(),
     };
@@ -126,33 +133,33 @@ function takesStates(field: Field): boolean {
 
 const custom = z.record(z.string(), z.unknown()).nullish();
 const contact = z.object({ id: z.string(), email: z.string().nullish(), custom_fields: custom });
-const page = z.object({ count: z.int(), results: z.array(contact) });
+const page = z.object({ results: z.array(contact) });
 
 type Contact = z.output<typeof contact>;
 
 /** A contact is a few kilobytes, and is in an answer twice. */
 const PAGE = 50;
 
-async function* pages(api: JsonApi, name: string, value: string, signal: AbortSignal) {
-  for (let offset = 0; ; offset += PAGE) {
-    const at = path`/contacts/?${name}=${value}&limit=${PAGE}&offset=${offset}`;
-    const { count, results } = await api.read(page, at, signal);
-    yield results;
-    if (results.length === 0 || offset + PAGE >= count) return;
-  }
-}
-
-function* listed(found: readonly Contact[]): Generator<SuppressedContact> {
-  for (const { email } of found) if (email) yield { recipient: email };
+async function contactsAt(api: JsonApi, name: string, value: string, offset: number, signal: AbortSignal) {
+  const at = path`/contacts/?${name}=${value}&limit=${PAGE}&offset=${offset}`;
+  return (await api.read(page, at, signal)).results;
 }
 
 /** The filter finds parts of addresses. */
 async function contactOf(api: JsonApi, email: string, signal: AbortSignal): Promise<Contact | undefined> {
-  for await (const found of pages(api, 'email', email, signal)) {
-    const same = found.find((each) => each.email?.toLowerCase() === email);
-    if (same) return same;
-  }
-  return undefined;
+  const read = (offset: number) => contactsAt(api, 'email', email, offset, signal);
+  let same: Contact | undefined;
+  const pages = pagesByOffset(
+    PAGE,
+    read,
+    (each) => {
+      if (each.email?.toLowerCase() === email) same ??= each;
+      return undefined;
+    },
+    undefined,
+  );
+  for await (const _ of pages) if (same) break;
+  return same;
 }
 
 interface Patch {
