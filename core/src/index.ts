@@ -72,6 +72,7 @@ export {
 } from './kafka/transact/stage.ts';
 export { TransactionalWriter } from './kafka/transact/writer.ts';
 export * from './lifecycle.ts';
+export { measureCertificate, measureDisk } from './measures.ts';
 export { type Backoff, backoffMs, pause, retry } from './retry.ts';
 export { serveConsumer } from './serve.ts';
 export * from './service.ts';

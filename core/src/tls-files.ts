@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { codeOf, type ErrorCode } from './errors.ts';
@@ -18,6 +19,7 @@ export class TlsFiles {
   readonly #refusedCode: ErrorCode;
   readonly #pollMs: number;
   #reload: () => void = () => {};
+  #expiresAt: number | undefined;
 
   /** `refusedCode` is that of the log line about a pair that cannot be used. */
   constructor(
@@ -37,7 +39,13 @@ export class TlsFiles {
   read(): TlsPair {
     const pair = { cert: readFileSync(this.#certFile), key: readFileSync(this.#keyFile) };
     createSecureContext(pair);
+    this.#expiresAt = Date.parse(new X509Certificate(pair.cert).validTo);
     return pair;
+  }
+
+  /** Of the certificate that was read last and can be used. Epoch milliseconds; undefined: none was read yet. */
+  get expiresAt(): number | undefined {
+    return this.#expiresAt;
   }
 
   /** Calls back with every new pair that is usable. One that is not (or not yet: two files change one by one) is logged. */

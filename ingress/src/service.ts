@@ -1,6 +1,8 @@
 import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
+  measureCertificate,
+  measureDisk,
   type RunningService,
   runStopSteps,
   type ServiceContext,
@@ -70,6 +72,8 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
     endOf: (request) => server?.endOf(request),
   };
   const tls = ingress.tls && new TlsFiles(ingress.tls, log, 'INGRESS_RELOAD_REFUSED');
+  measureCertificate(registry, tls);
+  if (ingress.spool.enabled) measureDisk(registry, 'spool', ingress.spool.dir);
   server = await serveWebhooks(context, ingress, tls);
   const subjects = {
     metrics: registry,

@@ -1,4 +1,4 @@
-import { createMetrics, type Registry, silentLog } from '@email-events/core';
+import { createMetrics, measureCertificate, measureDisk, type Registry, silentLog } from '@email-events/core';
 import { Lag, LoopMeasures, Standstill, sinkMeasures } from '@email-events/core/testing';
 import { IngressMetrics, SpoolMetrics } from '@email-events/ingress/testing';
 import { deadLetterReport, measureEvents, measureNormalize } from '@email-events/processors/testing';
@@ -13,6 +13,8 @@ const SERVICES: { readonly [service: string]: (metrics: Registry) => void } = {
       ...{ inFlightBytes: () => 0, connections: () => 0, kafkaUp: () => true, heavySources: () => 0 },
     });
     const spool = { records: 0, bytes: 0, oldestAt: undefined, setAside: 0, problem: undefined };
+    measureDisk(metrics, 'spool', '.');
+    measureCertificate(metrics, { expiresAt: 0 });
     new SpoolMetrics(metrics).watch({ status: spool, health: () => undefined }, { state: 'idle' });
   },
   normalize: (metrics) => {
@@ -25,6 +27,7 @@ const SERVICES: { readonly [service: string]: (metrics: Registry) => void } = {
     reading(metrics);
     new LoopMeasures(metrics);
     measureEvents(metrics, silentLog);
+    measureDisk(metrics, 'state', '.');
   },
   'sink-clickhouse': (metrics) => {
     reading(metrics);
@@ -38,6 +41,7 @@ const SERVICES: { readonly [service: string]: (metrics: Registry) => void } = {
     });
   },
   lookup: (metrics) => {
+    measureCertificate(metrics, { expiresAt: 0 });
     createLookupMetrics(metrics, {
       state: { size: 0, bytes: 0, unreadable: 0 },
       freshness: () => ({ ageMs: 0, behind: 0, problems: {} }),

@@ -43,6 +43,7 @@ function labelsOf(name: string, text: string): string[] {
 /** Where the end of a name does not say it, or says less than one wants to know. */
 const UNITS: { readonly [name: string]: string } = {
   email_events_build_info: 'always 1',
+  email_events_certificate_expires_seconds: 'seconds since 1970',
   email_events_consumer_lag: 'offsets',
   email_events_crm_breaker_state: '0, 1, 2',
   email_events_crm_call_limit: 'calls a second',

@@ -1,5 +1,6 @@
 import {
   describeCluster,
+  measureDisk,
   processorGroup,
   type RunningService,
   registryOf,
@@ -48,6 +49,7 @@ export async function startEvents(service: ServiceContext<EventsConfig>): Promis
   const { config, log, metrics } = service;
   const groupId = processorGroup(config.kafka.groupPrefix, 'events');
   const context = await prepare(service, groupId);
+  measureDisk(metrics, 'state', config.events.stateDir);
   const loop = await startTransactionalLoop({
     kafka: config.kafka,
     name: 'events',

@@ -2,6 +2,7 @@ import {
   ConfigError,
   codeOf,
   type DependencyState,
+  measureCertificate,
   type RunningService,
   registryOf,
   runStopSteps,
@@ -49,6 +50,7 @@ export async function startLookup(service: ServiceContext<LookupConfig>): Promis
     ...{ state, maxStateBytes: settings.maxStateBytes, log },
   });
   const tls = settings.tls && new TlsFiles(settings.tls, log, 'LOOKUP_RELOAD_REFUSED');
+  measureCertificate(registry, tls);
   const opened: Partial<Parts> = { reader };
   try {
     const server = await listen(settings, tls, createHandler(context));

@@ -70,6 +70,7 @@ export class LoopMeasures {
   readonly halted: Gauge;
   readonly partitions: Gauge<'topic'>;
   private readonly duration: Histogram;
+  private readonly age: Histogram;
   private readonly records: Counter;
 
   constructor(registry: Registry) {
@@ -78,6 +79,12 @@ export class LoopMeasures {
       name: 'email_events_transaction_seconds',
       help: 'Time from a batch of records to its committed transaction; its count is the number of transactions.',
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
+      registers,
+    });
+    this.age = new Histogram({
+      name: 'email_events_transaction_record_age_seconds',
+      help: 'Age of the oldest record of a transaction when it is committed: how fresh the output is. Of normalize, since Kafka has the request.',
+      buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3_600],
       registers,
     });
     this.records = new Counter({
@@ -105,8 +112,10 @@ export class LoopMeasures {
     });
   }
 
-  committed(records: number, ms: number): void {
+  /** `oldest`: when the first of the records was written. Epoch milliseconds. */
+  committed(records: number, ms: number, oldest: number): void {
     this.duration.observe(ms / 1_000);
+    this.age.observe(Math.max(0, Date.now() - oldest) / 1_000);
     this.records.inc(records);
   }
 }

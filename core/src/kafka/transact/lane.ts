@@ -19,8 +19,8 @@ export interface LaneOptions {
 
 /** Called for what a lane does. */
 export interface LaneWatch {
-  /** A transaction is committed: so many records, everything before `position`, in so many milliseconds. */
-  committed?(records: number, position: number, ms: number): void;
+  /** A transaction is committed: these records, everything before `position`, in so many milliseconds. */
+  committed?(records: readonly InputRecord[], position: number, ms: number): void;
   /** A record is a dead letter now because the work on it failed with an unforeseen error. */
   setAside?(record: InputRecord, failure: UnforeseenFailure): void;
 }
@@ -134,7 +134,7 @@ export class Lane {
       this.blame.passed(this.options.partition, this.next, taken);
       const [record] = piece;
       if (failure && record) this.options.watch?.setAside?.(record, failure);
-      this.options.watch?.committed?.(taken, this.next, performance.now() - started);
+      this.options.watch?.committed?.(piece.slice(0, taken), this.next, performance.now() - started);
       if (rest.length > 0) this.requireWanted();
     }
   }

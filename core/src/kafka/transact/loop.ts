@@ -236,7 +236,8 @@ class Loop implements TransactionalLoop {
       blame: this.blame,
       watch: {
         committed: (records, position, ms) => {
-          if (records > 0) this.measures.committed(records, ms);
+          const [oldest] = records;
+          if (oldest) this.measures.committed(records.length, ms, oldest.timestamp);
           if (this.isMine(partition)) this.lag.committed({ topic, partition }, position);
         },
         setAside: ({ offset }, { error, attempts }) => {

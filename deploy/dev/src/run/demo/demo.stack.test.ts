@@ -159,6 +159,11 @@ describe('the local pipeline', { timeout: 400_000 }, () => {
     const status = JSON.parse((await runBin(['status', '--json'], { env })).out);
     expect(status.counts['rows in ClickHouse']).toBe(3_000);
     expect(status.services.every(({ lag }: { lag: { records: number } | null }) => !lag?.records)).toBe(true);
+    // Over kill -9, two demos and three starts.
+    const { atRest, wrong, normalized, handedOver } = status.accounting;
+    expect({ atRest, wrong }).toEqual({ atRest: true, wrong: [] });
+    expect(handedOver).toBe(normalized);
+    expect(normalized).toBeGreaterThan(3_000);
     await expectStatusOfSources(readRunning());
     await expectMetricsAsDeclared(readRunning());
 
