@@ -14,6 +14,8 @@ export const CLI_CODES = {
     'What came out is asked of ClickHouse, and its sink has not written all of it yet; it can be run when the sink runs and has caught up.',
   CLI_CHANGE_DIFFERS:
     'More or less would change than --yes-change says, so nothing was changed: without it the same command shows what would.',
+  CLI_INGRESS_REFUSED:
+    'The ingress did not take the opt-outs that were to be brought back; those that it took before are known again, and not counted twice.',
   CLI_UNAVAILABLE: 'Something that the command needs does not answer.',
   RUN_NOT_RUNNING: 'No pipeline runs on this data directory.',
 } as const;

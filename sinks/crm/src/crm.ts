@@ -164,8 +164,16 @@ export interface CrmAdapter {
    * meanwhile may be missing. `after` goes on where a page said. Throws CrmError.
    */
   suppressed?(signal: AbortSignal, after?: string): AsyncIterable<SuppressedPage>;
+  /**
+   * Which of these addresses, MAILED_AT_A_TIME at most, the CRM would mail; in doubt it would. Only of a CRM in which nothing is made of an
+   * unknown address: that its listing lacks such a one is no loss. Throws CrmError.
+   */
+  mailed?(recipients: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
   close(): Promise<void>;
 }
+
+/** Addresses of a call of `mailed`. */
+export const MAILED_AT_A_TIME = 20;
 
 export interface SuppressedPage {
   readonly contacts: readonly SuppressedContact[];
@@ -181,6 +189,8 @@ export interface SuppressedContact {
   readonly since?: number;
   /** In the CRM's words, without an address. */
   readonly reason?: string;
+  /** Why, where the CRM tells it from an opt-out. */
+  readonly because?: 'complaint' | 'hard_bounce';
 }
 
 /** How to reach one contact in a CRM that has no conditional write. */

@@ -1,58 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PublishedPace } from './capabilities.ts';
 import { paceOf, SharedPace } from './pace.ts';
-import { closeTogether, urgently } from './turns.ts';
+import { callOn, counting, limit, paceWith } from './testing/counted-calls.ts';
+import { urgently } from './turns.ts';
 
 // Time is played, so that what is counted does not depend on the machine.
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const { signal } = new AbortController();
-type Headers = { [name: string]: string };
-
-/** A CRM that counts what it is called, by whom. */
-function counting() {
-  const times: number[] = [];
-  let answer: { status: number; headers: Headers } = { status: 200, headers: {} };
-  let [underWay, most] = [0, 0];
-  return {
-    times,
-    answerWith: (status: number, headers: Headers = {}) => {
-      answer = { status, headers };
-    },
-    most: () => most,
-    async call(takesMs = 0) {
-      times.push(performance.now());
-      most = Math.max(most, ++underWay);
-      if (takesMs > 0) await new Promise((resolve) => setTimeout(resolve, takesMs));
-      underWay -= 1;
-      return answer;
-    },
-    /** The most calls in any window of this length, wherever it begins. */
-    mostWithin(perMs: number): number {
-      let [from, found] = [0, 0];
-      for (const [to, time] of times.entries()) {
-        while (time - (times[from] ?? 0) >= perMs) from += 1;
-        found = Math.max(found, to - from + 1);
-      }
-      return found;
-    },
-  };
-}
-
-type Crm = ReturnType<typeof counting>;
-
-/** Calls as fast as it may, one lane of so many. */
-async function callOn(pace: SharedPace, crm: Crm, until: AbortSignal, lanes = 8): Promise<void> {
-  const lane = async () => {
-    while (!until.aborted) await pace.run(() => crm.call(5), until);
-  };
-  await Promise.allSettled(Array.from({ length: lanes }, lane));
-}
-
-const paceWith = (published: PublishedPace) => new SharedPace({ published, now: Date.now });
-const limit = (calls: number, perMs: number): PublishedPace => ({ windows: [{ calls, perMs }] });
-
 describe.each([
   [300, 1_000, [1], 0.9],
   [300, 1_000, [0.5, 0.5], 0.9],
@@ -178,88 +134,6 @@ test('a check goes before the writes that wait', async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   await Promise.all([...writes, check]);
   expect(order.slice(0, 4)).toEqual(['write 0', 'check', 'check too', 'write 1']);
-});
-
-describe('calls that must be close together', () => {
-  /** So many pairs of a read and a write at once; the longest time between the two. */
-  async function pairs(pace: SharedPace, crm: Crm, count: number, gone = 0): Promise<number> {
-    let longest = 0;
-    const work = Array.from({ length: count }, (_, n) =>
-      closeTogether(
-        pace,
-        2,
-        async () => {
-          await pace.run(() => crm.call(5), signal);
-          const readAt = performance.now();
-          if (n < gone) return;
-          await pace.run(() => crm.call(5), signal);
-          longest = Math.max(longest, performance.now() - readAt);
-        },
-        signal,
-      ),
-    );
-    await vi.advanceTimersByTimeAsync(120_000);
-    await Promise.all(work);
-    return longest;
-  }
-
-  test('do not wait in between, however long they waited before, and the limit holds', async () => {
-    const crm = counting();
-    expect(await pairs(paceWith(limit(5, 1_000)), crm, 40)).toBeLessThan(10);
-    expect(crm.times).toHaveLength(80);
-    expect(crm.mostWithin(1_000)).toBeLessThanOrEqual(5);
-  });
-
-  test('where a window takes only one, the second is the next', async () => {
-    const crm = counting();
-    expect(await pairs(paceWith(limit(1, 1_000)), crm, 20)).toBeLessThan(1_200);
-    expect(crm.times).toHaveLength(40);
-    expect(crm.mostWithin(1_000)).toBe(1);
-  });
-
-  test('one that is not made after all is another’s', async () => {
-    const crm = counting();
-    const pace = paceWith(limit(100, 1_000));
-    const startedAt = performance.now();
-    let doneAt = 0;
-    const all = pairs(pace, crm, 200, 200).then(() => performance.now());
-    await vi.advanceTimersByTimeAsync(0);
-    void pace.run(() => crm.call(), signal).then(() => (doneAt = performance.now()));
-    await vi.advanceTimersByTimeAsync(120_000);
-    await all;
-    expect(doneAt - startedAt).toBeLessThan(2_600);
-    expect(crm.mostWithin(1_000)).toBeLessThanOrEqual(100);
-  });
-
-  test('a 429 to the first keeps the second from being made', async () => {
-    const crm = counting();
-    const pace = paceWith(limit(100, 1_000));
-    crm.answerWith(429, { 'retry-after': '3' });
-    const both = async () => {
-      await pace.run(() => crm.call(), signal);
-      return pace.run(() => crm.call(), signal);
-    };
-    const refused = expect(closeTogether(pace, 2, both, signal)).rejects.toMatchObject({ failure: 'paused' });
-    await vi.advanceTimersByTimeAsync(10);
-    await refused;
-    expect(crm.times).toHaveLength(1);
-  });
-
-  test('a caller that gives up in between leaves nothing reserved', async () => {
-    const crm = counting();
-    const pace = paceWith(limit(3, 1_000));
-    const gone = new AbortController();
-    const both = async () => {
-      await pace.run(() => crm.call(), gone.signal);
-      gone.abort(new Error('stopping'));
-      await pace.run(() => crm.call(), gone.signal);
-    };
-    await expect(closeTogether(pace, 2, both, gone.signal)).rejects.toThrow('stopping');
-    const others = [1, 2, 3, 4].map(() => pace.run(() => crm.call(), signal));
-    await vi.advanceTimersByTimeAsync(4_000);
-    await Promise.all(others);
-    expect(crm.times).toHaveLength(5);
-  });
 });
 
 test('after a 429 nobody is called for as long as it says', async () => {

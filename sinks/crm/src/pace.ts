@@ -203,6 +203,17 @@ class Reservation implements Reserved {
   }
 }
 
+/** Of the limit, for a command beside the sinks: with the 95 % that all of those make it stays below. */
+const BESIDE = 0.042;
+
+/** The pace of a command that calls the CRM while the sinks do. Undefined: the limit is of single calls, which the sinks make. */
+export function paceBeside(published: PublishedPace): SharedPace | undefined {
+  if (published.windows.some(({ calls }) => calls < 2)) return undefined;
+  const pace = new SharedPace({ published, now: Date.now });
+  pace.setShare(BESIDE);
+  return pace;
+}
+
 /** The limit of a CRM as its operator has it: `callsPerSecond` of the settings instead of the published windows. Undefined: none. */
 export function paceOf(
   published: PublishedPace | undefined,

@@ -5,9 +5,10 @@ import {
   type ReadRecord,
   readTopic,
 } from '@email-events/core';
-import { keyOfAddress, type Suppression, topics } from '@email-events/schemas';
-import type { SuppressedPage } from '@email-events/sink-crm';
-import type { Suppressions } from '../suppressions/topic.ts';
+import { keyOfAddress, recipientKey, type Suppression, topics } from '@email-events/schemas';
+import type { SuppressedContact } from '@email-events/sink-crm';
+import { decoderOf, type Suppressions } from '../suppressions/topic.ts';
+import type { OptOut } from './upstream.ts';
 
 /** A state as it is in the topic. */
 export interface StateRecord {
@@ -25,47 +26,70 @@ export interface Comparison {
   readonly listed: number;
   /** Recipients that the topic suppresses for all mail. */
   readonly suppressed: number;
-  /** Of these, those that the CRM does not list. */
+  /** Of these, those that the CRM does not list although its consumer had dealt with them before the listing began. */
   readonly missing: readonly StateRecord[];
-  /** Recipient keys that only the CRM suppresses: opt-outs that were made there, and what has been lifted since but not in the CRM. */
-  readonly extras: readonly string[];
+  /** Of those that it does not list, those that its consumer is still to write. */
+  readonly pending: number;
+  /** Whom only the CRM suppresses, and the topic never knew: opt-outs that were made there. */
+  readonly optOuts: readonly OptOut[];
+  /** Recipient keys whom the CRM suppresses, and the topic no more: what was lifted here and not there, or chosen there since. */
+  readonly lifted: readonly string[];
+  /** Whom the CRM suppresses, and whom the topic has forgotten by order: they are not known again by this. */
+  readonly erased: number;
+}
+
+/** Contacts as the CRM lists them, by recipient key. */
+export class ListedContacts {
+  /** Lines of the listing. */
+  count = 0;
+  private readonly contacts = new Map<string, Omit<OptOut, 'recipient'>>();
+
+  add({ recipient, since, reason, because }: SuppressedContact, seenAt: number): void {
+    this.count += 1;
+    // The key of the topic, whatever letters the CRM has made of the address.
+    this.contacts.set(recipientKey(recipient), { since, seenAt, reason, because });
+  }
+
+  has(recipient: string): boolean {
+    return this.contacts.has(recipient);
+  }
+
+  keys(): Iterable<string> {
+    return this.contacts.keys();
+  }
+
+  optOut(recipient: string): OptOut {
+    const { since, seenAt = 0, reason, because } = this.contacts.get(recipient) ?? {};
+    return { recipient, since, seenAt, reason, because };
+  }
 }
 
 export interface CompareOptions {
   readonly from: Suppressions;
-  /** The CRM's listing. */
-  readonly listed: AsyncIterable<SuppressedPage>;
+  readonly listed: ListedContacts;
+  /** Where the CRM's consumer was when the listing began, by partition. */
+  readonly committed: ReadonlyMap<number, bigint>;
   readonly signal: AbortSignal;
-  readonly onListed?: (contacts: number) => void;
   readonly onRead?: (records: number) => void;
 }
 
 const TELL_EVERY = 10_000;
 
 /**
- * Compares the newest states of the topic with what a CRM lists. The CRM is asked first: what it is told meanwhile is put back once more, which
+ * Compares the newest states of the topic with what a CRM lists. The CRM was asked first: what it is told meanwhile is put back once more, which
  * changes nothing. Keeps the addresses of both, and the records of what is missing.
  */
 export async function compare({
   from,
   listed,
+  committed,
   signal,
-  onListed,
   onRead,
 }: CompareOptions): Promise<Comparison> {
-  const atCrm = new Set<string>();
-  let contacts = 0;
-  for await (const page of listed) {
-    signal.throwIfAborted();
-    for (const { recipient } of page.contacts) {
-      if (++contacts % TELL_EVERY === 0) onListed?.(contacts);
-      // What is no address can be nobody's in the topic.
-      const key = keyOfAddress(recipient);
-      if (key !== undefined) atCrm.add(key);
-    }
-  }
-  const decoder = from.codec.decoder<Suppression>('suppression');
+  const decode = decoderOf<Suppression>(from.codec, 'suppression');
   const matched = new Set<string>();
+  const lifted = new Set<string>();
+  const erased = new Set<string>();
   const missing = new Map<string, StateRecord>();
   let records = 0;
   await readTopic(from.config.kafka, {
@@ -75,21 +99,34 @@ export async function compare({
     async onRecord({ key, value, partition, offset, timestamp, headers }) {
       if (++records % TELL_EVERY === 0) onRead?.(records);
       const recipient = key?.toString() ?? '';
-      matched.delete(recipient);
-      missing.delete(recipient);
-      if (value === null) return;
-      await decoder.load([value]);
-      if (!decoder.decode(value).suppressed) return;
-      if (atCrm.has(recipient)) matched.add(recipient);
+      for (const all of [matched, lifted, erased, missing]) all.delete(recipient);
+      const isListed = listed.has(recipient);
+      const state = value === null ? undefined : await decode(value);
+      if (value === null || !state) {
+        // Of a state that cannot be read, too, it is not known that the topic never had it.
+        if (isListed) erased.add(recipient);
+      } else if (!state.suppressed) {
+        if (isListed) lifted.add(recipient);
+      } else if (isListed) matched.add(recipient);
       else missing.set(recipient, { recipient, partition, offset, timestamp, value, headers });
     },
   });
   signal.throwIfAborted();
+  const due = [...missing.values()].filter(
+    ({ partition, offset }) => offset < (committed.get(partition) ?? 0n),
+  );
+  const known = (recipient: string) =>
+    matched.has(recipient) || lifted.has(recipient) || erased.has(recipient);
+  const strangers = [...listed.keys()].filter((recipient) => !known(recipient));
   return {
-    listed: contacts,
+    listed: listed.count,
     suppressed: matched.size + missing.size,
-    missing: [...missing.values()],
-    extras: [...atCrm].filter((recipient) => !matched.has(recipient)),
+    missing: due,
+    pending: missing.size - due.length,
+    // What is no address is nobody that mail could be sent to.
+    optOuts: strangers.flatMap((recipient) => (keyOfAddress(recipient) ? listed.optOut(recipient) : [])),
+    lifted: [...lifted],
+    erased: erased.size,
   };
 }
 
@@ -98,8 +135,8 @@ const FEW = 100;
 const SHARE = 0.01;
 
 /** Whether so many changes are too many to be made unasked: a listing that is cut short would look the same. */
-export const isBlast = ({ missing, suppressed }: Pick<Comparison, 'missing' | 'suppressed'>): boolean =>
-  missing.length > FEW || missing.length > Math.max(1, suppressed * SHARE);
+export const isBlast = (changes: number, suppressed: number): boolean =>
+  changes > FEW || changes > Math.max(1, suppressed * SHARE);
 
 /** The states as records that only this CRM's consumer takes, in the order of its partition and at its pace. */
 export function repairs(missing: readonly StateRecord[], consumer: string): OutputRecord[] {

@@ -79,6 +79,16 @@ test('an address that is no contact is left alone if so configured', async () =>
   expect(played.recipients()).toEqual([]);
 });
 
+test('whom it would mail, where unknown addresses are left', async () => {
+  const { played, adapter } = await open({ unknown: 'leave' });
+  played.add('Bob@example.com');
+  played.add('out@example.com', { email_suppression: 'suppressed' });
+  expect(await adapter.mailed?.([ADA, 'bob@example.com', 'out@example.com'], signal)).toEqual([
+    'bob@example.com',
+  ]);
+  expect((await open()).adapter.mailed).toBeUndefined();
+});
+
 test('everybody who is suppressed is listed, over pages', async () => {
   const { played, adapter } = await open();
   const all = Array.from({ length: 130 }, (_, i) => `person${i}@example.com`);

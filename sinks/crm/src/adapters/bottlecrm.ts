@@ -87,6 +87,9 @@ export const bottlecrm = defineCrm({
         await requireFields(api, signal);
       },
       put: (state, signal) => readPatchVerify(contacts, state, signal),
+      ...(options.unknown === 'leave' && {
+        mailed: (recipients: readonly string[], signal: AbortSignal) => mailedOf(api, recipients, signal),
+      }),
       suppressed(signal, after) {
         const read = (offset: number) => contactsAt(api, `cf_${KEYS.state}`, SUPPRESSED, offset, signal);
         return pagesByOffset(PAGE, read, ({ email }) => (email ? { recipient: email } : undefined), after);
@@ -160,6 +163,16 @@ async function contactOf(api: JsonApi, email: string, signal: AbortSignal): Prom
   );
   for await (const _ of pages) if (same) break;
   return same;
+}
+
+/** Whoever is a contact without the state. */
+async function mailedOf(api: JsonApi, recipients: readonly string[], signal: AbortSignal): Promise<string[]> {
+  const mailed: string[] = [];
+  for (const recipient of recipients) {
+    const found = await contactOf(api, recipient, signal);
+    if (found && found.custom_fields?.[KEYS.state] !== SUPPRESSED) mailed.push(recipient);
+  }
+  return mailed;
 }
 
 interface Patch {

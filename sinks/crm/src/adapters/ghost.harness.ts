@@ -100,6 +100,13 @@ function browse(members: readonly Stored[], url: URL): Answer {
   const [limit, page] = [Number(searchParams.get('limit')), Number(searchParams.get('page') ?? 1)];
   if (limit > 100) return problem(400, 'BadRequestError');
   if (!searchParams.has('filter')) return shown(members, members.slice((page - 1) * limit, page * limit));
+  const [, list] = /^email:\[(.+)\]$/.exec(searchParams.get('filter') ?? '') ?? [];
+  if (list !== undefined) {
+    const asked = [...list.matchAll(/'((?:\\['"]|[^'"])+)'/g)].map(([, text = '']) =>
+      text.replace(/\\(['"])/g, '$1'),
+    );
+    return shown(members, members.filter((each) => asked.includes(each.email)).slice(0, limit));
+  }
   const email = askedFor(url);
   if (email === undefined) return problem(400, 'BadRequestError');
   return shown(

@@ -38,6 +38,15 @@ test('an address that is no member is left alone if so configured', async () => 
   expect(played.recipients()).toEqual([]);
 });
 
+test('whom it would mail, where unknown addresses are left: members with newsletters', async () => {
+  const { played, adapter } = await open({ unknown: 'leave' });
+  played.add("o'brien@example.com", [NEWS]);
+  played.add('out@example.com', []);
+  const asked = [ADA, "o'brien@example.com", 'out@example.com'];
+  expect(await adapter.mailed?.(asked, signal)).toEqual(["o'brien@example.com"]);
+  expect((await open()).adapter.mailed).toBeUndefined();
+});
+
 test('a member that another makes meanwhile loses its newsletters', async () => {
   const { played, adapter } = await open();
   const answer = played.answer;

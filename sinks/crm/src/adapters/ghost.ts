@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { recipientKey } from '@email-events/schemas';
 import { z } from 'zod';
 import {
   type ContactAccess,
@@ -102,6 +103,9 @@ export const ghost = defineCrm({
           return 'unchanged';
         return readPatchVerify(contacts, state, signal);
       },
+      ...(options.unknown === 'leave' && {
+        mailed: (recipients: readonly string[], signal: AbortSignal) => mailedOf(api, recipients, signal),
+      }),
       suppressed: (signal, after) => unsubscribed(api, signal, after),
       close: () => api.close(),
     };
@@ -130,7 +134,7 @@ const members = z.object({
 const PAGE = 100;
 
 const page = z.object({
-  members: z.array(z.object({ email: z.string(), newsletters: z.array(z.unknown()) })),
+  members: z.array(z.object({ id: z.string(), email: z.string(), newsletters: z.array(z.unknown()) })),
 });
 
 function unsubscribed(
@@ -149,6 +153,24 @@ function unsubscribed(
     ({ email, newsletters }) => (newsletters.length === 0 ? { recipient: email } : undefined),
     after,
   );
+}
+
+/** Whoever has a newsletter. */
+async function mailedOf(
+  api: JsonApi,
+  recipients: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const among = recipients.map(quoted).join(',');
+  const { members: found } = await api.read(
+    page,
+    path`/members/?limit=${PAGE}&filter=${`email:[${among}]`}`,
+    signal,
+  );
+  const mailed = new Set(
+    found.filter(({ newsletters }) => newsletters.length > 0).map(({ email }) => recipientKey(email)),
+  );
+  return recipients.filter((recipient) => mailed.has(recipient));
 }
 
 interface Options {

@@ -71,21 +71,14 @@ export type SuppressionBody = RecipientState['suppression'] & { readonly recorde
  */
 export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
   const url = new URL(options.url);
-  const signers = options.secrets.map((secret) => new Webhook(secret.reveal()));
+  const signers = signersOf(options.secrets);
   const client = new HttpClient({
     timeoutMs: options.timeoutMs,
     connections: options.concurrency,
     now: options.now,
     pace: options.pace,
   });
-  const sign = (id: string, body: string) => {
-    const sentAt = new Date(options.now());
-    return {
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1_000)),
-      'webhook-signature': signers.map((signer) => signer.sign(id, sentAt, body)).join(' '),
-    };
-  };
+  const sign = (id: string, body: string) => signedHeaders(signers, id, body, options.now());
   return {
     name: 'http',
     async check(signal) {
@@ -103,6 +96,21 @@ export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
     close: () => client.close(),
   };
 }
+
+const signersOf = (secrets: readonly Secret[]) => secrets.map((secret) => new Webhook(secret.reveal()));
+
+function signedHeaders(signers: readonly Webhook[], id: string, body: string, now: number) {
+  const sentAt = new Date(now);
+  return {
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1_000)),
+    'webhook-signature': signers.map((signer) => signer.sign(id, sentAt, body)).join(' '),
+  };
+}
+
+/** Headers by which a receiver knows the body for ours, as Standard Webhooks have them. `now`: epoch milliseconds. */
+export const standardWebhook = (secrets: readonly Secret[], id: string, body: string, now: number) =>
+  signedHeaders(signersOf(secrets), id, body, now);
 
 /** Answers of a gateway that finds nothing behind the address. */
 const GATEWAY_STATUSES = new Set([502, 503, 504]);

@@ -72,6 +72,10 @@ test('lists everybody who gets no mail, whichever flag says so, page by page', a
   }
   const listed = await listedBy(adapter);
   expect(listed).toHaveLength(24);
-  expect(listed[7]).toEqual({ recipient: '8@example.com', reason: 'has_hard_bounced' });
+  expect(listed[7]).toEqual({
+    recipient: '8@example.com',
+    reason: 'has_hard_bounced',
+    because: 'hard_bounce',
+  });
   expect(listed[8]?.reason).toBe('unsubscribed_from_emails,has_hard_bounced');
 });

@@ -172,7 +172,11 @@ function suppressedOf(
     read,
     (contact) => {
       const reason = FLAGS.filter((name) => contact[name] === true).join();
-      return contact.email ? { recipient: contact.email, reason } : undefined;
+      if (!contact.email) return undefined;
+      if (contact.marked_email_as_spam) return { recipient: contact.email, reason, because: 'complaint' };
+      return contact.has_hard_bounced
+        ? { recipient: contact.email, reason, because: 'hard_bounce' }
+        : { recipient: contact.email, reason };
     },
     from,
   );

@@ -152,6 +152,11 @@ test('lists everybody who is suppressed, page by page, with reason and time, and
     Array.from({ length: 205 }, (_, n) => `${n}@example.com`),
   );
   const since = Date.UTC(2026, 10, 30, 12);
-  expect(listed[0]).toEqual({ recipient: '0@example.com', reason: 'SPAM_COMPLAINT', since });
+  expect(listed[0]).toEqual({
+    recipient: '0@example.com',
+    reason: 'SPAM_COMPLAINT',
+    since,
+    because: 'complaint',
+  });
   expect(server.calls).toHaveLength(3);
 });

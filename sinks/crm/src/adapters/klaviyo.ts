@@ -203,6 +203,13 @@ function suppressedOf(
   return pagesOf(read, ({ attributes }) => contactOf(attributes), after);
 }
 
+/** Its reasons that are no choice of the recipient or of a user. */
+const BECAUSE: { readonly [reason: string]: SuppressedContact['because'] } = {
+  HARD_BOUNCE: 'hard_bounce',
+  INVALID_EMAIL: 'hard_bounce',
+  SPAM_COMPLAINT: 'complaint',
+};
+
 function contactOf({
   email,
   subscriptions: of,
@@ -210,7 +217,12 @@ function contactOf({
   const [first] = of.email.marketing.suppression;
   if (!email || !first) return undefined;
   const since = Date.parse(first.timestamp);
-  return { recipient: email, reason: first.reason, ...(Number.isNaN(since) ? {} : { since }) };
+  const because = BECAUSE[first.reason];
+  return {
+    ...{ recipient: email, reason: first.reason },
+    ...(Number.isNaN(since) ? {} : { since }),
+    ...(because && { because }),
+  };
 }
 
 async function profileOf(api: JsonApi, email: string, signal: AbortSignal) {

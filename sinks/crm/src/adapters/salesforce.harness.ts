@@ -109,7 +109,8 @@ class Org {
     if (url.pathname !== `${DATA}/composite`) return undefined;
     const [part] = partsOf(body);
     if (!part) return undefined;
-    if (part.method === 'GET') return listedIn(part.url) ? undefined : queryIn(part.url).email;
+    if (part.method === 'GET')
+      return listedIn(part.url) || askedIn(part.url) ? undefined : queryIn(part.url).email;
     return this.rows.find(({ id }) => part.url.endsWith(`/${id}`))?.email;
   }
 
@@ -157,6 +158,8 @@ class Org {
     if (this.world.hidden) return errorOf(400, 'INVALID_FIELD', "No such column 'HasOptedOutOfEmail'");
     const listed = listedIn(url);
     if (listed) return this.list(listed);
+    const asked = askedIn(url);
+    if (asked) return this.stillMailed(asked);
     const { object, email, after, limit } = queryIn(url);
     if (email !== undefined && this.world.knowsAll && this.withEmail(email).length === 0)
       this.add('Contact', email);
@@ -173,6 +176,14 @@ class Org {
       HasOptedOutOfEmail: row.optedOut,
       LastModifiedDate: new Date(row.modifiedAt).toISOString().replace('Z', '+0000'),
     }));
+    return json(200, { totalSize: records.length, done: true, records });
+  }
+
+  private stillMailed({ object, emails }: { object: string; emails: readonly string[] }): Answer {
+    const records = this.rows
+      .filter((row) => row.object === object && !row.optedOut && !(object === 'Lead' && row.converted))
+      .filter((row) => emails.some((email) => email.toLowerCase() === row.email.toLowerCase()))
+      .map((row) => ({ attributes: { type: row.object }, Id: row.id, Email: row.email }));
     return json(200, { totalSize: records.length, done: true, records });
   }
 
@@ -227,6 +238,19 @@ function listedIn(url: string): { object: string; after: string; limit: number }
   const soql = new URL(url, 'https://shop.my.salesforce.com').searchParams.get('q') ?? '';
   const [, object, after = '', limit] = LISTED.exec(soql) ?? [];
   return object === undefined ? undefined : { object, after, limit: Number(limit) };
+}
+
+const ASKED =
+  /^SELECT Id, Email FROM (\w+) WHERE HasOptedOutOfEmail = false AND Email IN \((.+)\)(?: AND IsConverted = false)? LIMIT \d+$/s;
+
+function askedIn(url: string): { object: string; emails: readonly string[] } | undefined {
+  const soql = new URL(url, 'https://shop.my.salesforce.com').searchParams.get('q') ?? '';
+  const [, object, list = ''] = ASKED.exec(soql) ?? [];
+  if (object === undefined) return undefined;
+  const emails = [...list.matchAll(/'((?:[^'\\]|\\.)*)'/gs)].map(([, text = '']) =>
+    text.replaceAll(/\\(.)/gs, '$1'),
+  );
+  return { object, emails };
 }
 
 const json = (status: number, body: object): Answer => ({ status, body: JSON.stringify(body) });

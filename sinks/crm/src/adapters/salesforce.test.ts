@@ -92,6 +92,16 @@ test('one record that is refused keeps none of those behind it opted in', async 
   expect(played.rows.filter(({ optedOut }) => !optedOut)).toHaveLength(1);
 });
 
+test('whom it would mail: not who is opted out, and not who is unknown, for whom nothing is made', async () => {
+  const { adapter, played } = await open();
+  played.add('Contact', 'Ada@Example.com');
+  played.add('Lead', 'lead@example.com');
+  played.add('Lead', 'converted@example.com', { converted: true });
+  played.add('Contact', 'out@example.com', { optedOut: true });
+  const asked = [ADA, 'lead@example.com', 'converted@example.com', 'out@example.com', "o'brien@example.com"];
+  expect(await adapter.mailed?.(asked, signal)).toEqual([ADA, 'lead@example.com']);
+});
+
 test('a session that ends is renewed without a failure, once', async () => {
   const { adapter, played } = await open();
   played.add('Contact', ADA);

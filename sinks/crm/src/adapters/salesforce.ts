@@ -1,3 +1,4 @@
+import { recipientKey } from '@email-events/schemas';
 import { z } from 'zod';
 import {
   crmAddress,
@@ -85,6 +86,7 @@ export const salesforce = defineCrm({
         const { recipient, suppressed } = state.suppression;
         return suppressed ? optOut(api, options.objects, recipient, signal) : 'unchanged';
       },
+      mailed: (recipients, signal) => mailedOf(api, options.objects, recipients, signal),
       suppressed: (signal, after) => suppressedOf(api, options.objects, signal, after),
       close: () => api.close(),
     };
@@ -199,8 +201,7 @@ async function change(
 }
 
 function queryOf(object: SObject, condition: string, limit: number) {
-  const open = object === 'Lead' ? ' AND IsConverted = false' : '';
-  const soql = `SELECT Id, HasOptedOutOfEmail, LastModifiedDate FROM ${object} WHERE ${condition}${open} ORDER BY Id LIMIT ${limit}`;
+  const soql = `SELECT Id, HasOptedOutOfEmail, LastModifiedDate FROM ${object} WHERE ${condition}${openOnly(object)} ORDER BY Id LIMIT ${limit}`;
   return { method: 'GET' as const, path: `/query?q=${encodeURIComponent(soql)}` };
 }
 
@@ -238,6 +239,31 @@ function suppressedOf(
   };
   return pagesOf(read, ({ Email }) => ({ recipient: Email }), from);
 }
+
+const mailedRows = z.object({ records: z.array(z.object({ Email: z.string() })) });
+
+/** Whoever has a record that still gets mail. */
+async function mailedOf(
+  api: SalesforceApi,
+  objects: readonly SObject[],
+  recipients: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const among = recipients.map((recipient) => `'${escaped(recipient)}'`).join(', ');
+  const queries = objects.map((object) => {
+    const soql = `SELECT Id, Email FROM ${object} WHERE HasOptedOutOfEmail = false AND Email IN (${among})${openOnly(object)} LIMIT ${PAGE}`;
+    return { method: 'GET' as const, path: `/query?q=${encodeURIComponent(soql)}` };
+  });
+  const found = await api.composite(queries, signal);
+  const all = found.map((result) => queried(result, mailedRows).records);
+  // There may be more of whoever is not among them.
+  if (all.some((records) => records.length >= PAGE)) return recipients;
+  const mailed = new Set(all.flat().map(({ Email }) => recipientKey(Email)));
+  return recipients.filter((recipient) => mailed.has(recipient));
+}
+
+/** Leads that were converted take no change. */
+const openOnly = (object: SObject) => (object === 'Lead' ? ' AND IsConverted = false' : '');
 
 /** Of a text in single quotes of SOQL. */
 const escaped = (text: string) => text.replaceAll(/[\\']/g, '\\$&');
