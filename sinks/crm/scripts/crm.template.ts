@@ -51,8 +51,8 @@ export const exampleCrm = defineCrm({
     undoesOptOuts: '`opted_out` does not say who set it',
     limitations: ['No reasons: a contact is opted out, or not.'],
   },
-  connect({ url, secrets, options }, { timeoutMs, concurrency, now, pace }) {
-    const client = new HttpClient({ timeoutMs, connections: concurrency, now, pace });
+  connect({ url, secrets, options }, { timeoutMs, concurrency, now, pace, plan }) {
+    const client = new HttpClient({ timeoutMs, connections: concurrency, now, pace, plan });
     const [token] = secrets;
     const headers = { authorization: `Bearer ${token?.reveal()}`, 'content-type': 'application/json' };
     // An address is one part of the path, even if it contains a slash.

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { CallPace, CrmCapabilities, PublishedPace } from './capabilities.ts';
 import type { CrmConfig } from './config.ts';
 import { CrmError, type CrmFailure } from './errors.ts';
+import type { CrmRequest } from './http-client.ts';
 
 /** A CRM as configured: sinks.crm, or one of its `others`. `url`, `secrets` and `options` are the CRM's to judge, everything else is the same for all. */
 export type CrmSettings = Omit<NonNullable<CrmConfig['sinks']['crm']>, 'adminPort' | 'others'>;
@@ -83,6 +84,8 @@ export interface CallLimits {
   readonly now: () => number;
   /** To be handed to each HttpClient, so that every call counts. */
   readonly pace?: CallPace;
+  /** To be handed to each HttpClient: what would be written is told to it, and not made. */
+  readonly plan?: (request: CrmRequest) => void;
 }
 
 /** Describes a CRM to the rest of the package. One file in `adapters` exports it. */
@@ -103,7 +106,7 @@ export interface Crm extends Omit<CrmDefinition, 'connect'> {
   /** Problems of the settings, with full paths: `path` is where they are, default sinks.crm. Messages never show a value. */
   problems(settings: CrmSettings, path?: string): ConfigProblem[];
   /** Throws ZodError on settings that have problems. */
-  connect(settings: CrmSettings, now: () => number, pace?: CallPace): CrmAdapter;
+  connect(settings: CrmSettings, now: () => number, pace?: CallPace, plan?: CallLimits['plan']): CrmAdapter;
 }
 
 /** Binds a CRM's adapter to the schema of its settings. */
@@ -115,9 +118,9 @@ export function defineCrm<S extends AccessSchema>(definition: CrmDefinition<S>):
       const { error } = schema.safeParse(accessOf(settings));
       return error?.issues.flatMap((issue) => problemsOf(issue, path)) ?? [];
     },
-    connect(settings, now, pace) {
+    connect(settings, now, pace, plan) {
       const { timeoutMs, concurrency } = settings;
-      const limits = { timeoutMs, concurrency, now, ...(pace && { pace }) };
+      const limits = { timeoutMs, concurrency, now, ...(pace && { pace }), ...(plan && { plan }) };
       return definition.connect(schema.parse(accessOf(settings)), limits);
     },
   };

@@ -58,6 +58,8 @@ export class CrmGuard {
   /** The same, with nothing between that it took. */
   private tooShort = 0;
   private underWay = 0;
+  /** What the last check found wrong in the configuration. */
+  private wrong: string | undefined;
   /** No call of a state tells that a list exists which the configuration names: until a check has, none is made. */
   private unproven = true;
   private proving: Promise<void> | undefined;
@@ -188,8 +190,15 @@ export class CrmGuard {
 
   /** A check has passed, or failed: if it found the configuration wrong, nothing is written until one passes. */
   checked(error?: unknown): void {
-    if (error === undefined) this.unproven = false;
-    else if (error instanceof CrmError && error.failure === 'misconfigured') this.unproven = true;
+    if (error === undefined) {
+      this.unproven = false;
+      this.wrong = undefined;
+    } else if (error instanceof CrmError && error.failure === 'misconfigured') {
+      this.unproven = true;
+      // Also before there is any state to write, and not each time.
+      if (this.wrong !== error.message && this.refusal === undefined) this.sayWrong(error);
+      this.wrong = error.message;
+    }
   }
 
   /** The first call waits for a check that passes. A state for which nothing is to be done would count as done, and be gone. */
@@ -224,19 +233,23 @@ export class CrmGuard {
 
   /** Says so once; it stays visible in readiness and metrics until the CRM takes a call again. */
   private refuse(error: CrmError): void {
-    const { log, now, refusedMs, scopes } = this.options;
-    const needs =
-      error.code === 'SINK_CRM_UNAUTHORIZED' && scopes.length > 0
-        ? `; the credentials need ${scopes.join(', ')}`
-        : '';
-    if (this.refusal === undefined)
-      log.error({ code: error.code }, `${error.message}: nothing is sent until this is put right${needs}`);
+    const { now, refusedMs } = this.options;
+    if (this.refusal === undefined && this.wrong !== error.message) this.sayWrong(error);
     const known = this.refusal !== undefined;
     this.refusal = error.code;
     // Calls that were under way together tell no more than one does.
     if (known && this.pause.until > now()) return;
     this.pauseFor(this.refusedMs, error.code);
     this.refusedMs = Math.min(refusedMs.most, this.refusedMs * 2);
+  }
+
+  private sayWrong({ code, message }: CrmError): void {
+    const { log, scopes } = this.options;
+    const needs =
+      code === 'SINK_CRM_UNAUTHORIZED' && scopes.length > 0
+        ? `; the credentials need ${scopes.join(', ')}`
+        : '';
+    log.error({ code }, `${message}: nothing is sent until this is put right${needs}`);
   }
 
   private accepted(): void {

@@ -10,6 +10,8 @@ export interface CrmRequest {
   readonly url: URL;
   readonly headers: { readonly [name: string]: string };
   readonly body?: string;
+  /** Changes nothing, although it is no GET: a search, a login. */
+  readonly reads?: boolean;
 }
 
 export interface CrmResponse {
@@ -25,6 +27,8 @@ interface HttpClientOptions {
   readonly connections: number;
   readonly now: () => number;
   readonly pace?: CallPace | undefined;
+  /** Told of each call that may change something, which is then not made: it throws CrmError of failure `unverified`. */
+  readonly plan?: ((request: CrmRequest) => void) | undefined;
 }
 
 const MAX_BODY_BYTES = 1_048_576;
@@ -48,7 +52,8 @@ export class HttpClient {
 
   /** Returns the answer with any status. Throws CrmError when there is none, or `signal`'s reason when the caller gave up. */
   exchange(request: CrmRequest, signal: AbortSignal): Promise<CrmResponse> {
-    const { pace } = this.options;
+    const { pace, plan } = this.options;
+    if (plan && !isRead(request)) return planned(request, plan);
     return pace
       ? pace.run(() => this.exchangeNow(request, signal), signal)
       : this.exchangeNow(request, signal);
@@ -96,6 +101,13 @@ export class HttpClient {
     if (error) throw error;
     return response;
   }
+}
+
+const isRead = ({ method, reads = false }: CrmRequest) => reads || method === 'GET' || method === 'HEAD';
+
+async function planned(request: CrmRequest, plan: (request: CrmRequest) => void): Promise<never> {
+  plan(request);
+  throw new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'the call is planned, and not made');
 }
 
 const TIMEOUT_CODES = new Set([

@@ -37,8 +37,8 @@ export class JsonApi {
   private readonly options: JsonApiOptions;
 
   constructor(options: JsonApiOptions) {
-    const { timeoutMs, concurrency, now, pace } = options.limits;
-    this.client = new HttpClient({ timeoutMs, connections: concurrency, now, pace });
+    const { timeoutMs, concurrency, now, pace, plan } = options.limits;
+    this.client = new HttpClient({ timeoutMs, connections: concurrency, now, pace, plan });
     this.base = options.base.replace(/\/+$/, '');
     this.options = options;
   }
@@ -53,6 +53,11 @@ export class JsonApi {
     const answer = await this.exchange('GET', at, undefined, signal);
     if (answer.status === 404) return undefined;
     return shaped(shape, this.succeeded(answer));
+  }
+
+  /** Searches by POST, which changes nothing. */
+  async search(at: ApiPath, body: object, signal: AbortSignal): Promise<CrmResponse> {
+    return this.succeeded(await this.exchange('POST', at, body, signal, true));
   }
 
   async send(
@@ -70,10 +75,11 @@ export class JsonApi {
     at: ApiPath,
     body: object | undefined,
     signal: AbortSignal,
+    reads = false,
   ): Promise<CrmResponse> {
     const { headers: given } = this.options;
     const headers = { accept: 'application/json', ...(typeof given === 'function' ? given() : given) };
-    const request = { method, url: new URL(`${this.base}${at}`), headers };
+    const request = { method, url: new URL(`${this.base}${at}`), headers, reads };
     if (body === undefined) return this.client.exchange(request, signal);
     return this.client.exchange(
       {

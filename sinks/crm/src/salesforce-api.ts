@@ -30,6 +30,11 @@ export interface SalesforceResult {
   readonly body: unknown;
 }
 
+interface Call {
+  readonly body: string;
+  readonly reads: boolean;
+}
+
 const login = z.object({ access_token: z.string().min(1) });
 const refusal = z.object({ error: z.string() });
 const errors = z.array(z.object({ errorCode: z.string() }));
@@ -51,8 +56,8 @@ export class SalesforceApi {
   private token: Promise<string> | undefined;
 
   constructor(options: SalesforceApiOptions) {
-    const { timeoutMs, concurrency, now, pace } = options.limits;
-    this.client = new HttpClient({ timeoutMs, connections: concurrency, now, pace });
+    const { timeoutMs, concurrency, now, pace, plan } = options.limits;
+    this.client = new HttpClient({ timeoutMs, connections: concurrency, now, pace, plan });
     this.options = options;
     this.base = options.url.replace(/\/+$/, '');
   }
@@ -68,7 +73,8 @@ export class SalesforceApi {
         referenceId: `part${at}`,
       })),
     };
-    const answer = await this.authorized(`${data}/composite`, JSON.stringify(body), signal);
+    const reads = requests.every(({ method }) => method === 'GET');
+    const answer = await this.authorized(`${data}/composite`, { body: JSON.stringify(body), reads }, signal);
     const { compositeResponse } = shaped(composed, answer);
     if (compositeResponse.length !== requests.length)
       throw new CrmError('unavailable', 'SINK_CRM_UNAVAILABLE', 'the answer lacks parts');
@@ -83,20 +89,20 @@ export class SalesforceApi {
     return this.client.close();
   }
 
-  private async authorized(path: string, body: string, signal: AbortSignal): Promise<CrmResponse> {
+  private async authorized(path: string, call: Call, signal: AbortSignal): Promise<CrmResponse> {
     const known = this.token !== undefined;
-    const first = await this.post(path, body, await this.login(signal), signal);
+    const first = await this.post(path, call, await this.login(signal), signal);
     if (first.status !== 401) return this.succeeded(first);
     this.token = undefined;
     // A token that is new and refused is not one that has expired.
     if (!known) return this.succeeded(first);
-    return this.succeeded(await this.post(path, body, await this.login(signal), signal));
+    return this.succeeded(await this.post(path, call, await this.login(signal), signal));
   }
 
-  private post(path: string, body: string, token: string, signal: AbortSignal): Promise<CrmResponse> {
+  private post(path: string, call: Call, token: string, signal: AbortSignal): Promise<CrmResponse> {
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     return this.client.exchange(
-      { method: 'POST', url: new URL(`${this.base}${path}`), headers, body },
+      { method: 'POST', url: new URL(`${this.base}${path}`), headers, ...call },
       signal,
     );
   }
@@ -118,6 +124,7 @@ export class SalesforceApi {
         method: 'POST',
         url: new URL(`${this.base}/services/oauth2/token`),
         headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+        reads: true,
         body: new URLSearchParams({ grant_type: 'client_credentials', client_id, client_secret }).toString(),
       },
       signal,

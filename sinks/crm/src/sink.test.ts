@@ -11,14 +11,17 @@ const DELIVERED = { outcome: 'delivered' };
 type Put = (state: RecipientState, signal: AbortSignal) => Promise<unknown> | unknown;
 
 /** A sink over a CRM that does what `put` says; its log lines as JSON. */
-function setUp(put: Put, options: Partial<CrmSinkOptions> = {}) {
+function setUp(
+  put: Put,
+  { check = async () => {}, ...options }: Partial<CrmSinkOptions> & Partial<Pick<CrmAdapter, 'check'>> = {},
+) {
   const lines: string[] = [];
   const note = (...all: unknown[]) => lines.push(JSON.stringify(all));
   const log = { info: note, warn: note, error: note } as unknown as Logger;
   const put_ = vi.fn(put);
   const adapter: CrmAdapter = {
     name: 'fake',
-    check: async () => {},
+    check,
     put: async (state, abort) => ((await put_(state, abort)) as 'written' | undefined) ?? 'written',
     close: async () => {},
   };
@@ -157,6 +160,26 @@ test('credentials that are refused: what they must be allowed is said, but not o
     await sink.write(batchOf(...people(2)), signal);
     expect(lines.join().includes('the credentials need contacts.write, lists.read')).toBe(says);
   }
+});
+
+test('what a check finds wrong is said before there is any state, and once', async () => {
+  let wrong: CrmError | undefined = new CrmError(
+    'misconfigured',
+    'SINK_CRM_MISCONFIGURED',
+    'there is no list 7',
+  );
+  const check = async () => {
+    if (wrong) throw wrong;
+  };
+  const { sink, lines } = setUp(() => {}, { check });
+  for (let n = 0; n < 3; n++) await expect(sink.check(signal)).rejects.toThrow('there is no list 7');
+  expect(lines).toEqual([
+    expect.stringContaining('there is no list 7: nothing is sent until this is put right'),
+  ]);
+  expect(sink.problem()).toBeUndefined();
+  wrong = undefined;
+  await sink.check(signal);
+  expect(await sink.write(batchOf(suppressionOf()), signal)).toEqual([DELIVERED]);
 });
 
 test('429 waits as long as it says, for every recipient, without opening the breaker', async () => {

@@ -3,10 +3,11 @@ import {
   type CallPace,
   checkCrmSettings,
   crms,
+  plannedCalls,
   RECIPIENT_STATES,
   type RecipientStateName,
 } from '@email-events/sink-crm';
-import { listedBy } from '@email-events/sink-crm/testing';
+import { type Call, listedBy } from '@email-events/sink-crm/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { adapterFiles, batch, openWorld, playableCrms, settingsOf, suppression } from './crm-world.ts';
 
@@ -118,6 +119,24 @@ describe.each(playable)('$name', (subject) => {
       expect(pages).toBeGreaterThan(1);
       expect(listed.sort()).toEqual(off.sort());
     });
+
+  test('its calls can be planned: none of them is made, and they are those that are made then', async () => {
+    const { played, server, adapter, settings } = await openWorld(subject);
+    const state = { suppression: suppression('ada@example.com', 'complaint:all'), recordedAt: 1 };
+    const planned = await plannedCalls(crm, settings, state, { pace: undefined, signal });
+    expect(planned).not.toEqual([]);
+    expect(played.held('ada@example.com')?.suppressed ?? false).toBe(false);
+    const isRead = (call: Call) => ['GET', 'HEAD'].includes(call.method) || played.reads?.(call) === true;
+    expect(server.calls.filter((call) => !isRead(call))).toEqual([]);
+    for (const secret of settings.secrets) expect(JSON.stringify(planned)).not.toContain(secret.reveal());
+    const { length } = server.calls;
+    await adapter.put(state, signal);
+    const made = server.calls.slice(length).map(({ method, url, body }) => ({ method, url: url.href, body }));
+    for (const { method, url, body = '' } of planned) expect(made).toContainEqual({ method, url, body });
+    if ((await adapter.put(state, signal)) !== 'unchanged') return;
+    // What the CRM shows to hold already needs no call.
+    expect(await plannedCalls(crm, settings, state, { pace: undefined, signal })).toEqual([]);
+  });
 
   test('every call that it makes counts for its pace', async () => {
     let paced = 0;

@@ -102,6 +102,27 @@ test('who opted out in one CRM is suppressed everywhere, and what we wrote ourse
   const { out: ours } = await world.command('suppressions', 'get', 'ours@example.com');
   expect(ours.suppressed).toBe(false);
 
+  // What a CRM would be told, it is not told; what it has already, it need not be.
+  const plan = (...args: string[]) => world.command('crm', 'plan', ...args);
+  expect((await plan('ada@example.com', 'nobody@example.com')).out.recipients).toEqual([
+    { recipient: 'ada@example.com', known: true, calls: [] },
+    { recipient: 'nobody@example.com', known: false, calls: [] },
+  ]);
+  const checked = await world.command('crm', 'check');
+  expect([checked.code, checked.out.crms]).toMatchObject([
+    ...[
+      0,
+      [
+        { consumer: 'sink-crm', kind: 'klaviyo', code: null },
+        { consumer: 'sink-crm-news', code: null },
+      ],
+    ],
+  ]);
+  listmonk.server.fault = { status: 401 };
+  const wrong = await world.command('crm', 'check', '--crm', 'news');
+  listmonk.server.fault = undefined;
+  expect([wrong.code, wrong.out.crms]).toMatchObject([1, [{ code: 'SINK_CRM_UNAUTHORIZED' }]]);
+
   // All agree now.
   await waitFor(
     'nothing to be left',

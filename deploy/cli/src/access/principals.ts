@@ -39,7 +39,7 @@ export function principals(
     {
       ...NONE,
       name: 'operator',
-      runs: 'dlq, backfill, suppressions, crm reconcile, marks add, tail, status',
+      runs: 'dlq, backfill, suppressions, crm, marks add, tail, status',
       reads: everything,
       writes: [topics.raw, topics.normalized, topics.replays, topics.eventMarks, topics.deadLetters],
       watches: ofServices.flatMap(({ groups }) => groups),

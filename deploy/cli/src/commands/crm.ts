@@ -6,8 +6,49 @@ import { usage } from './suppressions-change.ts';
 export function crmCommand(): Command {
   const command = new Command('crm').description('What a CRM holds, compared with the suppressions');
   command.addCommand(reconcileCommand());
+  command.addCommand(checkCommand());
+  command.addCommand(planCommand());
   return command;
 }
+
+function checkCommand(): Command {
+  const command = new Command('check')
+    .description('Ask each CRM whether it takes the credentials and has what the configuration names')
+    .option('--crm <name>', 'one of sinks.crm.others only');
+  onRun<CheckOptions>(command, checkAction);
+  command.addHelpText('after', '\nWrites nothing. Exits 1 if one of them does not work as it is configured.');
+  return examples(command, 'crm check', 'crm check --crm newsletter --json');
+}
+
+export interface CheckOptions {
+  readonly crm?: string;
+}
+
+export const checkAction: Action<CheckOptions> = async (options) => {
+  const config = await loadPipelineConfig(options);
+  const { checkAll } = await import('../crm/check.ts');
+  return checkAll(config, options);
+};
+
+function planCommand(): Command {
+  const command = new Command('plan')
+    .description('Say by which calls a CRM would be brought to the state of recipients, and write nothing')
+    .argument('<address...>', 'recipients')
+    .option('--crm <name>', 'one of sinks.crm.others (default: the CRM of sinks.crm itself)');
+  onRun<CheckOptions>(command, planAction);
+  command.addHelpText(
+    'after',
+    `
+The CRM is read as it is now. What would follow from the answer to a call is not known.`,
+  );
+  return examples(command, 'crm plan ada@example.com', 'crm plan --crm newsletter ada@example.com --json');
+}
+
+export const planAction: Action<CheckOptions> = async (options, addresses) => {
+  const config = await loadPipelineConfig(options);
+  const { planFor } = await import('../crm/check.ts');
+  return planFor(config, options, addresses);
+};
 
 function reconcileCommand(): Command {
   const command = new Command('reconcile')

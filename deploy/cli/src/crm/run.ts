@@ -151,7 +151,7 @@ export function openCrm(
   if (limit && !pace)
     throw usage('the sink makes all calls of so low a limit: say with --calls-per-second how many it leaves');
   const account = accountOf(definition, settings).slice(0, 16);
-  return { crm, account, adapter: definition.connect(settings, Date.now, pace) };
+  return { crm, definition, account, pace, adapter: definition.connect(settings, Date.now, pace) };
 }
 
 /** Returns how many were put back: each part is all or nothing, and what a stop leaves is missing still the next time. */

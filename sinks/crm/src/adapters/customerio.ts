@@ -126,7 +126,7 @@ function suppressedOf(
 ): AsyncGenerator<SuppressedPage> {
   const filter = { attribute: { field: 'unsubscribed', operator: 'eq', value: 'true' } };
   const read = async (start = '') => {
-    const answer = await app.send('POST', path`/v1/customers?limit=1000&start=${start}`, { filter }, signal);
+    const answer = await app.search(path`/v1/customers?limit=1000&start=${start}`, { filter }, signal);
     const { identifiers, next } = shaped(suppressedPage, answer);
     return { items: identifiers, next: next || undefined };
   };

@@ -77,6 +77,7 @@ export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
     connections: options.concurrency,
     now: options.now,
     pace: options.pace,
+    plan: options.plan,
   });
   const sign = (id: string, body: string) => signedHeaders(signers, id, body, options.now());
   return {

@@ -164,7 +164,7 @@ function suppressedOf(
   const query = { operator: 'OR', value: FLAGS.map((field) => ({ field, operator: '=', value: 'true' })) };
   const read = async (after: string | undefined) => {
     const pagination = { per_page: 150, ...(after !== undefined && { starting_after: after }) };
-    const answer = await api.send('POST', path`/contacts/search`, { query, pagination }, signal);
+    const answer = await api.search(path`/contacts/search`, { query, pagination }, signal);
     const { data, pages } = shaped(suppressedPage, answer);
     return { items: data, next: pages?.next?.starting_after };
   };
@@ -187,5 +187,5 @@ async function search(api: JsonApi, email: string, signal: AbortSignal) {
     query: { field: 'email', operator: '=', value: email },
     pagination: { per_page: 150 },
   };
-  return shaped(found, await api.send('POST', path`/contacts/search`, body, signal));
+  return shaped(found, await api.search(path`/contacts/search`, body, signal));
 }

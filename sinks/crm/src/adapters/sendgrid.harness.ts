@@ -32,7 +32,10 @@ export function play({ most = MOST } = {}): PlayedSendgrid {
     if (over) return over;
     if (call.url.pathname === '/v3/scopes')
       return json(200, {
-        scopes: key === KEY ? ['mail.send', 'asm.suppressions.global.create'] : ['mail.send'],
+        scopes:
+          key === KEY
+            ? ['mail.send', 'asm.suppressions.global.create', 'asm.groups.suppressions.create']
+            : ['mail.send'],
       });
     if (key === MAIL_ONLY) return problem(403);
     return call.method === 'GET' ? read(suppressions, call.url) : add(suppressions, call);

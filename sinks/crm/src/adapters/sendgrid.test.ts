@@ -56,7 +56,7 @@ test('a check finds a key that may not suppress, and a group that the account do
   const mail = await open(play(), { secrets: [MAIL_ONLY] });
   await expect(mail.adapter.check(signal)).rejects.toMatchObject({
     code: 'SINK_CRM_UNAUTHORIZED',
-    message: 'the key lacks the scopes of suppressions',
+    message: 'the key lacks asm.suppressions.global.create',
   });
   const other = await open(play(), { options: { streams: { newsletter: NEWS, offers: 9 } } });
   await expect(other.adapter.check(signal)).rejects.toMatchObject({

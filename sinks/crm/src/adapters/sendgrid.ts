@@ -79,12 +79,10 @@ export const sendgrid = defineCrm({
       name: 'sendgrid',
       async check(signal) {
         const { scopes } = await api.read(keyScopes, path`/scopes`, signal);
-        if (!scopes.some((scope) => /suppression/.test(scope)))
-          throw new CrmError(
-            'misconfigured',
-            'SINK_CRM_UNAUTHORIZED',
-            'the key lacks the scopes of suppressions',
-          );
+        const needed = Object.keys(streams).length > 0 ? [GLOBAL_SCOPE, GROUPS_SCOPE] : [GLOBAL_SCOPE];
+        const lacking = needed.filter((scope) => !scopes.includes(scope));
+        if (lacking.length > 0)
+          throw new CrmError('misconfigured', 'SINK_CRM_UNAUTHORIZED', `the key lacks ${lacking.join(', ')}`);
         for (const group of Object.values(streams)) {
           if (await api.find(z.object({}), path`/asm/groups/${group}`, signal)) continue;
           const message = `options.streams: the account has no unsubscribe group ${group}`;
@@ -97,6 +95,9 @@ export const sendgrid = defineCrm({
     };
   },
 });
+
+/** To add global suppressions, and suppressions in groups. */
+const [GLOBAL_SCOPE, GROUPS_SCOPE] = ['asm.suppressions.global.create', 'asm.groups.suppressions.create'];
 
 const keyScopes = z.object({ scopes: z.array(z.string()) });
 
