@@ -80,6 +80,11 @@ const OUTPUTS: { readonly [command: string]: () => string | Promise<string> } = 
         },
       ],
       ...{ recentSeconds: 300, spool: null, ingresses: { asked: 1, told: 1 }, onlyRefused: [HOSTILE] },
+      accounting: {
+        sources: [{ name: HOSTILE, published: 1, read: 1, putBack: 0, normalized: 1, deadLetters: 0 }],
+        ...{ normalized: 1, handedOver: 1, received: 1, emitted: 1, duplicates: 0, deadLetters: 0 },
+        ...{ atRest: true, wrong: [HOSTILE] },
+      },
     } as never),
   'status --urls': () => renderUrls({ webhooks: { [HOSTILE]: HOSTILE } } as never),
   'config check': () =>
