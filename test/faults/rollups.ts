@@ -23,7 +23,7 @@ export interface TargetRow {
   readonly database: string;
   readonly table: string;
   readonly engine_full: string;
-  readonly columns: readonly { readonly name: string; readonly key: boolean }[];
+  readonly columns: readonly { readonly name: string; readonly key: boolean; readonly type: string }[];
 }
 
 const quote = (name: string) => `\`${name}\``;
@@ -41,20 +41,26 @@ export async function readRollups(clickhouse: ClickHouse): Promise<RollupEvidenc
 
 async function readRollup(clickhouse: ClickHouse, view: ViewRow): Promise<RollupEvidence> {
   const target = await readTarget(clickhouse, targetOf(view.create_table_query));
-  const sums = target && summedColumns(target);
-  if (!target || !sums) {
+  const queries = target && queriesOf(view, target);
+  if (!queries) {
     const differs = ['the judge does not know how its table merges rows'];
     return { view: view.name, groups: 0, differs, events: undefined };
   }
-  const { differences, totals } = rollupQueries(view, target, sums);
-  const rows = await clickhouse.query<object>(differences);
-  const [total] = await clickhouse.query<{ groups: string; events?: string }>(totals);
+  const rows = await clickhouse.query<object>(queries.differences);
+  const [total] = await clickhouse.query<{ groups: string; events?: string }>(queries.totals);
   return {
     view: view.name,
     groups: Number(total?.groups ?? 0),
     differs: rows.map((row) => `${view.name}: ${JSON.stringify(row)}`),
     events: total?.events === undefined ? undefined : Number(total.events),
   };
+}
+
+function queriesOf(view: ViewRow, target: TargetRow) {
+  const sums = summedColumns(target);
+  if (sums) return rollupQueries(view, target, sums);
+  const merged = mergedColumns(target);
+  return merged && mergeQueries(view, target, merged);
 }
 
 async function readTarget(
@@ -66,8 +72,8 @@ async function readTarget(
     'SELECT engine_full FROM system.tables WHERE database = {database:String} AND name = {table:String}',
     target,
   );
-  const columns = await clickhouse.query<{ name: string; key: number }>(
-    `SELECT name, is_in_sorting_key AS key FROM system.columns
+  const columns = await clickhouse.query<{ name: string; key: number; type: string }>(
+    `SELECT name, is_in_sorting_key AS key, type FROM system.columns
      WHERE database = {database:String} AND table = {table:String} AND default_kind NOT IN ('ALIAS', 'EPHEMERAL')
      ORDER BY position`,
     target,
@@ -75,7 +81,7 @@ async function readTarget(
   if (!table) return undefined;
   return {
     ...{ ...target, engine_full: table.engine_full },
-    columns: columns.map(({ name, key }) => ({ name, key: Number(key) === 1 })),
+    columns: columns.map(({ name, key, type }) => ({ name, key: Number(key) === 1, type })),
   };
 }
 
@@ -94,6 +100,43 @@ export function summedColumns({ engine_full, columns }: TargetRow): string[] | u
   const named = list.replaceAll('`', '').split(/, */).filter(Boolean);
   const rest = columns.filter(({ key }) => !key).map(({ name }) => name);
   return rest.length > 0 && rest.every((name) => named.includes(name)) ? rest : undefined;
+}
+
+/** The function by which each column that is no key is merged; undefined: not all columns are the key or have one. */
+export function mergedColumns({ engine_full, columns }: TargetRow): Map<string, string> | undefined {
+  if (!/^(?:Replicated|Shared)?AggregatingMergeTree\b/.test(engine_full)) return undefined;
+  const rest = columns.filter(({ key }) => !key);
+  const found = new Map<string, string>();
+  for (const { name, type } of rest) {
+    const [, way] = /^SimpleAggregateFunction\((min|max|groupUniqArrayArray), /.exec(type) ?? [];
+    if (way === undefined) return undefined;
+    found.set(name, way);
+  }
+  return found.size > 0 ? found : undefined;
+}
+
+/** What the rows of a key come to, in the table and by the view's statement over all rows now. */
+export function mergeQueries(
+  { as_select }: ViewRow,
+  { database, table, columns }: TargetRow,
+  merged: ReadonlyMap<string, string>,
+): { readonly differences: string; readonly totals: string } {
+  const keys = columns.flatMap(({ name, key }) => (key ? [quote(name)] : [])).join(', ');
+  const from = `${quote(database)}.${quote(table)}`;
+  const names = [...merged.keys()].map(quote).join(', ');
+  const together = [...merged].map(([name, way]) => {
+    const all = `${way}(${quote(name)})`;
+    return way === 'groupUniqArrayArray' ? `arraySort(${all})` : all;
+  });
+  return {
+    differences: `SELECT ${keys}, groupArray(side) AS sides, groupArray(says) AS said FROM (
+      SELECT ${keys}, side, toString(tuple(${together.join(', ')})) AS says FROM (
+        SELECT ${keys}, ${names}, 'table' AS side FROM ${from}
+        UNION ALL SELECT ${keys}, ${names}, 'rows' AS side FROM (${as_select})
+      ) GROUP BY ${keys}, side
+    ) GROUP BY ${keys} HAVING count() != 2 OR uniqExact(says) != 1 LIMIT 20`,
+    totals: `SELECT uniqExact(${keys}) AS groups FROM ${from}`,
+  };
 }
 
 export function rollupQueries(

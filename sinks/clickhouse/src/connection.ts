@@ -25,8 +25,8 @@ export const quoted = (name: string) => `\`${name.replaceAll('`', '\\`')}\``;
 export interface ClickHouse {
   /** Rows of a SELECT. 64-bit integers come as text: a JavaScript number cannot hold them. */
   query<Row>(sql: string, parameters?: QueryParameters): Promise<Row[]>;
-  /** A statement without rows, such as DDL. */
-  command(sql: string, signal?: AbortSignal): Promise<void>;
+  /** A statement without rows, such as DDL. A minute, unless a deadline of milliseconds is given. */
+  command(sql: string, signal?: AbortSignal, deadlineMs?: number): Promise<void>;
   /** An INSERT statement that ends with its format, and the bytes in that format. Resolves when the server has them. */
   insert(
     sql: string,
@@ -82,8 +82,8 @@ class HttpClickHouse implements ClickHouse {
     return result.json<Row>();
   }
 
-  async command(sql: string, signal?: AbortSignal): Promise<void> {
-    const late = AbortSignal.timeout(QUERY_MS);
+  async command(sql: string, signal?: AbortSignal, deadlineMs = QUERY_MS): Promise<void> {
+    const late = AbortSignal.timeout(deadlineMs);
     await this.client.command({ query: sql, abort_signal: signal ? AbortSignal.any([signal, late]) : late });
   }
 

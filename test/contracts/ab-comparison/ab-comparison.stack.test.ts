@@ -1,7 +1,7 @@
 import { createRandom, type Random } from '@email-events/dev/simulate';
 import { type ClickHouse, connect, readMigrations } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
-import { statementsOf } from '../../../sinks/clickhouse/src/migrate.ts';
+import { statementsOf } from '../../../sinks/clickhouse/src/statements.ts';
 import { useStack } from '../../harness/stack.ts';
 import { type Comparison, compareVariants, sentInLots } from './simulated.ts';
 

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import { type Action, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { counted, print, printJson, renderTable } from '../output.ts';
+import { counted, print, printJson, progress, renderTable } from '../output.ts';
 
 export function clickhouseCommand(): Command {
   const command = new Command('clickhouse').description('Manage the analytics database');
@@ -21,7 +21,11 @@ export interface MigrateOptions {
 
 export const migrateAction: Action<MigrateOptions> = async (options) => {
   const { sinks } = await loadPipelineConfig(options);
-  const plan = await (options.dryRun ? planMigrations : migrate)(sinks.clickhouse);
+  const plan = options.dryRun
+    ? await planMigrations(sinks.clickhouse)
+    : await migrate(sinks.clickhouse, undefined, ({ migration, done, days }) => {
+        if (!options.json) progress(`${migration}: ${done} of ${counted(days, 'day')} of events filled in`);
+      });
   if (options.json) printJson({ dryRun: options.dryRun, ...plan });
   else print(await renderMigrations(plan, options.dryRun));
   return EXIT.ok;
