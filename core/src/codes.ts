@@ -9,6 +9,7 @@ export const CORE_CODES = {
   CONFIG_UNREADABLE: 'The configuration file cannot be read or is no YAML.',
   KAFKA_NOT_JOINED: 'The consumer has not joined its group yet.',
   KAFKA_UNREACHABLE: 'No broker answers.',
+  KAFKA_TOKEN_REFUSED: 'The server of `kafka.sasl.tokenUrl` gives no token.',
   KAFKA_TOPIC_MISSING:
     'A topic is missing, or has fewer partitions than configured and may get more: run `topics apply`.',
   KAFKA_TOPIC_CONFLICT:

@@ -15,7 +15,7 @@ export interface Encoder {
   writeUVarIntString(value: string): Encoder;
   writeUVarIntArray(value: readonly Encoder[]): Encoder;
   /** Without a value: no tagged fields. */
-  writeUVarIntBytes(): Encoder;
+  writeUVarIntBytes(value?: Buffer): Encoder;
 }
 
 export interface Decoder {
@@ -29,7 +29,7 @@ export interface Decoder {
 }
 
 export const EncoderClass = require('kafkajs/src/protocol/encoder.js') as new () => Encoder;
-const DecoderClass = require('kafkajs/src/protocol/decoder.js') as new (bytes: Buffer) => Decoder;
+export const DecoderClass = require('kafkajs/src/protocol/decoder.js') as new (bytes: Buffer) => Decoder;
 
 /** One request in one version, and how its answer is read. */
 export interface Exchange<A> {

@@ -33,10 +33,12 @@ export interface Started {
   stop(): Promise<void>;
 }
 
+type Env = { readonly [name: string]: string };
+
 export interface LaunchSettings {
   /** Instances of other names have other disks and logs; those of the same name take over each other's. */
   readonly name?: string | undefined;
-  readonly env?: { readonly [name: string]: string } | undefined;
+  readonly env?: Env | undefined;
   /** Largest size of a file it may write; undefined: no limit. */
   readonly fileBytes?: number | undefined;
 }
@@ -58,6 +60,9 @@ export interface Pipeline {
   /** A command with --json: its exit code and what it printed. */
   // biome-ignore lint/suspicious/noExplicitAny: every command prints something else; the test says what it expects.
   command(...args: readonly string[]): Promise<{ code: number | null; out: any; err: string }>;
+  /** The same with further variables in its environment. */
+  // biome-ignore lint/suspicious/noExplicitAny: as above.
+  commandWith(env: Env, ...args: readonly string[]): Promise<{ code: number | null; out: any; err: string }>;
   /** The same for people, while it runs. */
   startCommand(...args: readonly string[]): RunningBin;
 }
@@ -186,8 +191,12 @@ class PreparedPipeline implements Pipeline {
     return startBin([...args, '--config', this.#configFile]);
   }
 
-  async command(...args: readonly string[]) {
-    const { code, out, err } = await runBin([...args, '--json', '--config', this.#configFile]);
+  command(...args: readonly string[]) {
+    return this.commandWith({}, ...args);
+  }
+
+  async commandWith(env: Env, ...args: readonly string[]) {
+    const { code, out, err } = await runBin([...args, '--json', '--config', this.#configFile], { env });
     return { code, out: out === '' ? undefined : JSON.parse(out), err };
   }
 }

@@ -77,15 +77,16 @@ export async function vacantStack(test: TestScope): Promise<SharedStack> {
  */
 export function startOwnStack(
   test: TestScope,
-  options: Pick<StackOptions, 'advertise' | 'brokers'> = {},
+  options: Pick<StackOptions, 'advertise' | 'brokers' | 'secured'> = {},
 ): Promise<Stack> {
-  return startOwn(test, (provider, dataDir) => provider.start({ ...options, dataDir }));
+  const start = (provider: StackProvider, dataDir: string) => provider.start({ ...options, dataDir });
+  return options.secured ? startOwn(test, start, 'local') : startOwn(test, start);
 }
 
 /** The same for tests that need Kafka alone: registry and ClickHouse would take most of the time that it takes. */
 export function startOwnKafka(
   test: TestScope,
-  options: Pick<StackOptions, 'advertise' | 'brokers'> = {},
+  options: Pick<StackOptions, 'advertise' | 'brokers' | 'secured'> = {},
 ): Promise<KafkaStack> {
   return startOwn(test, (provider, dataDir) => provider.startKafka({ ...options, dataDir }));
 }
@@ -93,6 +94,7 @@ export function startOwnKafka(
 async function startOwn<T extends Pick<Stack, 'stop'>>(
   test: TestScope,
   start: (provider: StackProvider, dataDir: string) => Promise<T>,
+  kind = selectBreakable(process.env),
 ): Promise<T> {
   forgetAddresses();
   const dataDir = await mkdtemp(join(tmpdir(), 'email-events-own-'));
@@ -101,7 +103,7 @@ async function startOwn<T extends Pick<Stack, 'stop'>>(
     await stack?.stop();
     await rm(dataDir, { recursive: true, force: true });
   });
-  stack = await start(createProvider(selectBreakable(process.env), process.env), dataDir);
+  stack = await start(createProvider(kind, process.env), dataDir);
   return stack;
 }
 

@@ -58,18 +58,36 @@ function kafkaFindings(config: CommonConfig): Finding[] {
       message: 'a client certificate needs both certFile and keyFile',
     });
   }
+  if (sasl) found.push(...tokenFindings(sasl, config));
   const far = brokers.find((broker) => !isTrusted(config, hostOf(broker)));
   if (!sasl || tls.enabled || far === undefined) return found;
   const compared = ['kafka.brokers', 'kafka.tls.enabled', 'plaintextHosts'];
   const path = 'kafka.sasl.mechanism';
-  if (sasl.mechanism === 'plain') {
-    const message = `plain sends the password to ${far} as it is: set kafka.tls.enabled, ${EXCEPTION}`;
+  if (sasl.mechanism === 'plain' || sasl.mechanism === 'oauthbearer') {
+    const sent = sasl.mechanism === 'plain' ? 'the password' : 'its token';
+    const message = `${sasl.mechanism} sends ${sent} to ${far} as it is: set kafka.tls.enabled, ${EXCEPTION}`;
     found.push({ level: 'refuse', path, message, compared });
   } else {
     const message = `${sasl.mechanism} without TLS lets whoever listens on the way to ${far} guess the password offline`;
     found.push({ level: 'warn', path, message, compared });
   }
   return found;
+}
+
+function tokenFindings(sasl: NonNullable<CommonConfig['kafka']['sasl']>, config: CommonConfig): Finding[] {
+  const { mechanism, tokenUrl, scope, password } = sasl;
+  const refuse = (key: string, message: string): Finding => ({
+    level: 'refuse',
+    path: `kafka.sasl.${key}`,
+    message,
+  });
+  if (mechanism === 'oauthbearer') {
+    if (tokenUrl === undefined) return [refuse('tokenUrl', 'oauthbearer needs an address for its tokens')];
+    const found = passwordFindings('kafka.sasl', { url: tokenUrl, password }, config);
+    return found.map((finding) => ({ ...finding, path: 'kafka.sasl.tokenUrl' }));
+  }
+  const stray = tokenUrl !== undefined ? 'tokenUrl' : scope !== undefined ? 'scope' : undefined;
+  return stray ? [refuse(stray, `is for oauthbearer, not for ${mechanism}`)] : [];
 }
 
 /** Checks a section that has an HTTP address and perhaps a password for it. */

@@ -29,9 +29,15 @@ const kafka = section(
     tls,
     sasl: z
       .strictObject({
-        mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).describe('SASL mechanism.'),
-        username: z.string().describe('User name.'),
-        password: secret('Password.'),
+        mechanism: z
+          .enum(['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'])
+          .describe('SASL mechanism.'),
+        username: z.string().describe('User name; of oauthbearer the client id.'),
+        password: secret('Password; of oauthbearer the client secret.'),
+        tokenUrl: address()
+          .optional()
+          .describe('Where oauthbearer asks for its tokens, with client credentials (RFC 6749, 4.4).'),
+        scope: z.string().optional().describe('Scope of these tokens; default: what their server gives.'),
       })
       .optional()
       .describe('SASL credentials; leave out for none.'),

@@ -109,7 +109,7 @@ const FINAL: ReadonlySet<string> = new Set([
 ]);
 
 /** The credentials are refused: no other broker says anything else. */
-const isUnauthenticated = (error: unknown) => nameOf(error) === 'KafkaJSSASLAuthenticationError';
+const isUnauthenticated = (error: unknown) => typeOf(error) === 'SASL_AUTHENTICATION_FAILED';
 
 /** No waiting changes it: credentials, rights, versions, settings. */
 export const isFinal = (error: unknown): boolean => isUnauthenticated(error) || FINAL.has(codeOf(error));
@@ -149,11 +149,14 @@ export function isUnreachable(error: unknown): boolean {
   return cause instanceof Error && isUnreachable(cause);
 }
 
-/** The coded error if the brokers at these addresses could not be reached at all, undefined if it is about something else. */
+/** The coded error if the brokers at these addresses could not be reached at all, or what kept a client from it; undefined if it is about something else. */
 export function unreachable(
   error: unknown,
   { brokers }: { readonly brokers: readonly string[] },
 ): PipelineError | undefined {
+  const { cause } = error as { cause?: unknown };
+  // What kafkajs was called back for, and gave up on in its own words.
+  if (cause instanceof PipelineError && nameOf(error) === 'KafkaJSNumberOfRetriesExceeded') return cause;
   if (error instanceof PipelineError || problemOf(error) !== 'KAFKA_UNREACHABLE') return undefined;
   return noBrokerAnswers(brokers, error);
 }

@@ -22,7 +22,7 @@ export interface RunningBin {
 /** Starts the real command line, for tests. */
 export function startBin(
   args: readonly string[],
-  { input = '', env = {} }: { input?: string; env?: { [name: string]: string } } = {},
+  { input = '', env = {} }: { input?: string; env?: { readonly [name: string]: string } } = {},
 ): RunningBin {
   const child = spawn(process.execPath, [BIN, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],

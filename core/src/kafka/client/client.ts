@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Admin, KafkaConfig, SASLOptions } from 'kafkajs';
+import type { Admin, KafkaConfig } from 'kafkajs';
 import { pino } from 'pino';
 import type { CommonConfig } from '../../config/index.ts';
 import { PipelineError } from '../../errors.ts';
@@ -9,6 +9,7 @@ import { isRetriable, unreachable } from '../errors.ts';
 import { createLogger, Kafka, logLevel } from '../kafkajs/kafkajs.ts';
 import { clientIdOf } from '../names.ts';
 import { Brokers } from './brokers.ts';
+import { saslOf } from './sasl.ts';
 
 export type KafkaSettings = CommonConfig['kafka'];
 
@@ -20,7 +21,6 @@ export function createKafka(
   /** For a client that must fail sooner than most. */
   overrides: Pick<KafkaConfig, 'connectionTimeout' | 'requestTimeout' | 'retry'> = {},
 ): Kafka {
-  silenceNegativeTimeoutWarning();
   const { brokers, clientId, connectionTimeoutMs, requestTimeoutMs } = settings;
   return new Kafka({
     brokers,
@@ -45,7 +45,6 @@ export function createBrokers(
   /** For a client that must fail sooner than most. */
   { connectionTimeoutMs = settings.connectionTimeoutMs, requestTimeoutMs = settings.requestTimeoutMs } = {},
 ): Brokers {
-  silenceNegativeTimeoutWarning();
   const { brokers, clientId } = settings;
   return new Brokers({
     brokers,
@@ -65,34 +64,11 @@ function tlsOf({ tls }: KafkaSettings): Pick<KafkaConfig, 'ssl'> {
   return { ssl: { ...(ca ? { ca: [ca] } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) } };
 }
 
-function saslOf({ mechanism, username, password }: NonNullable<KafkaSettings['sasl']>): SASLOptions {
-  return { mechanism, username, password: password.reveal() } as SASLOptions;
-}
-
 /** At debug level: kafkajs retries most of its errors by itself. The others reach the caller as a rejection, which is logged there. */
 function logEntry(log: Logger) {
   return ({ namespace, log: entry }: { namespace: string; log: { message: string } }) => {
     log.debug({ component: `kafkajs ${namespace}`.trim() }, entry.message);
   };
-}
-
-let silenced = false;
-/** kafkajs computes a negative delay once per process on Node 24; harmless, and the only warning that is dropped. */
-function silenceNegativeTimeoutWarning(): void {
-  if (silenced) return;
-  silenced = true;
-  const { emitWarning } = process;
-  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
-    const [first] = rest;
-    const name =
-      warning instanceof Error
-        ? warning.name
-        : typeof first === 'string'
-          ? first
-          : (first as { type?: string })?.type;
-    if (name === 'TimeoutNegativeWarning') return;
-    (emitWarning as (...all: unknown[]) => void).call(process, warning, ...rest);
-  }) as typeof process.emitWarning;
 }
 
 /** For commands that print their own messages: what the client would log arrives as a rejection. */

@@ -31,8 +31,13 @@ interface Connection {
   bytesBuffered: number;
   bytesNeeded: number;
   readonly socket?: import('node:net').Socket;
+  connectionStatus: string;
+  authenticatedAt: unknown;
+  readonly requestQueue: { destroy(): void };
   isConnected(): boolean;
   connect(): Promise<unknown>;
+  authenticate(): Promise<void>;
+  rejectRequests(error: unknown): void;
 }
 
 const SIZE_BYTES = 4;
@@ -60,6 +65,32 @@ connection.connect = function (this: Connection): Promise<unknown> {
   connecting.set(this, made);
   return made;
 };
+
+const { authenticate } = connection;
+if (typeof authenticate !== 'function') throw new Error('kafkajs has no authentication to mend');
+
+/**
+ * A connection over which its client could not prove who it is is not used again. kafkajs 2.2.4 begins anew on it, and the broker's
+ * answer to that, ILLEGAL_SASL_STATE, hides what was wrong.
+ */
+connection.authenticate = async function (this: Connection) {
+  try {
+    await authenticate.call(this);
+  } catch (error) {
+    silence(this.socket);
+    this.connectionStatus = 'disconnected';
+    this.authenticatedAt = null;
+    this.requestQueue.destroy();
+    this.rejectRequests(error);
+    throw error;
+  }
+};
+
+// By its class alone, which is no code that an operator could look up, kafkajs tells of credentials that a broker refuses.
+const { KafkaJSSASLAuthenticationError } = require('kafkajs/src/errors.js') as {
+  KafkaJSSASLAuthenticationError: { prototype: { type?: string } };
+};
+KafkaJSSASLAuthenticationError.prototype.type = 'SASL_AUTHENTICATION_FAILED';
 
 function silence(socket: Connection['socket']): void {
   if (!socket) return;

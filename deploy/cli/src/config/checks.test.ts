@@ -70,6 +70,22 @@ describe('passwords on the way', () => {
       { kafka: { brokers: far, sasl: sasl('scram-sha-512') } },
       ['warn kafka.sasl.mechanism'],
     ],
+    [
+      'tokens without TLS',
+      { kafka: { brokers: far, sasl: { ...sasl('oauthbearer'), tokenUrl: 'https://tokens.example' } } },
+      ['refuse kafka.sasl.mechanism'],
+    ],
+    [
+      'tokens that are asked for without TLS',
+      { kafka: { sasl: { ...sasl('oauthbearer'), tokenUrl: 'http://tokens.example' } } },
+      ['refuse kafka.sasl.tokenUrl'],
+    ],
+    ['tokens from nowhere', { kafka: { sasl: sasl('oauthbearer') } }, ['refuse kafka.sasl.tokenUrl']],
+    [
+      'tokens for SCRAM',
+      { kafka: { sasl: { ...sasl('scram-sha-512'), tokenUrl: 'https://tokens.example' } } },
+      ['refuse kafka.sasl.tokenUrl'],
+    ],
     ['plain with TLS', { kafka: { brokers: far, sasl: sasl('plain'), tls: { enabled: true } } }, []],
     ['plain on loopback', { kafka: { brokers: ['localhost:9092', '[::1]:1'], sasl: sasl('plain') } }, []],
     [

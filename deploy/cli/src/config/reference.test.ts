@@ -43,7 +43,7 @@ test('with the comment marks of its settings taken away the reference file is st
     settings = settings.replace(/^( *)# ( *(?:# +)*(?:[A-Za-z]+|<name>):(?: .*)?)$/gm, '$1$2');
   }
   const { kafka, sources, sinks } = parse(settings);
-  expect(Object.keys(kafka.sasl)).toEqual(['mechanism', 'username', 'password']);
+  expect(Object.keys(kafka.sasl)).toEqual(['mechanism', 'username', 'password', 'tokenUrl', 'scope']);
   expect(kafka.tls.enabled).toBe(false);
   expect(Object.keys(kafka.tls)).toContain('caFile');
   expect(sources['<name>']).toMatchObject({ esp: '<string>', secrets: [], suppresses: 'all' });

@@ -17,6 +17,7 @@ export type {
   ComponentExit,
   ComponentName,
   KafkaStack,
+  SecuredBrokers,
   Stack,
   StackAddresses,
   StackInside,

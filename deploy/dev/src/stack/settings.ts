@@ -6,6 +6,8 @@ export interface BrokerListener {
   readonly bind: string;
   /** host:port that its clients are told. */
   readonly advertised: string;
+  /** Default: PLAINTEXT. */
+  readonly protocol?: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
 }
 
 export interface BrokerOptions {
@@ -17,6 +19,8 @@ export interface BrokerOptions {
   /** host:port of the controllers, which are the brokers themselves, in order of their node ids. */
   readonly controllers: readonly string[];
   readonly logDir: string;
+  /** In place of those that are set here, or beside them. */
+  readonly more?: BrokerSettings | undefined;
 }
 
 export type BrokerSettings = Readonly<Record<string, string | number | boolean>>;
@@ -31,9 +35,13 @@ export function brokerSettings({
   interBroker,
   controllers,
   logDir,
+  more = {},
 }: BrokerOptions): BrokerSettings {
   const controller = controllers[nodeId - 1];
-  const protocols = [...listeners.map(({ name }) => name), 'CONTROLLER'];
+  const protocols = [
+    ...listeners.map(({ name, protocol = 'PLAINTEXT' }) => `${name}:${protocol}`),
+    'CONTROLLER:PLAINTEXT',
+  ];
   return {
     'process.roles': 'broker,controller',
     'node.id': nodeId,
@@ -46,11 +54,12 @@ export function brokerSettings({
       ...listeners.map(({ name, advertised }) => `${name}://${advertised}`),
       `CONTROLLER://${controller}`,
     ].join(','),
-    'listener.security.protocol.map': protocols.map((name) => `${name}:PLAINTEXT`).join(','),
+    'listener.security.protocol.map': protocols.join(','),
     'inter.broker.listener.name': interBroker,
     'log.dirs': logDir,
     ...SMALL_BROKER,
     ...(controllers.length > 1 ? several(controllers.length) : ONE),
+    ...more,
   };
 }
 

@@ -86,6 +86,18 @@ export type PortName =
 /** A port left out is the one of the last run on this data directory, if it is still free, else any free port. */
 export type StackPorts = { readonly [name in PortName]?: number };
 
+/** Listeners on 127.0.0.1 that ask their clients who they are, and what may be done by whom. */
+export interface SecuredBrokers {
+  /** A name in capitals, and of each broker a port. */
+  readonly listeners: readonly {
+    readonly name: string;
+    readonly protocol: 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
+    readonly ports: readonly number[];
+  }[];
+  /** Keys of server.properties. */
+  readonly settings: Readonly<Record<string, string | number | boolean>>;
+}
+
 export interface StackOptions {
   /** Data, logs and generated settings of the components. Made if missing; kept between runs. */
   readonly dataDir: string;
@@ -102,6 +114,11 @@ export interface StackOptions {
    * the brokers among themselves. Not for external stacks.
    */
   readonly advertise?: { readonly kafka: readonly number[] } | undefined;
+  /**
+   * For tests of security: what each broker has beside the listener that the stack itself uses, which stays without. Of a
+   * stack of processes only.
+   */
+  readonly secured?: SecuredBrokers | undefined;
   /**
    * For runs that follow each other: containers go on running when the stack is stopped, and the next start on this data
    * directory finds them. Processes are stopped all the same and start on the data that they left.

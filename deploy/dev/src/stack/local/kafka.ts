@@ -6,7 +6,7 @@ import { clusterId, type Quorum, requireSameCluster } from '../brokers.ts';
 import { StackError } from '../errors.ts';
 import { kafkaAnswers } from '../probes.ts';
 import { brokerSettings } from '../settings.ts';
-import type { BrokerName } from '../stack.ts';
+import type { BrokerName, SecuredBrokers } from '../stack.ts';
 import { STACK_FILES } from '../versions.ts';
 import { type InstallContext, installOnce } from './install.ts';
 import type { ProcessSpec } from './process-component.ts';
@@ -24,6 +24,7 @@ export interface BrokerPlace {
   readonly controllerPort: number;
   /** One more listener, on `port`, whose clients are told to come to `advertised`. */
   readonly proxied?: { readonly port: number; readonly advertised: number } | undefined;
+  readonly secured?: SecuredBrokers | undefined;
 }
 
 export interface KafkaOptions {
@@ -99,7 +100,7 @@ const settingsOf = (dataDir: string) => join(dataDir, 'server.properties');
 const at = (port: number) => `127.0.0.1:${port}`;
 
 function serverProperties(broker: BrokerPlace, controllers: readonly string[]): string {
-  const { nodeId, dataDir, port, proxied } = broker;
+  const { nodeId, dataDir, port, proxied, secured } = broker;
   const listener = (name: string, bind: number, advertised = bind) => ({
     name,
     bind: at(bind),
@@ -110,7 +111,12 @@ function serverProperties(broker: BrokerPlace, controllers: readonly string[]): 
     listeners: [
       listener('PLAINTEXT', port),
       ...(proxied ? [listener('PROXIED', proxied.port, proxied.advertised)] : []),
+      ...(secured?.listeners ?? []).flatMap(({ name, protocol, ports }) => {
+        const own = ports[nodeId - 1];
+        return own === undefined ? [] : [{ ...listener(name, own), protocol }];
+      }),
     ],
+    more: secured?.settings,
     interBroker: 'PLAINTEXT',
     controllers,
     logDir: logDirOf(dataDir),
@@ -152,7 +158,10 @@ function formattedStorage(
     async fill(folder) {
       const [first] = brokers;
       if (!first) throw new Error('there is no broker');
-      await writeFile(settingsOf(folder), serverProperties({ ...first, dataDir: folder }, controllers));
+      await writeFile(
+        settingsOf(folder),
+        serverProperties({ ...first, dataDir: folder, secured: undefined }, controllers),
+      );
       const options = [...JVM, ...archive.readOnlyOptions(), ...classPath];
       const args = ['kafka.tools.StorageTool', 'format', '-t', id, '-c', settingsOf(folder)];
       const { code, output } = await runTool(java, [...options, ...args], {

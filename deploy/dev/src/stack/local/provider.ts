@@ -139,7 +139,7 @@ class LocalStart {
     const proxied =
       advertised === undefined ? undefined : { port: ports[portName('kafkaProxied', name)], advertised };
     return {
-      ...{ name, nodeId, proxied },
+      ...{ name, nodeId, proxied, secured: this.#options.secured },
       ...this.#place(name),
       port: ports[portName('kafka', name)],
       controllerPort: ports[portName('kafkaController', name)],
