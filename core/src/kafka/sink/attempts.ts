@@ -5,7 +5,8 @@ import type { BatchSize, OpenBatch } from './batch.ts';
 import type { Refusal } from './dead-letters.ts';
 import { type Entry, readable } from './entry.ts';
 import type { LaneContext } from './lane-context.ts';
-import { LaneLost, persist } from './lane-context.ts';
+import { persist } from './lane-context.ts';
+import { LaneLost } from './lane-lost.ts';
 import { culpritsOf, isForeseen, messageOf } from './poison-records.ts';
 import type { SinkPiece, SinkVerdict } from './sink.ts';
 

@@ -5,7 +5,8 @@ import type { BatchSize, BufferLimits, Plan } from './batch.ts';
 import { encodeIntent, type OffsetRange, OpenBatch } from './batch.ts';
 import type { LaneBuffer } from './lane-buffer.ts';
 import type { LaneContext } from './lane-context.ts';
-import { LaneLost, pauseFor, persist } from './lane-context.ts';
+import { pauseFor, persist } from './lane-context.ts';
+import { LaneLost } from './lane-lost.ts';
 import type { LanePace } from './pace.ts';
 
 /**

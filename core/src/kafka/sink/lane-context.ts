@@ -1,4 +1,3 @@
-import { CodedError } from '@email-events/schemas/errors';
 import type PQueue from 'p-queue';
 import { codeOf } from '../../errors.ts';
 import { type Backoff, pause, retry } from '../../retry.ts';
@@ -8,6 +7,7 @@ import type { OffsetToCommit } from '../read/membership.ts';
 import type { OffsetRange } from './batch.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { SinkMeasures } from './health.ts';
+import { LaneLost } from './lane-lost.ts';
 import type { SinkFaults } from './poison-records.ts';
 import type { Sink } from './sink.ts';
 
@@ -38,15 +38,6 @@ export interface LaneContext<R> {
   report(lane: string, problem: string | undefined): void;
   /** There is room in the lane's buffer again. */
   drained(lane: string): void;
-}
-
-/** The assignment under which a lane works has ended; the partition's new owner goes on. */
-export class LaneLost extends CodedError<'KAFKA_FENCED'> {
-  override readonly name = 'LaneLost';
-
-  constructor() {
-    super('KAFKA_FENCED', 'the partition was assigned to another instance');
-  }
 }
 
 export const BACKOFF: Backoff = { firstMs: 100, longestMs: 10_000 };

@@ -2,7 +2,7 @@ import { CodedError } from '@email-events/schemas/errors';
 import { codeOf, PipelineError } from '../../errors.ts';
 import type { OpenBatch } from './batch.ts';
 import type { Entry } from './entry.ts';
-import { type LaneContext, LaneLost } from './lane-context.ts';
+import { LaneLost } from './lane-lost.ts';
 import type { Sink } from './sink.ts';
 
 /** A record that makes the sink throw an unforeseen error. */
@@ -27,7 +27,7 @@ export async function culpritsOf<R>(
   sink: Sink<R>,
   batch: OpenBatch<R>,
   faults: SinkFaults,
-  { abort, lost }: Pick<LaneContext<R>, 'abort' | 'lost'>,
+  { abort, lost }: { readonly abort: AbortSignal; readonly lost: AbortSignal },
   cause: unknown,
 ): Promise<Culprit<R>[]> {
   batch.unforeseen = 0;

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
+import { usage } from '../changes.ts';
 import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
+import type { ReconcileOptions } from '../crm/options.ts';
 import { fromZero, positive } from '../option-values.ts';
-import { usage } from './suppressions-change.ts';
 
 export function crmCommand(): Command {
   const command = new Command('crm').description('What a CRM holds, compared with the suppressions');
@@ -82,18 +83,6 @@ may have it from us. These are shown and stay.`,
     'crm reconcile --crm newsletter --upstream newsletter-opt-outs --ingress https://events.example.com',
     'crm reconcile --crm newsletter --yes-change 1234 --json',
   );
-}
-
-export interface ReconcileOptions {
-  readonly crm?: string;
-  readonly dryRun: boolean;
-  readonly yesChange?: number;
-  readonly upstream?: string;
-  readonly ingress?: string;
-  readonly callsPerSecond?: number;
-  readonly progress?: string;
-  readonly fresh: boolean;
-  readonly max: number;
 }
 
 export const reconcileAction: Action<ReconcileOptions> = async (options) => {

@@ -2,6 +2,7 @@ import { TransactionalWriter } from '@email-events/core';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import { Command } from 'commander';
 import pc from 'picocolors';
+import { requireCount, usage } from '../changes.ts';
 import { type Action, type CommonOptions, examples, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import {
@@ -21,7 +22,7 @@ import { requireSinkInStep } from '../suppressions/evidence.ts';
 import type { SaidBySource } from '../suppressions/orders.ts';
 import { suppressionsOf } from '../suppressions/topic.ts';
 import { visible } from '../terminal.ts';
-import { orderOf, rangeOf, requireCount, usage } from './suppressions-change.ts';
+import { orderOf, rangeOf } from './suppressions-change.ts';
 
 export function marksCommand(): Command {
   const command = new Command('marks').description(

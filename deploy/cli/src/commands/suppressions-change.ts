@@ -1,9 +1,9 @@
 import { userInfo } from 'node:os';
-import { PipelineError } from '@email-events/core';
 import { type OperatorAction, recipientKey, type Suppression } from '@email-events/schemas';
 import { connect } from '@email-events/sink-clickhouse';
 import type { Command } from 'commander';
 import pc from 'picocolors';
+import { requireCount, usage } from '../changes.ts';
 import { type Action, type CommonOptions, loadPipelineConfig } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { nameText, reasonText, seconds } from '../option-values.ts';
@@ -267,12 +267,3 @@ export function rangeOf(source: string, from: number | undefined, to: number | u
   if (from >= to) throw usage('--from must be before --to');
   return { source, from, to };
 }
-
-/** Throws CLI_CHANGE_DIFFERS: what would change is not what the operator was shown. */
-export function requireCount(found: number, wanted: number, what: string): void {
-  if (found === wanted) return;
-  const message = `${counted(found, what)} would change, --yes-change says ${formatCount(wanted)}; nothing was changed`;
-  throw new PipelineError('CLI_CHANGE_DIFFERS', 'reject', message);
-}
-
-export const usage = (message: string) => new PipelineError('CLI_USAGE', 'reject', message);

@@ -1,6 +1,7 @@
 import type { Suppression } from '@email-events/schemas';
 import { Command, Option } from 'commander';
 import pc from 'picocolors';
+import { requireCount, usage } from '../changes.ts';
 import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { collect, fromZero } from '../option-values.ts';
@@ -11,7 +12,7 @@ import { type Columns, ESP_LISTS, type ListName } from '../suppressions/lists.ts
 import { REASONS } from '../suppressions/orders.ts';
 import { suppressionsOf } from '../suppressions/topic.ts';
 import { jsonText, visible } from '../terminal.ts';
-import { type OrderedOptions, ordered, orderOf, requireCount, usage } from './suppressions-change.ts';
+import { type OrderedOptions, ordered, orderOf } from './suppressions-change.ts';
 import { reasonJson, renderOrdered } from './suppressions-render.ts';
 
 export interface ExportActionOptions {

@@ -1,8 +1,8 @@
 import pc from 'picocolors';
 import type { CommonOptions } from '../command.ts';
-import type { ReconcileOptions } from '../commands/crm.ts';
 import { note, print, printJson, renderTable } from '../output.ts';
 import { visible } from '../terminal.ts';
+import type { ReconcileOptions } from './options.ts';
 import type { Comparison } from './reconcile.ts';
 
 /** A comparison, in which unknown recipients are those of whom the CRM makes nothing: they are no loss, and done with. */

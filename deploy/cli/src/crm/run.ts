@@ -14,9 +14,8 @@ import {
   SharedPace,
 } from '@email-events/sink-crm';
 import pc from 'picocolors';
+import { requireCount, usage } from '../changes.ts';
 import type { CommonOptions } from '../command.ts';
-import type { ReconcileOptions } from '../commands/crm.ts';
-import { requireCount, usage } from '../commands/suppressions-change.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { homeFolder, pathsOf } from '../home.ts';
 import { counted, note, progress } from '../output.ts';
@@ -24,6 +23,7 @@ import type { PipelineConfig } from '../services.ts';
 import { readState } from '../state-file.ts';
 import { suppressionsOf } from '../suppressions/topic.ts';
 import { listAll, patiently } from './listing.ts';
+import type { ReconcileOptions } from './options.ts';
 import { ListingProgress } from './progress.ts';
 import { type Comparison, compare, isBlast, ListedContacts, repairs, type StateRecord } from './reconcile.ts';
 import { type Found, report } from './report.ts';
