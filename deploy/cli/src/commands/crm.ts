@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { usage } from '../changes.ts';
 import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
-import type { ReconcileOptions } from '../crm/options.ts';
+import type { CheckOptions, ReconcileOptions } from '../crm/options.ts';
 import { fromZero, positive } from '../option-values.ts';
 
 export function crmCommand(): Command {
@@ -19,10 +19,6 @@ function checkCommand(): Command {
   onRun<CheckOptions>(command, checkAction);
   command.addHelpText('after', '\nWrites nothing. Exits 1 if one of them does not work as it is configured.');
   return examples(command, 'crm check', 'crm check --crm newsletter --json');
-}
-
-export interface CheckOptions {
-  readonly crm?: string;
 }
 
 export const checkAction: Action<CheckOptions> = async (options) => {

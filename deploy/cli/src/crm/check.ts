@@ -2,15 +2,15 @@ import { codeOf, PipelineError } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import { configuredCrms, plannedCalls } from '@email-events/sink-crm';
 import pc from 'picocolors';
+import { usage } from '../changes.ts';
 import type { CommonOptions } from '../command.ts';
-import type { CheckOptions } from '../commands/crm.ts';
-import { usage } from '../commands/suppressions-change.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { note, print, printJson, renderTable } from '../output.ts';
 import type { PipelineConfig } from '../services.ts';
 import { keysOfAddresses } from '../suppressions/address.ts';
 import { readStates, suppressionsOf } from '../suppressions/topic.ts';
 import { visible } from '../terminal.ts';
+import type { CheckOptions } from './options.ts';
 import { openCrm } from './run.ts';
 
 type Options = CheckOptions & Pick<CommonOptions, 'json'>;

@@ -10,3 +10,7 @@ export interface ReconcileOptions {
   readonly fresh: boolean;
   readonly max: number;
 }
+
+export interface CheckOptions {
+  readonly crm?: string;
+}
