@@ -32,6 +32,14 @@ const spool = section(
   'Requests on disk while Kafka is away.',
 );
 
+const quarantine = section(
+  {
+    requestsPerSecond: count(10, 'Requests a second of a source that are kept; beyond it none is.'),
+    bytesPerSecond: count(1_048_576, 'Bytes of bodies a second of a source that are kept.'),
+  },
+  'What is kept of sources with `quarantine: true`; how long and how much of it: topics.retention.quarantineHours, topics.quarantineBytes.',
+);
+
 export const ingressSection = section(
   {
     host: z.string().default('127.0.0.1').describe('Address to listen on.'),
@@ -93,6 +101,7 @@ export const ingressSection = section(
     keepAliveTimeoutMs: ms(60_000, 'Idle time of a kept connection.'),
     publishTimeoutMs: ms(10_000, 'Time for the broker to acknowledge; beyond it the answer is "later".'),
     spool,
+    quarantine,
     drainDelayMs: z
       .int()
       .min(0)
@@ -109,6 +118,7 @@ export type IngressConfig = ConfigWith<'ingress', typeof ingressSection>;
 export const ingressFindings = (config: IngressConfig): Finding[] => [
   ...timeFindings(config),
   ...limitFindings(config),
+  ...quarantineFindings(config),
 ];
 
 /** Times that do not go together. */
@@ -127,6 +137,17 @@ function timeFindings({ ingress }: IngressConfig): Finding[] {
     found.push({ level: 'refuse', path: 'ingress.spool.afterMs', message, compared });
   }
   return found;
+}
+
+/** What is released must be known for a repetition of what came in another way. */
+function quarantineFindings({ topics, sources }: IngressConfig): Finding[] {
+  const { quarantineHours, seenDays } = topics.retention;
+  if (!Object.values(sources).some(({ quarantine }) => quarantine)) return [];
+  // A segment goes as a whole, an eighth of the time later at most.
+  if ((quarantineHours * 9) / 8 < seenDays * 24) return [];
+  const path = 'topics.retention.quarantineHours';
+  const message = `not well below the dedupe window (topics.retention.seenDays: ${seenDays * 24} hours): what is released late would count twice`;
+  return [{ level: 'refuse', path, message, compared: ['topics.retention.seenDays'] }];
 }
 
 /** Bodies that are allowed and would find no room. */

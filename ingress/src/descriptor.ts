@@ -17,7 +17,7 @@ export const ingressService = defineService({
   // The size of the young generation: with 64 MB the process had 384 MB under full load, with 16 318, at the same CPU (0.99 and 0.89 of it at 128 and 32 connections) and a p99
   // no higher. With 8, and an old one of 192, it had 165 MB, and took a fifth more CPU.
   nodeArgs: ['--max-semi-space-size=16'],
-  writes: [topics.raw],
+  writes: [topics.raw, topics.quarantine],
   async load() {
     const [{ startIngress }, { startWorkers }] = await Promise.all([
       import('./service.ts'),

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@email-events/core';
+import type { EspRequest } from '@email-events/esps';
 import type { AddressList, ProxyHeaders } from './addresses.ts';
 import type { ByteBudget, Holding } from './byte-budget.ts';
 import type { FailureBudget } from './failure-budget.ts';
@@ -7,6 +8,7 @@ import type { ConnectionEnd } from './http-server.ts';
 import type { IngressMetrics } from './ingress-metrics.ts';
 import type { Placement } from './placement.ts';
 import type { Publisher } from './publishing.ts';
+import type { Quarantine } from './quarantine/quarantine.ts';
 import type { RateShare } from './rate-share.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import type { Source, Sources } from './sources.ts';
@@ -29,6 +31,7 @@ export interface WebhookContext {
   /** Which headers of trusted proxies are read. */
   readonly proxyHeaders: ProxyHeaders;
   readonly failures: FailureBudget;
+  readonly quarantine: Pick<Quarantine, 'keep'>;
   readonly refusals: RefusalLog;
   readonly log: Logger;
   /** Epoch milliseconds. */
@@ -50,6 +53,8 @@ export interface Exchange {
   bodyBytes: number | undefined;
   /** Its part of the budget. */
   holding: Holding | undefined;
+  /** Of a source with a quarantine, once it is here as a whole. */
+  unverified: EspRequest | undefined;
 }
 
 /** The bytes that a request brought at least: first line, headers, and as much of the body as was read. */

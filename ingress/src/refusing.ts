@@ -31,6 +31,17 @@ function isFailure(code: LogCode): boolean {
   return kind === 'unauthorized' || code === 'BODY_UNREADABLE' || code === 'INGRESS_DOCUMENT_UNAVAILABLE';
 }
 
+/** Of a source with a quarantine, after the answer. A token that was used by another body is no matter of a secret. */
+export function keepUnverified(
+  { quarantine }: WebhookContext,
+  { source, sender, requestId, unverified: request }: Exchange,
+  error: unknown,
+): void {
+  const code = codeOfRefusal(error);
+  if (!request || !source || answerKind(code) !== 'unauthorized' || code === 'TOKEN_REPLAYED') return;
+  quarantine.keep({ requestId, source: source.name, code, sender: sender ?? null, request });
+}
+
 /** The one place that turns a failure into an answer, a count and a log line. */
 export function refuseExchange(
   context: WebhookContext,

@@ -20,6 +20,8 @@ import type { HttpServer } from './http-server.ts';
 import { IngressMetrics } from './ingress-metrics.ts';
 import { Placement } from './placement.ts';
 import { type Publishing, startPublishing } from './publishing.ts';
+import type { KafkaQuarantine } from './quarantine/quarantine.ts';
+import { QUARANTINE_MS, startQuarantine } from './quarantine/start.ts';
 import { RateShare } from './rate-share.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { reloadOnHangup } from './reload.ts';
@@ -53,6 +55,7 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
   const publishing = await startPublishing({ ...service, log }, placement, (source) =>
     metrics.drained(source),
   );
+  const quarantine = startQuarantine({ ...service, log });
   const context: WebhookContext = {
     sources: buildSources(config.sources),
     draining: false,
@@ -66,6 +69,7 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
     behindProxy: !ingress.tls && (ingress.trustedProxies.length > 0 || !isLoopback(ingress.host)),
     proxyHeaders: ingress.proxyHeaders,
     failures: new FailureBudget(),
+    quarantine,
     refusals: new RefusalLog(log),
     log,
     clock: Date.now,
@@ -94,13 +98,16 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
       )
     : () => {};
   log.info({ port: server.port, adminPort: admin.port, sources: context.sources.size }, 'taking webhooks');
-  return running({ ...service, log }, context, { server, admin, publishing, fetcher, stopReloading });
+  return running({ ...service, log }, context, {
+    ...{ server, admin, publishing, quarantine, fetcher, stopReloading },
+  });
 }
 
 interface Parts {
   readonly server: HttpServer;
   readonly admin: Awaited<ReturnType<typeof startAdminServer>>;
   readonly publishing: Publishing;
+  readonly quarantine: KafkaQuarantine;
   readonly fetcher: DocumentFetcher;
   readonly stopReloading: () => void;
 }
@@ -110,7 +117,7 @@ function running(
   context: WebhookContext,
   parts: Parts,
 ): RunningService {
-  const { server, admin, publishing, fetcher, stopReloading } = parts;
+  const { server, admin, publishing, quarantine, fetcher, stopReloading } = parts;
   const { promise: done, resolve: stopped } = Promise.withResolvers<void>();
   const refuseNew = () => {
     stopReloading();
@@ -129,6 +136,7 @@ function running(
         { name: 'requests', deadlineMs: requestsMs, run: () => server.close() },
         { name: 'connections', deadlineMs: 100, run: () => server.destroy() },
         { name: 'log', deadlineMs: 100, run: () => context.refusals.close() },
+        { name: 'quarantine', deadlineMs: QUARANTINE_MS + 1_000, run: () => quarantine.close() },
         ...publishing.stopSteps,
         { name: 'fetcher', deadlineMs: 1_000, run: () => fetcher.close() },
         { name: 'admin', deadlineMs: 1_000, run: () => admin.close() },

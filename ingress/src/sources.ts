@@ -33,6 +33,8 @@ export interface Source {
   readonly account: string | null;
   readonly maxBodyBytes: number;
   readonly bucket: TokenBucket | undefined;
+  /** Requests that fail their verification are kept. */
+  readonly quarantine: boolean;
   /** Parameter and values that the raw record must not keep of the URL. */
   readonly urlSecrets: { readonly parameter: string | undefined; readonly values: readonly string[] };
   /** Headers that go into the raw record. */
@@ -93,6 +95,7 @@ function buildSource(
     maxBodyBytes: largestBody(settings, adapter),
     bucket:
       requestsPerSecond === undefined ? undefined : new TokenBucket(requestsPerSecond, performance.now()),
+    quarantine: settings.quarantine,
     urlSecrets: { parameter: tokenParameter(adapter, options), values: secretTexts(settings) },
     keepHeaders: [...new Set([...ID_HEADERS, ...adapter.http.keepHeaders])],
     encodeHeaders: rawHeadersEncoder({

@@ -20,9 +20,9 @@ export class TokenBucket {
   }
 
   /** Below zero at most by what ran at the same time. */
-  take(now: number): void {
+  take(now: number, tokens = 1): void {
     this.#refill(now);
-    this.#tokens -= 1;
+    this.#tokens -= tokens;
   }
 
   #refill(now: number): void {

@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { RawHeaders } from '@email-events/core';
 import type { EspRequest } from '@email-events/esps';
 import { clientAddress, forwardingOf, isLoopback, networkOf } from './addresses.ts';
 import { accept } from './answers.ts';
@@ -8,8 +7,8 @@ import { Refused } from './codes.ts';
 import { bytesOf, type Exchange, type WebhookContext } from './exchange.ts';
 import { MAX_HEADERS } from './http-server.ts';
 import type { Keeper } from './publishing.ts';
-import { rawUrl } from './raw-url.ts';
-import { countFailure, proxyFields, refuseExchange } from './refusing.ts';
+import { rawHeadersOf } from './raw-headers.ts';
+import { countFailure, keepUnverified, proxyFields, refuseExchange } from './refusing.ts';
 import { newRequestId } from './request-id.ts';
 import type { Source } from './sources.ts';
 
@@ -17,7 +16,6 @@ export type { WebhookContext } from './exchange.ts';
 
 /** Bytes that a request takes besides its body. */
 const REQUEST_BYTES = 2_048;
-const LONGEST_KEPT_HEADER = 1_024;
 
 /**
  * One request: known source? → allowed sender? → body → genuine? → durable? → 200.
@@ -43,8 +41,11 @@ export async function handleWebhook(
     // At once, if it need not wait: a request of which the rest is on its way must not be read to its end.
     if (late) await late;
     refuseExchange(context, exchange, error, name);
+    keepUnverified(context, exchange, error);
   } finally {
     exchange.holding?.release();
+    // An idle connection keeps its last exchange, which must not keep a body.
+    exchange.unverified = undefined;
   }
 }
 
@@ -68,6 +69,7 @@ function begin(request: IncomingMessage, response: ServerResponse): Exchange {
     sender: undefined,
     bodyBytes: undefined,
     holding: undefined,
+    unverified: undefined,
   };
 }
 
@@ -118,6 +120,7 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
     body,
     receivedAt: context.clock(),
   };
+  if (source.quarantine) exchange.unverified = espRequest;
   // A request that cannot be told from a genuine one yet may cost a fetch; a sender that failed often gets none.
   const mayFetch = () => !context.failures.isExhausted(source.name, networkOf(exchange.sender));
   const proof = context.verification.verify(source, espRequest, mayFetch);
@@ -139,7 +142,11 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
   try {
     keeper = await context.publisher.publish({
       value: body,
-      headers: rawHeaders(espRequest, exchange, source, tokenDigest),
+      headers: rawHeadersOf(source, espRequest, {
+        requestId: exchange.requestId,
+        sender: exchange.sender,
+        tokenDigest,
+      }),
       ...context.placement.of(source.name, body.length, tokenDigest),
     });
   } catch (error) {
@@ -149,29 +156,6 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
   const seconds = (performance.now() - exchange.startedAt) / 1_000;
   context.metrics.accepted(source.name, body.length, seconds, keeper);
   succeed(context, exchange, 'OK');
-}
-
-function rawHeaders(
-  { method, url, headers, receivedAt }: EspRequest,
-  { requestId, sender }: Exchange,
-  source: Source,
-  tokenDigest: string | undefined,
-): RawHeaders {
-  const kept: { [name: string]: string } = {};
-  for (const name of source.keepHeaders) {
-    const value = headers[name];
-    if (value !== undefined) kept[name] = value.slice(0, LONGEST_KEPT_HEADER);
-  }
-  return source.encodeHeaders({
-    requestId,
-    receivedAt,
-    method,
-    url: rawUrl(url, source.urlSecrets.parameter, source.urlSecrets.values),
-    contentType: headers['content-type'] ?? null,
-    remoteAddress: sender ?? null,
-    headers: kept,
-    tokenDigest: tokenDigest ?? null,
-  });
 }
 
 function succeed(context: WebhookContext, exchange: Exchange, code: 'OK' | 'HANDSHAKE' | 'PROBE'): void {

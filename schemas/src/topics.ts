@@ -6,6 +6,7 @@ export type SchemaKey = keyof typeof schemas;
 /** Every topic name of the pipeline. Nothing else spells one. */
 export const topics = {
   raw: 'email.raw',
+  quarantine: 'email.quarantine',
   normalized: 'email.internal.normalized',
   seen: 'email.internal.seen',
   tokens: 'email.internal.tokens',
@@ -46,6 +47,8 @@ export interface TopicSettings {
   readonly minInsyncReplicas: number;
   /** Bytes of the largest body of a request. */
   readonly maxRequestBytes: number;
+  /** Bytes that email.quarantine may take. */
+  readonly quarantineBytes: number;
   readonly retention: {
     readonly rawDays: number;
     readonly normalizedDays: number;
@@ -53,9 +56,11 @@ export interface TopicSettings {
     readonly seenDays: number;
     readonly eventsDays: number;
     readonly deadLettersDays: number;
+    readonly quarantineHours: number;
   };
 }
 
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** A token is good for 25 hours at most; a request that comes late must still find the first one. */
 const TOKEN_DAYS = 4;
@@ -71,14 +76,21 @@ export function largestRawRecord({ maxRequestBytes }: Pick<TopicSettings, 'maxRe
 }
 
 const keptFor = (days: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(days * DAY_MS) });
+/** For some hours and bytes. A segment goes as a whole: what has expired must not wait for a week's worth. */
+const heldFor = (hours: number, largest: number) => ({
+  'cleanup.policy': 'delete',
+  'retention.ms': String(hours * HOUR_MS),
+  'retention.bytes': String(largest),
+  'segment.ms': String(Math.ceil((hours * HOUR_MS) / 8)),
+});
 const keptForEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
 const compacted = { 'cleanup.policy': 'compact' };
 const bytes = (max: number) => ({ 'max.message.bytes': String(max) });
 
-/** A topic as `topics apply` makes it. */
-export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
-  const { retention } = settings;
-  const topic = (
+/** Makes a topic as all of them are, where nothing else is said. */
+const specsOf =
+  (settings: TopicSettings) =>
+  (
     name: string,
     schema: SchemaKey | null,
     doc: string,
@@ -92,6 +104,11 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
     replicationFactor: settings.replicationFactor,
     config: { 'min.insync.replicas': String(settings.minInsyncReplicas), ...config },
   });
+
+/** A topic as `topics apply` makes it. */
+export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
+  const { retention } = settings;
+  const topic = specsOf(settings);
   const rawBytes = largestRawRecord(settings);
   // A dead letter carries the record whole.
   const letterBytes = Math.max(4 * MIB, rawBytes + LETTER_BESIDES);
@@ -103,6 +120,13 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
       'Requests of ESPs, byte for byte.',
       { ...keptFor(retention.rawDays), ...bytes(rawBytes) },
       settings.rawPartitions,
+    ),
+    topic(
+      topics.quarantine,
+      null,
+      'Requests that failed their verification, of sources that keep them.',
+      { ...heldFor(retention.quarantineHours, settings.quarantineBytes), ...bytes(rawBytes) },
+      1,
     ),
     topic(topics.normalized, 'normalized', 'Events before deduplication, in batches.', {
       ...keptFor(retention.normalizedDays),

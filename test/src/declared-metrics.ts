@@ -1,6 +1,6 @@
 import { createMetrics, measureCertificate, measureDisk, type Registry, silentLog } from '@email-events/core';
 import { Lag, LoopMeasures, Standstill, sinkMeasures } from '@email-events/core/testing';
-import { IngressMetrics, SpoolMetrics } from '@email-events/ingress/testing';
+import { IngressMetrics, KafkaQuarantine, SpoolMetrics } from '@email-events/ingress/testing';
 import { deadLetterReport, measureEvents, measureNormalize } from '@email-events/processors/testing';
 import { createCrmMetrics } from '@email-events/sink-crm/testing';
 import { createLookupMetrics } from '@email-events/sink-lookup/testing';
@@ -14,6 +14,10 @@ const SERVICES: { readonly [service: string]: (metrics: Registry) => void } = {
     });
     const spool = { records: 0, bytes: 0, oldestAt: undefined, setAside: 0, problem: undefined };
     measureDisk(metrics, 'spool', '.');
+    const producer = () => {
+      throw new Error('nothing is kept here');
+    };
+    new KafkaQuarantine({ producer, requestsPerSecond: 1, bytesPerSecond: 1, metrics });
     measureCertificate(metrics, { expiresAt: 0 });
     new SpoolMetrics(metrics).watch({ status: spool, health: () => undefined }, { state: 'idle' });
   },

@@ -56,6 +56,7 @@ const UNITS: { readonly [name: string]: string } = {
   email_events_ingress_connections: 'connections',
   email_events_ingress_heavy_sources: 'sources',
   email_events_ingress_kafka_up: '0 or 1',
+  email_events_ingress_quarantined_total: 'requests',
   email_events_ingress_spool_damaged_total: 'times',
   email_events_ingress_spool_drain: '0 or 1',
   email_events_ingress_spool_drained_total: 'requests',

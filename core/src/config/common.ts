@@ -76,6 +76,11 @@ const topicSettings = section(
       .describe(
         'Largest body of a request that email.raw takes. The max.message.bytes of email.raw and email.dead-letters follow from it.',
       ),
+    quarantineBytes: z
+      .int()
+      .min(16_777_216)
+      .default(1_073_741_824)
+      .describe('Bytes that email.quarantine may take; beyond it the oldest requests go.'),
     retention: section(
       {
         rawDays: count(30, 'Days that email.raw is kept: how far backfill can look back.'),
@@ -83,6 +88,10 @@ const topicSettings = section(
         seenDays: count(7, 'The dedupe window: days that an event id is remembered.'),
         eventsDays: count(14, 'Days that the typed topics are kept.'),
         deadLettersDays: count(90, 'Days that dead letters are kept.'),
+        quarantineHours: count(
+          72,
+          'Hours that requests which failed their verification are kept: less than the dedupe window.',
+        ),
       },
       'How long records are kept.',
     ),
@@ -153,6 +162,12 @@ const source = z.strictObject({
     .optional()
     .describe(
       'Largest body, after unpacking; leave out for what the ESP sends at most (1 MiB where nothing else is known). At most topics.maxRequestBytes.',
+    ),
+  quarantine: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Keep requests that fail their verification for some days, credentials included, to verify them again once a wrong secret is mended (`quarantine release`). The answer is the same.',
     ),
   requestsPerSecond: z
     .number()

@@ -161,6 +161,9 @@ export function countedOf(record: Pick<InputRecord, 'headers'>): number | undefi
   return Number.isSafeInteger(events) && events >= 0 ? events : undefined;
 }
 
+/** Of a request that was put on email.raw out of the quarantine. */
+export const RELEASED_HEADER = 'released';
+
 /** Headers as they were the first time. */
 export function originalHeaders(record: Pick<InputRecord, 'headers'>): InputRecord['headers'] {
   if (!replayOf(record)) return { ...record.headers };

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { renderCheck } from './commands/config.ts';
 import { renderGroups, renderLetters, renderPlan, renderStory } from './commands/dlq-render.ts';
 import { renderGroups as renderMarks } from './commands/marks.ts';
+import { renderGroups as renderHeld, renderRelease } from './commands/quarantine.ts';
 import { renderSubjects } from './commands/schemas.ts';
 import { renderLocal, renderUrls } from './commands/status.ts';
 import { renderReasons, renderStory as renderSuppression } from './commands/suppressions-render.ts';
@@ -86,6 +87,14 @@ const OUTPUTS: { readonly [command: string]: () => string | Promise<string> } = 
         ...{ atRest: true, wrong: [HOSTILE] },
       },
     } as never),
+  'quarantine list': () =>
+    renderHeld([
+      {
+        ...{ source: HOSTILE, code: HOSTILE, held: 1, released: 0, bytes: 1, oldestAt: AT, newestAt: AT },
+      },
+    ]),
+  'quarantine release': () =>
+    renderRelease({ released: 1, refused: { [HOSTILE]: 1 }, expired: 1, bySource: { [HOSTILE]: 1 } }, false),
   'status --urls': () => renderUrls({ webhooks: { [HOSTILE]: HOSTILE } } as never),
   'config check': () =>
     renderCheck(HOSTILE, [{ path: HOSTILE, message: HOSTILE }], [{ path: HOSTILE, message: HOSTILE }]),

@@ -24,6 +24,7 @@ const COMMANDS: CommandTable = {
   inspect: async () => (await import('./commands/inspect.ts')).inspectCommand(),
   tail: async () => (await import('./commands/tail.ts')).tailCommand(),
   dlq: async () => (await import('./commands/dlq.ts')).dlqCommand(),
+  quarantine: async () => (await import('./commands/quarantine.ts')).quarantineCommand(),
   backfill: async () => (await import('./commands/backfill.ts')).backfillCommand(),
   suppressions: async () => (await import('./commands/suppressions.ts')).suppressionsCommand(),
   crm: async () => (await import('./commands/crm.ts')).crmCommand(),

@@ -10,6 +10,7 @@ import { FailureBudget, type FailureBudgetOptions } from '../failure-budget.ts';
 import type { HttpServer } from '../http-server.ts';
 import { IngressMetrics } from '../ingress-metrics.ts';
 import { Placement } from '../placement.ts';
+import type { Quarantined } from '../quarantine/record.ts';
 import { RateShare } from '../rate-share.ts';
 import { RefusalLog } from '../refusal-log.ts';
 import { buildSources } from '../sources.ts';
@@ -43,6 +44,7 @@ export interface Harness {
   readonly context: WebhookContext;
   readonly logs: LogLine[];
   readonly published: PublishRecord[];
+  readonly quarantined: Quarantined[];
   readonly registry: Registry;
   close(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const { ingress } = config;
   const logs: LogLine[] = [];
   const published: PublishRecord[] = [];
+  const quarantined: Quarantined[] = [];
   const log = logInto(logs);
   const registry = new Registry();
   const budget = new ByteBudget(ingress.maxInFlightBytes);
@@ -82,6 +85,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     behindProxy: !ingress.tls && ingress.trustedProxies.length > 0,
     proxyHeaders: ingress.proxyHeaders,
     failures: new FailureBudget(options.failures),
+    quarantine: { keep: (request) => quarantined.push(request) },
     refusals: new RefusalLog(log),
     log,
     clock: Date.now,
@@ -96,6 +100,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     context,
     logs,
     published,
+    quarantined,
     registry,
     close: () => {
       const closed = running.close();

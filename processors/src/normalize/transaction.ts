@@ -6,6 +6,7 @@ import {
   type InputRecord,
   type OutputRecord,
   type RawRequest,
+  RELEASED_HEADER,
   replayOf,
 } from '@email-events/core';
 import {
@@ -62,7 +63,7 @@ export class Transaction {
   add(record: InputRecord, { events, failures, request, refused, bytes }: Normalized): void {
     for (const event of events) this.place(event, record);
     for (const failure of failures) this.fail(record, failure, request);
-    const isPutBack = replayOf(record) !== undefined;
+    const isPutBack = replayOf(record) !== undefined || record.headers[RELEASED_HEADER] !== undefined;
     this.count(request?.source, {
       requests: isPutBack ? 0 : 1,
       putBack: isPutBack ? 1 : 0,

@@ -11,7 +11,15 @@ const settings: TopicSettings = {
   replicationFactor: 1,
   minInsyncReplicas: 1,
   maxRequestBytes: 4_194_304,
-  retention: { rawDays: 30, normalizedDays: 7, seenDays: 7, eventsDays: 14, deadLettersDays: 90 },
+  quarantineBytes: 1_073_741_824,
+  retention: {
+    rawDays: 30,
+    normalizedDays: 7,
+    seenDays: 7,
+    eventsDays: 14,
+    deadLettersDays: 90,
+    quarantineHours: 72,
+  },
 };
 const catalogue = topicCatalogue(settings);
 

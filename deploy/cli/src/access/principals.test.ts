@@ -89,9 +89,15 @@ test('a processor’s transactional ids begin as its principal may have them', (
 });
 
 describe('operator', () => {
-  const folders = ['dead-letters', 'backfill', 'suppressions', 'crm', 'marks.ts', 'commands'].map(
-    (name) => `deploy/cli/src/${name}`,
-  );
+  const folders = [
+    'dead-letters',
+    'backfill',
+    'quarantine',
+    'suppressions',
+    'crm',
+    'marks.ts',
+    'commands',
+  ].map((name) => `deploy/cli/src/${name}`);
   const code = codeOf(...folders);
   const { reads, writes, transactionalIds, watches } = principal('operator');
 
@@ -104,7 +110,11 @@ describe('operator', () => {
     const putBack = topicsIn(codeOf('deploy/cli/src/dead-letters/put-back.ts'));
     const ordered = topicsIn(codeOf('deploy/cli/src/suppressions/orders.ts'), outputs);
     const marked = topicsIn(codeOf('deploy/cli/src/marks.ts'), /outputs\.push\(\{ topic: (topics\.\w+)/g);
-    expect(sorted(writes)).toEqual(sorted([...OWN_TOPICS, ...putBack, ...ordered, ...marked]));
+    const released = topicsIn(
+      codeOf('deploy/cli/src/quarantine', 'ingress/src/quarantine/second-look.ts'),
+      /\{ topic: (topics\.\w+), partition/g,
+    );
+    expect(sorted(writes)).toEqual(sorted([...OWN_TOPICS, ...putBack, ...ordered, ...marked, ...released]));
   });
 
   test('has a transactional id for each writer that a command opens', () => {
@@ -130,7 +140,7 @@ test('every topic has somebody who writes it, and somebody who reads it', () => 
   expect(sorted(all.flatMap(({ writes }) => [...writes]))).toEqual(sorted(names));
   expect(sorted(all.filter(({ name }) => name !== 'operator').flatMap(({ reads }) => [...reads]))).toEqual(
     // Read by operators alone.
-    sorted(names.filter((name) => name !== topics.operatorActions)),
+    sorted(names.filter((name) => name !== topics.operatorActions && name !== topics.quarantine)),
   );
 });
 

@@ -30,7 +30,15 @@ export function principals(
 ): readonly Principal[] {
   const ofServices = all.map((service) => principalOf(service, prefix, config));
   const everything = [
-    ...[topics.raw, topics.normalized, topics.seen, topics.tokens, topics.recipientState, topics.replays],
+    ...[
+      topics.raw,
+      topics.quarantine,
+      topics.normalized,
+      topics.seen,
+      topics.tokens,
+      topics.recipientState,
+      topics.replays,
+    ],
     ...eventTopics,
     ...[topics.suppressions, topics.operatorActions, topics.eventMarks, topics.deadLetters],
   ];
@@ -39,11 +47,18 @@ export function principals(
     {
       ...NONE,
       name: 'operator',
-      runs: 'dlq, backfill, suppressions, crm, marks add, tail, status',
+      runs: 'dlq, backfill, quarantine, suppressions, crm, marks add, tail, status',
       reads: everything,
-      writes: [topics.raw, topics.normalized, topics.replays, topics.eventMarks, topics.deadLetters],
+      writes: [
+        topics.raw,
+        topics.quarantine,
+        topics.normalized,
+        topics.replays,
+        topics.eventMarks,
+        topics.deadLetters,
+      ],
       watches: ofServices.flatMap(({ groups }) => groups),
-      transactionalIds: ['dlq', 'backfill', 'suppressions-', 'marks', 'crm'].map(
+      transactionalIds: ['dlq', 'backfill', 'quarantine', 'suppressions-', 'marks', 'crm'].map(
         (name) => `${prefix}-${name}`,
       ),
     },

@@ -171,6 +171,14 @@ test.each([
     { ingress: { headersTimeoutMs: 40_000 } },
     ['warn ingress.headersTimeoutMs'],
   ],
+  [
+    'a quarantine that outlives the dedupe window',
+    {
+      topics: { retention: { seenDays: 3 } },
+      sources: { shop: { esp: 'mailgun', secrets: ['x'.repeat(32)], quarantine: true } },
+    },
+    ['refuse topics.retention.quarantineHours'],
+  ],
   ['a spool that comes too late', { ingress: { publishTimeoutMs: 2_000 } }, ['refuse ingress.spool.afterMs']],
   ['no spool', { ingress: { publishTimeoutMs: 2_000, spool: { enabled: false } } }, []],
   ['one port twice in a service', { ingress: { port: 9080 } }, ['refuse ingress.adminPort']],
