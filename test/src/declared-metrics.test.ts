@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { services } from '@email-events/cli/services';
 import { expect, test } from 'vitest';
-import { promtool } from '../harness/prometheus.ts';
-import { declaredMetrics, describedMetrics } from './declared-metrics.ts';
+import { describedMetrics } from './declared-metrics.ts';
 import { metricsTable, misnamed, strayUnits, withTable } from './metrics-page.ts';
 
 const described = describedMetrics();
@@ -27,13 +26,4 @@ test('services that have a metric in common mean the same by it', () => {
 test('deploy/METRICS.md has them all, and no others', () => {
   const page = readFileSync(new URL('../../deploy/METRICS.md', import.meta.url), 'utf8');
   expect(withTable(page, metricsTable(described))).toBe(page);
-});
-
-test.each([...declaredMetrics()])('promtool finds nothing wrong with those of %s', async (_, metrics) => {
-  expect(await promtool(['check', 'metrics'], await metrics.metrics())).toEqual({ code: 0, out: '' });
-});
-
-test('promtool would find it', async () => {
-  const wrong = '# HELP lag Behind.\n# TYPE lag counter\nlag 1\n';
-  expect(await promtool(['check', 'metrics'], wrong)).toMatchObject({ code: 3 });
 });

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { INGRESS_CODES } from '@email-events/ingress';
-import { expect, test } from 'vitest';
-import { promtool } from '../../harness/prometheus.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { programPath, promtool } from '../../harness/prometheus.ts';
 import { describedMetrics } from '../../src/declared-metrics.ts';
 import { alerts, FOLDER, firedIn, rules, ruleTests, selectorsIn, TEST_FILES } from './rules.ts';
+
+// It may have to be downloaded.
+beforeAll(() => programPath('promtool'), 300_000);
 
 const names = alerts.map(({ alert }) => alert);
 const runbook = readFileSync(join(FOLDER, '../RUNBOOK.md'), 'utf8');
