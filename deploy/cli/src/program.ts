@@ -28,6 +28,8 @@ const COMMANDS: CommandTable = {
   backfill: async () => (await import('./commands/backfill.ts')).backfillCommand(),
   suppressions: async () => (await import('./commands/suppressions.ts')).suppressionsCommand(),
   crm: async () => (await import('./commands/crm.ts')).crmCommand(),
+  recipient: async () => (await import('./commands/recipient.ts')).recipientCommand(),
+  report: async () => (await import('./commands/report.ts')).reportCommand(),
   marks: async () => (await import('./commands/marks.ts')).marksCommand(),
 };
 

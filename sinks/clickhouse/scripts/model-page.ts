@@ -9,7 +9,7 @@ export function modelPage(): string {
     '<!-- Generated from src/model by `npm run gen`. Do not edit. -->',
     '# Metrics, mailbox providers, bounce reasons',
     '',
-    'One definition each, from which the columns and comments of the [views](README.md#views) are made.',
+    'One definition each, from which the columns and comments of the [views](README.md#views) and the reports of the command line are made.',
     '',
     '## Metrics',
     '',

@@ -3,6 +3,7 @@ export { type ClickHouse, type ClickHouseAddress, connect, type QueryParameters 
 export type { FillProgress } from './fill.ts';
 export { type MigrationPlan, migrate, planMigrations } from './migrate.ts';
 export { type Migration, readMigrations } from './migrations.ts';
+export { metricValues } from './model/metric-sql.ts';
 export { METRICS, type Metric } from './model/metrics.ts';
 export type { ClickHouseValue } from './rows.ts';
 export { createClickHouseSink } from './sink.ts';

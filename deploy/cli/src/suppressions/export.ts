@@ -1,7 +1,7 @@
 import { type ReadRecord, readTopic, withAdmin } from '@email-events/core';
 import { type Suppression, topics } from '@email-events/schemas';
 import { Recipients } from '@email-events/sink-lookup/recipients';
-import { guarded } from './lists.ts';
+import { csvRow } from '../csv.ts';
 import { decoderOf, type Suppressions } from './topic.ts';
 
 /** States that were written out, and records that no reader of states can read. */
@@ -118,7 +118,7 @@ export const CSV_HEADER = 'recipient,reason,scope,since,esp,source,account,event
 export function csvOf({ recipient, reasons, revision }: Suppression): string {
   return reasons
     .map(({ reason, scope, since, esp, source, account, event_id, detail }) =>
-      [
+      csvRow([
         recipient,
         reason,
         scope,
@@ -129,13 +129,8 @@ export function csvOf({ recipient, reasons, revision }: Suppression): string {
         event_id,
         detail,
         String(revision),
-      ]
-        .map((cell) => quoted(guarded(cell ?? '')))
-        .join(','),
+      ]),
     )
     .map((line) => `${line}\n`)
     .join('');
 }
-
-/** RFC 4180. */
-const quoted = (cell: string) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);

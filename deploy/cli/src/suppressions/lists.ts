@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { PipelineError } from '@email-events/core/errors';
 import { keyOfAddress } from '@email-events/schemas';
 import { CsvError, parse } from 'csv-parse';
+import { unguarded } from '../csv.ts';
 
 /** Where an ESP's list has what is taken of it: names of columns, as its header says them. */
 export interface Columns {
@@ -152,10 +153,6 @@ class Reader {
       : this.header.findIndex((name) => name.toLowerCase() === column.toLowerCase());
   }
 }
-
-/** A text that a spreadsheet would take for a formula is written with a quote before it. */
-export const guarded = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
-const unguarded = (text: string): string => (/^'[=+\-@]/.test(text) ? text.slice(1) : text);
 
 function unreadable(file: string, error: unknown): unknown {
   if (error instanceof CsvError) {
