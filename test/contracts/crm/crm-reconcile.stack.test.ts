@@ -10,7 +10,7 @@ import type { SuppressedPage } from '@email-events/sink-crm';
 import { type CrmHarness, PlayedServer } from '@email-events/sink-crm/testing';
 import { expect, test, vi } from 'vitest';
 import { vacantStack, waitFor } from '../../harness/stack.ts';
-import { produce, startSink, stateRecord } from './service.ts';
+import { deadLetterCodes, produce, startSink, stateRecord } from './service.ts';
 
 const HARNESS = new URL('../../../sinks/crm/src/adapters/http.harness.ts', import.meta.url).href;
 const TIME_MS = 180_000;
@@ -27,7 +27,7 @@ test('what a CRM lost is put back for it alone; too much only when the number is
       const server = await PlayedServer.start(played);
       scope.onTestFinished(() => server.close());
       const callsAbout = () => server.calls.map((call) => played.recipientOf(call)).filter((who) => who);
-      return { played, settings: played.settings(server.base), callsAbout };
+      return { played, server, settings: played.settings(server.base), callsAbout };
     }),
   );
   if (!own || !news) throw new Error('no CRM');
@@ -113,6 +113,15 @@ test('what a CRM lost is put back for it alone; too much only when the number is
   expect(await run(people, { yesChange: 150 })).toMatchObject({ exit: 0, missing: 150, putBack: 150 });
   await waitFor('all of them', () => new Set(news.callsAbout().slice(before.news + 1)).size === 150, 60_000);
   expect(own.callsAbout()).toHaveLength(before.own);
+
+  // One that the CRM refuses becomes a dead letter, and is not put back over and over.
+  news.server.faultsOf.set(lost, { status: 400 });
+  expect(await run([lost])).toMatchObject({ exit: 0, missing: 1, putBack: 1, refused: 0 });
+  const isRefused = async () => (await deadLetterCodes(config, codec)).includes('SINK_CRM_REJECTED');
+  await waitFor('the dead letter', isRefused, 30_000);
+  expect(await run([lost])).toMatchObject({
+    ...{ exit: 0, missing: 0, putBack: 0, refused: 1, shown: { refused: [lost] } },
+  });
   out.mockRestore();
   sink.kill('SIGTERM');
   expect(await once(sink, 'exit')).toEqual([0, null]);

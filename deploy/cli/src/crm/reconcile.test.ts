@@ -31,3 +31,11 @@ test('a repair goes to one consumer, keeps its partition, its bytes and the time
     ...{ sink: 'sink-crm-news', items: null, letters: [] },
   });
 });
+
+test('one that was replayed before takes along what it went through, so that a further failure is seen', () => {
+  const letter = { attempts: 7, firstAt: 55, replays: 1 } as StateRecord['letter'];
+  const [output] = repairs([record('ada@example.com', letter ? { letter } : {})], 'sink-crm-news');
+  expect(replayOf({ headers: output?.headers ?? {} })?.letters).toEqual([
+    { item: null, attempts: 7, firstAt: 55, replays: 2 },
+  ]);
+});

@@ -7,6 +7,7 @@ import {
 } from '@email-events/core';
 import { keyOfAddress, recipientKey, type Suppression, topics } from '@email-events/schemas';
 import type { SuppressedContact } from '@email-events/sink-crm';
+import { Ledger, type LetterSummary, readLetters } from '../dead-letters/letters.ts';
 import { decoderOf, type Suppressions } from '../suppressions/topic.ts';
 import type { OptOut } from './upstream.ts';
 
@@ -18,6 +19,8 @@ export interface StateRecord {
   readonly timestamp: number;
   readonly value: Buffer;
   readonly headers: ReadRecord['headers'];
+  /** That of this CRM's consumer about this record. */
+  readonly letter?: LetterSummary;
 }
 
 /** What the topic and a CRM say of the same recipients. */
@@ -130,6 +133,37 @@ export async function compare({
   };
 }
 
+/**
+ * The states with their dead letters of this consumer, and apart those that it has refused: an operator decides of these (`dlq`), and to put
+ * them back each time would only refuse them again.
+ */
+export async function withLetters(
+  { config: { kafka }, codec }: Suppressions,
+  consumer: string,
+  missing: readonly StateRecord[],
+  signal: AbortSignal,
+): Promise<{ readonly missing: readonly StateRecord[]; readonly refused: readonly StateRecord[] }> {
+  if (missing.length === 0) return { missing, refused: [] };
+  const idOf = ({ partition, offset }: StateRecord) => `${topics.suppressions}/${partition}/${offset}`;
+  const ids = new Set(missing.map(idOf));
+  const ledger = new Ledger();
+  await readLetters(
+    { kafka, codec },
+    {
+      signal,
+      wanted: (key) => ids.has(key),
+      onLetter: (letter, at) => void (letter.stage === consumer && ledger.add(letter, at)),
+    },
+  );
+  const letters = new Map(ledger.all.map((letter) => [letter.id, letter]));
+  const all = missing.map((record) => {
+    const letter = letters.get(idOf(record));
+    return letter ? { ...record, letter } : record;
+  });
+  const isRefused = ({ letter }: StateRecord) => letter !== undefined && letter.status !== 'replayed';
+  return { missing: all.filter((record) => !isRefused(record)), refused: all.filter(isRefused) };
+}
+
 /** Changes that need no number: so few, and so small a share of what is suppressed. */
 const FEW = 100;
 const SHARE = 0.01;
@@ -140,10 +174,14 @@ export const isBlast = (changes: number, suppressed: number): boolean =>
 
 /** The states as records that only this CRM's consumer takes, in the order of its partition and at its pace. */
 export function repairs(missing: readonly StateRecord[], consumer: string): OutputRecord[] {
-  return missing.map(({ recipient, partition, offset, timestamp, value, headers }) => {
+  return missing.map(({ recipient, partition, offset, timestamp, value, headers, letter }) => {
     const replay = encodeReplay({
       ...{ reason: 'dead-letter', topic: topics.suppressions, partition, offset: Number(offset) },
-      ...{ recordedAt: timestamp, sink: consumer, items: null, events: null, letters: [] },
+      ...{ recordedAt: timestamp, sink: consumer, items: null, events: null },
+      // Without what it went through, a further failure would be taken for a repetition of the earlier letter.
+      letters: letter
+        ? [{ item: null, attempts: letter.attempts, firstAt: letter.firstAt, replays: letter.replays + 1 }]
+        : [],
     });
     return {
       topic: topics.replays,

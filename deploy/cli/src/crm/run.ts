@@ -25,7 +25,15 @@ import { suppressionsOf } from '../suppressions/topic.ts';
 import { listAll, patiently } from './listing.ts';
 import type { ReconcileOptions } from './options.ts';
 import { ListingProgress } from './progress.ts';
-import { type Comparison, compare, isBlast, ListedContacts, repairs, type StateRecord } from './reconcile.ts';
+import {
+  type Comparison,
+  compare,
+  isBlast,
+  ListedContacts,
+  repairs,
+  type StateRecord,
+  withLetters,
+} from './reconcile.ts';
 import { type Found, report } from './report.ts';
 import { bringUpstream, upstreamOf } from './upstream.ts';
 
@@ -101,11 +109,14 @@ async function look(
   const onWait = (code: string, ms: number) => say(`${code}: goes on in ${Math.ceil(ms / 1_000)} s`);
   const patience = { signal, onWait };
   await listAll(adapter, listing, patience, () => say(`${counted(listed.count, 'contact')} read`));
-  const compared = await compare({
-    ...{ from: suppressionsOf(config), listed, signal },
+  const from = suppressionsOf(config);
+  const found = await compare({
+    ...{ from, listed, signal },
     committed: new Map(listing.start.committed.map(([partition, offset]) => [partition, BigInt(offset)])),
     onRead: (records) => say(`${counted(records, 'record')} read`),
   });
+  const { missing: due, refused } = await withLetters(from, consumer, found.missing, signal);
+  const compared = { ...found, missing: due, refused: refused.map(({ recipient }) => recipient) };
   const { mailed } = adapter;
   if (!mailed) return { ...compared, unknown: 0 };
   const missing: StateRecord[] = [];
