@@ -65,7 +65,7 @@ async function must(command: string, args: readonly string[], cwd: string): Prom
   if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${out.trim().split('\n').at(-1)}`);
 }
 
-function run(command: string, args: readonly string[], input: string, cwd?: string): Promise<Ended> {
+export function run(command: string, args: readonly string[], input: string, cwd?: string): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: 'pipe', ...(cwd === undefined ? {} : { cwd }) });
     let out = '';
