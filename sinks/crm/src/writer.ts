@@ -261,9 +261,21 @@ const retryOf = (code: string, afterMs: number | undefined): SinkVerdict => ({
 
 const recipientOf = ({ key, value }: State): string => key ?? value?.recipient ?? '';
 
-/** The last record of each recipient: it holds the whole state, so the earlier ones need no call. */
+/**
+ * The newest record of each recipient: it holds the whole state, so the others need no call. It is the last one, unless an older state was
+ * written to the topic once more: the revision tells.
+ */
 export function newestOfEach(records: readonly State[]): Map<string, State> {
   const newest = new Map<string, State>();
-  for (const record of records) newest.set(recipientOf(record), record);
+  for (const record of records) {
+    const recipient = recipientOf(record);
+    if (replaces(record, newest.get(recipient))) newest.set(recipient, record);
+  }
   return newest;
+}
+
+/** One without a revision, or that erases, is as new as its place says. */
+function replaces({ value }: State, before: State | undefined): boolean {
+  const [revision, former] = [value?.revision, before?.value?.revision];
+  return !revision || !former || revision >= former;
 }
