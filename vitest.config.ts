@@ -15,7 +15,7 @@ const unit = {
   name: 'unit',
   isolate: false,
   include: [
-    '{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,harness,faults,abuse,bench}}/**/*.test.ts',
+    '{schemas,core,ingress,processors,sinks,deploy,test/{src,checks,harness,faults,abuse,bench,crm}}/**/*.test.ts',
   ],
   exclude: ['**/node_modules/**', '**/*.contract.test.ts', ...needComponents],
 };

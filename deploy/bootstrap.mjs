@@ -15,6 +15,7 @@ export const COMMANDS = {
   bench: [join('test', 'bench', 'main.ts')],
   containers: [join('deploy', 'dev', 'src', 'stack', 'containers', 'main.ts')],
   abuse: [join('test', 'abuse', 'main.ts')],
+  crm: [join('test', 'crm', 'main.ts')],
   faults: ['--max-old-space-size=6144', join('test', 'faults', 'main.ts')],
   install: null,
 };

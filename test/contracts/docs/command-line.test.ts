@@ -6,6 +6,7 @@ import { createProgram } from '@email-events/dev/program';
 import { expect, test } from 'vitest';
 import { parseCLI } from 'vitest/node';
 import { readCommand as readAbuse } from '../../abuse/command.ts';
+import { readCommand as readCrm } from '../../crm/command.ts';
 import { readCommand as readFaults } from '../../faults/command.ts';
 import type { Words } from './blocks.ts';
 
@@ -65,6 +66,7 @@ const READERS: { readonly [script: string]: (args: Words) => unknown } = {
   test: readTests,
   'test:faults': readFaults,
   'test:abuse': readAbuse,
+  'test:crm': readCrm,
   bench: ([name = '']) => {
     if (!existsSync(join(ROOT, 'test', 'bench', `${name}.ts`))) throw new Error(`no such benchmark: ${name}`);
   },

@@ -19,8 +19,8 @@ export interface ComponentExit {
 }
 
 /** One process or container of a stack that we started, for status displays and for tests that break things. */
-export interface Component {
-  readonly name: ComponentName;
+export interface Component<N extends string = ComponentName> {
+  readonly name: N;
   readonly state: 'stopped' | 'starting' | 'running' | 'paused';
   /** Undefined while it is stopped, and of a container whose engine runs on another machine. */
   readonly pid: number | undefined;

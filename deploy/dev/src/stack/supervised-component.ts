@@ -8,14 +8,14 @@ const INTERVAL_MS = 50;
  * A component under supervision: the states that it goes through, what may be asked of it in each, and who is told when
  * it ends by itself. The two subclasses are the transports: they start, end and freeze a process or a container.
  */
-export abstract class SupervisedComponent implements Component {
-  readonly name: ComponentName;
+export abstract class SupervisedComponent<N extends string = ComponentName> implements Component<N> {
+  readonly name: N;
   readonly #listeners = new Set<(exit: ComponentExit) => void>();
   #state: Component['state'] = 'stopped';
   /** Its end was asked for. */
   #asked = false;
 
-  protected constructor(name: ComponentName) {
+  protected constructor(name: N) {
     this.name = name;
   }
 

@@ -7,9 +7,11 @@ const TOPICS = [1, 2];
 
 /** The API as the vendor documents it, not as the adapter uses it. */
 export const harness: CrmHarness = {
-  play: () => playCustomerio(),
+  play: (faster = 1) => playCustomerio({ trackCalls: TRACK_CALLS * faster }),
   throttled: () => ({ answer: { status: 429 }, afterMs: 1_000 }),
 };
+
+const TRACK_CALLS = 100;
 
 interface Person {
   readonly cio_id: string;
@@ -22,6 +24,8 @@ export interface CustomerioWorld {
   readonly lag?: number;
   /** Calls in a second that the App API takes. */
   readonly appCalls?: number;
+  /** And the Track API. */
+  readonly trackCalls?: number;
   /** Preferences are shown as text, or as an object. */
   readonly asText?: boolean;
 }
@@ -49,7 +53,7 @@ export function playCustomerio(world: CustomerioWorld = {}): PlayedCustomerio {
     },
     recipients() {
       workspace.settle();
-      return [...new Set(workspace.people.map(({ email }) => email))];
+      return workspace.people.map(({ email }) => email);
     },
     optOut(email) {
       workspace.settle();
@@ -64,11 +68,12 @@ class Workspace {
   readonly people: Person[] = [];
   private readonly asText: boolean;
   private readonly lag: number;
-  private readonly track = new CallWindow(100, 1_000);
+  private readonly track: CallWindow;
   private readonly app: CallWindow;
   private pending: { looks: number; apply: () => void }[] = [];
 
-  constructor({ lag = 0, appCalls = 1_000_000, asText = true }: CustomerioWorld) {
+  constructor({ lag = 0, appCalls = 1_000_000, trackCalls = TRACK_CALLS, asText = true }: CustomerioWorld) {
+    this.track = new CallWindow(trackCalls, 1_000);
     this.lag = lag;
     this.asText = asText;
     this.app = new CallWindow(appCalls, 1_000);

@@ -12,7 +12,7 @@ const PER_MS = 10_000;
 
 /** Communication preferences of 2026-03: they belong to addresses, of which no contact need be. */
 export const harness: CrmHarness = {
-  play: () => play(),
+  play: (faster = 1) => play({ most: MOST * faster }),
   throttled: () => ({ answer: overLimit('TEN_SECONDLY_ROLLING'), afterMs: PER_MS }),
   refused: [
     { status: 401, body: JSON.stringify({ status: 'error', category: 'INVALID_AUTHENTICATION' }) },

@@ -4,7 +4,12 @@ import { CallWindow } from '../testing/limits.ts';
 const KEY = 'pk_klaviyo_key_of_the_tests';
 
 /** The API as the vendor documents it, not as the adapter uses it. */
-export const harness: CrmHarness = { play: () => playKlaviyo() };
+export const harness: CrmHarness = {
+  play: (faster = 1) => playKlaviyo({ burst: BURST * faster }),
+  asynchronous: true,
+};
+
+const BURST = 75;
 
 interface Profile {
   readonly id: string;
@@ -28,6 +33,8 @@ export interface KlaviyoWorld {
   readonly scopes?: readonly string[];
   /** That it takes for no address: its jobs skip them. */
   readonly skips?: (email: string) => boolean;
+  /** Calls in a second. */
+  readonly burst?: number;
 }
 
 export interface PlayedKlaviyo extends PlayedCrm {
@@ -69,11 +76,19 @@ export function playKlaviyo(world: KlaviyoWorld = {}): PlayedKlaviyo {
 class Account {
   readonly profiles = new Map<string, Profile>();
   private readonly jobs = new Map<string, Job>();
-  private readonly burst = new CallWindow(75, 1_000);
+  private readonly burst: CallWindow;
   private readonly world: Required<KlaviyoWorld>;
 
   constructor(world: KlaviyoWorld) {
-    this.world = { looks: 1, ends: 'complete', scopes: ALL_SCOPES, skips: () => false, ...world };
+    this.world = {
+      looks: 1,
+      ends: 'complete',
+      scopes: ALL_SCOPES,
+      skips: () => false,
+      burst: BURST,
+      ...world,
+    };
+    this.burst = new CallWindow(this.world.burst, 1_000);
   }
 
   profileOf(email: string): Profile {

@@ -47,7 +47,10 @@ export interface PlayedCrm {
 
 /** Exported by `<crm>.harness.ts` as `harness`: plays the CRM to its adapter. */
 export interface CrmHarness {
-  play(): PlayedCrm;
+  /** `faster`: it takes so many times the calls that it would, where it counts them itself; default 1. */
+  play(faster?: number): PlayedCrm;
+  /** It does some things later than it answers, and to ask what it holds ends them. */
+  readonly asynchronous?: true;
   /** How it says "too many calls", where it is not 429 with Retry-After; `afterMs` is what an adapter can know of the wait. */
   throttled?(seconds: number): { readonly answer: Answer; readonly afterMs: number | undefined };
   /** Answers that mean that the credentials are refused, where they are not 401 and 403. */
@@ -63,6 +66,7 @@ export interface CrmHarness {
 export type Fault = Answer | 'silent' | 'endless' | 'cut' | 'lost';
 
 const DRIP_MS = 50;
+const TICK_MS = 5;
 
 /** A played CRM on a port of the loopback, which can be made to fail. */
 export class PlayedServer {
@@ -76,8 +80,12 @@ export class PlayedServer {
   limit: (CallWindow & { readonly over: Answer }) | undefined;
   /** Calls that were over the limit. */
   refused = 0;
-  /** When the calls that it took for the limit came. */
+  /** When the calls that it took for the limit came, at the earliest: what came while this process had no time is seen late, and all at once. */
   private readonly times: number[] = [];
+  private idleAt = performance.now();
+  private readonly ticks = setInterval(() => {
+    this.idleAt = performance.now();
+  }, TICK_MS).unref();
   /** Happens to calls about a recipient, before `fault`. */
   readonly faultsOf = new Map<string, Fault>();
   private readonly crm: PlayedCrm;
@@ -98,6 +106,7 @@ export class PlayedServer {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.ticks);
     if (!this.server.listening) return;
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
@@ -136,7 +145,7 @@ export class PlayedServer {
       this.refused += 1;
       return limit.over;
     }
-    times.push(now);
+    times.push(this.idleAt);
     return undefined;
   }
 }

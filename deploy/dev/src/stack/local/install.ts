@@ -112,7 +112,7 @@ export function mavenProperties(versions: Versions): string[] {
   );
 }
 
-async function runMaven(context: InstallContext, cwd: string, args: readonly string[]): Promise<void> {
+export async function runMaven(context: InstallContext, cwd: string, args: readonly string[]): Promise<void> {
   if (!(await canRun('mvn', ['--version']))) {
     throw new StackError(
       'STACK_TOOL_MISSING',

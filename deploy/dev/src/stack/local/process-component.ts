@@ -7,19 +7,21 @@ import { StackError } from '../errors.ts';
 import type { ComponentExit, ComponentName } from '../stack.ts';
 import { SupervisedComponent } from '../supervised-component.ts';
 import type { ProcessWatchdog } from '../watchdog.ts';
-import { spawnInSession } from './run-tool.ts';
+import { spawnInSession, type User } from './run-tool.ts';
 
 const PROBE_INTERVAL_MS = 50;
 const LOG_ROTATE_BYTES = 20 * 1024 * 1024;
 const LOG_TAIL_LINES = 25;
 
-export interface ProcessSpec {
-  readonly name: ComponentName;
+export interface ProcessSpec<N extends string = ComponentName> {
+  readonly name: N;
   readonly file: string;
   /** Called for each start. */
   args(): readonly string[];
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** Whose process it is; by default that of this one. */
+  readonly user?: User | undefined;
   readonly logFile: string;
   /** Whether it answers a real request now. Called again and again until it does. */
   answers(): Promise<boolean>;
@@ -33,13 +35,13 @@ export interface ProcessSpec {
 }
 
 /** A component of the stack as a child process. */
-export class ProcessComponent extends SupervisedComponent {
+export class ProcessComponent<N extends string = ComponentName> extends SupervisedComponent<N> {
   readonly logFile: string;
-  readonly #spec: ProcessSpec;
+  readonly #spec: ProcessSpec<N>;
   readonly #watchdog: ProcessWatchdog;
   #child: ChildProcess | null = null;
 
-  constructor(spec: ProcessSpec, watchdog: ProcessWatchdog) {
+  constructor(spec: ProcessSpec<N>, watchdog: ProcessWatchdog) {
     super(spec.name);
     this.logFile = spec.logFile;
     this.#spec = spec;
@@ -99,9 +101,9 @@ export class ProcessComponent extends SupervisedComponent {
   protected async wakeToEnd(): Promise<void> {}
 
   #spawn(): ChildProcess {
-    const { file, cwd, env = process.env } = this.#spec;
+    const { file, cwd, env = process.env, user } = this.#spec;
     rotate(this.logFile);
-    const child = spawnInSession(file, this.#spec.args(), { cwd, env, logFile: this.logFile });
+    const child = spawnInSession(file, this.#spec.args(), { cwd, env, user, logFile: this.logFile });
     this.#child = child;
     child.once('error', () => this.#ended(child, { code: null, signal: null }));
     child.once('exit', (code, signal) => this.#ended(child, { code, signal }));

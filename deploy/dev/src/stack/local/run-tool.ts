@@ -12,8 +12,18 @@ export interface ToolResult {
   readonly output: string;
 }
 
+/** By numbers, as the system knows it. */
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface ToolOptions {
   readonly cwd?: string;
+  /** Default: that of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Whose process it is; by default that of this one. */
+  readonly user?: User | undefined;
   /** Calls it off. */
   readonly signal?: AbortSignal | undefined;
   /** Calling it off ends its children as well, as Ctrl-C would: for programs that otherwise wait for theirs. */
@@ -26,9 +36,10 @@ export function runTool(
   args: readonly string[],
   options: ToolOptions = {},
 ): Promise<ToolResult> {
-  const { cwd, withChildren = false } = options;
+  const { cwd, env, user, withChildren = false } = options;
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: withChildren });
+    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+    const child = spawn(file, args, { cwd, env, ...user, stdio, detached: withChildren });
     let stdout = '';
     let output = '';
     const collect = (text: string) => {
@@ -77,6 +88,8 @@ export async function canRun(file: string, args: readonly string[]): Promise<boo
 export interface SessionOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Whose process it is; by default that of this one. */
+  readonly user?: User | undefined;
   /** Both outputs are appended to it. */
   readonly logFile: string;
   /** Of a log that is made here; by default the umask decides alone. */
@@ -87,11 +100,11 @@ export interface SessionOptions {
 
 /** Starts a program in a new session, so that Ctrl-C in the terminal does not reach it: its owner ends it, in order. */
 export function spawnInSession(file: string, args: readonly string[], options: SessionOptions): ChildProcess {
-  const { cwd, env, logFile, logMode, channel = false } = options;
+  const { cwd, env, user, logFile, logMode, channel = false } = options;
   const log = openSync(logFile, 'a', logMode);
   try {
     const stdio = ['ignore' as const, log, log, ...(channel ? (['ipc'] as const) : [])];
-    return spawn(file, args, { cwd, env, stdio, detached: true });
+    return spawn(file, args, { cwd, env, ...user, stdio, detached: true });
   } finally {
     closeSync(log);
   }
