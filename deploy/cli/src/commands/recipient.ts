@@ -24,7 +24,7 @@ export function recipientCommand(): Command {
     recipientAction,
     'recipient ann@example.com',
     'recipient ann@example.com --limit 100 --json',
-    "recipient --message '<20260901.1234@shop.example>'",
+    'recipient --message 20260901.1234@shop.example',
   );
 }
 
