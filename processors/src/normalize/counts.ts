@@ -35,7 +35,7 @@ const roomOf = (source: string) => 1 + source.length + FIELDS.length * (1 + DIGI
  * together. Never changed.
  */
 export class Counts {
-  /** When counting began. Epoch seconds. */
+  /** When counting began. Epoch seconds; 0: with the first record. */
   readonly since: number;
   private readonly bySource: ReadonlyMap<string, SourceCounts>;
 

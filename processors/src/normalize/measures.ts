@@ -45,7 +45,7 @@ export function measureNormalize(metrics: Registry): { readonly openStages: Set<
   });
   new Gauge({
     name: 'email_events_normalize_counted_since_seconds',
-    help: 'When the counting of a partition began, in epoch seconds: with its first record, with the first version that counts, or where another tool moved the position.',
+    help: 'When the counting of a partition began, in epoch seconds: 0 with its first record, else with the first version that counts, or where another tool moved the position.',
     labelNames: ['partition'],
     registers: [metrics],
     collect() {

@@ -57,7 +57,8 @@ export class NormalizeStage implements Stage, CountedStage {
   async open(owned: OwnedPartition): Promise<void> {
     this.partition = owned.partition;
     await this.tokens.restore(owned);
-    this.counts = Counts.of(owned.note, this.context.clock());
+    // From its first record on, everything is counted, whenever that was.
+    this.counts = Counts.of(owned.note, owned.position === 0 ? 0 : this.context.clock());
     this.context.openStages.add(this);
   }
 

@@ -75,6 +75,7 @@ export async function ownedPartition(kafka: MemoryKafka, partition: number): Pro
   await owner.open();
   return {
     partition,
+    position: 0,
     note: null,
     write: (outputs) => owner.transact(outputs),
     read: async (topic, of, fromOffset, onRecords) => {

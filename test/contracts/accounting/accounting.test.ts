@@ -90,6 +90,18 @@ test('a request that Kafka acknowledged and lost is noticed, by source', async (
   ]);
 });
 
+test('what an ingress has published before anything was counted is not missed', async () => {
+  pipeline.request('shop', ['a']);
+  pipeline.request('shop', ['b']);
+  // Committed by a version that counts nothing.
+  pipeline.kafka.commitOffset(NORMALIZE, topics.raw, 0, 1);
+  await pipeline.run(NORMALIZE, EVENTS);
+  const { sources, wrong } = await account();
+  expect({ sources, wrong }).toMatchObject({ sources: [{ published: 2, read: 1 }], wrong: [] });
+  pipeline.ingressStartedAt = Date.now() / 1_000 + 60;
+  expect((await account()).wrong).toEqual(['1 acknowledged request of shop never read']);
+});
+
 test('what an operator puts back does not hide what is lost, and is nothing wrong', async () => {
   pipeline.request('shop', ['a', '']);
   await pipeline.run(NORMALIZE, EVENTS);

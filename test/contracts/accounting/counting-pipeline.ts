@@ -31,6 +31,8 @@ export class CountingPipeline {
   private readonly client = new MemoryClient(this.kafka);
   private readonly stateDir: string;
   private readonly items = new Map<string, number>();
+  /** Epoch seconds. */
+  ingressStartedAt = 1;
   private opened: { lane: Lane; metrics: Registry }[] = [];
 
   constructor(stateDir: string) {
@@ -92,7 +94,7 @@ export class CountingPipeline {
     const published = [...this.items].map(
       ([source, count]) => `email_events_ingress_published_records_total{source="${source}"} ${count + lost}`,
     );
-    const ingress = [`process_start_time_seconds ${Date.now() / 1_000 + 60}`, ...published];
+    const ingress = [`process_start_time_seconds ${this.ingressStartedAt}`, ...published];
     return [
       ingress.join('\n'),
       `${texts[0]}\n${lag(NORMALIZE, topics.raw)}`,

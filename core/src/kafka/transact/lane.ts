@@ -70,6 +70,7 @@ export class Lane {
     this.note = note;
     await stage.open({
       partition,
+      position: offset,
       note,
       write: (outputs) => client.transact(outputs),
       read: (topic, of, fromOffset, onRecords) =>

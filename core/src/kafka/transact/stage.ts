@@ -64,6 +64,8 @@ export interface Unforeseen {
 /** A stage's access to its partition while it opens. */
 export interface OwnedPartition {
   readonly partition: number;
+  /** Offset from which on it is given records; 0: nothing was ever committed, or nothing but that. */
+  readonly position: number;
   /** What the last transaction committed beside the position. Null: nothing, or another tool has moved the position since. */
   readonly note: string | null;
   /** Writes in a separate transaction. */
