@@ -90,7 +90,7 @@ export interface StartUpWait {
 }
 
 /** Codes that mean: not there yet. Everything else is wrong for good, or at least not for waiting. */
-const NOT_THERE: readonly string[] = ['KAFKA_UNREACHABLE', 'REGISTRY_UNREACHABLE'];
+const NOT_THERE: readonly string[] = ['KAFKA_UNREACHABLE', 'KAFKA_TOKEN_REFUSED', 'REGISTRY_UNREACHABLE'];
 const DEADLINE_MS = 60_000;
 const PAUSE_MS = 1_000;
 

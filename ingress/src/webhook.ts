@@ -38,13 +38,14 @@ export async function handleWebhook(
   } catch (error) {
     exchange.holding?.release();
     const late = countFailure(context, exchange, error);
+    keepUnverified(context, exchange, error);
+    // Neither who waits for an answer nor an idle connection, which keeps its last exchange, must keep a body.
+    exchange.unverified = undefined;
     // At once, if it need not wait: a request of which the rest is on its way must not be read to its end.
     if (late) await late;
     refuseExchange(context, exchange, error, name);
-    keepUnverified(context, exchange, error);
   } finally {
     exchange.holding?.release();
-    // An idle connection keeps its last exchange, which must not keep a body.
     exchange.unverified = undefined;
   }
 }

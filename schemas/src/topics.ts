@@ -76,11 +76,12 @@ export function largestRawRecord({ maxRequestBytes }: Pick<TopicSettings, 'maxRe
 }
 
 const keptFor = (days: number) => ({ 'cleanup.policy': 'delete', 'retention.ms': String(days * DAY_MS) });
-/** For some hours and bytes. A segment goes as a whole: what has expired must not wait for a week's worth. */
-const heldFor = (hours: number, largest: number) => ({
+/** For some hours and bytes. A segment goes as a whole: what has expired, or is too much, must not wait for a week's worth, or for a gibibyte. */
+const heldFor = (hours: number, most: number, largestRecord: number) => ({
   'cleanup.policy': 'delete',
   'retention.ms': String(hours * HOUR_MS),
-  'retention.bytes': String(largest),
+  'retention.bytes': String(most),
+  'segment.bytes': String(Math.max(Math.floor(most / 8), 2 * largestRecord)),
   'segment.ms': String(Math.ceil((hours * HOUR_MS) / 8)),
 });
 const keptForEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
@@ -125,7 +126,7 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
       topics.quarantine,
       null,
       'Requests that failed their verification, of sources that keep them.',
-      { ...heldFor(retention.quarantineHours, settings.quarantineBytes), ...bytes(rawBytes) },
+      { ...heldFor(retention.quarantineHours, settings.quarantineBytes, rawBytes), ...bytes(rawBytes) },
       1,
     ),
     topic(topics.normalized, 'normalized', 'Events before deduplication, in batches.', {

@@ -1,10 +1,15 @@
 import { type CommonConfig, codeOf, type OutputRecord, RELEASED_HEADER } from '@email-events/core';
 import { partitionOf, topics } from '@email-events/schemas';
+import type { IngressConfig } from '../config.ts';
 import { DocumentFetcher } from '../document-fetcher.ts';
 import { rawHeadersOf } from '../raw-headers.ts';
 import { buildSources, type Sources } from '../sources.ts';
 import { type Outside, Verification } from '../verification.ts';
 import type { Quarantined } from './record.ts';
+
+type SecondLookConfig = Pick<CommonConfig, 'sources' | 'topics'> & {
+  readonly ingress: Pick<IngressConfig['ingress'], 'fetchFromPrivate'>;
+};
 
 /** A request that is genuine by now, as the ingress would have written it; or why it still is not. */
 export type SecondVerdict = { readonly record: OutputRecord } | { readonly code: string };
@@ -21,10 +26,11 @@ export class SecondLook {
   #turn = 0;
 
   /** Throws ConfigError. `outside`: instead of the network. */
-  constructor({ sources, topics: of }: Pick<CommonConfig, 'sources' | 'topics'>, outside?: Outside) {
+  constructor({ sources, topics: of, ingress }: SecondLookConfig, outside?: Outside) {
     this.#sources = buildSources(sources);
     this.#rawPartitions = of.rawPartitions;
-    this.#fetcher = outside ? undefined : new DocumentFetcher({});
+    const mayReach = ingress.fetchFromPrivate ? { mayReach: () => true } : {};
+    this.#fetcher = outside ? undefined : new DocumentFetcher(mayReach);
     this.#verification = new Verification(outside ?? (this.#fetcher as Outside));
   }
 

@@ -32,17 +32,26 @@ async function startTokens(answer: Answer, scope?: string) {
 }
 
 test('a token is asked for with the client credentials, and used for most of its life', async () => {
-  const { asked, clock, tokens } = await startTokens(token({ expires_in: 100 }), 'kafka');
+  const { asked, clock, tokens } = await startTokens(token({ expires_in: 50 }), 'kafka');
   expect(await Promise.all([tokens.current(), tokens.current()])).toEqual(['token 1', 'token 1']);
   const [first] = asked;
   const credentials = `events:${encodeURIComponent(PASSWORD)}`;
   expect(first?.authorization).toBe(`Basic ${Buffer.from(credentials).toString('base64')}`);
   expect(first?.body).toBe('grant_type=client_credentials&scope=kafka');
-  clock.now += 79_000;
+  clock.now += 39_000;
   expect(await tokens.current()).toBe('token 1');
   clock.now += 2_000;
   expect(await tokens.current()).toBe('token 2');
   expect(asked).toHaveLength(2);
+});
+
+test('one that lives for long is asked for anew after a minute', async () => {
+  const { clock, tokens } = await startTokens(token({ expires_in: 3_600 }));
+  await tokens.current();
+  clock.now += 59_000;
+  expect(await tokens.current()).toBe('token 1');
+  clock.now += 2_000;
+  expect(await tokens.current()).toBe('token 2');
 });
 
 test('one that does not say how long it lives is used once', async () => {

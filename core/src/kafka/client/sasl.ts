@@ -18,6 +18,8 @@ const REQUEST_MS = 5_000;
 const MAX_ANSWER_BYTES = 65_536;
 /** A token is used for so much of its life: the broker, whose clock may be ahead, must still take it. */
 const USED_LIFE = 0.8;
+/** And no longer: one that was revoked meanwhile is not offered again for the rest of an hour. */
+const MOST_USED_MS = 60_000;
 
 /** RFC 6749, 5.1. Without `expires_in` a token is used once. */
 const answerOf = z.object({
@@ -49,7 +51,7 @@ export class Tokens {
   private async ask(): Promise<string> {
     const askedAt = this.now();
     const { access_token: token, expires_in: seconds = 0 } = await this.answer();
-    this.latest = { token, until: askedAt + seconds * 1_000 * USED_LIFE };
+    this.latest = { token, until: askedAt + Math.min(MOST_USED_MS, seconds * 1_000 * USED_LIFE) };
     return token;
   }
 

@@ -71,12 +71,18 @@ if (typeof authenticate !== 'function') throw new Error('kafkajs has no authenti
 
 /**
  * A connection over which its client could not prove who it is is not used again. kafkajs 2.2.4 begins anew on it, and the broker's
- * answer to that, ILLEGAL_SASL_STATE, hides what was wrong.
+ * answer to that, ILLEGAL_SASL_STATE, hides what was wrong. It also takes a broker that goes away meanwhile for one that refuses: only
+ * what is said while the connection stands is a refusal, which no waiting changes.
  */
 connection.authenticate = async function (this: Connection) {
   try {
     await authenticate.call(this);
-  } catch (error) {
+  } catch (reason) {
+    const isRefusal = this.connectionStatus === 'connected';
+    const error =
+      reason instanceof KafkaJSSASLAuthenticationError && !isRefusal
+        ? new KafkaJSConnectionError('the broker went away before it knew its client')
+        : reason;
     silence(this.socket);
     this.connectionStatus = 'disconnected';
     this.authenticatedAt = null;
@@ -87,8 +93,9 @@ connection.authenticate = async function (this: Connection) {
 };
 
 // By its class alone, which is no code that an operator could look up, kafkajs tells of credentials that a broker refuses.
-const { KafkaJSSASLAuthenticationError } = require('kafkajs/src/errors.js') as {
-  KafkaJSSASLAuthenticationError: { prototype: { type?: string } };
+const { KafkaJSSASLAuthenticationError, KafkaJSConnectionError } = require('kafkajs/src/errors.js') as {
+  KafkaJSSASLAuthenticationError: (new () => Error) & { prototype: { type?: string } };
+  KafkaJSConnectionError: new (message: string) => Error;
 };
 KafkaJSSASLAuthenticationError.prototype.type = 'SASL_AUTHENTICATION_FAILED';
 
