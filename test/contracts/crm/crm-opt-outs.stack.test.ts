@@ -83,7 +83,7 @@ test('who opted out in one CRM is suppressed everywhere, and what we wrote ourse
   });
   expect(shown.code).toBe(0);
   const stopped = await reconcile(...upstream(), '--fresh');
-  expect(stopped.out).toMatchObject({ stopped: true, changes: 2, broughtBack: 0 });
+  expect([stopped.code, stopped.out]).toMatchObject([1, { stopped: true, changes: 2, broughtBack: 0 }]);
   const refused = await reconcile(...upstream(), '--fresh', '--yes-change', '3');
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('CLI_CHANGE_DIFFERS')]);
 

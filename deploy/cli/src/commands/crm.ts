@@ -66,7 +66,7 @@ function reconcileCommand(): Command {
     'after',
     `
 The CRM's own consumer writes what is put back, at its pace; run it again later to see what is left. A run that ends early
-is gone on with by the next one. Exits 1 if something is missing that was not put back.
+is gone on with by the next one. Exits 1 if so many changes need --yes-change, or something is missing that was not put back.
 
 Whom only the CRM suppresses, and the pipeline never knew, opted out there: with --upstream each becomes an event, signed as
 that source, and so a suppression that every CRM is told of. Who was suppressed here before is never brought back: the CRM

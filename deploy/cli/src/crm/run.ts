@@ -72,7 +72,7 @@ export async function reconcile(
     await report(options, consumer, found, { putBack, broughtBack, stopped, changes });
     if (signal.aborted) return EXIT.interrupted;
     if (!idle) rmSync(file, { force: true });
-    return putBack < found.missing.length && !dryRun ? EXIT.failed : EXIT.ok;
+    return !dryRun && (stopped || putBack < found.missing.length) ? EXIT.failed : EXIT.ok;
   } catch (error) {
     if (!signal.aborted) throw error;
     note(pc.dim('what was listed is kept: the next run goes on'));
