@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CrmChecks } from './checks.ts';
-import { CrmError } from './errors.ts';
+import { CrmError, errorOfStatus } from './errors.ts';
 import { SharedPace } from './pace.ts';
 
 // Time is played.
@@ -78,6 +78,18 @@ test('where it waits for its turn all the same, the one before it tells; the fir
   // Its outcome is known once it had its turn.
   await vi.advanceTimersByTimeAsync(3_000);
   expect(await within(5_000)).toBe('down');
+});
+
+test('what the CRM refuses of a check, it refuses of no record: it is the configuration', async () => {
+  const { crm, checks, ends } = setUp();
+  crm.fault = errorOfStatus(404, undefined);
+  const check = expect(checks.check(signal)).rejects.toMatchObject({
+    ...{ failure: 'misconfigured', code: 'SINK_CRM_REJECTED', disposition: 'retry' },
+    message: 'the CRM answered 404',
+  });
+  await vi.advanceTimersByTimeAsync(1_500);
+  await check;
+  expect(ends).toEqual([expect.objectContaining({ failure: 'misconfigured' })]);
 });
 
 test('one is made for all that ask, and those that give up take it from no other', async () => {

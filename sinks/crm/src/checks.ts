@@ -90,7 +90,8 @@ export class CrmChecks {
       await urgently(() => adapter.check(AbortSignal.any([givenUp.signal, this.closed.signal])));
       this.passedAt = now();
       onEnd();
-    } catch (error) {
+    } catch (failure) {
+      const error = ofNoRecord(failure);
       this.passedAt = Number.NEGATIVE_INFINITY;
       onEnd(error);
       throw error;
@@ -99,4 +100,11 @@ export class CrmChecks {
       this.endedAt = now();
     }
   }
+}
+
+/** A check sends no state, so a refusal of it (400, 404, 410, 422) can only be of what is configured: no record may be set aside for it. */
+function ofNoRecord(error: unknown): unknown {
+  if (!(error instanceof CrmError) || error.failure !== 'rejected') return error;
+  const { code, message, afterMs } = error;
+  return new CrmError('misconfigured', code, message, { cause: error, afterMs });
 }

@@ -12,7 +12,8 @@ export const CRM_CODES = {
   SINK_CRM_MISCONFIGURED:
     'The CRM has not what the configuration names, as a list or a field: nothing is sent until that is put right.',
   SINK_CRM_REDIRECTED: 'The CRM answered with a redirect, which is never followed: put the address right.',
-  SINK_CRM_REJECTED: 'The CRM refuses this state for good, and takes others.',
+  SINK_CRM_REJECTED:
+    'The CRM refuses this state for good, and takes others. A check sends none: what is refused then is what the configuration names.',
   SINK_CRM_RECORD_FAILED:
     'The CRM failed of this state again and again while it took others: it is set aside.',
   SINK_CRM_UNVERIFIED: 'Read back after the write, the CRM does not hold the state; it is written again.',
