@@ -44,9 +44,9 @@
   if(e.type = 'clicked' AND e.is_machine IS NULL, [sipHash64(e.event_id)], []) AS unjudged_click_ids,
   if(e.type = 'clicked' AND ifNull(e.is_machine, false), [sipHash64(e.event_id)], []) AS machine_click_ids,
   if(e.type = 'complained' AND ifNull(e.feedback_type, '') != 'not-spam', e.occurred_at, NULL) AS complained_at,
-  if(e.type = 'complained', ifNull(e.feedback_type, ''), '') AS feedback_type,
+  if(e.type = 'complained' AND ifNull(e.feedback_type, '') != 'not-spam', ifNull(e.feedback_type, ''), '') AS feedback_type,
   if(e.type = 'unsubscribed', e.occurred_at, NULL) AS unsubscribed_at,
-  if(e.type = 'unsubscribed', ifNull(e.scope, ''), '') AS unsubscribe_scope
+  if(e.type = 'unsubscribed' AND ifNull(e.scope, '') != '', [ifNull(e.scope, '')], []) AS unsubscribe_scopes
 {{end}}
 {{define of_messages}}
 e.recipient_key != '' AND e.type NOT IN ('subscribed', 'other')
@@ -95,9 +95,9 @@ e.recipient_key != '' AND e.type NOT IN ('subscribed', 'other')
   machine_clicked_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First click by a machine',
   last_machine_clicked_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Last click by a machine',
   complained_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First complaint; a report that it is not spam is none',
-  feedback_type String COMMENT 'Feedback type of the complaint (RFC 5965)',
+  feedback_type String COMMENT 'Feedback type of the complaint (RFC 5965); empty if no event says it',
   unsubscribed_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First unsubscribe',
-  unsubscribe_scope String COMMENT 'all, or the stream that was left'
+  unsubscribe_scope String COMMENT 'all, or the stream that was left; of several, their names in order, with commas between'
 {{end}}
 {{define together}}
   max(s.esp) AS esp,
@@ -151,7 +151,7 @@ e.recipient_key != '' AND e.type NOT IN ('subscribed', 'other')
   min(s.complained_at) AS complained_at,
   max(s.feedback_type) AS feedback_type,
   min(s.unsubscribed_at) AS unsubscribed_at,
-  max(s.unsubscribe_scope) AS unsubscribe_scope
+  if(has(groupUniqArrayArray(s.unsubscribe_scopes), 'all'), 'all', arrayStringConcat(arraySort(groupUniqArrayArray(s.unsubscribe_scopes)), ', ')) AS unsubscribe_scope
 {{end}}
 -- A recipient of whom an event is marked is read from the events themselves: nothing can be taken out of a table that only adds up.
 {{define steps}}
@@ -209,9 +209,9 @@ CREATE TABLE IF NOT EXISTS {{database}}.message_states {{on_cluster}}
   unjudged_click_ids SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64)) COMMENT 'Clicks of which the ESP does not say who did it, as hashes of their event ids',
   machine_click_ids SimpleAggregateFunction(groupUniqArrayArray, Array(UInt64)) COMMENT 'Clicks that the ESP says a machine did, as hashes of their event ids',
   complained_at SimpleAggregateFunction(min, Nullable(DateTime64(3, 'UTC'))) COMMENT 'First complaint; a report that it is not spam is none',
-  feedback_type SimpleAggregateFunction(max, String) COMMENT 'Feedback type of the complaint (RFC 5965)',
+  feedback_type SimpleAggregateFunction(max, String) COMMENT 'Feedback type of the complaint (RFC 5965); empty if no event says it',
   unsubscribed_at SimpleAggregateFunction(min, Nullable(DateTime64(3, 'UTC'))) COMMENT 'First unsubscribe',
-  unsubscribe_scope SimpleAggregateFunction(max, String) COMMENT 'all, or the stream that was left',
+  unsubscribe_scopes SimpleAggregateFunction(groupUniqArrayArray, Array(String)) COMMENT 'all, and the streams that were left',
   INDEX by_recipient recipient_key TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX by_message message TYPE bloom_filter(0.01) GRANULARITY 1,
   INDEX by_message_id message_id TYPE bloom_filter(0.01) GRANULARITY 1

@@ -83,7 +83,7 @@ function addedOf(type: EventType, random: ReturnType<typeof createRandom>): Part
     case 'complained':
       return { feedback_type: random.pick(['abuse', 'not-spam', null]) };
     case 'unsubscribed':
-      return { scope: random.pick(['all', 'news']) };
+      return { scope: random.pick(['all', 'news', 'Weekly']) };
     default:
       return {};
   }

@@ -78,10 +78,16 @@ function rowOf(events: readonly EmailEvent[]): MessageRow {
     ...reactions('opens', 'opened_at', of('opened')),
     ...reactions('clicks', 'clicked_at', of('clicked')),
     ...span('complained_at', undefined, complaints),
-    feedback_type: greatest(of('complained').map((event) => event.feedback_type)),
+    feedback_type: greatest(complaints.map((event) => event.feedback_type)),
     ...span('unsubscribed_at', undefined, of('unsubscribed')),
-    unsubscribe_scope: greatest(of('unsubscribed').map((event) => event.scope)),
+    unsubscribe_scope: scopeOf(of('unsubscribed')),
   };
+}
+
+/** All mail, if any of them says so. */
+function scopeOf(unsubscribes: readonly EmailEvent[]): string {
+  const scopes = new Set(unsubscribes.flatMap(({ scope }) => scope || []));
+  return scopes.has('all') ? 'all' : [...scopes].sort(bytes).join(', ');
 }
 
 /** Of the domains that the tests' events have. */

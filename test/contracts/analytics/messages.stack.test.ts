@@ -23,6 +23,8 @@ test.each([1, 2, 3])(
   async (seed) => {
     const database = await makeDatabase();
     const events = randomEvents(seed, 3_000);
+    const scopes = expectedMessages(events).map(({ unsubscribe_scope }) => unsubscribe_scope);
+    expect(new Set(scopes)).toEqual(new Set(['', 'Weekly', 'Weekly, news', 'all', 'news']));
     await writeShuffled(database, events, seed);
     // A replay that nothing before has recognised: the row is in the table of events twice.
     await writeEvents(database, events.slice(0, 400));
