@@ -99,6 +99,8 @@ test('the story of a recipient, by any spelling and by any id of a message', asy
   expect((await run('recipient', 'nobody@example.com')).out).toContain('no message to this address is known');
   expect((await run('recipient', '--message', 'nothing')).out).toContain('no message of this id is known');
   expect((await run('recipient')).code).toBe(2);
+  for (const nothing of ['', ' ', '<>', '< >'])
+    expect([nothing, (await run('recipient', '--message', nothing)).code]).toEqual([nothing, 2]);
 });
 
 test('what was marked is in the story, and counts for nothing', async () => {

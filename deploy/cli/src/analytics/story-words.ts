@@ -1,10 +1,11 @@
 import pc from 'picocolors';
-import { counted, formatTime } from '../output.ts';
+import { counted, formatCount, formatTime } from '../output.ts';
 import { visible } from '../terminal.ts';
-import type { Story, StoryEvent, StoryMessage } from './story.ts';
+import { MOST_EVENTS, type Story, type StoryEvent, type StoryMessage } from './story.ts';
 
 /** For a support agent who was asked "did my mail arrive?": the answer, then each message with what it is known from. */
-export function renderStory({ recipient, suppression, messages, total, others }: Story): string {
+export function renderStory(story: Story): string {
+  const { recipient, suppression, messages, total, others, hasEarlierEvents } = story;
   const lines = [headline(recipient, messages)];
   lines.push(`  ${suppressionInWords(suppression)}`);
   for (const message of messages) lines.push('', ...messageLines(message));
@@ -14,6 +15,13 @@ export function renderStory({ recipient, suppression, messages, total, others }:
       pc.dim(`… and ${counted(total - messages.length, 'message')} before these: --limit shows more`),
     );
   if (others.length > 0) lines.push('', pc.bold('Of no message'), ...others.map(eventLine));
+  if (hasEarlierEvents)
+    lines.push(
+      '',
+      pc.yellow(
+        `only its newest ${formatCount(MOST_EVENTS)} events were read: those before them are not shown`,
+      ),
+    );
   return lines.join('\n');
 }
 

@@ -69,10 +69,12 @@ export interface Story {
   readonly total: number;
   /** Events of no message: subscriptions, and what the ESP says of the address. */
   readonly others: readonly StoryEvent[];
+  /** There are events before those that were read, the newest `MOST_EVENTS`. */
+  readonly hasEarlierEvents: boolean;
 }
 
 /** Events of one recipient that are read at most: a story with more is no story. */
-const MOST_EVENTS = 5_000;
+export const MOST_EVENTS = 5_000;
 
 /** A recipient of a message, and what names the message in ClickHouse. */
 export interface MessageRecipient {
@@ -80,20 +82,37 @@ export interface MessageRecipient {
   readonly messages: readonly string[];
 }
 
+/** What names a message, without the angle brackets of a Message-ID; empty: nothing does. */
+export const messageIdOf = (text: string): string =>
+  text
+    .trim()
+    .replace(/^<(.*)>$/, '$1')
+    .trim();
+
 /**
- * Recipients of a message, by any id that it has: the ESP's, the Message-ID with or without angle brackets, and the X-Message-Id of SendGrid's
- * send API, which is the beginning of the id that its events have.
+ * Recipients of a message, in the order of their keys, and how many there are, by any id that it has (`messageIdOf`, not empty): the ESP's, the
+ * Message-ID, and the X-Message-Id of SendGrid's send API, which is the beginning of the id that its events have. Of `recipient` alone, if given.
  */
-export async function recipientsOfMessage(clickhouse: ClickHouse, text: string): Promise<MessageRecipient[]> {
-  const id = text.trim().replace(/^<(.*)>$/, '$1');
+export async function recipientsOfMessage(
+  clickhouse: ClickHouse,
+  id: string,
+  { recipient, limit }: { readonly recipient: string | undefined; readonly limit: number },
+): Promise<{ recipients: MessageRecipient[]; total: number }> {
+  const only = recipient === undefined ? '' : ' AND recipient_key = {recipient:String}';
   const find = (where: string) =>
-    clickhouse.query<MessageRecipient>(
-      `SELECT recipient_key AS recipient, groupUniqArray(message) AS messages FROM message_states
-       WHERE ${where} GROUP BY recipient_key ORDER BY recipient_key`,
-      { id },
+    clickhouse.query<MessageRecipient & { readonly total: number | string }>(
+      `SELECT recipient, messages, count() OVER () AS total FROM (
+         SELECT recipient_key AS recipient, groupUniqArray(message) AS messages FROM message_states
+         WHERE (${where})${only} GROUP BY recipient_key
+       ) ORDER BY recipient LIMIT {limit:UInt64}`,
+      { id, limit, ...(recipient === undefined ? {} : { recipient }) },
     );
   const exact = await find('message = {id:String} OR message_id = {id:String}');
-  return exact.length > 0 ? exact : find("startsWith(message, concat({id:String}, '.'))");
+  const rows = exact.length > 0 ? exact : await find("startsWith(message, concat({id:String}, '.'))");
+  return {
+    recipients: rows.map(({ recipient: who, messages }) => ({ recipient: who, messages })),
+    total: rows[0] ? Number(rows[0].total) : 0,
+  };
 }
 
 /** The key by which a recipient's events are found, of an address in any spelling; one that is no address may be a key all the same. */
@@ -105,14 +124,14 @@ export async function readStory(
   { limit, messages: only }: { readonly limit: number; readonly messages?: readonly string[] },
 ): Promise<Story> {
   const key = { key: recipient };
-  const [messages, events, states] = await Promise.all([
+  const [messages, newest, states] = await Promise.all([
     clickhouse.query<MessageRow>(MESSAGES, key),
     clickhouse.query<EventRow>(EVENTS, key),
     clickhouse.query<{ suppressed: boolean; reasons: string[] }>(SUPPRESSION, key),
   ]);
   const ofMessage = new Map<string, StoryEvent[]>();
   const others: StoryEvent[] = [];
-  for (const row of events) {
+  for (const row of newest.slice(0, MOST_EVENTS).reverse()) {
     const own = row.of_message === 1 ? (ofMessage.get(row.identity) ?? []) : others;
     own.push(eventOf(row));
     if (own !== others) ofMessage.set(row.identity, own);
@@ -124,6 +143,7 @@ export async function readStory(
     messages: wanted.slice(0, limit).map((row) => messageOf(row, ofMessage.get(row.identity) ?? [])),
     total: wanted.length,
     others,
+    hasEarlierEvents: newest.length > MOST_EVENTS,
   };
 }
 
@@ -133,11 +153,12 @@ const IDENTITY = `concat(source, '\\0', message, '\\0', if(message = '', concat(
 const MESSAGES = `SELECT *, ${IDENTITY} AS identity
   FROM messages WHERE recipient_key = {key:String} ORDER BY first_at DESC, message`;
 
+/** The newest first, and one more than is shown. */
 const EVENTS = `SELECT event_id, type, occurred_at, detail, mark, request_id,
     concat(toString(raw_partition), '/', toString(raw_offset), '/', toString(item_index)) AS raw,
     type NOT IN ('subscribed', 'other') AS of_message, ${IDENTITY} AS identity
   FROM recipient_timeline WHERE recipient_key = {key:String}
-  ORDER BY occurred_at, event_id LIMIT ${MOST_EVENTS}`;
+  ORDER BY occurred_at DESC, event_id DESC LIMIT ${MOST_EVENTS + 1}`;
 
 const SUPPRESSION = `SELECT suppressed, arrayMap(r -> concat(r.reason, if(r.scope = 'all', '', concat(', ', r.scope))), reasons) AS reasons
   FROM suppressions_current WHERE recipient = {key:String}`;

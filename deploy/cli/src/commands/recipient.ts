@@ -1,8 +1,8 @@
-import { PipelineError } from '@email-events/core';
 import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
 import { Command } from 'commander';
-import { keyOf, readStory, recipientsOfMessage, type Story } from '../analytics/story.ts';
+import { keyOf, messageIdOf, readStory, recipientsOfMessage, type Story } from '../analytics/story.ts';
 import { renderStory } from '../analytics/story-words.ts';
+import { usage } from '../changes.ts';
 import { type Action, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { fromOne } from '../option-values.ts';
@@ -38,9 +38,11 @@ const MOST_RECIPIENTS = 20;
 
 /** Exits with 0 whatever became of the mail: it is an answer. */
 export const recipientAction: Action<RecipientOptions> = async (options, [address]) => {
-  const { message, limit } = options;
-  if (address === undefined && message === undefined)
-    throw new PipelineError('CLI_USAGE', 'reject', 'an address or --message is needed');
+  const { limit } = options;
+  const message = options.message === undefined ? undefined : messageIdOf(options.message);
+  if (address === undefined && message === undefined) throw usage('an address or --message is needed');
+  if (message === '') throw usage('--message: an id is needed');
+  if (address?.trim() === '') throw usage('the address is empty');
   const { sinks } = await loadPipelineConfig(options);
   const clickhouse = connect(sinks.clickhouse);
   try {
@@ -67,10 +69,12 @@ async function storiesOf(
     const story = await readStory(clickhouse, keyOf(address ?? ''), { limit });
     return { stories: [story], recipients: 1 };
   }
-  const all = await recipientsOfMessage(clickhouse, message);
-  const wanted = address === undefined ? all : all.filter(({ recipient }) => recipient === keyOf(address));
+  const { recipients, total } = await recipientsOfMessage(clickhouse, message, {
+    recipient: address === undefined ? undefined : keyOf(address),
+    limit: MOST_RECIPIENTS,
+  });
   const stories: Story[] = [];
-  for (const { recipient, messages } of wanted.slice(0, MOST_RECIPIENTS))
+  for (const { recipient, messages } of recipients)
     stories.push(await readStory(clickhouse, recipient, { limit, messages }));
-  return { stories, recipients: wanted.length };
+  return { stories, recipients: total };
 }
