@@ -1,6 +1,14 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { ListingProgress, type ListingStart } from './progress.ts';
 
@@ -84,14 +92,41 @@ test.each([
   expect((await open(start)).progress.resumed).toBe(0);
 });
 
-test('--fresh begins anew; a file that is none of ours too', async () => {
+test('--fresh begins anew; over an empty file, and one whose first line was being written, every run does', async () => {
   const { file, open } = setUp();
   const { progress } = await open();
   progress.add(page('a@example.com', 'two'), 100);
   expect((await open({}, true)).taken).toEqual([]);
-  rmSync(file);
-  appendFileSync(file, 'not ours\n');
-  expect((await open()).progress.resumed).toBe(0);
+  const whole = readFileSync(file, 'utf8');
+  for (const left of ['', whole.slice(0, 40)]) {
+    writeFileSync(file, left);
+    expect((await open()).progress.resumed).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(whole);
+  }
+});
+
+test.each([
+  ['text', 'ada@example.com\nbob@example.com\n'],
+  ['other JSON', '{"version":1,"name":"package"}\n'],
+  ['a lone line feed', '\n'],
+  ['bytes', '\u0000{"version":1,"consumer":"sink-crm"}'],
+])('a file of somebody else, %s, is refused and stays', async (_, content) => {
+  const { file, open } = setUp();
+  mkdirSync(dirname(file));
+  writeFileSync(file, content);
+  for (const fresh of [false, true])
+    await expect(open({}, fresh)).rejects.toMatchObject({
+      code: 'CLI_USAGE',
+      message: expect.stringContaining('it is no listing of crm reconcile'),
+    });
+  expect(readFileSync(file, 'utf8')).toBe(content);
+});
+
+test('nor is a folder written over', async () => {
+  const { file, open } = setUp();
+  mkdirSync(file, { recursive: true });
+  await expect(open({}, true)).rejects.toMatchObject({ code: 'CLI_USAGE' });
+  expect(statSync(file).isDirectory()).toBe(true);
 });
 
 test('a place that cannot be written is told', async () => {

@@ -1,8 +1,11 @@
 import {
   appendFileSync,
+  closeSync,
   createReadStream,
   existsSync,
   mkdirSync,
+  openSync,
+  readSync,
   rmSync,
   statSync,
   truncateSync,
@@ -36,6 +39,8 @@ interface Page {
 /** A listing that is older tells too little of how things are. Milliseconds. */
 const FRESH_MS = 24 * 3_600_000;
 const VERSION = 1;
+/** How a listing of any version begins, also one whose first line has no end. */
+const HEAD = /^\{"version":\d+,"consumer":"/;
 
 /**
  * The pages of a CRM's listing, in a file: a run that ends early is gone on with by the next one. Each page is one line, written when it is
@@ -60,7 +65,7 @@ export class ListingProgress {
 
   /**
    * Goes on with what is in the file if that is of this CRM and not too old, else begins anew. `take` is given every contact, those that are in the
-   * file first. Throws CLI_USAGE if the file cannot be written.
+   * file first. Throws CLI_USAGE if the file cannot be written, or is another program's: that one stays as it is.
    */
   static async open(
     file: string,
@@ -69,15 +74,12 @@ export class ListingProgress {
   ): Promise<ListingProgress> {
     const progress = new ListingProgress(file, start, take);
     try {
+      progress.requireOurs();
       if (fresh || !(await progress.resume())) progress.begin();
     } catch (error) {
       const { code } = error as { code?: string };
-      if (code === undefined) throw error;
-      throw new PipelineError(
-        'CLI_USAGE',
-        'reject',
-        `${file} cannot be used (${code}): name another with --progress`,
-      );
+      if (code === undefined || error instanceof PipelineError) throw error;
+      throw unusable(file, code);
     }
     return progress;
   }
@@ -100,7 +102,24 @@ export class ListingProgress {
   private begin(): void {
     mkdirSync(dirname(this.file), { recursive: true });
     rmSync(this.file, { force: true });
-    writeFileSync(this.file, `${JSON.stringify({ version: VERSION, ...this.start })}\n`, { mode: 0o600 });
+    const { consumer, account, startedAt, committed } = this.start;
+    const first = JSON.stringify({ version: VERSION, consumer, account, startedAt, committed });
+    writeFileSync(this.file, `${first}\n`, { mode: 0o600 });
+  }
+
+  /** What is not empty and does not begin as a listing does is somebody's, and not to be written over. */
+  private requireOurs(): void {
+    if (!existsSync(this.file)) return;
+    if (!statSync(this.file).isFile()) throw unusable(this.file, 'no file');
+    const opened = openSync(this.file, 'r');
+    try {
+      const head = Buffer.alloc(64);
+      const length = readSync(opened, head);
+      if (length > 0 && !HEAD.test(head.toString('latin1', 0, length)))
+        throw unusable(this.file, 'it is no listing of crm reconcile');
+    } finally {
+      closeSync(opened);
+    }
   }
 
   /** Whether there is something to go on with. */
@@ -150,6 +169,9 @@ export class ListingProgress {
     this.isWhole = next === null;
   }
 }
+
+const unusable = (file: string, why: string) =>
+  new PipelineError('CLI_USAGE', 'reject', `${file} cannot be used (${why}): name another with --progress`);
 
 function jsonOf(line: string): unknown {
   try {
