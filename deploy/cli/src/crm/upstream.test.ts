@@ -53,6 +53,23 @@ test('the same opt-out is the same event; another time is another', () => {
   expect(of('sink-crm-news', { since }).id).not.toBe(event.id);
 });
 
+test.each([1e20, -1e20, Number.NaN, Number.POSITIVE_INFINITY])(
+  'a time that cannot be, %d, is as good as none',
+  (since) => {
+    const event = eventOf('sink-crm', optOut('ada@example.com', { since }));
+    expect(event).toEqual(eventOf('sink-crm', optOut('ada@example.com')));
+    expect(event).toMatchObject({ occurred_at: '2026-05-28T20:26:40.000Z' });
+  },
+);
+
+test('of a reason no more is told than a name may have', () => {
+  const type = (reason: string) =>
+    (eventOf('sink-crm', optOut('ada@example.com', { reason })) as { esp_event_type: string }).esp_event_type;
+  expect(type('r'.repeat(100))).toBe('r'.repeat(100));
+  expect(type('r'.repeat(1_000_000))).toBe('r'.repeat(100));
+  expect(type(`${'r'.repeat(99)}😀`)).toBe(`${'r'.repeat(99)}\ufffd`);
+});
+
 test('what is no choice of the recipient is told as what it is', () => {
   expect(eventOf('sink-crm', optOut('a@example.com', { because: 'complaint' }))).toMatchObject({
     type: 'complained',

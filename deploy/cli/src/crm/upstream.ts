@@ -8,27 +8,37 @@ import type { PipelineConfig } from '../services.ts';
 export interface OptOut {
   /** Recipient key. */
   readonly recipient: string;
-  /** When, if the CRM tells; else when it was seen. Epoch milliseconds. */
+  /** When, if the CRM tells a time that can be; else when it was seen counts. Epoch milliseconds. */
   readonly since: number | undefined;
   readonly seenAt: number;
   readonly reason: string | undefined;
   readonly because: SuppressedContact['because'] | undefined;
 }
 
+/** Of the CRM's own words: they become the event's `esp_event_type`, a name and no text. Characters. */
+const LONGEST_REASON = 100;
+
 /** A canonical event (ingress/esps, "The canonical JSON event"). The same opt-out is the same event, however often it is brought. */
-export function eventOf(consumer: string, { recipient, since, seenAt, reason, because }: OptOut): object {
+export function eventOf(consumer: string, optOut: OptOut): object {
+  const { recipient, seenAt, reason, because } = optOut;
+  const since = isTime(optOut.since) ? optOut.since : undefined;
   const id = createHash('sha256')
     .update(JSON.stringify(['crm', consumer, recipient, since ?? null]))
     .digest('hex');
   const said = {
     ...{ id: id.slice(0, 32), recipient, occurred_at: new Date(since ?? seenAt).toISOString() },
-    ...{ esp_event_type: reason || 'suppressed', metadata: { crm: consumer } },
+    esp_event_type: reason?.slice(0, LONGEST_REASON).toWellFormed() || 'suppressed',
+    metadata: { crm: consumer },
   };
   if (because === 'complaint') return { ...said, type: 'complained' };
   if (because === 'hard_bounce')
     return { ...said, type: 'bounced', bounce_class: 'hard', bounce_category: 'other' };
   return { ...said, type: 'unsubscribed', scope: 'all', method: consumer };
 }
+
+/** One that a date can have: what a CRM tells may be any number. */
+const isTime = (ms: number | undefined): ms is number =>
+  typeof ms === 'number' && !Number.isNaN(new Date(ms).getTime());
 
 export interface Upstream {
   /** Of the webhook. */
