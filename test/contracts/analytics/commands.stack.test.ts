@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runBin } from '@email-events/cli/testing';
-import type { EmailEvent } from '@email-events/schemas';
+import type { EmailEvent, SuppressionReason } from '@email-events/schemas';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventWith, randomEvents } from './events.ts';
 import { figuresOf, groupedBy } from './expected-figures.ts';
 import { expectedMessages } from './expected-messages.ts';
-import { type Database, makeDatabase, markEvents, writeEvents } from './world.ts';
+import { type Database, makeDatabase, markEvents, writeEvents, writeSuppressions } from './world.ts';
 
 // `recipient` and `report` as an operator runs them.
 
@@ -169,4 +169,26 @@ test('every report, as a table, as JSON and as CSV; figures as computed apart', 
     'report freshness does not take --campaign',
   );
   expect((await run('report', 'nonsense')).code).toBe(2);
+});
+
+test('list hygiene counts a recipient once a row, whatever streams were left on whatever days', async () => {
+  const database = await makeDatabase();
+  const left = (scope: string, day: number): SuppressionReason => ({
+    ...{ reason: 'unsubscribe', scope, since: AT + day * 86_400_000, esp: 'ses', source: 'main' },
+    ...{ event_id: `${scope}${day}`, detail: null, account: null },
+  });
+  const state = (recipient: string, ...reasons: SuppressionReason[]) => ({
+    ...{ recipient, suppressed: reasons.some(({ scope }) => scope === 'all'), reasons },
+    ...{ changed_at: AT, event_id: 'e', revision: 1 },
+  });
+  await writeSuppressions(database, [
+    state('ann@gmail.com', left('all', 0), left('news', 1)),
+    state('bob@gmail.com', left('all', 3)),
+  ]);
+  const { out } = await commandOf(database)('report', 'hygiene', '--json');
+  const row = { reason: 'unsubscribe', esp: 'ses', source: 'main', mailbox_provider: 'gmail' };
+  expect(JSON.parse(out)).toEqual([
+    { ...row, scope: 'all', recipients: 2, newest: '2026-09-04' },
+    { ...row, scope: 'news', recipients: 1, newest: '2026-09-02' },
+  ]);
 });

@@ -1,5 +1,11 @@
 import { createLogger } from '@email-events/core';
-import { type EmailEvent, type EventMark, recipientKey, topics } from '@email-events/schemas';
+import {
+  type EmailEvent,
+  type EventMark,
+  recipientKey,
+  type Suppression,
+  topics,
+} from '@email-events/schemas';
 import {
   type ClickHouse,
   type ClickHouseAddress,
@@ -68,10 +74,19 @@ export async function markEvents(
   await write(address, crypto.randomUUID(), records, 1);
 }
 
+/** Writes states of recipients, by their keys. */
+export async function writeSuppressions(
+  { address }: Database,
+  states: readonly Suppression[],
+): Promise<void> {
+  const records = states.map((state) => [topics.suppressions, state.recipient, state] as const);
+  await write(address, crypto.randomUUID(), records, 1);
+}
+
 async function write(
   address: ClickHouseAddress,
   id: string,
-  values: readonly (readonly [topic: string, key: string, value: EmailEvent | EventMark])[],
+  values: readonly (readonly [topic: string, key: string, value: EmailEvent | EventMark | Suppression])[],
   times: number,
 ): Promise<void> {
   const sink = createClickHouseSink(connect(address), log);

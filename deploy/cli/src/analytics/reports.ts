@@ -108,18 +108,19 @@ export const REPORTS: { readonly [name: string]: Report } = {
       GROUP BY hour_of_day ORDER BY hour_of_day`,
   },
   hygiene: {
-    title: 'Who may not be written to any more, by reason in force',
+    title: 'Who may not be written to any more, by reason in force and what it holds for',
     columns: [
-      ...texts('reason', 'esp', 'source', 'mailbox_provider'),
+      ...texts('reason', 'scope', 'esp', 'source', 'mailbox_provider'),
       ...counts('recipients'),
       ...texts('newest'),
     ],
     takes: ['since', 'esp', 'limit'],
+    // A recipient has a reason once for each scope, since one day: so nobody is counted twice in a row.
     sql: (
       filter,
-    ) => `SELECT reason, esp, source, mailbox_provider, sum(y.recipients) AS recipients, toString(max(y.day)) AS newest
+    ) => `SELECT reason, scope, esp, source, mailbox_provider, sum(y.recipients) AS recipients, toString(max(y.day)) AS newest
       FROM list_hygiene AS y WHERE true${rowsWhere(filter, 'y.day >= toDate(fromUnixTimestamp64Milli({since:Int64}))')}
-      GROUP BY reason, esp, source, mailbox_provider ORDER BY recipients DESC, reason, esp, source, mailbox_provider`,
+      GROUP BY reason, scope, esp, source, mailbox_provider ORDER BY recipients DESC, reason, scope, esp, source, mailbox_provider`,
   },
   freshness: {
     title: 'When each webhook was heard of last',
