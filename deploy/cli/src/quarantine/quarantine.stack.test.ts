@@ -134,7 +134,8 @@ test('a release that ends in the middle has released what was committed, and no 
   const options = { look, now: Date.now(), dryRun: false, perTransaction: 10 };
   await expect(releaseQuarantine(config, options)).rejects.toThrow('killed');
   await look.close();
-  expect(await released()).toHaveLength(20);
+  // After a commit its markers come to the partitions one by one.
+  await waitFor('what was committed', async () => (await released()).length === 20);
   expect(await readQuarantine(config)).toMatchObject([{ held: REQUESTS - 20, released: 20 }]);
 });
 
