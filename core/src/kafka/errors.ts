@@ -79,6 +79,9 @@ export const isOffsetOutOfRange = oneOf(['OFFSET_OUT_OF_RANGE']);
 /** Of several brokers one may not have heard of a topic yet that was made just now. */
 export const isTopicUnknown = (error: unknown): boolean => typeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
 
+/** The text beside a committed offset is longer than `offset.metadata.max.bytes` of the broker. */
+export const isNoteTooLong = oneOf(['OFFSET_METADATA_TOO_LARGE']);
+
 /** A record, or a batch of them, is larger than its topic takes. */
 const isTooLarge = (error: unknown): boolean =>
   typeOf(error) === 'MESSAGE_TOO_LARGE' || typeOf(error) === 'RECORD_LIST_TOO_LARGE';

@@ -1,11 +1,16 @@
 import { beforeEach, expect, test } from 'vitest';
 import { isFenced } from '../errors.ts';
+import { createErrorFromCode } from '../kafkajs/kafkajs.ts';
 import type { InputRecord } from '../records.ts';
 import { MemoryClient, MemoryKafka } from '../testing/memory-kafka.ts';
 import { Lane } from './lane.ts';
+import { Notes } from './notes.ts';
+import type { PartitionClient } from './partition-client.ts';
 import type { OwnedPartition, Stage, Step } from './stage.ts';
 
 const GROUP = 'group';
+/** Of Kafka's protocol. */
+const OFFSET_METADATA_TOO_LARGE = 12;
 let kafka: MemoryKafka;
 beforeEach(() => {
   kafka = new MemoryKafka();
@@ -243,4 +248,58 @@ test('what a stage notes is committed with its position, stays through quiet mom
   await openLane({ stage: new NotingStage() });
   expect(notes).toEqual([null, 'one of two', 'one of two']);
   expect(kafka.position(GROUP, 'in', 0)).toEqual({ offset: 3, note: 'one of two' });
+});
+
+/** Its brokers have `offset.metadata.max.bytes` set to so many. */
+function clientWithNotesUpTo(maxLength: number): PartitionClient {
+  const client = new MemoryClient(kafka).partition(GROUP, 'in', 0);
+  return {
+    ...client,
+    transact: async (outputs, position) => {
+      if ((position?.note?.length ?? 0) > maxLength) throw createErrorFromCode(OFFSET_METADATA_TOO_LARGE);
+      return client.transact(outputs, position);
+    },
+  };
+}
+
+test('a cluster that refuses a note gets none from then on, and the records all the same', async () => {
+  class NotingStage extends CopyStage {
+    override async process(records: readonly InputRecord[]): Promise<Step> {
+      return { ...(await super.process(records)), note: `as far as ${records.at(-1)?.offset}` };
+    }
+  }
+  let told = 0;
+  const notes = new Notes(() => {
+    told++;
+  });
+  const open = async (longest: number) => {
+    const lane = new Lane({
+      ...{ client: clientWithNotesUpTo(longest), partition: 0, notes },
+      stage: new NotingStage(),
+    });
+    await lane.open();
+    return lane;
+  };
+  produce('a', 'b', 'c');
+  await (await open(100)).process(input().slice(0, 1), 1);
+  expect(kafka.position(GROUP, 'in', 0)).toEqual({ offset: 1, note: 'as far as 0' });
+  // Its brokers were started anew, with another setting.
+  await expect((await open(10)).process(input(1).slice(0, 1), 2)).rejects.toMatchObject({
+    type: 'OFFSET_METADATA_TOO_LARGE',
+  });
+  expect(committed()).toBe(1);
+  const next = await open(10);
+  await next.process(input(1).slice(0, 1), 2);
+  await next.process(input(2), 3);
+  // What the earlier owner noted does not come back in a quiet moment.
+  await next.process([], 4);
+  expect(output()).toEqual(['a', 'b', 'c']);
+  expect(kafka.position(GROUP, 'in', 0)).toEqual({ offset: 4, note: null });
+  expect(told).toBe(1);
+});
+
+test('another failure keeps the notes', async () => {
+  const notes = new Notes(() => expect.unreachable());
+  notes.failed(Object.assign(new Error('away'), { type: 'NOT_COORDINATOR_FOR_GROUP' }));
+  expect(notes.sent('as before')).toBe('as before');
 });

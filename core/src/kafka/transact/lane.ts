@@ -2,6 +2,7 @@ import { PipelineError } from '../../errors.ts';
 import { pause } from '../../retry.ts';
 import { isOfOutputs, isOfRecords } from '../errors.ts';
 import type { InputRecord } from '../records.ts';
+import { Notes } from './notes.ts';
 import type { PartitionClient } from './partition-client.ts';
 import { Blame, Isolation } from './poison-records.ts';
 import type { Stage, Step, UnforeseenFailure } from './stage.ts';
@@ -14,6 +15,8 @@ export interface LaneOptions {
   readonly isolation?: Isolation;
   /** Of all partitions. */
   readonly blame?: Blame;
+  /** Of all partitions. */
+  readonly notes?: Notes;
   readonly watch?: LaneWatch;
 }
 
@@ -44,6 +47,7 @@ export class Lane {
   private readonly options: LaneOptions;
   private readonly isolation: Isolation;
   private readonly blame: Blame;
+  private readonly notes: Notes;
   private next = 0;
   private note: string | null = null;
   private turn: Promise<unknown> = Promise.resolve();
@@ -54,6 +58,7 @@ export class Lane {
     this.options = options;
     this.isolation = options.isolation ?? new Isolation();
     this.blame = options.blame ?? new Blame();
+    this.notes = options.notes ?? new Notes();
   }
 
   /** Offset of the next record that it has not processed. Known once it is open. */
@@ -181,12 +186,13 @@ export class Lane {
 
   private async commit({ piece, step }: Decision, position: number): Promise<void> {
     const { client } = this.options;
-    const { note = this.note } = step;
+    const note = this.notes.sent(step.note ?? this.note);
     let lastOffset: Awaited<ReturnType<PartitionClient['transact']>>;
     try {
       lastOffset = await client.transact(step.outputs, { offset: position, note });
     } catch (error) {
-      // This lane is done for; the next one takes less.
+      // This lane is done for; the next one takes less, and notes nothing.
+      this.notes.failed(error);
       if (isOfOutputs(error)) this.isolation.failed(piece, error);
       throw error;
     }

@@ -17,9 +17,10 @@ import type { LoopState, PartitionTroubles } from './health.ts';
 import { LoopMeasures } from './health.ts';
 import { Lane, laneClosed } from './lane.ts';
 import { IdleCommits, Lanes, Troubles } from './lanes.ts';
+import { Notes } from './notes.ts';
 import { partitionClient } from './partition-client.ts';
 import { Blame, Isolation } from './poison-records.ts';
-import type { Stage } from './stage.ts';
+import { MAX_NOTE, type Stage } from './stage.ts';
 
 export interface TransactionalLoopOptions {
   readonly kafka: CommonConfig['kafka'];
@@ -78,6 +79,7 @@ class Loop implements TransactionalLoop {
   private readonly measures: LoopMeasures;
   private readonly lag: Lag;
   private readonly blame = new Blame({ halted: (why) => this.halt(why), resumed: () => this.resume() });
+  private readonly notes = new Notes(() => this.noteRefused());
   private readonly isolations = new Map<number, Isolation>();
   private readonly idle = new IdleCommits((partition, nextOffset) => this.commitIdle(partition, nextOffset));
   private readonly finished = Promise.withResolvers<void>();
@@ -234,6 +236,7 @@ class Loop implements TransactionalLoop {
       ...{ client, partition, isolation },
       stage: createStage(partition),
       blame: this.blame,
+      notes: this.notes,
       watch: {
         committed: (records, position, ms) => {
           const [oldest] = records;
@@ -286,6 +289,13 @@ class Loop implements TransactionalLoop {
       'the record that halted all partitions went through, or is another instance’s: they go on',
     );
     this.fetcher.resume(this.assigned.map((partition) => ({ topic, partition })));
+  }
+
+  private noteRefused(): void {
+    this.options.log.error(
+      { code: 'OFFSET_METADATA_TOO_LARGE', topic: this.options.topic },
+      `the brokers refuse notes of up to ${MAX_NOTE} characters beside positions (offset.metadata.max.bytes): what is counted there is not kept over a restart`,
+    );
   }
 
   /** Nothing of it is passed: a new lane says where its reading begins again. */

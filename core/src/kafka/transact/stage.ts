@@ -19,7 +19,7 @@ export interface Step {
   readonly taken?: number;
   /** Records with something that is a dead letter now because the work on it failed with an unforeseen error. */
   readonly unforeseen?: readonly Unforeseen[];
-  /** Committed with the position, in place of the note before. At most MAX_NOTE characters. Absent: that one stays. */
+  /** Committed with the position, in place of the note before. At most MAX_NOTE characters. Absent: that one stays. A cluster that refuses it gets none. */
   readonly note?: string;
   /** Called once the transaction is committed: the moment to update local state. */
   committed?(lastOffset: LastOffset): void | Promise<void>;
