@@ -52,7 +52,7 @@ test('Kafka is away: somebody is told, with what to do', async () => {
 test('all requests of a source are refused: somebody is told, and told again when they are taken', {
   timeout: 180_000,
 }, async () => {
-  // A counter that begins between two scrapes has not grown yet.
+  // As many as the rule wants to see, at the moment of a scrape.
   const sendUntil = async (password: string, status: number, told: () => boolean) => {
     await waitFor(
       `told while ${password} is sent`,
