@@ -35,7 +35,7 @@ const spool = section(
 const quarantine = section(
   {
     requestsPerSecond: count(10, 'Requests a second of a source that are kept; beyond it none is.'),
-    bytesPerSecond: count(1_048_576, 'Bytes of bodies a second of a source that are kept.'),
+    bytesPerSecond: count(131_072, 'Bytes of bodies a second of a source that are kept; beyond it none is.'),
   },
   'What is kept of sources with `quarantine: true`; how long and how much of it: topics.retention.quarantineHours, topics.quarantineBytes.',
 );
