@@ -21,6 +21,7 @@ import { homeFolder, pathsOf } from '../home.ts';
 import { counted, note, progress } from '../output.ts';
 import type { PipelineConfig } from '../services.ts';
 import { readState } from '../state-file.ts';
+import { superseded } from '../suppressions/newer.ts';
 import { suppressionsOf } from '../suppressions/topic.ts';
 import { listAll, patiently } from './listing.ts';
 import type { ReconcileOptions } from './options.ts';
@@ -65,14 +66,15 @@ export async function reconcile(
     if (yesChange !== undefined) requireCount(changes, yesChange, 'suppression');
     const stopped = !dryRun && yesChange === undefined && isBlast(changes, found.suppressed);
     const idle = dryRun || stopped;
-    const putBack = idle ? 0 : await putBackAll(config, consumer, found.missing, signal);
+    const due = idle ? [] : await stillDue(config, found.missing, signal);
+    const putBack = await putBackAll(config, consumer, due, signal);
     const onSent = (events: number) => say(`${counted(events, 'opt-out')} brought back`);
     const broughtBack =
       idle || !to ? 0 : await bringUpstream(to, consumer, found.optOuts, { signal, onSent });
     await report(options, consumer, found, { putBack, broughtBack, stopped, changes });
     if (signal.aborted) return EXIT.interrupted;
     if (!idle) rmSync(file, { force: true });
-    return !dryRun && (stopped || putBack < found.missing.length) ? EXIT.failed : EXIT.ok;
+    return !dryRun && (stopped || putBack < due.length) ? EXIT.failed : EXIT.ok;
   } catch (error) {
     if (!signal.aborted) throw error;
     note(pc.dim('what was listed is kept: the next run goes on'));
@@ -163,6 +165,17 @@ export function openCrm(
     throw usage('the sink makes all calls of so low a limit: say with --calls-per-second how many it leaves');
   const account = accountOf(definition, settings).slice(0, 16);
   return { crm, definition, account, pace, adapter: definition.connect(settings, Date.now, pace) };
+}
+
+/** Looking them up takes long at a CRM's pace: who was lifted or erased meanwhile is not told of once more. */
+async function stillDue(
+  { kafka }: PipelineConfig,
+  missing: Comparison['missing'],
+  signal: AbortSignal,
+): Promise<Comparison['missing']> {
+  const states = missing.map((record) => ({ ...record, key: record.recipient, record }));
+  const overtaken = await superseded(kafka, states, signal);
+  return states.flatMap((state) => (overtaken.has(state) ? [] : [state.record]));
 }
 
 /** Returns how many were put back: each part is all or nothing, and what a stop leaves is missing still the next time. */

@@ -1,5 +1,6 @@
-import { type OutputRecord, readTopic, type TransactionalWriter } from '@email-events/core';
+import type { OutputRecord, TransactionalWriter } from '@email-events/core';
 import { type DeadLetter, topics } from '@email-events/schemas';
+import { superseded } from '../suppressions/newer.ts';
 import {
   type Ledger,
   type LetterSummary,
@@ -220,32 +221,11 @@ function inOrder(groups: readonly Gathering[]): Gathering[] {
 
 /**
  * Records of letters whose recipient has a newer state by now: what a sink refused then must not come behind it.
- * Reads email.suppressions from the oldest of them to the end.
  */
 export async function supersededRecords(
   { kafka }: Letters,
   letters: readonly LetterSummary[],
 ): Promise<ReadonlySet<string>> {
   const states = letters.flatMap(({ state, record }) => (state ? [{ ...state, record }] : []));
-  const first = new Map<number, bigint>();
-  for (const { partition, offset } of states) {
-    const known = first.get(partition);
-    if (known === undefined || offset < known) first.set(partition, offset);
-  }
-  if (first.size === 0) return new Set();
-  const wanted = new Set(states.map(({ key }) => key));
-  const newest = new Map<string, bigint>();
-  await readTopic(kafka, {
-    topics: [topics.suppressions],
-    from: {
-      positions: [...first].map(([partition, offset]) => ({ topic: topics.suppressions, partition, offset })),
-    },
-    onRecord: ({ key, offset }) => {
-      const recipient = key?.toString() ?? '';
-      if (wanted.has(recipient)) newest.set(recipient, offset);
-    },
-  });
-  return new Set(
-    states.filter(({ key, offset }) => (newest.get(key) ?? offset) > offset).map(({ record }) => record),
-  );
+  return new Set([...(await superseded(kafka, states))].map(({ record }) => record));
 }
