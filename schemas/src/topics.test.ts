@@ -90,3 +90,16 @@ it('takes the largest request, and a dead letter that carries it whole', () => {
     expect(limit(topics.replays)).toBe(limit(topics.deadLetters));
   }
 });
+
+it.each([16 * 1_048_576, 1_073_741_824])(
+  'bounds a quarantine of %i bytes by segments, since Kafka removes whole ones alone',
+  (quarantineBytes) => {
+    const { config } = topicCatalogue({ ...settings, quarantineBytes }).find(
+      ({ name }) => name === topics.quarantine,
+    ) as { config: { [name: string]: string } };
+    const segment = Number(config['segment.bytes']);
+    expect(segment).toBeLessThanOrEqual(quarantineBytes);
+    expect(segment).toBeGreaterThanOrEqual(Number(config['max.message.bytes']));
+    expect(Number(config['retention.bytes'])).toBe(quarantineBytes);
+  },
+);
