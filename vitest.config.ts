@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // unit and contracts need nothing. unit takes less than a minute: a test that spawns processes, walks over all adapters, or
 // fuzzes for long is named *.contract.test.ts and runs with the contracts. stack runs against real components that its files
-// share, own-stack against those that each file starts; containers needs a container engine.
+// share, own-stack and faults against those that each file starts; containers needs a container engine.
 // Output is compared as text, also where a terminal or CI would be given colours.
 const common = { testTimeout: 20_000, hookTimeout: 60_000, env: { NO_COLOR: '1' } };
 const real = { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false };
@@ -41,6 +41,14 @@ const ownStack = {
   ...real,
   name: 'own-stack',
   include: ['**/*.own-stack.test.ts'],
+  exclude: ['**/node_modules/**', 'test/faults/**'],
+};
+
+// Those of them that take longest.
+const faults = {
+  ...real,
+  name: 'faults',
+  include: ['test/faults/**/*.own-stack.test.ts'],
   exclude: ['**/node_modules/**'],
 };
 
@@ -69,8 +77,10 @@ export default defineConfig({
     maxWorkers: '100%',
     // Tests that run at once do so to wait together.
     maxConcurrency: 16,
-    projects: [unit, contracts, stack, ownStack, ...(usesContainers() ? [containers] : [])].map((test) => ({
-      test,
-    })),
+    projects: [unit, contracts, stack, ownStack, faults, ...(usesContainers() ? [containers] : [])].map(
+      (test) => ({
+        test,
+      }),
+    ),
   },
 });

@@ -15,7 +15,7 @@ type Command = Awaited<ReturnType<typeof createProgram>>;
 const EMAIL_EVENTS = await createProgram();
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: object };
-const PROJECTS = ['unit', 'contracts', 'stack', 'own-stack', 'containers'];
+const PROJECTS = ['unit', 'contracts', 'stack', 'own-stack', 'faults', 'containers'];
 
 /**
  * Says why a command of this project is wrong as a document of `folder` has it, or null: nothing is run, but
