@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { parseCLI, type Reporter, startVitest, type Vitest } from 'vitest/node';
+import { idleShare } from './src/idle-cores.ts';
 import { failsRun, formatTotals, type Totals, TotalsReporter } from './src/totals.ts';
 import { runTracks, type Track } from './src/tracks.ts';
 
@@ -20,8 +21,10 @@ const ALL: readonly (readonly Track[])[] = [
     ...shards(5, ['--project', 'own-stack']),
   ],
 ];
-/** Most of them wait more than they compute: alone, one takes half a core on average. */
-const AT_ONCE = 3;
+/** Of those that wait for components, whatever else the machine does. */
+const AT_ONCE = 2;
+/** One more, if that much of all cores was idle for so long. */
+const ROOM = { share: 0.3, ms: 15_000 };
 const CLOSE_DEADLINE_MS = 60_000;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -53,7 +56,8 @@ function runAll(): Promise<Totals> {
   for (const signal of SIGNALS) process.on(signal, () => interrupted.abort());
   const { stdout, stderr, env } = process;
   const { signal } = interrupted;
-  return runTracks(ALL, { script: import.meta.filename, stdout, stderr, env, signal, atOnce: AT_ONCE });
+  const room = async (interrupt: AbortSignal) => (await idleShare(ROOM.ms, interrupt)) >= ROOM.share;
+  return runTracks(ALL, { script: import.meta.filename, stdout, stderr, env, signal, atOnce: AT_ONCE, room });
 }
 
 /** Half of the files on one stack and half on another, unless there is only one: that of someone else, or that which is kept. */

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { runTracks, type Track } from './tracks.ts';
+import { runTracks, type Track, type TrackOptions } from './tracks.ts';
 
 /** Runs tracks whose program says and does what its one argument, JavaScript, says. */
-async function run(stages: readonly (readonly Track[])[], atOnce = 3) {
+async function run(stages: readonly (readonly Track[])[], atOnce = 3, room?: TrackOptions['room']) {
   const { signal } = new AbortController();
   const folder = mkdtempSync(join(tmpdir(), 'tracks-test-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -19,7 +20,15 @@ async function run(stages: readonly (readonly Track[])[], atOnce = 3) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const printed = Promise.all([text(stdout), text(stderr)]);
   const env = { ...process.env, CI: '' };
-  const totals = await runTracks(stages, { script, stdout, stderr, signal, env, atOnce });
+  const totals = await runTracks(stages, {
+    script,
+    stdout,
+    stderr,
+    signal,
+    env,
+    atOnce,
+    ...(room && { room }),
+  });
   stdout.end();
   stderr.end();
   const [out, err] = await printed;
@@ -88,6 +97,25 @@ test('of a stage no more run than may at once, and each of them once', async () 
   const { totals, out } = await run([[[alone], [alone], [alone], [alone], [alone]], [[alone]]], 2);
   expect(totals).toEqual({ passed: 12, failed: 0, skipped: 0 });
   expect([...new Set(out.trimEnd().split('\n'))].sort()).toEqual(['ports 20000-23000', 'ports 23000-26000']);
+});
+
+test('one more than may at once runs while there is room, and none while there is not', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tracks-room-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = JSON.stringify(join(folder, 'written'));
+  const tells = 'say("ports " + process.env.STACK_PORTS); say("1 passed, 0 failed");';
+  const waits = `
+    const fs = await import("node:fs");
+    while (!fs.existsSync(${file})) await new Promise((go) => setTimeout(go, 5));
+    say("1 passed, 0 failed");`;
+  const writes = `(await import("node:fs")).writeFileSync(${file}, ""); ${tells}`;
+  const full = await run([Array.from({ length: 6 }, () => [tells])], 2, () => immediate(false));
+  expect(full.totals.passed).toBe(6);
+  expect(full.out).not.toContain('ports 26000-29000');
+  // The two lanes are held until the third one has had what is left.
+  const roomy = await run([[[waits], [waits], [tells], [writes]]], 2, () => immediate(true));
+  expect(roomy.totals.passed).toBe(4);
+  expect(roomy.out).toBe('ports 26000-29000\n'.repeat(2));
 });
 
 test('an interrupt stops every track that runs, in order, and begins no other', async () => {

@@ -14,8 +14,10 @@ export interface TrackOptions {
   /** Stops the tracks that run, in order, and begins no further stage. */
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
-  /** Of the tracks of a stage so many run side by side at most; the next one begins as soon as one has ended. */
+  /** Of the tracks of a stage so many run side by side; the next one begins as soon as one has ended. */
   readonly atOnce: number;
+  /** Whether the machine could do with one more beside them. Takes its time, and is asked before each that is added. */
+  readonly room?: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /** More than these have no ports. */
@@ -23,7 +25,7 @@ const MOST_AT_ONCE = 3;
 
 /**
  * Runs the stages one after the other and the tracks of a stage side by side: tests that wait for components leave the cores idle for
- * half of the time. What they print comes line by line as it is printed. Returns the totals of all; a track that ends without totals
+ * half of the time, unless something else takes them. What they print comes line by line as it is printed. Returns the totals of all; a track that ends without totals
  * is one failure. A stage that fails does not keep the next one from being run.
  */
 export async function runTracks(
@@ -34,12 +36,22 @@ export async function runTracks(
   for (const tracks of stages) {
     const waiting = [...tracks];
     const ended: Totals[] = [];
-    const lane = async (place: number) => {
-      for (let track = waiting.shift(); track && !options.signal.aborted; track = waiting.shift())
-        ended.push(await runTrack(track, place, options));
+    const next = async (place: number) => {
+      const track = options.signal.aborted ? undefined : waiting.shift();
+      if (track) ended.push(await runTrack(track, place, options));
+      return track !== undefined;
     };
+    const lane = async (place: number) => {
+      while (await next(place));
+    };
+    const spareLane = async (place: number, room: NonNullable<TrackOptions['room']>) => {
+      while (waiting.length > 0 && !options.signal.aborted) if (await room(options.signal)) await next(place);
+    };
+    const { room } = options;
     const lanes = Math.min(options.atOnce, MOST_AT_ONCE, tracks.length);
-    await Promise.all(Array.from({ length: lanes }, (_, place) => lane(place)));
+    const all = Array.from({ length: lanes }, (_, place) => lane(place));
+    if (room && lanes < MOST_AT_ONCE) all.push(spareLane(lanes, room));
+    await Promise.all(all);
     totals = ended.reduce(addTotals, totals);
   }
   return options.signal.aborted ? addTotals(totals, ONE_FAILURE) : totals;
