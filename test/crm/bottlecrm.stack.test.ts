@@ -15,7 +15,7 @@ import { type Bottlecrm, startBottlecrm } from './servers/bottlecrm.ts';
 import type { ContactsFound } from './servers/bottlecrm-contacts.ts';
 import { addressOf, newcomers, newestStates, stateLog } from './states.ts';
 
-// The first time it installs a Python, a PostgreSQL and BottleCRM, and runs the migrations: minutes.
+// The first time it installs a Python, a PostgreSQL and BottleCRM, and runs its migrations: minutes on a busy machine.
 const TIME_MS = 900_000;
 const RECIPIENTS = 40;
 const STATES = 150;

@@ -19,6 +19,8 @@ import { installPython } from './python.ts';
 import { succeed } from './succeed.ts';
 
 const REQUIREMENTS = join(FILES, 'requirements.txt');
+const MIGRATE = join(FILES, 'migrate.py');
+const SEED = join(FILES, 'seed.py');
 
 /** BottleCRM (django-crm of PyPI) on a PostgreSQL of its own, with an administrator and the custom fields of the sink. */
 export interface Bottlecrm {
@@ -31,7 +33,7 @@ export interface Bottlecrm {
   stop(): Promise<void>;
 }
 
-/** Installs what lacks: a minute, and two more for its hundreds of migrations, once a checkout. */
+/** Installs what lacks: a minute or two, once a checkout. */
 export async function startBottlecrm(): Promise<Bottlecrm> {
   const context = { toolsDir: TOOLS_DIR, versions: readVersions(), onProgress: printProgress };
   const installed = await install(context);
@@ -104,29 +106,28 @@ async function prepareData(context: InstallContext, installed: Installed): Promi
   const migrated = await prepareMigrated(context, installed);
   return installOnce(context, {
     component: 'bottlecrm',
-    folder: `bottlecrm-data-${await digest(REQUIREMENTS, join(FILES, 'seed.py'))}`,
+    folder: `bottlecrm-data-${await digest(REQUIREMENTS, MIGRATE, SEED)}`,
     detail: 'BottleCRM’s administrator',
     result: '.',
     fill: (folder) =>
       withDatabase(installed, join(folder, ARCHIVE), {
         begin: (postgres) => postgres.restore(join(migrated, ARCHIVE)),
-        work: async (program) =>
-          writeFile(join(folder, 'token'), await program.run('-P', join(FILES, 'seed.py'))),
+        work: async (program) => writeFile(join(folder, 'token'), await program.run('-P', SEED)),
       }),
   });
 }
 
-/** Apart, since its hundreds of migrations take minutes. */
+/** Apart: what is in `SEED` changes more often. */
 async function prepareMigrated(context: InstallContext, installed: Installed): Promise<string> {
   return installOnce(context, {
     component: 'bottlecrm',
-    folder: `bottlecrm-migrated-${await digest(REQUIREMENTS)}`,
+    folder: `bottlecrm-migrated-${await digest(REQUIREMENTS, MIGRATE)}`,
     detail: 'BottleCRM’s tables',
     result: '.',
     fill: (folder) =>
       withDatabase(installed, join(folder, ARCHIVE), {
         begin: (postgres) => postgres.init(),
-        work: async (program) => void (await program.run('-m', 'django', 'migrate', '--no-input')),
+        work: async (program) => void (await program.run('-P', MIGRATE)),
       }),
   });
 }
