@@ -43,6 +43,8 @@ export class SharedPace implements CallPace {
   private dueAt = Number.NEGATIVE_INFINITY;
   private heldUntil = Number.NEGATIVE_INFINITY;
   private pausedUntil = Number.NEGATIVE_INFINITY;
+  /** Further calls of work that has begun: one of the calls at a time is theirs already, and what waits for that would lock them out. */
+  private readonly begun: Waiting[] = [];
   private readonly urgent: Waiting[] = [];
   private readonly waiting: Waiting[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -63,7 +65,7 @@ export class SharedPace implements CallPace {
 
   /** Whether urgent calls wait for their turn now. */
   get isWaiting(): boolean {
-    return this.urgent.length > 0;
+    return this.urgent.length + this.begun.length > 0;
   }
 
   /** From 0 to 1; undefined: it is not known now. One that has no partition still makes a check now and then. */
@@ -78,18 +80,32 @@ export class SharedPace implements CallPace {
   }
 
   async run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    return reservedOf(this)?.run(call, signal) ?? this.together(1, () => this.run(call, signal), signal);
+    const reserved = reservedOf(this);
+    if (!reserved) return this.together(1, () => this.run(call, signal), signal);
+    return reserved.run(call, signal) ?? this.goOn(() => this.run(call, signal), signal);
   }
 
   /** Where so many calls are more than a window takes at once, the rest of them go before all others. */
   async together<T>(calls: number, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const reserved = await this.turn(calls, signal);
+    const reserved = await this.turn(isUrgent() ? this.urgent : this.waiting, calls, signal);
+    try {
+      return await this.doneBy(reserved, work);
+    } finally {
+      this.underWay -= 1;
+      this.pump();
+    }
+  }
+
+  /** One call more of work that has begun. */
+  private async goOn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.doneBy(await this.turn(this.begun, 1, signal), work);
+  }
+
+  private async doneBy<T>(reserved: Reservation, work: () => Promise<T>): Promise<T> {
     try {
       return await withReserved(reserved, work);
     } finally {
       this.giveBack(reserved);
-      this.underWay -= 1;
-      this.pump();
     }
   }
 
@@ -103,10 +119,9 @@ export class SharedPace implements CallPace {
     for (const window of this.windows) window.note(now);
   }
 
-  private async turn(wanted: number, signal: AbortSignal): Promise<Reservation> {
+  private async turn(queue: Waiting[], wanted: number, signal: AbortSignal): Promise<Reservation> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<Reservation>();
-    const queue = isUrgent() ? this.urgent : this.waiting;
     const waiting: Waiting = { calls: wanted, go: resolve, give: reject };
     const gone = () => {
       const at = queue.indexOf(waiting);
@@ -124,10 +139,10 @@ export class SharedPace implements CallPace {
     clearTimeout(this.timer);
     const now = this.clock();
     if (this.pausedUntil > now) this.giveAll(this.pausedUntil - now);
-    while (this.share !== undefined && this.underWay < this.most) {
-      const queue = this.urgent.length > 0 ? this.urgent : this.waiting;
-      const [first] = queue;
-      if (!first) return;
+    while (this.share !== undefined) {
+      const queue = this.nextQueue();
+      const first = queue?.[0];
+      if (!queue || !first) return;
       const calls = Math.min(...this.windows.map((window) => window.atOnce(first.calls)));
       const wait = this.waitMs(calls, now);
       if (wait > 0) {
@@ -137,10 +152,15 @@ export class SharedPace implements CallPace {
       for (const window of this.windows) window.reserve(calls);
       const { everyMs } = this;
       this.dueAt = Math.max(this.dueAt, now - CREDIT_MS) + calls * everyMs;
-      this.underWay += 1;
+      if (queue !== this.begun) this.underWay += 1;
       queue.shift();
       first.go(new Reservation(this, calls, everyMs));
     }
+  }
+
+  private nextQueue(): Waiting[] | undefined {
+    const queues = this.underWay < this.most ? [this.begun, this.urgent, this.waiting] : [this.begun];
+    return queues.find(({ length }) => length > 0);
   }
 
   private waitMs(calls: number, now: number): number {
@@ -154,6 +174,7 @@ export class SharedPace implements CallPace {
   private giveBack({ left, everyMs }: Reservation): void {
     for (const window of this.windows) window.giveBack(left);
     this.dueAt -= left * everyMs;
+    this.pump();
   }
 
   /** What an answer says of the calls that the CRM takes. */
@@ -170,7 +191,8 @@ export class SharedPace implements CallPace {
   }
 
   private giveAll(afterMs: number): void {
-    for (const { give } of [...this.urgent.splice(0), ...this.waiting.splice(0)]) give(pausedFor(afterMs));
+    const queues = [this.begun, this.urgent, this.waiting];
+    for (const { give } of queues.flatMap((queue) => queue.splice(0))) give(pausedFor(afterMs));
   }
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { paceBeside, type SharedPace } from './pace.ts';
 import { type CountedCrm, callOn, counting, limit, paceWith } from './testing/counted-calls.ts';
-import { closeTogether } from './turns.ts';
+import { closeTogether, urgently } from './turns.ts';
 
 // Time is played, so that what is counted does not depend on the machine.
 beforeEach(() => void vi.useFakeTimers());
@@ -43,6 +43,20 @@ describe('calls that must be close together', () => {
     const crm = counting();
     expect(await pairs(paceWith(limit(1, 1_000)), crm, 20)).toBeLessThan(1_200);
     expect(crm.times).toHaveLength(40);
+    expect(crm.mostWithin(1_000)).toBe(1);
+  });
+
+  test('where the CRM takes one call at a time, and a window only one, they still come to an end', async () => {
+    const crm = counting();
+    const pace = paceWith({ ...limit(1, 1_000), concurrency: 1 });
+    // A check that waits for its turn meanwhile does not keep the second of a pair from being made.
+    const check = vi
+      .advanceTimersByTimeAsync(10)
+      .then(() => urgently(() => pace.run(() => crm.call(), signal)));
+    expect(await pairs(pace, crm, 20)).toBeLessThan(1_200);
+    await check;
+    expect(crm.times).toHaveLength(41);
+    expect(crm.most()).toBe(1);
     expect(crm.mostWithin(1_000)).toBe(1);
   });
 

@@ -70,6 +70,7 @@ export const bottlecrm = defineCrm({
       `An administrator makes three custom fields of contacts: \`${KEYS.state}\` and \`${KEYS.reasons}\`, text, and \`${KEYS.version}\`, a number. Whoever mails from BottleCRM minds the first; who opts out there is marked in another field.`,
       'Addresses that Django takes for none are refused, such as those with letters beyond ASCII before the @.',
       'A write takes no lock and saves the whole contact: what a user changes in the same milliseconds may be lost.',
+      'The version is compared here and not by BottleCRM: an instance that stands still between its read and its write until another has its partition may then put an older state over a newer one, also a lift over a suppression, until the recipient’s next state or `crm reconcile`.',
     ],
   },
   connect({ url, secrets: [token], options }, limits) {
