@@ -8,3 +8,4 @@ export { METRICS, type Metric } from './model/metrics.ts';
 export type { ClickHouseValue } from './rows.ts';
 export { createClickHouseSink } from './sink.ts';
 export { startClickHouseSink } from './start.ts';
+export { type Relation, relationsOf } from './tables.ts';

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, createServer as createSocket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../harness/ports.ts';
 import { type PrometheusProgram, programPath } from '../../harness/prometheus.ts';
 import { waitFor } from '../../harness/wait.ts';
 import { FOLDER } from './rules.ts';
@@ -120,13 +121,4 @@ export class Monitoring {
     await once(this.receiver, 'listening');
     return `http://127.0.0.1:${(this.receiver.address() as AddressInfo).port}`;
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket().listen(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address() as AddressInfo;
-  socket.close();
-  await once(socket, 'close');
-  return port;
 }

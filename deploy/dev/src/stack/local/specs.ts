@@ -12,17 +12,21 @@ export interface ClickhouseOptions {
   readonly dataDir: string;
   readonly logFile: string;
   readonly port: number;
+  /** Its configuration; config.d and users.d beside it are added. */
+  readonly config?: string;
 }
 
+const CLICKHOUSE_CONFIG = join(STACK_FILES, 'clickhouse', 'config.xml');
+
 export async function prepareClickhouse(options: ClickhouseOptions): Promise<ProcessSpec> {
-  const { dataDir, logFile, port } = options;
+  const { dataDir, logFile, port, config = CLICKHOUSE_CONFIG } = options;
   await mkdir(dataDir, { recursive: true });
   return {
     name: 'clickhouse',
     file: process.execPath,
     args: () => [
       fileURLToPath(new URL('./clickhouse-server.ts', import.meta.url)),
-      ...['--path', dataDir, '--config', join(STACK_FILES, 'clickhouse', 'config.xml')],
+      ...['--path', dataDir, '--config', config],
       ...['--listen', 'HTTP', '--', '--listen_host=127.0.0.1', `--http_port=${port}`],
     ],
     cwd: dataDir,
