@@ -1,4 +1,4 @@
-import { clearLine, cursorTo } from 'node:readline';
+import { clearLine, clearScreenDown, cursorTo } from 'node:readline';
 import { formatCount } from '@email-events/core/wording';
 import pc from 'picocolors';
 import { forTerminal, jsonText, visible } from './terminal.ts';
@@ -54,6 +54,13 @@ export function echo(text: string): void {
 }
 export const printJson = (value: unknown): void => print(jsonText(value, 2));
 export const printJsonLine = (value: unknown): void => print(jsonText(value));
+/** What is printed next begins at the top, in a terminal; elsewhere it follows what was printed. */
+export function clearScreen(): void {
+  line.clear();
+  if (!process.stdout.isTTY) return;
+  cursorTo(process.stdout, 0, 0);
+  clearScreenDown(process.stdout);
+}
 /** Resolves when it may write more. */
 export function printLines(lines: string): Promise<void> {
   line.clear();

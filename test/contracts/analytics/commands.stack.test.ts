@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runBin } from '@email-events/cli/testing';
+import { startBin } from '@email-events/cli/testing';
 import type { EmailEvent, SuppressionReason } from '@email-events/schemas';
 import { expect, onTestFinished, test } from 'vitest';
+import { waitFor } from '../../harness/stack.ts';
 import { eventWith, randomEvents } from './events.ts';
 import { figuresOf, groupedBy } from './expected-figures.ts';
 import { expectedMessages } from './expected-messages.ts';
@@ -12,13 +13,19 @@ import { type Database, makeDatabase, markEvents, writeEvents, writeSuppressions
 // `recipient` and `report` as an operator runs them.
 
 /** The real command line on this database. */
-function commandOf({ address }: Database) {
+const commandOf = (database: Database) => {
+  const start = startOf(database);
+  return (...args: string[]) => start(...args).finished;
+};
+
+function startOf({ address }: Database) {
   const folder = mkdtempSync(join(tmpdir(), 'analytics-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const config = join(folder, 'pipeline.yaml');
   const { url, database, username } = address;
   writeFileSync(config, JSON.stringify({ sinks: { clickhouse: { url, database, username } } }));
-  return (...args: string[]) => runBin([...args, '--config', config], { env: { EMAIL_EVENTS_HOME: folder } });
+  return (...args: string[]) =>
+    startBin([...args, '--config', config], { env: { EMAIL_EVENTS_HOME: folder } });
 }
 
 const AT = Date.UTC(2026, 8, 1, 12);
@@ -170,6 +177,66 @@ test('every report, as a table, as JSON and as CSV; figures as computed apart', 
   );
   expect((await run('report', 'nonsense')).code).toBe(2);
 });
+
+test('report ab: a verdict of what the view counts, until Ctrl-C', async () => {
+  const database = await makeDatabase();
+  const [run, start] = [commandOf(database), startOf(database)];
+  await writeEvents(database, [
+    ...mailing('autumn', 'A', 400, 40),
+    ...mailing('autumn', 'B', 400, 120),
+    ...mailing('winter', 'A', 300, 30),
+    ...mailing('winter', 'B', 100, 20),
+    ...mailing('spring', 'A', 50, 5),
+  ]);
+  const all = JSON.parse((await run('report', 'ab', '--json')).out);
+  expect(all.map(({ campaign }: { campaign: string }) => campaign).sort()).toEqual(['autumn', 'winter']);
+  const [autumn] = JSON.parse((await run('report', 'ab', '--campaign', 'autumn', '--json')).out);
+  const [view] = await database.clickhouse.query<{ [column: string]: unknown }>(
+    "SELECT * FROM ab_comparison WHERE campaign = 'autumn' AND variant = 'B'",
+  );
+  const [clicked, opened] = autumn.judgements;
+  expect([clicked.state, clicked.leader, opened.state]).toEqual(['wins', 'B', 'even']);
+  const [pair] = clicked.pairs;
+  expect([view?.click_verdict, view?.click_p_value]).toEqual(['better', pair.pValue]);
+  expect([view?.click_difference_low, view?.click_difference_high]).toEqual([-pair.high, -pair.low]);
+
+  const text = (await run('report', 'ab', '--campaign', 'winter')).out;
+  expect(text).toContain('The split is broken: A 75.0 % (meant 50.0 %), B 25.0 %');
+  expect((await run('report', 'ab', '--campaign', 'winter', '--split', 'A=3,B=1')).out).toContain('is ahead');
+  expect((await run('report', 'ab', '--csv')).out.trim().split('\n')).toHaveLength(1 + 2 * 2 * 2);
+  for (const wrong of [
+    ['--esp', 'ses'],
+    ['--split', 'A=1'],
+    ['--split', 'A'],
+  ])
+    expect([wrong, (await run('report', 'ab', ...wrong)).code]).toEqual([wrong, 2]);
+  expect((await run('report', 'campaign', '--split', 'A=1,B=1')).code).toBe(2);
+
+  const watched = start('report', 'ab', '--campaign', 'autumn', '--watch', '0.1', '--json');
+  const readings = () => watched.output().out.trim().split('\n').filter(Boolean);
+  await waitFor('several readings', async () => readings().length >= 2);
+  await writeEvents(database, mailing('autumn', 'B', 500, 120));
+  await waitFor('a reading of what came meanwhile', async () =>
+    readings().some((line) => JSON.parse(line)[0].variants[1].sent === 500),
+  );
+  watched.interrupt();
+  expect((await watched.finished).code).toBe(0);
+});
+
+/** All of them delivered, the first so many clicked. */
+const mailing = (campaign: string, variant: string, sent: number, clicks: number) =>
+  (['delivered', 'clicked'] as const).flatMap((type) =>
+    Array.from({ length: type === 'delivered' ? sent : clicks }, (_, n) => {
+      const recipient = `${campaign}-${variant}-${n}@example.com`;
+      const fields = { recipient, campaign, variant, source: 'main', esp: 'ses', is_machine: null };
+      return eventWith(type, {
+        ...fields,
+        event_id: `${recipient}-${type}`,
+        occurred_at: AT,
+        received_at: AT,
+      });
+    }),
+  );
 
 test('list hygiene counts a recipient once a row, whatever streams were left on whatever days', async () => {
   const database = await makeDatabase();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ReportTable } from '../analytics/reports.ts';
-import { bar, csvOf, jsonOf, renderReport } from './report.ts';
+import { bar, csvOf, jsonOf, renderReport } from './report-render.ts';
 
 const table: ReportTable = {
   columns: [
