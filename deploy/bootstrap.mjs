@@ -16,6 +16,7 @@ export const COMMANDS = {
   containers: [join('deploy', 'dev', 'src', 'stack', 'containers', 'main.ts')],
   abuse: [join('test', 'abuse', 'main.ts')],
   crm: [join('test', 'crm', 'main.ts')],
+  chart: [join('test', 'chart', 'main.ts')],
   faults: ['--max-old-space-size=6144', join('test', 'faults', 'main.ts')],
   install: null,
 };

@@ -66,9 +66,20 @@ export interface ServiceDescriptor<
   /** Further topics, which it reads without a group. */
   readonly restores?: readonly string[];
   readonly writes: readonly string[];
+  /** A folder that should outlive the process. Instances on other machines have each one of their own. */
+  readonly disk?: Disk;
   /** Loads the service's own code. */
   load(): Promise<ServiceCode<ConfigWith<Path, S>>>;
   loadCheck?(): Promise<ServiceCheck<ConfigWith<Path, S>>>;
+}
+
+export interface Disk {
+  /** Names the volume. */
+  readonly name: string;
+  /** Key of its path, within the section. */
+  readonly field: string;
+  /** `originals` are nowhere else, so an instance goes for good only once there are none; `copies` can be had again. */
+  readonly holds: 'originals' | 'copies';
 }
 
 export interface Consumption {

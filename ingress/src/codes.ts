@@ -91,6 +91,10 @@ export const INGRESS_CODES = {
     answer: 'none',
     doc: 'Kafka refuses a spooled request for good (the topic takes less than it should); it was set aside.',
   },
+  INGRESS_SPOOL_LEFT: {
+    answer: 'none',
+    doc: 'The process ended with requests in its spool. Keep the disk: the next ingress on it sends them.',
+  },
   INGRESS_WORKER_ENDED: {
     answer: 'none',
     doc: 'One of several workers ended by itself (the log has why); the others finish their requests and end too, to be started anew as one.',

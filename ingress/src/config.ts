@@ -28,6 +28,14 @@ const spool = section(
       .default(1_073_741_824)
       .describe('Bytes that the folder may take; beyond it the answer is "later".'),
     afterMs: ms(2_000, 'Time without an acknowledgement by Kafka after which a request is spooled.'),
+    drainOnStopMs: z
+      .int()
+      .min(0)
+      .max(86_400_000)
+      .default(0)
+      .describe(
+        'Time after SIGTERM in which the spool is emptied before the process ends, where nobody may come to its disk afterwards. What is left then stays. Milliseconds.',
+      ),
   },
   'Requests on disk while Kafka is away.',
 );

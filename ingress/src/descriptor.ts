@@ -18,6 +18,7 @@ export const ingressService = defineService({
   // no higher. With 8, and an old one of 192, it had 165 MB, and took a fifth more CPU.
   nodeArgs: ['--max-semi-space-size=16'],
   writes: [topics.raw, topics.quarantine],
+  disk: { name: 'spool', field: 'spool.dir', holds: 'originals' },
   async load() {
     const [{ startIngress }, { startWorkers }] = await Promise.all([
       import('./service.ts'),

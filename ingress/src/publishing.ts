@@ -3,6 +3,7 @@ import {
   type DependencyState,
   GroupCommitProducer,
   kafkaTransport,
+  type Logger,
   PipelineError,
   type PublishRecord,
   type ServiceContext,
@@ -15,6 +16,9 @@ import { Drain } from './spool/drain.ts';
 import { Spool } from './spool/spool.ts';
 import { SpoolMetrics } from './spool/spool-metrics.ts';
 import { type SpoolReport, spoolReport } from './status.ts';
+
+/** As long as it may take until the metrics are asked for: a minute between two scrapes is the most that the rules bear. */
+const TELL_MS = 60_000;
 
 /** Where a request is durable now. */
 export type Keeper = 'kafka' | 'spool';
@@ -95,11 +99,29 @@ export async function startPublishing(
     spooled: () => spoolReport(spool.status),
     stopSteps: [
       // Requests that Kafka does not acknowledge by then stay in the spool.
-      { name: 'spool drain', deadlineMs: 2_000, run: () => drain.stop() },
+      {
+        name: 'spool drain',
+        deadlineMs: settings.drainOnStopMs + 2_000,
+        run: () => drain.stop(settings.drainOnStopMs),
+      },
+      {
+        name: 'spool told',
+        deadlineMs: TELL_MS + 1_000,
+        run: () => settings.drainOnStopMs > 0 && spool.status.records === 0 && metrics.tellNoneLeft(TELL_MS),
+      },
       stopProducer,
+      { name: 'spool left', deadlineMs: 100, run: () => sayWhatIsLeft(spool, log) },
       { name: 'spool', deadlineMs: 5_000, run: () => spool.close() },
     ],
   };
+}
+
+/** Nobody has these requests but this disk. */
+function sayWhatIsLeft(spool: Pick<Spool, 'status'>, log: Logger): void {
+  const { records, bytes, oldestAt } = spoolReport(spool.status);
+  if (records === 0) return;
+  const left = { code: 'INGRESS_SPOOL_LEFT', records, bytes, oldestAt };
+  log.warn(left, 'ends with requests in the spool: keep the disk, the next ingress on it sends them');
 }
 
 /** One of the two is enough to take requests. */

@@ -3,6 +3,7 @@ import { referenceYaml } from '@email-events/core/config';
 import { markdownTable, replaceSection } from '@email-events/schemas/tools';
 import { accessTable, principals } from '../src/access/principals.ts';
 import { codeTables, imageRoles, pipelineConfig, services } from '../src/services.ts';
+import { chartFiles } from './helm-chart.ts';
 
 // Generates the files that follow from the list of services, so that no developer edits them by hand.
 
@@ -13,6 +14,8 @@ write('deploy/config/pipeline.reference.yaml', referenceYaml(pipelineConfig.sche
 write('deploy/ERRORS.md', errorReference());
 write('deploy/images/email-events/roles', imageRoles());
 write('core/src/config/known-sections.gen.ts', knownSections());
+const { version } = JSON.parse(readFileSync(at('package.json'), 'utf8')) as { version: string };
+for (const [path, text] of chartFiles(services, version)) write(`deploy/helm/email-events/${path}`, text);
 write('deploy/TRUST.md', trust(readFileSync(at('deploy/TRUST.md'), 'utf8')));
 
 function trust(page: string): string {

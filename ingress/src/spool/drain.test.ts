@@ -149,6 +149,23 @@ test('stopped in the middle: it ends soon, and the next one goes on', async () =
   expect(rest.length).toBeGreaterThan(0);
 });
 
+test('stopped with time to empty the spool: it ends when nothing is left, or when the time is over and the rest stays', async () => {
+  const { spool, kafka, drain } = await setUp();
+  await Promise.all(range(30).map((n) => spool.append(requestOf(n))));
+  const stopped = drain.stop(60_000);
+  await expect.poll(() => drain.state).toBe('waiting');
+  kafka.problem = undefined;
+  await stopped;
+  expect(spool.status.records).toBe(0);
+  expect(kafka.published).toHaveLength(30);
+
+  const other = await setUp();
+  await other.spool.append(requestOf(1));
+  await other.drain.stop(50);
+  expect(other.spool.status.records).toBe(1);
+  expect(other.kafka.published).toEqual([]);
+});
+
 test('a directory that cannot be used is a problem of the configuration', async () => {
   const dir = temporaryFolder({ onTestFinished });
   await expect(

@@ -44,6 +44,8 @@ export class Drain {
   #stopping = false;
   #wake: () => void = () => {};
   #running: Promise<void> | undefined;
+  /** Called when a look has found nothing. */
+  #nothingLeft: () => void = () => {};
   state: DrainState = 'idle';
 
   constructor(options: DrainOptions) {
@@ -54,11 +56,24 @@ export class Drain {
     this.#running = this.#run();
   }
 
-  /** Begins no further batch; resolves when the one under way is settled. */
-  async stop(): Promise<void> {
+  /** Goes on until nothing is left, for `waitMs` at most; then begins no further batch. Resolves when the one under way is settled. */
+  async stop(waitMs = 0): Promise<void> {
+    if (waitMs > 0) await this.#emptied(waitMs);
     this.#stopping = true;
     this.#wake();
     await this.#running;
+  }
+
+  #emptied(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.#nothingLeft = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      // What was found before may be old.
+      this.#wake();
+    });
   }
 
   async #run(): Promise<void> {
@@ -73,6 +88,7 @@ export class Drain {
       const batch = await spool.next(BATCH_RECORDS, BATCH_BYTES);
       if (!batch) {
         this.state = 'idle';
+        this.#nothingLeft();
         await Promise.race([appended, this.#pause(IDLE_MS)]);
         appended = spool.appended();
         continue;

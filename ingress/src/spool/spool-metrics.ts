@@ -13,6 +13,9 @@ export class SpoolMetrics {
   readonly #refusals: Counter<'code'>;
   readonly #damaged: Counter;
   readonly #setAside: Counter;
+  /** What was last told of how many requests wait. */
+  #told = 0;
+  #toldNone: () => void = () => {};
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -51,6 +54,24 @@ export class SpoolMetrics {
     this.#setAside.inc();
   }
 
+  /** Resolves when the monitoring does not take it any more that requests wait, or after so long: a process that ends with an empty spool must not look as if it had left some. */
+  async tellNoneLeft(atMostMs: number): Promise<void> {
+    if (this.#told === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, atMostMs);
+      this.#toldNone = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #tell(records: number): number {
+    this.#told = records;
+    if (records === 0) this.#toldNone();
+    return records;
+  }
+
   watch(
     spool: { readonly status: SpoolStatus; health(): unknown },
     drain: { readonly state: DrainState },
@@ -72,7 +93,7 @@ export class SpoolMetrics {
         },
       });
     gauge('up', '1 when the spool takes requests.', () => Number(spool.health() === undefined), 'min');
-    gauge('records', 'Requests in the spool that wait for Kafka.', () => spool.status.records);
+    gauge('records', 'Requests in the spool that wait for Kafka.', () => this.#tell(spool.status.records));
     gauge('bytes', 'Bytes of the requests in the spool.', () => spool.status.bytes);
     const oldestSeconds = () => {
       const { oldestAt } = spool.status;

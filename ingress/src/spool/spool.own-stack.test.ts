@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { applyTopics } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
+import type { KafkaStack } from '@email-events/dev/stack';
 import { createSigner } from '@email-events/esps/accounts';
 import { topicCatalogue } from '@email-events/schemas';
-import { expect, type TestContext, test } from 'vitest';
-import { startOwnKafka, waitFor, wholeKafka } from '../../../test/harness/stack.ts';
+import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest';
+import { fileScope, startOwnKafka, waitFor, wholeKafka } from '../../../test/harness/stack.ts';
 import { ingressService } from '../descriptor.ts';
 import { readRaw, Traffic } from '../testing/traffic.ts';
 
@@ -23,11 +25,16 @@ class Worker {
   /** Undefined until it takes requests, and when it is gone. */
   port: number | undefined;
   #adminPort = 0;
+  /** All lines of its log. */
+  readonly log: { readonly [field: string]: unknown }[] = [];
 
-  constructor(config: string) {
+  constructor(config: string, env: { readonly [name: string]: string } = {}) {
     this.#child = spawn(process.execPath, [MAIN, '--config', config], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      env: { ...process.env, ...env },
     });
+    if (this.#child.stdout)
+      createInterface({ input: this.#child.stdout }).on('line', (line) => this.log.push(JSON.parse(line)));
     this.#child.once('message', ({ ports }: { ports: { http: number; admin: number } }) => {
       this.port = ports.http;
       this.#adminPort = ports.admin;
@@ -43,18 +50,32 @@ class Worker {
     return Number(metrics.match(/^email_events_ingress_spool_records{.*?} (\S+)$/m)?.[1]);
   }
 
+  get isOver(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     this.port = undefined;
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode;
-    const ended = once(this.#child, 'exit');
+    if (this.isOver) return this.#child.exitCode;
+    // With all that it has said.
+    const ended = once(this.#child, 'close');
     this.#child.kill(signal);
     await ended;
     return this.#child.exitCode;
   }
 }
 
+const file = fileScope();
+let stack: KafkaStack;
+
+beforeAll(async () => {
+  stack = await startOwnKafka(file.scope);
+}, 180_000);
+
+afterAll(() => file.end(), 60_000);
+
+/** A folder and processes of its own. */
 async function setUp(context: TestContext) {
-  const stack = await startOwnKafka(context);
   const dir = await mkdtemp(join(tmpdir(), 'email-events-spool-'));
   const spoolDir = join(dir, 'spool');
   context.onTestFinished(() => rm(dir, { recursive: true, force: true }));
@@ -63,16 +84,16 @@ async function setUp(context: TestContext) {
     kafka: { brokers: stack.kafka.brokers },
     ingress: { port: 0, adminPort: 0, publishTimeoutMs: 3_000, spool: { dir: spoolDir, afterMs: 500 } },
     sources: { shop: { esp: 'sendgrid', secrets: signer.settings.secrets } },
-    log: { level: 'error' },
+    log: { level: 'warn' },
   };
   const config = parseConfig(settings);
   await applyTopics(config.kafka, topicCatalogue(config.topics));
-  const file = join(dir, 'ingress.yaml');
+  const configFile = join(dir, 'ingress.yaml');
   // JSON is YAML.
-  await writeFile(file, JSON.stringify(settings));
+  await writeFile(configFile, JSON.stringify(settings));
   const workers: Worker[] = [];
-  const startWorker = () => {
-    const worker = new Worker(file);
+  const startWorker = (env?: { readonly [name: string]: string }) => {
+    const worker = new Worker(configFile, env);
     workers.push(worker);
     return worker;
   };
@@ -85,13 +106,13 @@ async function setUp(context: TestContext) {
     await traffic.end();
     await Promise.all(workers.map((worker) => worker.end('SIGKILL')));
   });
-  return { stack, config, spoolDir, traffic, startWorker };
+  return { config, spoolDir, traffic, startWorker };
 }
 
 const spools = async (dir: string) => (await readdir(dir)).length;
 
 test('several ingress processes on one spool, killed while Kafka is away and while they drain: nothing acknowledged is missing or stuck', async (context) => {
-  const { stack, config, spoolDir, traffic, startWorker } = await setUp(context);
+  const { config, spoolDir, traffic, startWorker } = await setUp(context);
   const kafka = wholeKafka(stack);
   const more = async (count: number) => {
     const before = traffic.count(200);
@@ -133,4 +154,42 @@ test('several ingress processes on one spool, killed while Kafka is away and whi
   expect(missing(found)).toEqual([]);
   context.annotate(`${accepted.size} accepted, ${traffic.unanswered} without an answer`);
   expect(await readdir(spoolDir)).toEqual([]);
+});
+
+test('an instance that is taken away while Kafka is: it goes when its spool is empty; else it says what it leaves, which the next one on the disk sends', async (context) => {
+  const { config, spoolDir, traffic, startWorker } = await setUp(context);
+  const kafka = wholeKafka(stack);
+  const ready = (worker: Worker) => waitFor('it takes requests', () => worker.port !== undefined);
+  const spooled = async (worker: Worker, count: number) =>
+    waitFor('requests are spooled', async () => (await worker.waiting()) >= count);
+  const impatient = startWorker({ EMAIL_EVENTS_INGRESS_SPOOL_DRAIN_ON_STOP_MS: '1000' });
+  await ready(impatient);
+  await kafka.kill();
+  await spooled(impatient, 50);
+  expect(await impatient.end('SIGTERM')).toBe(0);
+  const left = impatient.log.find(({ code }) => code === 'INGRESS_SPOOL_LEFT');
+  expect(left).toMatchObject({ level: 'warn', oldestAt: expect.any(String) });
+  expect(Number(left?.records)).toBeGreaterThanOrEqual(50);
+
+  // On the same disk, as a pod that comes back to its volume; it takes over what is there, and is told to go itself.
+  const patient = startWorker({ EMAIL_EVENTS_INGRESS_SPOOL_DRAIN_ON_STOP_MS: '600000' });
+  await ready(patient);
+  await spooled(patient, 20);
+  const gone = patient.end('SIGTERM');
+  await traffic.end();
+  await kafka.start();
+  // The monitoring must see the end of it, or it would tell of requests that are left.
+  await waitFor('it tells that nothing is left', async () => (await patient.waiting()) === 0);
+  expect(await gone).toBe(0);
+  expect(patient.log.filter(({ code }) => code === 'INGRESS_SPOOL_LEFT')).toEqual([]);
+  expect(await readdir(spoolDir)).toEqual([]);
+
+  const { accepted } = traffic;
+  const missing = (found: ReadonlyMap<string, string>) =>
+    [...accepted].filter(([requestId, body]) => found.get(requestId) !== body);
+  const found = await readRaw(config.kafka, (read) =>
+    waitFor('all that was accepted', () => read.size >= accepted.size && missing(read).length === 0),
+  );
+  expect(missing(found)).toEqual([]);
+  expect(accepted.size).toBeGreaterThanOrEqual(70);
 });

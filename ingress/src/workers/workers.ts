@@ -84,7 +84,8 @@ export async function startWorkers(service: ServiceContext<IngressConfig>): Prom
 
 /** The longest that a worker may take: it has deadlines for each step. */
 function stopMs({ ingress }: IngressConfig): number {
-  return ingress.drainDelayMs + ingress.publishTimeoutMs + STOP_MS;
+  const { drainDelayMs, publishTimeoutMs, spool } = ingress;
+  return drainDelayMs + publishTimeoutMs + (spool.enabled ? spool.drainOnStopMs : 0) + STOP_MS;
 }
 
 async function stopAll(workers: readonly Worker[]): Promise<Ending[]> {

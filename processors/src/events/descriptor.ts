@@ -18,6 +18,7 @@ export const eventsService = defineService({
     ...[topics.seen, topics.recipientState, ...eventTopics, topics.suppressions],
     ...[topics.operatorActions, topics.deadLetters],
   ],
+  disk: { name: 'state', field: 'stateDir', holds: 'copies' },
   async load() {
     const { startEvents } = await import('./service.ts');
     return { start: startEvents };

@@ -1,10 +1,12 @@
 import { applyTopics, planTopics, type TopicAction, type TopicPlan } from '@email-events/core';
-import { topicCatalogue } from '@email-events/schemas';
+import { type TopicSpec, topicCatalogue } from '@email-events/schemas';
 import { Command } from 'commander';
 import pc from 'picocolors';
+import { kafkaTopics } from '../access/strimzi.ts';
 import { type Action, type CommonOptions, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, print, printJson, renderTable } from '../output.ts';
+import { printManifests, type StrimziChoice, strimziOptions, withStrimzi } from '../strimzi-options.ts';
 
 export function topicsCommand(): Command {
   const command = new Command('topics').description('Create and change the Kafka topics');
@@ -12,14 +14,36 @@ export function topicsCommand(): Command {
   const apply = new Command('apply').description(
     'Make the cluster match the configuration; changes nothing if there is a problem',
   );
+  const print = withStrimzi(
+    new Command('print').description(
+      'Print the topics as the configuration wants them, or as resources of Strimzi; asks no cluster',
+    ),
+  );
   const example = 'topics plan --config deploy/config/pipeline.yaml --json';
   command.addCommand(onRun(plan, planAction, 'topics plan', example));
   command.addCommand(onRun(apply, applyAction, 'topics apply'));
+  const toStrimzi = 'topics print --strimzi my-cluster | kubectl apply -n kafka -f -';
+  command.addCommand(onRun<StrimziChoice>(print, printAction, 'topics print', toStrimzi));
   return command;
 }
 
 export const planAction: Action<object> = (options) => run(options, planTopics, 'to do');
 export const applyAction: Action<object> = (options) => run(options, applyTopics, 'done');
+
+export const printAction: Action<StrimziChoice> = async (options) => {
+  const { topics } = await loadPipelineConfig(options);
+  const catalogue = topicCatalogue(topics);
+  const strimzi = strimziOptions(options);
+  if (strimzi) printManifests(kafkaTopics(catalogue, strimzi), options);
+  else if (options.json) printJson(catalogue);
+  else print(await renderTable(['topic', 'partitions', 'replicas', 'settings'], catalogue.map(specRow)));
+  return EXIT.ok;
+};
+
+function specRow({ name, partitions, replicationFactor, config }: TopicSpec): string[] {
+  const settings = Object.entries(config).map(([key, value]) => `${key}=${value}`);
+  return [name, String(partitions), String(replicationFactor), settings.join(' ')];
+}
 
 async function run(
   options: CommonOptions,
