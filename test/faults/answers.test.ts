@@ -29,3 +29,10 @@ test('many refusals are counted, not listed', () => {
   expect(answers.figures().refused).toHaveLength(21);
   expect(answers.figures().refused.at(-1)).toBe('and 10 more');
 });
+
+test('what was refused before anything was harmed is told apart', () => {
+  const [calm, harmed] = [new Answers(60_000), new Answers()];
+  for (const answers of [calm, harmed]) answers.add(attempt(503, 1));
+  expect(calm.figures().refusedInCalm).toEqual(calm.figures().refused);
+  expect(harmed.figures().refusedInCalm).toEqual([]);
+});

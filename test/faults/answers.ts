@@ -10,6 +10,8 @@ export interface AnswerFigures {
   readonly maxMs: number;
   /** Attempts that were not answered as they must be, the first of them with their time. */
   readonly refused: readonly string[];
+  /** Those of them from before anything was harmed. */
+  readonly refusedInCalm: readonly string[];
 }
 
 const MAX_REFUSED = 20;
@@ -20,7 +22,14 @@ export class Answers {
   readonly #byStatus = new Map<number, number>();
   readonly #times: number[] = [];
   readonly #refused: string[] = [];
+  readonly #refusedInCalm: string[] = [];
+  readonly #calmMs: number;
   #more = 0;
+
+  /** Nothing is harmed for so long. */
+  constructor(calmMs = 0) {
+    this.#calmMs = calmMs;
+  }
 
   add({ planned, status, tookMs }: Attempt): void {
     this.#byStatus.set(status, (this.#byStatus.get(status) ?? 0) + 1);
@@ -33,10 +42,11 @@ export class Answers {
       this.#more++;
       return;
     }
-    const at = ((performance.now() - this.#begin) / 1_000).toFixed(1);
-    this.#refused.push(
-      `${status === 0 ? 'no answer' : status} instead of ${expected.status} at ${at} s after ${Math.round(tookMs)} ms`,
-    );
+    const atMs = performance.now() - this.#begin;
+    const at = (atMs / 1_000).toFixed(1);
+    const text = `${status === 0 ? 'no answer' : status} instead of ${expected.status} at ${at} s after ${Math.round(tookMs)} ms`;
+    this.#refused.push(text);
+    if (atMs < this.#calmMs) this.#refusedInCalm.push(text);
   }
 
   figures(): AnswerFigures {
@@ -46,6 +56,7 @@ export class Answers {
       byStatus: Object.fromEntries([...this.#byStatus].sort(([a], [b]) => a - b)),
       ...{ p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) },
       refused: [...this.#refused, ...(this.#more > 0 ? [`and ${this.#more} more`] : [])],
+      refusedInCalm: this.#refusedInCalm,
     };
   }
 }

@@ -7,14 +7,14 @@ import { type FaultRun, type FaultRunOptions, runFaults } from './run.ts';
 
 // Bounded parts of `npm run test:faults`, for tests. A seed repeats the same traffic and faults there.
 const SEED = 20_261;
-export const RATE = 250;
+export const RATE = 150;
 /** More than are sent until the last fault is over. */
 export const ENOUGH = 60_000;
 export const DEADLINE_MS = 600_000;
 
 type Options = Pick<
   FaultRunOptions,
-  'brokers' | 'deck' | 'events' | 'everyMs' | 'once' | 'substitute' | 'delays'
+  'brokers' | 'deck' | 'events' | 'everyMs' | 'once' | 'calmMs' | 'substitute' | 'delays'
 >;
 
 /** One run; its figures are told. */

@@ -6,14 +6,35 @@ import { deckFor } from './schedule.ts';
 const cardsOf = (of: readonly { readonly kind: string; readonly target: string }[]) =>
   [...new Set(of.map(({ kind, target }) => `${kind} ${target}`))].sort();
 
-for (const brokers of [1, 3]) {
-  const title = `${brokers === 1 ? 'on one broker' : 'on three brokers'} everything is killed, frozen, cut off or moved once: nothing is lost, twice or stuck`;
+/** Who stands still for half a minute can be seen only if nothing that excuses it happens meanwhile. */
+const CALM_MS = 45_000;
+
+for (const { brokers, title, calmMs } of [
+  {
+    brokers: 1,
+    title:
+      'on one broker everything is killed, frozen, cut off or moved once: nothing is lost, twice or stuck',
+  },
+  {
+    brokers: 3,
+    title:
+      'on three brokers nothing stands still and nobody is refused while nothing happens; then everything is killed, frozen, cut off or moved once: nothing is lost, twice or stuck',
+    calmMs: CALM_MS,
+  },
+]) {
   test(
     title,
     async (context) => {
       const deck = deckFor(brokers, true);
-      const run = await survive(context, { brokers, deck, events: ENOUGH, everyMs: 3_000, once: true });
-      expect(run.events.acknowledged).toBeGreaterThanOrEqual(5_000);
+      const run = await survive(context, {
+        brokers,
+        deck,
+        events: ENOUGH,
+        everyMs: 3_000,
+        once: true,
+        calmMs,
+      });
+      expect(run.events.acknowledged).toBeGreaterThanOrEqual(5_000 + ((calmMs ?? 0) / 1_000) * RATE);
       // The whole deck was dealt and done.
       expect(cardsOf(run.survived)).toEqual(cardsOf(deck.map(([kind, target]) => ({ kind, target }))));
       expect(run.survived.length).toBe(run.faults.length);
@@ -21,16 +42,6 @@ for (const brokers of [1, 3]) {
     DEADLINE_MS,
   );
 }
-
-test(
-  'on three brokers at rest nothing is lost, twice, stuck or refused',
-  async (context) => {
-    const events = 45 * RATE;
-    const run = await survive(context, { brokers: 3, deck: [], events, everyMs: 1_000 });
-    expect(run.events.acknowledged).toBeGreaterThanOrEqual(events);
-  },
-  DEADLINE_MS,
-);
 
 test(
   "on three brokers kafkajs's own transactions are caught, without any fault, where one broker answers late",

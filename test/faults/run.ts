@@ -28,6 +28,8 @@ export interface FaultRunOptions {
   readonly deck: Deck;
   /** Each card of the deck comes once; then there is no more traffic, though not all of the events were sent. */
   readonly once?: boolean;
+  /** Before the first fault; nobody may be refused meanwhile. Milliseconds. */
+  readonly calmMs?: number | undefined;
   readonly brokers?: number;
   readonly instances?: number;
   readonly spool?: boolean;
@@ -72,10 +74,13 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
 }
 
 async function run(world: World, options: FaultRunOptions): Promise<FaultRun> {
-  const { seed, events, rate, everyMs, deck, once = false, brokers = 1, note, signal } = options;
-  const durationMs = (events / rate) * 1_000;
+  const { seed, events, rate, everyMs, deck, once = false, calmMs = 0, brokers = 1, note, signal } = options;
+  const durationMs = (events / rate) * 1_000 - calmMs;
   const dealt = planFaults({ seed, durationMs, everyMs, deck, brokers, once });
-  const faults = planned(dealt, durationMs, options);
+  const faults = planned(dealt, durationMs, options).map((fault) => ({
+    ...fault,
+    atMs: fault.atMs + calmMs,
+  }));
   note(`seed ${seed}: ${events} events at ${rate} a second, ${faults.length} faults`);
   const watch = new PositionWatch(world.direct);
   watch.start();
@@ -161,14 +166,14 @@ async function conclude(
 
 function send(
   world: World,
-  { seed, events, rate, note, signal }: FaultRunOptions,
+  { seed, events, rate, calmMs, note, signal }: FaultRunOptions,
   enough: AbortSignal,
   onAcknowledged: (distinct: number) => void,
 ): Promise<Sent> {
   let notedAt = performance.now();
   return sendTraffic({
     ...{ baseUrl: world.ingressUrl, credentials: world.sender, esps: world.esps },
-    ...{ seed, events, rate, signal, enough },
+    ...{ seed, events, rate, calmMs, signal, enough },
     onProgress: ({ distinct, total, eventsPerSecond }: Progress) => {
       onAcknowledged(distinct);
       if (performance.now() - notedAt < NOTE_MS) return;
@@ -190,6 +195,6 @@ function evidenceOf(
     ...{ acknowledged, uncertain, requestIds },
     suppressions: new Map(suppressions),
     unexpected: unexpected.length,
-    refused: gentle ? answers.refused : [],
+    refused: gentle ? answers.refused : answers.refusedInCalm,
   };
 }

@@ -21,6 +21,8 @@ export interface TrafficOptions {
   readonly esps?: readonly string[] | undefined;
   /** Events a second. */
   readonly rate: number;
+  /** Nothing is harmed for so long. Milliseconds. */
+  readonly calmMs?: number | undefined;
   readonly signal: AbortSignal;
   /** No further requests are begun; what is under way is delivered. */
   readonly enough: AbortSignal;
@@ -47,11 +49,11 @@ const CONCURRENCY = 192;
 
 /** Sends a plan as ESPs would, and keeps which events they were told are safe. */
 export async function sendTraffic(options: TrafficOptions): Promise<Sent> {
-  const { credentials, events, esps, seed, rate, baseUrl, signal, enough, onProgress } = options;
+  const { credentials, events, esps, seed, rate, calmMs, baseUrl, signal, enough, onProgress } = options;
   const runId = `f${Date.now().toString(36)}`;
   const plan = createPlan({ seed, events, esps, startTime: Date.now(), runId });
   const under = new UnderWay();
-  const answers = new Answers();
+  const answers = new Answers(calmMs);
   const requests = signedRequests(plan, { credentials, now: Date.now });
   const result = await sendRequests(plan, under.watch(requests), {
     ...{ baseUrl, credentials, rate, signal, enough, onProgress },
