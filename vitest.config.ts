@@ -54,7 +54,7 @@ const faults = {
 
 const containers = {
   ...real,
-  // The first of them may build images.
+  // Some build images.
   hookTimeout: 900_000,
   name: 'containers',
   include: ['**/*.containers.test.ts'],

@@ -7,25 +7,13 @@ engine_is_ours=
 
 containers() { node deploy/bootstrap.mjs containers "$@"; }
 
-test_containers() {
+# An engine for the tests on containers, which then run beside the others. Returns 1, and counts why, if they are left out.
+provide_containers() {
   case ${CI_CONTAINERS:-} in
-    off) skip_containers 'CI_CONTAINERS=off'; return ;;
-    '' | required) ;;
-    *) fail_containers "CI_CONTAINERS=$CI_CONTAINERS: must be off or required"; return ;;
+    off) skip_containers 'CI_CONTAINERS=off'; return 1 ;;
+    '' | required) provide_engine ;;
+    *) fail_containers "CI_CONTAINERS=$CI_CONTAINERS: must be off or required"; return 1 ;;
   esac
-  provide_engine || return
-  local begin
-  begin=$(date +%s)
-  # Apart from the tests, whose deadlines are not meant for it.
-  if step images containers build; then
-    # What only containers do, the whole pipeline among it, and the pipeline on components that break. What does not ask where
-    # its components run was run on processes already: `STACK=containers npm test` repeats it, in half an hour more.
-    test_step containers env STACK=containers \
-      npm test --silent -- --project containers --project own-stack .containers. e2e/
-  else
-    not_run containers 1 0
-  fi
-  step leftovers containers status --left-since "$begin"
 }
 
 # An engine that answers: one that is there, else one of our own. Returns 1 after it has said why there is none.

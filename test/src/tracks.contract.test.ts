@@ -71,6 +71,12 @@ test('tracks of a stage have ports of their own', async () => {
   expect(out.trimEnd().split('\n').sort()).toEqual(ports);
 });
 
+test('a track may have settings of its own', async () => {
+  const tells = 'say("on " + process.env.STACK); say("1 passed, 0 failed");';
+  const { out } = await run([[['STACK=elsewhere', tells]], [[tells]]]);
+  expect(out).toBe(`on elsewhere\non ${process.env.STACK}\n`);
+});
+
 test('tracks of a stage run side by side: each waits for what the other does', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tracks-meet-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

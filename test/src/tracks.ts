@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { addTotals, failsRun, NO_TOTALS, parseTotals, type Totals } from './totals.ts';
 
-/** Arguments of a test run in its own process. */
+/** Arguments of a test run in its own process; `NAME=value` before them is for its environment. */
 export type Track = readonly string[];
 
 export interface TrackOptions {
@@ -74,9 +74,11 @@ async function runTrack(
   place: number,
   { script, stdout, stderr, signal, env }: TrackOptions,
 ): Promise<Totals> {
-  const child = spawn(process.execPath, [script, ...track], {
+  const first = track.findIndex((word) => !/^[A-Z_]+=/.test(word));
+  const settings = track.slice(0, first).map((word) => word.split('=', 2));
+  const child = spawn(process.execPath, [script, ...track.slice(first)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...env, STACK_PORTS: portsOf(place) },
+    env: { ...env, ...Object.fromEntries(settings), STACK_PORTS: portsOf(place) },
   });
   const stop = () => void child.kill('SIGTERM');
   signal.addEventListener('abort', stop, { once: true });

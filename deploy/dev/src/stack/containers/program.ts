@@ -42,9 +42,12 @@ export function buildCommand(signal: AbortSignal): Command {
     .action(() => build(signal));
 }
 
-/** All at once, since each waits for other things; the first failure calls the others off. */
 async function build(signal: AbortSignal): Promise<void> {
-  const engine = await connectEngine();
+  for (const line of await provideImages(await connectEngine(), signal)) print(line);
+}
+
+/** All at once, since each waits for other things; the first failure calls the others off. Returns what each is, in words. */
+export async function provideImages(engine: Engine, signal: AbortSignal): Promise<string[]> {
   const failure = new AbortController();
   const context: ImageContext = {
     engine,
@@ -58,7 +61,7 @@ async function build(signal: AbortSignal): Promise<void> {
   };
   const services = async () => Object.values(await provideServicesImages(context)).join('\n');
   const work = [...ROLES.map(component), services()];
-  for (const line of await allOrFirstFailure(work, failure, signal)) print(line);
+  return await allOrFirstFailure(work, failure, signal);
 }
 
 export function statusCommand(): Command {
