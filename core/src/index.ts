@@ -52,7 +52,8 @@ export {
 export * from './kafka/records.ts';
 export type { LaneOf } from './kafka/sink/assignment.ts';
 export { avroReader, type RecordReader } from './kafka/sink/entry.ts';
-export { type RunningSink, runSink, type SinkRunnerOptions } from './kafka/sink/runner.ts';
+export { runSink } from './kafka/sink/runner.ts';
+export type { RunningSink, SinkRunnerOptions } from './kafka/sink/runner-options.ts';
 export * from './kafka/sink/sink.ts';
 export { readinessOf, statefulReadinessOf } from './kafka/transact/health.ts';
 export {
@@ -77,5 +78,11 @@ export { type Backoff, backoffMs, pause, retry } from './retry.ts';
 export { serveConsumer } from './serve.ts';
 export * from './service.ts';
 export * from './service-main.ts';
+export {
+  isSigningSecret,
+  SIGNING_SECRET_EXPECTED,
+  type StandardWebhookHeaders,
+  webhookSigner,
+} from './standard-webhook.ts';
 export * from './telemetry.ts';
 export { TlsFiles, type TlsPair } from './tls-files.ts';

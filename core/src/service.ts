@@ -60,9 +60,12 @@ export interface ServiceDescriptor<
   readonly consumes?: Consumption;
   /**
    * Names of further consumers that the process runs with this configuration, beside the one of its own name. Each reads the same topics in
-   * a group of its own, and its dead letters have its name as stage.
+   * a group of its own, or those of `consumersRead`, and its dead letters have its name as stage.
    */
   consumers?(config: ConfigWith<Path, S>): readonly string[];
+  readonly consumersRead?: readonly string[];
+  /** A sink that also writes in transactions, with a transactional id of its own: that of a command of its name. */
+  readonly transacts?: boolean;
   /** Further topics, which it reads without a group. */
   readonly restores?: readonly string[];
   readonly writes: readonly string[];
@@ -103,17 +106,25 @@ export interface ServiceGroup {
   /** Of the consumer: that of its service, or one that `consumers` names. */
   readonly consumer: string;
   readonly group: string;
+  readonly topics: readonly string[];
 }
 
 /** The groups of a service with this configuration, its own first. None if it is in no group. */
 export function consumerGroupsOf(
-  service: Pick<ServiceDescriptor, 'name' | 'consumes' | 'consumers' | 'section'>,
+  service: Pick<ServiceDescriptor, 'name' | 'consumes' | 'consumers' | 'consumersRead' | 'section'>,
   groupPrefix: string,
   config: object,
 ): readonly ServiceGroup[] {
-  const { name, consumes, consumers } = service;
+  const { name, consumes, consumers, consumersRead = consumes?.topics ?? [] } = service;
   if (!consumes) return [];
-  if (consumes.as === 'processor') return [{ consumer: name, group: processorGroup(groupPrefix, name) }];
+  const { topics } = consumes;
+  if (consumes.as === 'processor')
+    return [{ consumer: name, group: processorGroup(groupPrefix, name), topics }];
   const further = consumers && isConfigured(service, config) ? consumers(config as never) : [];
-  return [name, ...further].map((consumer) => ({ consumer, group: sinkGroup(groupPrefix, consumer) }));
+  return [
+    { consumer: name, group: sinkGroup(groupPrefix, name), topics },
+    ...further.map((consumer) => ({
+      ...{ consumer, group: sinkGroup(groupPrefix, consumer), topics: consumersRead },
+    })),
+  ];
 }

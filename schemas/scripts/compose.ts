@@ -38,6 +38,8 @@ export function composeSchemas(): Composed[] {
     { key: 'operatorAction', schema: avro('operator-action.avsc') },
     { key: 'tokens', schema: avro('token-batch.avsc') },
     { key: 'eventMark', schema: avro('event-mark.avsc') },
+    { key: 'alert', schema: avro('alert.avsc') },
+    { key: 'mailWindow', schema: avro('mail-window.avsc') },
   ];
 }
 

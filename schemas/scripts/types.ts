@@ -7,6 +7,7 @@ const primitives: { [avro: string]: string } = {
   boolean: 'boolean',
   int: 'number',
   long: 'number',
+  double: 'number',
   bytes: 'Buffer',
   null: 'null',
 };

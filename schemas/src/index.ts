@@ -5,6 +5,12 @@ export * from './errors.ts';
 export * from './event-types.ts';
 export { schemas } from './generated/schemas.gen.ts';
 export type * from './generated/types.gen.ts';
+export {
+  MAILBOX_PROVIDERS,
+  MAILBOX_PROVIDERS_VERSION,
+  mailboxProviderOf,
+  OTHER_PROVIDER,
+} from './mailbox-providers.ts';
 export { type PackedEvent, PackedEvents } from './packed-events.ts';
 export * from './partitioner.ts';
 export * from './published.ts';

@@ -53,7 +53,14 @@ it('gives all topics that are keyed by recipient the same partition count', () =
 
 it('compacts state and expires the rest', () => {
   const compacted = catalogue.filter(({ config }) => config['cleanup.policy'] === 'compact');
-  expect(compacted.map(({ name }) => name)).toEqual([topics.recipientState, topics.suppressions]);
+  expect(compacted.map(({ name }) => name)).toEqual([
+    topics.recipientState,
+    topics.suppressions,
+    topics.alerts,
+    topics.mailWindows,
+  ]);
+  // What was told lately can all be read, not only the newest of it.
+  expect(find(topics.alerts)?.config).toMatchObject({ 'min.compaction.lag.ms': '7776000000' });
   expect(find(topics.raw)?.config).toMatchObject({
     'cleanup.policy': 'delete',
     'retention.ms': '2592000000',

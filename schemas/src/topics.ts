@@ -15,6 +15,8 @@ export const topics = {
   suppressions: 'email.suppressions',
   operatorActions: 'email.operator-actions',
   eventMarks: 'email.event-marks',
+  alerts: 'email.alerts',
+  mailWindows: 'email.internal.mail-windows',
   deadLetters: 'email.dead-letters',
   events: (type: EventType) => `email.events.${type}` as const,
 } as const;
@@ -64,6 +66,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** A token is good for 25 hours at most; a request that comes late must still find the first one. */
 const TOKEN_DAYS = 4;
+/** What was wrong with the mail can be read for so long; what is wrong now, for good. */
+const ALERT_DAYS = 90;
 const MIB = 1_048_576;
 
 /** Bytes of a record of email.raw besides the body, and of a dead letter besides the record; a generous bound. */
@@ -86,6 +90,11 @@ const heldFor = (hours: number, most: number, largestRecord: number) => ({
 });
 const keptForEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
 const compacted = { 'cleanup.policy': 'compact' };
+/** The newest of each key for good, and all of them for so long. */
+const compactedAfter = (days: number) => ({
+  'cleanup.policy': 'compact',
+  'min.compaction.lag.ms': String(days * DAY_MS),
+});
 const bytes = (max: number) => ({ 'max.message.bytes': String(max) });
 
 /** Makes a topic as all of them are, where nothing else is said. */
@@ -160,6 +169,15 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
       keptForEver,
     ),
     topic(topics.eventMarks, 'eventMark', 'Events that do not count in reports, and why.', keptForEver),
+    // Of one partition: whether mail is in order is judged over all recipients, by one at a time.
+    topic(
+      topics.alerts,
+      'alert',
+      'What is wrong with the mail, and is no more.',
+      compactedAfter(ALERT_DAYS),
+      1,
+    ),
+    topic(topics.mailWindows, 'mailWindow', 'State of the alerts: what was reported lately.', compacted, 1),
     topic(
       topics.deadLetters,
       'deadLetter',
@@ -193,4 +211,6 @@ export const subjects: readonly Subject[] = [
   subject(topics.tokens, 'tokens'),
   subject(topics.operatorActions, 'operatorAction'),
   subject(topics.eventMarks, 'eventMark'),
+  subject(topics.alerts, 'alert'),
+  subject(topics.mailWindows, 'mailWindow'),
 ];

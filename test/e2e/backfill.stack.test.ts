@@ -1,13 +1,26 @@
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { deadLetterKey, deadLetterOf, readTopic, withAdmin } from '@email-events/core';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import {
+  deadLetterKey,
+  deadLetterOf,
+  encodeReplay,
+  REPLAY_HEADER,
+  readTopic,
+  withAdmin,
+} from '@email-events/core';
 import { findAdapter, normalizeRequest, toEmailEvent } from '@email-events/esps';
 import {
+  type Alert,
   type DeadLetter,
   type EmailEvent,
   type NormalizedBatch,
   partitionOf,
   topics,
 } from '@email-events/schemas';
+import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Message, Pipeline, Started } from '../harness/pipeline.ts';
 import { commitOffsets, fileScope, waitFor } from '../harness/stack.ts';
@@ -18,8 +31,17 @@ const [normalize, events, sink] = SERVICES;
 const DAY_MS = 86_400_000;
 let world: Pipeline;
 let runningEvents: Started;
+const ALERT_SECRET = `whsec_${Buffer.alloc(24, 3).toString('base64')}`;
+/** What the receiver of alerts was told, in order. */
+const posted: Alert[] = [];
 beforeAll(async () => {
-  world = await startWorld(file.scope);
+  const url = await alertReceiver();
+  world = await startWorld(file.scope, {
+    alerts: {
+      ...{ adminPort: 0, evaluateMs: 500, minVolume: 40, resolveMinutes: 0 },
+      http: { url, secrets: [ALERT_SECRET] },
+    },
+  });
 }, 120_000);
 afterAll(() => file.end());
 
@@ -155,6 +177,100 @@ test('an opt-out that an earlier mapping took for something else takes its place
   const again = (await backfill('--retype')).out;
   expect(again).toMatchObject({ newEvents: {}, retyped: {}, republished: 0 });
 }, 120_000);
+
+test('bounces are told once and are over once, whatever is killed; what is put back is told to nobody', async () => {
+  // A session that ends soon: the group waits for whoever was killed.
+  const env = { EMAIL_EVENTS_KAFKA_SESSION_TIMEOUT_MS: '6000' };
+  const launch = async (name: string) => {
+    const launched = world.launch('alerts', { name, env });
+    await launched.ready;
+    return launched;
+  };
+  const send = (counts: { delivered?: number; bounce?: number }, headers = {}) => {
+    const of = { source: 'alerted' };
+    const items = Object.entries(counts).flatMap(([event, count]) =>
+      Array.from({ length: count }, () => sendgridItem(event, event === 'bounce' ? BAD_MAILBOX : {})),
+    );
+    const message = rawMessage(items, of);
+    return world.produce(topics.raw, [{ ...message, headers: { ...message.headers, ...headers } }]);
+  };
+  const first = await launch('alerts-1');
+  const second = await launch('alerts-2');
+  const replay = {
+    topic: topics.raw,
+    partition: 1,
+    offset: 999_999,
+    recordedAt: Date.now(),
+    sink: null,
+    reason: 'backfill' as const,
+  };
+  const header = encodeReplay({ ...replay, items: null, events: null, letters: [] });
+  await send({ bounce: 30 }, { [REPLAY_HEADER]: header });
+  await send({ delivered: 60, bounce: 20 });
+  await waitFor('it fires', async () => (await alerts()).length > 0, 60_000);
+  // Those that were put back would make it 50 of 110.
+  expect(await alerts()).toMatchObject([
+    { rule: 'bounce_rate', level: 'critical', status: 'firing', source: 'alerted', events: 20, of: 80 },
+  ]);
+  await waitFor('the receiver is told', () => posted.length > 0, 30_000);
+  await Promise.all([first.kill(), second.kill()]);
+  await send({ bounce: 20 });
+  const third = await launch('alerts-3');
+  const fourth = await launch('alerts-4');
+  await send({ delivered: 1_000 });
+  await waitFor('it is over', async () => (await alerts()).length > 1, 60_000);
+  await waitFor('the receiver is told', () => posted.length > 1, 30_000);
+  await third.kill();
+  // The proof that nothing else comes: another alert, by the one that is left.
+  await send({ bounce: 300 });
+  await waitFor('it fires again', async () => (await alerts()).length > 2, 60_000);
+  await waitFor('the receiver is told', () => posted.length > 2, 30_000);
+  const told = await alerts();
+  expect(told.map(({ status, events }) => [status, events])).toEqual([
+    ['firing', 20],
+    ['resolved', 20],
+    // 40 and 1,060 are known from before.
+    ['firing', 340],
+  ]);
+  expect(told[1]?.alert_id).toBe(told[0]?.alert_id);
+  expect(posted).toEqual(told);
+  await fourth.stop();
+}, 180_000);
+
+const BAD_MAILBOX = { type: 'bounce', reason: '550 5.1.1 no such user', status: '5.1.1' };
+
+/** All that there are, in order. */
+async function alerts(): Promise<Alert[]> {
+  const decoder = world.codec.decoder<Alert>('alert');
+  const found: Alert[] = [];
+  await readTopic(world.config.kafka, {
+    topics: [topics.alerts],
+    from: 'beginning',
+    onRecord: async ({ value }) => {
+      if (value === null) return;
+      await decoder.load([value]);
+      found.push(decoder.decode(value));
+    },
+  });
+  return found;
+}
+
+/** Takes what is signed, once by its id. */
+async function alertReceiver(): Promise<string> {
+  const seen = new Set<unknown>();
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    new Webhook(ALERT_SECRET).verify(body, request.headers as Record<string, string>);
+    const id = request.headers['webhook-id'];
+    if (!seen.has(id)) posted.push(JSON.parse(body));
+    seen.add(id);
+    response.writeHead(204).end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  file.scope.onTestFinished(async () => server.close().closeAllConnections());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+}
 
 /** As version 1 of the mapping made it. */
 async function emitAsOther(item: object): Promise<string[]> {

@@ -10,6 +10,7 @@ interface Settings {
   readonly normalize?: object;
   /** Further ones than ClickHouse. */
   readonly sinks?: object;
+  readonly alerts?: object;
   /** None is needed: requests are put where the ingress would leave them. */
   readonly sources?: object;
 }

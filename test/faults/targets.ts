@@ -2,8 +2,10 @@ import { SERVICE_NAMES, type ServiceName } from '@email-events/dev/run/services'
 
 // The targets of faults. Services have several instances, components one, but for brokers.
 
-/** The services that events go through. `lookup` reads a topic into its memory and writes nothing: a run has nothing to judge it by. */
-export const SERVICES = SERVICE_NAMES.filter((name) => name !== 'lookup');
+/** Not those that events go by: `lookup` reads a topic into its memory and writes nothing, and a run has no `alerts`. */
+const BESIDE: readonly ServiceName[] = ['lookup', 'alerts'];
+/** The services that events go through. */
+export const SERVICES = SERVICE_NAMES.filter((name) => !BESIDE.includes(name));
 export const COMPONENTS = ['kafka', 'registry', 'clickhouse'] as const;
 /** One broker of several, by its role when the fault happens; `broker`: in any role. */
 export const BROKER_ROLES = [

@@ -26,6 +26,7 @@ const SERVICES: readonly ServiceName[] = [
   'sink-clickhouse',
   'sink-crm',
   'lookup',
+  'alerts',
 ];
 const BASIC = 'postmark:correct-horse';
 const TOKEN = 'a-token-for-look-ups-of-this-test';
@@ -72,6 +73,7 @@ beforeAll(async () => {
         crm: { adminPort: 0, url: crm, secrets: [SECRET] },
         lookup: { port: 0, adminPort: 0, tokens: [TOKEN] },
       },
+      alerts: { adminPort: 0, evaluateMs: 500 },
     },
   });
   const names = principals(world.config.kafka.groupPrefix, undefined, world.config).map(({ name }) => name);
@@ -157,6 +159,8 @@ test('each service does its work as its own user, with the rights that acl print
   do {
     await arrivesEverywhere(await sendBounce());
   } while (performance.now() < until);
+  const windows = () => running.get('alerts')?.metric(/^email_events_alerts_windows\b/);
+  await waitFor('alerts has judged them', async () => ((await windows()) ?? 0) > 0, LONG_MS);
   for (const [service, launched] of running) {
     expect(launched.isRunning, service).toBe(true);
     expect(launched.log(), service).not.toMatch(/AUTHORIZATION_FAILED|AUTHENTICATION_FAILED/);

@@ -1,7 +1,12 @@
 import { createMetrics, measureCertificate, measureDisk, type Registry, silentLog } from '@email-events/core';
 import { Lag, LoopMeasures, Standstill, sinkMeasures } from '@email-events/core/testing';
 import { IngressMetrics, KafkaQuarantine, SpoolMetrics } from '@email-events/ingress/testing';
-import { deadLetterReport, measureEvents, measureNormalize } from '@email-events/processors/testing';
+import {
+  deadLetterReport,
+  measureAlerts,
+  measureEvents,
+  measureNormalize,
+} from '@email-events/processors/testing';
 import { createCrmMetrics } from '@email-events/sink-crm/testing';
 import { createLookupMetrics } from '@email-events/sink-lookup/testing';
 import type { Metric } from './metrics-page.ts';
@@ -43,6 +48,11 @@ const SERVICES: { readonly [service: string]: (metrics: Registry) => void } = {
     createCrmMetrics(metrics, 'crm', {
       ...{ breakerLevel: () => 0, refused: () => false, callLimit: () => 10, now: Date.now },
     });
+  },
+  alerts: (metrics) => {
+    reading(metrics);
+    sinkMeasures(metrics);
+    measureAlerts(metrics);
   },
   lookup: (metrics) => {
     measureCertificate(metrics, { expiresAt: 0 });

@@ -42,6 +42,10 @@ function labelsOf(name: string, text: string): string[] {
 
 /** Where the end of a name does not say it, or says less than one wants to know. */
 const UNITS: { readonly [name: string]: string } = {
+  email_events_alerts_firing: 'alerts',
+  email_events_alerts_judged_seconds: 'seconds since 1970',
+  email_events_alerts_total: 'alerts',
+  email_events_alerts_windows: 'windows',
   email_events_build_info: 'always 1',
   email_events_certificate_expires_seconds: 'seconds since 1970',
   email_events_consumer_lag: 'offsets',

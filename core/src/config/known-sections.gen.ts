@@ -8,4 +8,5 @@ export const KNOWN_SECTIONS: readonly string[] = [
   'sinks.clickhouse',
   'sinks.crm',
   'sinks.lookup',
+  'alerts',
 ];

@@ -164,6 +164,17 @@ export function countedOf(record: Pick<InputRecord, 'headers'>): number | undefi
 /** Of a request that was put on email.raw out of the quarantine. */
 export const RELEASED_HEADER = 'released';
 
+/**
+ * Of records that follow from a request or record that was put back, down to the typed topics: it came for the first time long ago, so
+ * whoever tells of what happens now leaves it out.
+ */
+export const PUT_BACK_HEADER = 'put-back';
+
+const PUT_BACK = [PUT_BACK_HEADER, REPLAY_HEADER, RELEASED_HEADER];
+
+export const isPutBack = ({ headers }: Pick<InputRecord, 'headers'>): boolean =>
+  PUT_BACK.some((name) => headers[name] !== undefined);
+
 /** Headers as they were the first time. */
 export function originalHeaders(record: Pick<InputRecord, 'headers'>): InputRecord['headers'] {
   if (!replayOf(record)) return { ...record.headers };

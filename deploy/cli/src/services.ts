@@ -3,6 +3,7 @@ import { type ComposedConfig, composeConfig, defaultAt } from '@email-events/cor
 import type { CodeTable } from '@email-events/core/errors';
 import { consumerGroupsOf, isConfigured, type ServiceDescriptor } from '@email-events/core/service';
 import { ingressService } from '@email-events/ingress/service';
+import { alertsService } from '@email-events/processors/alerts';
 import { eventsService } from '@email-events/processors/events';
 import { normalizeService } from '@email-events/processors/normalize';
 import { clickhouseSink } from '@email-events/sink-clickhouse/service';
@@ -21,6 +22,7 @@ export const services = [
   clickhouseSink,
   crmSink,
   lookupService,
+  alertsService,
 ] as const;
 
 export type Service = (typeof services)[number];
@@ -59,7 +61,7 @@ export function consumerGroups(
 ): readonly ConsumerGroup[] {
   return all.flatMap((service) =>
     consumerGroupsOf(service, config.kafka.groupPrefix, config).map((of) => {
-      return { service: service.name, ...of, topics: service.consumes?.topics ?? [] };
+      return { service: service.name, ...of };
     }),
   );
 }

@@ -1,4 +1,4 @@
-import type { InputRecord, OutputRecord } from '@email-events/core';
+import { type InputRecord, isPutBack, type OutputRecord, PUT_BACK_HEADER } from '@email-events/core';
 import {
   CodecError,
   type EmailEvent,
@@ -15,6 +15,7 @@ import { boundedScope, nameOf, shortened } from './suppression/evidence.ts';
 import { concernsSuppression } from './suppression/learn.ts';
 import { Suppress, type SuppressSettings } from './suppression/suppress.ts';
 
+const PUT_BACK = { [PUT_BACK_HEADER]: Buffer.from('1') };
 const ID = /^[0-9a-f]{32}$/;
 /** Far beyond any address that mail can reach (320 octets); a key of any length would not fit every topic. */
 const MAX_KEY_LENGTH = 1_000;
@@ -103,12 +104,13 @@ export class Batch {
     if (key !== '' && concernsSuppression(type)) this.suppress.learn(key, packed.unpacked());
     this.newIds.add(event_id);
     // An event without a recipient has no order to keep.
-    this.typed.push({
+    const output = {
       topic: topics.events(type),
       partition: this.partition,
       key: key === '' ? null : key,
       value,
-    });
+    };
+    this.typed.push(isPutBack(record) ? { ...output, headers: PUT_BACK } : output);
   }
 
   /** An operator's action, which counts in no total unless it is refused. `index`: behind the events of the record. */

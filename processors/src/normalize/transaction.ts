@@ -5,6 +5,7 @@ import {
   deadLetterPartition,
   type InputRecord,
   type OutputRecord,
+  PUT_BACK_HEADER,
   type RawRequest,
   RELEASED_HEADER,
   replayOf,
@@ -36,6 +37,8 @@ const MAX_BATCH_BYTES = 800_000;
 /** An event that alone exceeds this cannot be on a typed topic either (2 MiB). */
 const MAX_EVENT_BYTES = 1_900_000;
 
+const PUT_BACK = { [PUT_BACK_HEADER]: Buffer.from('1') };
+
 interface Placed {
   readonly event: EmailEvent;
   readonly record: InputRecord;
@@ -53,6 +56,8 @@ export class Transaction {
   private readonly writing: Writing;
   private readonly now: number;
   private readonly byPartition = new Map<number, Placed[]>();
+  /** Those of requests that were put back: in records of their own, which say so. */
+  private readonly putBackByPartition = new Map<number, Placed[]>();
   private readonly withLetter = new Set<InputRecord>();
 
   constructor(writing: Writing, now: number) {
@@ -61,12 +66,12 @@ export class Transaction {
   }
 
   add(record: InputRecord, { events, failures, request, refused, bytes }: Normalized): void {
-    for (const event of events) this.place(event, record);
+    const isOld = replayOf(record) !== undefined || record.headers[RELEASED_HEADER] !== undefined;
+    for (const event of events) this.place(event, record, isOld);
     for (const failure of failures) this.fail(record, failure, request);
-    const isPutBack = replayOf(record) !== undefined || record.headers[RELEASED_HEADER] !== undefined;
     this.count(request?.source, {
-      requests: isPutBack ? 0 : 1,
-      putBack: isPutBack ? 1 : 0,
+      requests: isOld ? 0 : 1,
+      putBack: isOld ? 1 : 0,
       normalized: events.length,
       refused,
     });
@@ -88,21 +93,27 @@ export class Transaction {
   /** Encoded. What turns out to fit no record is a dead letter. */
   outputs(): OutputRecord[] {
     const outputs: OutputRecord[] = [];
-    for (const [partition, placed] of this.byPartition) {
-      this.encode(placed, (value, events) => {
-        const headers = { [COUNTED_HEADER]: Buffer.from(String(events)) };
-        outputs.push({ topic: topics.normalized, partition, key: null, value, headers });
-      });
+    for (const [all, mark] of [
+      [this.byPartition, {}],
+      [this.putBackByPartition, PUT_BACK],
+    ] as const) {
+      for (const [partition, placed] of all) {
+        this.encode(placed, (value, events) => {
+          const headers = { [COUNTED_HEADER]: Buffer.from(String(events)), ...mark };
+          outputs.push({ topic: topics.normalized, partition, key: null, value, headers });
+        });
+      }
     }
     for (const letter of this.letters) outputs.push(this.deadLetter(letter));
     return outputs;
   }
 
-  private place(event: EmailEvent, record: InputRecord): void {
+  private place(event: EmailEvent, record: InputRecord, isOld: boolean): void {
     const partition = partitionOf(recipientKey(event.recipient), this.writing.partitions);
-    const placed = this.byPartition.get(partition);
+    const of = isOld ? this.putBackByPartition : this.byPartition;
+    const placed = of.get(partition);
     if (placed) placed.push({ event, record });
-    else this.byPartition.set(partition, [{ event, record }]);
+    else of.set(partition, [{ event, record }]);
   }
 
   /** One value, or several where one would be too large. */

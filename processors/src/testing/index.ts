@@ -1,3 +1,4 @@
+export { measureAlerts } from '../alerts/measures.ts';
 export { deadLetterReport } from '../dead-letters.ts';
 export { type EventsContext, EventsStage } from '../events/events-stage.ts';
 export { measureEvents } from '../events/measures.ts';

@@ -489,3 +489,95 @@ export interface EventMark {
   /** Whether a machine did it. */
   is_machine: null | boolean;
 }
+
+/** Something is wrong with the mail, or is so no more. An alert has two records of the same alert_id: firing and resolved. The newest record of a key is the state of what it is about. */
+export interface Alert {
+  /** 32 hex digits; the same when it fires and when it resolves, another the next time. */
+  alert_id: string;
+  /** Whether it holds. */
+  status: 'firing' | 'resolved';
+  /** bounce_rate: of delivered and bounced. complaint_rate: of delivered, within 24 hours, as mailbox providers judge senders. deferral_rate: of all attempts. blocked: a mailbox provider that took mail suddenly refuses or defers it. silence: nothing is reported where something is at that time. */
+  rule: 'bounce_rate' | 'complaint_rate' | 'deferral_rate' | 'blocked' | 'silence';
+  /** warning, critical: the threshold of that name is passed. rise: it is below both, and far above what it was in the 24 hours before. */
+  level: 'warning' | 'critical' | 'rise';
+  /** ESP whose reports it is about. */
+  esp: string;
+  /** Configured webhook whose reports it is about. */
+  source: string;
+  /** Stream that it is about; null: all of them. *: streams beyond the first fifty of a source, together. */
+  stream: null | string;
+  /** Mailbox provider of the recipients that it is about, as in ClickHouse's mailbox_provider; null: all of them. */
+  provider: null | string;
+  /** When it began to fire. */
+  started_at: number;
+  /** When it was over; null while it fires. */
+  resolved_at: null | number;
+  /** Beginning of the window that was judged, by received_at; of silence: when the last report was received. */
+  window_from: number;
+  /** End of that window. */
+  window_to: number;
+  /** The rate, from 0 to 1; of silence: its length in minutes. */
+  value: number;
+  /** Above which it fires, in the unit of value. */
+  threshold: number;
+  /** The rate in the 24 hours before the window; null: there were too few. */
+  past: null | number;
+  /** Events that count against: bounces, complaints, deferrals. Of silence 0. */
+  events: number;
+  /** Events that it is a rate of. Of silence: reports in the same hours of the days before, on average. */
+  of: number;
+  /** pause: send no more of what source, stream and provider name until the cause is known. slow_down: send less a minute. fail_over: send it by another ESP. check_webhook: at the ESP. check_pipeline: every source is silent, so look at the intake first. */
+  advice: 'watch' | 'pause' | 'slow_down' | 'fail_over' | 'check_webhook' | 'check_pipeline';
+  /** The same in a sentence. */
+  summary: string;
+}
+
+export interface MailCounts {
+  /** Beginning. */
+  from: number;
+  /** Messages that were delivered. */
+  delivered: number;
+  /** Messages that bounced. */
+  bounced: number;
+  /** … of these, for policy or as spam. */
+  blocked: number;
+  /** Attempts that were deferred. */
+  deferred: number;
+  /** Complaints. */
+  complained: number;
+  /** Reports of any kind. */
+  all: number;
+}
+
+/** Reports of a source: all of them, or those of one stream to one mailbox provider. */
+export interface MailWindow {
+  /** ESP. */
+  esp: string;
+  /** Configured webhook. */
+  source: string;
+  /** Stream; empty: of none; *: of those beyond the first fifty. Null, as provider is: all reports of the source. */
+  stream: null | string;
+  /** Mailbox provider; empty: the recipient has no domain. */
+  provider: null | string;
+  /** received_at of the newest. */
+  last_at: number;
+  /** By five minutes, oldest first. */
+  minutes: MailCounts[];
+  /** By hour, oldest first; those of minutes included. */
+  hours: MailCounts[];
+}
+
+export interface MailPosition {
+  /** Ids of the newest batches that are in the windows, newest last. */
+  batches: string[];
+  /** Up to when the windows were judged; 0: never. */
+  judged_at: number;
+}
+
+/** What was reported lately, by received_at: the state of the alerts, and of whatever else is decided by rates. Compacted by key. One of the two fields is set. */
+export interface MailWindowState {
+  /** Under its key. */
+  window: null | MailWindow;
+  /** Under the key position. */
+  position: null | MailPosition;
+}

@@ -47,7 +47,7 @@ async function setUp(refuse: (consumer: string, run: number) => void = () => {},
     runs.set(options.name, [...before, played]);
     new Counter({ name: 'runs', help: 'Runs.', registers: [options.metrics] });
     return {
-      ...{ groupId: options.name, stop: played.stop, done },
+      ...{ groupId: options.name, stop: played.stop, done, isCurrent: () => true },
       readiness: {
         ...{ kafka: () => played.problem, sink: async () => undefined },
         ...{ registry: () => undefined, lanes: () => undefined },

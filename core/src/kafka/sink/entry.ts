@@ -1,5 +1,5 @@
 import { type Codec, CodecError, type Decoder, type SchemaKey, VALUE_START } from '@email-events/schemas';
-import { type InputRecord, type Replay, replayOf } from '../records.ts';
+import { type InputRecord, isPutBack, type Replay, replayOf } from '../records.ts';
 import type { EncodedValue, SinkRecord } from './sink.ts';
 
 /** Turns values of the topics into what the sink writes. */
@@ -85,6 +85,10 @@ export class Entry<R> implements SinkRecord<R> {
 
   get timestamp(): number {
     return this.replay?.recordedAt ?? this.record.timestamp;
+  }
+
+  get isPutBack(): boolean {
+    return isPutBack(this.record);
   }
 
   get bytes(): number {

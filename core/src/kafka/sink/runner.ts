@@ -1,11 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { Codec } from '@email-events/schemas';
 import PQueue from 'p-queue';
-import type { CommonConfig } from '../../config/index.ts';
 import { codeOf } from '../../errors.ts';
 import { runStopSteps, whenThere } from '../../lifecycle.ts';
 import { type Backoff, backoffMs, retry } from '../../retry.ts';
-import type { Logger, Registry } from '../../telemetry.ts';
+import type { Logger } from '../../telemetry.ts';
 import type { Brokers } from '../client/brokers.ts';
 import { createBrokers } from '../client/client.ts';
 import { keyOf, logBounds, partitionsOfAll, type TopicPartition } from '../client/offsets.ts';
@@ -16,11 +14,10 @@ import { type FetchedBatch, Fetcher } from '../read/fetcher.ts';
 import { Lag } from '../read/lag.ts';
 import { type Generation as GroupGeneration, Membership } from '../read/membership.ts';
 import { Standstill } from '../read/standstill.ts';
-import { Assignment, type Generation, type LaneOf, laneAssigner, startingPoints } from './assignment.ts';
-import type { BufferLimits } from './batch.ts';
+import { Assignment, type Generation, laneAssigner, startingPoints } from './assignment.ts';
 import type { BatchLane } from './batch-lane.ts';
 import { DeadLetters } from './dead-letters.ts';
-import type { Entry, RecordReader } from './entry.ts';
+import type { Entry } from './entry.ts';
 import { entriesOf, loadEntries } from './entry.ts';
 import { SinkHealth, type SinkMeasures, sinkMeasures } from './health.ts';
 import type { LaneContext } from './lane-context.ts';
@@ -28,54 +25,7 @@ import { BACKOFF, persist } from './lane-context.ts';
 import { LaneLost } from './lane-lost.ts';
 import { shareOf, shares } from './pace.ts';
 import { SinkFaults } from './poison-records.ts';
-import type { Sink } from './sink.ts';
-
-export interface SinkRunnerOptions<R> extends BufferLimits {
-  readonly kafka: CommonConfig['kafka'];
-  readonly deadLetterPartitions: number;
-  readonly codec: Codec;
-  /** Service name: part of the client id, stage of its dead letters and, after the group prefix, the consumer group. */
-  readonly name: string;
-  readonly topics: readonly string[];
-  /** Topic by which records come back that a sink refused; its lanes are those that laneOf says. */
-  readonly replays?: string;
-  /** Records of one lane are batched together and written in order. */
-  readonly laneOf: LaneOf;
-  readonly reader: RecordReader<R>;
-  readonly sink: Sink<R>;
-  /** Writes at a time. */
-  readonly concurrency: number;
-  /** Pieces a second that the lanes of the same topics write together, on all instances. Undefined: as they come. */
-  readonly piecesPerSecond?: number;
-  /** By how much a lane's pieces may be ahead of its share of that, but for one a batch. Milliseconds; default: 0. */
-  readonly piecesAheadMs?: number;
-  /** Time for writes under way when it is stopped; then they are aborted. */
-  readonly stopMs?: number;
-  /**
-   * Told the share of all partitions of `topics` that this instance has, from 0 to 1, whenever that changes; the shares of all instances add up to
-   * one. Undefined: partitions move, so that it is not known for a moment.
-   */
-  readonly onShare?: (share: number | undefined) => void;
-  readonly metrics: Registry;
-  readonly log: Logger;
-}
-
-export interface RunningSink {
-  readonly groupId: string;
-  /** By dependency; undefined when it works, else the code of what keeps it from working. */
-  readonly readiness: {
-    readonly kafka: () => string | undefined;
-    readonly sink: () => Promise<string | undefined>;
-    /** Schemas are asked for once each: this is wrong only while a record waits for one. */
-    readonly registry: () => string | undefined;
-    /** Lanes of which a batch has to be tried again, by name and with the code: `events-3: CODE`. */
-    readonly lanes: () => string | undefined;
-  };
-  /** Ends the writes under way and leaves the group; what is not written is left to the next owner. */
-  stop(): Promise<void>;
-  /** Resolves after stop; rejects when it cannot go on. */
-  readonly done: Promise<void>;
-}
+import type { RunningSink, SinkRunnerOptions } from './runner-options.ts';
 
 const FETCH_WAIT_MS = 200;
 const PARTITION_BYTES = 1_048_576;
@@ -193,6 +143,14 @@ class Runner<R> implements RunningSink {
     const both = [this.member.run(this.membership.signal), this.fetcher.run(this.reading.signal)];
     for (const one of both) one.catch((error) => this.fail(error));
     this.running = Promise.allSettled(both);
+  }
+
+  isCurrent(withinMs: number): boolean {
+    const { assignment } = this.generation ?? {};
+    const places = this.fetcher.states();
+    if (!assignment || places.length === 0 || assignment.buffered() >= this.options.batchRows) return false;
+    const since = performance.now() - withinMs;
+    return places.every(({ wholeAt }) => wholeAt !== undefined && wholeAt >= since);
   }
 
   private kafkaProblem(): string | undefined {

@@ -69,6 +69,8 @@ export interface SinkRecord<R> {
   readonly encoded?: EncodedValue | undefined;
   /** Epoch milliseconds. */
   readonly timestamp: number;
+  /** It follows from what was put back: a replay, a backfill. Default: it does not. */
+  readonly isPutBack?: boolean;
   /** How often this record was tried before, from 0. */
   readonly attempts: number;
 }

@@ -1,3 +1,4 @@
+import { commandTransactionalId } from '@email-events/core';
 import { consumerGroupsOf, type ServiceDescriptor } from '@email-events/core/service';
 import { eventTopics, topics } from '@email-events/schemas';
 import { markdownTable } from '@email-events/schemas/tools';
@@ -38,9 +39,10 @@ export function principals(
       topics.tokens,
       topics.recipientState,
       topics.replays,
+      topics.mailWindows,
     ],
     ...eventTopics,
-    ...[topics.suppressions, topics.operatorActions, topics.eventMarks, topics.deadLetters],
+    ...[topics.suppressions, topics.operatorActions, topics.eventMarks, topics.alerts, topics.deadLetters],
   ];
   return [
     ...ofServices,
@@ -67,7 +69,7 @@ export function principals(
       ...NONE,
       name: 'reader',
       runs: 'a consumer of another team, in a group of its own',
-      reads: [...eventTopics, topics.suppressions],
+      reads: [...eventTopics, topics.suppressions, topics.alerts],
     },
   ];
 }
@@ -80,9 +82,18 @@ function principalOf(service: ServiceDescriptor, prefix: string, config: object)
     ...{ name, runs: name, writes },
     reads: [...(consumes?.topics ?? []), ...restores],
     groups,
-    // One for each partition of its input.
-    transactionalIds: consumes?.as === 'processor' ? groups.map((group) => `${group}-`) : [],
+    transactionalIds: transactionalIdsOf(service, prefix, groups),
   };
+}
+
+/** Of a processor one for each partition of its input. */
+function transactionalIdsOf(
+  { name, consumes, transacts }: ServiceDescriptor,
+  prefix: string,
+  groups: string[],
+) {
+  if (consumes?.as === 'processor') return groups.map((group) => `${group}-`);
+  return transacts ? [commandTransactionalId(prefix, name)] : [];
 }
 
 /** One rule, as Kafka's own tool takes it. Everything that is not allowed is refused. */

@@ -30,6 +30,7 @@ test('what is marked in the pipeline’s schema', () => {
     'sinks.crm.secrets.*',
     'sinks.crm.others.*.secrets.*',
     'sinks.lookup.tokens.*',
+    'alerts.http.secrets.*',
   ]);
   expect(marked(FILE).map(([path]) => path)).toEqual([
     'kafka.tls.caFile',

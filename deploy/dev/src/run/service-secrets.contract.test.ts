@@ -22,6 +22,7 @@ const SECRETS = {
   CLICKHOUSE: 'clickhouse-password',
   CRM: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
   LOOKUP: 'token-of-the-look-ups',
+  ALERTS: `whsec_${Buffer.alloc(32, 8).toString('base64')}`,
 };
 type Name = keyof typeof SECRETS;
 
@@ -45,6 +46,7 @@ writeFileSync(
       crm: { secrets: ['env:CRM'] },
       lookup: { tokens: ['env:LOOKUP'] },
     },
+    alerts: { http: { url: 'https://example.com/alerts', secrets: ['env:ALERTS'] } },
   }),
 );
 
@@ -56,6 +58,7 @@ const NEEDS: { readonly [service in ServiceName]?: readonly Name[] } = {
   'sink-clickhouse': ['KAFKA', 'REGISTRY', 'CLICKHOUSE'],
   'sink-crm': ['KAFKA', 'REGISTRY', 'CRM'],
   lookup: ['KAFKA', 'REGISTRY', 'LOOKUP'],
+  alerts: ['KAFKA', 'REGISTRY', 'ALERTS'],
 };
 const EVERY_CONSUMER: readonly Name[] = ['KAFKA', 'REGISTRY'];
 

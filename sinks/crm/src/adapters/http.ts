@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Secret } from '@email-events/core';
-import { Webhook } from 'standardwebhooks';
+import { isSigningSecret, type Secret, SIGNING_SECRET_EXPECTED, webhookSigner } from '@email-events/core';
 import { z } from 'zod';
 import {
   type CallLimits,
@@ -26,7 +25,7 @@ export const http = defineCrm({
     secrets: crmSecrets({
       description: 'signing secrets: a call carries one signature for each',
       usable: isSigningSecret,
-      expected: 'must be whsec_ and 24 to 64 bytes in base64',
+      expected: SIGNING_SECRET_EXPECTED,
     }),
     options: z.strictObject({}),
   }),
@@ -71,7 +70,7 @@ export type SuppressionBody = RecipientState['suppression'] & { readonly recorde
  */
 export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
   const url = new URL(options.url);
-  const signers = signersOf(options.secrets);
+  const signed = webhookSigner(options.secrets);
   const client = new HttpClient({
     timeoutMs: options.timeoutMs,
     connections: options.concurrency,
@@ -79,7 +78,7 @@ export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
     pace: options.pace,
     plan: options.plan,
   });
-  const sign = (id: string, body: string) => signedHeaders(signers, id, body, options.now());
+  const sign = (id: string, body: string) => ({ ...signed(id, body, options.now()) });
   return {
     name: 'http',
     async check(signal) {
@@ -98,20 +97,10 @@ export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
   };
 }
 
-const signersOf = (secrets: readonly Secret[]) => secrets.map((secret) => new Webhook(secret.reveal()));
-
-function signedHeaders(signers: readonly Webhook[], id: string, body: string, now: number) {
-  const sentAt = new Date(now);
-  return {
-    'webhook-id': id,
-    'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1_000)),
-    'webhook-signature': signers.map((signer) => signer.sign(id, sentAt, body)).join(' '),
-  };
-}
-
 /** Headers by which a receiver knows the body for ours, as Standard Webhooks have them. `now`: epoch milliseconds. */
-export const standardWebhook = (secrets: readonly Secret[], id: string, body: string, now: number) =>
-  signedHeaders(signersOf(secrets), id, body, now);
+export const standardWebhook = (secrets: readonly Secret[], id: string, body: string, now: number) => ({
+  ...webhookSigner(secrets)(id, body, now),
+});
 
 /** Answers of a gateway that finds nothing behind the address. */
 const GATEWAY_STATUSES = new Set([502, 503, 504]);
@@ -128,12 +117,4 @@ export function webhookId({ suppression }: RecipientState): string {
   const parts = [recipient, event_id, changed_at, ...(revision > 0 ? [revision] : [])];
   const digest = createHash('sha256').update(JSON.stringify(parts));
   return `state_${digest.digest('base64url').slice(0, 32)}`;
-}
-
-/** Standard Webhooks' own form and bounds of a symmetric secret. */
-function isSigningSecret(text: string): boolean {
-  const encoded = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text)?.[1];
-  if (encoded === undefined || encoded.length % 4 !== 0) return false;
-  const { length } = Buffer.from(encoded, 'base64');
-  return length >= 24 && length <= 64;
 }

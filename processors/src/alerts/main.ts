@@ -1,0 +1,4 @@
+import { serviceMain } from '@email-events/core';
+import { alertsService } from './descriptor.ts';
+
+await serviceMain(alertsService);
