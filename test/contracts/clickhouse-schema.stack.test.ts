@@ -37,8 +37,53 @@ test('a file that was edited after it was applied is refused and nothing is chan
   await migrate(address, [first]);
   const edited = [{ ...first, checksum: 'other' }, ...later];
   await expect(migrate(address, edited)).rejects.toMatchObject({ code: 'SINK_CLICKHOUSE_MIGRATION_EDITED' });
-  await expect(migrate(address, [])).rejects.toMatchObject({ code: 'SINK_CLICKHOUSE_MIGRATION_EDITED' });
+  await expect(migrate(address, later)).rejects.toMatchObject({ code: 'SINK_CLICKHOUSE_MIGRATION_EDITED' });
   expect((await planMigrations(address)).applied).toHaveLength(1);
+});
+
+test('a release goes on where a newer one has added, and not where it has taken away', async () => {
+  const { address, clickhouse } = await makeDatabase({ migrated: true });
+  const all = readMigrations();
+  const older = all.slice(0, -2);
+  const added = all.slice(-2).map(({ version }) => version);
+  expect((await migrate(address, older)).newer.map(({ version }) => version)).toEqual(added);
+  expect((await planMigrations(address, older)).pending).toEqual([]);
+
+  const version = all.length + 1;
+  const sql = 'ALTER TABLE {{database}}.email_events {{on_cluster}} DROP COLUMN IF EXISTS no_such;\n';
+  await migrate(address, [...all, { version, name: 'takes_away', checksum: 'x', sql }]);
+  await expect(migrate(address, all)).rejects.toMatchObject({ code: 'SINK_CLICKHOUSE_MIGRATION_EDITED' });
+
+  // A ledger of a release that did not say so yet: what it has is known here, and what comes is said.
+  await clickhouse.command(
+    `ALTER TABLE ${address.database}.schema_migrations DELETE WHERE version >= ${version - 1} SETTINGS mutations_sync = 2`,
+  );
+  await clickhouse.command(`ALTER TABLE ${address.database}.schema_migrations DROP COLUMN additive`);
+  expect((await planMigrations(address)).applied).toHaveLength(all.length - 1);
+  await migrate(address);
+  expect((await planMigrations(address, all.slice(0, -1))).newer).toHaveLength(1);
+});
+
+test('migrations only add: what a table or a view has, it keeps, and a column of a table its type', async () => {
+  const { address, clickhouse } = await makeDatabase();
+  const all = readMigrations();
+  let before: readonly string[] = [];
+  for (const { version, name } of all) {
+    await migrate(address, all.slice(0, version));
+    const columns = await clickhouse.query<{ column: string }>(
+      `SELECT concat(c.table, '.', c.name, if(t.engine LIKE '%MergeTree', concat(' ', c.type), '')) AS column
+       FROM system.columns AS c INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table
+       WHERE c.database = {database:String}`,
+      { database: address.database },
+    );
+    const now = columns.map(({ column }) => column);
+    expect(
+      before.filter((column) => !now.includes(column)),
+      `${version} ${name}`,
+    ).toEqual([]);
+    before = now;
+  }
+  expect(before.length).toBeGreaterThan(100);
 });
 
 test('a file that failed half way is finished the next time', async () => {

@@ -41,7 +41,7 @@ const OPTIONS = {
   spool: { type: 'string', default: 'on' },
   /** A file that every service imports before its own. */
   substitute: { type: 'string' },
-  /** A checkout of another release: every service is of that one first, and is upgraded while everything goes on. */
+  /** Another release, by tag, commit or folder, or `previous`: every service is of that one first, and is upgraded while everything goes on. */
   from: { type: 'string' },
   /** `2=100`: each answer of the second broker comes 100 ms later, all the time. May be repeated. */
   'delay-broker': { type: 'string', multiple: true },

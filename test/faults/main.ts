@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { writeResult } from '../src/result.ts';
 import { readCommand } from './command.ts';
 import { previousRelease } from './release.ts';
+import { releaseFolder } from './release-of-ref.ts';
 import {
   endsOf,
   percentile,
@@ -17,13 +18,15 @@ import { type FaultRun, runFaults } from './run.ts';
 
 /**
  * `npm run test:faults -- [--brokers 1|3] [--minutes N] [--seed N] [--rate N] [--every SECONDS] [--short]
- * [--only "KIND TARGET"|broker-restarts|none]… [--spool on|off] [--from CHECKOUT] [--delay-broker N=MS]…
+ * [--only "KIND TARGET"|broker-restarts|none]… [--spool on|off] [--from REF|CHECKOUT] [--delay-broker N=MS]…
  * [--substitute FILE] [--keep]`:
  * exits 0 only if every promise held. The seed that it prints repeats the same traffic and the same faults.
  */
 const note = (line: string) => process.stderr.write(`${line}\n`);
 const command = orExit(() => readCommand(process.argv.slice(2)));
-const from = orExit(() => (command.from === undefined ? undefined : previousRelease(command.from)));
+const from = orExit(() =>
+  command.from === undefined ? undefined : previousRelease(releaseFolder(command.from, note)),
+);
 const seed = command.seed ?? Math.floor(Math.random() * 1_000_000);
 const abort = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort());

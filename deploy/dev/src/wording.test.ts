@@ -28,7 +28,10 @@ test('migrations are a table', async () => {
     { version: 2, name: 'second', statements: ['SELECT 1'] },
     { version: 3, name: 'third', statements: ['SELECT 1', 'SELECT 2'] },
   ];
-  const text = await renderMigrations({ applied: [{ version: 1, name: 'first' }], pending }, false);
+  const text = await renderMigrations(
+    { newer: [], applied: [{ version: 1, name: 'first' }], pending },
+    false,
+  );
   expect(stripVTControlCharacters(text).split('\n')).toEqual([
     'migration',
     '0001 first   applied before',

@@ -11,7 +11,8 @@ export const CLICKHOUSE_CODES = {
   SINK_CLICKHOUSE_SCHEMA:
     'A table or column is missing in ClickHouse: run `clickhouse migrate`, or, if that has nothing to do, put back what was changed by hand. The rows wait.',
   SINK_CLICKHOUSE_ROW_REFUSED: 'ClickHouse cannot read this row; the others of its batch were written.',
-  SINK_CLICKHOUSE_MIGRATION_EDITED: 'A migration that was applied is not the file of this version.',
+  SINK_CLICKHOUSE_MIGRATION_EDITED:
+    'A migration that was applied is not the file of this version, or is of a newer one and does not only add.',
 } as const;
 
 declare module '@email-events/core/errors' {

@@ -1,4 +1,5 @@
 import { PipelineError } from '@email-events/core';
+import { isAdditive } from './additive.ts';
 import { type ClickHouse, type ClickHouseAddress, connect, quoted } from './connection.ts';
 import { failureKindOf } from './errors.ts';
 import { FILL_LEDGER, type FillProgress, fill, isFilling } from './fill.ts';
@@ -7,6 +8,8 @@ import { statementsOf } from './statements.ts';
 
 export interface MigrationPlan {
   readonly applied: readonly Pick<Migration, 'version' | 'name'>[];
+  /** Of a newer release, which add to what this one needs. */
+  readonly newer: readonly Pick<Migration, 'version' | 'name'>[];
   /** Migrations that are still to be applied, or were just applied; in order. */
   readonly pending: readonly {
     readonly version: number;
@@ -20,6 +23,8 @@ interface AppliedRow {
   readonly version: number;
   readonly name: string;
   readonly checksum: string;
+  /** Absent where a release made the ledger that did not say so yet. */
+  readonly additive?: number;
 }
 
 const LEDGER = 'schema_migrations';
@@ -34,7 +39,8 @@ export async function planMigrations(
 
 /**
  * Brings the database to this version's tables and views; doing it again changes nothing. Two at a time are not safe.
- * Throws SINK_CLICKHOUSE_MIGRATION_EDITED if an applied file has changed since or is gone, with nothing changed.
+ * What a newer release has applied is left alone if all of it only adds. Throws SINK_CLICKHOUSE_MIGRATION_EDITED if it does not, or if an applied file
+ * has changed since or is gone, with nothing changed.
  * When the server refuses a statement, the earlier ones of its file are done; statements can be repeated, so calling it
  * again goes on from there. Sinks may write meanwhile.
  */
@@ -53,9 +59,9 @@ export async function migrate(
         if (isFilling(statement)) await fill(statement, { clickhouse, address, version, name, onProgress });
         else await clickhouse.command(statement);
       }
-      const values = `(${version}, '${name}', '${checksums.get(version)}')`;
+      const row = [version, `'${name}'`, `'${checksums.get(version)}'`, Number(isAdditive(statements))];
       await clickhouse.command(
-        `INSERT INTO ${quoted(address.database)}.${LEDGER} (version, name, checksum) VALUES ${values}`,
+        `INSERT INTO ${quoted(address.database)}.${LEDGER} (version, name, checksum, additive) VALUES (${row.join(', ')})`,
       );
     }
     return plan;
@@ -67,25 +73,42 @@ async function planOf(
   address: ClickHouseAddress,
   migrations: readonly Migration[],
 ): Promise<MigrationPlan> {
-  const applied = await readLedger(clickhouse, address.database);
-  for (const row of applied) {
-    const file = migrations.find(({ version }) => version === row.version);
-    if (file?.checksum === row.checksum) continue;
-    const what = file ? 'was edited after it was applied' : 'was applied but is not known here';
-    const message = `migration ${row.version} (${row.name}) ${what}`;
+  const rows = await readLedger(clickhouse, address.database);
+  const known = migrations.at(-1)?.version ?? 0;
+  for (const row of rows) {
+    const why = problemOf(row, migrations, known);
+    if (why === undefined) continue;
+    const message = `migration ${row.version} (${row.name}) ${why}`;
     throw new PipelineError('SINK_CLICKHOUSE_MIGRATION_EDITED', 'fatal', message);
   }
-  const last = applied.at(-1)?.version ?? 0;
+  const last = rows.at(-1)?.version ?? 0;
   const pending = migrations
     .filter(({ version }) => version > last)
     .map(({ version, name, sql }) => ({ version, name, statements: statementsOf(sql, address) }));
-  return { applied: applied.map(({ version, name }) => ({ version, name })), pending };
+  const named = rows.map(({ version, name }) => ({ version, name }));
+  return {
+    applied: named.filter(({ version }) => version <= known),
+    newer: named.filter(({ version }) => version > known),
+    pending,
+  };
+}
+
+function problemOf(
+  { version, checksum, additive }: AppliedRow,
+  migrations: readonly Migration[],
+  known: number,
+): string | undefined {
+  const file = migrations.find((migration) => migration.version === version);
+  if (file) return file.checksum === checksum ? undefined : 'was edited after it was applied';
+  if (version <= known) return 'was applied but is not known here';
+  return additive === 1 ? undefined : 'is of a newer release, and does not only add to what this one needs';
 }
 
 async function readLedger(clickhouse: ClickHouse, database: string): Promise<AppliedRow[]> {
   try {
+    // All columns, since a ledger may be older than the last of them.
     return await clickhouse.query<AppliedRow>(
-      `SELECT DISTINCT version, name, checksum FROM ${quoted(database)}.${LEDGER} ORDER BY version`,
+      `SELECT DISTINCT * EXCEPT applied_at FROM ${quoted(database)}.${LEDGER} ORDER BY version`,
     );
   } catch (error) {
     // No database or no table yet: nothing was ever applied.
@@ -105,6 +128,8 @@ function ledgerStatements(address: ClickHouseAddress): string[] {
        applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When it was applied'
      )
      ENGINE = {{engine MergeTree}} ORDER BY version COMMENT 'Migrations that were applied';
+     ALTER TABLE {{database}}.${LEDGER} {{on_cluster}}
+       ADD COLUMN IF NOT EXISTS additive UInt8 COMMENT '1: it only adds, so a release that does not know it works on; 0 in rows from before this was said';
      ${FILL_LEDGER};`,
     address,
   );

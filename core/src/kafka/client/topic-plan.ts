@@ -72,7 +72,9 @@ function actionsFor(spec: TopicSpec, state: TopicState | undefined): TopicAction
   } else if (state.partitions < partitions && growable.includes(topic)) {
     actions.push({ topic, kind: 'add-partitions', from: state.partitions, to: partitions });
   } else if (state.partitions < partitions) {
-    problem(`has ${partitionsInstead}; more would move recipients to other partitions than their history`);
+    problem(
+      `has ${partitionsInstead}; more would move recipients to other partitions than their history: keep topics.partitions as it is`,
+    );
   }
   if (state.replicationFactor !== replicationFactor) {
     const replicas = instead(state.replicationFactor, 'replica', replicationFactor);

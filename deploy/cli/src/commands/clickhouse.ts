@@ -100,12 +100,13 @@ export const migrateAction: Action<MigrateOptions> = async (options) => {
 };
 
 export async function renderMigrations(
-  { applied, pending }: MigrationPlan,
+  { applied, newer, pending }: MigrationPlan,
   dryRun: boolean,
 ): Promise<string> {
   const label = (version: number, name: string) => `${String(version).padStart(4, '0')} ${name}`;
   const rows = [
     ...applied.map(({ version, name }) => [label(version, name), pc.dim('applied before'), '']),
+    ...newer.map(({ version, name }) => [label(version, name), pc.dim('of a newer release, adds only'), '']),
     ...pending.map(({ version, name, statements }) => [
       label(version, name),
       dryRun ? pc.yellow('to do') : pc.green('done'),
