@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { consumerGroups, type PipelineConfig } from '@email-events/cli/services';
+import { consumerGroups, type PipelineConfig, servicesOf } from '@email-events/cli/services';
 import { topicCatalogue } from '@email-events/schemas';
 import { ask, type Exchange, exchangeOf } from '../cluster/wire.ts';
 import type { GroupPosition } from '../src/invariants.ts';
@@ -24,7 +24,7 @@ export interface Watched {
 export function watchedOf(config: PipelineConfig): Watched {
   return {
     brokers: config.kafka.brokers,
-    groups: consumerGroups(config).map(({ group, topics }) => ({ group, topics })),
+    groups: consumerGroups(config, servicesOf(config)).map(({ group, topics }) => ({ group, topics })),
     partitions: new Map(topicCatalogue(config.topics).map(({ name, partitions }) => [name, partitions])),
   };
 }

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { consumerGroups } from '@email-events/cli/services';
+import { consumerGroups, servicesOf } from '@email-events/cli/services';
 import type { Progress } from '@email-events/dev/simulate';
 import { backlogIn } from '../src/invariants.ts';
 import type { AnswerFigures } from './answers.ts';
@@ -86,7 +86,9 @@ async function run(world: World, options: FaultRunOptions): Promise<FaultRun> {
   watch.start();
   const cluster = brokers > 1 ? severalBrokers(world, options.delays) : undefined;
   try {
-    const groupOf = new Map(consumerGroups(world.direct).map(({ service, group }) => [service, group]));
+    const groupOf = new Map(
+      consumerGroups(world.direct, servicesOf(world.direct)).map(({ service, group }) => [service, group]),
+    );
     let allSent = false;
     let acknowledged = 0;
     const inflictions = new Inflictions({

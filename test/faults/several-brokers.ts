@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { consumerGroups } from '@email-events/cli/services';
+import { consumerGroups, servicesOf } from '@email-events/cli/services';
 import type { Component } from '@email-events/dev/stack';
 import { topics } from '@email-events/schemas';
 import { Cluster } from '../cluster/cluster.ts';
@@ -83,7 +83,7 @@ async function nodeOf(cluster: Cluster, world: World, role: BrokerRole, which: n
     case 'leader':
       return chosen(await cluster.leadersOf(chosen(HOT, which)), which);
     case 'group-coordinator': {
-      const groups = consumerGroups(world.direct).map(({ group }) => group);
+      const groups = consumerGroups(world.direct, servicesOf(world.direct)).map(({ group }) => group);
       return cluster.coordinatorOf({ groupId: chosen(groups, which) });
     }
     case 'transaction-coordinator':
