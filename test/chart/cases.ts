@@ -36,12 +36,14 @@ const whole = {
       },
       lookup: { tokens: [`file:${SECRETS}/lookup/token`] },
     },
+    alerts: { http: { url: 'https://alerts.example.com:9445/', secrets: [`file:${SECRETS}/alerts/secret`] } },
   },
   secrets: [
     { existingSecret: 'sources', for: ['ingress'] },
     { existingSecret: 'clickhouse', for: ['sink-clickhouse', 'migrations'] },
     { existingSecret: 'crm', for: ['sink-crm'] },
     { existingSecret: 'lookup', for: ['lookup'] },
+    { existingSecret: 'alerts', for: ['alerts'] },
     { existingSecret: 'my-cluster-cluster-ca-cert' },
   ],
   kafkaUsers: { enabled: true },
@@ -66,6 +68,7 @@ const whole = {
     events: { autoscaling: { by: 'lag', authenticationRef: 'kafka', maxReplicas: 12 } },
     'sink-clickhouse': { autoscaling: { by: 'lag', minReplicas: 1 } },
     'sink-crm': { autoscaling: { by: 'lag', minReplicas: 1 } },
+    alerts: { autoscaling: { by: 'lag', minReplicas: 1 } },
     lookup: {
       tlsSecret: 'lookup-tls',
       autoscaling: { by: 'cpu' },

@@ -24,6 +24,7 @@ export function relationProblems(
     ...lagOfOwnGroups(manifests, config),
     ...disksKept(manifests),
     ...timeToStop(manifests, config),
+    ...serversReached(manifests, config),
   ];
 }
 
@@ -135,7 +136,7 @@ function lagOfOwnGroups(manifests: readonly Manifest[], config: PipelineConfig):
       const problems =
         found === own.map(({ group }) => group).join() ? [] : [`${nameOf(manifest)}: ${found}`];
       for (const { metadata } of triggers) {
-        const topics = own[0]?.topics ?? [];
+        const topics = own.find(({ group }) => group === metadata.consumerGroup)?.topics ?? [];
         if (metadata.topic !== (topics.length === 1 ? topics[0] : undefined))
           problems.push(`${nameOf(manifest)} looks at ${metadata.topic}`);
         if (metadata.offsetResetPolicy !== 'latest' || metadata.scaleToZeroOnInvalidOffset !== 'false')
@@ -171,4 +172,25 @@ function timeToStop(manifests: readonly Manifest[], { ingress }: PipelineConfig)
       ? []
       : [`${nameOf(manifest)} is killed after ${seconds} s, before it can be done`];
   });
+}
+
+/** Every URL that a service's section has may be reached on its port. */
+function serversReached(manifests: readonly Manifest[], config: PipelineConfig): string[] {
+  const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy');
+  return servicesOf(config).flatMap(({ name, section }) => {
+    const policy = policies.find((manifest) => componentOf(manifest) === name);
+    if (!policy) return [];
+    const allowed = policy.spec.egress.flatMap(({ ports = [] }: { ports?: { port: number }[] }) =>
+      ports.map(({ port }) => port),
+    );
+    return portsIn(valueAt(config, section)).flatMap((port) =>
+      allowed.includes(port) ? [] : [`${nameOf(policy)} keeps it from port ${port}`],
+    );
+  });
+}
+
+function portsIn(value: unknown): number[] {
+  if (typeof value === 'object' && value !== null) return Object.values(value).flatMap(portsIn);
+  const url = typeof value === 'string' && /^https?:/.test(value) ? new URL(value) : undefined;
+  return url ? [Number(url.port || (url.protocol === 'https:' ? 443 : 80))] : [];
 }

@@ -1,3 +1,4 @@
+import { scrape, sumBy } from '@email-events/cli/admin-port';
 import { topics } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Pipeline, startPipeline, valuesOf } from '../harness/pipeline.ts';
@@ -64,6 +65,54 @@ test('workers behind a balancer are replaced one after the other: no sender sees
   expect([...senders.mishaps]).toEqual([]);
   const found = await valuesOf(world, topics.raw);
   expect([...senders.acknowledged].filter((body) => found.get(body) !== 1)).toEqual([]);
+});
+
+test('email.raw is given more partitions while requests come: no sender sees an error, and all are read', async (context) => {
+  const more = { EMAIL_EVENTS_TOPICS_RAW_PARTITIONS: String(world.config.topics.rawPartitions + 3) };
+  // Of the test before, which has sent bodies like these.
+  const earlier = await valuesOf(world, topics.raw);
+  const balancer = new Balancer();
+  context.onTestFinished(() => balancer.stop());
+  await balancer.start();
+  const launch = (name: string, env = {}) => world.launch('ingress', { name, env });
+  const before = await balancer.add(launch('fewer'));
+  const normalize = world.launch('normalize', { name: 'fewer' });
+  await normalize.ready;
+  const senders = new HonestSenders({ port: () => balancer.port, signers, seed: 2, tries: 1, pauseMs: 4 });
+  context.onTestFinished(() => senders.close());
+  const sending = senders.send(Number.POSITIVE_INFINITY);
+  const sent = (count: number) =>
+    waitFor('traffic', () => senders.acknowledged.size >= count && senders.mishaps.size === 0);
+
+  await sent(50);
+  expect(await world.commandWith(more, 'topics', 'apply')).toMatchObject({ code: 0 });
+  await sent(150);
+  await balancer.add(launch('more', more));
+  expect(await before.terminate(STOP_BOUND_MS)).toMatchObject({ code: 0 });
+  expect(await normalize.terminate(STOP_BOUND_MS)).toMatchObject({ code: 0 });
+  const next = world.launch('normalize', { name: 'more', env: more });
+  const { admin } = await next.ready;
+  await sent(300);
+  senders.stop();
+  await sending;
+
+  expect([...senders.mishaps]).toEqual([]);
+  const found = await valuesOf(world, topics.raw);
+  const times = (body: string) => (found.get(body) ?? 0) - (earlier.get(body) ?? 0);
+  expect([...senders.acknowledged].filter((body) => times(body) !== 1)).toEqual([]);
+  const all = [...found.values()].reduce((sum, count) => sum + count, 0);
+  const read = async () =>
+    sumBy(await scrape(`http://127.0.0.1:${admin}`), 'email_events_normalize_requests_total', 'partition');
+  await waitFor('all are read', async () => {
+    const counts = Object.values(await read());
+    return counts.reduce((sum, count) => sum + count, 0) === all;
+  });
+  const added = Object.entries(await read()).filter(
+    ([partition, count]) => Number(partition) >= world.config.topics.rawPartitions && count > 0,
+  );
+  expect(added.length).toBeGreaterThan(0);
+  // One that does not know of them would leave them unread.
+  await expect(world.launch('normalize', { name: 'fewer' }).ready).rejects.toThrow('KAFKA_TOPIC_CONFLICT');
 });
 
 /** Asks every worker whether it is ready, as balancers do, and gives new connections to those that were the last time. */

@@ -1,5 +1,5 @@
 import { defaultAt, type JsonSchema, variableOf } from '@email-events/core/config';
-import { consumerGroupsOf, type ServiceDescriptor } from '@email-events/core/service';
+import { consumerGroupsOf, type ServiceDescriptor, type ServiceGroup } from '@email-events/core/service';
 import { type TopicSettings, topicCatalogue } from '@email-events/schemas';
 import { pipelineConfig, type Services } from '../src/services.ts';
 
@@ -15,26 +15,41 @@ export interface ChartService {
   /** Served to others, by the key of the port. */
   readonly http: readonly { readonly key: string; readonly port: number; readonly hostVariable: string }[];
   readonly tls: { readonly certVariable: string; readonly keyVariable: string } | null;
-  /** Speaks to the registry; to the server of `url` in its section; to any server by HTTPS. */
+  /** Speaks to the registry; to servers that its section names; to any server by HTTPS. */
   readonly registry: boolean;
-  readonly url: string | null;
+  readonly urls: readonly ChartUrl[];
   readonly fetches: boolean;
   readonly disk: { readonly name: string; readonly holds: string; readonly variable: string } | null;
   readonly lag: ChartLag | null;
 }
 
-export interface ChartLag {
-  /** Of its consumer group: this behind `kafka.groupPrefix`. */
-  readonly groupSuffix: string;
-  /** Further groups: `groupSuffix`, `-` and each key of this part of the section. */
-  readonly others: string | null;
+/** Where in the section a URL is: at `at`, or, with `each`, in every entry of what is there. */
+export interface ChartUrl {
+  readonly at: readonly string[];
+  readonly each: boolean;
+  readonly default: string;
+}
+
+/** A consumer group: `suffix` behind `kafka.groupPrefix`. */
+export interface ChartGroup {
+  readonly suffix: string;
   /** Null: several, all of which count. */
   readonly topic: string | null;
+  /** Only there if the section has this field; with `each` one for every key in it, which comes behind the suffix. */
+  readonly field: string | null;
+  readonly each: boolean;
+}
+
+export interface ChartLag {
+  readonly groups: readonly ChartGroup[];
   /** More instances than partitions have nothing to do. The key of their number in `topics`, and its default. */
   readonly partitions: { readonly key: string; readonly default: number };
 }
 
 const PREFIX = 'PREFIX';
+const ENTRY = 'ENTRY';
+
+type Fields = { readonly [field: string]: JsonSchema };
 
 export function chartServices(all: Services): ChartService[] {
   return all.map((service) => {
@@ -54,7 +69,7 @@ export function chartServices(all: Services): ChartService[] {
         ? { certVariable: variable('tls', 'certFile'), keyVariable: variable('tls', 'keyFile') }
         : null,
       registry: reads.includes('registry'),
-      url: fields.url ? String(fields.url.default ?? '') : null,
+      urls: urlsOf(fields),
       // Certificates of those who sign.
       fetches: reads.includes('sources'),
       disk: disk
@@ -65,20 +80,39 @@ export function chartServices(all: Services): ChartService[] {
   });
 }
 
-function lagOf(
-  service: ServiceDescriptor,
-  fields: { readonly [field: string]: JsonSchema },
-): ChartLag | null {
-  const [topic, ...more] = service.consumes?.topics ?? [];
-  const [own] = consumerGroupsOf(service, PREFIX, {});
-  if (topic === undefined || !own) return null;
-  return {
-    groupSuffix: own.group.slice(PREFIX.length),
-    others: service.consumers && fields.others ? 'others' : null,
-    topic: more.length === 0 ? topic : null,
-    partitions: partitionsOf(topic),
-  };
+/** A URL, a part of the section that has one, or a part whose entries have one each. */
+function urlsOf(fields: Fields): ChartUrl[] {
+  return Object.entries(fields).flatMap(([field, { properties, additionalProperties, default: own }]) => {
+    const entry = typeof additionalProperties === 'object' ? additionalProperties.properties : undefined;
+    if (field === 'url') return { at: [field], each: false, default: String(own ?? '') };
+    if (properties?.url) return { at: [field, 'url'], each: false, default: '' };
+    return entry?.url ? { at: [field], each: true, default: '' } : [];
+  });
 }
+
+function lagOf(service: ServiceDescriptor, fields: Fields): ChartLag | null {
+  const groups = (section: object) =>
+    consumerGroupsOf(service, PREFIX, nested(service.section.split('.'), section));
+  const [own] = groups({});
+  const [topic] = own?.topics ?? [];
+  if (!own || topic === undefined) return null;
+  const further = Object.keys(fields).flatMap((field) =>
+    // With the field there, and in it an entry of a name that nothing else has.
+    groups({ [field]: { [ENTRY]: {} } })
+      .slice(1)
+      .map((group) => chartGroup(group, field)),
+  );
+  return { groups: [chartGroup(own, null), ...further], partitions: partitionsOf(topic) };
+}
+
+function chartGroup({ group, topics }: ServiceGroup, field: string | null): ChartGroup {
+  const each = group.endsWith(ENTRY);
+  const suffix = group.slice(PREFIX.length, each ? -ENTRY.length : undefined);
+  return { suffix, topic: topics.length === 1 ? (topics[0] ?? null) : null, field, each };
+}
+
+const nested = (path: readonly string[], value: object): object =>
+  path.reduceRight<object>((inner, key) => ({ [key]: inner }), value);
 
 /** Which setting says how many partitions the topic has. */
 function partitionsOf(topic: string): ChartLag['partitions'] {
@@ -92,7 +126,7 @@ function partitionsOf(topic: string): ChartLag['partitions'] {
   throw new Error(`no setting says how many partitions ${topic} has`);
 }
 
-function fieldsOf(path: readonly string[]): { readonly [field: string]: JsonSchema } {
+function fieldsOf(path: readonly string[]): Fields {
   const at = path.reduce<JsonSchema | undefined>(
     (schema, key) => schema?.properties?.[key],
     pipelineConfig.schema.json,
