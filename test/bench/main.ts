@@ -12,6 +12,7 @@ const BENCHMARKS: { readonly [name: string]: string } = {
   lookup: './lookup.ts',
   unsigned: './unsigned.ts',
   amplification: './amplification.ts',
+  crm: './crm.ts',
 };
 
 const [name = '', ...args] = process.argv.slice(2);

@@ -66,6 +66,10 @@ class Played {
     }
   }
 
+  get count(): number {
+    return this.played.recipients().length;
+  }
+
   report(): PlayedReport {
     const { played, server, faults, reenabled, fouls, firstCallMs, lastCallMs } = this;
     const held = played.recipients().map((who) => [who, played.held(who)?.suppressed ?? false] as const);
@@ -130,6 +134,7 @@ process.on('message', (order: Order) => {
   const played = all.get(order.of);
   if (!played) throw new Error(`no ${order.of} is played`);
   if (order.do === 'report') reply({ report: played.report() });
+  else if (order.do === 'count') reply({ count: played.count });
   else played.obey(order);
 });
 process.on('disconnect', () => process.exit(0));

@@ -16,6 +16,8 @@ export type Order =
   | { readonly do: 'refuse'; readonly of: string; readonly recipients: readonly string[] }
   /** They opt out at the CRM. */
   | { readonly do: 'optOut'; readonly of: string; readonly recipients: readonly string[] }
+  /** How many recipients it knows: less than a report, for whoever asks often. */
+  | { readonly do: 'count'; readonly of: string }
   | { readonly do: 'report'; readonly of: string };
 
 export interface Chance {
@@ -48,6 +50,7 @@ export interface PlayedReport {
 
 export type Reply =
   | { readonly settings: { readonly [kind: string]: PlayedSettings } }
+  | { readonly count: number }
   | { readonly report: PlayedReport };
 
 /** As in sinks.crm. */
@@ -68,31 +71,48 @@ export interface PlayOptions {
 export class PlayedCrms {
   readonly settings: { readonly [kind: string]: PlayedSettings };
   private readonly child: ChildProcess;
+  private readonly gone: Promise<never>;
   private turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(child: ChildProcess, settings: PlayedCrms['settings']) {
+  private constructor(child: ChildProcess, gone: Promise<never>, settings: PlayedCrms['settings']) {
     this.child = child;
+    this.gone = gone;
     this.settings = settings;
   }
 
   static async start(options: PlayOptions): Promise<PlayedCrms> {
     const child = fork(new URL('./played-main.ts', import.meta.url), [JSON.stringify(options)]);
-    const [first] = (await Promise.race([once(child, 'message'), gone(child)])) as [Reply];
+    const ended = gone(child);
+    // It ends in every case, and matters only while something is asked.
+    ended.catch(() => {});
+    const [first] = (await Promise.race([once(child, 'message'), ended])) as [Reply];
     if (!('settings' in first)) throw new Error('the played CRMs say nothing of their settings');
-    return new PlayedCrms(child, first.settings);
+    return new PlayedCrms(child, ended, first.settings);
   }
 
-  order(order: Exclude<Order, { do: 'report' }>): void {
+  order(order: Exclude<Order, { do: 'report' | 'count' }>): void {
     this.child.send(order);
   }
 
-  /** One at a time: an answer does not say what it is to. */
-  report(of: string): Promise<PlayedReport> {
+  async report(of: string): Promise<PlayedReport> {
+    const reply = await this.ask({ do: 'report', of });
+    if (!('report' in reply)) throw new Error('no report');
+    return reply.report;
+  }
+
+  /** How many recipients it knows. */
+  async count(of: string): Promise<number> {
+    const reply = await this.ask({ do: 'count', of });
+    if (!('count' in reply)) throw new Error('no count');
+    return reply.count;
+  }
+
+  /** One question at a time: an answer does not say what it is to. */
+  private ask(order: Order): Promise<Reply> {
     const asked = this.turn.then(async () => {
-      this.child.send({ do: 'report', of } satisfies Order);
-      const [reply] = (await Promise.race([once(this.child, 'message'), gone(this.child)])) as [Reply];
-      if (!('report' in reply)) throw new Error('no report');
-      return reply.report;
+      this.child.send(order);
+      const [reply] = (await Promise.race([once(this.child, 'message'), this.gone])) as [Reply];
+      return reply;
     });
     this.turn = asked.catch(() => {});
     return asked;
