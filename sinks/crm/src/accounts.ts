@@ -30,8 +30,8 @@ export class MemberPace implements CallPace {
     this.account.follow();
   }
 
-  run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    return this.account.pace.run(call, signal);
+  run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal, kind?: string): Promise<T> {
+    return this.account.pace.run(call, signal, kind);
   }
 
   together<T>(calls: number, work: () => Promise<T>, signal: AbortSignal): Promise<T> {

@@ -48,9 +48,9 @@ export interface CallPace {
   readonly headers?: RateHeaders;
   /**
    * Makes the call when it is its turn. Throws CrmError of failure `paused` instead, if the CRM has asked for a pause, or the reason of
-   * `signal`.
+   * `signal`. Calls of a `kind`, of which there are few, take about as long as each other.
    */
-  run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal, kind?: string): Promise<T>;
   /** Begins work when its first `calls` calls have their turn, so that they are made without waiting in between. Throws as `run` does. */
   together?<T>(calls: number, work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }

@@ -55,7 +55,7 @@ export class HttpClient {
     const { pace, plan } = this.options;
     if (plan && !isRead(request)) return planned(request, plan);
     return pace
-      ? pace.run(() => this.exchangeNow(request, signal), signal)
+      ? pace.run(() => this.exchangeNow(request, signal), signal, request.method)
       : this.exchangeNow(request, signal);
   }
 

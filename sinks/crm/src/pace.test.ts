@@ -99,6 +99,64 @@ test('a stall of the process is not made up for by a burst', async () => {
   expect(crm.times.length - before).toBeLessThanOrEqual(16);
 });
 
+test('calls that stand still on their way, and come all at once, do so below the limit', async () => {
+  const crm = counting();
+  const pace = paceWith(limit(300, 1_000));
+  const end = new AbortController();
+  // For a fifth of a second every now and then nothing gets through, either way.
+  const begunAt = performance.now();
+  const way = () => {
+    const left = ((performance.now() - begunAt) % 1_300) - 1_100;
+    return new Promise((resolve) => setTimeout(resolve, left > 0 ? 200 - left : 2));
+  };
+  const slowly = {
+    call: async () => {
+      await way();
+      const answer = await crm.call(5);
+      await way();
+      return answer;
+    },
+  };
+  const calling = callOn(pace, slowly, end.signal, 96);
+  await vi.advanceTimersByTimeAsync(20_000);
+  end.abort();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await calling;
+  expect(crm.mostWithin(1_000)).toBeLessThanOrEqual(300);
+  expect(crm.times.length).toBeGreaterThan(300 * 20 * 0.8);
+});
+
+test('calls that always take longer than others are late for no other reason', async () => {
+  const crm = counting();
+  const pace = paceWith(limit(300, 1_000));
+  const end = new AbortController();
+  const lane = async () => {
+    while (!end.signal.aborted) {
+      await pace.run(() => crm.call(20), end.signal, 'GET');
+      await pace.run(() => crm.call(400), end.signal, 'PUT');
+    }
+  };
+  const calling = Promise.allSettled(Array.from({ length: 96 }, lane));
+  await vi.advanceTimersByTimeAsync(20_000);
+  end.abort();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await calling;
+  expect(crm.times.length).toBeGreaterThan(300 * 20 * 0.9);
+});
+
+test('a CRM that takes now more and now less time is still called nearly as often as it may be', async () => {
+  const crm = counting();
+  const pace = paceWith(limit(300, 1_000));
+  const end = new AbortController();
+  let calls = 0;
+  const calling = callOn(pace, { call: () => crm.call(40 + (++calls % 5) * 30) }, end.signal, 96);
+  await vi.advanceTimersByTimeAsync(20_000);
+  end.abort();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await calling;
+  expect(crm.times.length).toBeGreaterThan(300 * 20 * 0.85);
+});
+
 test('a share that gets smaller and larger again forgets no call', async () => {
   const crm = counting();
   const end = new AbortController();

@@ -1,6 +1,7 @@
 import { askedMs, callsLeft } from './announced.ts';
 import type { Announcing, CallPace, PublishedPace, RateHeaders } from './capabilities.ts';
 import { CrmError } from './errors.ts';
+import { LeastLatency } from './least-latency.ts';
 import { PacedWindow } from './paced-window.ts';
 import { isUrgent, type Reserved, reservedOf, withReserved } from './turns.ts';
 
@@ -40,6 +41,8 @@ export class SharedPace implements CallPace {
   private underWay = 0;
   /** Undefined: the partitions move, and with them the shares. */
   private share: number | undefined = 1;
+  /** By kind of call. */
+  private readonly latencies = new Map<string, LeastLatency>();
   private dueAt = Number.NEGATIVE_INFINITY;
   private heldUntil = Number.NEGATIVE_INFINITY;
   private pausedUntil = Number.NEGATIVE_INFINITY;
@@ -79,10 +82,10 @@ export class SharedPace implements CallPace {
     this.pump();
   }
 
-  async run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal, kind = ''): Promise<T> {
     const reserved = reservedOf(this);
-    if (!reserved) return this.together(1, () => this.run(call, signal), signal);
-    return reserved.run(call, signal) ?? this.goOn(() => this.run(call, signal), signal);
+    if (!reserved) return this.together(1, () => this.run(call, signal, kind), signal);
+    return reserved.run(call, signal, kind) ?? this.goOn(() => this.run(call, signal, kind), signal);
   }
 
   /** Where so many calls are more than a window takes at once, the rest of them go before all others. */
@@ -109,14 +112,28 @@ export class SharedPace implements CallPace {
     }
   }
 
-  /** Begins a call that was reserved. Throws if it is not to be made any more. */
-  begin(signal: AbortSignal): void {
+  /** Begins a call that was reserved, and returns when. Throws if it is not to be made any more. */
+  begin(signal: AbortSignal): number {
     signal.throwIfAborted();
     const now = this.clock();
     // What the CRM has asked for since its turn came counts for it, too.
     const wait = Math.max(this.pausedUntil, this.heldUntil) - now;
     if (wait > 0) throw pausedFor(wait);
     for (const window of this.windows) window.note(now);
+    return now;
+  }
+
+  /**
+   * A call of that time is over. One that took longer than others of its kind may have come as much later: on a machine or a network that
+   * stood still meanwhile, together with those that followed it.
+   */
+  end(begunAt: number, kind: string, answer?: Announcing): void {
+    const now = this.clock();
+    const latency = this.latencies.get(kind) ?? new LeastLatency();
+    this.latencies.set(kind, latency);
+    if (answer && answer.status < 300) latency.note(now - begunAt, now);
+    if (answer) this.hear(answer);
+    for (const window of this.windows) window.late(begunAt, now - begunAt - latency.least);
   }
 
   private async turn(queue: Waiting[], wanted: number, signal: AbortSignal): Promise<Reservation> {
@@ -178,7 +195,7 @@ export class SharedPace implements CallPace {
   }
 
   /** What an answer says of the calls that the CRM takes. */
-  hear(answer: Announcing): void {
+  private hear(answer: Announcing): void {
     const [now, epoch] = [this.clock(), this.options.now()];
     if (answer.status === 429) {
       const asked = askedMs(answer, this.headers, epoch) ?? Math.random() * UNTOLD_MS;
@@ -212,16 +229,24 @@ class Reservation implements Reserved {
     this.everyMs = everyMs;
   }
 
-  run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T> | undefined {
-    return this.left === 0 ? undefined : this.make(call, signal);
+  run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal, kind: string) {
+    return this.left === 0 ? undefined : this.make(call, signal, kind);
   }
 
-  private async make<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    this.of.begin(signal);
+  private async make<T extends Announcing>(
+    call: () => Promise<T>,
+    signal: AbortSignal,
+    kind: string,
+  ): Promise<T> {
+    const begunAt = this.of.begin(signal);
     this.left -= 1;
-    const answer = await call();
-    this.of.hear(answer);
-    return answer;
+    let answer: T | undefined;
+    try {
+      answer = await call();
+      return answer;
+    } finally {
+      this.of.end(begunAt, kind, answer);
+    }
   }
 }
 

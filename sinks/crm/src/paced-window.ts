@@ -2,7 +2,7 @@ import type { CallWindow } from './capabilities.ts';
 
 /** Of a window, the calls that are made: some are kept back for those that arrive closer together than they left. */
 const USED = 0.95;
-/** Windows are counted as longer than they are by this factor, since clocks differ. */
+/** Windows are counted as longer than they are by this factor, since clocks differ, and calls do not all take as long to get there. */
 const LONGER = 1.01;
 
 /**
@@ -64,5 +64,20 @@ export class PacedWindow {
     this.reserved -= 1;
     this.times[this.next] = time;
     this.next = (this.next + 1) % this.times.length;
+  }
+
+  /** A call of that time may have come so much later than others do: from now on it counts as if it had. Milliseconds. */
+  late(time: number, byMs: number): void {
+    const to = time + byMs - (this.perMs - this.window.perMs);
+    if (to <= time) return;
+    const { times } = this;
+    const place = (back: number) => (this.next - back + 2 * times.length) % times.length;
+    let back = 1;
+    while (back <= times.length && (times[place(back)] ?? 0) > time) back += 1;
+    // There are so many newer ones that it does not matter any more.
+    if (back > times.length || times[place(back)] !== time) return;
+    for (; back > 1 && (times[place(back - 1)] ?? 0) < to; back -= 1)
+      times[place(back)] = times[place(back - 1)] ?? 0;
+    times[place(back)] = to;
   }
 }

@@ -12,7 +12,11 @@ interface Turns {
 export interface Reserved {
   readonly of: CallPace;
   /** Makes the next of them; undefined: all were made. Throws as `CallPace.run` does. */
-  run<T extends Announcing>(call: () => Promise<T>, signal: AbortSignal): Promise<T> | undefined;
+  run<T extends Announcing>(
+    call: () => Promise<T>,
+    signal: AbortSignal,
+    kind: string,
+  ): Promise<T> | undefined;
 }
 
 const turns = new AsyncLocalStorage<Turns>();

@@ -39,7 +39,7 @@ export type CountedCrm = ReturnType<typeof counting>;
 /** Calls as fast as it may, one lane of so many. */
 export async function callOn(
   pace: SharedPace,
-  crm: CountedCrm,
+  crm: Pick<CountedCrm, 'call'>,
   until: AbortSignal,
   lanes = 8,
 ): Promise<void> {
