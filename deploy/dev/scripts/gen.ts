@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { markdownTable } from '@email-events/schemas/tools';
 import { RUN_CODES } from '../src/codes.ts';
+import { dashboards } from './grafana/index.ts';
 
 const rows = Object.entries(RUN_CODES).map(([code, meaning]) => [`\`${code}\``, meaning]);
 const page = [
@@ -12,3 +13,8 @@ const page = [
   markdownTable([['code', 'meaning'], ...rows]),
 ];
 writeFileSync(new URL('../ERRORS.md', import.meta.url), page.join('\n'));
+
+const folder = new URL('../../grafana/dashboards/', import.meta.url);
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
+for (const [uid, text] of dashboards()) writeFileSync(new URL(`${uid}.json`, folder), text);

@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { INGRESS_CODES } from '@email-events/ingress';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { programPath, promtool } from '../../harness/prometheus.ts';
 import { describedMetrics } from '../../src/declared-metrics.ts';
-import { alerts, FOLDER, firedIn, rules, ruleTests, selectorsIn, TEST_FILES } from './rules.ts';
+import { alerts, FOLDER, firedIn, rules, ruleTests, straysIn, TEST_FILES } from './rules.ts';
 
 // It may have to be downloaded.
 beforeAll(() => programPath('promtool'), 300_000);
@@ -26,11 +27,19 @@ test.each(TEST_FILES)('the unit tests in %s succeed', { timeout: 300_000 }, asyn
 });
 
 test('a unit test that is wrong would fail', async () => {
-  const file = join(FOLDER, 'tests', TEST_FILES[0] ?? '');
+  // The one that takes least time.
+  const file = join(FOLDER, 'tests/sinks.test.yml');
   const wrong = readFileSync(file, 'utf8')
     .replaceAll('value: 1 }', 'value: 2 }')
     .replaceAll('../', `${FOLDER}/`);
-  expect(await promtool(['test', 'rules', '/dev/stdin'], wrong)).toMatchObject({ code: 1 });
+  // A file: promtool cannot open what Node gives it for standard input.
+  const folder = mkdtempSync(join(tmpdir(), 'alerts-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'wrong.test.yml'), wrong);
+  expect(await promtool(['test', 'rules', join(folder, 'wrong.test.yml')])).toEqual({
+    code: 1,
+    out: expect.stringContaining('FAILED'),
+  });
 });
 
 test('every alert is seen to fire by a unit test, and before that or after it not to', () => {
@@ -63,29 +72,17 @@ test('every alert has an entry in the runbook, which says how urgent it is, and 
 });
 
 test('rules ask for metrics and labels that there are, and for nothing that no rule records', () => {
-  const labels = new Map<string, Set<string>>();
-  for (const metric of [...describedMetrics().values()].flat())
-    labels.set(metric.name, new Set([...(labels.get(metric.name) ?? []), ...metric.labels]));
-  const recorded = new Set(rules.flatMap(({ record }) => record ?? []));
-  const strays = rules.flatMap(({ expr }) => [
-    ...selectorsIn(expr).flatMap(({ name, labels: asked }) => {
-      if (/^(?:nodejs|process)_/.test(name)) return [];
-      const known = labels.get(name) ?? labels.get(name.replace(/_(?:bucket|count|sum)$/, ''));
-      if (!known) return [name];
-      const everywhere = ['service', 'instance', 'job', 'crm', 'le'];
-      return asked
-        .filter((label) => !known.has(label) && !everywhere.includes(label))
-        .map((label) => `${name}{${label}}`);
-    }),
-    ...[...expr.matchAll(/email_events:[a-z0-9_:]+/g)].flatMap(([name]) =>
-      recorded.has(name) ? [] : [name],
+  expect(
+    straysIn(
+      rules.map(({ expr }) => expr),
+      [...describedMetrics().values()].flat(),
     ),
-  ]);
-  expect(strays).toEqual([]);
+  ).toEqual([]);
+  const recorded = rules.flatMap(({ record }) => record ?? []);
   const used = new Set(
     rules.flatMap(({ expr }) => [...expr.matchAll(/email_events:[a-z0-9_:]+/g)].map(([name]) => name)),
   );
-  expect([...recorded].filter((name) => !used.has(name))).toEqual([]);
+  expect(recorded.filter((name) => !used.has(name))).toEqual([]);
 });
 
 test('the objective counts every "later" of ours, and none that a sender can bring about', () => {

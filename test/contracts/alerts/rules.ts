@@ -54,3 +54,35 @@ export function selectorsIn(expr: string): { readonly name: string; readonly lab
     }),
   );
 }
+
+/** Labels that Prometheus adds, or that a metric has wherever it is told. */
+const EVERYWHERE = ['service', 'instance', 'job', 'crm', 'le'];
+
+interface Metric {
+  readonly name: string;
+  readonly labels: readonly string[];
+}
+
+/** Labels of each metric that any service tells. */
+export function knownLabels(metrics: readonly Metric[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const labels = new Map<string, Set<string>>();
+  for (const metric of metrics)
+    labels.set(metric.name, new Set([...(labels.get(metric.name) ?? EVERYWHERE), ...metric.labels]));
+  return labels;
+}
+
+/** Metrics and labels that these expressions ask for and nobody tells, and recorded ones that no rule records. */
+export function straysIn(exprs: readonly string[], metrics: readonly Metric[]): string[] {
+  const labels = knownLabels(metrics);
+  const recorded = new Set(rules.flatMap(({ record }) => record ?? []));
+  return exprs.flatMap((expr) => [
+    ...selectorsIn(expr).flatMap(({ name, labels: asked }) => {
+      if (/^(?:nodejs|process)_/.test(name)) return [];
+      const known = labels.get(name) ?? labels.get(name.replace(/_(?:bucket|count|sum)$/, ''));
+      return known ? asked.filter((label) => !known.has(label)).map((label) => `${name}{${label}}`) : [name];
+    }),
+    ...[...expr.matchAll(/email_events:[a-z0-9_:]+/g)].flatMap(([name]) =>
+      recorded.has(name) ? [] : [name],
+    ),
+  ]);
+}

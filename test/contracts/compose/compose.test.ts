@@ -9,6 +9,7 @@ import { variablesOf } from '../../../deploy/dev/src/stack/containers/specs.ts';
 import { brokerSettings, REGISTRY_API, registrySettings } from '../../../deploy/dev/src/stack/settings.ts';
 import { readVersions } from '../../../deploy/dev/src/stack/versions.ts';
 import { programPath, promtool, run } from '../../harness/prometheus.ts';
+import { DASHBOARDS, GRAFANA } from '../analytics/dashboards.ts';
 
 // Docker has no public images here, so what can be known of deploy/compose without starting it is.
 
@@ -50,6 +51,9 @@ test('it is what the Compose specification allows, and a misspelt key would not 
   );
 });
 
+/** By whoever starts it, as the README says. */
+const MADE = ['./tls', './secrets/grafana_user.xml'];
+
 test('everything that a service names is there, and everything that is there is named', () => {
   const volumes = new Set<string>();
   const secrets = new Set<string>();
@@ -57,8 +61,8 @@ test('everything that a service names is there, and everything that is there is 
     for (const volume of service.volumes ?? []) {
       const [source = ''] = volume.split(':');
       if (!source.startsWith('.')) volumes.add(source);
-      // Made by whoever starts it.
-      else if (source !== './tls') expect(existsSync(join(folder, source)), `${name}: ${source}`).toBe(true);
+      else if (!MADE.includes(source))
+        expect(existsSync(join(folder, source)), `${name}: ${source}`).toBe(true);
     }
     for (const secret of service.secrets ?? []) secrets.add(secret);
     for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
@@ -70,6 +74,7 @@ test('everything that a service names is there, and everything that is there is 
   expect([...secrets].sort()).toEqual(Object.keys(compose.secrets).sort());
   const readme = read('README.md');
   for (const { file } of Object.values(compose.secrets)) expect(readme).toContain(file.slice(2));
+  for (const path of MADE) expect(readme).toContain(path.slice(2));
 });
 
 test('it runs every service of its configuration, by the names and ports that these have', () => {
@@ -99,7 +104,7 @@ test('the configuration is valid, and is about these components and these files'
   for (const file of [ingress.tls?.certFile, ingress.tls?.keyFile])
     expect(mounted.some((path) => file?.startsWith(`${path}/`))).toBe(true);
   const files = [...read('pipeline.yaml').matchAll(/file:\/run\/secrets\/(\w+)/g)].map(([, name]) => name);
-  expect(new Set(files)).toEqual(new Set(Object.keys(compose.secrets)));
+  expect(new Set(files)).toEqual(new Set(ours.flatMap(([, { secrets = [] }]) => secrets)));
 });
 
 test('components have the versions and the settings that all tests run on', () => {
@@ -148,4 +153,27 @@ test('Prometheus and Alertmanager take their configurations', async () => {
     '',
   );
   expect(checked, checked.out).toMatchObject({ code: 0 });
+});
+
+test('Grafana has the data sources that its dashboards ask, at the components and users of this file', () => {
+  const provisioned = (file: string) => parse(readFileSync(join(GRAFANA, 'provisioning', file), 'utf8'));
+  const { datasources } = provisioned('datasources/email-events.yaml');
+  const [clickhouse, prometheus] = datasources;
+  const asked = new Map(
+    DASHBOARDS.flatMap(({ panels }) => panels).flatMap(({ datasource, targets }) =>
+      [datasource, ...targets.map((target) => target.datasource)].map(({ uid, type }) => [uid, type]),
+    ),
+  );
+  expect([...asked].sort()).toEqual([clickhouse, prometheus].map(({ uid, type }) => [uid, type]).sort());
+  expect(Object.keys(compose.services)).toEqual(
+    expect.arrayContaining([clickhouse.jsonData.host, new URL(prometheus.url).hostname]),
+  );
+  expect(clickhouse.jsonData.defaultDatabase).toBe(config().sinks.clickhouse.database);
+  expect(read('README.md')).toContain(`clickhouse access ${clickhouse.jsonData.username} `);
+  const { secrets = [], volumes = [], environment } = compose.services.grafana ?? {};
+  const secret = /\{\/run\/secrets\/(\w+)\}/.exec(clickhouse.secureJsonData.password)?.[1];
+  expect(secrets).toContain(secret);
+  expect(environment?.GF_PLUGINS_PREINSTALL).toBe(clickhouse.type);
+  const [provider] = provisioned('dashboards/email-events.yaml').providers;
+  expect(volumes).toContain(`../grafana/dashboards:${provider.options.path}:ro`);
 });
