@@ -138,6 +138,24 @@ test.each<[setting: string, value: number | string, outcome: number | 'was done'
   expect(await refusal(analyst, `SELECT 1 SETTINGS ${name} = ${value}`)).toBe(outcome);
 });
 
+test('what tools send along is taken: the play page, Grafana', async () => {
+  const status = async (settings: { readonly [name: string]: string }) => {
+    const url = new URL(address.url);
+    url.search = new URLSearchParams({ user: 'anna', database: 'email', ...settings }).toString();
+    const response = await fetch(url, { method: 'POST', body: 'SELECT count() FROM campaign_performance' });
+    return [response.status, response.ok ? '' : await response.text()];
+  };
+  const cache = {
+    ...{ use_query_cache: '1', enable_reads_from_query_cache: '0', enable_writes_to_query_cache: '1' },
+    ...{ query_cache_ttl: '600', query_cache_nondeterministic_function_handling: 'save' },
+    query_cache_system_table_handling: 'ignore',
+  };
+  const page = { add_http_cors_header: '1', default_format: 'JSON', enable_http_compression: '1', ...cache };
+  expect(await status(page)).toEqual([200, '']);
+  expect(await status({ max_execution_time: '2', default_format: 'Native' })).toEqual([200, '']);
+  expect((await status({ query_cache_max_size_in_bytes: '0' }))[0]).not.toBe(200);
+});
+
 test('an analyst writes, makes and reaches nothing', async () => {
   for (const sql of [
     "INSERT INTO email_events_hourly (hour) VALUES ('2026-01-01 00:00:00')",

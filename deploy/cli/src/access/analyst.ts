@@ -31,7 +31,7 @@ export interface Analyst {
 const NOT_FOR_ANALYSTS = ['dead_letters'];
 
 /**
- * A file for `users.d` of a ClickHouse server, any from 23.8: a profile, a quota and the user. `readonly` is 1, in which no setting can be
+ * A file for `users.d` of a ClickHouse server, seen on 26.7: a profile, a quota and the user. `readonly` is 1, in which no setting can be
  * changed but those that the profile names, so a limit that is not thought of here cannot be raised either.
  */
 export function analystXml(analyst: Analyst, relations: readonly Relation[] = relationsOf()): string {
@@ -97,6 +97,8 @@ const FREE = [
   'date_time_input_format',
   'date_time_output_format',
   'enable_http_compression',
+  'enable_reads_from_query_cache',
+  'enable_writes_to_query_cache',
   'extremes',
   'format_csv_delimiter',
   'group_by_use_nulls',
@@ -108,9 +110,13 @@ const FREE = [
   'output_format_json_quote_64bit_integers',
   'output_format_json_quote_denormals',
   'prefer_column_name_to_alias',
+  'query_cache_nondeterministic_function_handling',
+  'query_cache_system_table_handling',
+  'query_cache_ttl',
   'result_overflow_mode',
   'send_progress_in_http_headers',
   'session_timezone',
+  'use_query_cache',
 ];
 
 function profileXml(analyst: Analyst): string {
@@ -129,6 +135,9 @@ function profileXml(analyst: Analyst): string {
     ['timeout_overflow_mode', 'throw'],
     ['read_overflow_mode', 'throw'],
     ['result_overflow_mode', 'throw'],
+    // Answers that are kept for a while (the play page does), up to here.
+    ['query_cache_max_size_in_bytes', 67_108_864],
+    ['query_cache_max_entries', 200],
     // After the sink.
     ['priority', 10],
     ['log_queries', 1],

@@ -196,7 +196,7 @@ const CLICKHOUSE_INSIDE = `http://clickhouse:${CLICKHOUSE_PORT}`;
 
 function clickhouseContainer(image: string, host: string, port: number): ContainerSpec {
   const url = `http://${host}:${port}`;
-  const settings = ['config.d/email-events.xml', 'users.d/email-events.xml'];
+  const settings = ['config.d/email-events.xml', 'users.d/email-events.xml', 'users.d/analyst.xml'];
   return {
     name: 'clickhouse',
     image,
