@@ -195,6 +195,7 @@ test('report ab: a verdict of what the view counts, until Ctrl-C', async () => {
     "SELECT * FROM ab_comparison WHERE campaign = 'autumn' AND variant = 'B'",
   );
   const [clicked, opened] = autumn.judgements;
+  expect([autumn.several, autumn.unjudged]).toEqual([0, { clicked: 1, opened: null }]);
   expect([clicked.state, clicked.leader, opened.state]).toEqual(['wins', 'B', 'even']);
   const [pair] = clicked.pairs;
   expect([view?.click_verdict, view?.click_p_value]).toEqual(['better', pair.pValue]);

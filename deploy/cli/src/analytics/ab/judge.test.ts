@@ -45,7 +45,7 @@ const testOf = (
   counts: readonly { sent: number; clicked: number; opened?: number }[],
   several = 0,
 ): Test => ({
-  ...{ campaign: 'c', source: 's', several },
+  ...{ campaign: 'c', source: 's', several, unjudged: { clicked: null, opened: null } },
   variants: counts.map(
     ({ sent, clicked, opened = 0 }, at): Variant => ({
       ...{ variant: 'ABCD'.charAt(at), sent, delivered: sent, clicked, opened },

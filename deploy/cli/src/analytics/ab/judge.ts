@@ -8,6 +8,8 @@ export interface Test {
   readonly variants: readonly Variant[];
   /** Recipients who got several variants. */
   readonly several: number;
+  /** Of all opens, and of all clicks, the share of which nobody knows whether a machine did it; null if there are none. */
+  readonly unjudged: { readonly [measure in Measure]: number | null };
 }
 
 export interface Variant {

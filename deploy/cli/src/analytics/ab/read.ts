@@ -27,16 +27,17 @@ export async function readTests(
       ? (await clickhouse.query<{ campaign: string }>(CAMPAIGNS, { since, limit })).map((row) => row.campaign)
       : [campaign];
   if (campaigns.length === 0) return [];
-  const [rows, doubles] = await Promise.all([
+  const [rows, wholes] = await Promise.all([
     clickhouse.query<Row>(VARIANTS, { campaigns }),
-    clickhouse.query<{ campaign: string; source: string; several: string }>(SEVERAL, { campaigns }),
+    clickhouse.query<Whole>(WHOLE, { campaigns }),
   ]);
   const tests = new Map<string, Test & { variants: Variant[] }>();
   for (const row of rows) {
     const key = JSON.stringify([row.campaign, row.source]);
-    const several = doubles.find((one) => JSON.stringify([one.campaign, one.source]) === key)?.several ?? 0;
+    const whole = wholes.find((one) => JSON.stringify([one.campaign, one.source]) === key);
     const test = tests.get(key) ?? {
-      ...{ campaign: row.campaign, source: row.source, several: Number(several), variants: [] },
+      ...{ campaign: row.campaign, source: row.source, several: Number(whole?.several ?? 0), variants: [] },
+      unjudged: { clicked: whole?.clicked ?? null, opened: whole?.opened ?? null },
     };
     test.variants.push({
       ...{ variant: row.variant, sent: Number(row.sent), delivered: Number(row.delivered) },
@@ -60,6 +61,14 @@ interface Row {
   readonly clicked: string;
 }
 
+interface Whole {
+  readonly campaign: string;
+  readonly source: string;
+  readonly several: string;
+  readonly clicked: number | null;
+  readonly opened: number | null;
+}
+
 function sharesOf({ campaign, variants }: Test, split: Split): number[] {
   const shares = variants.map(({ variant }) => (Object.hasOwn(split, variant) ? split[variant] : undefined));
   const missing = variants.filter((_, at) => shares[at] === undefined).map(({ variant }) => variant);
@@ -81,8 +90,12 @@ const CAMPAIGNS = `SELECT campaign FROM events_hourly AS h
 const VARIANTS = `SELECT campaign, source, variant, sent, delivered, opened, clicked FROM campaign_performance
   WHERE campaign IN {campaigns:Array(String)} AND variant != '' ORDER BY campaign, source, variant`;
 
-const SEVERAL = `SELECT campaign, source, count() AS several FROM (
-    SELECT campaign, source, recipient_key FROM campaign_messages
-    WHERE campaign IN {campaigns:Array(String)} AND variant != '' AND outcome != 'unknown'
-    GROUP BY campaign, source, recipient_key HAVING uniqExact(variant) > 1
-  ) GROUP BY campaign, source`;
+/** Of a message of which only a reaction is known nobody can say that it was sent. */
+const WHOLE = `SELECT campaign, source, countIf(r.variants > 1) AS several,
+    sum(r.unjudged_clicks) / nullIf(sum(r.clicks), 0) AS clicked, sum(r.unjudged_opens) / nullIf(sum(r.opens), 0) AS opened
+  FROM (
+    SELECT campaign, source, recipient_key, uniqExactIf(m.variant, m.outcome != 'unknown') AS variants,
+      sum(m.clicks) AS clicks, sum(m.unjudged_clicks) AS unjudged_clicks, sum(m.opens) AS opens, sum(m.unjudged_opens) AS unjudged_opens
+    FROM campaign_messages AS m WHERE campaign IN {campaigns:Array(String)} AND variant != ''
+    GROUP BY campaign, source, recipient_key
+  ) AS r GROUP BY campaign, source`;

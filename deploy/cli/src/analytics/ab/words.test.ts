@@ -6,7 +6,7 @@ import { renderTests, sentencesOf, TEST_COLUMNS, testRows } from './words.ts';
 type Figures = readonly [variant: string, sent: number, clicked: number, opened: number];
 
 const testOf = (several: number, ...figures: readonly Figures[]): Test => ({
-  ...{ campaign: 'autumn', source: 'main', several },
+  ...{ campaign: 'autumn', source: 'main', several, unjudged: { clicked: 0.04, opened: 0.853 } },
   variants: figures.map(([variant, sent, clicked, opened]) => ({
     ...{ variant, sent, delivered: sent, clicked, opened },
   })),
@@ -20,6 +20,10 @@ test.each<[says: string, Test, shares?: number[]]>([
   ['clicks: B is ahead, keep going. 12.0 % against 10.0 %', testOf(0, ['A', 500, 50, 0], ['B', 500, 60, 0])],
   ['more recipients of each decide it.', testOf(0, ['A', 500, 50, 0], ['B', 500, 60, 0])],
   ['so close that it may never be decided', testOf(0, ['A', 5_000, 500, 0], ['B', 5_000, 501, 0])],
+  [
+    'opens: nobody is ahead, keep going. Of 85.3 % of the opens nobody knows whether a machine did them.',
+    testOf(0, ['A', 500, 50, 9], ['B', 500, 60, 9]),
+  ],
   ['opens: nobody is ahead, keep going.', testOf(0, ['A', 500, 50, 9], ['B', 500, 60, 9])],
   [
     'C is ahead, keep going. 26.2 % against 26.0 % of B',
@@ -36,6 +40,11 @@ test.each<[says: string, Test, shares?: number[]]>([
   ['B\\x1b[2J wins', testOf(0, ['A', 8_000, 800, 0], ['B\u001b[2J', 8_000, 1_600, 0])],
 ])('%s', (says, test, shares) => {
   expect(sentencesOf(judge(test, shares)).join('\n')).toContain(says);
+});
+
+test('where most is judged, nothing is said of it', () => {
+  const [clicks] = sentencesOf(judge(testOf(0, ['A', 10_000, 1_000, 0], ['B', 10_000, 1_300, 0])));
+  expect(clicks).not.toContain('machine');
 });
 
 test('no winner is named of a broken split', () => {

@@ -35,7 +35,18 @@ function rateText(variant: Variant, measure: Measure): string {
 export function sentencesOf(test: Judged): string[] {
   const broken = brokenSplit(test);
   if (broken.length > 0) return broken.map((text) => pc.red(text));
-  return test.judgements.map((judgement) => sentenceOf(test, judgement));
+  return test.judgements.map(
+    (judgement) =>
+      sentenceOf(test, judgement) + unjudged(judgement.measure, test.unjudged[judgement.measure]),
+  );
+}
+
+/** Said of more than that: machines open what nobody has asked for, at both variants, and hide a difference. */
+const MUCH_UNJUDGED = 0.05;
+
+function unjudged(measure: Measure, share: number | null): string {
+  if (share === null || share <= MUCH_UNJUDGED) return '';
+  return pc.dim(` Of ${percent(share)} of the ${VERB[measure]} nobody knows whether a machine did them.`);
 }
 
 function brokenSplit({ split, variants, several }: Judged): string[] {
