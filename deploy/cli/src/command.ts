@@ -7,7 +7,7 @@ import type { PipelineConfig } from './services.ts';
 
 // The commands of deploy/dev are of the same library: its errors are known by their class.
 export { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-export { positive, whole } from './option-values.ts';
+export { fromOne, positive, time, whole } from './option-values.ts';
 
 /** Options that every command takes. */
 export interface CommonOptions {

@@ -5,6 +5,7 @@ const COMMANDS: CommandTable = {
   start: async () => (await import('./commands/start.ts')).startCommand(),
   up: async () => (await import('./commands/start.ts')).upCommand(),
   down: async () => (await import('./commands/down.ts')).downCommand(),
+  logs: async () => (await import('./commands/logs.ts')).logsCommand(),
   simulate: async () => (await import('./commands/simulate.ts')).simulateCommand(),
   run: async () => (await import('./commands/run.ts')).runCommand(),
 };

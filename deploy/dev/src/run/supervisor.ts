@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import type { ServiceState } from '@email-events/cli/state-file';
 import { PipelineError } from '@email-events/core/errors';
+import { keepOldLogs } from '../stack/index.ts';
 
 export type { ServiceState } from '@email-events/cli/state-file';
 
@@ -122,7 +122,7 @@ export class SupervisedService implements Service {
   }
 
   async start(): Promise<void> {
-    keepPreviousLog(this.logFile);
+    keepOldLogs(this.logFile);
     this.#state = 'starting';
     try {
       await this.#launch();
@@ -242,12 +242,6 @@ export class SupervisedService implements Service {
       `${this.name}: ${how}${reason ? `: ${reason}` : ''}; its log is ${this.logFile}`,
     );
   }
-}
-
-/** The log of this run begins anew; that of the last one stays beside it. */
-export function keepPreviousLog(file: string): void {
-  mkdirSync(dirname(file), { recursive: true });
-  if (existsSync(file)) renameSync(file, `${file}.1`);
 }
 
 /**

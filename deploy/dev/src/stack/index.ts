@@ -2,6 +2,7 @@ export { brokerNames, isBroker, nodeIdOf, replicationOn, wantedBrokers } from '.
 export { connectEngine, type Engine } from './containers/engine.ts';
 export { type RunningStack, readRunningStack } from './data-dir.ts';
 export { STACK_ERROR_CODES, StackError, type StackErrorCode } from './errors.ts';
+export { keepOldLogs, OLD_LOGS, oldLog } from './old-logs.ts';
 export { anyPorts, choosePorts, type PortRange } from './ports.ts';
 export { formatProgress, type ProgressEvent, type ProgressListener, printProgress } from './progress.ts';
 export {

@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StackError } from '../errors.ts';
+import { keepOldLogs } from '../old-logs.ts';
 import type { ComponentExit, ComponentName } from '../stack.ts';
 import { SupervisedComponent } from '../supervised-component.ts';
 import type { ProcessWatchdog } from '../watchdog.ts';
@@ -138,7 +139,7 @@ export class ProcessComponent<N extends string = ComponentName> extends Supervis
 function rotate(path: string): void {
   mkdirSync(dirname(path), { recursive: true });
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > LOG_ROTATE_BYTES) renameSync(path, `${path}.1`);
+  if (size > LOG_ROTATE_BYTES) keepOldLogs(path);
 }
 
 function tail(path: string): string {
