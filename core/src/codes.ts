@@ -41,4 +41,6 @@ export const CORE_CODES = {
     'A batch was announced that this version cannot cut in the same pieces: finish it with the version that announced it.',
   SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',
+  TRACES_NOT_SENT:
+    'The collector of traces cannot be reached, or refuses what it is sent: spans are lost, nothing else.',
 } as const;

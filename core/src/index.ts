@@ -86,3 +86,4 @@ export {
 } from './standard-webhook.ts';
 export * from './telemetry.ts';
 export { TlsFiles, type TlsPair } from './tls-files.ts';
+export * from './tracing/traces.ts';

@@ -5,6 +5,7 @@ import { codeOf } from './errors.ts';
 import { runAsProcess } from './lifecycle.ts';
 import type { ServiceCheck, ServiceDescriptor } from './service.ts';
 import { createLogger, createMetrics, digestOf, VERSION } from './telemetry.ts';
+import { startTraces } from './tracing/start-traces.ts';
 
 /**
  * Entry of a service process: `--config FILE` (default: EMAIL_EVENTS_CONFIG, else defaults and environment),
@@ -30,10 +31,17 @@ export async function serviceMain(service: ServiceDescriptor): Promise<void> {
   if (checkOnly) process.exit(0);
   log.debug({ config }, 'effective configuration');
   const start = async () => {
-    const running = await code.start({ config, log, metrics: createMetrics(name, config), reload });
+    const traces = await startTraces(config.tracing, name, log);
+    const running = await code.start({
+      config,
+      log,
+      metrics: createMetrics(name, config),
+      ...(config.tracing && { traces }),
+      reload,
+    });
     const { ports } = running;
     log.info({ version: VERSION, node: process.versions.node, config: digestOf(config), ports }, 'started');
-    return running;
+    return { ports, done: running.done, stop: () => running.stop().then(() => traces.close()) };
   };
   await runAsProcess(start, log);
 }

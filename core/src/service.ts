@@ -10,12 +10,15 @@ import type { CodeTable } from './errors.ts';
 import { processorGroup, sinkGroup } from './kafka/names.ts';
 import type { RunningService } from './lifecycle.ts';
 import type { Logger, Registry } from './telemetry.ts';
+import type { Traces } from './tracing/traces.ts';
 
 /** A service starts with this: its configuration (the common sections and its own), its log and its metrics. */
 export interface ServiceContext<C> {
   readonly config: C;
   readonly log: Logger;
   readonly metrics: Registry;
+  /** Default: none. */
+  readonly traces?: Traces;
   /** Reads the configuration again, for a service that can take over part of it while it runs. Throws ConfigError. */
   readonly reload?: () => C;
 }

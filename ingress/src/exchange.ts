@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Logger } from '@email-events/core';
+import type { Logger, Traces } from '@email-events/core';
 import type { EspRequest } from '@email-events/esps';
 import type { AddressList, ProxyHeaders } from './addresses.ts';
 import type { ByteBudget, Holding } from './byte-budget.ts';
@@ -33,6 +33,7 @@ export interface WebhookContext {
   readonly failures: FailureBudget;
   readonly quarantine: Pick<Quarantine, 'keep'>;
   readonly refusals: RefusalLog;
+  readonly traces: Traces;
   readonly log: Logger;
   /** Epoch milliseconds. */
   readonly clock: () => number;

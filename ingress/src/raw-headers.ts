@@ -1,4 +1,4 @@
-import type { RawHeaders } from '@email-events/core';
+import { type RawHeaders, TRACE_HEADER } from '@email-events/core';
 import type { EspRequest } from '@email-events/esps';
 import { rawUrl } from './raw-url.ts';
 import type { Source } from './sources.ts';
@@ -13,18 +13,19 @@ export interface Known {
   readonly tokenDigest: string | undefined;
 }
 
-/** Headers of the raw record of a genuine request. */
+/** Headers of the raw record of a genuine request. `trace`: the context of its trace, if it has one. */
 export function rawHeadersOf(
   source: Pick<Source, 'keepHeaders' | 'encodeHeaders' | 'urlSecrets'>,
   { method, url, headers, receivedAt }: EspRequest,
   { requestId, sender, tokenDigest }: Known,
+  trace?: string,
 ): RawHeaders {
   const kept: { [name: string]: string } = {};
   for (const name of source.keepHeaders) {
     const value = headers[name];
     if (value !== undefined) kept[name] = value.slice(0, LONGEST_KEPT_HEADER);
   }
-  return source.encodeHeaders({
+  const encoded = source.encodeHeaders({
     requestId,
     receivedAt,
     method,
@@ -34,4 +35,5 @@ export function rawHeadersOf(
     headers: kept,
     tokenDigest: tokenDigest ?? null,
   });
+  return trace === undefined ? encoded : { ...encoded, [TRACE_HEADER]: Buffer.from(trace) };
 }

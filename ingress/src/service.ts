@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import {
   measureCertificate,
   measureDisk,
+  NO_TRACES,
   type RunningService,
   runStopSteps,
   type ServiceContext,
@@ -71,6 +72,7 @@ export async function startIngress(service: ServiceContext<IngressConfig>): Prom
     failures: new FailureBudget(),
     quarantine,
     refusals: new RefusalLog(log),
+    traces: service.traces ?? NO_TRACES,
     log,
     clock: Date.now,
     endOf: (request) => server?.endOf(request),

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { codeOf } from '@email-events/core';
 import type { EspRequest } from '@email-events/esps';
 import { clientAddress, forwardingOf, isLoopback, networkOf } from './addresses.ts';
 import { accept } from './answers.ts';
@@ -139,25 +140,30 @@ async function receive(context: WebhookContext, exchange: Exchange, source: Sour
   requireShare(context, source);
   const { rateShare } = context;
   rateShare.took(accountOf(source), body.length, performance.now());
+  const spans = context.traces.begin('webhook', performance.timeOrigin + exchange.startedAt);
+  const known = { requestId: exchange.requestId, sender: exchange.sender, tokenDigest };
   let keeper: Keeper;
   try {
     keeper = await context.publisher.publish({
       value: body,
-      headers: rawHeadersOf(source, espRequest, {
-        requestId: exchange.requestId,
-        sender: exchange.sender,
-        tokenDigest,
-      }),
+      headers: rawHeadersOf(source, espRequest, known, spans?.handOn()),
       ...context.placement.of(source.name, body.length, tokenDigest),
     });
   } catch (error) {
     rateShare.took(accountOf(source), -body.length, performance.now());
+    spans?.end(attributesOf(exchange, source), codeOf(error));
     throw error;
   }
+  spans?.end({ ...attributesOf(exchange, source), 'email_events.keeper': keeper });
   const seconds = (performance.now() - exchange.startedAt) / 1_000;
   context.metrics.accepted(source.name, body.length, seconds, keeper);
   succeed(context, exchange, 'OK');
 }
+
+const attributesOf = ({ requestId, bodyBytes = 0 }: Exchange, { name, adapter }: Source) => ({
+  ...{ 'email_events.source': name, 'email_events.esp': adapter.name, 'email_events.request_id': requestId },
+  'http.request.body.size': bodyBytes,
+});
 
 function succeed(context: WebhookContext, exchange: Exchange, code: 'OK' | 'HANDSHAKE' | 'PROBE'): void {
   accept(exchange.response, exchange.requestId, context.draining);

@@ -14,7 +14,7 @@ import { ROOT, workspaces } from './workspaces.ts';
 /** Every error of this project extends CodedError, so that it has a code, and its code says which stage gives it. */
 const BASE = 'schemas/src/errors.ts';
 const STAGES =
-  /^(?:CONFIG|KAFKA|STATE|INGRESS|NORMALIZE|EVENTS|ALERTS|PROCESSOR|SINK|LOOKUP|RUN|STACK|SERVICE|CLI|INSPECT|DLQ|BACKFILL|REGISTRY|SCHEMA|VALUE)_[A-Z_]+$/;
+  /^(?:CONFIG|KAFKA|STATE|INGRESS|NORMALIZE|EVENTS|ALERTS|PROCESSOR|SINK|LOOKUP|RUN|STACK|SERVICE|CLI|INSPECT|DLQ|BACKFILL|REGISTRY|TRACES|SCHEMA|VALUE)_[A-Z_]+$/;
 
 const sources = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts'], {
   cwd: ROOT,

@@ -195,6 +195,21 @@ export const closing = {
     .describe(
       'Hosts that may be sent a password without TLS, because the network on the way is trusted; loopback always is.',
     ),
+  tracing: z
+    .strictObject({
+      url: address().describe(
+        'Where spans are sent by OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces.',
+      ),
+      sample: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.01)
+        .describe('Share of the requests that are traced, from the webhook to the row in ClickHouse.'),
+      flushMs: ms(5_000, 'Spans are sent together, so long after the first of them.'),
+    })
+    .optional()
+    .describe('OpenTelemetry traces; leave out for none.'),
   log: section(
     {
       level: z

@@ -1,5 +1,12 @@
 import { connect } from 'node:net';
-import { decodeRawHeaders, type Logger, type PublishRecord, Registry, TlsFiles } from '@email-events/core';
+import {
+  decodeRawHeaders,
+  type Logger,
+  NO_TRACES,
+  type PublishRecord,
+  Registry,
+  TlsFiles,
+} from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
 import { type EspAdapter, findAdapter } from '@email-events/esps';
 import { AddressList } from '../addresses.ts';
@@ -87,6 +94,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
     failures: new FailureBudget(options.failures),
     quarantine: { keep: (request) => quarantined.push(request) },
     refusals: new RefusalLog(log),
+    traces: NO_TRACES,
     log,
     clock: Date.now,
     endOf: (request) => server?.endOf(request),

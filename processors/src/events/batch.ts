@@ -1,4 +1,12 @@
-import { type InputRecord, isPutBack, type OutputRecord, PUT_BACK_HEADER } from '@email-events/core';
+import {
+  type InputRecord,
+  isPutBack,
+  type OutputRecord,
+  PUT_BACK_HEADER,
+  type Spans,
+  TRACE_HEADER,
+  tracesOf,
+} from '@email-events/core';
 import {
   CodecError,
   type EmailEvent,
@@ -54,6 +62,9 @@ export type FailedItem = { readonly index: number } & (
  */
 export class Batch {
   readonly failures: BatchFailure[] = [];
+  private readonly spans: Spans | undefined;
+  /** Of the record that events came from last. */
+  private traced: { readonly record: InputRecord; readonly traces: ReadonlyMap<string, string> } | undefined;
   private readonly known: KnownState;
   private readonly settings: BatchSettings;
   private readonly partition: number;
@@ -66,7 +77,8 @@ export class Batch {
   private received = 0;
   private duplicates = 0;
 
-  constructor(known: KnownState, settings: BatchSettings, partition: number) {
+  constructor(known: KnownState, settings: BatchSettings, partition: number, spans?: Spans) {
+    this.spans = spans;
     this.known = known;
     this.settings = settings;
     this.partition = partition;
@@ -110,7 +122,17 @@ export class Batch {
       key: key === '' ? null : key,
       value,
     };
-    this.typed.push(isPutBack(record) ? { ...output, headers: PUT_BACK } : output);
+    this.typed.push(this.withHeaders(output, record, packed));
+  }
+
+  /** Most have none. */
+  private withHeaders(output: OutputRecord, record: InputRecord, packed: PackedEvent): OutputRecord {
+    const put = isPutBack(record) ? { ...output, headers: PUT_BACK } : output;
+    if (!this.spans) return put;
+    if (this.traced?.record !== record) this.traced = { record, traces: tracesOf(record) };
+    const context = this.traced.traces.get(packed.unpacked().request_id);
+    const trace = context && this.spans.handOn(context);
+    return trace ? { ...put, headers: { ...put.headers, [TRACE_HEADER]: Buffer.from(trace) } } : put;
   }
 
   /** An operator's action, which counts in no total unless it is refused. `index`: behind the events of the record. */
@@ -163,6 +185,12 @@ export class Batch {
       value,
     }));
     return [...this.typed, ...this.taken, ...suppressions];
+  }
+
+  /** Of what it has so far, for those who follow a trace. */
+  get counts() {
+    const { received, duplicates, typed, failures } = this;
+    return { received, duplicates, emitted: typed.length, dead_lettered: failures.length };
   }
 
   totals(before: Totals): Totals {

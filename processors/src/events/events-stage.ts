@@ -10,8 +10,11 @@ import {
   type OwnedPartition,
   PipelineError,
   replayOf,
+  type Spans,
   type Stage,
   type Step,
+  type Traces,
+  tracesOf,
   type UnforeseenFailure,
 } from '@email-events/core';
 import {
@@ -54,6 +57,8 @@ export interface EventsContext extends BatchSettings {
   readonly restores: RestoreListener;
   /** A restore takes memory, and a process has one thread for all of them: few at a time. */
   readonly restoreInTurn: (work: () => Promise<void>) => Promise<void>;
+  /** Default: none. */
+  readonly traces?: Traces | undefined;
 }
 
 /** Follows restores while they run. */
@@ -123,14 +128,18 @@ export class EventsStage implements Stage, MeasuredStage {
     await decoder.load(records.flatMap(({ value }) => value ?? []));
     const now = clock();
     state.expire(now);
-    const batch = new Batch(state, context, this.partition);
+    const spans = context.traces?.join(
+      'events',
+      records.flatMap((record) => [...tracesOf(record).values()]),
+    );
+    const batch = new Batch(state, context, this.partition, spans);
     let handedOver = 0;
     for (const record of records) {
       const found = this.addPacked(batch, record) ?? this.addDecoded(batch, record);
       const counted = countedOf(record);
       if (counted !== undefined) handedOver += found ?? counted;
     }
-    return this.stepOf(batch, state, now, handedOver);
+    return this.stepOf(batch, state, now, handedOver, spans);
   }
 
   /** How many events are in the record; undefined: it cannot be read, and is refused as a whole. */
@@ -170,7 +179,7 @@ export class EventsStage implements Stage, MeasuredStage {
     checkEvents(this.context);
   }
 
-  private stepOf(batch: Batch, state: LiveState, now: number, added: number): Step {
+  private stepOf(batch: Batch, state: LiveState, now: number, added: number, spans?: Spans): Step {
     const handedOver = this.handedOver + added;
     const letters = batch.failures.map((failure) => letterOf(failure, now));
     const outputs = [
@@ -182,6 +191,7 @@ export class EventsStage implements Stage, MeasuredStage {
       this.remember(batch, state, now, lastOffset);
       this.handedOver = handedOver;
       this.context.deadLetters.written(letters);
+      spans?.end({ 'email_events.partition': this.partition, ...batch.counts });
     };
     return { outputs, note: noteOf(handedOver), committed };
   }

@@ -78,7 +78,7 @@ function expireIdle({ openStages }: EventsContext): void {
 
 /** Asks Kafka and the registry for everything that stages need. */
 async function prepare(
-  { config, log, metrics }: ServiceContext<EventsConfig>,
+  { config, log, metrics, traces }: ServiceContext<EventsConfig>,
   groupId: string,
 ): Promise<EventsContext> {
   const { softBounces, stateDir } = config.events;
@@ -108,6 +108,7 @@ async function prepare(
     stateCodec: stateCodec(),
     clock: Date.now,
     restoreInTurn: (work) => restores.add(work),
+    traces,
     ...measureEvents(metrics, log),
   };
 }

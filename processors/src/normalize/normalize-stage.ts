@@ -5,8 +5,11 @@ import {
   type OwnedPartition,
   PipelineError,
   type RawRequest,
+  type Spans,
   type Stage,
   type Step,
+  type Traces,
+  traceOf,
   type Unforeseen,
   type UnforeseenFailure,
 } from '@email-events/core';
@@ -35,6 +38,8 @@ export interface NormalizeContext
   /** Default: DEFAULT_BUDGET. */
   readonly budget?: Budget | undefined;
   readonly tokens: TokensOptions;
+  /** Default: none. */
+  readonly traces?: Traces | undefined;
   /** Bytes of output after which a transaction takes no further request. */
   readonly maxTransactionBytes?: number;
 }
@@ -66,7 +71,8 @@ export class NormalizeStage implements Stage, CountedStage {
     const { readingOf, accountOf, mayHaveFormerIds, budget, timeBounds, clock } = this.context;
     const { maxTransactionBytes = MAX_TRANSACTION_BYTES } = this.context;
     const options = { readingOf, accountOf, mayHaveFormerIds, budget, timeBounds, breath: this.breath };
-    const transaction = new Transaction(this.context, clock());
+    const spans = joinRecords(this.context.traces, records);
+    const transaction = new Transaction(this.context, clock(), spans);
     const tokens = this.tokens.begin();
     const unforeseen: Unforeseen[] = [];
     let taken = 0;
@@ -82,7 +88,7 @@ export class NormalizeStage implements Stage, CountedStage {
       taken++;
       if (transaction.bytes >= maxTransactionBytes) break;
     }
-    return this.step(transaction, unforeseen, taken, tokens);
+    return this.step(transaction, unforeseen, taken, tokens, spans);
   }
 
   async setAside(record: InputRecord, { error, attempts }: UnforeseenFailure): Promise<Step> {
@@ -115,6 +121,7 @@ export class NormalizeStage implements Stage, CountedStage {
     unforeseen: readonly Unforeseen[],
     taken: number,
     tokens?: TokenTransaction,
+    spans?: Spans,
   ): Step {
     const outputs = [...transaction.outputs(), ...(tokens?.outputs(this.partition) ?? [])];
     // After the outputs are made: some of what was read may fit no record.
@@ -123,10 +130,18 @@ export class NormalizeStage implements Stage, CountedStage {
       tokens?.committed();
       this.counts = counts;
       this.context.deadLetters.written(transaction.letters);
+      spans?.end({ 'messaging.batch.message_count': taken, 'email_events.partition': this.partition });
     };
     return { outputs, unforeseen, taken, note: counts.note(), committed };
   }
 }
+
+/** Only those that are in the transaction end, since of the others nothing is handed on. */
+const joinRecords = (traces: Traces | undefined, records: readonly InputRecord[]): Spans | undefined =>
+  traces?.join(
+    'normalize',
+    records.flatMap((record) => traceOf(record) ?? []),
+  );
 
 /** An account with webhooks at several ESPs is one sender still: what it alone makes fail is not ours. */
 const senderOf = (request: RawRequest | undefined): string => request?.account ?? request?.source ?? '';

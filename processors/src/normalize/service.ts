@@ -27,7 +27,7 @@ const MAX_TOKENS = 1_000_000;
 
 /** `email.raw` → `email.internal.normalized`. */
 export async function startNormalize(service: ServiceContext<NormalizeConfig>): Promise<RunningService> {
-  const { config, log, metrics } = service;
+  const { config, log, metrics, traces } = service;
   await whenThere(() => requireTopics(config.kafka, topicCatalogue(config.topics), TOPICS), {
     log,
     what: 'kafka',
@@ -63,6 +63,7 @@ export async function startNormalize(service: ServiceContext<NormalizeConfig>): 
       onOverflow: (forgotten: number) => log.warn({ forgotten }, 'tokens were forgotten before their time'),
     },
     maxTransactionBytes: config.normalize.maxTransactionBytes,
+    traces,
   } as const;
   const loop = await startTransactionalLoop({
     kafka: config.kafka,

@@ -9,6 +9,9 @@ import {
   type RawRequest,
   RELEASED_HEADER,
   replayOf,
+  type Spans,
+  traceOf,
+  tracesHeader,
 } from '@email-events/core';
 import {
   CodecError,
@@ -55,14 +58,16 @@ export class Transaction {
   bytes = 0;
   private readonly writing: Writing;
   private readonly now: number;
+  private readonly spans: Spans | undefined;
   private readonly byPartition = new Map<number, Placed[]>();
   /** Those of requests that were put back: in records of their own, which say so. */
   private readonly putBackByPartition = new Map<number, Placed[]>();
   private readonly withLetter = new Set<InputRecord>();
 
-  constructor(writing: Writing, now: number) {
+  constructor(writing: Writing, now: number, spans?: Spans) {
     this.writing = writing;
     this.now = now;
+    this.spans = spans;
   }
 
   add(record: InputRecord, { events, failures, request, refused, bytes }: Normalized): void {
@@ -98,8 +103,9 @@ export class Transaction {
       [this.putBackByPartition, PUT_BACK],
     ] as const) {
       for (const [partition, placed] of all) {
-        this.encode(placed, (value, events) => {
-          const headers = { [COUNTED_HEADER]: Buffer.from(String(events)), ...mark };
+        this.encode(placed, (value, own) => {
+          const counted = { [COUNTED_HEADER]: Buffer.from(String(own.length)), ...mark };
+          const headers = this.spans ? { ...counted, ...this.traces(own) } : counted;
           outputs.push({ topic: topics.normalized, partition, key: null, value, headers });
         });
       }
@@ -117,16 +123,26 @@ export class Transaction {
   }
 
   /** One value, or several where one would be too large. */
-  private encode(placed: readonly Placed[], put: (value: Buffer, events: number) => void): void {
+  private encode(placed: readonly Placed[], put: (value: Buffer, events: readonly Placed[]) => void): void {
     const value = this.tryEncode(placed);
     const [first] = placed;
     const limit = placed.length === 1 ? MAX_EVENT_BYTES : MAX_BATCH_BYTES;
-    if (value && value.length <= limit) put(value, placed.length);
+    if (value && value.length <= limit) put(value, placed);
     else if (placed.length > 1) {
       const half = placed.length >> 1;
       this.encode(placed.slice(0, half), put);
       this.encode(placed.slice(half), put);
     } else if (first) this.refuse(first, value !== undefined);
+  }
+
+  /** Which of the requests are traced whose events these are. */
+  private traces(placed: readonly Placed[]): { readonly [name: string]: Buffer } {
+    const traces = new Map<string, string>();
+    for (const { event, record } of placed) {
+      const trace = this.spans?.handOn(traceOf(record));
+      if (trace !== undefined) traces.set(event.request_id, trace);
+    }
+    return tracesHeader(traces);
   }
 
   private refuse({ event, record }: Placed, tooLarge: boolean): void {

@@ -32,7 +32,7 @@ export function laneOf(topic: string, partition: number): string {
 export async function startClickHouseSink(
   context: ServiceContext<ClickHouseConfig>,
 ): Promise<RunningService> {
-  const { config, log, metrics } = context;
+  const { config, log, metrics, traces } = context;
   const settings = config.sinks.clickhouse;
   const codec = new Codec(registryOf(config));
   const running = await runSink<ClickHouseValue>({
@@ -52,6 +52,7 @@ export async function startClickHouseSink(
     piecesPerSecond: settings.insertsPerSecond,
     piecesAheadMs: INSERTS_AHEAD_MS,
     metrics,
+    traces,
     log,
   });
   const { kafka, sink, registry, lanes } = running.readiness;

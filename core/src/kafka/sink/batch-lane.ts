@@ -1,4 +1,5 @@
 import type { Logger } from '../../telemetry.ts';
+import { NO_TRACES, traceOf } from '../../tracing/traces.ts';
 import type { OffsetToCommit } from '../read/membership.ts';
 import { Attempts, type Delayed, type Prepared } from './attempts.ts';
 import type { BatchSize, BufferLimits, Plan } from './batch.ts';
@@ -138,6 +139,7 @@ export class BatchLane<R> {
     await this.attempts.refuse(batch.refused());
     await this.finish(batch.plan.intent.ranges);
     this.measure(batch);
+    this.trace(batch);
   }
 
   /** Takes the next batch, announces it and tries it once. */
@@ -228,6 +230,15 @@ export class BatchLane<R> {
       bytes: Math.min(this.most.batchBytes * GROWTH - bytes, this.most.batchBytes),
     });
     this.context.drained(this.id);
+  }
+
+  /** From when the batch was taken until its end is committed. */
+  private trace({ plan: { entries }, startedAt, refusals }: OpenBatch<R>): void {
+    const { traces = NO_TRACES, sink } = this.context;
+    if (traces === NO_TRACES) return;
+    const contexts = entries.flatMap(({ record }) => traceOf(record) ?? []);
+    const counts = { 'messaging.batch.message_count': entries.length, refused: refusals.length };
+    traces.join(sink.name, contexts, startedAt)?.end({ ...counts, lane: this.id });
   }
 
   private measure(batch: OpenBatch<R>): void {

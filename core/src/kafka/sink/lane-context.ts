@@ -2,6 +2,7 @@ import type PQueue from 'p-queue';
 import { codeOf } from '../../errors.ts';
 import { type Backoff, pause, retry } from '../../retry.ts';
 import type { Logger } from '../../telemetry.ts';
+import type { Traces } from '../../tracing/traces.ts';
 import { isFatal } from '../errors.ts';
 import type { OffsetToCommit } from '../read/membership.ts';
 import type { OffsetRange } from './batch.ts';
@@ -20,6 +21,7 @@ export interface LaneContext<R> {
   readonly measures: SinkMeasures;
   /** Of all assignments that this process has had. */
   readonly faults: SinkFaults;
+  readonly traces?: Traces | undefined;
   readonly log: Logger;
   readonly now: () => number;
   /** How long to wait before the next of so many tries. Milliseconds. */

@@ -1,6 +1,7 @@
 import type { Codec } from '@email-events/schemas';
 import type { CommonConfig } from '../../config/index.ts';
 import type { Logger, Registry } from '../../telemetry.ts';
+import type { Traces } from '../../tracing/traces.ts';
 import type { LaneOf } from './assignment.ts';
 import type { BufferLimits } from './batch.ts';
 import type { RecordReader } from './entry.ts';
@@ -33,6 +34,8 @@ export interface SinkRunnerOptions<R> extends BufferLimits {
    */
   readonly onShare?: (share: number | undefined) => void;
   readonly metrics: Registry;
+  /** Default: none. */
+  readonly traces?: Traces | undefined;
   readonly log: Logger;
 }
 

@@ -266,6 +266,7 @@ class Runner<R> implements RunningSink {
       writes: this.writes,
       measures: this.measures,
       faults: this.faults,
+      traces: this.options.traces,
       log: this.log,
       now: Date.now,
       backoff: (attempts) => backoffMs(attempts, BACKOFF),
