@@ -170,10 +170,11 @@ export const RELEASED_HEADER = 'released';
  */
 export const PUT_BACK_HEADER = 'put-back';
 
-const PUT_BACK = [PUT_BACK_HEADER, REPLAY_HEADER, RELEASED_HEADER];
-
+/** Asked for every event. */
 export const isPutBack = ({ headers }: Pick<InputRecord, 'headers'>): boolean =>
-  PUT_BACK.some((name) => headers[name] !== undefined);
+  headers[PUT_BACK_HEADER] !== undefined ||
+  headers[REPLAY_HEADER] !== undefined ||
+  headers[RELEASED_HEADER] !== undefined;
 
 /** Headers as they were the first time. */
 export function originalHeaders(record: Pick<InputRecord, 'headers'>): InputRecord['headers'] {
