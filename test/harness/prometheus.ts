@@ -3,13 +3,17 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path';
 import { homeFolder } from '@email-events/cli/home';
 
-/** Programs of Prometheus, by the Debian package that has them. */
+/** Programs that tests run, by the Debian package that has them. */
 const PACKAGES = {
   promtool: 'prometheus',
   prometheus: 'prometheus',
   'prometheus-alertmanager': 'prometheus-alertmanager',
   amtool: 'prometheus-alertmanager',
+  nginx: 'nginx',
 } as const;
+
+/** Where a package has it. */
+const folderOf = (program: PrometheusProgram) => (program === 'nginx' ? 'usr/sbin' : 'usr/bin');
 
 export type PrometheusProgram = keyof typeof PACKAGES;
 
@@ -34,7 +38,7 @@ export async function programPath(program: PrometheusProgram): Promise<string> {
   if (found) return found;
   const folder = join(homeFolder(), 'tools', PACKAGES[program]);
   if (!existsSync(folder)) await unpack(PACKAGES[program], folder);
-  return join(folder, 'usr/bin', program);
+  return join(folder, folderOf(program), program);
 }
 
 async function unpack(name: string, folder: string): Promise<void> {
