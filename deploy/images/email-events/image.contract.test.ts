@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { REPOSITORY } from '@email-events/cli/home';
 import { createProgram } from '@email-events/cli/program';
 import { pipelineConfig, services } from '@email-events/cli/services';
-import { defaultAt } from '@email-events/core/config';
+import { defaultAt, variableOf } from '@email-events/core/config';
 import type { ServiceDescriptor } from '@email-events/core/service';
 import { processOf, SERVICE_NAMES } from '@email-events/dev/run/services';
 import { readVersions } from '@email-events/dev/stack/versions';
@@ -115,6 +115,15 @@ describe('the Dockerfile', () => {
       [...Object.keys(others), 'adminPort'].map((key) => defaultAt(json, `${section}.${key}`)),
     );
     expect(dockerfile).toContain(`EXPOSE ${ports.join(' ')}\n`);
+  });
+
+  test('has the disk of every service on the volume', () => {
+    const disks = (services as readonly ServiceDescriptor[]).flatMap(({ section, disk }) =>
+      disk ? [{ variable: variableOf([...section.split('.'), ...disk.field.split('.')]), ...disk }] : [],
+    );
+    expect(disks.length).toBeGreaterThan(0);
+    for (const { variable, name } of disks)
+      expect(dockerfile).toContain(`${variable}=/var/lib/email-events/${name}`);
   });
 
   test('is of the versions that the project names', () => {
