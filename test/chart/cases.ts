@@ -22,6 +22,7 @@ const whole = {
     },
     registry: { url: 'https://registry.example.com/apis/ccompat/v7' },
     topics: { rawPartitions: 12, partitions: 18 },
+    tracing: { url: 'https://traces.example.com:4318/v1/traces' },
     sources: { shop: { esp: 'sendgrid', secrets: [`file:${SECRETS}/sources/shop`] } },
     sinks: {
       clickhouse: {

@@ -174,16 +174,19 @@ function timeToStop(manifests: readonly Manifest[], { ingress }: PipelineConfig)
   });
 }
 
-/** Every URL that a service's section has may be reached on its port. */
+/** Every URL that a service's section has, or one that all read, may be reached on its port. */
 function serversReached(manifests: readonly Manifest[], config: PipelineConfig): string[] {
   const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy');
+  const others = ['registry', 'sources', ...services.map(({ section }) => section.split('.')[0])];
+  const common = Object.entries(config).filter(([key]) => !others.includes(key));
   return servicesOf(config).flatMap(({ name, section }) => {
     const policy = policies.find((manifest) => componentOf(manifest) === name);
     if (!policy) return [];
     const allowed = policy.spec.egress.flatMap(({ ports = [] }: { ports?: { port: number }[] }) =>
       ports.map(({ port }) => port),
     );
-    return portsIn(valueAt(config, section)).flatMap((port) =>
+    const wanted = [...portsIn(valueAt(config, section)), ...common.flatMap(([, value]) => portsIn(value))];
+    return wanted.flatMap((port) =>
       allowed.includes(port) ? [] : [`${nameOf(policy)} keeps it from port ${port}`],
     );
   });

@@ -1,12 +1,15 @@
 import type { Services } from '../src/services.ts';
-import { chartServices } from './helm-services.ts';
+import { chartServices, commonUrls } from './helm-services.ts';
 import { valuesSchema } from './helm-values.ts';
 
 /** The files of the chart that follow from the services, by their path in it. */
 export function chartFiles(all: Services, version: string): ReadonlyMap<string, string> {
   return new Map([
     ['Chart.yaml', manifest(version)],
-    ['files/services.json', `${JSON.stringify({ services: chartServices(all) }, null, 2)}\n`],
+    [
+      'files/services.json',
+      `${JSON.stringify({ urls: commonUrls(all), services: chartServices(all) }, null, 2)}\n`,
+    ],
     ['values.schema.json', `${JSON.stringify(valuesSchema(all), null, 2)}\n`],
   ]);
 }

@@ -80,6 +80,14 @@ export function chartServices(all: Services): ChartService[] {
   });
 }
 
+/** URLs that every service may speak to: of sections that are no service's own. The registry is for those that read it. */
+export function commonUrls(all: Services): ChartUrl[] {
+  const own = ['registry', ...all.map(({ section }) => section.split('.')[0])];
+  return Object.entries(fieldsOf([])).flatMap(([section, { properties = {} }]) =>
+    own.includes(section) ? [] : urlsOf(properties).map((url) => ({ ...url, at: [section, ...url.at] })),
+  );
+}
+
 /** A URL, a part of the section that has one, or a part whose entries have one each. */
 function urlsOf(fields: Fields): ChartUrl[] {
   return Object.entries(fields).flatMap(([field, { properties, additionalProperties, default: own }]) => {
