@@ -13,6 +13,7 @@ const BENCHMARKS: { readonly [name: string]: string } = {
   unsigned: './unsigned.ts',
   amplification: './amplification.ts',
   crm: './crm.ts',
+  analytics: './analytics.ts',
 };
 
 const [name = '', ...args] = process.argv.slice(2);

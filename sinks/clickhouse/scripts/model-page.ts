@@ -2,12 +2,13 @@ import { markdownTable } from '@email-events/schemas/tools';
 import { BOUNCE_REASONS, BOUNCE_RULES_VERSION } from '../src/model/bounce-reasons.ts';
 import { MAILBOX_PROVIDERS, MAILBOX_PROVIDERS_VERSION } from '../src/model/mailbox-providers.ts';
 import { METRICS, METRICS_VERSION, type Metric } from '../src/model/metrics.ts';
+import { AGENT_RULES, REACTION_RULES_VERSION, REACTION_SETTINGS } from '../src/model/reaction-rules.ts';
 
 /** What figures, providers and reasons mean, for whoever asks ClickHouse. */
 export function modelPage(): string {
   return [
     '<!-- Generated from src/model by `npm run gen`. Do not edit. -->',
-    '# Metrics, mailbox providers, bounce reasons',
+    '# Metrics, mailbox providers, bounce reasons, people and machines',
     '',
     'One definition each, from which the columns and comments of the [views](README.md#views) and the reports of the command line are made.',
     '',
@@ -44,7 +45,36 @@ export function modelPage(): string {
       ]),
     ]),
     '',
+    ...peopleAndMachines(),
+    '',
   ].join('\n');
+}
+
+function peopleAndMachines(): string[] {
+  return [
+    '## People and machines',
+    '',
+    `Version ${REACTION_RULES_VERSION}. \`verdict\` of \`reactions\` and \`campaign_reactions\`: who opened, clicked or unsubscribed, by signs that every ESP gives. The word of the ESP`,
+    '(`esp_verdict`) stays beside it, and decides in all other views. Each sign adds its weight; a sum of `machine_at` or more is a machine, one of',
+    '`person_at` or less a person, what is between is uncertain, and so is what shows no sign. `reasons` names the signs. What an installation sets otherwise:',
+    "`INSERT INTO reaction_settings (name, value) VALUES ('machine_at', 80)`; the latest holds, for all history.",
+    '',
+    markdownTable([
+      ['name', 'default', 'means'],
+      ...Object.entries(REACTION_SETTINGS).map(([name, { value, meaning }]) => [
+        `\`${name}\``,
+        `${value}`,
+        meaning,
+      ]),
+    ]),
+    '',
+    'User agents, in lower case; the first that fits. A proxy is no sign: it loads images when a person opens the message.',
+    '',
+    markdownTable([
+      ['kind', 'regular expression'],
+      ...AGENT_RULES.map(({ kind, agent }) => [kind, `\`${agent}\``]),
+    ]),
+  ];
 }
 
 function metricRow([name, metric]: readonly [string, Metric]): string[] {

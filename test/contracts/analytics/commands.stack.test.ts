@@ -125,7 +125,15 @@ test('every report, as a table, as JSON and as CSV; figures as computed apart', 
   const run = commandOf(database);
   const events = randomEvents(21, 2_000);
   await writeEvents(database, events);
-  for (const name of ['campaign', 'deliverability', 'bounces', 'engagement', 'hygiene', 'freshness']) {
+  for (const name of [
+    'campaign',
+    'deliverability',
+    'bounces',
+    'engagement',
+    'reactions',
+    'hygiene',
+    'freshness',
+  ]) {
     const { code, err } = await run('report', name);
     expect([name, code, err.replace(/there may be more.*\n/, '')]).toEqual([name, 0, '']);
   }

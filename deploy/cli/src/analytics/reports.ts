@@ -107,6 +107,21 @@ export const REPORTS: { readonly [name: string]: Report } = {
       FROM events_hourly AS h WHERE h.type IN ('delivered', 'opened', 'clicked')${rowsWhere(filter, 'h.hour >= toStartOfHour(fromUnixTimestamp64Milli({since:Int64}))')}
       GROUP BY hour_of_day ORDER BY hour_of_day`,
   },
+  reactions: {
+    title:
+      'Who opened, clicked and unsubscribed: people, machines and what nothing decides, by our signs, beside the word of the ESP',
+    columns: [
+      ...texts('campaign', 'variant', 'source', 'type'),
+      ...counts('events', 'by_person', 'by_machine', 'uncertain', 'esp_says_person', 'esp_says_machine'),
+      ...counts('contradictions', 'recipients_person', 'recipients_machine_only'),
+    ],
+    takes: ['esp', 'campaign', 'limit'],
+    sql: (
+      filter,
+    ) => `SELECT campaign, variant, source, type, events, by_person, by_machine, uncertain, esp_says_person, esp_says_machine,
+        contradictions, recipients_person, recipients_machine_only
+      FROM campaign_reactions AS c WHERE true${rowsWhere(filter, '')} ORDER BY campaign, variant, source, esp, type`,
+  },
   hygiene: {
     title: 'Who may not be written to any more, by reason in force and what it holds for',
     columns: [

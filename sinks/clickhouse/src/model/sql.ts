@@ -1,10 +1,11 @@
 import { bounceClassSql, bounceReasonSql, categoryDiffersSql } from './bounce-sql.ts';
 import { MAILBOX_PROVIDERS, OTHER_PROVIDER } from './mailbox-providers.ts';
 import { metricColumns, metricValues } from './metric-sql.ts';
+import { agentKindSql, settingSql } from './reaction-sql.ts';
 
 /**
  * Fills in what the tables of this folder say: {{mailbox_provider DOMAIN}}, {{bounce_reason STATUS | WORDS}}, {{bounce_class REASON | STATUS}},
- * {{category_differs REASON | CATEGORY}}, {{metric_columns NAME …}} and {{metric_values NAME …}}.
+ * {{category_differs REASON | CATEGORY}}, {{metric_columns NAME …}}, {{metric_values NAME …}}, {{agent_kind USER_AGENT}} and {{setting NAME}}.
  */
 export function modelSql(sql: string): string {
   return sql.replaceAll(/\{\{(\w+) ([^{}]+)\}\}/g, (placeholder, name: string, text: string) => {
@@ -19,6 +20,8 @@ const FILLINGS: { readonly [name: string]: (text: string) => string } = {
   bounce_class: (text) => bounceClassSql(...pairOf(text)),
   category_differs: (text) => categoryDiffersSql(...pairOf(text)),
   metric_columns: (text) => metricColumns(text.split(/\s+/)),
+  agent_kind: agentKindSql,
+  setting: (name) => settingSql(name, '{{database}}.reaction_settings'),
   metric_values: (text) => metricValues(text.split(/\s+/)),
 };
 

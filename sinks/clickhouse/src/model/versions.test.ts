@@ -4,6 +4,7 @@ import { readMigrations } from '../migrations.ts';
 import { BOUNCE_REASONS, BOUNCE_RULES, BOUNCE_RULES_VERSION } from './bounce-reasons.ts';
 import { commentOf } from './metric-sql.ts';
 import { METRICS, METRICS_VERSION } from './metrics.ts';
+import { AGENT_RULES, REACTION_RULES_VERSION, REACTION_SETTINGS } from './reaction-rules.ts';
 
 // What is changed here needs a new version, and a migration that makes anew what was filled with it: databases keep what they were given.
 
@@ -24,6 +25,13 @@ test.each([
     [BOUNCE_REASONS, BOUNCE_RULES],
     [1, '25cab5238f286c4e'],
     /\{\{bounce_/,
+  ],
+  [
+    'reaction rules',
+    REACTION_RULES_VERSION,
+    [REACTION_SETTINGS, AGENT_RULES],
+    [1, 'e20d13fe92184c2b'],
+    /\{\{(agent_kind|setting) /,
   ],
 ] as const)(
   '%s are those of their version, and the newest migration that is filled with them names it',
