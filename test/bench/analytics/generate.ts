@@ -68,4 +68,4 @@ export function insertGenerated(table: string, from: number, to: number, days = 
 }
 
 /** One recipient of whom there are events, and an id of one of its messages: message number 4. */
-export const ONE_RECIPIENT = `SELECT recipient_key, message FROM message_states WHERE message = '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.4'`;
+export const ONE_RECIPIENT = `SELECT recipient_key, message FROM message_facts WHERE message = '14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.4'`;

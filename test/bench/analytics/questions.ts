@@ -22,7 +22,7 @@ export function questionsOf(one: { readonly recipient_key: string; readonly mess
     {
       name: 'recipients of one message id',
       aimMs: 50,
-      sql: `SELECT DISTINCT recipient_key FROM message_states WHERE message = ${message} OR message_id = ${message}`,
+      sql: `SELECT DISTINCT recipient_key FROM message_facts WHERE message = ${message} OR message_id = ${message}`,
     },
     { name: 'source_freshness', aimMs: 300, sql: 'SELECT * FROM source_freshness' },
     {

@@ -29,7 +29,7 @@ test.each([1, 2, 3])(
     // A replay that nothing before has recognised: the row is in the table of events twice.
     await writeEvents(database, events.slice(0, 400));
     await expectMessages(database, events);
-    await database.clickhouse.command('OPTIMIZE TABLE message_states FINAL');
+    await database.clickhouse.command('OPTIMIZE TABLE message_facts FINAL');
     await expectMessages(database, events);
     expect((await readRollups(database.clickhouse)).flatMap(({ differs }) => differs)).toEqual([]);
   },
@@ -87,12 +87,12 @@ test('one recipient, one message and one campaign are found without reading all'
     }),
   );
   await writeEvents(database, events);
-  await database.clickhouse.command('OPTIMIZE TABLE message_states FINAL');
+  await database.clickhouse.command('OPTIMIZE TABLE message_facts FINAL');
   const read = async (what: string) => {
     const plan = await database.clickhouse.query<{ explain: string }>(`EXPLAIN indexes = 1 ${what}`);
     const text = plan.map(({ explain }) => explain).join('\n');
     // Of the table itself: what is marked is read from another one.
-    const [, own = ''] = /message_states\)\n(.*?)\n *(?:│ *)?Ranges:/s.exec(text) ?? [];
+    const [, own = ''] = /message_facts\)\n(.*?)\n *(?:│ *)?Ranges:/s.exec(text) ?? [];
     const [, some, all] = [...own.matchAll(/Granules: (\d+)\/(\d+)/g)].at(-1) ?? [];
     expect(Number(some), own).toBeLessThan(Number(all));
     return own;
@@ -100,11 +100,11 @@ test('one recipient, one message and one campaign are found without reading all'
   expect(await read("SELECT * FROM messages WHERE recipient_key = 'r7@example.com'")).toContain(
     'by_recipient',
   );
-  expect(await read("SELECT recipient_key FROM message_states WHERE message = 'm7'")).toContain('by_message');
-  expect(await read("SELECT count() FROM message_states WHERE campaign = 'week-7'")).toContain('PrimaryKey');
+  expect(await read("SELECT recipient_key FROM message_facts WHERE message = 'm7'")).toContain('by_message');
+  expect(await read("SELECT count() FROM message_facts WHERE campaign = 'week-7'")).toContain('PrimaryKey');
 });
 
-const before = () => readMigrations().filter(({ version }) => version < 14);
+const before = () => readMigrations().filter(({ version }) => version < 18);
 
 test('an upgrade fills the table from the events there are, while others come, and goes on where it was ended', async () => {
   const database = await makeDatabase(before());
@@ -115,7 +115,7 @@ test('an upgrade fills the table from the events there are, while others come, a
     if (done === 5) throw new Error('killed');
   });
   await expect(ended).rejects.toThrow('killed');
-  const filled = () => database.clickhouse.query('SELECT day FROM schema_fills WHERE version = 14');
+  const filled = () => database.clickhouse.query('SELECT day FROM schema_fills WHERE version = 18');
   expect(await filled()).toHaveLength(5);
 
   let stop = false;

@@ -102,7 +102,7 @@ export async function recipientsOfMessage(
   const find = (where: string) =>
     clickhouse.query<MessageRecipient & { readonly total: number | string }>(
       `SELECT recipient, messages, count() OVER () AS total FROM (
-         SELECT recipient_key AS recipient, groupUniqArray(message) AS messages FROM message_states
+         SELECT recipient_key AS recipient, groupUniqArray(message) AS messages FROM message_facts
          WHERE (${where})${only} GROUP BY recipient_key
        ) ORDER BY recipient LIMIT {limit:UInt64}`,
       { id, limit, ...(recipient === undefined ? {} : { recipient }) },

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readMigrations } from '../migrations.ts';
 import { BOUNCE_REASONS, BOUNCE_RULES, BOUNCE_RULES_VERSION } from './bounce-reasons.ts';
+import { FACTS, FACTS_VERSION, factSql } from './facts.ts';
 import { commentOf } from './metric-sql.ts';
 import { METRICS, METRICS_VERSION } from './metrics.ts';
 import { AGENT_RULES, REACTION_RULES_VERSION, REACTION_SETTINGS } from './reaction-rules.ts';
@@ -26,6 +27,7 @@ test.each([
     [1, '25cab5238f286c4e'],
     /\{\{bounce_/,
   ],
+  ['facts', FACTS_VERSION, [FACTS, factSql('e')], [1, '39c0dae115f364ca'], /\{\{fact /],
   [
     'reaction rules',
     REACTION_RULES_VERSION,
