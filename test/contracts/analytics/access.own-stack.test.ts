@@ -183,7 +183,13 @@ test('rows of other sources are unseen, in tables, views and whatever reads thes
   for (const { name, bySource } of relationsOf())
     if (bySource && name !== 'dead_letters')
       expect(await countOf(agency, `SELECT countIf(source != 'main') AS n FROM ${name}`), name).toBe(0);
-  for (const view of ['messages', 'campaign_performance', 'deliverability_daily', 'source_freshness']) {
+  for (const view of [
+    'messages',
+    'campaign_performance',
+    'campaign_reactions',
+    'deliverability_daily',
+    'source_freshness',
+  ]) {
     const sources = await agency.query(`SELECT DISTINCT source FROM ${view}`);
     expect(sources, view).toEqual([{ source: 'main' }]);
   }

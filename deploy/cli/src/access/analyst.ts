@@ -29,6 +29,8 @@ export interface Analyst {
 
 /** It holds bytes of requests. */
 const NOT_FOR_ANALYSTS = ['dead_letters'];
+/** Thresholds by which views judge: they say nothing of anybody. */
+const OF_NOBODY = ['reaction_settings'];
 
 /**
  * A file for `users.d` of a ClickHouse server, seen on 26.7: a profile, a quota and the user. `readonly` is 1, in which no setting can be
@@ -164,7 +166,9 @@ function userXml(analyst: Analyst, relations: readonly Relation[]): string {
     analyst.networks.length > 0 ? analyst.networks : password === undefined ? ['127.0.0.1', '::1'] : ['::/0'];
   const open = relations.filter(({ name }) => !NOT_FOR_ANALYSTS.includes(name));
   // A table whose rows are not of one source each cannot be shown in part. A view shows what its reader may read of the tables.
-  const readable = open.filter(({ kind, bySource }) => !sources || kind === 'view' || bySource);
+  const readable = open.filter(
+    ({ name, kind, bySource }) => !sources || kind === 'view' || bySource || OF_NOBODY.includes(name),
+  );
   return [
     ...[proof, `<profile>${user}</profile>`, `<quota>${user}</quota>`].map((line) => `      ${line}`),
     `      <networks>${networks.map((network) => `<ip>${escaped(network)}</ip>`).join('')}</networks>`,
@@ -183,7 +187,7 @@ function filtersXml(database: string, sources: readonly string[], readable: read
   return [
     `      <databases><${database}>`,
     ...readable
-      .filter(({ kind }) => kind === 'table')
+      .filter(({ kind, bySource }) => kind === 'table' && bySource)
       .map(({ name }) => `        <${name}><filter>${filter}</filter></${name}>`),
     `      </${database}></databases>`,
   ];

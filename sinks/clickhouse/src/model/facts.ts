@@ -35,7 +35,15 @@ const EPOCH = '8796093022208';
 
 /** Of a row of `email_events` under this name. A type that is not known here is kind 0: it has a time and no meaning. */
 export function factSql(e: string): string {
-  const types = ['queued', 'delivered', 'deferred', 'dropped', 'bounced', 'complained', 'unsubscribed'] as const;
+  const types = [
+    'queued',
+    'delivered',
+    'deferred',
+    'dropped',
+    'bounced',
+    'complained',
+    'unsubscribed',
+  ] as const;
   const first: readonly (readonly [string, number])[] = [
     ...types.map((type) => [type, FACTS[type]] as const),
     ['opened', FACTS.opened_by_person],
