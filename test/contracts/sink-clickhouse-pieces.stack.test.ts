@@ -197,7 +197,7 @@ test('an owner that was frozen while others were inserted repeats its insert in 
     return new Map(windows.filter(([, window]) => !Number.isNaN(window)));
   };
   const windows = await settings();
-  expect(windows.size).toBe(6);
+  expect(windows.size).toBe(7);
   // An hour: of lanes of events, and of lanes of replays.
   const seconds = 3_600 + (2 * INSERTS_AHEAD_MS) / 1_000;
   for (const [name, window] of windows)
