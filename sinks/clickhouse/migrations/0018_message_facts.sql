@@ -92,7 +92,7 @@ e.recipient_key != '' AND e.type NOT IN ('subscribed', 'other')
   {{fact_times delivered}} AS delivered,
   {{fact_times deferred}} AS deferred,
   {{fact_times dropped}} AS dropped,
-  {{fact_times bounced hard_bounced}} AS bounces,
+  {{fact_times bounced hard_bounced}} AS bounce_times,
   {{fact_times hard_bounced}} AS hard_bounces,
   {{fact_times opened_by_person opened}} AS opened,
   {{fact_times opened_by_machine}} AS machine_opened,
@@ -114,7 +114,7 @@ e.recipient_key != '' AND e.type NOT IN ('subscribed', 'other')
   extract(lower(g.sender), '@([^@>\\s]+)>?\\s*$') AS sender_domain,
   g.subject AS subject,
   multiIf(
-    notEmpty(bounces) AND (empty(delivered) OR arrayMax(bounces) >= arrayMax(delivered)), if(empty(hard_bounces), 'soft_bounced', 'hard_bounced'),
+    notEmpty(bounce_times) AND (empty(delivered) OR arrayMax(bounce_times) >= arrayMax(delivered)), if(empty(hard_bounces), 'soft_bounced', 'hard_bounced'),
     notEmpty(delivered), 'delivered',
     notEmpty(dropped), 'dropped',
     notEmpty(deferred), 'deferred',
@@ -132,8 +132,8 @@ e.recipient_key != '' AND e.type NOT IN ('subscribed', 'other')
   -- Of several the last in the alphabet, as of all texts.
   arraySort(arrayMap(x -> x.8, arrayFilter(x -> x.3 = 'dropped', d)))[-1] AS drop_reason,
   length(all_bounces) AS bounced,
-  {{earliest bounces}} AS bounced_at,
-  {{latest bounces}} AS last_bounced_at,
+  {{earliest bounce_times}} AS bounced_at,
+  {{latest bounce_times}} AS last_bounced_at,
   {{earliest hard_bounces}} AS hard_bounced_at,
   last_bounce.4 AS bounce_class,
   last_bounce.5 AS bounce_category,
@@ -274,7 +274,104 @@ FROM
   GROUP BY campaign, source, recipient_key, message, variant
 ) AS g;
 
--- Everything that was in them is in message_facts, and the views read that.
+-- What was a table is a view of the same columns: releases before this one look there for a message by its id. Its rows are not put together here
+-- either: those of one message are several, until they are merged.
 DROP VIEW IF EXISTS {{database}}.message_states_mv {{on_cluster}} SYNC;
 
-DROP TABLE IF EXISTS {{database}}.message_states {{on_cluster}} SYNC;
+CREATE OR REPLACE VIEW {{database}}.message_states {{on_cluster}}
+(
+  campaign String COMMENT 'Campaign, as the events of this row say; empty if they say none',
+  source String COMMENT 'Configured webhook that reported it',
+  recipient_key String COMMENT 'Recipient key',
+  message String COMMENT 'The id that the ESP has for the message, else its Message-ID; empty: none is named, and all that the recipient got of a campaign and variant is one',
+  variant String COMMENT 'A/B variant; empty if none',
+  esp String COMMENT 'Email service provider',
+  recipient_domain String COMMENT 'Domain of the recipient',
+  stream String COMMENT 'List, group or message stream; empty if none',
+  sender String COMMENT 'Sender address; empty if no event says it',
+  subject String COMMENT 'Subject; empty if no event says it',
+  message_id String COMMENT 'RFC 5322 Message-ID; empty if no event says it',
+  first_at DateTime64(3, 'UTC') COMMENT 'First event',
+  last_at DateTime64(3, 'UTC') COMMENT 'Last event',
+  queued_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First time that the ESP said it has the message',
+  delivered_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First delivery',
+  last_delivered_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Last delivery',
+  deferred_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First deferral',
+  last_deferred_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Last deferral',
+  deferral_ids Array(UInt64) COMMENT 'Deferrals, as hashes of their event ids',
+  dropped_at Nullable(DateTime64(3, 'UTC')) COMMENT 'When the ESP decided not to attempt delivery',
+  drop_reason String COMMENT 'Why the ESP did not attempt delivery',
+  bounced_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First bounce',
+  last_bounced_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Last bounce',
+  hard_bounced_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First hard bounce',
+  bounces Array(Tuple(at DateTime64(3, 'UTC'), event_id String, class String, category String, enhanced_status String, smtp_code Int32, diagnostic String)) COMMENT 'Bounces, each with its time, event, class, category, codes and words; what an event does not say is empty or 0',
+  opened_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First open, machines excluded where the ESP tells them',
+  last_opened_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Last open, machines excluded where the ESP tells them',
+  machine_opened_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First open by a machine, by the word of the ESP',
+  last_machine_opened_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Last open by a machine, by the word of the ESP',
+  person_open_ids Array(UInt64) COMMENT 'Opens that the ESP says a person did, as hashes of their event ids',
+  unjudged_open_ids Array(UInt64) COMMENT 'Opens of which the ESP does not say who did it, as hashes of their event ids',
+  machine_open_ids Array(UInt64) COMMENT 'Opens that the ESP says a machine did, as hashes of their event ids',
+  clicked_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First click, machines excluded where the ESP tells them',
+  last_clicked_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Last click, machines excluded where the ESP tells them',
+  machine_clicked_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First click by a machine, by the word of the ESP',
+  last_machine_clicked_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Last click by a machine, by the word of the ESP',
+  person_click_ids Array(UInt64) COMMENT 'Clicks that the ESP says a person did, as hashes of their event ids',
+  unjudged_click_ids Array(UInt64) COMMENT 'Clicks of which the ESP does not say who did it, as hashes of their event ids',
+  machine_click_ids Array(UInt64) COMMENT 'Clicks that the ESP says a machine did, as hashes of their event ids',
+  complained_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First complaint; a report that it is not spam is none',
+  feedback_type String COMMENT 'Feedback type of the complaint (RFC 5965); empty if no event says it',
+  unsubscribed_at Nullable(DateTime64(3, 'UTC')) COMMENT 'First unsubscribe',
+  unsubscribe_scopes Array(String) COMMENT 'all, and the streams that were left'
+)
+AS WITH
+{{times}}
+SELECT
+  campaign,
+  source,
+  recipient_key,
+  message,
+  variant,
+  g.esp AS esp,
+  g.recipient_domain AS recipient_domain,
+  g.stream AS stream,
+  g.sender AS sender,
+  g.subject AS subject,
+  g.message_id AS message_id,
+  g.first_at AS first_at,
+  fromUnixTimestamp64Milli(arrayMax({{fact_times any}}), 'UTC') AS last_at,
+  {{earliest queued}} AS queued_at,
+  {{earliest delivered}} AS delivered_at,
+  {{latest delivered}} AS last_delivered_at,
+  {{earliest deferred}} AS deferred_at,
+  {{latest deferred}} AS last_deferred_at,
+  {{fact_ids deferred}} AS deferral_ids,
+  {{earliest dropped}} AS dropped_at,
+  arraySort(arrayMap(x -> x.8, arrayFilter(x -> x.3 = 'dropped', d)))[-1] AS drop_reason,
+  {{earliest bounce_times}} AS bounced_at,
+  {{latest bounce_times}} AS last_bounced_at,
+  {{earliest hard_bounces}} AS hard_bounced_at,
+  arrayMap(x -> (x.1, x.2, x.4, x.5, x.6, x.7, x.8), all_bounces) AS bounces,
+  {{earliest opened}} AS opened_at,
+  {{latest opened}} AS last_opened_at,
+  {{earliest machine_opened}} AS machine_opened_at,
+  {{latest machine_opened}} AS last_machine_opened_at,
+  {{fact_ids opened_by_person}} AS person_open_ids,
+  {{fact_ids opened}} AS unjudged_open_ids,
+  {{fact_ids opened_by_machine}} AS machine_open_ids,
+  {{earliest clicked}} AS clicked_at,
+  {{latest clicked}} AS last_clicked_at,
+  {{earliest machine_clicked}} AS machine_clicked_at,
+  {{latest machine_clicked}} AS last_machine_clicked_at,
+  {{fact_ids clicked_by_person}} AS person_click_ids,
+  {{fact_ids clicked}} AS unjudged_click_ids,
+  {{fact_ids clicked_by_machine}} AS machine_click_ids,
+  {{earliest complained}} AS complained_at,
+  arraySort(arrayMap(x -> x.8, arrayFilter(x -> x.3 = 'complained' AND x.8 != 'not-spam', d)))[-1] AS feedback_type,
+  {{earliest unsubscribed}} AS unsubscribed_at,
+  scopes AS unsubscribe_scopes
+FROM
+(
+  SELECT campaign, source, recipient_key, message, variant, esp, recipient_domain, stream, sender, subject, message_id, first_at, facts AS f, details AS d
+  FROM {{database}}.message_facts
+) AS g;

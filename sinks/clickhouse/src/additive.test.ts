@@ -15,6 +15,8 @@ test('every migration so far only adds, on a server and on a cluster: a release 
 test.each([
   'DROP TABLE email.a',
   'DROP VIEW IF EXISTS email.a',
+  'DROP TABLE IF EXISTS email.a_mv',
+  'ALTER TABLE email.a MODIFY QUERY SELECT 1',
   'RENAME TABLE email.a TO email.b',
   'TRUNCATE TABLE email.a',
   'CREATE OR REPLACE TABLE email.a (b UInt8) ENGINE = Memory',

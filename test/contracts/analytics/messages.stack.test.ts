@@ -2,6 +2,7 @@ import { createRandom } from '@email-events/dev/simulate';
 import type { EmailEvent } from '@email-events/schemas';
 import { type ClickHouse, connect, migrate, readMigrations } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
+import { statementsOf } from '../../../sinks/clickhouse/src/statements.ts';
 import { readRollups } from '../../faults/rollups.ts';
 import { waitFor } from '../../harness/stack.ts';
 import { eventWith, fixtureEvents, randomEvents } from './events.ts';
@@ -155,6 +156,19 @@ test('an insert that began before the table was there is in it', async () => {
   await inserting;
   const [count] = await clickhouse.query<{ n: string }>('SELECT count() AS n FROM messages');
   expect(Number(count?.n)).toBe(events.length);
+});
+
+test('a release before that reads message_states as a table finds there what it did', async () => {
+  const database = await makeDatabase();
+  const { address, clickhouse } = database;
+  const events = randomEvents(8, 1_500);
+  await writeShuffled(database, events, 8);
+  await markEvents(database, events.slice(0, 50), 'forged', 1);
+  const made = readMigrations().find(({ version }) => version === 14);
+  const view = statementsOf(made?.sql ?? '', address).find((sql) => sql.includes('.messages '));
+  await clickhouse.command((view ?? '').replace('.messages ', '.messages_before '));
+  const found = await clickhouse.query<MessageRow>('SELECT * FROM messages_before');
+  expect(sorted(found)).toEqual(expectedMessages(events.slice(50)));
 });
 
 async function runningInserts(clickhouse: ClickHouse, database: string): Promise<number> {

@@ -67,10 +67,14 @@ export function factTimesSql(first: string, last = first): string {
   return `arrayMap(x -> toInt64(bitAnd(bitShiftRight(x, ${TIME_BITS}), ${TIME_MASK})) - ${EPOCH}, ${factsSql(first, last)})`;
 }
 
-/** How many events these are: the same event with two times is one. */
-export function factCountSql(first: string, last = first): string {
-  return `toUInt64(length(arrayDistinct(arrayMap(x -> toUInt64(x), ${factsSql(first, last)}))))`;
+/** Hashes of the ids of these events: the same event with two times is one. */
+export function factIdsSql(first: string, last = first): string {
+  return `arrayDistinct(arrayMap(x -> toUInt64(x), ${factsSql(first, last)}))`;
 }
+
+/** How many events these are. */
+export const factCountSql = (first: string, last = first): string =>
+  `toUInt64(length(${factIdsSql(first, last)}))`;
 
 function factsSql(first: string, last: string): string {
   if (first === 'any') return 'f';

@@ -1,5 +1,5 @@
 import { bounceClassSql, bounceReasonSql, categoryDiffersSql } from './bounce-sql.ts';
-import { factCountSql, factSql, factTimesSql, timeSql } from './facts.ts';
+import { factCountSql, factIdsSql, factSql, factTimesSql, timeSql } from './facts.ts';
 import { MAILBOX_PROVIDERS, OTHER_PROVIDER } from './mailbox-providers.ts';
 import { metricColumns, metricValues } from './metric-sql.ts';
 import { agentKindSql, settingSql } from './reaction-sql.ts';
@@ -7,7 +7,7 @@ import { agentKindSql, settingSql } from './reaction-sql.ts';
 /**
  * Fills in what the tables of this folder say: {{mailbox_provider DOMAIN}}, {{bounce_reason STATUS | WORDS}}, {{bounce_class REASON | STATUS}},
  * {{category_differs REASON | CATEGORY}}, {{metric_columns NAME …}}, {{metric_values NAME …}}, {{agent_kind USER_AGENT}}, {{setting NAME}},
- * {{fact ROW}}, {{fact_times FIRST [LAST]}}, {{fact_count FIRST [LAST]}}, {{earliest TIMES}} and {{latest TIMES}}.
+ * {{fact ROW}}, {{fact_times FIRST [LAST]}}, {{fact_count FIRST [LAST]}}, {{fact_ids FIRST [LAST]}}, {{earliest TIMES}} and {{latest TIMES}}.
  */
 export function modelSql(sql: string): string {
   return sql.replaceAll(/\{\{(\w+) ([^{}]+)\}\}/g, (placeholder, name: string, text: string) => {
@@ -25,6 +25,7 @@ const FILLINGS: { readonly [name: string]: (text: string) => string } = {
   agent_kind: agentKindSql,
   fact: factSql,
   fact_times: (text) => factTimesSql(...kindsOf(text)),
+  fact_ids: (text) => factIdsSql(...kindsOf(text)),
   fact_count: (text) => factCountSql(...kindsOf(text)),
   earliest: (times) => timeSql('arrayMin', times),
   latest: (times) => timeSql('arrayMax', times),
