@@ -35,6 +35,7 @@ export const ab = board({
   title: 'Email: A/B tests',
   uid: 'email-events-ab',
   from: 'now-14d',
+  refresh: '15m',
   variables: [testVariable()],
   panels: [
     verdict('click', 'Clicks'),

@@ -13,18 +13,20 @@ interface Board {
   readonly uid: string;
   /** How far back it shows at first. */
   readonly from: string;
+  /** How often an open one asks again. */
+  readonly refresh: '1m' | '15m';
   readonly variables?: readonly QueryVariableBuilder[];
   readonly panels: readonly Builder<Panel>[];
 }
 
-export function board({ title, uid, from, variables = [], panels }: Board): DashboardBuilder {
+export function board({ title, uid, from, refresh, variables = [], panels }: Board): DashboardBuilder {
   const builder = new DashboardBuilder(title)
     .uid(uid)
     .tags(['email-events'])
     .time({ from, to: 'now' })
     // As all times in ClickHouse, and as its days are.
     .timezone('utc')
-    .refresh('1m')
+    .refresh(refresh)
     .readonly();
   for (const variable of variables) builder.withVariable(variable);
   for (const panel of panels) builder.withPanel(panel);

@@ -9,6 +9,7 @@ export const campaigns = board({
   title: 'Email: campaigns',
   uid: 'email-events-campaigns',
   from: 'now-14d',
+  refresh: '15m',
   variables: [campaignVariable()],
   panels: [
     stat(

@@ -1,38 +1,41 @@
 import { board, SOURCES, sourceVariable } from './board.ts';
 import { series, stat, table } from './panels.ts';
 
-const OF_DAYS = `FROM deliverability_daily AS d WHERE $__dateFilter(day) AND source IN (${SOURCES})`;
+// Of the rollup by hours where it has the answer: deliverability_daily puts all messages together each time that it is asked.
 const OF_HOURS = `FROM deliverability_hourly AS d WHERE $__timeFilter(hour) AND source IN (${SOURCES})`;
-const rate = (part: string, of: string) =>
-  `SELECT sum(d.${part}) / nullIf(sum(d.${of}), 0) AS rate ${OF_DAYS}`;
+const ENDS = '(sum(d.deliveries) + sum(d.hard_bounces) + sum(d.soft_bounces) + sum(d.drops))';
+const share = (part: string, of: string) => `sum(d.${part}) / nullIf(${of}, 0)`;
+const rate = (part: string, of = ENDS) => `SELECT ${share(part, of)} AS rate ${OF_HOURS}`;
 
 export const deliverability = board({
   title: 'Email: deliverability',
   uid: 'email-events-deliverability',
   from: 'now-14d',
+  refresh: '15m',
   variables: [sourceVariable()],
   panels: [
     stat(
       {
         title: 'Delivered',
-        description: 'Of the messages that have ended. Below 95 % something is wrong.',
-        sql: rate('delivered', 'attempted'),
+        description: 'Of deliveries, bounces and drops. Below 95 % something is wrong.',
+        sql: rate('deliveries'),
       },
       'percentunit',
     ),
     stat(
       {
         title: 'Bounced for good',
-        description: 'Of the messages that have ended. Above 2 % mailbox providers think ill of the sender.',
-        sql: rate('hard_bounced', 'attempted'),
+        description: 'Of deliveries, bounces and drops. Above 2 % mailbox providers think ill of the sender.',
+        sql: rate('hard_bounces'),
       },
       'percentunit',
     ),
     stat(
       {
-        title: 'Blocked',
-        description: 'Refused for what they are or who sent them: policy, spam, content.',
-        sql: rate('blocked', 'attempted'),
+        title: 'Not attempted',
+        description:
+          'Dropped by the ESP, for example since the address bounced before. Of deliveries, bounces and drops.',
+        sql: rate('drops'),
       },
       'percentunit',
     ),
@@ -40,8 +43,8 @@ export const deliverability = board({
       {
         title: 'Complaints',
         description:
-          'Of the delivered messages. Gmail and Yahoo ask for less than 0.3 %; Gmail reports none to ESPs.',
-        sql: rate('complained', 'delivered'),
+          'For each delivery. Gmail and Yahoo ask for less than 0.3 %; Gmail reports none to ESPs.',
+        sql: rate('complaints', 'sum(d.deliveries)'),
       },
       'percentunit',
     ),
@@ -59,8 +62,7 @@ ${OF_HOURS} GROUP BY time ORDER BY time`,
       {
         title: 'Delivered, by mailbox provider',
         description: 'A line that falls alone: that provider refuses or blocks.',
-        sql: `SELECT $__timeInterval(hour) AS time, mailbox_provider,
-  sum(d.deliveries) / nullIf(sum(d.deliveries) + sum(d.hard_bounces) + sum(d.soft_bounces) + sum(d.drops), 0) AS delivered
+        sql: `SELECT $__timeInterval(hour) AS time, mailbox_provider, ${share('deliveries', ENDS)} AS delivered
 ${OF_HOURS} GROUP BY time, mailbox_provider ORDER BY time, mailbox_provider`,
       },
       'percentunit',
@@ -86,15 +88,14 @@ ${OF_HOURS} GROUP BY time ORDER BY time`,
     table(
       {
         title: 'Mailbox providers',
-        description: 'Messages, each by how it ended.',
-        sql: `SELECT mailbox_provider, esp, sum(d.attempted) AS attempted, sum(d.delivered) / nullIf(attempted, 0) AS delivered,
-  sum(d.hard_bounced) / nullIf(attempted, 0) AS hard_bounced, sum(d.soft_bounced) / nullIf(attempted, 0) AS soft_bounced,
-  sum(d.blocked) / nullIf(attempted, 0) AS blocked
-${OF_DAYS} GROUP BY mailbox_provider, esp ORDER BY attempted DESC, mailbox_provider, esp LIMIT 200`,
+        description: 'Shares of deliveries, bounces and drops.',
+        sql: `SELECT mailbox_provider, esp, ${ENDS} AS ends, ${share('deliveries', ENDS)} AS delivered, ${share('hard_bounces', ENDS)} AS hard,
+  ${share('soft_bounces', ENDS)} AS soft, ${share('drops', ENDS)} AS dropped, sum(d.deferrals) AS deferrals
+${OF_HOURS} GROUP BY mailbox_provider, esp ORDER BY ends DESC, mailbox_provider, esp LIMIT 200`,
       },
       {
-        ...{ attempted: 'short', delivered: 'percentunit', hard_bounced: 'percentunit' },
-        ...{ soft_bounced: 'percentunit', blocked: 'percentunit' },
+        ...{ ends: 'short', delivered: 'percentunit', hard: 'percentunit', soft: 'percentunit' },
+        ...{ dropped: 'percentunit', deferrals: 'short' },
       },
     ),
     table(
@@ -111,11 +112,11 @@ GROUP BY reason, type ORDER BY events DESC, reason, type LIMIT 200`,
     table(
       {
         title: 'Sending domains',
-        description: 'Reputation is of the domain that sends.',
+        description: 'Reputation is of the domain that sends. Messages, each by how it ended.',
         width: 12,
         sql: `SELECT sender_domain, sum(d.attempted) AS attempted, sum(d.delivered) / nullIf(attempted, 0) AS delivered,
   sum(d.blocked) / nullIf(attempted, 0) AS blocked, sum(d.complained) AS complaints
-${OF_DAYS} GROUP BY sender_domain ORDER BY attempted DESC, sender_domain LIMIT 200`,
+FROM deliverability_daily AS d WHERE $__dateFilter(day) AND source IN (${SOURCES}) GROUP BY sender_domain ORDER BY attempted DESC, sender_domain LIMIT 200`,
       },
       { attempted: 'short', delivered: 'percentunit', blocked: 'percentunit', complaints: 'short' },
     ),

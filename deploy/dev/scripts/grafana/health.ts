@@ -8,6 +8,7 @@ export const health = board({
   title: 'Email: pipeline health',
   uid: 'email-events-health',
   from: 'now-6h',
+  refresh: '1m',
   panels: [
     metric(
       {

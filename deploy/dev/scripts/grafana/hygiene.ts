@@ -5,6 +5,7 @@ export const hygiene = board({
   title: 'Email: list hygiene',
   uid: 'email-events-hygiene',
   from: 'now-90d',
+  refresh: '15m',
   variables: [sourceVariable()],
   panels: [
     stat(
@@ -68,12 +69,12 @@ FROM soft_bounces_at_risk ORDER BY in_a_row DESC, recipient_key LIMIT 500`,
     table(
       {
         title: 'Which campaigns drive people away',
-        description: 'Of the delivered messages.',
+        description: 'Complaints and unsubscribes for each delivery, as they were reported in this time.',
         width: 12,
-        sql: `SELECT campaign, sum(c.delivered) AS delivered, sum(c.complained) / nullIf(delivered, 0) AS complained,
-  sum(c.unsubscribed) / nullIf(delivered, 0) AS unsubscribed
-FROM campaign_by_provider AS c WHERE source IN (${SOURCES}) AND campaign != ''
-GROUP BY campaign HAVING delivered > 0 AND max(c.last_at) >= $__fromTime ORDER BY unsubscribed DESC, campaign LIMIT 200`,
+        sql: `SELECT campaign, sumIf(h.events, h.type = 'delivered') AS delivered, sumIf(h.events, h.type = 'complained') / nullIf(delivered, 0) AS complained,
+  sumIf(h.events, h.type = 'unsubscribed') / nullIf(delivered, 0) AS unsubscribed
+FROM events_hourly AS h WHERE $__timeFilter(hour) AND source IN (${SOURCES}) AND campaign != ''
+GROUP BY campaign HAVING delivered > 0 ORDER BY unsubscribed DESC, campaign LIMIT 200`,
       },
       { delivered: 'short', complained: 'percentunit', unsubscribed: 'percentunit' },
     ),
