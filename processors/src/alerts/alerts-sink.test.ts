@@ -55,9 +55,9 @@ class Clock {
   isCurrent = true;
 }
 
-async function instance(log: Topics, clock = new Clock()): Promise<AlertsSink> {
+async function instance(log: Topics, clock = new Clock(), logger = silentLog): Promise<AlertsSink> {
   const sink = new AlertsSink({
-    ...{ settings: settingsOf({ minVolume: 10 }), codecs, log, logger: silentLog },
+    ...{ settings: settingsOf({ minVolume: 10 }), codecs, log, logger },
     measures: measureAlerts(createMetrics('alerts')),
     now: () => clock.now,
     isCurrent: () => clock.isCurrent,
@@ -149,6 +149,20 @@ describe('each alert is told once', () => {
     await (await instance(log, clock)).judge();
     expect(await log.told()).toEqual(OVER);
   });
+});
+
+test('the log has a line for each, which says its own level and nothing of a stream', async () => {
+  const lines: [string, object][] = [];
+  const to = (level: string) => (fields: object) => void lines.push([level, fields]);
+  const logger = Object.assign(Object.create(silentLog), { warn: to('warn'), info: to('info') });
+  const sink = await instance(new Topics(), new Clock(), logger);
+  await write(sink, 'a', ['delivered', 80], ['bounced', 20]);
+  await sink.judge();
+  expect(lines).toMatchObject([
+    ['warn', { rule: 'bounce_rate', severity: 'critical', source: 'main', of: 100 }],
+  ]);
+  expect(Object.keys(lines[0]?.[1] ?? {})).not.toContain('level');
+  expect(JSON.stringify(lines)).not.toContain('news');
 });
 
 test('one that does not own the mail counts nothing and judges nothing', async () => {

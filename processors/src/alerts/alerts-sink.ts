@@ -139,7 +139,8 @@ export class AlertsSink implements Sink<EmailEvent> {
 
   private tell(told: ReadonlyMap<string, Alert>): void {
     for (const { status, rule, level, source, alert_id, advice, value, of } of told.values()) {
-      const line = { alert: alert_id, rule, level, source, advice, value, of };
+      // The name `level` is the log's own.
+      const line = { alert: alert_id, rule, severity: level, source, advice, value, of };
       this.options.logger[status === 'firing' ? 'warn' : 'info'](line, `an alert on the mail is ${status}`);
       this.options.measures.told.inc({ rule, level, status });
     }

@@ -77,9 +77,11 @@ const logsAction: Action<LogsOptions> = async ({ since, lines, level, follow, js
   return EXIT.ok;
 };
 
-/** What is not of our logger is shown always: it is what Node says of a crash. */
-const isAtLeast = ({ fields }: LogLine, level: string) =>
-  !fields || LEVELS.indexOf(String(fields.level)) >= LEVELS.indexOf(level);
+/** What has none of our levels is shown always: it is what Node says of a crash. */
+function isAtLeast({ fields }: LogLine, level: string): boolean {
+  const own = LEVELS.indexOf(String(fields?.level));
+  return own < 0 || own >= LEVELS.indexOf(level);
+}
 
 const COLOURS: { readonly [level: string]: (text: string) => string } = {
   ...{ warn: pc.yellow, error: pc.red, fatal: pc.red, debug: pc.dim },
