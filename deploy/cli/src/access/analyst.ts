@@ -29,8 +29,6 @@ export interface Analyst {
 
 /** It holds bytes of requests. */
 const NOT_FOR_ANALYSTS = ['dead_letters'];
-/** No rows of any source: numbers that views reckon with. */
-const FOR_EVERY_SOURCE = ['reaction_settings'];
 /** Thresholds by which views judge: they say nothing of anybody. */
 const OF_NOBODY = ['reaction_settings'];
 
