@@ -83,8 +83,11 @@ export class PlayedServer {
   /** When the calls that it took for the limit came, at the earliest: what came while this process had no time is seen late, and all at once. */
   private readonly times: number[] = [];
   private idleAt = performance.now();
+  private tickedAt = this.idleAt;
   private readonly ticks = setInterval(() => {
-    this.idleAt = performance.now();
+    // Not this tick but the one before: after a standstill the first tick may come before what arrived meanwhile is read.
+    this.idleAt = this.tickedAt;
+    this.tickedAt = performance.now();
   }, TICK_MS).unref();
   /** Happens to calls about a recipient, before `fault`. */
   readonly faultsOf = new Map<string, Fault>();
