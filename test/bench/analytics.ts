@@ -79,8 +79,8 @@ async function fillWith(clickhouse: ClickHouse, events: number): Promise<number>
 /** As the tables are, without merging them by force: what a query finds. */
 async function bytesByTable(clickhouse: ClickHouse, events: number): Promise<{ [figure: string]: number }> {
   const rows = await clickhouse.query<{ table: string; bytes: string; rows: string; parts: string }>(
-    `SELECT table, sum(bytes_on_disk) AS bytes, sum(rows) AS rows, count() AS parts FROM system.parts
-     WHERE active AND database = currentDatabase() AND rows > 0 GROUP BY table ORDER BY bytes DESC`,
+    `SELECT table, sum(bytes_on_disk) AS bytes, sum(rows) AS rows, count() AS parts FROM system.parts AS p
+     WHERE active AND database = currentDatabase() AND p.rows > 0 GROUP BY table ORDER BY bytes DESC`,
   );
   const table = rows.map((row) => [row.table, row.rows, row.parts, (Number(row.bytes) / events).toFixed(1)]);
   process.stdout.write(`${markdownTable([['table', 'rows', 'parts', 'bytes an event'], ...table])}\n\n`);
