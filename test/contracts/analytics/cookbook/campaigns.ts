@@ -127,7 +127,9 @@ export const CAMPAIGNS: Answers = {
 
 /** Each recipient once a source and variant, as an A/B test counts. */
 function recipientsOf(events: readonly EmailEvent[]) {
-  const rows = events.map((event) => ({
+  // Nobody is one who is not named.
+  const named = events.filter(({ recipient }) => recipient !== '');
+  const rows = named.map((event) => ({
     ...{
       event,
       source: event.source,
