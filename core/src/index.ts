@@ -1,6 +1,7 @@
 export * from './admin-server.ts';
 export * from './codes.ts';
 export * from './config/index.ts';
+export * from './erasure.ts';
 export * from './errors.ts';
 export {
   type ClusterDescription,

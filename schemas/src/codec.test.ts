@@ -146,7 +146,7 @@ describe('decode', () => {
   it('reads the largest safe numbers', async () => {
     const { encode, decode } = await pair<SeenBatch>('seen');
     const value = { ids: Buffer.alloc(0), seen_at: 2 ** 53 - 2, received: -(2 ** 52), emitted: 2 ** 31 };
-    const full = { ...value, duplicates: 0, dead_lettered: 0, barrier: null };
+    const full = { ...value, duplicates: 0, dead_lettered: 0, erased: 0, barrier: null };
     expect(decode(encode(full))).toEqual(full);
   });
 

@@ -31,6 +31,7 @@ export async function fillSeenIds(
         emitted: received,
         duplicates: 0,
         dead_lettered: 0,
+        erased: 0,
         barrier: null,
       });
       messages.push({ partition: (written / IDS_A_RECORD) % partitions, value });

@@ -11,6 +11,7 @@ interface Settings {
   /** Further ones than ClickHouse. */
   readonly sinks?: object;
   readonly alerts?: object;
+  readonly erasure?: object;
   /** None is needed: requests are put where the ingress would leave them. */
   readonly sources?: object;
 }

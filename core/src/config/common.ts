@@ -189,6 +189,21 @@ export const opening = {
 
 export const closing = {
   adminHost: z.string().default('127.0.0.1').describe('Address of the admin ports.'),
+  erasure: section(
+    {
+      keys: z
+        .array(secret('At least 32 characters. Without it the hashes are of no use.'))
+        .default([])
+        .describe(
+          'Keys of the hashes that stand for erased addresses; the first one is used for new erasures, all of them are asked. Without one nobody can be erased.',
+        ),
+      graceDays: count(
+        30,
+        'Days after an erasure whose events are still of the mail before it, and are dropped.',
+      ),
+    },
+    'Forgetting recipients (`erase`).',
+  ),
   plaintextHosts: z
     .array(z.string().toLowerCase())
     .default([])

@@ -30,6 +30,7 @@ const COMMANDS: CommandTable = {
   crm: async () => (await import('./commands/crm.ts')).crmCommand(),
   recipient: async () => (await import('./commands/recipient.ts')).recipientCommand(),
   report: async () => (await import('./commands/report.ts')).reportCommand(),
+  erase: async () => (await import('./commands/erase.ts')).eraseCommand(),
   marks: async () => (await import('./commands/marks.ts')).marksCommand(),
 };
 

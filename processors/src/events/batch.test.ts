@@ -7,7 +7,7 @@ import { Batch, type KnownState } from './batch.ts';
 import { actionOf, idOf } from './suppression/history.fixture.ts';
 
 const NONE: KnownState = { has: () => false, recipient: () => undefined };
-const TOTALS = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0 };
+const TOTALS = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0, erased: 0 };
 const NOW = START + 1_000_000;
 const settings = { ...batchSettings(), clock: () => NOW };
 const record = recordOf(Buffer.from('bytes'), { offset: 7 });
@@ -51,7 +51,13 @@ test('an event counts once, within the batch and against what was seen before', 
     knowing(old.event_id),
   );
   expect(batch.outputs).toHaveLength(2);
-  expect(batch.totals(TOTALS)).toEqual({ received: 5, emitted: 2, duplicates: 3, deadLettered: 0 });
+  expect(batch.totals(TOTALS)).toEqual({
+    received: 5,
+    emitted: 2,
+    duplicates: 3,
+    deadLettered: 0,
+    erased: 0,
+  });
   expect([...batch.ids]).toEqual([first.event_id, second.event_id]);
 });
 
@@ -75,7 +81,13 @@ test.each([
     has: (id) => id === 'a'.repeat(32),
   });
   expect(batch.outputs).toHaveLength(1);
-  expect(batch.totals(TOTALS)).toEqual({ received: 3, emitted: 1, duplicates: 0, deadLettered: 2 });
+  expect(batch.totals(TOTALS)).toEqual({
+    received: 3,
+    emitted: 1,
+    duplicates: 0,
+    deadLettered: 2,
+    erased: 0,
+  });
   expect(batch.failures).toMatchObject([
     { code: 'EVENTS_EVENT_INVALID', item: { index: 0 }, carriesValue: true },
     { code: 'EVENTS_EVENT_INVALID', item: { index: 2 }, carriesValue: false },
@@ -126,7 +138,13 @@ test('an event that is known under another id is a duplicate, within the batch a
   const again = eventOf('opened', { known_as: ['not an id', first.event_id] });
   const late = eventOf('opened', { known_as: [old.event_id] });
   const batch = batchOf([first, again, late], knowing(old.event_id));
-  expect(batch.totals(TOTALS)).toEqual({ received: 3, emitted: 1, duplicates: 2, deadLettered: 0 });
+  expect(batch.totals(TOTALS)).toEqual({
+    received: 3,
+    emitted: 1,
+    duplicates: 2,
+    deadLettered: 0,
+    erased: 0,
+  });
   // Only the event's own id is remembered.
   expect([...batch.ids]).toEqual([first.event_id]);
   const renamed = eventOf('opened', { known_as: [idOf(77)] });
@@ -169,7 +187,7 @@ test('an action that cannot be taken is a dead letter', () => {
   for (const [index, action] of bad.entries()) batch.take(record, action, index);
   expect(batch.outputs).toEqual([]);
   expect(batch.failures.map(({ item }) => item)).toEqual(bad.map((action, index) => ({ action, index })));
-  expect(batch.totals(TOTALS)).toMatchObject({ received: 5, deadLettered: 5 });
+  expect(batch.totals(TOTALS)).toMatchObject({ received: 5, deadLettered: 5, erased: 0 });
 });
 
 test('what an operator says of any length fits its topic', () => {
@@ -192,7 +210,7 @@ test('a record that cannot be read counts as one and carries its value', () => {
   expect(batch.failures).toEqual([
     { record, code: 'EVENTS_RECORD_UNREADABLE', message: 'no', carriesValue: true },
   ]);
-  expect(batch.totals(TOTALS)).toMatchObject({ received: 1, deadLettered: 1 });
+  expect(batch.totals(TOTALS)).toMatchObject({ received: 1, deadLettered: 1, erased: 0 });
 });
 
 test('each record carries its value once', () => {
@@ -241,7 +259,7 @@ test('whatever comes, totals add up and a recipient’s events keep their order'
   fc.assert(
     fc.property(fc.array(event, { maxLength: 60 }), (events) => {
       const batch = batchOf(events, knowing('1'.padStart(32, '0'), '2'.padStart(32, '0')));
-      const totals = batch.totals({ received: 5, emitted: 3, duplicates: 1, deadLettered: 1 });
+      const totals = batch.totals({ received: 5, emitted: 3, duplicates: 1, deadLettered: 1, erased: 0 });
       expect(totals.received).toBe(5 + events.length);
       expect(totals.received).toBe(totals.emitted + totals.duplicates + totals.deadLettered);
       const typed = batch.outputs.filter(({ topic }) => topic.startsWith('email.events.'));

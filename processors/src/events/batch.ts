@@ -2,6 +2,7 @@ import {
   type InputRecord,
   isPutBack,
   type OutputRecord,
+  type Pseudonym,
   PUT_BACK_HEADER,
   type Spans,
   TRACE_HEADER,
@@ -18,7 +19,7 @@ import {
   recipientKey,
   topics,
 } from '@email-events/schemas';
-import type { Totals } from './state/partition-store.ts';
+import type { States, Totals } from './state/partition-store.ts';
 import { boundedScope, nameOf, shortened } from './suppression/evidence.ts';
 import { concernsSuppression } from './suppression/learn.ts';
 import { Suppress, type SuppressSettings } from './suppression/suppress.ts';
@@ -33,11 +34,28 @@ export interface KnownState {
   /** `id`: 32 hex digits. */
   has(id: string): boolean;
   recipient(key: string): RecipientState | undefined;
+  /** Whether any recipient was erased. */
+  readonly hasErased?: boolean;
+}
+
+/** How recipients are forgotten. */
+export interface ErasureSettings {
+  /** Of each key; empty: nobody can be erased. */
+  readonly pseudonyms: readonly Pseudonym[];
+  /** What occurred so long after an erasure is still of the mail before it. Milliseconds. */
+  readonly graceMs: number;
+}
+
+/** One who was erased. */
+interface Erased {
+  readonly pseudonym: string;
+  readonly at: number;
 }
 
 export interface BatchSettings extends SuppressSettings {
   readonly encoders: { readonly [T in EventType]: Encoder<EmailEvent> };
   readonly actionEncoder: Encoder<OperatorAction>;
+  readonly erasure: ErasureSettings;
   readonly clock: () => number;
 }
 
@@ -76,6 +94,10 @@ export class Batch {
   private readonly newIds = new Set<string>();
   private received = 0;
   private duplicates = 0;
+  private erased = 0;
+  private mayBeErased: boolean;
+  /** By recipient key, as far as it was asked for; null: not erased. */
+  private readonly erasures = new Map<string, Erased | null>();
 
   constructor(known: KnownState, settings: BatchSettings, partition: number, spans?: Spans) {
     this.spans = spans;
@@ -84,6 +106,7 @@ export class Batch {
     this.partition = partition;
     this.now = settings.clock();
     this.suppress = new Suppress((key) => known.recipient(key), settings, this.now);
+    this.mayBeErased = known.hasErased ?? false;
   }
 
   /** `index`: the event's place in the record. */
@@ -108,6 +131,12 @@ export class Batch {
     const key = keyOf(packed.recipient);
     if (key.length > MAX_KEY_LENGTH) {
       this.fail(record, { event: packed.unpacked(), index }, 'the recipient is longer than any address');
+      return;
+    }
+    const erased = this.erasureOf(key);
+    if (erased && this.isOfErased(erased, key, packed)) {
+      this.erased++;
+      this.newIds.add(event_id);
       return;
     }
     const value =
@@ -138,20 +167,61 @@ export class Batch {
   /** An operator's action, which counts in no total unless it is refused. `index`: behind the events of the record. */
   take(record: InputRecord, action: OperatorAction, index: number): void {
     const key = keyOf(action.recipient);
-    const problem =
-      key === '' || key.length > MAX_KEY_LENGTH ? 'the recipient is no address' : problemOf(action);
+    const isAddress = key !== '' && key.length <= MAX_KEY_LENGTH;
+    const problem = isAddress ? problemOf(action, this.settings.erasure) : 'the recipient is no address';
     if (problem !== undefined || !ID.test(action.action_id)) {
       this.received++;
       this.fail(record, { action, index }, problem ?? 'the id of the action is not 32 hex digits');
       return;
     }
     if (this.isSeen(action.action_id)) return;
-    const changed = this.suppress.take(key, action);
+    const erased = this.erasureOf(key);
+    // Of one that was erased, and is not known again, nothing is to be known by its address.
+    let about = erased && !this.suppress.find(key) ? erased.pseudonym : key;
+    const changed = action.kind !== 'erase' && this.suppress.take(about, action);
+    if (action.kind === 'erase') about = this.erase(key, erased, action);
     this.newIds.add(action.action_id);
     const value = this.settings.actionEncoder.encode(
-      takenAction({ ...action, recipient: key }, changed, this.now),
+      takenAction({ ...action, recipient: about }, changed, this.now),
     );
-    this.taken.push({ topic: topics.operatorActions, partition: this.partition, key, value });
+    this.taken.push({ topic: topics.operatorActions, partition: this.partition, key: about, value });
+  }
+
+  /** Returns what stands for the recipient from now on. */
+  private erase(key: string, before: Erased | null, { at, action_id: id }: OperatorAction): string {
+    const pseudonym = before?.pseudonym ?? this.settings.erasure.pseudonyms[0]?.(key);
+    if (pseudonym === undefined) throw new Error('without a key nobody can be erased');
+    this.suppress.erase(key, pseudonym, { at: Math.min(at, this.now), id });
+    this.mayBeErased = true;
+    this.erasures.delete(key);
+    return pseudonym;
+  }
+
+  private erasureOf(key: string): Erased | null {
+    const { pseudonyms } = this.settings.erasure;
+    if (!this.mayBeErased || key === '') return null;
+    const known = this.erasures.get(key);
+    if (known !== undefined) return known;
+    let erased: Erased | null = null;
+    for (const pseudonymOf of pseudonyms) {
+      const pseudonym = pseudonymOf(key);
+      const at = this.suppress.find(pseudonym)?.erased_at ?? null;
+      if (at !== null) erased = { pseudonym, at };
+    }
+    this.erasures.set(key, erased);
+    return erased;
+  }
+
+  /** Whether it is of the mail before the erasure, and so dropped; it may still say that there must be no more. Else the recipient is known again. */
+  private isOfErased({ pseudonym, at }: Erased, key: string, packed: PackedEvent): boolean {
+    const event = packed.unpacked();
+    const isKnownAgain = this.suppress.find(key) !== undefined;
+    if (event.occurred_at > at + this.settings.erasure.graceMs) {
+      if (!isKnownAgain) this.suppress.readmit(pseudonym, key, { at: event.occurred_at, id: event.event_id });
+      return false;
+    }
+    if (!isKnownAgain && concernsSuppression(event.type)) this.suppress.learn(pseudonym, event);
+    return true;
   }
 
   /** The record as a whole cannot be read; it counts as one. */
@@ -172,7 +242,7 @@ export class Batch {
   }
 
   /** States that changed, by recipient key. */
-  get recipients(): ReadonlyMap<string, RecipientState> {
+  get recipients(): States {
     return this.suppress.states;
   }
 
@@ -199,6 +269,7 @@ export class Batch {
       emitted: before.emitted + this.typed.length,
       duplicates: before.duplicates + this.duplicates,
       deadLettered: before.deadLettered + this.failures.length,
+      erased: before.erased + this.erased,
     };
   }
 
@@ -230,8 +301,13 @@ const MAX_BY = 200;
 const MAX_WHY = 2_000;
 
 /** Why an action cannot be taken; undefined if it can. */
-function problemOf({ kind, source, from, to }: OperatorAction): string | undefined {
+function problemOf(
+  { kind, source, from, to }: OperatorAction,
+  { pseudonyms }: ErasureSettings,
+): string | undefined {
   switch (kind) {
+    case 'erase':
+      return pseudonyms.length === 0 ? 'nobody can be erased without erasure.keys' : undefined;
     case 'suppress':
     case 'lift':
       return undefined;

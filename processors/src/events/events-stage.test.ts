@@ -120,7 +120,7 @@ test('a batch leaves its events, its suppressions and what to remember, and is r
     'email.suppressions',
   ]);
   expect(await run(stage, recordWith(opened, bounced))).toEqual([]);
-  expect(stage.totals).toEqual({ received: 4, emitted: 2, duplicates: 2, deadLettered: 0 });
+  expect(stage.totals).toEqual({ received: 4, emitted: 2, duplicates: 2, deadLettered: 0, erased: 0 });
 });
 
 test('a duplicate is known after a restart, and after the disk was lost', async () => {
@@ -136,7 +136,7 @@ test('a duplicate is known after a restart, and after the disk was lost', async 
 
   const third = await openStage();
   expect(await run(third, recordWith(event))).toEqual([]);
-  expect(third.totals).toEqual({ received: 3, emitted: 1, duplicates: 2, deadLettered: 0 });
+  expect(third.totals).toEqual({ received: 3, emitted: 1, duplicates: 2, deadLettered: 0, erased: 0 });
 });
 
 test('an operator’s order is taken before the events it came with, and known after the disk was lost', async () => {
@@ -151,7 +151,7 @@ test('an operator’s order is taken before the events it came with, and known a
     'email.events.complained',
     'email.operator-actions',
   ]);
-  expect(first.totals).toEqual({ received: 1, emitted: 1, duplicates: 0, deadLettered: 0 });
+  expect(first.totals).toEqual({ received: 1, emitted: 1, duplicates: 0, deadLettered: 0, erased: 0 });
   await first.close();
   rmSync(context.stateDir, { recursive: true });
   const second = await openStage();
@@ -162,7 +162,7 @@ test('an operator’s order is taken before the events it came with, and known a
     'email.operator-actions',
     'email.suppressions',
   ]);
-  expect(second.totals).toEqual({ received: 2, emitted: 2, duplicates: 0, deadLettered: 0 });
+  expect(second.totals).toEqual({ received: 2, emitted: 2, duplicates: 0, deadLettered: 0, erased: 0 });
 });
 
 test('of a record that was put back, only the action that it was put back for', async () => {
@@ -268,7 +268,7 @@ test('what cannot be read is a dead letter with its bytes and stops nothing', as
   ]);
   expect(letters[0]?.value?.equals(poison)).toBe(true);
   expect(await run(stage, ...records)).toContain('email.events.opened');
-  expect(stage.totals).toEqual({ received: 4, emitted: 1, duplicates: 0, deadLettered: 3 });
+  expect(stage.totals).toEqual({ received: 4, emitted: 1, duplicates: 0, deadLettered: 3, erased: 0 });
   expect(await metrics.metrics()).toContain(
     'email_events_dead_letters_total{stage="events",code="EVENTS_RECORD_UNREADABLE"} 3',
   );
@@ -330,6 +330,7 @@ test('a partition is measured while it is open here, and not afterwards', async 
     'email_events_events_total{partition="1",result="emitted"} 2',
     'email_events_events_total{partition="1",result="duplicate"} 0',
     'email_events_events_total{partition="1",result="dead_letter"} 0',
+    'email_events_events_total{partition="1",result="erased"} 0',
   ]);
   const text = await metrics.metrics();
   expect(text).toContain('email_events_state_entries{partition="1",kind="id"} 2');
@@ -358,7 +359,13 @@ test('a closed store of which one bit is another is made anew, and nothing comes
   writeFileSync(file, bytes);
   const second = await openStage();
   expect(await run(second, recordWith(...events))).toEqual([]);
-  expect(second.totals).toEqual({ received: 1_000, emitted: 500, duplicates: 500, deadLettered: 0 });
+  expect(second.totals).toEqual({
+    received: 1_000,
+    emitted: 500,
+    duplicates: 500,
+    deadLettered: 0,
+    erased: 0,
+  });
   expect(await metrics.metrics()).toMatch(/email_events_restored_records_total [1-9]/);
   expect(await metrics.metrics()).toContain('email_events_stores_discarded_total 1');
 });

@@ -255,6 +255,7 @@ export class EventsStage implements Stage, MeasuredStage {
       emitted: totals.emitted,
       duplicates: totals.duplicates,
       dead_lettered: totals.deadLettered,
+      erased: totals.erased,
       barrier: null,
     });
     const { partition } = this;
@@ -262,7 +263,7 @@ export class EventsStage implements Stage, MeasuredStage {
       topic: topics.recipientState,
       partition,
       key,
-      value: recipientState.encoder.encode(told),
+      value: told && recipientState.encoder.encode(told),
     }));
     return [{ topic: topics.seen, partition, key: null, value }, ...states];
   }

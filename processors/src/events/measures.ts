@@ -14,13 +14,14 @@ export function measureEvents(
   readOff(metrics, openStages, {
     kind: Counter,
     name: 'email_events_events_total',
-    help: 'Events by partition and result since the beginning of the partition: received = emitted + duplicate + dead_letter.',
+    help: 'Events by partition and result since the beginning of the partition: received = emitted + duplicate + dead_letter + erased.',
     labels: ['result'],
-    read: ({ totals: { received, emitted, duplicates, deadLettered } }) => [
+    read: ({ totals: { received, emitted, duplicates, deadLettered, erased } }) => [
       [{ result: 'received' }, received],
       [{ result: 'emitted' }, emitted],
       [{ result: 'duplicate' }, duplicates],
       [{ result: 'dead_letter' }, deadLettered],
+      [{ result: 'erased' }, erased],
     ],
   });
   readOff(metrics, openStages, {

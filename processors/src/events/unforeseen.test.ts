@@ -25,7 +25,7 @@ const bad = (source = 'main') => eventOf('opened', { source, subject: 'bad' });
 const run = (events: ReturnType<typeof eventOf>[], of = settings(), known = KNOWN) =>
   setAside(recordOf(Buffer.from('bytes')), { events, actions: [] }, FAILURE, () => new Batch(known, of, 0));
 
-const NONE = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0 };
+const NONE = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0, erased: 0 };
 
 test('an event that fails by itself is set aside alone, by whose it is', () => {
   const { batch, sources } = run([good('a'), bad('b'), good('c')]);
@@ -34,7 +34,7 @@ test('an event that fails by itself is set aside alone, by whose it is', () => {
     { code: 'EVENTS_RECORD_FAILED', item: { index: 1 }, carriesValue: true },
   ]);
   expect(batch.failures[0]?.message).toBe('the work on it fails with TypeError');
-  expect(batch.totals(NONE)).toEqual({ received: 3, emitted: 2, duplicates: 0, deadLettered: 1 });
+  expect(batch.totals(NONE)).toEqual({ received: 3, emitted: 2, duplicates: 0, deadLettered: 1, erased: 0 });
 });
 
 test('a record in which no event fails by itself, or that cannot be read, is set aside as a whole', () => {
@@ -42,7 +42,7 @@ test('a record in which no event fails by itself, or that cannot be read, is set
   expect(sources).toEqual(['a', 'b']);
   expect(batch.failures).toMatchObject([{ code: 'EVENTS_RECORD_FAILED', carriesValue: true }]);
   expect(batch.failures[0]).not.toHaveProperty('item');
-  expect(batch.totals(NONE)).toEqual({ received: 1, emitted: 0, duplicates: 0, deadLettered: 1 });
+  expect(batch.totals(NONE)).toEqual({ received: 1, emitted: 0, duplicates: 0, deadLettered: 1, erased: 0 });
   const unread = setAside(
     recordOf(Buffer.from('x')),
     undefined,

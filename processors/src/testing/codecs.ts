@@ -64,6 +64,7 @@ export const batchSettings = (): BatchSettings => ({
   policyOf: () => DEFAULT_POLICY,
   encoders: typedEncoders(),
   suppressionEncoder: encoderOf<Suppression>('suppression'),
+  erasure: { pseudonyms: [], graceMs: 30 * DAY_MS },
   actionEncoder: encoderOf<OperatorAction>('operatorAction'),
   clock: Date.now,
 });

@@ -212,8 +212,8 @@ export const schemas = {
             "doc": "What an operator ordered about a recipient: who, when and why. It travels with the events of the recipient's partition, and is put on a topic of its own once it was taken.",
             "fields": [
               { "name": "action_id", "type": "string", "doc": "32 hex digits; the same for a repetition of the same order." },
-              { "name": "kind", "type": "string", "values": [ "suppress", "lift", "retract" ], "doc": "suppress: send nothing, or nothing of a scope. lift: what is known up to now does not count any more. retract: what a source said in a time does not count, whenever it comes." },
-              { "name": "recipient", "type": "string", "doc": "Recipient key." },
+              { "name": "kind", "type": "string", "values": [ "suppress", "lift", "retract", "erase" ], "doc": "suppress: send nothing, or nothing of a scope. lift: what is known up to now does not count any more. retract: what a source said in a time does not count, whenever it comes. erase: the address is forgotten; whether it may be mailed is not." },
+              { "name": "recipient", "type": "string", "doc": "Recipient key; of one that was erased what stands for it, ERASED: and 32 hex digits." },
               { "name": "at", "type": { "type": "long", "logicalType": "timestamp-millis" }, "doc": "When it was ordered, by the clock of the command; never later than when it was taken." },
               { "name": "by", "type": "string", "doc": "Who ordered it." },
               { "name": "why", "type": "string", "doc": "Why." },
@@ -238,7 +238,7 @@ export const schemas = {
     "namespace": "email_events",
     "doc": "A recipient's whole suppression state. The newest record of a key replaces all earlier ones.",
     "fields": [
-      { "name": "recipient", "type": "string", "doc": "Recipient key: trimmed, lower-cased address with its domain in ASCII form. Equals the record's key." },
+      { "name": "recipient", "type": "string", "doc": "Recipient key: trimmed, lower-cased address with its domain in ASCII form. Equals the record's key. ERASED: and 32 hex digits stand for an address that was erased and must not be mailed." },
       { "name": "suppressed", "type": "boolean", "doc": "True: send nothing to this recipient, i.e. an active reason has scope all." },
       {
         "name": "reasons",
@@ -308,6 +308,7 @@ export const schemas = {
       { "name": "emitted", "type": "long", "doc": "… of these, written to a typed topic." },
       { "name": "duplicates", "type": "long", "doc": "… of these, dropped as duplicates." },
       { "name": "dead_lettered", "type": "long", "doc": "… of these, dead-lettered by events." },
+      { "name": "erased", "type": "long", "default": 0, "doc": "… of these, dropped because their recipient was erased." },
       { "name": "barrier", "type": [ "null", "string" ], "default": null, "doc": "Set on the record that a new owner of the partition writes before it restores: the end of what it must read." },
     ],
   },
@@ -420,6 +421,7 @@ export const schemas = {
         "doc": "Bounded.",
       },
       { "name": "revision", "type": "long", "default": 0, "doc": "Of the last record on email.suppressions; 0: none." },
+      { "name": "erased_at", "type": [ "null", "long" ], "default": null, "doc": "When the recipient was erased. The key is then what stands for it, and nothing here names it." },
       { "name": "barrier", "type": [ "null", "string" ], "default": null, "doc": "Set on the record that a new owner of the partition writes before it restores." },
     ],
   },
@@ -430,8 +432,8 @@ export const schemas = {
     "doc": "What an operator ordered about a recipient: who, when and why. It travels with the events of the recipient's partition, and is put on a topic of its own once it was taken.",
     "fields": [
       { "name": "action_id", "type": "string", "doc": "32 hex digits; the same for a repetition of the same order." },
-      { "name": "kind", "type": "string", "values": [ "suppress", "lift", "retract" ], "doc": "suppress: send nothing, or nothing of a scope. lift: what is known up to now does not count any more. retract: what a source said in a time does not count, whenever it comes." },
-      { "name": "recipient", "type": "string", "doc": "Recipient key." },
+      { "name": "kind", "type": "string", "values": [ "suppress", "lift", "retract", "erase" ], "doc": "suppress: send nothing, or nothing of a scope. lift: what is known up to now does not count any more. retract: what a source said in a time does not count, whenever it comes. erase: the address is forgotten; whether it may be mailed is not." },
+      { "name": "recipient", "type": "string", "doc": "Recipient key; of one that was erased what stands for it, ERASED: and 32 hex digits." },
       { "name": "at", "type": { "type": "long", "logicalType": "timestamp-millis" }, "doc": "When it was ordered, by the clock of the command; never later than when it was taken." },
       { "name": "by", "type": "string", "doc": "Who ordered it." },
       { "name": "why", "type": "string", "doc": "Why." },

@@ -206,9 +206,9 @@ export interface EmailEvent extends CommonFields {
 export interface OperatorAction {
   /** 32 hex digits; the same for a repetition of the same order. */
   action_id: string;
-  /** suppress: send nothing, or nothing of a scope. lift: what is known up to now does not count any more. retract: what a source said in a time does not count, whenever it comes. */
-  kind: 'suppress' | 'lift' | 'retract';
-  /** Recipient key. */
+  /** suppress: send nothing, or nothing of a scope. lift: what is known up to now does not count any more. retract: what a source said in a time does not count, whenever it comes. erase: the address is forgotten; whether it may be mailed is not. */
+  kind: 'suppress' | 'lift' | 'retract' | 'erase';
+  /** Recipient key; of one that was erased what stands for it, ERASED: and 32 hex digits. */
   recipient: string;
   /** When it was ordered, by the clock of the command; never later than when it was taken. */
   at: number;
@@ -261,7 +261,7 @@ export interface SuppressionReason {
 
 /** A recipient's whole suppression state. The newest record of a key replaces all earlier ones. */
 export interface Suppression {
-  /** Recipient key: trimmed, lower-cased address with its domain in ASCII form. Equals the record's key. */
+  /** Recipient key: trimmed, lower-cased address with its domain in ASCII form. Equals the record's key. ERASED: and 32 hex digits stand for an address that was erased and must not be mailed. */
   recipient: string;
   /** True: send nothing to this recipient, i.e. an active reason has scope all. */
   suppressed: boolean;
@@ -337,6 +337,8 @@ export interface SeenBatch {
   duplicates: number;
   /** … of these, dead-lettered by events. */
   dead_lettered: number;
+  /** … of these, dropped because their recipient was erased. */
+  erased: number;
   /** Set on the record that a new owner of the partition writes before it restores: the end of what it must read. */
   barrier: null | string;
 }
@@ -432,6 +434,8 @@ export interface RecipientState {
   words: OperatorWord[];
   /** Of the last record on email.suppressions; 0: none. */
   revision: number;
+  /** When the recipient was erased. The key is then what stands for it, and nothing here names it. */
+  erased_at: null | number;
   /** Set on the record that a new owner of the partition writes before it restores. */
   barrier: null | string;
 }

@@ -1,5 +1,6 @@
 export { INSERTS_AHEAD_MS, MOST_INSERTS } from './config.ts';
 export { type ClickHouse, type ClickHouseAddress, connect, type QueryParameters } from './connection.ts';
+export { eraseRecipients, rowsOfRecipients } from './erase.ts';
 export type { FillProgress } from './fill.ts';
 export { type MigrationPlan, migrate, planMigrations } from './migrate.ts';
 export { type Migration, readMigrations } from './migrations.ts';

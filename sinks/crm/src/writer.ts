@@ -1,5 +1,6 @@
 import {
   DELIVERED,
+  isPseudonym,
   type Logger,
   type SinkBatch,
   type SinkRecord,
@@ -172,7 +173,7 @@ export class CrmWriter {
   private async writeOne(record: State, signal: AbortSignal): Promise<SinkVerdict> {
     const { guard, metrics } = this.options;
     // A forgotten recipient is not told to the CRM: it would be an address it should no longer hear of.
-    if (record.value === null) {
+    if (record.value === null || isPseudonym(record.value.recipient)) {
       metrics.count('erased');
       return DELIVERED;
     }

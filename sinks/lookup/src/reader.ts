@@ -3,6 +3,7 @@ import {
   codeOf,
   followTopic,
   type InputRecord,
+  isPseudonym,
   type Logger,
   PipelineError,
   retry,
@@ -137,7 +138,8 @@ class Taking {
     const { state } = this.options;
     // The broker takes no record without a key on a compacted topic; it would be about nobody.
     if (key === null) return false;
-    const recipient = recipientKey(key.toString());
+    const text = key.toString();
+    const recipient = isPseudonym(text) ? text : recipientKey(text);
     if (value === null) {
       state.delete(recipient);
       return true;

@@ -3,6 +3,7 @@ import {
   codeOf,
   type DependencyState,
   measureCertificate,
+  pseudonymsOf,
   type RunningService,
   registryOf,
   runStopSteps,
@@ -33,7 +34,7 @@ export async function startLookup(service: ServiceContext<LookupConfig>): Promis
   const { config, log, metrics: registry } = service;
   checkTokens(config);
   const settings = lookupSettings(config);
-  const state = new SuppressionState();
+  const state = new SuppressionState(undefined, pseudonymsOf(config));
   const underWay = new BytesUnderWay(settings.maxInFlightBytes);
   let reader: StateReader | undefined;
   const freshness = () => reader?.freshness();

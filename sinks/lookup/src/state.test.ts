@@ -1,3 +1,5 @@
+import { pseudonymsOf } from '@email-events/core';
+import { Secret } from '@email-events/core/config';
 import { describe, expect, test } from 'vitest';
 import { ReasonKinds } from './kinds.ts';
 import { NO_REASON, ReasonLists } from './reason-lists.ts';
@@ -175,4 +177,22 @@ describe('state', () => {
       ['unsaid', 'all'],
     ]);
   });
+});
+
+test('an address that was erased is answered by what stands for it, until it is known again', () => {
+  const [pseudonym] = pseudonymsOf({ erasure: { keys: [new Secret('k'.repeat(32))], graceDays: 30 } });
+  if (!pseudonym) throw new Error('there is a key');
+  const her = pseudonym('ann@example.com');
+  const state = new SuppressionState(undefined, [pseudonym]);
+  state.put('ann@example.com', suppression('ann@example.com', [reason()], { revision: 5 }));
+  state.delete('ann@example.com');
+  expect(state.get('ann@example.com')).toBeUndefined();
+  state.put(her, suppression(her, [reason()], { revision: 6 }));
+  expect(state.get('ann@example.com')).toMatchObject({ revision: 6 });
+  expect(state.get('eve@example.com')).toBeUndefined();
+  state.put('ann@example.com', suppression('ann@example.com', [reason()], { revision: 7 }));
+  expect(state.get('ann@example.com')).toMatchObject({ revision: 7 });
+  state.delete(her);
+  state.delete('ann@example.com');
+  expect(state.get('ann@example.com')).toBeUndefined();
 });

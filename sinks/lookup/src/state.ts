@@ -1,7 +1,8 @@
+import { isPseudonym, type Pseudonym } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import { type ReasonKind, ReasonKinds } from './kinds.ts';
 import { NO_REASON, ReasonLists } from './reason-lists.ts';
-import { type Fingerprint, Recipients } from './recipients.ts';
+import { type Fingerprint, type Recipient, Recipients } from './recipients.ts';
 
 /** Why something must not be sent to a recipient. */
 export interface StoredReason extends ReasonKind {
@@ -27,9 +28,13 @@ export class SuppressionState {
   private readonly lists = new ReasonLists();
   private readonly recipients: Recipients;
   private unreadableCount = 0;
+  private readonly pseudonyms: readonly Pseudonym[];
+  private hasErased = false;
 
-  constructor(salt?: string) {
+  /** `pseudonyms`: what stands for an address that was erased. */
+  constructor(salt?: string, pseudonyms: readonly Pseudonym[] = []) {
     this.recipients = new Recipients(salt);
+    this.pseudonyms = pseudonyms;
   }
 
   get size(): number {
@@ -46,11 +51,21 @@ export class SuppressionState {
   }
 
   get(recipient: string): StoredState | undefined {
-    const found = this.recipients.get(this.recipients.fingerprintOf(recipient));
+    const found = this.find(recipient);
     if (!found) return undefined;
     const reasons: StoredReason[] = [];
     this.lists.each(found.reasons, (kind, since) => reasons.push({ ...this.kinds.of(kind), since }));
     return { revision: found.revision, reasons };
+  }
+
+  private find(recipient: string): Recipient | undefined {
+    const found = this.recipients.get(this.recipients.fingerprintOf(recipient));
+    if (found || !this.hasErased) return found;
+    for (const pseudonym of this.pseudonyms) {
+      const kept = this.recipients.get(this.recipients.fingerprintOf(pseudonym(recipient)));
+      if (kept) return kept;
+    }
+    return undefined;
   }
 
   /**
@@ -58,6 +73,7 @@ export class SuppressionState {
    * order need not be that of the states. States without a revision are taken in the log's order.
    */
   put(recipient: string, { suppressed, reasons, changed_at, revision }: Suppression): void {
+    if (isPseudonym(recipient)) this.hasErased = true;
     const of = this.recipients.fingerprintOf(recipient);
     const known = this.recipients.get(of);
     if (known && revision > 0 && known.revision > revision) return;

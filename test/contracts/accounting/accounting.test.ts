@@ -42,7 +42,7 @@ test('every request and event is accounted for, by source and over restarts', as
   await pipeline.run(NORMALIZE, EVENTS);
   expect(await account()).toEqual({
     ...{ atRest: true, wrong: [], normalized: 5, handedOver: 5 },
-    ...{ received: 5, emitted: 4, duplicates: 1, deadLetters: 0 },
+    ...{ received: 5, emitted: 4, duplicates: 1, deadLetters: 0, erased: 0 },
     sources: [
       { name: 'news', published: 1, read: 1, putBack: 0, normalized: 1, deadLetters: 0 },
       { name: 'shop', published: 2, read: 2, putBack: 0, normalized: 4, deadLetters: 1 },

@@ -23,7 +23,8 @@ function statementsIn(path: string, ...without: string[]): string[] {
 }
 
 test('the sink inserts and selects; a temporary table is what a table function needs', () => {
-  expect(statementsIn('sinks/clickhouse/src', 'migrate.ts', 'additive.ts', 'fill.ts', 'tables.ts')).toEqual([
+  const others = ['migrate.ts', 'additive.ts', 'fill.ts', 'tables.ts', 'erase.ts'];
+  expect(statementsIn('sinks/clickhouse/src', ...others)).toEqual([
     'DESCRIBE TABLE',
     'INSERT INTO',
     'INSERT INTO FUNCTION',
@@ -38,9 +39,14 @@ test.each(['deploy/cli/src/backfill', 'deploy/cli/src/suppressions', 'deploy/cli
   },
 );
 
+test('who erases selects and deletes', () => {
+  expect(statementsIn('sinks/clickhouse/src/erase.ts')).toEqual(['ALTER', 'DELETE', 'SELECT']);
+});
+
 test('TRUST.md says so', () => {
   const page = readFileSync(join(root, 'deploy/TRUST.md'), 'utf8');
   expect(page).toContain("| sink | `INSERT` and `SELECT` on the database's tables");
   expect(page).toContain('`CREATE TEMPORARY TABLE`, without which');
   expect(page).toContain('| operator | `SELECT` on `email_events` |');
+  expect(page).toContain('| eraser | `SELECT` and `ALTER DELETE` on the database');
 });

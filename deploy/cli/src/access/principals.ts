@@ -49,7 +49,7 @@ export function principals(
     {
       ...NONE,
       name: 'operator',
-      runs: 'dlq, backfill, quarantine, suppressions, crm, marks add, tail, status',
+      runs: 'dlq, backfill, quarantine, suppressions, erase, crm, marks add, tail, status',
       reads: everything,
       writes: [
         topics.raw,

@@ -263,7 +263,7 @@ function spoolLine({ spool }: Intake): string {
 /** What was counted from one service to the next, by source. */
 async function renderAccounting({ accounting }: Report): Promise<string[]> {
   if (accounting === null) return [];
-  const { sources, received, emitted, duplicates, deadLetters, atRest, wrong } = accounting;
+  const { sources, received, emitted, duplicates, deadLetters, erased, atRest, wrong } = accounting;
   const table = await renderTable(
     ['source', 'requests read', 'of these put back', 'events', 'dead letters'],
     sources.map(({ name, read, putBack, normalized, deadLetters: own }) => [
@@ -271,7 +271,7 @@ async function renderAccounting({ accounting }: Report): Promise<string[]> {
     ]),
   );
   const when = atRest ? 'nothing waits' : 'some wait, so that requests and events are not compared';
-  const sum = `${counted(received, 'event')} = ${formatCount(emitted)} emitted + ${formatCount(duplicates)} duplicates + ${counted(deadLetters, 'dead letter')}`;
+  const sum = `${counted(received, 'event')} = ${formatCount(emitted)} emitted + ${formatCount(duplicates)} duplicates + ${counted(deadLetters, 'dead letter')}${erased > 0 ? ` + ${formatCount(erased)} of erased recipients` : ''}`;
   const line = `accounts: ${sum}; ${when}`;
   return [table, [line, ...wrong.map((text) => pc.red(visible(`  does not balance: ${text}`)))].join('\n')];
 }

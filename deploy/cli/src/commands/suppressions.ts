@@ -1,3 +1,4 @@
+import { pseudonymsOf } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
 import { Command, Option } from 'commander';
 import { type Action, examples, loadPipelineConfig, onRun } from '../command.ts';
@@ -129,7 +130,11 @@ export interface ListOptions {
 export const getAction: Action<GetOptions> = async (options, [address = '']) => {
   const [recipient = ''] = keysOfAddresses([address]);
   const from = suppressionsOf(await loadPipelineConfig(options));
-  const [state, actions] = await Promise.all([readState(from, recipient), readActions(from, recipient)]);
+  const keys = [recipient, ...pseudonymsOf(from.config).map((pseudonym) => pseudonym(recipient))];
+  const [state, actions] = await Promise.all([
+    readState(from, recipient, keys),
+    readActions(from, recipient, keys),
+  ]);
   const story = { recipient, state, actions };
   if (options.json) {
     printJson({

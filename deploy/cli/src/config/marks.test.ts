@@ -31,6 +31,7 @@ test('what is marked in the pipeline’s schema', () => {
     'sinks.crm.others.*.secrets.*',
     'sinks.lookup.tokens.*',
     'alerts.http.secrets.*',
+    'erasure.keys.*',
   ]);
   expect(marked(FILE).map(([path]) => path)).toEqual([
     'kafka.tls.caFile',

@@ -1,6 +1,8 @@
 import {
   encodeReplay,
+  isPseudonym,
   type OutputRecord,
+  pseudonymsOf,
   REPLAY_HEADER,
   type ReadRecord,
   readTopic,
@@ -94,6 +96,7 @@ export async function compare({
   const lifted = new Set<string>();
   const erased = new Set<string>();
   const missing = new Map<string, StateRecord>();
+  const pseudonyms = new Set<string>();
   let records = 0;
   await readTopic(from.config.kafka, {
     topics: [topics.suppressions],
@@ -103,6 +106,12 @@ export async function compare({
       if (++records % TELL_EVERY === 0) onRead?.(records);
       const recipient = key?.toString() ?? '';
       for (const all of [matched, lifted, erased, missing]) all.delete(recipient);
+      // Of one that was erased: whom it stands for is asked of those that are listed.
+      if (isPseudonym(recipient)) {
+        if (value === null) pseudonyms.delete(recipient);
+        else pseudonyms.add(recipient);
+        return;
+      }
       const isListed = listed.has(recipient);
       const state = value === null ? undefined : await decode(value);
       if (value === null || !state) {
@@ -115,6 +124,11 @@ export async function compare({
     },
   });
   signal.throwIfAborted();
+  if (pseudonyms.size > 0) {
+    const of = pseudonymsOf(from.config);
+    for (const recipient of listed.keys())
+      if (of.some((pseudonym) => pseudonyms.has(pseudonym(recipient)))) erased.add(recipient);
+  }
   const due = [...missing.values()].filter(
     ({ partition, offset }) => offset < (committed.get(partition) ?? 0n),
   );

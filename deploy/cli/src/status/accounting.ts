@@ -8,10 +8,12 @@ export interface Accounting {
   /** Events that normalize has made, and those of them that `events` has read. Equal at rest. */
   readonly normalized: number;
   readonly handedOver: number;
-  /** Since the data began: received = emitted + duplicates + dead letters, always. */
+  /** Since the data began: received = emitted + duplicates + dead letters + erased, always. */
   readonly received: number;
   readonly emitted: number;
   readonly duplicates: number;
+  /** Of recipients who were erased. */
+  readonly erased: number;
   readonly deadLetters: number;
   /** Nothing waits between ingress and `events`. */
   readonly atRest: boolean;
@@ -84,6 +86,7 @@ export function accountingOf(instances: readonly (readonly Sample[] | null)[]): 
     emitted: totals.emitted ?? 0,
     duplicates: totals.duplicate ?? 0,
     deadLetters: totals.dead_letter ?? 0,
+    erased: totals.erased ?? 0,
     atRest: isAtRest(samples),
   };
   return { ...figures, wrong: [...wrongOfEvents(samples), ...wrongAtRest(figures, countsAllOf(instances))] };
@@ -96,8 +99,14 @@ function wrongOfEvents(samples: readonly Sample[]): string[] {
   );
   return [...partitions].flatMap((partition) => {
     const own = samples.filter(({ labels }) => labels.partition === partition);
-    const { received = 0, emitted = 0, duplicate = 0, dead_letter = 0 } = sumBy(own, EVENTS, 'result');
-    const missing = received - emitted - duplicate - dead_letter;
+    const {
+      received = 0,
+      emitted = 0,
+      duplicate = 0,
+      dead_letter = 0,
+      erased = 0,
+    } = sumBy(own, EVENTS, 'result');
+    const missing = received - emitted - duplicate - dead_letter - erased;
     return missing === 0
       ? []
       : [`partition ${partition} of events: ${missing} of ${received} received events unaccounted for`];

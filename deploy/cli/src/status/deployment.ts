@@ -96,6 +96,7 @@ function countsOf(instances: readonly (readonly Sample[] | null)[]): Report['cou
     emitted: totals.emitted ?? 0,
     duplicates: totals.duplicate ?? 0,
     'dead letters of events': totals.dead_letter ?? 0,
+    ...(totals.erased ? { 'of erased recipients': totals.erased } : {}),
   };
 }
 

@@ -103,7 +103,7 @@ test('where a source is refused for several reasons, the most frequent is named;
 test('what was counted is shown by source; what does not balance is not well', async () => {
   const accounting = {
     sources: [{ name: 'shop', published: 3, read: 4, putBack: 1, normalized: 7, deadLetters: 2 }],
-    ...{ normalized: 7, handedOver: 7, received: 7, emitted: 5, duplicates: 2, deadLetters: 0 },
+    ...{ normalized: 7, handedOver: 7, received: 7, emitted: 5, duplicates: 2, deadLetters: 0, erased: 0 },
     ...{ atRest: true, wrong: [] },
   };
   const well = running({ accounting });

@@ -28,6 +28,11 @@ export function lift(
   return action({ ...BLANK, ...order, kind: 'lift', recipient, reason, scope });
 }
 
+/** Forgets the recipient; that there must be no mail stays. */
+export function erase(recipient: string, order: Order): OperatorAction {
+  return action({ ...BLANK, ...order, kind: 'erase', recipient });
+}
+
 /** The reports of a source in a time: epoch milliseconds of reception, `to` is exclusive. */
 export interface SaidBySource {
   readonly source: string;

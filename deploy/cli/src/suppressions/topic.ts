@@ -21,13 +21,20 @@ export const suppressionsOf = (config: PipelineConfig): Suppressions => ({
   codec: new Codec(registryOf(config)),
 });
 
-/** The newest state of one recipient, out of its partition of the compacted topic; undefined: there is none. */
-export async function readState(from: Suppressions, recipient: string): Promise<Suppression | undefined> {
+/**
+ * The newest state of one recipient, out of its partition of the compacted topic; undefined: there is none. `keys`: those that it may be kept under, the first
+ * of which counts: its own, then those that stand for it if it was erased.
+ */
+export async function readState(
+  from: Suppressions,
+  recipient: string,
+  keys: readonly string[] = [recipient],
+): Promise<Suppression | undefined> {
   const states = await readStates(from, {
-    recipients: new Set([recipient]),
+    recipients: new Set(keys),
     partitions: [partitionOf(recipient, from.config.topics.partitions)],
   });
-  return states.get(recipient);
+  return keys.flatMap((key) => states.get(key) ?? [])[0];
 }
 
 export interface ReadStatesOptions {
@@ -74,6 +81,7 @@ export async function readStates(
 export async function readActions(
   { config, codec }: Suppressions,
   recipient: string,
+  keys: readonly string[] = [recipient],
 ): Promise<OperatorAction[]> {
   const decode = decoderOf<OperatorAction>(codec, 'operatorAction');
   const actions: OperatorAction[] = [];
@@ -82,7 +90,7 @@ export async function readActions(
     from: fromOf(topics.operatorActions, [partitionOf(recipient, config.topics.partitions)]),
     onRecord: async ({ value }) => {
       const action = value === null ? undefined : await decode(value);
-      if (action?.recipient === recipient) actions.push(action);
+      if (action && keys.includes(action.recipient)) actions.push(action);
     },
   });
   return actions;

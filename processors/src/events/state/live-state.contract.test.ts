@@ -37,7 +37,7 @@ function remember(numbers: readonly number[], { seenAt = START, recipients = [] 
     ids: new Set(numbers.map(idOf)),
     seenAt,
     recipients: new Map(recipients.map((key) => [key, STATE])),
-    totals: { received, emitted: received, duplicates: 0, deadLettered: 0 },
+    totals: { received, emitted: received, duplicates: 0, deadLettered: 0, erased: 0 },
     seenOffset: offset,
     ...(recipients.length > 0 && { recipientStateOffset: offset }),
   });
@@ -137,4 +137,31 @@ test.each([
   expect([inStore(1), inStore(2)]).toEqual([true, true]);
   expect(store.recipient('a@example.com')).toEqual(STATE);
   expect(store.positions).toEqual({ seen: offset, recipientState: offset });
+});
+
+test('who is forgotten is unknown at once, in the store with the next flush, and once more when known again', () => {
+  const told = (states: ReadonlyMap<string, typeof STATE | null>) => {
+    offset++;
+    live.remember({
+      ...{ ids: new Set(), seenAt: START, recipients: states, totals: live.totals },
+      ...{ seenOffset: offset, recipientStateOffset: offset },
+    });
+  };
+  remember([1], { recipients: ['a@example.com'] });
+  live.flush();
+  expect(live.hasErased).toBe(false);
+  told(
+    new Map([
+      ['a@example.com', null],
+      ['ERASED:1', STATE],
+    ]),
+  );
+  expect([live.recipient('a@example.com'), live.hasErased]).toEqual([undefined, true]);
+  live.flush();
+  expect(store.recipient('a@example.com')).toBeUndefined();
+  expect(store.hasErased).toBe(true);
+  told(new Map([['a@example.com', STATE]]));
+  expect(live.recipient('a@example.com')).toEqual(STATE);
+  live.flush();
+  expect(store.recipient('a@example.com')).toEqual(STATE);
 });

@@ -1,7 +1,7 @@
-import { PipelineError } from '@email-events/core';
+import { isPseudonym, PipelineError } from '@email-events/core';
 import type { RecipientState } from '@email-events/schemas';
 import { IdRun } from './id-run.ts';
-import type { PartitionStore, StoreSize, Totals } from './partition-store.ts';
+import type { PartitionStore, States, StoreSize, Totals } from './partition-store.ts';
 import { ID_BYTES } from './store-file.ts';
 
 /** What one committed transaction adds. */
@@ -10,7 +10,7 @@ export interface Addition {
   readonly ids: ReadonlySet<string>;
   /** When they were seen. Epoch milliseconds. */
   readonly seenAt: number;
-  readonly recipients: ReadonlyMap<string, RecipientState>;
+  readonly recipients: States;
   readonly totals: Totals;
   /** Offsets of the transaction's records in the changelogs; of a changelog without one: absent. */
   readonly seenOffset: number;
@@ -37,10 +37,13 @@ export class LiveState {
   /** Recipients that were asked for and are not in the store. */
   private readonly missing = new Set<string>();
   private readonly scratch = Buffer.alloc(ID_BYTES);
+  /** Whether any recipient of the partition was erased. */
+  hasErased: boolean;
 
   constructor(store: PartitionStore) {
     this.store = store;
     this.recent = noneSince(store);
+    this.hasErased = store.hasErased;
   }
 
   get totals(): Totals {
@@ -62,7 +65,7 @@ export class LiveState {
 
   recipient(key: string): RecipientState | undefined {
     const recent = this.recent.recipients.get(key);
-    if (recent) return recent;
+    if (recent !== undefined) return recent ?? undefined;
     const known = this.store.recipient(key);
     if (!known) this.missing.add(key);
     return known;
@@ -75,8 +78,9 @@ export class LiveState {
     for (const id of ids) recent.ids.add(id);
     if (ids.size > 0) recent.run.add(seenAt, Buffer.from([...ids].join(''), 'hex'));
     for (const [key, state] of recipients) {
-      if (missing.has(key) && !recent.recipients.has(key)) recent.newRecipients++;
+      if (state && missing.has(key) && !recent.recipients.has(key)) recent.newRecipients++;
       recent.recipients.set(key, state);
+      if (state && isPseudonym(key)) this.hasErased = true;
     }
     missing.clear();
     recent.totals = totals;
@@ -119,7 +123,7 @@ interface Recent {
   since: number | undefined;
   readonly ids: Set<string>;
   readonly run: IdRun;
-  readonly recipients: Map<string, RecipientState>;
+  readonly recipients: Map<string, RecipientState | null>;
   /** Recipients that the store does not have. */
   newRecipients: number;
   readonly to: { seen: number; recipientState: number };

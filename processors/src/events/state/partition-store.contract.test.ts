@@ -15,7 +15,7 @@ import { discardStore, usedPages } from './store-file.ts';
 const HOUR = 3_600_000;
 const WINDOW = 8 * HOUR;
 const IDENTITY: StoreIdentity = { clusterId: 'c', application: 'a', partition: 3 };
-const TOTALS = { received: 9, emitted: 6, duplicates: 2, deadLettered: 1 };
+const TOTALS = { received: 9, emitted: 6, duplicates: 2, deadLettered: 1, erased: 0 };
 
 let path: string;
 beforeEach(() => {
@@ -58,7 +58,7 @@ async function fill(): Promise<void> {
 test('a new store knows nothing', () => {
   const store = open();
   expect(store.positions).toEqual({ seen: -1, recipientState: -1 });
-  expect(store.totals).toEqual({ received: 0, emitted: 0, duplicates: 0, deadLettered: 0 });
+  expect(store.totals).toEqual({ received: 0, emitted: 0, duplicates: 0, deadLettered: 0, erased: 0 });
   expect(store.has(idOf(1))).toBe(false);
   expect(store.recipient('ann@example.com')).toBeUndefined();
   expect(store.size).toMatchObject({ ids: 0, recipients: 0 });

@@ -14,13 +14,18 @@ import {
 } from './store-file.ts';
 import { makeRoom, NO_PUTS } from './store-room.ts';
 
-/** Counts of events of a partition since its beginning. received = emitted + duplicates + deadLettered. */
+/** Counts of events of a partition since its beginning. received = emitted + duplicates + deadLettered + erased. */
 export interface Totals {
   readonly received: number;
   readonly emitted: number;
   readonly duplicates: number;
   readonly deadLettered: number;
+  /** Dropped because their recipient was erased. */
+  readonly erased: number;
 }
+
+/** States by recipient key; null: nothing is known any more. */
+export type States = ReadonlyMap<string, RecipientState | null>;
 
 /** How far the store mirrors its changelogs: offset of the last record applied, -1 for none. */
 interface Positions {
@@ -35,7 +40,7 @@ export interface StoreChange {
   readonly totals: Totals;
   /** Event ids, 16 bytes each, and when they were seen (epoch ms). */
   readonly ids: readonly { readonly seenAt: number; readonly bytes: Buffer }[];
-  readonly recipients: ReadonlyMap<string, RecipientState>;
+  readonly recipients: States;
 }
 
 /** Tells a store apart from one of another cluster, application or partition. */
@@ -52,9 +57,10 @@ export interface StoreSize {
   readonly bytes: number;
 }
 
-const FORMAT = 3;
+const FORMAT = 4;
 const NOTHING = Buffer.alloc(0);
-const NO_TOTALS: Totals = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0 };
+const [PSEUDONYMS, PAST_PSEUDONYMS] = ['ERASED:', 'ERASED;'];
+const NO_TOTALS: Totals = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0, erased: 0 };
 const NO_POSITIONS: Positions = { seen: -1, recipientState: -1 };
 
 interface Meta extends Positions {
@@ -144,16 +150,25 @@ export class PartitionStore {
     });
   }
 
+  /** Whether any recipient was erased. */
+  get hasErased(): boolean {
+    return this.reading(() => {
+      // Of all keys between the two.
+      const keys = this.recipients.getKeys({ start: PSEUDONYMS, end: PAST_PSEUDONYMS, limit: 1 });
+      return [...keys].length > 0;
+    });
+  }
+
   /** Applies all of the change or nothing. Throws STATE_UNUSABLE if another owner has written meanwhile, STATE_DISK_FULL. */
   apply(change: StoreChange): void {
     const next: Meta = { ...this.state, ...change.to, totals: change.totals };
     const states = [...change.recipients].map(
-      ([key, state]) => [storeKey(key), this.codec.encode(state)] as const,
+      ([key, state]) => [storeKey(key), state && this.codec.encode(state)] as const,
     );
     makeRoom(this.file, {
       ids: change.ids.reduce((sum, { bytes }) => sum + bytes.length / ID_BYTES, 0),
       recipients: states.length,
-      bytes: states.reduce((sum, [, bytes]) => sum + bytes.length, 0),
+      bytes: states.reduce((sum, [, bytes]) => sum + (bytes?.length ?? 0), 0),
     });
     // A database cannot be opened inside a transaction.
     for (const { seenAt } of change.ids) this.bucket(this.bucketOf(seenAt));
@@ -164,7 +179,9 @@ export class PartitionStore {
           throw unusable('another process has written to the store');
         }
         for (const { seenAt, bytes } of change.ids) this.putIds(seenAt, bytes);
-        for (const [key, state] of states) this.recipients.putSync(key, state);
+        for (const [key, state] of states)
+          if (state) this.recipients.putSync(key, state);
+          else this.recipients.removeSync(key);
         this.meta.putSync('meta', next);
       }),
     );

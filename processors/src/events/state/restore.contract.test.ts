@@ -42,7 +42,7 @@ const restored = (store: PartitionStore, now = START) => restore(store, owned, c
 const idOf = (n: number) => Buffer.from(n.toString(16).padStart(32, '0'), 'hex');
 
 /** The records that one transaction of `events` leaves in the changelogs. */
-function transaction(ids: number[], states: { [key: string]: RecipientState } = {}, seenAt = START) {
+function transaction(ids: number[], states: { [key: string]: RecipientState | null } = {}, seenAt = START) {
   received += ids.length;
   const seen = {
     ids: Buffer.concat(ids.map(idOf)),
@@ -51,6 +51,7 @@ function transaction(ids: number[], states: { [key: string]: RecipientState } = 
     emitted: received,
     duplicates: 0,
     dead_lettered: 0,
+    erased: 0,
     barrier: null,
   };
   return owned.write([
@@ -59,7 +60,7 @@ function transaction(ids: number[], states: { [key: string]: RecipientState } = 
       topic: STATES,
       partition: PARTITION,
       key,
-      value: codec.recipientState.encoder.encode(state),
+      value: state && codec.recipientState.encoder.encode(state),
     })),
   ]);
 }
@@ -147,6 +148,7 @@ test('an aborted transaction leaves no trace', async () => {
     emitted: 1,
     duplicates: 0,
     dead_lettered: 0,
+    erased: 0,
     barrier: null,
   });
   kafka.append(SEEN, PARTITION, { value }, aborted);
@@ -320,4 +322,20 @@ test('what goes in comes out, each bucket by itself and in order, and once more 
     expect(new Set(found)).toEqual(new Set(ids));
   }
   expect([...run.slices()]).toEqual(slices);
+});
+
+test('a recipient who was forgotten is so after a restore, be the store new or one that knew her', async () => {
+  const store = newStore();
+  await transaction([1], { 'ann@example.com': bounced, 'eve@example.com': bounced });
+  await restored(store);
+  expect(store.hasErased).toBe(false);
+  await transaction([2], { 'ann@example.com': null, 'ERASED:0': { ...bounced, erased_at: START } });
+  await restored(store);
+  for (const opened of [store, newStore()]) {
+    await restored(opened);
+    expect(opened.recipient('ann@example.com')).toBeUndefined();
+    expect(opened.recipient('ERASED:0')).toMatchObject({ erased_at: START });
+    expect(opened.recipient('eve@example.com')).toBeDefined();
+    expect(opened.hasErased).toBe(true);
+  }
 });

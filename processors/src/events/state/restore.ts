@@ -99,6 +99,7 @@ function barrierRecords(barrier: string, partition: number, codec: ChangelogCode
     emitted: 0,
     duplicates: 0,
     dead_lettered: 0,
+    erased: 0,
     barrier,
   };
   const state = { ...NO_STATE, barrier };
@@ -152,6 +153,7 @@ class Restore {
     let run = newRun();
     let totals: Totals = store.totals;
     await this.follow('seen', topics.seen, this.codec.seen.decoder, async ({ offset }, batch) => {
+      if (batch === null) return false;
       if (batch.barrier === null) {
         totals = totalsOf(batch);
         // Retention deletes whole segments, so the topic may hold ids from long before the window.
@@ -172,11 +174,11 @@ class Restore {
   async recipients(): Promise<void> {
     const { store } = this;
     const { barrier } = this.settings;
-    let recipients = new Map<string, RecipientState>();
+    let recipients = new Map<string, RecipientState | null>();
     const { decoder } = this.codec.recipientState;
     await this.follow('recipientState', topics.recipientState, decoder, async ({ key, offset }, state) => {
-      if (state.barrier === null && key) recipients.set(key.toString(), state);
-      const last = state.barrier === barrier;
+      if (key && (state === null || state.barrier === null)) recipients.set(key.toString(), state);
+      const last = state?.barrier === barrier;
       if (!last && recipients.size < RUN_RECIPIENTS) return false;
       const sorted = [...recipients].sort(([a], [b]) => (a < b ? -1 : 1));
       recipients = new Map();
@@ -194,7 +196,8 @@ class Restore {
     changelog: 'seen' | 'recipientState',
     topic: string,
     decoder: Decoder<T>,
-    onValue: (record: InputRecord, value: T) => Promise<boolean>,
+    /** `value`: null where a recipient was forgotten. */
+    onValue: (record: InputRecord, value: T | null) => Promise<boolean>,
   ): Promise<void> {
     const { partition } = this.owned;
     this.tell();
@@ -203,7 +206,8 @@ class Restore {
       this.read += records.length;
       for (const record of records) {
         this.next[changelog] = record.offset + 1;
-        if (record.value !== null && (await onValue(record, decoder.decode(record.value)))) return true;
+        const value = record.value === null ? null : decoder.decode(record.value);
+        if (await onValue(record, value)) return true;
       }
       this.tell();
       return false;
@@ -222,8 +226,8 @@ class Restore {
 }
 
 function totalsOf(batch: SeenBatch): Totals {
-  const { received, emitted, duplicates, dead_lettered } = batch;
-  return { received, emitted, duplicates, deadLettered: dead_lettered };
+  const { received, emitted, duplicates, dead_lettered, erased } = batch;
+  return { received, emitted, duplicates, deadLettered: dead_lettered, erased };
 }
 
 function unchanged(store: PartitionStore): StoreChange {

@@ -29,6 +29,7 @@ export const NO_STATE: RecipientState = {
   accounts: [],
   words: [],
   revision: 0,
+  erased_at: null,
   barrier: null,
 };
 

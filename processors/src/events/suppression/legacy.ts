@@ -16,8 +16,8 @@ export function withAccounts(state: RecipientState): RecipientState {
     subscriptions.length > 0 ||
     soft_bounces.length > 0;
   if (!isLegacy) return state;
-  const { accounts, words, revision, barrier } = state;
-  let result: RecipientState = { ...NO_STATE, accounts, words, revision, barrier };
+  const { accounts, words, revision, erased_at, barrier } = state;
+  let result: RecipientState = { ...NO_STATE, accounts, words, revision, erased_at, barrier };
   if (hard_bounce) result = put(result, hard_bounce, 'hard_bounces', FOR_GOOD);
   if (complaint) result = put(result, complaint, 'complaints', FOR_GOOD);
   for (const bounce of soft_bounces) result = put(result, bounce, 'soft_bounces', undefined);

@@ -24,7 +24,7 @@ async function after(before: RecipientState | undefined, ...events: EmailEvent[]
   const suppress = suppressWith(before);
   for (const event of events) suppress.learn(ANN, event);
   const [told] = await tell(suppress);
-  return { told, state: suppress.states.get(ANN) };
+  return { told, state: suppress.states.get(ANN) ?? undefined };
 }
 const at = (time: number) => ({ occurred_at: START + time });
 
