@@ -140,6 +140,12 @@ test('what is said of counts', () => {
   expect(of([5_000, 500], [5_000, 1_300], [5_000, 1_310])).toMatchObject({
     ...{ state: 'ahead', leader: 'C', beaten: ['A'] },
   });
+  // B is beaten, and C, of whom little is known, decides how long it takes.
+  const rare = of([5_000, 1_300], [5_000, 1_000], [200, 38]);
+  expect(rare).toMatchObject({ state: 'ahead', leader: 'A', beaten: ['B'] });
+  expect(rare?.recipientsLeft).toBeGreaterThan(200);
+  // Against C it is far away, however near it is against B.
+  expect(of([500, 120], [500, 100], [500, 119])).toMatchObject({ state: 'ahead', recipientsLeft: null });
   expect(
     judge(
       testOf(

@@ -18,6 +18,8 @@ export interface Variant {
   readonly delivered: number;
   readonly opened: number;
   readonly clicked: number;
+  /** Was meant to be sent, and no event names it. It counts for the split alone. */
+  readonly isAbsent?: true;
 }
 
 export const MEASURES = ['clicked', 'opened'] as const;
@@ -33,7 +35,7 @@ export interface Judgement {
   readonly leader: string | null;
   /** Variants that another one is better than for sure. */
   readonly beaten: readonly string[];
-  /** `ahead`: by how many recipients of each variant it would be decided if the rates stayed as they are; null if that is far away. */
+  /** `ahead`: by how many recipients of each variant it would be decided, against every other, if the rates stayed as they are; null if that is far away. */
   readonly recipientsLeft: number | null;
   readonly pairs: readonly Pair[];
 }
@@ -63,7 +65,8 @@ export function judge(test: Test, shares: readonly number[] = equalShares(test))
   const total = sent.reduce((sum, count) => sum + count, 0);
   const pValue = splitPValue(sent, shares);
   const isBroken = pValue < SPLIT_ALPHA || test.several > total * MOST_IN_SEVERAL;
-  const judgements = MEASURES.map((measure) => judgeMeasure(test.variants, measure));
+  const present = test.variants.filter(({ isAbsent }) => !isAbsent);
+  const judgements = MEASURES.map((measure) => judgeMeasure(present, measure));
   return { ...test, split: { pValue, isBroken, shares }, judgements };
 }
 
@@ -77,7 +80,8 @@ export const countsOf = (variant: Variant, measure: Measure): Counts => ({
 function judgeMeasure(variants: readonly Variant[], measure: Measure): Judgement {
   const pairs = pairsOf(variants, measure);
   const nothing = { measure, leader: null, beaten: [], recipientsLeft: null, pairs };
-  if (pairs.some(({ difference }) => difference === null)) return { ...nothing, state: 'none' };
+  if (pairs.length === 0 || pairs.some(({ difference }) => difference === null))
+    return { ...nothing, state: 'none' };
   const ranked = variants
     .map((variant) => ({ variant, rate: rateOf(countsOf(variant, measure)) }))
     .sort((a, b) => b.rate - a.rate);
@@ -85,13 +89,20 @@ function judgeMeasure(variants: readonly Variant[], measure: Measure): Judgement
   const beaten = [...new Set(pairs.flatMap(loserOf))].sort();
   if (!first || !second || first.rate === second.rate) return { ...nothing, beaten, state: 'even' };
   const leader = first.variant.variant;
-  const beats = pairs.filter(
-    (pair) => [pair.one, pair.other].includes(leader) && loserOf(pair).some((name) => name !== leader),
+  const undecided = pairs
+    .filter((pair) => [pair.one, pair.other].includes(leader) && loserOf(pair).length === 0)
+    .map((pair) => variants.filter(({ variant }) => [pair.one, pair.other].includes(variant)));
+  if (undecided.length === 0) return { measure, state: 'wins', leader, beaten, recipientsLeft: null, pairs };
+  const left = undecided.map((rivals) =>
+    recipientsUntil(
+      rivals.map((variant) => countsOf(variant, measure)),
+      pairs.length,
+    ),
   );
-  const state = beats.length === variants.length - 1 ? 'wins' : 'ahead';
-  const rivals = [first.variant, second.variant].map((variant) => countsOf(variant, measure));
-  const recipientsLeft = state === 'wins' ? null : recipientsUntil(rivals, pairs.length);
-  return { measure, state, leader, beaten, recipientsLeft, pairs };
+  const recipientsLeft = left.reduce((most, one) =>
+    most === null || one === null ? null : Math.max(most, one),
+  );
+  return { measure, state: 'ahead', leader, beaten, recipientsLeft, pairs };
 }
 
 /** Each variant with each, those by name. */

@@ -46,6 +46,7 @@ export async function readTests(
     tests.set(key, test);
   }
   return [...tests.values()]
+    .map((test) => withAbsent(test, split))
     .filter(({ variants }) => variants.length > 1)
     .sort((a, b) => campaigns.indexOf(a.campaign) - campaigns.indexOf(b.campaign))
     .map((test) => judge(test, split && sharesOf(test, split)));
@@ -67,6 +68,16 @@ interface Whole {
   readonly several: string;
   readonly clicked: number | null;
   readonly opened: number | null;
+}
+
+/** With the variants that were meant and that nobody got: no row names them, and what is missing is what breaks a split most. */
+function withAbsent(test: Test, split: Split = {}): Test {
+  const known = new Set(test.variants.map(({ variant }) => variant));
+  const absent = Object.keys(split)
+    .filter((variant) => !known.has(variant))
+    .map((variant) => ({ variant, sent: 0, delivered: 0, opened: 0, clicked: 0, isAbsent: true }) as const);
+  const variants = [...test.variants, ...absent].sort((a, b) => (a.variant < b.variant ? -1 : 1));
+  return { ...test, variants };
 }
 
 function sharesOf({ campaign, variants }: Test, split: Split): number[] {
