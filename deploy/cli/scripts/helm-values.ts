@@ -114,7 +114,7 @@ export function valuesSchema(all: Services): object {
       hooks: object({
         topics: object({ enabled: flag }),
         schemas: object({ enabled: flag }),
-        migrations: object({ enabled: flag }),
+        migrations: object({ enabled: flag, activeDeadlineSeconds: from1 }),
         resources: any,
         activeDeadlineSeconds: from1,
         backoffLimit: from0,
