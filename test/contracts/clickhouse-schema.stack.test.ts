@@ -98,6 +98,35 @@ test('a file that failed half way is finished the next time', async () => {
   expect((await planMigrations(address)).pending).toEqual([]);
 });
 
+test('a table that is larger than the server lets anybody drop gives way to a view', async () => {
+  const { address, clickhouse } = await makeDatabase();
+  const { database, url } = address;
+  // Whoever connects here may drop tables of a byte: a server has such a limit for all, of 50 GB by default.
+  const limited = { ...address, url: `${url}?ch_max_table_size_to_drop=1` };
+  const connection = connect({ ...limited, database: 'default' });
+  onTestFinished(() => connection.close());
+  const all = readMigrations();
+  const before = all.filter(({ version }) => version < 18);
+  await migrate(limited, before);
+  await clickhouse.command(
+    `INSERT INTO ${database}.email_events (event_id, type, occurred_at, received_at, esp, source, recipient_key, message_id, campaign)
+     VALUES ('a', 'delivered', now(), now(), 'ses', 'main', 'ann@example.com', 'm', 'autumn')`,
+  );
+  const states = `SELECT campaign FROM ${database}.message_states`;
+  expect(await clickhouse.query(states)).toHaveLength(1);
+  await connection.command(`CREATE TABLE ${database}.probe ENGINE = MergeTree ORDER BY n AS SELECT 1 AS n`);
+  const replaced = connection.command(`CREATE OR REPLACE VIEW ${database}.probe AS SELECT 1 AS n`);
+  await expect(replaced).rejects.toMatchObject({ type: 'TABLE_SIZE_EXCEEDS_MAX_DROP_SIZE_LIMIT' });
+
+  await migrate(limited);
+  const [row] = await clickhouse.query<{ engine: string }>(
+    `SELECT engine FROM system.tables WHERE database = {database:String} AND name = 'message_states'`,
+    { database },
+  );
+  expect(row).toEqual({ engine: 'View' });
+  expect(await clickhouse.query(states)).toEqual([{ campaign: 'autumn' }]);
+});
+
 test('every column of every table and view says what it means', async () => {
   const { clickhouse, address } = await makeDatabase({ migrated: true });
   const silent = await clickhouse.query(

@@ -25,8 +25,13 @@ export const quoted = (name: string) => `\`${name.replaceAll('`', '\\`')}\``;
 export interface ClickHouse {
   /** Rows of a SELECT. 64-bit integers come as text: a JavaScript number cannot hold them. */
   query<Row>(sql: string, parameters?: QueryParameters): Promise<Row[]>;
-  /** A statement without rows, such as DDL. A minute, unless a deadline of milliseconds is given. */
-  command(sql: string, signal?: AbortSignal, deadlineMs?: number): Promise<void>;
+  /** A statement without rows, such as DDL. A minute, unless a deadline of milliseconds is given. `settings`: of the server, for it alone. */
+  command(
+    sql: string,
+    signal?: AbortSignal,
+    deadlineMs?: number,
+    settings?: ClickHouseSettings,
+  ): Promise<void>;
   /** An INSERT statement that ends with its format, and the bytes in that format. Resolves when the server has them. */
   insert(
     sql: string,
@@ -82,9 +87,18 @@ class HttpClickHouse implements ClickHouse {
     return result.json<Row>();
   }
 
-  async command(sql: string, signal?: AbortSignal, deadlineMs = QUERY_MS): Promise<void> {
+  async command(
+    sql: string,
+    signal?: AbortSignal,
+    deadlineMs = QUERY_MS,
+    settings: ClickHouseSettings = {},
+  ): Promise<void> {
     const late = AbortSignal.timeout(deadlineMs);
-    await this.client.command({ query: sql, abort_signal: signal ? AbortSignal.any([signal, late]) : late });
+    await this.client.command({
+      query: sql,
+      clickhouse_settings: settings,
+      abort_signal: signal ? AbortSignal.any([signal, late]) : late,
+    });
   }
 
   async insert(

@@ -39,8 +39,9 @@ export async function fill(statement: string, filling: Filling): Promise<void> {
   const { clickhouse, address, version, name, onProgress } = filling;
   const { database } = address;
   const [placeholder = '', table = ''] = EACH_DAY.exec(statement) ?? [];
-  await untilInsertsEnd(filling);
   const from = `${quoted(database)}.${quoted(table)}`;
+  await untilInsertsEnd(filling);
+  if (address.cluster) await clickhouse.command(...untilReplicated(from));
   const days = await clickhouse.query<{ day: number }>(
     `SELECT toYYYYMMDD(occurred_at) AS day FROM ${from} GROUP BY day ORDER BY day DESC`,
   );
@@ -62,7 +63,19 @@ export async function fill(statement: string, filling: Filling): Promise<void> {
 /** No request may take longer: the connection's own limit. A day of 20 million events takes a few minutes. */
 const DAY_MS = 900_000;
 const INSERT_MS = 900_000;
+const REPLICATED_MS = 900_000;
 const LOOK_MS = 200;
+
+/**
+ * What another replica was given before it had the view has not come here by its end, and comes as a part, past the view. LIGHTWEIGHT: merges
+ * are not waited for. The server has its own limit, of 5 minutes.
+ */
+const untilReplicated = (from: string): Parameters<ClickHouse['command']> => [
+  `SYSTEM SYNC REPLICA ${from} LIGHTWEIGHT`,
+  undefined,
+  REPLICATED_MS,
+  { receive_timeout: REPLICATED_MS / 1_000 },
+];
 
 /** Those that run now; not those that begin meanwhile, which know the view. */
 async function untilInsertsEnd({ clickhouse, address }: Filling): Promise<void> {

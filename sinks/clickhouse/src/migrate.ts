@@ -29,6 +29,9 @@ interface AppliedRow {
 
 const LEDGER = 'schema_migrations';
 
+/** What takes the place of a table drops it, which the server refuses of one above its limit: 50 GB, unless it is told otherwise. */
+const DDL_SETTINGS = { max_table_size_to_drop: 0 };
+
 /** The plan of `migrate`. Changes nothing. */
 export async function planMigrations(
   address: ClickHouseAddress,
@@ -57,7 +60,7 @@ export async function migrate(
     for (const { version, name, statements } of plan.pending) {
       for (const statement of statements) {
         if (isFilling(statement)) await fill(statement, { clickhouse, address, version, name, onProgress });
-        else await clickhouse.command(statement);
+        else await clickhouse.command(statement, undefined, undefined, DDL_SETTINGS);
       }
       const row = [version, `'${name}'`, `'${checksums.get(version)}'`, Number(isAdditive(statements))];
       await clickhouse.command(
