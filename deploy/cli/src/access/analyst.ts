@@ -27,8 +27,11 @@ export interface Analyst {
   readonly queries: number;
 }
 
-/** It holds bytes of requests. */
-const NOT_FOR_ANALYSTS = ['dead_letters'];
+/**
+ * `dead_letters` hold bytes of requests. `message_states` is for releases that read a table there; no view needs it. In a file that is made before
+ * `migrate`, what is granted as a view would be the table that it still is, with rows of all sources.
+ */
+const NOT_FOR_ANALYSTS = ['dead_letters', 'message_states'];
 /** Thresholds by which views judge: they say nothing of anybody. */
 const OF_NOBODY = ['reaction_settings'];
 
