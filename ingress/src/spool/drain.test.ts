@@ -15,6 +15,9 @@ import { Drain } from './drain.ts';
 import { Spool } from './spool.ts';
 import { temporaryFolder } from './testing/store.ts';
 
+/** Longer than a test may take. */
+const TOO_LONG_MS = 600_000;
+
 /** A real spool, drained to a Kafka that does as the test says. */
 async function setUp(answer: (record: PublishRecord, n: number) => ErrorCode | undefined = () => undefined) {
   const dir = temporaryFolder({ onTestFinished });
@@ -164,6 +167,53 @@ test('stopped with time to empty the spool: it ends when nothing is left, or whe
   await other.drain.stop(50);
   expect(other.spool.status.records).toBe(1);
   expect(other.kafka.published).toEqual([]);
+});
+
+test('stopped with Kafka away and nothing left, it does not wait for Kafka', async () => {
+  const { spool, drain } = await setUp();
+  await expect.poll(() => drain.state).toBe('waiting');
+  await drain.stop(TOO_LONG_MS);
+  expect(spool.status.records).toBe(0);
+});
+
+test('stopped with Kafka away, it waits for what another process left, too', async () => {
+  const { dir, spool, kafka, drain } = await setUp();
+  const other = await Spool.start({ dir, maxBytes: 1e9, log: logInto([]) });
+  await other.append(requestOf(1));
+  await other.close();
+  expect(spool.status.records).toBe(0);
+  const stopped = drain.stop(TOO_LONG_MS);
+  await expect.poll(() => spool.status.records, { timeout: 5_000 }).toBe(1);
+  kafka.problem = undefined;
+  await stopped;
+  expect(kafka.published).toHaveLength(1);
+});
+
+test('a look that began before it was stopped does not tell that nothing is left', async () => {
+  const looks: (() => void)[] = [];
+  const drain = new Drain({
+    placement: new Placement(6),
+    spool: {
+      next: () => new Promise((resolve) => looks.push(() => resolve(undefined))),
+      settle: async () => {},
+      appended: () => new Promise(() => {}),
+    },
+    producer: { health: () => undefined, publish: () => Promise.reject(new Error('there is nothing')) },
+    log: logInto([]),
+    drained: () => {},
+    refused: () => {},
+  });
+  drain.start();
+  expect(looks).toHaveLength(1);
+  let isStopped = false;
+  const stopped = drain.stop(TOO_LONG_MS).then(() => {
+    isStopped = true;
+  });
+  looks[0]?.();
+  await expect.poll(() => looks.length).toBe(2);
+  expect(isStopped).toBe(false);
+  looks[1]?.();
+  await stopped;
 });
 
 test('a directory that cannot be used is a problem of the configuration', async () => {

@@ -44,8 +44,8 @@ export class Drain {
   #stopping = false;
   #wake: () => void = () => {};
   #running: Promise<void> | undefined;
-  /** Called when a look has found nothing. */
-  #nothingLeft: () => void = () => {};
+  /** Called when a look that began after it was set has found nothing. */
+  #nothingLeft: (() => void) | undefined;
   state: DrainState = 'idle';
 
   constructor(options: DrainOptions) {
@@ -71,7 +71,7 @@ export class Drain {
         clearTimeout(timer);
         resolve();
       };
-      // What was found before may be old.
+      // A look that is under way may have been before what was spooled last.
       this.#wake();
     });
   }
@@ -80,16 +80,19 @@ export class Drain {
     const { spool, producer, log } = this.#options;
     let appended = spool.appended();
     while (!this.#stopping) {
+      const nothingLeft = this.#nothingLeft;
       if (producer.health() !== undefined) {
         this.state = 'waiting';
-        await this.#pause(AWAY_MS);
+        // Whoever waits for an empty spool need not wait for Kafka. What others left is known by a look only.
+        if (nothingLeft && !(await spool.next(1, BATCH_BYTES))) nothingLeft();
+        if (nothingLeft === this.#nothingLeft) await this.#pause(AWAY_MS);
         continue;
       }
       const batch = await spool.next(BATCH_RECORDS, BATCH_BYTES);
       if (!batch) {
         this.state = 'idle';
-        this.#nothingLeft();
-        await Promise.race([appended, this.#pause(IDLE_MS)]);
+        nothingLeft?.();
+        if (nothingLeft === this.#nothingLeft) await Promise.race([appended, this.#pause(IDLE_MS)]);
         appended = spool.appended();
         continue;
       }
