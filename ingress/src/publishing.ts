@@ -18,7 +18,7 @@ import { SpoolMetrics } from './spool/spool-metrics.ts';
 import { type SpoolReport, spoolReport } from './status.ts';
 
 /** As long as it may take until the metrics are asked for: a minute between two scrapes is the most that the rules bear. */
-const TELL_MS = 60_000;
+export const TELL_MS = 60_000;
 
 /** Where a request is durable now. */
 export type Keeper = 'kafka' | 'spool';

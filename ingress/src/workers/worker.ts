@@ -35,12 +35,20 @@ export class Worker {
   readonly ready: Promise<Ports>;
   /** Resolves when it is gone. */
   readonly ended: Promise<Ending>;
+  /** It cannot be asked any more: it has ended, or is about to. */
+  isGone = false;
 
   /** Runs the program of this process once more, with the same arguments and these variables on top of its own. */
   constructor(env: { readonly [name: string]: string }) {
     this.#process = cluster.fork(env);
+    this.#process.once('disconnect', () => {
+      this.isGone = true;
+    });
     this.ended = new Promise((resolve) => {
-      this.#process.once('exit', (code, signal) => resolve(signal ?? code));
+      this.#process.once('exit', (code, signal) => {
+        this.isGone = true;
+        resolve(signal ?? code);
+      });
     });
     this.ready = new Promise((resolve, reject) => {
       this.#process.on('message', (message: unknown) => {

@@ -32,14 +32,14 @@ interface Whole {
 }
 
 /** Without Kafka: requests are durable in the spools. */
-async function start(context: TestContext): Promise<Whole> {
+async function start(context: TestContext, spool: { readonly drainOnStopMs?: number } = {}): Promise<Whole> {
   const dir = mkdtempSync(join(tmpdir(), 'email-events-workers-'));
   const [spoolDir, secretFile] = [join(dir, 'spool'), join(dir, 'secret')];
   const signer = await createSigner('mailtrap');
   writeFileSync(secretFile, String(signer.settings.secrets[0]));
   const config = {
     kafka: { brokers: ['127.0.0.1:1'] },
-    ingress: { port: 0, adminPort: 0, workers: WORKERS, spool: { dir: spoolDir } },
+    ingress: { port: 0, adminPort: 0, workers: WORKERS, spool: { dir: spoolDir, ...spool } },
     sources: { shop: { esp: 'mailtrap', secrets: [`file:${secretFile}`] } },
   };
   const file = join(dir, 'ingress.yaml');
@@ -169,6 +169,29 @@ test('SIGHUP changes the secrets of all; SIGTERM lets each finish what it has', 
   for (const socket of sockets) socket.write(body.subarray(3));
   for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 200 /);
   expect(await whole.exited).toEqual([0, null]);
+});
+
+test('a worker that has emptied its spool ends before the other, which is watched until it has', async (context) => {
+  const whole = await start(context, { drainOnStopMs: 600_000 });
+  const stranger = { ports: whole.ports, signer: await createSigner('mailtrap') };
+  // It would be a coincidence if only one of the workers got them.
+  expect(await sendMany(stranger, 20)).toEqual(Array(20).fill(401));
+  expect(await send(whole)).toBe(200);
+  const metrics = async () => {
+    const answer = await ask(whole, '/metrics');
+    expect(answer.status).toBe(200);
+    return answer.text();
+  };
+  const refused = /^email_events_ingress_requests_total\{.*code="SIGNATURE_WRONG".*\} 20$/m;
+  expect(await metrics()).toMatch(refused);
+  whole.child.kill('SIGTERM');
+  await vi.waitFor(() => expect(childrenOf(whole)).toHaveLength(WORKERS - 1), SOON);
+  const left = await metrics();
+  expect(left).toMatch(refused);
+  expect(left).toMatch(/^email_events_ingress_spool_records\{.*\} 1$/m);
+  expect((await ask(whole, '/healthz')).status).toBe(200);
+  expect(await (await ask(whole, '/status')).json()).toMatchObject({ spool: { records: 1 } });
+  expect(whole.child.exitCode).toBeNull();
 });
 
 test('a worker that dies ends the whole, with an error', async (context) => {

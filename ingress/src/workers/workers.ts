@@ -1,5 +1,6 @@
 import {
   type DependencyState,
+  type MetricsReport,
   mergedMetrics,
   type ReadinessCheck,
   type RunningService,
@@ -9,13 +10,15 @@ import {
 } from '@email-events/core';
 import type { IngressConfig } from '../config.ts';
 import { freePort } from '../port.ts';
+import { TELL_MS } from '../publishing.ts';
 import { sumOfStatuses } from '../status-sum.ts';
+import type { Answers, Topic } from './questions.ts';
 import { type Ending, Worker, WorkerEnded } from './worker.ts';
 
 /** Dependencies that a worker's answer may name. */
 const DEPENDENCIES = ['kafka', 'spool'] as const;
-/** On top of what a worker's own steps may take (see service.ts). */
-const STOP_MS = 20_000;
+/** On top of the times that the configuration gives to a worker's own steps (see service.ts and publishing.ts). */
+const STOP_MS = 25_000;
 
 /**
  * The ingress as several processes on one port: this one holds them together and takes no request itself. Each listens for itself, and the
@@ -43,7 +46,7 @@ export async function startWorkers(service: ServiceContext<IngressConfig>): Prom
     const admin = await startAdminServer({
       host: config.adminHost,
       port: config.ingress.adminPort,
-      metrics: { contentType: service.metrics.contentType, metrics: () => metricsOf(service, workers) },
+      metrics: { contentType: service.metrics.contentType, metrics: metricsOf(service, workers) },
       readiness: readinessOf(workers, spool.enabled),
       status: async () => sumOfStatuses(await askAll(workers, 'status')),
       alive: () => askAll(workers, 'readiness'),
@@ -85,7 +88,8 @@ export async function startWorkers(service: ServiceContext<IngressConfig>): Prom
 /** The longest that a worker may take: it has deadlines for each step. */
 function stopMs({ ingress }: IngressConfig): number {
   const { drainDelayMs, publishTimeoutMs, spool } = ingress;
-  return drainDelayMs + publishTimeoutMs + (spool.enabled ? spool.drainOnStopMs : 0) + STOP_MS;
+  const emptying = spool.enabled && spool.drainOnStopMs > 0 ? spool.drainOnStopMs + TELL_MS : 0;
+  return drainDelayMs + publishTimeoutMs + emptying + STOP_MS;
 }
 
 async function stopAll(workers: readonly Worker[]): Promise<Ending[]> {
@@ -93,12 +97,40 @@ async function stopAll(workers: readonly Worker[]): Promise<Ending[]> {
   return Promise.all(workers.map(({ ended }) => ended));
 }
 
-const askAll = <T extends Parameters<Worker['ask']>[0]>(workers: readonly Worker[], topic: T) =>
-  Promise.all(workers.map((worker) => worker.ask(topic)));
+/** Undefined if it has ended. Throws WorkerEnded if it does not answer. */
+async function askOne<T extends Topic>(worker: Worker, topic: T): Promise<Answers[T] | undefined> {
+  if (worker.isGone) return undefined;
+  return worker.ask(topic).catch((error: unknown) => {
+    if (worker.isGone) return undefined;
+    throw error;
+  });
+}
 
-async function metricsOf({ metrics }: ServiceContext<IngressConfig>, workers: readonly Worker[]) {
-  const own = metrics.getMetricsAsJSON();
-  return mergedMetrics([await own, ...(await askAll(workers, 'metrics'))]);
+/**
+ * Of those that are left: while they stop, one whose spool is empty goes before the others. Throws WorkerEnded if one of them does not
+ * answer, or if there is none.
+ */
+async function askAll<T extends Topic>(workers: readonly Worker[], topic: T): Promise<Answers[T][]> {
+  const asked = await Promise.all(workers.map((worker) => askOne(worker, topic)));
+  const answers = asked.filter((answer) => answer !== undefined) as Answers[T][];
+  if (answers.length === 0) throw new WorkerEnded('all have ended');
+  return answers;
+}
+
+/**
+ * What a worker has counted stays in the sums when it has ended, as it told it last: a sum that falls looks like a new beginning, after
+ * which all of the rest counts once more. What it measured ends with it.
+ */
+function metricsOf({ metrics }: ServiceContext<IngressConfig>, workers: readonly Worker[]) {
+  const last = new Map<Worker, MetricsReport>();
+  const reportOf = async (worker: Worker): Promise<MetricsReport> => {
+    const report = await askOne(worker, 'metrics');
+    // The types of prom-client have a number here, where it gives a name.
+    if (!report) return (last.get(worker) ?? []).filter(({ type }) => String(type) !== 'gauge');
+    last.set(worker, report);
+    return report;
+  };
+  return async () => mergedMetrics(await Promise.all([metrics.getMetricsAsJSON(), ...workers.map(reportOf)]));
 }
 
 /** A dependency is as the worker that is worst off has it: it gets its part of the connections. */
