@@ -2,6 +2,7 @@ import {
   createMetrics,
   type OutputRecord,
   PipelineError,
+  type Registry,
   type SinkRecord,
   silentLog,
 } from '@email-events/core';
@@ -55,10 +56,15 @@ class Clock {
   isCurrent = true;
 }
 
-async function instance(log: Topics, clock = new Clock(), logger = silentLog): Promise<AlertsSink> {
+async function instance(
+  log: Topics,
+  clock = new Clock(),
+  logger = silentLog,
+  metrics = createMetrics('alerts'),
+): Promise<AlertsSink> {
   const sink = new AlertsSink({
     ...{ settings: settingsOf({ minVolume: 10 }), codecs, log, logger },
-    measures: measureAlerts(createMetrics('alerts')),
+    measures: measureAlerts(metrics),
     now: () => clock.now,
     isCurrent: () => clock.isCurrent,
     pauses: { fencedMs: 0 },
@@ -175,6 +181,66 @@ test('one that does not own the mail counts nothing and judges nothing', async (
   ]);
   await sink.judge();
   expect(await log.told()).toEqual([]);
+});
+
+describe('what is measured is told by the instance that judges', () => {
+  const measured = async (metrics: Registry) =>
+    (await metrics.metrics()).match(/^email_events_alerts_(firing|judged_seconds|windows)\{.*/gm) ?? [];
+  const FIRING = expect.stringMatching(/^email_events_alerts_firing\{.*rule="bounce_rate".*\} 1$/);
+
+  async function judged() {
+    const log = new Topics();
+    const [own, others] = [createMetrics('alerts'), createMetrics('alerts')];
+    const first = await instance(log, new Clock(), silentLog, own);
+    await write(first, 'a', ['delivered', 80], ['bounced', 20]);
+    await first.judge();
+    expect(await measured(own)).toEqual([FIRING, expect.any(String), expect.any(String)]);
+    /** Another has the mail now, which this one does not know before it is told. */
+    const replace = async () => {
+      const second = await instance(log, new Clock(), silentLog, others);
+      await second.judge();
+      expect(await measured(others)).toEqual([FIRING, expect.any(String), expect.any(String)]);
+    };
+    return { first, own, replace };
+  }
+
+  test('not by one that has lost its share', async () => {
+    const { first, own, replace } = await judged();
+    await first.owns(undefined);
+    await replace();
+    await first.owns(0);
+    expect(await measured(own)).toEqual([]);
+  });
+
+  test('not by one that was told for long that partitions move', async () => {
+    const { first, own, replace } = await judged();
+    await first.owns(undefined);
+    await replace();
+    await first.judge();
+    expect(await measured(own)).toEqual([]);
+  });
+
+  test('not by one that was fenced, or has ended', async () => {
+    const { first, own, replace } = await judged();
+    await replace();
+    await expect(write(first, 'b', ['delivered', 1])).rejects.toMatchObject({ code: 'KAFKA_FENCED' });
+    expect(await measured(own)).toEqual([]);
+    const { first: ended, own: its } = await judged();
+    await ended.close();
+    expect(await measured(its)).toEqual([]);
+  });
+
+  test('by one that has it again', async () => {
+    const { first, own } = await judged();
+    await first.owns(undefined);
+    await first.owns(1);
+    expect(await measured(own)).toContainEqual(FIRING);
+    await first.owns(0);
+    await first.owns(1);
+    expect(await measured(own)).toEqual([]);
+    await first.judge();
+    expect(await measured(own)).toContainEqual(FIRING);
+  });
 });
 
 test('while it is behind nothing fires, and what was passed meanwhile is told afterwards', async () => {

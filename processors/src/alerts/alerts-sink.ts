@@ -61,6 +61,8 @@ export class AlertsSink implements Sink<EmailEvent> {
     this.isOwner = share === 1;
     await this.turn.add(async () => {
       await this.forget();
+      // Another may have all partitions. While they move it is not known yet, and mostly it is this one again.
+      if (!this.isOwner && share !== undefined) this.options.measures.forget();
       this.openAfter = 0;
       if (this.isOwner) await this.opened().catch(() => undefined);
     });
@@ -97,7 +99,10 @@ export class AlertsSink implements Sink<EmailEvent> {
   /** Judges everything, and tells what begins and ends. Called by a timer; never throws. */
   async judge(): Promise<void> {
     await this.turn.add(async () => {
-      if (!this.isOwner) return;
+      if (!this.isOwner) {
+        this.options.measures.forget();
+        return;
+      }
       try {
         const state = await this.opened();
         if (!state) return;
@@ -118,6 +123,7 @@ export class AlertsSink implements Sink<EmailEvent> {
     this.isOwner = false;
     this.turn.clear();
     await this.turn.add(() => this.forget());
+    this.options.measures.forget();
   }
 
   private async judgeAll(state: AlertState): Promise<void> {
@@ -159,8 +165,10 @@ export class AlertsSink implements Sink<EmailEvent> {
       await work();
     } catch (error) {
       await this.forget();
-      if (codeOf(error) === 'KAFKA_FENCED')
+      if (codeOf(error) === 'KAFKA_FENCED') {
+        this.options.measures.forget();
         this.openAfter = performance.now() + (this.options.pauses?.fencedMs ?? FENCED_PAUSE_MS);
+      }
       throw error;
     }
   }

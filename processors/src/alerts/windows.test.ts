@@ -1,3 +1,4 @@
+import type { MailWindow } from '@email-events/schemas';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AT, add, DAY, HOUR, MINUTE, reported } from './mail.fixture.ts';
@@ -81,31 +82,73 @@ test('what is old is forgotten, and nothing old is taken', () => {
   expect(windows.size).toBe(0);
 });
 
-test('windows that were kept are those that were counted, whatever came in between', () => {
-  const event = fc.record({
-    type: fc.constantFrom('delivered', 'bounced', 'deferred', 'complained', 'clicked'),
-    stream: fc.constantFrom(null, '', 'a', 'b'),
-    recipient_domain: fc.constantFrom('gmail.com', 'web.de', 'example.com', ''),
-    source: fc.constantFrom('main', 'second'),
-    received_at: fc.integer({ min: AT - 3 * DAY, max: AT + HOUR }),
-  });
+/** Streams take all places and one more, are forgotten, and others take their places after a restart. */
+const AGAIN = {
+  ...{ hours: 0, type: 'delivered' as const, source: 'main' as const, named: undefined },
+  streams: [0, 51] as [number, number],
+  ...{ recipient_domain: 'gmail.com' as const, late: 0, expires: false, isRestarted: false },
+};
+const FULL_TWICE = [
+  AGAIN,
+  { ...AGAIN, hours: 30, streams: [0, 0] as [number, number], expires: true, isRestarted: true },
+  { ...AGAIN, streams: [60, 50] as [number, number], isRestarted: true },
+  { ...AGAIN, streams: [60, 51] as [number, number] },
+];
+
+/** Hours go by, streams are heard of, old windows are forgotten, the service is restarted. */
+const step = fc.record({
+  hours: fc.integer({ min: 0, max: 30 }),
+  type: fc.constantFrom('delivered', 'bounced', 'deferred', 'complained', 'clicked'),
+  source: fc.constantFrom('main', 'second'),
+  /** Their numbers; there may be more than have a place. */
+  streams: fc.tuple(fc.integer({ min: 0, max: 90 }), fc.integer({ min: 0, max: 60 })),
+  named: fc.constantFrom(undefined, null, '', OTHER_STREAMS),
+  recipient_domain: fc.constantFrom('gmail.com', 'web.de', 'example.com', ''),
+  late: fc.integer({ min: 0, max: 3 * DAY }),
+  expires: fc.boolean(),
+  isRestarted: fc.boolean(),
+});
+
+test('windows that were kept are those that were counted, whatever came, went and ended in between', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(event, fc.boolean()), { maxLength: 60 }), (events) => {
-      const [whole, kept] = [new MailWindows(), new Map<string, unknown>()];
-      let read = new MailWindows();
-      for (const [of, isRestarted] of events) {
-        whole.add(reported(of.type, of), AT);
-        read.add(reported(of.type, of), AT);
-        for (const [key, window] of read.takeChanged()) kept.set(key, window);
-        if (!isRestarted) continue;
-        read = new MailWindows();
-        for (const [key, window] of kept) read.restore(key, window as never);
+    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+      const whole = new MailWindows();
+      const kept: [key: string, window: MailWindow | null][] = [];
+      let [read, now] = [new MailWindows(), AT];
+      for (const { hours, streams, named, late, expires, isRestarted, ...of } of steps) {
+        now += hours * HOUR;
+        const [first, count] = streams;
+        const names = Array.from({ length: count }, (_, i) => `stream-${first + i}`);
+        for (const windows of [whole, read]) {
+          for (const stream of named === undefined ? names : [named])
+            windows.add(reported(of.type, { ...of, stream, received_at: now - late }), now);
+          if (expires) windows.expire(now);
+        }
+        kept.push(...read.takeChanged());
+        if (isRestarted) {
+          read = new MailWindows();
+          for (const [key, window] of kept) read.restore(key, window);
+        }
+        expect(read.size).toBe(whole.size);
+        for (const source of ['main', 'second']) {
+          const views = seen(whole, source, now);
+          expect(seen(read, source, now)).toEqual(views);
+          const [all, ...parts] = views;
+          expect(parts.every(({ counts }) => counts.all <= (all?.counts.all ?? 0))).toBe(true);
+        }
       }
-      for (const source of ['main', 'second'])
-        expect(read.views(source, hour)).toEqual(whole.views(source, hour));
-      const all = whole.views('main', hour).map(({ counts: { window } }) => window.all);
-      expect(all.slice(1).every((part) => part <= (all[0] ?? 0))).toBe(true);
     }),
-    { numRuns: 60 },
+    { numRuns: 60, examples: [[FULL_TWICE]] },
   );
 });
+
+/** All mail of the source first; the order of its parts does not matter. */
+function seen(windows: MailWindows, source: string, now: number) {
+  const spans = { day: { by: 'hours', from: now - DAY, to: now + 1 } } as const;
+  const views = windows.views(source, spans).map(({ scope, counts }) => ({
+    scope: JSON.stringify(scope),
+    counts: counts.day,
+  }));
+  const [all, ...parts] = views;
+  return all ? [all, ...parts.sort((a, b) => (a.scope < b.scope ? -1 : 1))] : [];
+}

@@ -160,12 +160,16 @@ export class MailWindows {
 
   /** Takes a window as it was kept. */
   restore(key: string, window: MailWindow | null): void {
+    const before = this.series.get(key);
     this.series.delete(key);
-    if (!window) return;
+    if (!window) {
+      if (before?.stream) this.forgetStream(before.source, before.stream);
+      return;
+    }
     const { esp, source, stream, provider, last_at, minutes, hours } = window;
     const series = { esp, source, stream, provider, lastAt: last_at };
     this.series.set(key, { ...series, minutes: mapOf(minutes), hours: mapOf(hours) });
-    if (stream) this.streamsOf(source).add(stream);
+    if (stream && stream !== OTHER_STREAMS) this.streamsOf(source).add(stream);
   }
 
   private windowAt(key: string): MailWindow | null {
@@ -197,7 +201,8 @@ export class MailWindows {
     if (stream === null || stream === '') return '';
     const name = stream.slice(0, MAX_NAME).toWellFormed();
     const known = this.streamsOf(source);
-    if (known.has(name)) return name;
+    // All others together take no place, even where a stream has their name.
+    if (name === OTHER_STREAMS || known.has(name)) return name;
     if (known.size >= MAX_STREAMS) return OTHER_STREAMS;
     known.add(name);
     return name;
