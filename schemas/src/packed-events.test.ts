@@ -23,6 +23,7 @@ function read(value: Buffer) {
 }
 const told = (packed: PackedEvent) => ({
   ...{ type: packed.type, event_id: packed.event_id, recipient: packed.recipient, known_as: packed.known_as },
+  request_id: packed.request_id,
   event: { ...packed.unpacked() },
   typed: packed.typed(typedBy[packed.type]?.schemaId ?? 0)?.toString('hex'),
 });
@@ -31,8 +32,8 @@ function expected(event: EmailEvent) {
   try {
     typed = typedBy[event.type]?.encode(event).toString('hex');
   } catch {}
-  const { type, event_id, recipient, known_as } = event;
-  return { type, event_id, recipient, known_as, event, typed };
+  const { type, event_id, recipient, known_as, request_id } = event;
+  return { type, event_id, recipient, known_as, request_id, event, typed };
 }
 
 const text = fc.oneof(

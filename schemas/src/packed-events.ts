@@ -8,6 +8,7 @@ export interface PackedEvent {
   readonly event_id: string;
   readonly recipient: string;
   readonly known_as: readonly string[];
+  readonly request_id: string;
   /** The whole event, in memory of its own. */
   unpacked(): EmailEvent;
   /**
@@ -49,11 +50,12 @@ const placeOf = (name: string): number => {
   if (place < 0) throw new Error(`a normalized event has no field ${name}`);
   return place;
 };
-const [TYPE, EVENT_ID, RECIPIENT, KNOWN_AS] = [
+const [TYPE, EVENT_ID, RECIPIENT, KNOWN_AS, REQUEST_ID] = [
   placeOf('type'),
   placeOf('event_id'),
   placeOf('recipient'),
   placeOf('known_as'),
+  placeOf('request_id'),
 ];
 const itemType = item as unknown as ReturnType<typeof avroType>;
 const runs = Object.fromEntries(EVENT_TYPES.map((type) => [type, runsOf(type)])) as unknown as {
@@ -126,6 +128,10 @@ class View implements PackedEvent {
 
   get known_as(): readonly string[] {
     return this.value[this.begin(KNOWN_AS)] === 0 ? NONE : this.unpacked().known_as;
+  }
+
+  get request_id(): string {
+    return textAt(this.value, this.begin(REQUEST_ID));
   }
 
   unpacked(): EmailEvent {

@@ -1,3 +1,4 @@
+import { tracesHeader } from '@email-events/core';
 import type { EmailEvent, OperatorAction, RecipientState, Suppression } from '@email-events/schemas';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -36,6 +37,32 @@ test('an event goes to the topic of its type, on the partition it came from, und
   expect(rest).toEqual([]);
   const [decoded] = await decodeAll<EmailEvent>('clicked', [output?.value ?? null]);
   expect(decoded).toMatchObject({ event_id: event.event_id, url: 'https://shop.example/' });
+});
+
+test('a trace is handed on with the event of its request, and no other event is unpacked for it', () => {
+  const [sampled, other, untraced] = [
+    eventOf('opened', { request_id: 'r1' }),
+    eventOf('opened'),
+    eventOf('opened'),
+  ];
+  const spans = { handOn: (context?: string) => `${context} handed on`, end: () => {} };
+  const batch = new Batch(NONE, settings, 4, spans);
+  const add = (event: EmailEvent, traces: ReadonlyMap<string, string>, index: number) => {
+    const unpacked = () => {
+      throw new Error('it was unpacked');
+    };
+    const packed = { ...event, unpacked, typed: () => Buffer.from('typed') };
+    batch.addPacked(recordOf(null, { headers: tracesHeader(traces) }), packed, index);
+  };
+  const traces = new Map([['r1', 'context']]);
+  add(sampled, traces, 0);
+  add(other, traces, 1);
+  add(untraced, new Map(), 0);
+  expect(batch.outputs.map(({ headers }) => headers?.traceparent?.toString())).toEqual([
+    'context handed on',
+    undefined,
+    undefined,
+  ]);
 });
 
 test('an event without a recipient has no key and no suppression', () => {

@@ -111,8 +111,12 @@ export class Batch {
 
   /** `index`: the event's place in the record. */
   add(record: InputRecord, event: EmailEvent, index: number): void {
-    const { type, event_id, recipient, known_as } = event;
-    const packed = { type, event_id, recipient, known_as, unpacked: () => event, typed: () => undefined };
+    const { type, event_id, recipient, known_as, request_id } = event;
+    const packed = {
+      ...{ type, event_id, recipient, known_as, request_id },
+      unpacked: () => event,
+      typed: () => undefined,
+    };
     this.addPacked(record, packed, index);
   }
 
@@ -159,7 +163,9 @@ export class Batch {
     const put = isPutBack(record) ? { ...output, headers: PUT_BACK } : output;
     if (!this.spans) return put;
     if (this.traced?.record !== record) this.traced = { record, traces: tracesOf(record) };
-    const context = this.traced.traces.get(packed.unpacked().request_id);
+    const { traces } = this.traced;
+    if (traces.size === 0) return put;
+    const context = traces.get(packed.request_id);
     const trace = context && this.spans.handOn(context);
     return trace ? { ...put, headers: { ...put.headers, [TRACE_HEADER]: Buffer.from(trace) } } : put;
   }
