@@ -35,7 +35,7 @@ const ALL: readonly (readonly Track[])[] = [
 /** Of those that wait for components, whatever else the machine does. */
 const AT_ONCE = 2;
 /** One more, if that much of all cores was idle for so long. */
-const ROOM = { share: 0.3, ms: 15_000 };
+const ROOM = { share: 0.5, ms: 15_000 };
 const CLOSE_DEADLINE_MS = 60_000;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 

@@ -13,6 +13,9 @@ export type Pseudonym = (recipient: string) => string;
 /** Whether a key of a record stands for an erased address, and so is none. */
 export const isPseudonym = (key: string): boolean => key.startsWith(PREFIX);
 
+/** Stands for an id of 32 hex digits that somebody without the key could make anew. */
+export const keyedId = (id: string, by: Pseudonym): string => by(id).slice(PREFIX.length);
+
 /** Of each of the configured keys, in their order: new erasures are made with the first, and all of them are asked. Throws ConfigError. */
 export function pseudonymsOf({ erasure }: Pick<CommonConfig, 'erasure'>): readonly Pseudonym[] {
   return erasure.keys.map((key, index) => {

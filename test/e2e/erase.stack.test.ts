@@ -55,16 +55,21 @@ async function mayMail(address: string): Promise<boolean> {
 
 /** Rows with her address in any text of any table, by table. */
 async function rowsNaming(): Promise<{ [table: string]: number }> {
-  const columns = await world.clickhouse.query<{ table: string; name: string }>(
-    `SELECT table, name FROM system.columns WHERE database = currentDatabase() AND type LIKE '%String%'
+  const columns = await world.clickhouse.query<{ table: string; name: string; type: string }>(
+    `SELECT table, name, type FROM system.columns WHERE database = currentDatabase() AND type LIKE '%String%'
        AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')`,
   );
   const byTable = Map.groupBy(columns, ({ table }) => table);
   const found: { [table: string]: number } = {};
   for (const [table, names] of byTable) {
-    const texts = names.map(({ name }) => `ifNull(toString(\`${name}\`), '')`).join(', ');
+    const texts = names.flatMap(({ name, type }) => [
+      `ifNull(toString(\`${name}\`), '')`,
+      ...(name.endsWith('_base64') && !type.startsWith('Map')
+        ? [`ifNull(tryBase64Decode(\`${name}\`), '')`]
+        : []),
+    ]);
     const [row] = await world.clickhouse.query<{ n: string }>(
-      `SELECT count() AS n FROM \`${table}\` WHERE positionCaseInsensitive(concat(${texts}, ''), 'ann@') > 0`,
+      `SELECT count() AS n FROM \`${table}\` WHERE positionCaseInsensitive(concat(${texts.join(', ')}, ''), 'ann@') > 0`,
     );
     if (Number(row?.n) > 0) found[table] = Number(row?.n);
   }
@@ -111,6 +116,7 @@ test('who is erased is in no table, must still not be mailed, and is brought bac
     }),
     sendgridItem('delivered', { email: ANN }),
     sendgridItem('open', { email: ANN }),
+    sendgridItem('delivered', { email: ANN, timestamp: 'never' }),
     sendgridItem('bounce', { email: 'eve@example.com', type: 'bounce', reason: '550 unknown' }),
   ];
   await send(...said);
@@ -120,6 +126,7 @@ test('who is erased is in no table, must still not be mailed, and is brought bac
   );
   await waitFor('the CRM knows', async () => (await fetch(`${receiverUrl}/${ANN}`)).ok);
   await waitFor('all is in ClickHouse', async () => (await rowsNaming()).email_events === 3);
+  await waitFor('the dead letter, too', async () => (await rowsNaming()).dead_letters === 1);
   const before = await typed();
 
   const shown = await world.command('erase', 'ANN@example.com', ...WHY);

@@ -1,6 +1,7 @@
 import {
   type InputRecord,
   isPutBack,
+  keyedId,
   type OutputRecord,
   type Pseudonym,
   PUT_BACK_HEADER,
@@ -25,6 +26,15 @@ import { concernsSuppression } from './suppression/learn.ts';
 import { Suppress, type SuppressSettings } from './suppression/suppress.ts';
 
 const PUT_BACK = { [PUT_BACK_HEADER]: Buffer.from('1') };
+/** What says that somebody writes to a recipient, or she to us. Whoever opens, clicks or complains may do so of mail of long ago. */
+const MAILED_ANEW: ReadonlySet<EventType> = new Set([
+  'queued',
+  'delivered',
+  'deferred',
+  'bounced',
+  'dropped',
+  'subscribed',
+]);
 const ID = /^[0-9a-f]{32}$/;
 /** Far beyond any address that mail can reach (320 octets); a key of any length would not fit every topic. */
 const MAX_KEY_LENGTH = 1_000;
@@ -50,6 +60,8 @@ export interface ErasureSettings {
 interface Erased {
   readonly pseudonym: string;
   readonly at: number;
+  /** What gave the pseudonym. */
+  readonly by: Pseudonym;
 }
 
 export interface BatchSettings extends SuppressSettings {
@@ -181,26 +193,28 @@ export class Batch {
       return;
     }
     if (this.isSeen(action.action_id)) return;
-    const erased = this.erasureOf(key);
-    // Of one that was erased, and is not known again, nothing is to be known by its address.
-    let about = erased && !this.suppress.find(key) ? erased.pseudonym : key;
-    const changed = action.kind !== 'erase' && this.suppress.take(about, action);
-    if (action.kind === 'erase') about = this.erase(key, erased, action);
     this.newIds.add(action.action_id);
-    const value = this.settings.actionEncoder.encode(
-      takenAction({ ...action, recipient: about }, changed, this.now),
-    );
-    this.taken.push({ topic: topics.operatorActions, partition: this.partition, key: about, value });
+    const { said, changed } = this.obey(key, { ...action, recipient: key });
+    const value = this.settings.actionEncoder.encode(takenAction(said, changed, this.now));
+    this.taken.push({ topic: topics.operatorActions, partition: this.partition, key: said.recipient, value });
   }
 
-  /** Returns what stands for the recipient from now on. */
-  private erase(key: string, before: Erased | null, { at, action_id: id }: OperatorAction): string {
-    const pseudonym = before?.pseudonym ?? this.settings.erasure.pseudonyms[0]?.(key);
-    if (pseudonym === undefined) throw new Error('without a key nobody can be erased');
-    this.suppress.erase(key, pseudonym, { at: Math.min(at, this.now), id });
+  /** Returns the action as it may be told: of one that was erased, and is not known again, nothing names her. */
+  private obey(key: string, action: OperatorAction): { said: OperatorAction; changed: boolean } {
+    const erased = this.erasureOf(key);
+    if (action.kind === 'erase') return { said: this.erase(key, erased, action), changed: false };
+    const said = erased && !this.suppress.find(key) ? ofErased(action, erased.by) : action;
+    return { said, changed: this.suppress.take(said.recipient, said) };
+  }
+
+  private erase(key: string, before: Erased | null, action: OperatorAction): OperatorAction {
+    const by = before?.by ?? this.settings.erasure.pseudonyms[0];
+    if (by === undefined) throw new Error('without a key nobody can be erased');
+    const said = ofErased(action, by);
+    this.suppress.erase(key, said.recipient, { at: this.now, id: said.action_id });
     this.mayBeErased = true;
     this.erasures.delete(key);
-    return pseudonym;
+    return said;
   }
 
   private erasureOf(key: string): Erased | null {
@@ -209,10 +223,10 @@ export class Batch {
     const known = this.erasures.get(key);
     if (known !== undefined) return known;
     let erased: Erased | null = null;
-    for (const pseudonymOf of pseudonyms) {
-      const pseudonym = pseudonymOf(key);
+    for (const by of pseudonyms) {
+      const pseudonym = by(key);
       const at = this.suppress.find(pseudonym)?.erased_at ?? null;
-      if (at !== null) erased = { pseudonym, at };
+      if (at !== null) erased = { pseudonym, at, by };
     }
     this.erasures.set(key, erased);
     return erased;
@@ -223,8 +237,11 @@ export class Batch {
     const event = packed.unpacked();
     const isKnownAgain = this.suppress.find(key) !== undefined;
     if (event.occurred_at > at + this.settings.erasure.graceMs) {
-      if (!isKnownAgain) this.suppress.readmit(pseudonym, key, { at: event.occurred_at, id: event.event_id });
-      return false;
+      if (isKnownAgain) return false;
+      if (MAILED_ANEW.has(event.type)) {
+        this.suppress.readmit(pseudonym, key, { at: event.occurred_at, id: event.event_id });
+        return false;
+      }
     }
     if (!isKnownAgain && concernsSuppression(event.type)) this.suppress.learn(pseudonym, event);
     return true;
@@ -305,6 +322,17 @@ const keyOf = (recipient: string) => recipientKey(recipient).toWellFormed();
 /** Characters of what an operator says in the record of an action: one of any length would not fit its topic. */
 const MAX_BY = 200;
 const MAX_WHY = 2_000;
+
+/**
+ * Why somebody is erased is on record; what else is said of her may name her. The id of an action is a hash of all that it says, which anybody could
+ * make of an address: so it is replaced by a keyed one.
+ */
+const ofErased = (action: OperatorAction, by: Pseudonym): OperatorAction => ({
+  ...action,
+  action_id: keyedId(action.action_id, by),
+  recipient: by(action.recipient),
+  why: action.kind === 'erase' ? action.why : '',
+});
 
 /** Why an action cannot be taken; undefined if it can. */
 function problemOf(

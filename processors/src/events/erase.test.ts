@@ -44,7 +44,7 @@ class World {
       hasErased: [...this.states.keys()].some((key) => key.startsWith('ERASED:')),
     };
     const erasure = { pseudonyms: this.pseudonyms, graceMs: GRACE };
-    const batch = new Batch(known, { ...batchSettings(), erasure, clock: () => START + 100 * DAY }, 0);
+    const batch = new Batch(known, { ...batchSettings(), erasure, clock: () => ERASED_AT }, 0);
     const record = recordOf(Buffer.from('bytes'), { offset: 7 });
     for (const [index, one] of said.entries())
       if ('kind' in one) batch.take(record, one, index);
@@ -115,9 +115,8 @@ test('again, of whom nothing was known, and with another key, it is done once', 
   expect(only).toBe(former(ANN));
   const later = new World();
   for (const [key, state] of world.states) later.states.set(key, state);
-  await later.transact(erase({ at: ERASED_AT + DAY }), event('opened', 30.5));
+  await later.transact(erase(), event('opened', 30.5));
   expect([...later.states.keys()]).toEqual([only]);
-  expect(later.states.get(only ?? '')?.erased_at).toBe(ERASED_AT + DAY);
   expect(later.emitted).toEqual([]);
   const unknown = await new World().transact(erase(), erase());
   expect([...unknown.states.keys()]).toEqual([HER]);
@@ -136,15 +135,42 @@ test('what operators say of her reaches what is kept, and does not make her know
 
 test('who is written about anew after the time of grace is known again, must still not be mailed, and what is older stays out', async () => {
   const world = await new World().transact(bounce(-1), erase());
+  // Mail of before may be opened whenever she likes.
+  await world.transact(event('opened', 31), event('complained', 31));
+  expect(world.emitted).toHaveLength(1);
+  expect([...world.states.keys()]).toEqual([HER]);
   await world.transact(event('delivered', 31), event('opened', 2));
   expect(world.emitted).toHaveLength(2);
   expect([...world.suppressions]).toMatchObject([[ANN, { recipient: ANN, suppressed: true }]]);
   await world.transact(event('clicked', 5), event('clicked', 32));
   expect(world.emitted).toHaveLength(3);
-  expect(world.totals).toEqual({ received: 5, emitted: 3, duplicates: 0, deadLettered: 0, erased: 2 });
-  await world.transact(erase({ at: ERASED_AT + 40 * DAY }));
+  expect(world.totals).toEqual({ received: 7, emitted: 3, duplicates: 0, deadLettered: 0, erased: 4 });
+  await world.transact(erase());
   expect([...world.states.keys()]).toEqual([HER]);
   expect([...world.suppressions.keys()]).toEqual([HER]);
+});
+
+test('a state from before there were revisions is taken from the topic as well', async () => {
+  const world = await new World().transact(bounce(-1));
+  const state = world.states.get(ANN);
+  if (!state) throw new Error('she is known');
+  world.states.set(ANN, { ...state, revision: 0 });
+  await world.transact(erase());
+  expect([...world.suppressions.keys()]).toEqual([HER]);
+});
+
+test('nothing that is told of her can be made of her address without the key', async () => {
+  const world = await new World().transact(bounce(-1));
+  const orders = [erase(), actionOf('suppress', { action_id: idOf(n++), why: 'ann@example.com wrote' })];
+  for (const order of orders) await world.transact(order);
+  const ids = orders.map(({ action_id }) => action_id);
+  expect(world.actions.map(({ why }) => why)).toEqual(['she asked', '']);
+  for (const { action_id, recipient } of world.actions) {
+    expect(recipient).toBe(HER);
+    expect(ids).not.toContain(action_id);
+  }
+  const kept = JSON.stringify([...world.states.values(), ...world.suppressions.values()]);
+  for (const id of ids) expect(kept).not.toContain(id);
 });
 
 test('without a key nobody can be erased', async () => {

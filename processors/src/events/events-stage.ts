@@ -242,7 +242,14 @@ export class EventsStage implements Stage, MeasuredStage {
       onProgress: (progress) => restores.progress(partition, progress),
       inTurn: restoreInTurn,
     });
-    this.state = new LiveState(this.store);
+    const state = new LiveState(this.store);
+    if (state.hasErased && this.context.erasure.pseudonyms.length === 0)
+      throw new PipelineError(
+        'EVENTS_ERASURE_KEYS_MISSING',
+        'fatal',
+        'recipients were erased, and there is no key',
+      );
+    this.state = state;
   }
 
   private changelog(batch: Batch, state: LiveState, now: number): OutputRecord[] {

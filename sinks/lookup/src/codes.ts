@@ -15,6 +15,8 @@ export const LOOKUP_CODES = {
   LOOKUP_LOADING: 'The states are being read; nothing is answered before all of them are there.',
   LOOKUP_STALE:
     'What is known is older than sinks.lookup.maxAgeMs, and calls are refused, or than half a minute where that is not set.',
+  LOOKUP_ERASURE_KEYS_MISSING:
+    'Recipients were erased, and `erasure.keys` is empty: they would be answered as strangers, so nothing is answered. Give it the keys of `events`.',
   LOOKUP_RECORD_UNREADABLE:
     'A state on email.suppressions cannot be read. Nothing may be sent to its recipient until a readable one follows.',
   LOOKUP_STATE_FULL:

@@ -131,7 +131,11 @@ interface ToldFreshness {
 }
 
 /** Throws Refused while not all states are there, or what is known is too old. */
-function freshnessFor({ freshness, maxAgeMs }: LookupContext): ToldFreshness {
+function freshnessFor({ state, freshness, maxAgeMs }: LookupContext): ToldFreshness {
+  if (state.lacksKeys)
+    throw new Refused(503, 'LOOKUP_ERASURE_KEYS_MISSING', 'erased addresses cannot be told', {
+      'retry-after': '60',
+    });
   const { ageMs, behind = 0 } = freshness() ?? {};
   if (ageMs === undefined)
     throw new Refused(503, 'LOOKUP_LOADING', 'the states are being read', { 'retry-after': '5' });

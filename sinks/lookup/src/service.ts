@@ -81,6 +81,7 @@ function readinessOf({ state, freshness, maxAgeMs }: LookupContext) {
   const degraded = (code: string | undefined): DependencyState => code && { degraded: code };
   return {
     states: (): DependencyState => {
+      if (state.lacksKeys) return 'LOOKUP_ERASURE_KEYS_MISSING';
       const { ageMs } = freshness() ?? {};
       if (ageMs === undefined) return 'LOOKUP_LOADING';
       if (ageMs <= (maxAgeMs ?? OLD_MS)) return undefined;

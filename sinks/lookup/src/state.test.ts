@@ -190,6 +190,10 @@ test('an address that was erased is answered by what stands for it, until it is 
   state.put(her, suppression(her, [reason()], { revision: 6 }));
   expect(state.get('ann@example.com')).toMatchObject({ revision: 6 });
   expect(state.get('eve@example.com')).toBeUndefined();
+  expect(state.lacksKeys).toBe(false);
+  const without = new SuppressionState();
+  without.put(her, suppression(her, [reason()], { revision: 6 }));
+  expect(without.lacksKeys).toBe(true);
   state.put('ann@example.com', suppression('ann@example.com', [reason()], { revision: 7 }));
   expect(state.get('ann@example.com')).toMatchObject({ revision: 7 });
   state.delete(her);

@@ -46,6 +46,11 @@ export class SuppressionState {
     return this.unreadableCount;
   }
 
+  /** There are hashes of erased addresses, and no key by which to ask for them. */
+  get lacksKeys(): boolean {
+    return this.hasErased && this.pseudonyms.length === 0;
+  }
+
   get bytes(): number {
     return this.recipients.bytes + this.lists.bytes + this.kinds.bytes;
   }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { lagSince, PipelineError, pseudonymsOf } from '@email-events/core';
-import { eventTopics, type OperatorAction, topics } from '@email-events/schemas';
+import type { OperatorAction } from '@email-events/schemas';
 import { connect, eraseRecipients, rowsOfRecipients } from '@email-events/sink-clickhouse';
 import { Command } from 'commander';
 import pc from 'picocolors';
@@ -37,7 +37,7 @@ export function eraseCommand(): Command {
   );
   command.addHelpText(
     'after',
-    '\nIt can be given again, and goes on where it ended. CRMs are not told: a contact there is erased there.',
+    '\nIt can be given again, and goes on where it ended. CRMs are not told: a contact there is erased there, once sink-crm has nothing of it any more to write (`status`).',
   );
   return command;
 }
@@ -71,20 +71,39 @@ export const eraseAction: Action<EraseOptions> = async (options, addresses) => {
   const signal = AbortSignal.any([deadline, interrupted.signal]);
   const actions = recipients.map((recipient) => erase(recipient, said));
   await forget(options, config, actions, signal);
-  if (!signal.aborted) await sinkHasWritten(config, Date.now(), signal);
+  const rows = signal.aborted ? undefined : await removeRows(config, recipients, signal);
   if (interrupted.signal.aborted) return EXIT.interrupted;
-  if (signal.aborted)
+  if (!rows)
     throw new PipelineError(
       'CLI_SINK_BEHIND',
       'retry',
       'the recipients are being forgotten, and rows of theirs may still be written: give the order again when `events` and sink-clickhouse have caught up',
     );
-  const rows = await inClickHouse(config, (clickhouse) =>
-    eraseRecipients(clickhouse, config.sinks.clickhouse, recipients),
-  );
   await tell(options.json, { dryRun: false, recipients, rows, remains });
   return EXIT.ok;
 };
+
+/**
+ * Takes the rows out until there are none after the sink has once more written all that there was: the end of a record and the end of its
+ * transaction need not be seen at the same moment everywhere. Undefined: the signal ended it before.
+ */
+async function removeRows(
+  config: PipelineConfig,
+  recipients: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, number> | undefined> {
+  const all = new Map<string, number>();
+  for (let round = 0; !signal.aborted; round++) {
+    await sinkHasWritten(config, Date.now(), signal);
+    if (signal.aborted) return undefined;
+    const rows = await inClickHouse(config, (clickhouse) =>
+      eraseRecipients(clickhouse, config.sinks.clickhouse, recipients),
+    );
+    for (const [table, count] of rows) all.set(table, (all.get(table) ?? 0) + count);
+    if (round > 0 && ![...rows.values()].some((count) => count > 0)) return all;
+  }
+  return undefined;
+}
 
 /** A command that does not wait could not take out what is still on its way. */
 function waitMsOf({ wait }: OrderedOptions): number {
@@ -116,9 +135,8 @@ const MOST_WAIT_MS = 2_000_000_000;
 async function sinkHasWritten(config: PipelineConfig, before: number, signal: AbortSignal): Promise<void> {
   const group = consumerGroups(config).find(({ service }) => service === 'sink-clickhouse');
   if (!group) return;
-  const of = { ...group, topics: [...eventTopics, topics.suppressions] };
   while (!signal.aborted) {
-    if ((await lagSince(config.kafka, of, before)).length === 0) return;
+    if ((await lagSince(config.kafka, group, before)).length === 0) return;
     await delay(LOOK_MS, undefined, { signal }).catch(() => {});
   }
 }
@@ -157,7 +175,7 @@ async function tell(json: boolean, { dryRun, recipients, rows, remains }: Told):
   for (const [table, count] of found)
     print(`${counted(count, 'row')} of ${table} ${dryRun ? 'would go' : 'gone'}`);
   if (found.length === 0) print('no table names them');
-  print('\nwhat remains in Kafka, which nobody reads into anything any more:');
+  print('\nwhat remains in Kafka:');
   print(
     await renderTable(
       ['topic', 'until', 'why'],

@@ -11,13 +11,13 @@ export interface Remains {
 
 const NAMING: readonly string[] = [
   ...[topics.raw, topics.quarantine, topics.normalized, ...eventTopics, topics.deadLetters],
-  ...[topics.operatorActions, topics.replays, topics.suppressions, topics.recipientState],
+  ...[topics.operatorActions, topics.eventMarks, topics.replays, topics.suppressions, topics.recipientState],
 ];
 /** Kafka's own, where a topic has none. */
 const SEGMENT_MS = 7 * 86_400_000;
 const BY_TIME = 'requests and events of before are kept until then';
 const COMPACTED = 'older records of the key go when Kafka compacts them';
-const FOR_GOOD = 'what operators ordered of the address before is kept for good';
+const FOR_GOOD = 'what operators said of the address and its events before is kept for good';
 
 /**
  * Topics in which records of before an erasure stay for a time: Kafka cannot take single records out. By the retention that `topics apply` gives them.

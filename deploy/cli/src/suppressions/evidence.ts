@@ -1,4 +1,4 @@
-import { lagSince, PipelineError } from '@email-events/core';
+import { isPseudonym, lagSince, PipelineError } from '@email-events/core';
 import {
   type EmailEvent,
   eventTopics,
@@ -115,7 +115,10 @@ export async function concernedBy(
   for (const kind of rows.flatMap((row) => row.kinds)) kinds[kind] = (kinds[kind] ?? 0) + 1;
   const bySource = ({ source }: Suppression['reasons'][number]) => source === said.source;
   const states = await readStates(from, { wanted: ({ reasons }) => reasons.some(bySource) });
-  const others = [...states.values()].filter(({ recipient }) => !recipients.has(recipient));
+  // Whom a pseudonym stands for is not to be known.
+  const others = [...states.values()].filter(
+    ({ recipient }) => !recipients.has(recipient) && !isPseudonym(recipient),
+  );
   const ids = others.flatMap(({ reasons }) => reasons.filter(bySource).map(({ event_id }) => event_id));
   const held = await heldIds(clickhouse, ids);
   const unknown = others.filter(({ reasons }) =>

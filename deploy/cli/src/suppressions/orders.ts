@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type OutputRecord, readTopic, TransactionalWriter } from '@email-events/core';
+import { keyedId, type OutputRecord, pseudonymsOf, readTopic, TransactionalWriter } from '@email-events/core';
 import { type NormalizedBatch, type OperatorAction, partitionOf, topics } from '@email-events/schemas';
 import { decoderOf, type Suppressions } from './topic.ts';
 
@@ -105,13 +105,20 @@ export async function order(options: OrderOptions): Promise<OrderResult> {
     return result;
   }
   const over = new AbortController();
-  const waiting = new Set(actions.map(({ action_id }) => action_id));
+  // Of one that was erased, the action is told under a keyed id.
+  const keys = pseudonymsOf(options.config);
+  const waiting = new Map(
+    actions.flatMap(({ action_id: id }) =>
+      [id, ...keys.map((by) => keyedId(id, by))].map((told) => [told, id]),
+    ),
+  );
+  const pending = new Set(waiting.values());
   const started = Promise.withResolvers<void>();
   const following = follow(options, AbortSignal.any([signal, over.signal]), started.resolve, (action) => {
-    if (!waiting.delete(action.action_id)) return;
+    if (!pending.delete(waiting.get(action.action_id) ?? '')) return;
     if (action.changed) result.changed++;
     else result.unchanged++;
-    if (waiting.size === 0) over.abort();
+    if (pending.size === 0) over.abort();
   });
   const progress = setInterval(() => onProgress(result), PROGRESS_MS);
   try {

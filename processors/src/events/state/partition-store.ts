@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { PipelineError } from '@email-events/core';
+import { isPseudonym, PipelineError } from '@email-events/core';
 import { avroType, type RecipientState } from '@email-events/schemas';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import {
@@ -59,7 +59,6 @@ export interface StoreSize {
 
 const FORMAT = 4;
 const NOTHING = Buffer.alloc(0);
-const [PSEUDONYMS, PAST_PSEUDONYMS] = ['ERASED:', 'ERASED;'];
 const NO_TOTALS: Totals = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0, erased: 0 };
 const NO_POSITIONS: Positions = { seen: -1, recipientState: -1 };
 
@@ -71,6 +70,7 @@ interface Meta extends Positions {
   /** Buckets are numbered by it. */
   windowMs: number;
   totals: Totals;
+  hasErased: boolean;
 }
 
 /**
@@ -150,18 +150,15 @@ export class PartitionStore {
     });
   }
 
-  /** Whether any recipient was erased. */
+  /** Whether any recipient was ever erased. */
   get hasErased(): boolean {
-    return this.reading(() => {
-      // Of all keys between the two.
-      const keys = this.recipients.getKeys({ start: PSEUDONYMS, end: PAST_PSEUDONYMS, limit: 1 });
-      return [...keys].length > 0;
-    });
+    return this.state.hasErased;
   }
 
   /** Applies all of the change or nothing. Throws STATE_UNUSABLE if another owner has written meanwhile, STATE_DISK_FULL. */
   apply(change: StoreChange): void {
-    const next: Meta = { ...this.state, ...change.to, totals: change.totals };
+    const hasErased = this.state.hasErased || [...change.recipients.keys()].some(isPseudonym);
+    const next: Meta = { ...this.state, ...change.to, totals: change.totals, hasErased };
     const states = [...change.recipients].map(
       ([key, state]) => [storeKey(key), state && this.codec.encode(state)] as const,
     );
@@ -223,7 +220,16 @@ export class PartitionStore {
       if (error instanceof SyntaxError) throw unusable('the store does not say what it is', error);
       throw error;
     }
-    if (!found) return { format: FORMAT, schema, identity, windowMs, totals: NO_TOTALS, ...NO_POSITIONS };
+    if (!found)
+      return {
+        format: FORMAT,
+        schema,
+        identity,
+        windowMs,
+        totals: NO_TOTALS,
+        hasErased: false,
+        ...NO_POSITIONS,
+      };
     if (found.format !== FORMAT || !sameIdentity(found.identity, identity)) {
       throw unusable('the store belongs to another pipeline or version');
     }

@@ -69,10 +69,12 @@ export class Suppress {
     const before = plain ?? NO_STATE;
     const revision = Math.max(before.revision + 1, (kept?.revision ?? 0) + 1, this.now);
     const after = { ...withoutTexts(before), erased_at, revision };
-    this.states.set(key, null);
     this.states.set(pseudonym, after);
-    if (before.revision > 0) this.changed.set(key, null);
+    this.states.set(key, null);
+    // First what stands for it, so that at no moment a reader finds neither. A state from before there were revisions may have been told, too.
     this.tell(pseudonym, after, { at, id });
+    this.changed.delete(key);
+    if (plain) this.changed.set(key, null);
   }
 
   /** One that was erased is written about anew: it is known again, and what was kept counts. The time stays, for what is older. */
@@ -83,7 +85,9 @@ export class Suppress {
     const after = { ...kept, erased_at: null, revision };
     this.states.set(pseudonym, { ...NO_STATE, erased_at: kept.erased_at, revision });
     this.states.set(key, after);
-    if (this.tell(key, after, cause)) this.changed.set(pseudonym, null);
+    this.tell(key, after, cause);
+    this.changed.delete(pseudonym);
+    this.changed.set(pseudonym, null);
   }
 
   /** Newest states by recipient, encoded; null: none any more. */
@@ -122,12 +126,11 @@ export class Suppress {
   }
 
   /** Unless there is nothing to tell of it. */
-  private tell(key: string, state: RecipientState, cause: Cause): boolean {
+  private tell(key: string, state: RecipientState, cause: Cause): void {
     const reasons = reasonsOf(state, this.settings.softBounces);
-    if (reasons.length === 0) return false;
+    if (reasons.length === 0) return;
     // Only the newest state of a recipient matters to anyone; one record a transaction is enough.
     this.changed.set(key, suppressionOf(key, state, reasons, cause));
-    return true;
   }
 }
 
