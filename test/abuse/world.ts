@@ -86,6 +86,7 @@ async function writeBase(
     ingress: { ...(base.ingress as object | undefined), maxBytesPerSecond },
     kafka: { groupPrefix: unique('abuse') },
     sinks: { lookup: {}, clickhouse: { database: uniqueDatabase('abuse') }, crm: { url: crmUrl } },
+    alerts: {},
   };
   await writeFile(file, JSON.stringify({ ...base, ...own, sources }), { mode: 0o600 });
   return file;
