@@ -4,12 +4,7 @@ import { idleShare } from './src/idle-cores.ts';
 import { failsRun, formatTotals, type Totals, TotalsReporter } from './src/totals.ts';
 import { runTracks, type Track } from './src/tracks.ts';
 
-/**
- * Runs every vitest project, or what the arguments select, and ends with one line of true totals:
- * `N passed, N failed`, with `, N skipped` if there are any. Exits 1 if anything failed, and in CI if anything was
- * skipped, since a test that was skipped proves nothing.
- */
-
+const STACK_TRACKS = stackTracks(process.env);
 /**
  * In CI: what only containers do, the whole pipeline among it, and the pipeline on components that break. What does not ask where
  * its components run is run on processes; `STACK=containers npm test` repeats it.
@@ -18,6 +13,11 @@ const ON_CONTAINERS: Track = [
   'STACK=containers',
   ...['--project', 'containers', '--project', 'own-stack', '.containers.', 'e2e/'],
 ];
+/**
+ * Runs every vitest project, or what the arguments select, and ends with one line of true totals:
+ * `N passed, N failed`, with `, N skipped` if there are any. Exits 1 if anything failed, and in CI if anything was
+ * skipped, since a test that was skipped proves nothing.
+ */
 const ALL: readonly (readonly Track[])[] = [
   // These use all cores.
   [['--project', 'unit', '--project', 'contracts']],
@@ -25,9 +25,9 @@ const ALL: readonly (readonly Track[])[] = [
   [
     ...(process.env.STACK === 'containers' ? [['--project', 'containers']] : []),
     ['--project', 'faults'],
-    ...stackTracks(process.env).slice(0, 1),
+    ...STACK_TRACKS.slice(0, 1),
     ...(process.env.TEST_CONTAINERS === 'beside' ? [ON_CONTAINERS] : []),
-    ...stackTracks(process.env).slice(1),
+    ...STACK_TRACKS.slice(1),
     // Small ones, so that no lane waits long for the others at the end.
     ...shards(5, ['--project', 'own-stack']),
   ],

@@ -28,6 +28,8 @@ class World {
   readonly emitted: (string | Buffer | null)[] = [];
   readonly actions: OperatorAction[] = [];
   readonly failures: string[] = [];
+  /** Records of email.suppressions, in order. */
+  readonly told: string[] = [];
   totals = { received: 0, emitted: 0, duplicates: 0, deadLettered: 0, erased: 0 };
   /** Everything that was written, as text. */
   written = '';
@@ -61,6 +63,7 @@ class World {
       if (topic === 'email.operator-actions')
         this.actions.push(...(await decodeAll<OperatorAction>('operatorAction', [value])));
       if (topic !== 'email.suppressions') continue;
+      this.told.push(`${key}${value === null ? ' ends' : ''}`);
       const [told] = await decodeAll<Suppression>('suppression', [value]);
       if (told) this.suppressions.set(String(key), told);
       else this.suppressions.delete(String(key));
@@ -89,6 +92,8 @@ test('who is erased is known by nothing but a pseudonym, under which she must no
   const told = world.suppressions.get(HER);
   expect(told).toMatchObject({ recipient: HER, suppressed: true, reasons: [{ reason: 'hard_bounce' }] });
   expect(told?.revision).toBeGreaterThan(before);
+  // At no moment neither is there.
+  expect(world.told).toEqual([ANN, HER, `${ANN} ends`]);
   // Her address is written where it is taken away, and nowhere else.
   expect(world.written.replace(`${ANN} null`, '').replace(`${ANN} null`, '')).not.toContain('ann@');
   expect(world.actions).toMatchObject([{ kind: 'erase', recipient: HER, by: 'op', why: 'she asked' }]);
@@ -96,17 +101,21 @@ test('who is erased is known by nothing but a pseudonym, under which she must no
 
 test('in one transaction with what it erases, it is the same', async () => {
   const world = await new World().transact(bounce(-1), erase(), event('clicked', 1));
-  expect([...world.suppressions.keys()]).toEqual([HER]);
+  expect(world.told).toEqual([HER, `${ANN} ends`]);
   expect(world.totals).toMatchObject({ received: 2, emitted: 1, erased: 1 });
 });
 
 test('late events bring nobody back, whenever they come; what they say against mail counts', async () => {
   const world = await new World().transact(erase());
-  await world.transact(event('opened', -40), event('clicked', 29), event('complained', 3));
+  await world.transact(event('opened', -40), event('clicked', 29), event('complained', 3), bounce(4));
   expect(world.emitted).toEqual([]);
   expect([...world.states.keys()]).toEqual([HER]);
-  expect(world.suppressions.get(HER)).toMatchObject({ reasons: [{ reason: 'complaint', detail: null }] });
-  expect(world.totals).toMatchObject({ received: 3, emitted: 0, erased: 3 });
+  const reasons = world.suppressions.get(HER)?.reasons.map(({ reason, detail }) => [reason, detail]);
+  expect(reasons).toEqual([
+    ['hard_bounce', null],
+    ['complaint', null],
+  ]);
+  expect(world.totals).toMatchObject({ received: 4, emitted: 0, erased: 4 });
 });
 
 test('again, of whom nothing was known, and with another key, it is done once', async () => {
@@ -141,6 +150,7 @@ test('who is written about anew after the time of grace is known again, must sti
   expect([...world.states.keys()]).toEqual([HER]);
   await world.transact(event('delivered', 31), event('opened', 2));
   expect(world.emitted).toHaveLength(2);
+  expect(world.told.slice(-2)).toEqual([ANN, `${HER} ends`]);
   expect([...world.suppressions]).toMatchObject([[ANN, { recipient: ANN, suppressed: true }]]);
   await world.transact(event('clicked', 5), event('clicked', 32));
   expect(world.emitted).toHaveLength(3);

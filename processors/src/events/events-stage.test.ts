@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeReplay, type LastOffset, Registry, silentLog } from '@email-events/core';
+import { encodeReplay, type LastOffset, pseudonymsOf, Registry, silentLog } from '@email-events/core';
+import { Secret } from '@email-events/core/config';
 import { MemoryKafka } from '@email-events/core/testing';
 import {
   avroType,
@@ -380,4 +381,20 @@ test('a partition for which nothing comes forgets what has expired too', async (
   await stage.close();
   now += 13 * HOUR;
   expect((await openStage()).size.ids).toBe(0);
+});
+
+test('where anybody was erased, nothing is processed without the keys: she would be a stranger', async () => {
+  const pseudonyms = pseudonymsOf({ erasure: { keys: [new Secret('k'.repeat(32))], graceDays: 30 } });
+  context = { ...context, erasure: { ...context.erasure, pseudonyms } };
+  const stage = await openStage();
+  const action = actionOf('erase', { recipient: 'ann@example.com' });
+  await run(stage, recordOf(encoder.encode({ events: [], actions: [action] })));
+  await stage.close();
+  context = { ...context, erasure: { ...context.erasure, pseudonyms: [] } };
+  await expect(openStage()).rejects.toMatchObject({
+    code: 'EVENTS_ERASURE_KEYS_MISSING',
+    disposition: 'fatal',
+  });
+  context = { ...context, erasure: { ...context.erasure, pseudonyms } };
+  await openStage();
 });

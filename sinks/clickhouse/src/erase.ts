@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { type ClickHouse, type ClickHouseAddress, quoted } from './connection.ts';
 
 /** A table that names recipients: in a column with their keys, or, as dead letters do, somewhere in bytes. */
@@ -85,11 +85,11 @@ async function count(clickhouse: ClickHouse, naming: Naming, recipients: readonl
 
 /**
  * The server keeps the text of mutations and queries, so it does not say the addresses: keys are compared by a salted hash. What is searched for in bytes
- * has to be said, in hex.
+ * has to be said: in hex, of tables with bytes only.
  */
 function conditionOf({ column, bytes }: Naming, recipients: readonly string[]): string {
   const salt = randomBytes(16).toString('hex');
-  const hashes = recipients.map((recipient) => `SHA256(concat('${salt}', unhex('${hexOf(recipient)}')))`);
+  const hashes = recipients.map((recipient) => `unhex('${hash('sha256', salt + recipient, 'hex')}')`);
   const byKey =
     column === '' ? [] : [`SHA256(concat('${salt}', ${quoted(column)})) IN (${hashes.join(', ')})`];
   const inBytes = bytes.flatMap((name) =>

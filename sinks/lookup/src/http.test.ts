@@ -205,3 +205,15 @@ describe('a body', () => {
     expect(lookups.lines.filter((line) => line.includes('ECONN'))).toEqual([]);
   });
 });
+
+test('with the hash of an erased address and without the keys nothing is answered', async () => {
+  lookups.state.put(`ERASED:${'0'.repeat(32)}`, suppression(`ERASED:${'0'.repeat(32)}`, [reason()]));
+  expect(await refusal(await lookups.get({ address: 'ann@x.org' }))).toEqual([
+    503,
+    'LOOKUP_ERASURE_KEYS_MISSING',
+  ]);
+  expect(await refusal(await lookups.post({ addresses: ['ann@x.org'] }))).toEqual([
+    503,
+    'LOOKUP_ERASURE_KEYS_MISSING',
+  ]);
+});
