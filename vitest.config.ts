@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 // Output is compared as text, also where a terminal or CI would be given colours.
 const common = { testTimeout: 20_000, hookTimeout: 60_000, env: { NO_COLOR: '1' } };
 const real = { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false };
-const needComponents = ['**/*.stack.test.ts', '**/*.own-stack.test.ts', '**/*.containers.test.ts'];
+const needComponents = ['stack', 'own-stack', 'containers', 'server'].map((kind) => `**/*.${kind}.test.ts`);
 
 // One process takes many files, since to import the same modules again for each would be half of the time. A unit test
 // therefore restores what it changes of the process: environment, clock, listeners.
@@ -62,14 +62,29 @@ const containers = {
   globalSetup: ['test/harness/engine-setup.ts'],
 };
 
+// CRMs that take long to install: no part of npm test, but of npm run test:crm, which names it.
+const servers = {
+  ...real,
+  name: 'servers',
+  include: ['**/*.server.test.ts'],
+  exclude: ['**/node_modules/**'],
+  globalSetup: ['test/harness/global-setup.ts'],
+};
+
 /** Many machines have no container engine: only a run that is meant for one, or names the project, needs it. */
 function usesContainers(): boolean {
-  const { argv, env } = process;
-  const named = argv.some(
-    (arg, i) => arg === '--project=containers' || (arg === 'containers' && argv[i - 1] === '--project'),
-  );
-  return named || env.STACK === 'containers';
+  const { env } = process;
+  return isNamed('containers') || env.STACK === 'containers';
 }
+
+function isNamed(project: string): boolean {
+  const { argv } = process;
+  return argv.some(
+    (arg, i) => arg === `--project=${project}` || (arg === project && argv[i - 1] === '--project'),
+  );
+}
+
+const ofNeed = [...(usesContainers() ? [containers] : []), ...(isNamed('servers') ? [servers] : [])];
 
 export default defineConfig({
   test: {
@@ -77,10 +92,6 @@ export default defineConfig({
     maxWorkers: '100%',
     // Tests that run at once do so to wait together.
     maxConcurrency: 16,
-    projects: [unit, contracts, stack, ownStack, faults, ...(usesContainers() ? [containers] : [])].map(
-      (test) => ({
-        test,
-      }),
-    ),
+    projects: [unit, contracts, stack, ownStack, faults, ...ofNeed].map((test) => ({ test })),
   },
 });

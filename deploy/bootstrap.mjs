@@ -17,6 +17,8 @@ export const COMMANDS = {
   abuse: [join('test', 'abuse', 'main.ts')],
   crm: [join('test', 'crm', 'main.ts')],
   chart: [join('test', 'chart', 'main.ts')],
+  compose: [join('test', 'compose', 'main.ts')],
+  release: [join('deploy', 'release', 'main.ts')],
   faults: ['--max-old-space-size=6144', join('test', 'faults', 'main.ts')],
   install: null,
 };

@@ -6,13 +6,10 @@ import { runTracks, type Track } from './src/tracks.ts';
 
 const STACK_TRACKS = stackTracks(process.env);
 /**
- * In CI: what only containers do, the whole pipeline among it, and the pipeline on components that break. What does not ask where
- * its components run is run on processes; `STACK=containers npm test` repeats it.
+ * In CI: what only containers do, the whole pipeline and restarts of brokers among it. What does not ask where its components run is run
+ * on processes; `STACK=containers npm test` repeats it.
  */
-const ON_CONTAINERS: Track = [
-  'STACK=containers',
-  ...['--project', 'containers', '--project', 'own-stack', '.containers.', 'e2e/'],
-];
+const ON_CONTAINERS: Track = ['STACK=containers', '--project', 'containers'];
 /**
  * Runs every vitest project, or what the arguments select, and ends with one line of true totals:
  * `N passed, N failed`, with `, N skipped` if there are any. Exits 1 if anything failed, and in CI if anything was

@@ -38,7 +38,7 @@ export const CORE_CODES = {
   SINK_UNEXPECTED:
     'The sink fails of records of several sources, or of a good one: it has a fault. It stops, commits nothing and sets nothing aside.',
   SINK_CUT_UNKNOWN:
-    'A batch was announced that this version cannot cut in the same pieces: finish it with the version that announced it.',
+    'A batch was announced that this version cannot make in the same way: finish it with the version that announced it, or with the key of `erasure.keys` that is gone.',
   SERVICE_STOP_TIMEOUT: 'A step of the shutdown did not finish within its deadline.',
   SERVICE_UNEXPECTED: 'Something nobody foresaw; the process stops and commits nothing.',
   TRACES_NOT_SENT:

@@ -13,6 +13,10 @@ export type Pseudonym = (recipient: string) => string;
 /** Whether a key of a record stands for an erased address, and so is none. */
 export const isPseudonym = (key: string): boolean => key.startsWith(PREFIX);
 
+/** The digits that stand for an erased address; undefined: it is not of one. */
+export const digitsOfErased = (key: string): string | undefined =>
+  isPseudonym(key) ? key.slice(PREFIX.length) : undefined;
+
 /** Stands for an id of 32 hex digits that somebody without the key could make anew. */
 export const keyedId = (id: string, by: Pseudonym): string => by(id).slice(PREFIX.length);
 

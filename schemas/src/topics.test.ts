@@ -26,6 +26,7 @@ const settings: TopicSettings = {
     eventsDays: 14,
     deadLettersDays: 90,
     quarantineHours: 72,
+    compactionDays: 7,
   },
 };
 const catalogue = topicCatalogue(settings);
@@ -59,6 +60,12 @@ it('compacts state and expires the rest', () => {
     topics.alerts,
     topics.mailWindows,
   ]);
+  // Older states may name who was erased since.
+  for (const name of [topics.recipientState, topics.suppressions])
+    expect(find(name)?.config).toMatchObject({
+      'max.compaction.lag.ms': '604800000',
+      'delete.retention.ms': '604800000',
+    });
   // What was told lately can all be read, not only the newest of it.
   expect(find(topics.alerts)?.config).toMatchObject({ 'min.compaction.lag.ms': '7776000000' });
   expect(find(topics.raw)?.config).toMatchObject({

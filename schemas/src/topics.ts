@@ -59,6 +59,8 @@ export interface TopicSettings {
     readonly eventsDays: number;
     readonly deadLettersDays: number;
     readonly quarantineHours: number;
+    /** Days after which Kafka compacts what names recipients. */
+    readonly compactionDays: number;
   };
 }
 
@@ -90,6 +92,15 @@ const heldFor = (hours: number, most: number, largestRecord: number) => ({
 });
 const keptForEver = { 'cleanup.policy': 'delete', 'retention.ms': '-1' };
 const compacted = { 'cleanup.policy': 'compact' };
+/**
+ * The newest of each key for good. Older ones, which may be of who was erased, are gone some days after a newer one, where records keep coming; the end of a key
+ * itself is kept for as long again, so that a store that was away for less notices it.
+ */
+const compactedWithin = (days: number) => ({
+  ...compacted,
+  'max.compaction.lag.ms': String(days * DAY_MS),
+  'delete.retention.ms': String(days * DAY_MS),
+});
 /** The newest of each key for good, and all of them for so long. */
 const compactedAfter = (days: number) => ({
   'cleanup.policy': 'compact',
@@ -118,10 +129,10 @@ const specsOf =
 /** A topic as `topics apply` makes it. */
 export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
   const { retention } = settings;
-  const topic = specsOf(settings);
-  const rawBytes = largestRawRecord(settings);
+  const [topic, rawBytes] = [specsOf(settings), largestRawRecord(settings)];
   // A dead letter carries the record whole.
   const letterBytes = Math.max(4 * MIB, rawBytes + LETTER_BESIDES);
+  const states = compactedWithin(retention.compactionDays);
 
   return [
     topic(
@@ -150,7 +161,7 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
       keptFor(TOKEN_DAYS),
       settings.rawPartitions,
     ),
-    topic(topics.recipientState, 'recipientState', 'Changelog of the recipient store.', compacted),
+    topic(topics.recipientState, 'recipientState', 'Changelog of the recipient store.', states),
     topic(topics.replays, null, 'Records that a sink refused, put back for that sink alone.', {
       ...keptFor(retention.eventsDays),
       ...bytes(letterBytes),
@@ -161,7 +172,7 @@ export function topicCatalogue(settings: TopicSettings): TopicSpec[] {
         ...bytes(2 * MIB),
       }),
     ),
-    topic(topics.suppressions, 'suppression', 'Suppression state by recipient.', compacted),
+    topic(topics.suppressions, 'suppression', 'Suppression state by recipient.', states),
     topic(
       topics.operatorActions,
       'operatorAction',

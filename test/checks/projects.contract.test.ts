@@ -25,11 +25,13 @@ function projects(stack: string, ...args: string[]): Map<string, string[]> {
 const filesNamed = (pattern: string) =>
   globSync(pattern, { cwd: ROOT, exclude: (name) => name === 'node_modules' || name === '.email-events' });
 
+/** CRMs that take long to install. */
+const needServers = (path: string) => path.endsWith('.server.test.ts');
 const needContainers = (path: string) => path.endsWith('.containers.test.ts');
 
 test('every test file is in one project, and those that need components in the one that has them', () => {
   const found = projects('containers');
-  for (const path of filesNamed('**/*.test.ts')) {
+  for (const path of filesNamed('**/*.test.ts').filter((name) => !needServers(name))) {
     const at = found.get(path) ?? [];
     expect.soft(at, path).toHaveLength(1);
     if (path.endsWith('.stack.test.ts')) expect.soft(at, path).toEqual(['stack']);
@@ -50,4 +52,11 @@ test('containers are needed by a run on them, and by one that names the project'
   expect(of('containers')).toEqual(all);
   for (const named of [['--project', 'containers'], ['--project=containers']])
     expect(of('', ...named)).toEqual(all);
+});
+
+test('CRMs that take long to install are needed by a run that names their project, and by no other', () => {
+  const all = filesNamed('**/*.server.test.ts').sort();
+  expect(all).not.toEqual([]);
+  expect([...projects('containers').keys()].filter(needServers)).toEqual([]);
+  expect([...projects('', '--project', 'servers')].sort()).toEqual(all.map((path) => [path, ['servers']]));
 });

@@ -12,7 +12,7 @@ import {
 } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
 import { eventOf } from '../bench/typed-events.ts';
-import { useStack } from '../harness/stack.ts';
+import { useStack, waitFor } from '../harness/stack.ts';
 
 const log = createLogger('clickhouse-schema', 'silent');
 const { signal } = new AbortController();
@@ -125,6 +125,41 @@ test('a table that is larger than the server lets anybody drop gives way to a vi
   );
   expect(row).toEqual({ engine: 'View' });
   expect(await clickhouse.query(states)).toEqual([{ campaign: 'autumn' }]);
+});
+
+test('rows are kept as long as is configured, batches that come again stay out, and a change is applied', async () => {
+  const { clickhouse, address } = await makeDatabase({ migrated: true });
+  const day = 86_400_000;
+  const event = (id: string, days: number) => ({
+    ...{ ...eventOf(0), event_id: id, occurred_at: Date.now() - days * day, recipient: `${id}@example.com` },
+  });
+  const events = [event('old', 40), event('new', 5)];
+  await insert(address, events);
+  const limited = { ...address, keepEventsDays: 30, keepMessagesDays: 20, keepDeadLettersDays: 10 };
+  expect((await planMigrations(limited)).keep).toHaveLength(3);
+  expect((await migrate(limited)).keep).toHaveLength(3);
+  expect((await migrate(limited)).keep).toEqual([]);
+  const left = async (table: string) => {
+    await clickhouse.command(`OPTIMIZE TABLE ${table} FINAL`);
+    const rows = await clickhouse.query<{ key: string }>(
+      `SELECT DISTINCT recipient_key AS key FROM ${table}`,
+    );
+    return rows.map(({ key }) => key).sort();
+  };
+  await waitFor('what is too old to go', async () => (await left('email_events')).length === 1, 30_000);
+  await insert(address, events);
+  for (const table of ['email_events', 'message_facts'])
+    expect(await left(table), table).toEqual(['new@example.com']);
+  const [counted] = await clickhouse.query<{ n: string }>('SELECT sum(events) AS n FROM events_hourly');
+  expect(counted?.n).toBe('2');
+
+  expect((await migrate({ ...address, keepMessagesDays: 365 })).keep).toHaveLength(3);
+  expect((await planMigrations({ ...address, keepMessagesDays: 365 })).keep).toEqual([]);
+  const engines = await clickhouse.query<{ name: string; engine_full: string }>(
+    'SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()',
+  );
+  const withTtl = engines.filter(({ engine_full }) => engine_full.includes(' TTL '));
+  expect(withTtl.map(({ name }) => name)).toEqual(['message_facts']);
 });
 
 test('every column of every table and view says what it means', async () => {

@@ -6,6 +6,7 @@ import {
   type ClickHouseValue,
   connect,
   createClickHouseSink,
+  eraseRecipients,
   migrate,
 } from '@email-events/sink-clickhouse';
 import { expect, onTestFinished, test } from 'vitest';
@@ -105,4 +106,44 @@ test('without tables its rows wait and the code says what to run', async () => {
   expect(verdicts).toEqual([{ outcome: 'retry', code: 'SINK_CLICKHOUSE_SCHEMA' }]);
   await expect(sink.check(signal)).rejects.toThrow();
   await sink.close();
+});
+
+test('a dead letter goes if its bytes have the address, in whichever form, and stays if they have somebody else’s', async () => {
+  const address = await database();
+  const clickhouse = connect(address);
+  onTestFinished(async () => {
+    await clickhouse.command(`DROP DATABASE ${address.database}`);
+    await clickhouse.close();
+  });
+  const hers = [
+    '{"email":"Ann@Example.com"}',
+    'ann@example.com',
+    'to=ann@example.com&x=1',
+    'a=%22ann@example.com%22',
+    String.raw`"\nann@example.com."`,
+    String.raw`"\u003cann@example.com>"`,
+    Buffer.from([0x9e, ...Buffer.from('ann@example.com'), 0x84]),
+    'joann@example.com, ann@example.com',
+  ];
+  const others = [
+    'joann@example.com',
+    'j.ann@example.com',
+    'ann@example.com.au',
+    'ann@example.community',
+    'info@example.com',
+  ];
+  const rows = [...hers, ...others].map((bytes, n) => `(${n}, '${Buffer.from(bytes).toString('base64')}')`);
+  await clickhouse.command(
+    `INSERT INTO dead_letters (origin_offset, value_base64) VALUES ${rows.join(', ')}`,
+  );
+  const erased = await eraseRecipients(clickhouse, address, [
+    'ann@example.com',
+    'info',
+    `ERASED:${'0'.repeat(32)}@example.com`,
+  ]);
+  expect(erased.get('dead_letters')).toBe(hers.length);
+  const left = await clickhouse.query<{ value: string }>(
+    'SELECT value FROM dead_letters ORDER BY origin_offset',
+  );
+  expect(left.map(({ value }) => value)).toEqual(others);
 });

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pipelineConfig } from '@email-events/cli/services';
+import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import { applyTopics } from '@email-events/core';
 import { Codec, registerSchemas, type Suppression, topicCatalogue } from '@email-events/schemas';
+import { crmOf } from '@email-events/sink-crm';
 import { expect, test } from 'vitest';
 import { deadLetterCodes, produce, startSink } from '../contracts/crm/service.ts';
 import { seeded } from '../contracts/crm/topic.ts';
@@ -94,8 +95,29 @@ test('whatever happens to sink and CRM, a BottleCRM on PostgreSQL comes to the n
   }
   expect(wentBack(history)).toEqual([]);
   expect(await deadLetterCodes(config, codec)).toEqual([]);
+  await erases(config, crm);
   await scope.annotate(`${history.length} writes of ${now.length} contacts`);
 });
+
+/** One of them, and nobody else, as `erase --crm` does. */
+async function erases({ sinks }: PipelineConfig, crm: Bottlecrm): Promise<void> {
+  if (!sinks.crm) throw new Error('no CRM');
+  const adapter = crmOf(sinks.crm).connect({ ...sinks.crm, url: crm.url }, Date.now);
+  try {
+    const { now } = await crm.contacts();
+    // Written there as Person-1.
+    const email = addressOf(1);
+    const { signal } = new AbortController();
+    expect(await adapter.erase?.(email, signal)).toBe('erased');
+    expect(await adapter.erase?.(email, signal)).toBe('absent');
+    const left = (await crm.contacts()).now.map((contact) => contact.email).sort();
+    const others = now.map((contact) => contact.email).filter((each) => each.toLowerCase() !== email);
+    expect(left).toEqual(others.sort());
+    expect(left.length).toBe(now.length - 1);
+  } finally {
+    await adapter.close();
+  }
+}
 
 const STATE = 'email_suppression';
 const VERSION = 'email_suppression_version';

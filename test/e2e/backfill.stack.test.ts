@@ -7,23 +7,20 @@ import {
   deadLetterKey,
   deadLetterOf,
   encodeReplay,
+  keyedId,
+  pseudonymsOf,
   REPLAY_HEADER,
   readTopic,
   withAdmin,
 } from '@email-events/core';
-import { findAdapter, normalizeRequest, toEmailEvent } from '@email-events/esps';
-import {
-  type Alert,
-  type DeadLetter,
-  type EmailEvent,
-  type NormalizedBatch,
-  partitionOf,
-  topics,
-} from '@email-events/schemas';
+import { type Alert, type DeadLetter, type EmailEvent, topics } from '@email-events/schemas';
+import { connect, storedAs } from '@email-events/sink-clickhouse';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { unique, uniqueDatabase } from '../harness/isolation.ts';
 import type { Message, Pipeline, Started } from '../harness/pipeline.ts';
 import { commitOffsets, fileScope, waitFor } from '../harness/stack.ts';
+import { emitAsOther, optOut } from './opt-outs.ts';
 import { rawMessage, SERVICES, sendgridItem, startWorld } from './world.ts';
 
 const file = fileScope();
@@ -37,6 +34,7 @@ const posted: Alert[] = [];
 beforeAll(async () => {
   const url = await alertReceiver();
   world = await startWorld(file.scope, {
+    erasure: { keys: ['the-key-of-this-test-0123456789-0123456789'] },
     alerts: {
       ...{ adminPort: 0, evaluateMs: 500, minVolume: 40, resolveMinutes: 0 },
       http: { url, secrets: [ALERT_SECRET] },
@@ -139,20 +137,28 @@ test('an event that would be read differently is counted, and left as it is', as
   expect(out).toMatchObject({ newEvents: {}, different: 1, republished: 0 });
 });
 
+test('what came out and is gone, since rows are kept no longer, does not come out again', async () => {
+  const old = { ...open('old'), timestamp: Math.floor((Date.now() - 3 * DAY_MS) / 1_000) };
+  await world.produce(topics.raw, [rawMessage([old])]);
+  const isThere = async () => (await namesInClickHouse()).includes('old');
+  await waitFor('the event', isThere);
+  const alter = (ttl: string) => world.clickhouse.command(`ALTER TABLE email_events ${ttl}`);
+  await alter("MODIFY TTL occurred_at + toIntervalDay(2) WHERE type = 'opened'");
+  await waitFor('its row to go', async () => {
+    await world.clickhouse.command('OPTIMIZE TABLE email_events FINAL');
+    return !(await isThere());
+  });
+  expect(await backfill()).toMatchObject({ code: 1, err: expect.stringContaining('BACKFILL_KEEP_UNKNOWN') });
+  // It stays so for the runs that follow.
+  await alter('MODIFY TTL occurred_at + toIntervalDay(2)');
+  expect((await backfill()).out).toMatchObject({ newEvents: {}, olderThanKept: 1, republished: 0 });
+});
+
 test('an opt-out that an earlier mapping took for something else takes its place, and counts under one type', async () => {
-  const item = {
-    event_id: 'e1',
-    object_type: 'customer',
-    metric: 'cio_subscription_preferences_changed',
-    timestamp: Math.floor(Date.now() / 1_000) - 60,
-    data: {
-      identifiers: { email: 'left@example.com' },
-      content: JSON.stringify({ topics: { topic_7: false, topic_8: true } }),
-    },
-  };
+  const item = optOut('left', 'e1');
   // Received by a version without versions of identities.
   const received = rawMessage(item, { esp: 'customerio', requestId: 'r1' });
-  const [former] = await emitAsOther(item);
+  const [former] = await emitAsOther(world, item, 'left', 'r1');
   await waitFor('what it was', async () => (await typesOf('left')).includes('other'));
   await world.produce(topics.raw, [received, rawMessage([open('behind')])]);
   await waitFor('what came behind it', async () => (await namesInClickHouse()).includes('behind'));
@@ -176,6 +182,54 @@ test('an opt-out that an earlier mapping took for something else takes its place
   ]);
   const again = (await backfill('--retype')).out;
   expect(again).toMatchObject({ newEvents: {}, retyped: {}, republished: 0 });
+}, 120_000);
+
+test('where rows name nobody, it takes its place as well', async () => {
+  const [by] = pseudonymsOf(world.config);
+  if (!by) throw new Error('there is a key');
+  const database = uniqueDatabase('nameless');
+  const env = {
+    EMAIL_EVENTS_KAFKA_GROUP_PREFIX: unique('nameless'),
+    EMAIL_EVENTS_SINKS_CLICKHOUSE_DATABASE: database,
+    EMAIL_EVENTS_SINKS_CLICKHOUSE_PSEUDONYMS_ENABLED: 'true',
+  };
+  const clickhouse = connect({ ...world.config.sinks.clickhouse, database });
+  file.scope.onTestFinished(() => clickhouse.close());
+  expect((await world.commandWith(env, 'clickhouse', 'migrate')).code).toBe(0);
+  const nameless = world.launch('sink-clickhouse', { name: 'nameless', env });
+  const item = optOut('parted', 'e2');
+  const [former = ''] = await emitAsOther(world, item, 'parted', 'r2');
+  await world.produce(topics.raw, [rawMessage(item, { esp: 'customerio', requestId: 'r2' })]);
+  const types = async () => {
+    const key = { key: storedAs('parted@example.com', by) };
+    const rows = await clickhouse.query<{ type: string }>(
+      'SELECT type FROM email_events WHERE recipient_key = {key:String} ORDER BY type',
+      key,
+    );
+    return rows.map(({ type }) => type);
+  };
+  await nameless.ready;
+  await waitFor('what it was', async () => (await types()).includes('other'));
+  const run = (flag: string) => world.commandWith(env, 'backfill', '--from', '1d', flag);
+  const retype = () => run('--retype');
+  await waitFor('all else to be written', async () => {
+    const { code, out } = await run('--dry-run');
+    return code === 0 && Object.keys(out.newEvents).length === 0;
+  });
+  const newEvents = { unsubscribed: 1, subscribed: 1 };
+  expect((await retype()).out).toMatchObject({ newEvents, republished: 1 });
+  await waitFor('what it is now', async () => (await types()).length === 3);
+  await waitFor('the mark', async () => {
+    const ids = await clickhouse.query(
+      'SELECT event_id, mark FROM event_marks WHERE event_id = {id:String}',
+      {
+        id: keyedId(former, by),
+      },
+    );
+    return ids.length === 1;
+  });
+  expect((await retype()).out).toMatchObject({ newEvents: {}, retyped: {}, republished: 0 });
+  await nameless.stop();
 }, 120_000);
 
 test('bounces are told once and are over once, whatever is killed; what is put back is told to nobody', async () => {
@@ -270,36 +324,6 @@ async function alertReceiver(): Promise<string> {
   await once(server, 'listening');
   file.scope.onTestFinished(async () => server.close().closeAllConnections());
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-}
-
-/** As version 1 of the mapping made it. */
-async function emitAsOther(item: object): Promise<string[]> {
-  const adapter = findAdapter('customerio');
-  if (!adapter) throw new Error('there is no adapter');
-  const body = Buffer.from(JSON.stringify(item));
-  const now = Date.now();
-  const request = { method: 'POST', url: '/', headers: {}, body, receivedAt: now };
-  const origin = { esp: 'customerio', source: 'main', request_id: 'r1', received_at: now, item_index: 0 };
-  const made = normalizeRequest(adapter, request).results.flatMap((result) =>
-    'events' in result
-      ? result.events.map((event) => toEmailEvent(event, { ...origin, raw_partition: 0, raw_offset: 0 }))
-      : [],
-  );
-  const events = made.slice(0, 1).map((event) => ({
-    ...event,
-    ...{
-      type: 'other',
-      event_id: event.known_as[0] ?? '',
-      known_as: [],
-      payload: '{}',
-      scope: null,
-      method: null,
-    },
-  })) as EmailEvent[];
-  const encoder = await world.codec.encoder<NormalizedBatch>(topics.normalized, 'normalized');
-  const partition = partitionOf('left@example.com', world.config.topics.partitions);
-  await world.produce(topics.normalized, [{ partition, value: encoder.encode({ events, actions: [] }) }]);
-  return events.map(({ event_id }) => event_id);
 }
 
 async function typesOf(name: string): Promise<string[]> {

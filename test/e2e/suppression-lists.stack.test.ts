@@ -64,6 +64,7 @@ test('a list is shown, imported for just the number shown, and changes nothing a
     recipients: 51,
     repeated: 1,
     already: 1,
+    erased: 0,
     change: 50,
     bad: 1,
     badLines: [{ line: 54, problem: 'no email address' }],

@@ -5,7 +5,7 @@ import { BROKER_RESTARTS, WHOLE_DECK, WHOLE_DECK_OF_SEVERAL } from './schedule.t
 test('without arguments it is one broker and everything', () => {
   expect(readCommand([])).toMatchObject({
     ...{ brokers: 1, minutes: 5, rate: 850, everyMs: 4_000, spool: true, deck: WHOLE_DECK },
-    ...{ seed: undefined, repeat: '', substitute: undefined, keep: false, from: undefined },
+    ...{ seed: undefined, repeat: '', substitute: undefined, keep: false, from: undefined, secured: false },
   });
 });
 
@@ -20,6 +20,12 @@ test('a broker can be delayed all the time, and a module be put in the place of 
   const command = readCommand(['--brokers', '3', '--delay-broker', '2=120', '--substitute', 'other.ts']);
   expect([...command.delays]).toEqual([[1, 120]]);
   expect(command.substitute).toBe('other.ts');
+});
+
+test('everything can ask who its clients are', () => {
+  expect(readCommand(['--secured', '--minutes', '2'])).toMatchObject({
+    ...{ secured: true, repeat: '--secured --minutes 2' },
+  });
 });
 
 test('a run can begin with another release', () => {

@@ -19,6 +19,7 @@ export interface Command {
   readonly from: string | undefined;
   /** By broker from 0. Milliseconds. */
   readonly delays: ReadonlyMap<number, number>;
+  readonly secured: boolean;
   readonly keep: boolean;
   /** The arguments that repeat the run, but for the seed. */
   readonly repeat: string;
@@ -45,6 +46,8 @@ const OPTIONS = {
   from: { type: 'string' },
   /** `2=100`: each answer of the second broker comes 100 ms later, all the time. May be repeated. */
   'delay-broker': { type: 'string', multiple: true },
+  /** TLS, credentials and rights everywhere. */
+  secured: { type: 'boolean', default: false },
   /** Leave logs and data behind. */
   keep: { type: 'boolean', default: false },
 } as const satisfies ParseArgsConfig['options'];
@@ -73,6 +76,7 @@ export function readCommand(args: readonly string[]): Command {
   return {
     ...{ brokers, deck, minutes: number('minutes'), rate: number('rate'), everyMs: number('every') * 1_000 },
     ...{ instances: number('instances'), substitute: values.substitute, keep: values.keep },
+    secured: values.secured,
     from: values.from,
     seed: values.seed === undefined ? undefined : number('seed'),
     spool: values.spool === 'on',

@@ -2,6 +2,7 @@ import type { StackAddresses } from '@email-events/dev/stack';
 import { createProvider, type Stack, type StackOptions, selectBreakable } from '@email-events/dev/stack';
 import { forgetAddresses } from '../harness/isolation.ts';
 import { type ProxyTarget, startProxy, startTcpProxy, type TcpProxy } from '../harness/tcp-proxy.ts';
+import type { SecuredWorld } from '../secured/world.ts';
 
 /** The proxies between the services and their components, and between the senders and the ingress. */
 export interface Proxies {
@@ -24,10 +25,12 @@ export interface ComponentsOptions extends Pick<StackOptions, 'dataDir' | 'onPro
   readonly brokers: number;
   /** The instances that a balancer would find ready. */
   readonly ingresses: () => readonly ProxyTarget[];
+  /** Everything asks who its clients are. */
+  readonly secured?: SecuredWorld | undefined;
 }
 
 export async function startComponents(options: ComponentsOptions): Promise<Components> {
-  const { brokers: count, ingresses, ...stackOptions } = options;
+  const { brokers: count, ingresses, secured, ...stackOptions } = options;
   let stack: Stack | undefined;
   const targetOf = (broker: number): ProxyTarget[] => {
     const port = stack?.proxied?.kafka[broker];
@@ -53,13 +56,15 @@ export async function startComponents(options: ComponentsOptions): Promise<Compo
       ...stackOptions,
       brokers: count,
       advertise: { kafka: brokers.map(({ port }) => port) },
+      secured: secured?.brokers,
     });
-    const registry = await open(startTcpProxy(stack.registry.url));
-    const clickhouse = await open(startTcpProxy(stack.clickhouse.url));
+    const fronts = (await secured?.front(stack)) ?? stack;
+    const registry = await open(startTcpProxy(fronts.registry.url));
+    const clickhouse = await open(startTcpProxy(fronts.clickhouse.url));
     const proxied = {
       kafka: { brokers: brokers.map(({ port }) => `127.0.0.1:${port}`) },
-      registry: { url: registry.url },
-      clickhouse: { url: clickhouse.url },
+      registry: { ...fronts.registry, url: registry.url },
+      clickhouse: { ...fronts.clickhouse, url: clickhouse.url },
     };
     return { stack, proxied, stop, proxies: { brokers, registry, clickhouse, ingress } };
   } catch (error) {

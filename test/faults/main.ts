@@ -19,7 +19,7 @@ import { type FaultRun, runFaults } from './run.ts';
 /**
  * `npm run test:faults -- [--brokers 1|3] [--minutes N] [--seed N] [--rate N] [--every SECONDS] [--short]
  * [--only "KIND TARGET"|broker-restarts|none]… [--spool on|off] [--from REF|CHECKOUT] [--delay-broker N=MS]…
- * [--substitute FILE] [--keep]`:
+ * [--substitute FILE] [--secured] [--keep]`:
  * exits 0 only if every promise held. The seed that it prints repeats the same traffic and the same faults.
  */
 const note = (line: string) => process.stderr.write(`${line}\n`);

@@ -39,6 +39,8 @@ export interface FaultRunOptions {
   readonly delays?: ReadonlyMap<number, number>;
   /** Every instance is of this release first, and becomes that of this checkout in the middle third of the run. */
   readonly from?: Release | undefined;
+  /** See `WorldOptions`. */
+  readonly secured?: boolean | undefined;
   /** Logs and data stay where they are. */
   readonly keep?: boolean;
   readonly note: (line: string) => void;
@@ -62,8 +64,11 @@ const NOTE_MS = 15_000;
 
 /** Traffic, faults, rest, and then what everything has come to. Leaves nothing running and nothing on disk. */
 export async function runFaults(options: FaultRunOptions): Promise<FaultRun> {
-  const { home, note, signal, instances = 2, brokers = 1, spool = true, substitute, from } = options;
-  const world = await startWorld({ home, instances, brokers, spool, substitute, from, note, signal });
+  const { home, note, signal, instances = 2, brokers = 1, spool = true } = options;
+  const { substitute, from, secured } = options;
+  const world = await startWorld({
+    ...{ home, instances, brokers, spool, substitute, from, secured, note, signal },
+  });
   try {
     for (const [broker, ms] of options.delays ?? []) world.proxies.brokers[broker]?.delay(ms / 2);
     return await run(world, options);

@@ -19,6 +19,7 @@ import { lastReason } from '@email-events/dev/run/supervisor';
 import { generateCredentials, type SenderCredentials, SIMULATED_ESPS } from '@email-events/dev/simulate';
 import type { Stack } from '@email-events/dev/stack';
 import type { ProxyTarget } from '../harness/tcp-proxy.ts';
+import { type SecuredWorld, secureWorld } from '../secured/world.ts';
 import { type Components, type Proxies, startComponents } from './components.ts';
 import { Instance } from './instance.ts';
 import { Release } from './release.ts';
@@ -38,6 +39,8 @@ export interface WorldOptions {
   readonly substitute?: string | undefined;
   /** Every instance begins as this release. */
   readonly from?: Release | undefined;
+  /** TLS and credentials everywhere, and of each service just the rights that `acl print` tells. */
+  readonly secured?: boolean | undefined;
   readonly note: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -104,6 +107,7 @@ class RunningWorld implements World {
   #made = 0;
   #old: ReleaseServices | undefined;
   #upgrading: Promise<void> | undefined;
+  #secured: SecuredWorld | undefined;
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -147,9 +151,10 @@ class RunningWorld implements World {
     this.#crm = crmSecret(this.paths.secrets);
     const { sender, sources } = await generateCredentials(join(this.paths.secrets, 'sources'));
     this.#sender = sender;
+    if (this.#options.secured) this.#secured = await secureWorld(join(this.paths.home, 'tls'));
     this.#components = await startComponents({
       dataDir: this.paths.stack,
-      ...{ brokers, signal, ingresses: () => this.#ingressTargets() },
+      ...{ brokers, signal, ingresses: () => this.#ingressTargets(), secured: this.#secured },
       onProgress: createReporter(note).stack,
     });
     // Not before the components have theirs: what is free now is to be free when it is listened on.
@@ -175,6 +180,7 @@ class RunningWorld implements World {
       this.#old = await prepareRelease(from, { proxied, direct, sources, folder: this.paths.home });
       for (const path of this.#old.leftOut) note(`  it does not know ${path}, which is left out for it`);
     } else await prepareComponents(this.direct, createReporter(note));
+    await this.#secured?.allow(this.direct);
     signal.throwIfAborted();
     await Promise.all(
       SERVICES.map(async (service) => {
@@ -220,6 +226,7 @@ class RunningWorld implements World {
     }
     await Promise.all([...this.#joined].map((instance) => instance.stop()));
     await this.#components?.stop();
+    await this.#secured?.stop();
   }
 
   /** The instances that a balancer would find ready. */
@@ -239,7 +246,11 @@ class RunningWorld implements World {
       ...own,
       ...{ name, logFile },
       nodeArgs: [...(own.nodeArgs ?? []), ...this.#substitution(service)],
-      env: { ...own.env, EMAIL_EVENTS_EVENTS_STATE_DIR: join(this.paths.state, name) },
+      env: {
+        ...own.env,
+        ...(service !== 'receiver' && this.#secured?.environmentOf(service)),
+        EMAIL_EVENTS_EVENTS_STATE_DIR: join(this.paths.state, name),
+      },
     };
     // Its log goes with the world.
     const onEnd = (how: string) => this.surprises.push(`${name} ${how}: ${lastReason(logFile)}`);

@@ -90,7 +90,8 @@ export async function startPipeline(
   const config = pipelineConfig.parse(sectionsOf(stack, folder, own, settings));
   await Promise.all([
     applyTopics(config.kafka, topicCatalogue(config.topics)),
-    registerSchemas(stack.registry),
+    // On a busy machine a registry may take its time; who registers by hand does it again.
+    registerSchemas({ ...stack.registry, timeoutMs: 30_000 }),
     migrate(config.sinks.clickhouse),
   ]);
   return new PreparedPipeline(scope, { folder, config, configFile, codec: new Codec(stack.registry) });

@@ -10,6 +10,7 @@ const PACKAGES = {
   'prometheus-alertmanager': 'prometheus-alertmanager',
   amtool: 'prometheus-alertmanager',
   nginx: 'nginx',
+  caddy: 'caddy',
 } as const;
 
 /** Where a package has it. */

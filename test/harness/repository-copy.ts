@@ -24,6 +24,7 @@ export function copyRepository(): RepositoryCopy {
     if (existsSync(join(ROOT, path))) cpSync(join(ROOT, path), join(root, path));
   }
   linkModules(root);
+  if (existsSync(join(ROOT, KNOWN_TYPES))) cpSync(join(ROOT, KNOWN_TYPES), join(root, KNOWN_TYPES));
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, env: environment(root) });
   git('init', '-q');
   git('add', '-A');
@@ -48,6 +49,9 @@ export function copyRepository(): RepositoryCopy {
     remove: () => rmSync(root, { recursive: true, force: true }),
   };
 }
+
+/** What the compiler knows from its last run: in the copy it checks what was changed, and what that has an effect on. */
+const KNOWN_TYPES = '.email-events/cache/types.tsbuildinfo';
 
 /** Programs, and what npm writes when it is done. */
 const KEPT: readonly string[] = ['.bin', '.package-lock.json'];

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const SHORTEST_PAUSE_MS = 25;
-const LONGEST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 200;
 /** Of the time that it has waited for. */
 const PAUSE_SHARE = 1 / 20;
 

@@ -14,6 +14,33 @@ const UNSIGNED = `${MODULES}.oauthbearer.internals.unsecured.OAuthBearerUnsecure
 /** Kafka's least. */
 const ITERATIONS = 4_096;
 
+/** Everything that no rule allows; but the stack's own listener, by which the broker talks to itself and the test looks after it. */
+const REFUSES = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'super.users': 'User:ANONYMOUS',
+};
+const pemOf = ({ key, cert }: { key: string; cert: string }) => `${key}${cert}\n`;
+const keyStore = (file: string) => ({ 'ssl.keystore.type': 'PEM', 'ssl.keystore.location': file });
+const jaas = (module: string, options = '') => `${MODULES}.${module} required${options};`;
+
+/**
+ * The listener behind proxies asks for SCRAM over TLS. A certificate is the authority of itself.
+ * @param keyFile PEM of the brokers' key and certificate
+ */
+export function securedProxied(keyFile: string): SecuredBrokers {
+  const listener = 'listener.name.proxied';
+  return {
+    listeners: [],
+    proxied: 'SASL_SSL',
+    settings: {
+      ...{ ...REFUSES, ...keyStore(keyFile) },
+      [`${listener}.sasl.enabled.mechanisms`]: 'SCRAM-SHA-512',
+      [`${listener}.connections.max.reauth.ms`]: SESSION_MS,
+      [`${listener}.scram-sha-512.sasl.jaas.config`]: jaas('scram.ScramLoginModule'),
+    },
+  };
+}
+
 /** What a client needs to come to the listeners. */
 export interface SecuredAccess {
   /** host:port. */
@@ -41,18 +68,14 @@ export async function securedBrokers(
   const [server, client] = await Promise.all([makeCertificate(['127.0.0.1']), makeCertificate(['client'])]);
   const ports = await choosePorts({ sasl: {}, mutual: {} });
   const plain = { username: 'plain-user', password: randomUUID() };
-  const jaas = (module: string, options = '') => `${MODULES}.${module} required${options};`;
   const secured: SecuredBrokers = {
     listeners: [
       { name: 'SASL', protocol: 'SASL_SSL', ports: [ports.sasl] },
       { name: 'MUTUAL', protocol: 'SSL', ports: [ports.mutual] },
     ],
     settings: {
-      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-      // The stack's own listener, by which the broker talks to itself and the test looks after it.
-      'super.users': 'User:ANONYMOUS',
-      'ssl.keystore.type': 'PEM',
-      'ssl.keystore.location': await file('server.pem', `${server.key}${server.cert}\n`),
+      ...REFUSES,
+      ...keyStore(await file('server.pem', pemOf(server))),
       'ssl.truststore.type': 'PEM',
       'ssl.truststore.location': await file('clients.pem', client.cert),
       'listener.name.mutual.ssl.client.auth': 'required',

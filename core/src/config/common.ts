@@ -92,6 +92,10 @@ const topicSettings = section(
           72,
           'Hours that requests which failed their verification are kept: less than the dedupe window.',
         ),
+        compactionDays: count(
+          7,
+          'Days after which Kafka drops older states of a recipient (email.suppressions, email.internal.recipient-state); the end of a state, after an erasure, stays for as long again.',
+        ),
       },
       'How long records are kept.',
     ),

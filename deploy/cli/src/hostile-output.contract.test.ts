@@ -86,6 +86,7 @@ const OUTPUTS: { readonly [command: string]: () => string | Promise<string> } = 
         ...{ normalized: 1, handedOver: 1, received: 1, emitted: 1, duplicates: 0, deadLetters: 0 },
         ...{ atRest: true, wrong: [HOSTILE] },
       },
+      concerns: [{ service: HOSTILE, text: HOSTILE, urgent: true }],
     } as never),
   'quarantine list': () =>
     renderHeld([

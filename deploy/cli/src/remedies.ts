@@ -84,6 +84,9 @@ const REMEDIES: { readonly [code: string]: Remedy } = {
   UNKNOWN_TABLE: migrate,
   UNKNOWN_IDENTIFIER: migrate,
   BACKFILL_SINK_BEHIND: whenInStep,
+  BACKFILL_KEEP_UNKNOWN: () =>
+    'a TTL that removes rows is read if it is `occurred_at + toIntervalDay(n)`, or as sinks.clickhouse.keepEventsDays makes it',
+  BACKFILL_KEY_MISSING: () => 'put every key with which rows were written into erasure.keys',
   CLI_SINK_BEHIND: whenInStep,
   CLI_CHANGE_DIFFERS: () => 'the same command without --yes-change shows what would change now',
   DLQ_NOT_FOUND: ({ self, configArgument }) =>

@@ -29,7 +29,7 @@ test('migrations are a table', async () => {
     { version: 3, name: 'third', statements: ['SELECT 1', 'SELECT 2'] },
   ];
   const text = await renderMigrations(
-    { newer: [], applied: [{ version: 1, name: 'first' }], pending },
+    { newer: [], keep: [], applied: [{ version: 1, name: 'first' }], pending },
     false,
   );
   expect(stripVTControlCharacters(text).split('\n')).toEqual([

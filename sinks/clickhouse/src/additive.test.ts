@@ -12,12 +12,29 @@ test('every migration so far only adds, on a server and on a cluster: a release 
   }
 });
 
+test('a materialised view that was altered is renamed and gets its name back: else the server knows it by another id until it is started again', () => {
+  const all = readMigrations().flatMap(({ sql }) => statementsOf(sql, address));
+  const altered = all.flatMap((statement, n) => {
+    const [, view = ''] = /^(?:--.*\n)*ALTER TABLE (\S+_mv)\b/.exec(statement) ?? [];
+    return view ? [{ view, later: all.slice(n + 1) }] : [];
+  });
+  expect(altered.map(({ view }) => view)).toContain('`email`.email_events_hourly_mv');
+  for (const { view, later } of altered) {
+    const renamed = later.flatMap(
+      (statement) => / IF EXISTS (\S+) TO (\S+)$/.exec(statement)?.slice(1, 3) ?? [],
+    );
+    expect(renamed.slice(0, 4), view).toEqual([view, renamed[1], renamed[1], view]);
+  }
+});
+
 test.each([
   'DROP TABLE email.a',
   'DROP VIEW IF EXISTS email.a',
   'DROP TABLE IF EXISTS email.a_mv',
   'ALTER TABLE email.a MODIFY QUERY SELECT 1',
   'RENAME TABLE email.a TO email.b',
+  'RENAME TABLE IF EXISTS email.a TO email.b_mv',
+  'RENAME TABLE IF EXISTS email.a_mv TO email.b',
   'TRUNCATE TABLE email.a',
   'CREATE OR REPLACE TABLE email.a (b UInt8) ENGINE = Memory',
   'ALTER TABLE email.a DROP COLUMN b',

@@ -7,6 +7,7 @@ const ADDS = [
   // A materialised view fills a table: no release reads it, or writes to it, by its name. That the table still says what it did is seen by the tests.
   /^DROP VIEW IF EXISTS \S+_mv`?(?: |$)/,
   /^ALTER TABLE \S+_mv`?\s+(?:ON CLUSTER \S+\s+)?MODIFY QUERY\s/,
+  /^RENAME TABLE IF EXISTS \S+_mv`? TO \S+_mv`?(?: |$)/,
 ];
 const CHANGE = /^ALTER TABLE \S+\s+(?:ON CLUSTER \S+\s+)?/;
 const ADDITION =

@@ -19,6 +19,14 @@ export const MOST_INSERTS = 20;
  */
 export const INSERTS_AHEAD_MS = 1_800_000;
 
+const keepDays = (what: string) =>
+  z
+    .int()
+    .min(1)
+    .max(36_500)
+    .optional()
+    .describe(`${what}. For good, unless it is set; \`clickhouse migrate\` applies a change.`);
+
 export const clickhouseSection = section(
   {
     adminPort: adminPort(9083),
@@ -43,6 +51,26 @@ export const clickhouseSection = section(
       .default(MOST_INSERTS)
       .describe('Inserts a second into a table, by all instances together.'),
     concurrency: count(2, 'Inserts at a time.'),
+    keepEventsDays: keepDays('Days for which events are kept, from when they happened'),
+    keepMessagesDays: keepDays('Days for which messages are kept, from their first event'),
+    keepDeadLettersDays: keepDays('Days for which dead letters are kept, from the last failure'),
+    pseudonyms: section(
+      {
+        enabled: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Store a keyed hash (the first of erasure.keys) in place of recipients, and neither addresses nor user agents of clients; new rows only.',
+          ),
+        keep: z
+          .array(
+            z.string().regex(/^(?:subject|metadata\.\S(?:.*\S)?)$/s, 'must be subject or metadata.<key>'),
+          )
+          .default([])
+          .describe('Of what may name a person, what is stored all the same: subject, metadata.<key>.'),
+      },
+      'Analytics that name nobody.',
+    ),
   },
   'Analytics in ClickHouse.',
 );

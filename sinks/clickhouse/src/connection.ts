@@ -13,7 +13,12 @@ export type ClickHouseAddress = Pick<
   ClickHouseConfig['sinks']['clickhouse'],
   'url' | 'database' | 'username'
 > &
-  Partial<Pick<ClickHouseConfig['sinks']['clickhouse'], 'password' | 'cluster' | 'concurrency'>>;
+  Partial<
+    Pick<
+      ClickHouseConfig['sinks']['clickhouse'],
+      'password' | 'cluster' | 'concurrency' | 'keepEventsDays' | 'keepMessagesDays' | 'keepDeadLettersDays'
+    >
+  >;
 
 /** Values for placeholders such as {campaign:String} in a query. */
 export type QueryParameters = Readonly<Record<string, unknown>>;

@@ -9,7 +9,18 @@ export const clickhouseSink = defineService({
   title: 'writes the analytics',
   section: 'sinks.clickhouse',
   config: clickhouseSection,
-  findings: (config) => passwordFindings('sinks.clickhouse', config.sinks.clickhouse, config),
+  findings: (config) => [
+    ...passwordFindings('sinks.clickhouse', config.sinks.clickhouse, config),
+    ...(config.sinks.clickhouse.pseudonyms.enabled && config.erasure.keys.length === 0
+      ? [
+          {
+            level: 'refuse' as const,
+            path: 'sinks.clickhouse.pseudonyms.enabled',
+            message: 'needs a key in erasure.keys',
+          },
+        ]
+      : []),
+  ],
   reads: ['kafka', 'registry'],
   codes: CLICKHOUSE_CODES,
   entry: 'sinks/clickhouse/src/main.ts',

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PipelineError, type SinkRecord } from '@email-events/core';
+import type { Hiding } from './private/hide.ts';
 import { RowBuffer } from './row-binary.ts';
 import { type ClickHouseValue, type TableWriter, writerOf } from './rows.ts';
 
@@ -20,12 +21,37 @@ type CutName = keyof typeof CUTS;
 /** How new batches are cut. */
 export const CURRENT_CUT: CutName = 'month-1';
 
-/** Undefined: not at all. Throws SINK_CUT_UNKNOWN (fatal): another version announced it. */
-export function cutOf(name: string | undefined): Cut | undefined {
-  if (name === undefined) return undefined;
-  if (!Object.hasOwn(CUTS, name))
+/** How the rows of a batch are made: cut, and with what in place of people. */
+interface Way {
+  /** Undefined: not at all. */
+  readonly cut: Cut | undefined;
+  /** Undefined: rows say what records say. */
+  readonly hiding: Hiding | undefined;
+}
+
+const WITH_KEY = '+';
+
+/** The name of the way of new batches. */
+export const wayName = (hiding: Hiding | undefined): string =>
+  hiding === undefined ? CURRENT_CUT : `${CURRENT_CUT}${WITH_KEY}${hiding.fingerprint}`;
+
+/**
+ * How a batch was announced; undefined: as it was before there were pieces. It is finished so whatever is configured meanwhile, since what was sent
+ * under a token is what comes again under it. Throws SINK_CUT_UNKNOWN (fatal): another version announced it, or a key is not configured any more.
+ */
+export function wayOf(name: string | undefined, hidings: readonly Hiding[]): Way {
+  if (name === undefined) return { cut: undefined, hiding: undefined };
+  const [cut = '', fingerprint] = name.split(WITH_KEY);
+  if (!Object.hasOwn(CUTS, cut))
     throw new PipelineError('SINK_CUT_UNKNOWN', 'fatal', `no batch is cut by ${name} in this version`);
-  return CUTS[name as CutName];
+  const hiding = hidings.find((of) => of.fingerprint === fingerprint);
+  if (fingerprint !== undefined && !hiding)
+    throw new PipelineError(
+      'SINK_CUT_UNKNOWN',
+      'fatal',
+      'a batch was begun with a key that is not among erasure.keys: put it back behind the others',
+    );
+  return { cut: CUTS[cut as CutName], hiding };
 }
 
 const FIRST_YEAR = 1900;

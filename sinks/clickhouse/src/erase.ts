@@ -1,5 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
+import { isPseudonym } from '@email-events/core';
 import { type ClickHouse, type ClickHouseAddress, quoted } from './connection.ts';
+import { isStoredPseudonym } from './private/pseudonyms.ts';
 
 /** A table that names recipients: in a column with their keys, or, as dead letters do, somewhere in bytes. */
 interface Naming {
@@ -56,6 +58,25 @@ export async function rowsOfRecipients(
   return rows;
 }
 
+/** Recipients of one query. */
+const BUCKET = 100_000;
+
+/** The keys of all recipients that tables name, in parts: one may come again, for another table. */
+export async function* recipientsInRows(clickhouse: ClickHouse, database: string): AsyncGenerator<string[]> {
+  for (const { table, column } of await namingTables(clickhouse, database)) {
+    if (column === '') continue;
+    const [of, from] = [quoted(column), quoted(table)];
+    const [size] = await clickhouse.query<{ n: string }>(`SELECT uniq(${of}) AS n FROM ${from}`);
+    const buckets = Math.ceil(Number(size?.n ?? 0) / BUCKET);
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      const rows = await clickhouse.query<{ recipient: string }>(
+        `SELECT DISTINCT ${of} AS recipient FROM ${from} WHERE ${of} != '' AND cityHash64(${of}) % ${buckets} = ${bucket}`,
+      );
+      yield rows.map(({ recipient }) => recipient);
+    }
+  }
+}
+
 /** By the schema as it is, so that a table of a later migration is not forgotten. */
 async function namingTables(clickhouse: ClickHouse, database: string): Promise<Naming[]> {
   return clickhouse.query<Naming>(
@@ -93,11 +114,27 @@ function conditionOf({ column, bytes }: Naming, recipients: readonly string[]): 
   const byKey =
     column === '' ? [] : [`SHA256(concat('${salt}', ${quoted(column)})) IN (${hashes.join(', ')})`];
   const inBytes = bytes.flatMap((name) =>
-    recipients.map(
-      (recipient) => `position(lower(tryBase64Decode(${quoted(name)})), unhex('${hexOf(recipient)}')) > 0`,
-    ),
+    recipients
+      .filter(isAddress)
+      .map((recipient) => named(`lower(ifNull(tryBase64Decode(${quoted(name)}), ''))`, recipient)),
   );
-  return `(${[...byKey, ...inBytes].join(' OR ')})`;
+  const conditions = [...byKey, ...inBytes];
+  return conditions.length === 0 ? '0' : `(${conditions.join(' OR ')})`;
+}
+
+/** What stands for somebody is in no bytes, and what is no address is a word of many. */
+const isAddress = (recipient: string) =>
+  /^[^@\s]+@[^@\s]+$/.test(recipient) && !isPseudonym(recipient) && !isStoredPseudonym(recipient);
+
+/**
+ * Whether bytes have the address as a whole: neither that of somebody whose name or domain only ends or begins like it. An escaped character of JSON or of a form
+ * may stand before it.
+ */
+function named(bytes: string, recipient: string): string {
+  const parts = `splitByString(unhex('${hexOf(recipient)}'), ${bytes})`;
+  const begins = `(NOT match(right(before, 1), '^[a-z0-9._+-]$') OR match(right(before, 6), '(%[0-9a-f]{2}|[\\\\][bfnrt]|[\\\\]u[0-9a-f]{4})$'))`;
+  const ends = `NOT match(substring(behind, 1, 2), '^([a-z0-9-]|[.][a-z0-9])')`;
+  return `arrayExists((before, behind) -> ${begins} AND ${ends}, arrayPopBack(${parts}), arrayPopFront(${parts}))`;
 }
 
 const hexOf = (text: string) => Buffer.from(text).toString('hex');

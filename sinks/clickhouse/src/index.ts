@@ -1,11 +1,15 @@
 export { INSERTS_AHEAD_MS, MOST_INSERTS } from './config.ts';
 export { type ClickHouse, type ClickHouseAddress, connect, type QueryParameters } from './connection.ts';
-export { eraseRecipients, rowsOfRecipients } from './erase.ts';
+export { eraseRecipients, recipientsInRows, rowsOfRecipients } from './erase.ts';
 export type { FillProgress } from './fill.ts';
+export { eventsKept, type KeptFor } from './keep.ts';
 export { type MigrationPlan, migrate, planMigrations } from './migrate.ts';
 export { type Migration, readMigrations } from './migrations.ts';
 export { metricValues } from './model/metric-sql.ts';
 export { METRICS, type Metric } from './model/metrics.ts';
+export { Hiding } from './private/hide.ts';
+export { digitsOf, isStoredPseudonym, keysInRows, storedAs } from './private/pseudonyms.ts';
+export { hidingsOf, keysAsked } from './private/settings.ts';
 export type { ClickHouseValue } from './rows.ts';
 export { createClickHouseSink } from './sink.ts';
 export { startClickHouseSink } from './start.ts';

@@ -3,6 +3,7 @@ import { isAdditive } from './additive.ts';
 import { type ClickHouse, type ClickHouseAddress, connect, quoted } from './connection.ts';
 import { failureKindOf } from './errors.ts';
 import { FILL_LEDGER, type FillProgress, fill, isFilling } from './fill.ts';
+import { keepStatements } from './keep.ts';
 import { type Migration, readMigrations } from './migrations.ts';
 import { statementsOf } from './statements.ts';
 
@@ -17,6 +18,8 @@ export interface MigrationPlan {
     /** As sent to the server, but that one which fills a table is sent once for each day. */
     readonly statements: readonly string[];
   }[];
+  /** What brings the tables to how long rows are kept, by the configuration; empty if they are there, and where tables are still to be made. */
+  readonly keep: readonly string[];
 }
 
 interface AppliedRow {
@@ -31,6 +34,9 @@ const LEDGER = 'schema_migrations';
 
 /** What takes the place of a table drops it, which the server refuses of one above its limit: 50 GB, unless it is told otherwise. */
 const DDL_SETTINGS = { max_table_size_to_drop: 0 };
+
+/** On a cluster every replica answers. What is too old is then removed in the background. */
+const KEEP_MS = 300_000;
 
 /** The plan of `migrate`. Changes nothing. */
 export async function planMigrations(
@@ -54,21 +60,35 @@ export async function migrate(
 ): Promise<MigrationPlan> {
   return withConnection(address, async (clickhouse) => {
     const plan = await planOf(clickhouse, address, migrations);
-    if (plan.pending.length === 0) return plan;
-    for (const statement of ledgerStatements(address)) await clickhouse.command(statement);
-    const checksums = new Map(migrations.map(({ version, checksum }) => [version, checksum]));
-    for (const { version, name, statements } of plan.pending) {
-      for (const statement of statements) {
-        if (isFilling(statement)) await fill(statement, { clickhouse, address, version, name, onProgress });
-        else await clickhouse.command(statement, undefined, undefined, DDL_SETTINGS);
-      }
-      const row = [version, `'${name}'`, `'${checksums.get(version)}'`, Number(isAdditive(statements))];
-      await clickhouse.command(
-        `INSERT INTO ${quoted(address.database)}.${LEDGER} (version, name, checksum, additive) VALUES (${row.join(', ')})`,
-      );
-    }
-    return plan;
+    if (plan.pending.length > 0) await apply(plan, { clickhouse, address, migrations, onProgress });
+    // The tables may have been made just now.
+    const keep = await keepStatements(clickhouse, address);
+    for (const statement of keep) await clickhouse.command(statement, undefined, KEEP_MS);
+    return { ...plan, keep };
   });
+}
+
+interface Applying {
+  readonly clickhouse: ClickHouse;
+  readonly address: ClickHouseAddress;
+  readonly migrations: readonly Migration[];
+  readonly onProgress: ((progress: FillProgress) => void) | undefined;
+}
+
+async function apply(plan: MigrationPlan, applying: Applying): Promise<void> {
+  const { clickhouse, address, migrations, onProgress } = applying;
+  for (const statement of ledgerStatements(address)) await clickhouse.command(statement);
+  const checksums = new Map(migrations.map(({ version, checksum }) => [version, checksum]));
+  for (const { version, name, statements } of plan.pending) {
+    for (const statement of statements) {
+      if (isFilling(statement)) await fill(statement, { clickhouse, address, version, name, onProgress });
+      else await clickhouse.command(statement, undefined, undefined, DDL_SETTINGS);
+    }
+    const row = [version, `'${name}'`, `'${checksums.get(version)}'`, Number(isAdditive(statements))];
+    await clickhouse.command(
+      `INSERT INTO ${quoted(address.database)}.${LEDGER} (version, name, checksum, additive) VALUES (${row.join(', ')})`,
+    );
+  }
 }
 
 async function planOf(
@@ -93,6 +113,7 @@ async function planOf(
     applied: named.filter(({ version }) => version <= known),
     newer: named.filter(({ version }) => version > known),
     pending,
+    keep: await keepStatements(clickhouse, address),
   };
 }
 

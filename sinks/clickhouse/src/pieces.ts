@@ -7,9 +7,10 @@ import {
   type SinkVerdict,
 } from '@email-events/core';
 import type { ClickHouse } from './connection.ts';
-import { asLines, cutOf, type EncodedRows, encodeBatch, rowsOf } from './encode.ts';
+import { asLines, type EncodedRows, encodeBatch, rowsOf, wayOf } from './encode.ts';
 import { detailOf, failureKindOf, isTooMuch, sinkCodeOf } from './errors.ts';
 import { FORMATS, type Inserts } from './insert.ts';
+import type { Hiding } from './private/hide.ts';
 import type { ClickHouseValue } from './rows.ts';
 import { describe, type TableTypes } from './table-types.ts';
 
@@ -18,6 +19,8 @@ export interface PieceParts {
   readonly inserts: Inserts;
   readonly types: TableTypes;
   readonly log: Logger;
+  /** One for each key with which a batch may have been begun. */
+  readonly hidings: readonly Hiding[];
 }
 
 /** Tries after which, and after as many again, rows are looked for that are the reason: the first ones may be the server's. */
@@ -34,10 +37,11 @@ const EMPTY: SinkVerdict = {
 /** One insert each. Throws what a value throws that cannot be read, while nothing is sent. */
 export async function piecesOf(
   parts: PieceParts,
-  records: readonly SinkRecord<ClickHouseValue>[],
-  cutName: string | undefined,
+  given: readonly SinkRecord<ClickHouseValue>[],
+  wayName: string | undefined,
 ): Promise<SinkPiece[]> {
-  const cut = cutOf(cutName);
+  const { cut, hiding } = wayOf(wayName, parts.hidings);
+  const records = hiding ? await hiding.hideAll(given) : given;
   const { inserts, empty } = await encodeBatch(records, cut);
   const pieces = inserts.map(
     (rows): SinkPiece => ({

@@ -8,31 +8,36 @@ import {
 } from '@email-events/core';
 import { type DeadLetter, type EmailEvent, type Suppression, topics } from '@email-events/schemas';
 import type { ClickHouse } from './connection.ts';
-import { CURRENT_CUT } from './encode.ts';
+import { wayName } from './encode.ts';
 import { sinkErrorOf } from './errors.ts';
 import { Inserts } from './insert.ts';
 import { type PieceParts, piecesOf } from './pieces.ts';
+import type { Hiding } from './private/hide.ts';
 import { type ClickHouseValue, TABLES } from './rows.ts';
 import { TableTypes } from './table-types.ts';
 
 interface ClickHouseSinkOptions {
   /** How long an insert is waited for at first. Milliseconds; default a minute. */
   readonly insertMs?: number;
+  /** What new batches put in place of people; undefined: nothing. */
+  readonly hiding?: Hiding | undefined;
+  /** Besides it, one for each key with which a batch may have been begun. */
+  readonly hidings?: readonly Hiding[];
 }
 
 /** Rows into tables. The same batch inserted again leaves nothing behind: neither in the tables nor in the rollups. */
 export function createClickHouseSink(
   clickhouse: ClickHouse,
   log: Logger,
-  { insertMs }: ClickHouseSinkOptions = {},
+  { insertMs, hiding, hidings = hiding ? [hiding] : [] }: ClickHouseSinkOptions = {},
 ): Sink<ClickHouseValue> & Required<Pick<Sink<ClickHouseValue>, 'prepare'>> {
   const parts: PieceParts = {
     ...{ clickhouse, inserts: new Inserts(clickhouse, insertMs), log },
-    types: new TableTypes(clickhouse),
+    ...{ types: new TableTypes(clickhouse), hidings },
   };
   return {
     name: 'clickhouse',
-    cut: CURRENT_CUT,
+    cut: wayName(hiding),
     prepare: (records, cut) => piecesOf(parts, records, cut),
     sourceOf,
     example: EXAMPLE,

@@ -9,6 +9,7 @@ import {
 import { Codec, EVENT_TYPES, eventTypeOf, type SchemaKey, topics } from '@email-events/schemas';
 import { type ClickHouseConfig, INSERTS_AHEAD_MS, SERVICE } from './config.ts';
 import { connect } from './connection.ts';
+import { hidingsOf } from './private/settings.ts';
 import type { ClickHouseValue } from './rows.ts';
 import { createClickHouseSink } from './sink.ts';
 
@@ -44,7 +45,7 @@ export async function startClickHouseSink(
     replays: topics.replays,
     laneOf,
     reader: avroReader(codec, SCHEMAS),
-    sink: createClickHouseSink(connect(settings), log),
+    sink: createClickHouseSink(connect(settings), log, hidingsOf(config)),
     concurrency: settings.concurrency,
     batchRows: settings.batchRows,
     batchBytes: settings.batchBytes,

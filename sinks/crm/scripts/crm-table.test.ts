@@ -52,7 +52,9 @@ test('means: how it does each, what it needs, and its pace', () => {
     ],
     concurrency: 10,
   } as const;
-  const rows = rowsOf(meansTable([{ ...crm, facts: { ...crm.facts, pace, scopes: ['a:write', 'b:read'] } }]));
+  const { erasing: _none, ...others } = crm.facts;
+  const facts = { ...others, pace, scopes: ['a:write', 'b:read'] };
+  const rows = rowsOf(meansTable([{ ...crm, facts }]));
   expect(rows.slice(-2)).toEqual([
     `| \`${crm.name}\` | needs | \`a:write\`, \`b:read\` |`,
     `| \`${crm.name}\` | is called at most | 75 times in 1 s, 750 times in 60 s, 10 at a time |`,
@@ -60,4 +62,11 @@ test('means: how it does each, what it needs, and its pace', () => {
   expect(rows).toHaveLength(
     2 + Object.values(crm.facts.capabilities ?? {}).filter((how) => how !== false).length,
   );
+});
+
+test('means: what becomes of an address whose contact was erased', () => {
+  const erasing = { after: 'blocked', how: 'a hash of it is kept', scopes: ['c:delete'] } as const;
+  const rows = rowsOf(meansTable([{ ...crm, facts: { ...crm.facts, scopes: ['a:write'], erasing } }]));
+  expect(rows).toContain(`| \`${crm.name}\` | once erased: blocked | a hash of it is kept |`);
+  expect(rows).toContain(`| \`${crm.name}\` | needs to erase | \`c:delete\` |`);
 });

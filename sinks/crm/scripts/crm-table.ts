@@ -59,13 +59,16 @@ export function capabilitiesTable(judged: ReadonlySet<string>, all: readonly Crm
 /** How it does each, what its credentials must be allowed, and how many calls it takes. */
 export function meansTable(all: readonly Crm[] = crms): string {
   const rows = all.flatMap(({ name, facts }) => {
-    const { capabilities, scopes, pace, undoesOptOuts } = facts;
+    const { capabilities, scopes, pace, undoesOptOuts, erasing } = facts;
     const means = NAMES.flatMap((capability) => {
       const how = capabilities?.[capability];
       return how ? [[CAPABILITIES[capability], how]] : [];
     });
+    if (erasing) means.push([`once erased: ${erasing.after}`, erasing.how]);
     if (undoesOptOuts !== undefined) means.push(['undoes opt-outs', undoesOptOuts]);
     if (scopes && scopes.length > 0) means.push(['needs', scopes.map((scope) => `\`${scope}\``).join(', ')]);
+    if (erasing?.scopes)
+      means.push(['needs to erase', erasing.scopes.map((scope) => `\`${scope}\``).join(', ')]);
     if (pace) means.push(['is called at most', paceText(pace)]);
     return means.map((row) => [`\`${name}\``, ...row]);
   });

@@ -35,6 +35,19 @@ export interface StateFacts {
   readonly how: string;
 }
 
+/** What becomes of an address in a CRM that has erased its contact. */
+export interface ErasingFacts {
+  /**
+   * blocked: the CRM itself keeps the address from being imported as one that is mailed. mailable: whoever imports it mails it, since the
+   * opt-out went with the contact. Where the vendor does not say, the latter.
+   */
+  readonly after: 'blocked' | 'mailable';
+  /** In the CRM's words, and what is not erased there. */
+  readonly how: string;
+  /** What the credentials must be allowed beyond `scopes`. */
+  readonly scopes?: readonly string[];
+}
+
 /** Shown in the README's tables; the contract suite holds the adapter to them. */
 export interface CrmFacts {
   readonly states: { readonly [N in RecipientStateName]: StateFacts };
@@ -49,6 +62,10 @@ export interface CrmFacts {
   readonly capabilities?: CrmCapabilities;
   /** What the credentials must be allowed to do, as the CRM calls it: scopes, permissions. */
   readonly scopes?: readonly string[];
+  /** Of a CRM in which contacts can be erased (`capabilities.eraseContacts`). */
+  readonly erasing?: ErasingFacts;
+  /** All that it has of a recipient is the suppression: who erases her there lets her be mailed again. */
+  readonly isSuppressionList?: true;
   /**
    * Whose calls count together: of whoever calls an address, which each account has for itself, or of whoever has the credentials. Default:
    * the latter.
@@ -147,6 +164,9 @@ export interface RecipientState {
 /** written: the CRM took it. unchanged: the CRM already had it. */
 export type PutResult = 'written' | 'unchanged';
 
+/** erased: the CRM has it no more. absent: it did not have it. underWay: it took the order, and still shows the contact. */
+export type EraseResult = 'erased' | 'absent' | 'underWay';
+
 /**
  * One CRM. The sink around it owns order (one call at a time for a recipient), the number of calls under way,
  * pauses, the circuit breaker, verdicts and metrics; an adapter says how to make a call, and throws CrmError.
@@ -172,6 +192,11 @@ export interface CrmAdapter {
    * unknown address: that its listing lacks such a one is no loss. Throws CrmError.
    */
   mailed?(recipients: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Erases every contact that has just this address, by the CRM's call for privacy where it has one: that keeps the address from being mailed.
+   * Called again after a lost answer: must be idempotent. Throws CrmError.
+   */
+  erase?(recipient: string, signal: AbortSignal): Promise<EraseResult>;
   close(): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ export * from './crm.ts';
 export { CrmError, type CrmFailure } from './errors.ts';
 export { HttpClient } from './http-client.ts';
 export { paceBeside, paceOf, SharedPace } from './pace.ts';
-export { type PlannedCall, plannedCalls } from './plan.ts';
+export { type PlannedCall, plannedCalls, plannedErasure } from './plan.ts';
 export { startCrmSink } from './service.ts';
 export { accountOf, type ConfiguredCrm, checkCrmSettings, configuredCrms, crmOf } from './settings.ts';
 export { type CrmSink, type CrmSinkOptions, createCrmSink } from './sink.ts';

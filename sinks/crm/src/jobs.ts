@@ -12,7 +12,7 @@ export interface Follow {
 
 const FOLLOW: Follow = { firstMs: 100, mostMs: 5_000, patienceMs: 300_000 };
 /** Longer than a backlog there should last: a write that does not show at all is one that does not hold. */
-const SETTLE: Follow = { firstMs: 100, mostMs: 5_000, patienceMs: 60_000 };
+export const SETTLE: Follow = { firstMs: 100, mostMs: 5_000, patienceMs: 60_000 };
 
 /**
  * Follows a job of the CRM to its end: asks `ended` until it returns something. A job that takes too long says that the CRM has too much to do;
@@ -57,7 +57,7 @@ export function readPatchSettle<Patch>(
 }
 
 /** Undefined if it is not there when patience ends. */
-async function poll<T>(
+export async function poll<T>(
   ask: () => Promise<T | undefined>,
   signal: AbortSignal,
   { firstMs, mostMs, patienceMs }: Follow,

@@ -60,6 +60,12 @@ export class JsonApi {
     return this.succeeded(await this.exchange('POST', at, body, signal, true));
   }
 
+  /** Deletes what may be gone already. */
+  async remove(at: ApiPath, signal: AbortSignal): Promise<void> {
+    const answer = await this.exchange('DELETE', at, undefined, signal);
+    if (answer.status !== 404) this.succeeded(answer);
+  }
+
   async send(
     method: CrmRequest['method'],
     at: ApiPath,

@@ -50,4 +50,29 @@ export function pagesByOffset<Item>(
   return pagesOf(page, contactOf, after);
 }
 
+/**
+ * All that a CRM has of one recipient, by how many are before them, until a page has enough. One that has no end fails that recipient alone:
+ * a part that is taken for all would leave the rest as it is. Throws CrmError.
+ */
+export async function allByOffset<Item>(
+  { size, mostPages }: { readonly size: number; readonly mostPages: number },
+  read: (offset: number) => Promise<readonly Item[]>,
+  enough: (items: readonly Item[]) => boolean = () => false,
+): Promise<Item[]> {
+  const all: Item[] = [];
+  let before = '';
+  for (let page = 0; page < mostPages; page++) {
+    const items = await read(page * size);
+    const text = JSON.stringify(items);
+    if (items.length > 0 && text === before) break;
+    all.push(...items);
+    if (items.length < size || enough(items)) return all;
+    before = text;
+  }
+  throw unbounded();
+}
+
+export const unbounded = () =>
+  new CrmError('unverified', 'SINK_CRM_UNVERIFIED', 'what the CRM finds for a recipient has no end');
+
 const endless = (message: string) => new CrmError('unavailable', 'SINK_CRM_UNAVAILABLE', message);

@@ -15,8 +15,12 @@ export function questionsOf(one: { readonly recipient_key: string; readonly mess
       sql: `SELECT * FROM recipient_timeline WHERE recipient_key = ${recipient}`,
     },
     {
-      name: 'messages, one recipient',
+      name: 'recipient_messages, one recipient',
       aimMs: 50,
+      sql: `SELECT * FROM recipient_messages(address = ${recipient})`,
+    },
+    {
+      name: 'messages, one recipient',
       sql: `SELECT * FROM messages WHERE recipient_key = ${recipient}`,
     },
     {

@@ -67,6 +67,7 @@ test('an event that is marked says nothing of its message, and says it again whe
   await expectMessages(
     database,
     events.filter((event) => !forged.includes(event)),
+    { marked: true },
   );
   await markEvents(database, forged, 'none', 2);
   await expectMessages(database, events);
@@ -101,8 +102,38 @@ test('one recipient, one message and one campaign are found without reading all'
   expect(await read("SELECT * FROM messages WHERE recipient_key = 'r7@example.com'")).toContain(
     'by_recipient',
   );
+  expect(await read("SELECT * FROM recipient_messages(address = 'r7@example.com')")).toContain(
+    'by_recipient',
+  );
   expect(await read("SELECT recipient_key FROM message_facts WHERE message = 'm7'")).toContain('by_message');
   expect(await read("SELECT count() FROM message_facts WHERE campaign = 'week-7'")).toContain('PrimaryKey');
+});
+
+test('an event is traced to its bytes, with what came in the same request and who marked it', async () => {
+  const database = await makeDatabase();
+  const event = (id: string, offset: number, item: number) =>
+    eventWith('opened', {
+      ...{
+        event_id: id,
+        esp: 'ses',
+        source: 'main',
+        recipient: `${id}@web.de`,
+        occurred_at: 1_790_000_000_000,
+      },
+      ...{ request_id: `r${offset}`, raw_partition: 3, raw_offset: offset, item_index: item },
+    });
+  const events = [event('b', 7, 1), event('a', 7, 0), event('c', 8, 0)];
+  await writeEvents(database, events, { times: 2 });
+  await markEvents(database, events.slice(0, 1), 'forged', 5);
+  const rows = await database.clickhouse.query(
+    "SELECT event_id, request_id, raw_topic, raw_partition, raw_offset, item_index, is_asked_for, marks_of_it FROM event_origin(event_id = 'b')",
+  );
+  const marks_of_it = [['1970-01-01 00:00:00.005', 'forged', 'maria', 'secret leaked']];
+  const place = { request_id: 'r7', raw_topic: 'email.raw', raw_partition: 3, raw_offset: '7', marks_of_it };
+  expect(rows).toEqual([
+    { ...place, event_id: 'a', item_index: 0, is_asked_for: 0 },
+    { ...place, event_id: 'b', item_index: 1, is_asked_for: 1 },
+  ]);
 });
 
 const before = () => readMigrations().filter(({ version }) => version < 18);
@@ -191,8 +222,28 @@ async function writeShuffled(database: Database, events: readonly EmailEvent[], 
     await writeEvents(database, shuffled.slice(from, from + 200), { times: random.int(1, 2) });
 }
 
-async function expectMessages({ clickhouse }: Database, events: readonly EmailEvent[]): Promise<void> {
+async function expectMessages(
+  { clickhouse }: Database,
+  events: readonly EmailEvent[],
+  { marked = false } = {},
+): Promise<void> {
   const expected = expectedMessages(events);
   const found = await clickhouse.query<MessageRow>('SELECT * FROM messages');
   expect(sorted(found)).toEqual(expected);
+  // Of some recipients, by themselves.
+  const keys = [...new Set(expected.map(({ recipient_key }) => String(recipient_key)))].slice(0, 6);
+  for (const key of keys) {
+    const own = await clickhouse.query<MessageRow>(
+      'SELECT * FROM recipient_messages(address = {address:String})',
+      { address: ` ${key.toUpperCase()}\n` },
+    );
+    const names = Object.keys(own[0] ?? {}).filter((name) => !TEXTS.includes(name) || !marked);
+    expect(names.length).toBeGreaterThan(25);
+    const only = (row: MessageRow) => Object.fromEntries(names.map((name) => [name, row[name]]));
+    const wanted = expected.filter(({ recipient_key }) => recipient_key === key);
+    expect(sorted(own).map(only), key).toEqual(wanted.map(only));
+  }
 }
+
+/** What the quick view of one recipient may have from a marked event. */
+const TEXTS = ['campaign', 'variant', 'esp', 'message_id', 'subject'];

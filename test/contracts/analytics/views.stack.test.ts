@@ -98,6 +98,35 @@ test('figures by events: by hour, and by hour of the day', async () => {
       machine_clicks: count(group, ({ type, is_machine }) => type === 'clicked' && is_machine === true),
     }),
   );
+  const daily = rows.map((row): Row & { event: EmailEvent } => ({
+    ...{ ...row, day: String(row.hour).slice(0, 10), type: row.event.type, variant: row.event.variant ?? '' },
+    ...{ bounce_class: row.event.bounce_class ?? '', is_machine: row.event.is_machine ?? false },
+  }));
+  const of = ['type', 'esp', 'source', 'campaign', 'variant', 'mailbox_provider', 'is_machine'];
+  const keys = ['day', ...of, 'stream', 'recipient_domain', 'bounce_class'];
+  await expectRows(database, 'events_daily', keys, daily, (group) => ({ events: count(group, () => true) }));
+
+  const reached = daily.filter(
+    ({ event }) => ['delivered', 'opened', 'clicked'].includes(event.type) && event.recipient !== '',
+  );
+  const different = (group: readonly { event: EmailEvent }[]) =>
+    String(new Set(group.map(({ event }) => recipientKey(event.recipient))).size);
+  await database.clickhouse.command(
+    'CREATE VIEW hourly AS SELECT * EXCEPT recipients_state FROM recipients_hourly',
+  );
+  await expectRows(database, 'hourly', ['hour', ...of], reached, (group) => ({
+    events: count(group, () => true),
+    recipients: different(group),
+  }));
+  const together = await database.clickhouse.query<{ type: string; recipients: string }>(
+    'SELECT type, uniqCombined64Merge(17)(recipients_state) AS recipients FROM recipients_hourly GROUP BY type ORDER BY type',
+  );
+  expect(together).toEqual(
+    ['clicked', 'delivered', 'opened'].map((type) => ({
+      type,
+      recipients: different(reached.filter(({ event }) => event.type === type)),
+    })),
+  );
 });
 
 test('bounces have a reason of ours beside the word of the ESP, and where the two disagree is shown', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reconcile } from '@email-events/cli/crm/run';
 import { pipelineConfig } from '@email-events/cli/services';
-import { applyTopics, groupLag, sinkGroup } from '@email-events/core';
+import { applyTopics, groupLag, pseudonymsOf, sinkGroup } from '@email-events/core';
 import { Codec, registerSchemas, topicCatalogue, topics } from '@email-events/schemas';
 import type { SuppressedPage } from '@email-events/sink-crm';
 import { type CrmHarness, PlayedServer } from '@email-events/sink-crm/testing';
@@ -35,6 +35,7 @@ test('what a CRM lost is put back for it alone; too much only when the number is
     kafka: { ...stack.kafka, groupPrefix: stack.unique('reconcile'), sessionTimeoutMs: 6_000 },
     registry: stack.registry,
     topics: { partitions: 3 },
+    erasure: { keys: ['the-key-of-this-test-0123456789-0123456789'] },
     sinks: { crm: { adminPort: 0, ...own.settings, others: { news: news.settings } } },
   };
   const config = pipelineConfig.parse(settings);
@@ -47,6 +48,8 @@ test('what a CRM lost is put back for it alone; too much only when the number is
   const lifted = stateRecord('lifted@example.com');
   await produce(config, codec, [
     ...people.map(stateRecord),
+    // Who was erased, under what stands for her: no CRM hears of it, and hers is no opt-out that only the CRM knows.
+    stateRecord(pseudonymsOf(config)[0]?.('forgotten@example.com') ?? ''),
     lifted,
     { ...lifted, value: lifted.value && { ...lifted.value, suppressed: false, event_id: 'lift' } },
   ]);
@@ -68,7 +71,13 @@ test('what a CRM lost is put back for it alone; too much only when the number is
   const listing = (lost: readonly string[], unknown: readonly string[]) => ({
     async *suppressed(): AsyncIterable<SuppressedPage> {
       const left = people.filter((who) => !lost.includes(who)).map((who) => who.toUpperCase());
-      const all = ['ABROAD@example.com', 'lifted@example.com', 'no address', ...left];
+      const all = [
+        'ABROAD@example.com',
+        'Forgotten@Example.com',
+        'lifted@example.com',
+        'no address',
+        ...left,
+      ];
       yield { contacts: all.map((recipient) => ({ recipient })), next: undefined };
     },
     mailed: async (asked: readonly string[]) => asked.filter((who) => !unknown.includes(who)),
@@ -92,7 +101,7 @@ test('what a CRM lost is put back for it alone; too much only when the number is
 
   const [lost = ''] = people;
   const before = { own: own.callsAbout().length, news: news.callsAbout().length };
-  const counts = { listed: 152, suppressed: 150, optOuts: 1, lifted: 1, pending: 0 };
+  const counts = { listed: 153, erased: 1, suppressed: 150, optOuts: 1, lifted: 1, pending: 0 };
   const only = { optOuts: ['abroad@example.com'], lifted: ['lifted@example.com'] };
   expect(await run([lost], { dryRun: true })).toMatchObject({
     ...{ ...counts, exit: 0, missing: 1, putBack: 0, shown: { missing: [lost], ...only } },

@@ -19,6 +19,7 @@ const settings: TopicSettings = {
     eventsDays: 14,
     deadLettersDays: 90,
     quarantineHours: 72,
+    compactionDays: 7,
   },
 };
 const catalogue = topicCatalogue(settings);

@@ -23,7 +23,7 @@ function statementsIn(path: string, ...without: string[]): string[] {
 }
 
 test('the sink inserts and selects; a temporary table is what a table function needs', () => {
-  const others = ['migrate.ts', 'additive.ts', 'fill.ts', 'tables.ts', 'erase.ts'];
+  const others = ['migrate.ts', 'additive.ts', 'fill.ts', 'tables.ts', 'erase.ts', 'keep.ts'];
   expect(statementsIn('sinks/clickhouse/src', ...others)).toEqual([
     'DESCRIBE TABLE',
     'INSERT INTO',
@@ -47,6 +47,8 @@ test('TRUST.md says so', () => {
   const page = readFileSync(join(root, 'deploy/TRUST.md'), 'utf8');
   expect(page).toContain("| sink | `INSERT` and `SELECT` on the database's tables");
   expect(page).toContain('`CREATE TEMPORARY TABLE`, without which');
-  expect(page).toContain('| operator | `SELECT` on `email_events` |');
+  expect(page).toContain(
+    '| operator | `SELECT` on `email_events`, and on `system.tables` for how long rows are kept |',
+  );
   expect(page).toContain('| eraser | `SELECT` and `ALTER DELETE` on the database');
 });

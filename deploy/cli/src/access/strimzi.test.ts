@@ -21,7 +21,10 @@ test('every topic of the catalogue is a KafkaTopic, with all that topics apply w
     spec: {
       partitions: 12,
       replicas: 3,
-      config: { 'min.insync.replicas': '1', 'cleanup.policy': 'compact' },
+      config: {
+        ...{ 'min.insync.replicas': '1', 'cleanup.policy': 'compact' },
+        ...{ 'max.compaction.lag.ms': '604800000', 'delete.retention.ms': '604800000' },
+      },
     },
   });
 });

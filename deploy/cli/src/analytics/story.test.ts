@@ -37,11 +37,11 @@ test('of the recipients of a message a few are read, and all are counted', async
 
 test('with an address, only that one is looked for', async () => {
   const { asked, clickhouse } = clickhouseOf();
-  const only = { recipient: 'ann@example.com', limit: 20 };
+  const only = { recipient: ['ann@example.com'], limit: 20 };
   expect(await recipientsOfMessage(clickhouse, 'a', only)).toEqual({ recipients: [], total: 0 });
   for (const { sql, parameters } of asked) {
-    expect(sql).toMatch(/WHERE \(.*\) AND recipient_key = \{recipient:String\}/);
-    expect(parameters).toMatchObject({ recipient: 'ann@example.com' });
+    expect(sql).toMatch(/WHERE \(.*\) AND recipient_key IN \{recipient:Array\(String\)\}/);
+    expect(parameters).toMatchObject({ recipient: ['ann@example.com'] });
   }
 });
 
@@ -74,3 +74,13 @@ test.each([
     expect(renderStory(story).includes('only its newest 5,000 events were read')).toBe(more);
   },
 );
+
+test.each([
+  [0, 'recipient_messages(address = {key:String})'],
+  [1, 'messages WHERE recipient_key IN {keys:Array(String)}'],
+])('of a recipient with marks (%i) messages are read from where these count', async (marked, from) => {
+  const { asked, clickhouse } = clickhouseOf(['AS marked', [{ marked }]]);
+  await readStory(clickhouse, 'ann@example.com', { limit: 10 });
+  expect(asked.filter(({ sql }) => sql.includes(`FROM ${from}`))).toHaveLength(1);
+  expect(asked).toHaveLength(4);
+});

@@ -91,14 +91,14 @@ export const messageIdOf = (text: string): string =>
 
 /**
  * Recipients of a message, in the order of their keys, and how many there are, by any id that it has (`messageIdOf`, not empty): the ESP's, the
- * Message-ID, and the X-Message-Id of SendGrid's send API, which is the beginning of the id that its events have. Of `recipient` alone, if given.
+ * Message-ID, and the X-Message-Id of SendGrid's send API, which is the beginning of the id that its events have. Of `recipient` alone, if given: of the keys that rows may have for it.
  */
 export async function recipientsOfMessage(
   clickhouse: ClickHouse,
   id: string,
-  { recipient, limit }: { readonly recipient: string | undefined; readonly limit: number },
+  { recipient, limit }: { readonly recipient: readonly string[] | undefined; readonly limit: number },
 ): Promise<{ recipients: MessageRecipient[]; total: number }> {
-  const only = recipient === undefined ? '' : ' AND recipient_key = {recipient:String}';
+  const only = recipient === undefined ? '' : ' AND recipient_key IN {recipient:Array(String)}';
   const find = (where: string) =>
     clickhouse.query<MessageRecipient & { readonly total: number | string }>(
       `SELECT recipient, messages, count() OVER () AS total FROM (
@@ -118,14 +118,22 @@ export async function recipientsOfMessage(
 /** The key by which a recipient's events are found, of an address in any spelling; one that is no address may be a key all the same. */
 export const keyOf = (address: string): string => keyOfAddress(address) ?? address.trim().toLowerCase();
 
+/** `keys`: those that rows may have for the recipient; default: it is one itself. */
 export async function readStory(
   clickhouse: ClickHouse,
   recipient: string,
-  { limit, messages: only }: { readonly limit: number; readonly messages?: readonly string[] },
+  {
+    limit,
+    messages: only,
+    keys = [recipient],
+  }: { readonly limit: number; readonly messages?: readonly string[]; readonly keys?: readonly string[] },
 ): Promise<Story> {
-  const key = { key: recipient };
+  const key = { keys };
+  const [marks] = await clickhouse.query<{ marked: number }>(IS_MARKED, key);
   const [messages, newest, states] = await Promise.all([
-    clickhouse.query<MessageRow>(MESSAGES, key),
+    marks?.marked === 1
+      ? clickhouse.query<MessageRow>(MESSAGES_WITH_MARKS, key)
+      : messagesOf(clickhouse, keys),
     clickhouse.query<EventRow>(EVENTS, key),
     clickhouse.query<{ suppressed: boolean; reasons: string[] }>(SUPPRESSION, key),
   ]);
@@ -150,18 +158,42 @@ export async function readStory(
 /** What makes a message one, as the view groups: of a message that has no name, the campaign too. */
 const IDENTITY = `concat(source, '\\0', message, '\\0', if(message = '', concat(ifNull(campaign, ''), '\\0', ifNull(variant, '')), ''))`;
 
-const MESSAGES = `SELECT *, ${IDENTITY} AS identity
-  FROM messages WHERE recipient_key = {key:String} ORDER BY first_at DESC, message`;
+const messagesFrom = (rows: string) =>
+  `SELECT *, ${IDENTITY} AS identity FROM ${rows} ORDER BY first_at DESC, message`;
+
+/** It takes half of what the view of all messages takes, but may show a text that a marked event alone says. */
+const MESSAGES = messagesFrom('recipient_messages(address = {key:String})');
+const MESSAGES_WITH_MARKS = messagesFrom('messages WHERE recipient_key IN {keys:Array(String)}');
+const IS_MARKED = 'SELECT count() > 0 AS marked FROM event_marks WHERE recipient IN {keys:Array(String)}';
+
+/** Of each of the keys, the newest first. */
+async function messagesOf(clickhouse: ClickHouse, keys: readonly string[]): Promise<MessageRow[]> {
+  const all = await Promise.all(keys.map((key) => clickhouse.query<MessageRow>(MESSAGES, { key })));
+  const [first = [], ...others] = all.filter((rows) => rows.length > 0);
+  if (others.length === 0) return first;
+  return [first, ...others].flat().sort((a, b) => (String(a.first_at) > String(b.first_at) ? -1 : 1));
+}
+
+/** Whether rows name recipients by keyed hashes, as far as a look at some of them tells: a hint, since a sender may make an address look like one. */
+export async function mayHavePseudonyms(clickhouse: ClickHouse): Promise<boolean> {
+  // Not bounded by a setting, which analysts may not change.
+  const [row] = await clickhouse.query<{ hashed: number | string }>(
+    `SELECT countIf(match(recipient_key, '^hashed:[0-9a-f]{32}(@|$)')) AS hashed
+     FROM (SELECT recipient_key FROM email_events LIMIT ${LOOKED_AT})`,
+  );
+  return Number(row?.hashed) > 0;
+}
+const LOOKED_AT = 1_000_000;
 
 /** The newest first, and one more than is shown. */
 const EVENTS = `SELECT event_id, type, occurred_at, detail, mark, request_id,
     concat(toString(raw_partition), '/', toString(raw_offset), '/', toString(item_index)) AS raw,
     type NOT IN ('subscribed', 'other') AS of_message, ${IDENTITY} AS identity
-  FROM recipient_timeline WHERE recipient_key = {key:String}
+  FROM recipient_timeline WHERE recipient_key IN {keys:Array(String)}
   ORDER BY occurred_at DESC, event_id DESC LIMIT ${MOST_EVENTS + 1}`;
 
 const SUPPRESSION = `SELECT suppressed, arrayMap(r -> concat(r.reason, if(r.scope = 'all', '', concat(', ', r.scope))), reasons) AS reasons
-  FROM suppressions_current WHERE recipient = {key:String}`;
+  FROM suppressions_current WHERE recipient IN {keys:Array(String)} ORDER BY changed_at DESC LIMIT 1`;
 
 interface MessageRow {
   readonly identity: string;

@@ -1,7 +1,7 @@
 import { type InputRecord, replayOf } from '@email-events/core';
 import type { EmailEvent } from '@email-events/schemas';
 import { expect, test } from 'vitest';
-import { republished } from './backfill.ts';
+import { isOlderThanKept, republished } from './backfill.ts';
 import { RecentIds } from './known-events.ts';
 
 const record = (offset: number): InputRecord => ({
@@ -57,6 +57,31 @@ test('a request that is put back again keeps the name of its first place', () =>
   const copy = { ...record(70), headers: first?.headers as InputRecord['headers'] };
   const [second] = run([{ record: copy, event: event('b', 0) }], []).records;
   expect(replayOf({ headers: second?.headers as InputRecord['headers'] })).toMatchObject({ offset: 7 });
+});
+
+test('what is put back in place of another names it as Kafka knows it: its row may have another id', () => {
+  const former = { cameOutAs: 'keyed', name: 'former', type: 'other' };
+  const chunk = [{ record: record(7), event: event('today', 0) }];
+  const { records } = republished(
+    chunk,
+    () => false,
+    () => {},
+    new Map([['today', former]]),
+  );
+  const headers = records[0]?.headers as InputRecord['headers'];
+  expect(replayOf({ headers })?.supersedes).toEqual(['former']);
+});
+
+test('an event is left whose row may be gone, by the clock of the server, too', () => {
+  const [hour, day] = [3_600_000, 86_400_000];
+  const of = (occurred_at: number, received_at = 10 * day) =>
+    isOlderThanKept({ occurred_at, received_at }, [{ column: 'occurred_at', ms: 2 * day }], 10 * day);
+  expect([of(8 * day - 1), of(8 * day + hour - 1), of(8 * day + hour), of(9 * day)]).toEqual([
+    ...[true, true, false, false],
+  ]);
+  const received = [{ column: 'received_at', ms: 2 * day }] as const;
+  expect(isOlderThanKept({ occurred_at: 0, received_at: 9 * day }, received, 10 * day)).toBe(false);
+  expect(isOlderThanKept({ occurred_at: 0, received_at: 0 }, [], 10 * day)).toBe(false);
 });
 
 test('recent ids are remembered, old ones are let go', () => {

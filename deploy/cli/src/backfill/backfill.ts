@@ -6,6 +6,7 @@ import {
   lagSince,
   type OutputRecord,
   PipelineError,
+  pseudonymsOf,
   REPLAY_HEADER,
   readTopic,
   replayOf,
@@ -13,10 +14,11 @@ import {
 } from '@email-events/core';
 import { normalizeRecord, normalizeSettings } from '@email-events/processors';
 import { type EmailEvent, eventTopics, topics } from '@email-events/schemas';
-import type { ClickHouse } from '@email-events/sink-clickhouse';
+import { type ClickHouse, eventsKept, hidingsOf, type KeptFor } from '@email-events/sink-clickhouse';
 import type { Letters } from '../dead-letters/letters.ts';
 import { consumerGroups, type PipelineConfig } from '../services.ts';
-import { type Difference, knownEvents, oldestKnown, RecentIds } from './known-events.ts';
+import { requireKeys } from './keys.ts';
+import { type Difference, type Former, knownEvents, oldestKnown, RecentIds } from './known-events.ts';
 import { type LetterIndex, readLetterIndex } from './letters.ts';
 import type { Retyping } from './retyping.ts';
 
@@ -60,6 +62,8 @@ export interface BackfillResult {
   readonly letters: { readable: number; failing: number };
   /** Items that an operator discarded. */
   discarded: number;
+  /** Events that ClickHouse may have removed by now, since it keeps them no longer: whether they came out nobody knows, so they are left. */
+  olderThanKept: number;
   /** Items that cannot be read now although they have no dead letter: the mapping has become worse. */
   failingNow: number;
   /** Requests put back into email.raw for their new events. */
@@ -95,7 +99,9 @@ const CHUNK_BYTES = 8_000_000;
 export async function backfill(options: BackfillOptions): Promise<BackfillResult> {
   const { config, letters, clickhouse, from, to, signal } = options;
   await requireSinkInStep(config, options.now);
-  const run = new Backfill(options, await readLetterIndex(letters), await oldestKnown(clickhouse));
+  const oldest = await oldestKnown(clickhouse);
+  const kept = await requireKept(clickhouse, config);
+  const run = new Backfill(options, await readLetterIndex(letters), oldest, kept);
   await readTopic(config.kafka, {
     topics: [topics.raw],
     from: { timestamp: from },
@@ -122,6 +128,17 @@ async function requireSinkInStep(config: PipelineConfig, now: number): Promise<v
   );
 }
 
+/** What came out is told by its row, so it must be known for how long rows are kept. */
+async function requireKept(clickhouse: ClickHouse, { sinks }: PipelineConfig): Promise<readonly KeptFor[]> {
+  const { kept, ttl } = await eventsKept(clickhouse, sinks.clickhouse.database);
+  if (kept) return kept;
+  throw new PipelineError(
+    'BACKFILL_KEEP_UNKNOWN',
+    'fatal',
+    `the TTL of email_events cannot be read, so nobody can tell what never came out from what came out and is gone: ${ttl}`,
+  );
+}
+
 /** An event that may be new, and the request that holds it. */
 interface Candidate {
   readonly record: InputRecord;
@@ -137,9 +154,12 @@ class Backfill {
   private chunk: Candidate[] = [];
   private readonly records = new Set<InputRecord>();
   private bytes = 0;
+  private readonly kept: readonly KeptFor[];
+  private readonly begunAt = performance.now();
 
-  constructor(options: BackfillOptions, index: LetterIndex, oldest: number | null) {
+  constructor(options: BackfillOptions, index: LetterIndex, oldest: number | null, kept: readonly KeptFor[]) {
     this.options = options;
+    this.kept = kept;
     this.settings = normalizeSettings(options.config);
     this.index = index;
     this.result = {
@@ -153,6 +173,7 @@ class Backfill {
       examples: [],
       letters: { readable: 0, failing: 0 },
       discarded: 0,
+      olderThanKept: 0,
       failingNow: 0,
       republished: 0,
       oldestKnown: oldest,
@@ -217,12 +238,17 @@ class Backfill {
     for (const event of events) {
       const status = index.ofItem(origin, event.item_index) ?? index.ofEvent(event);
       if (status === 'open' || status === 'discarded') withLetter.set(event.item_index, status);
-      else this.consider(record, event);
+      else if (!isOlderThanKept(event, this.kept, this.now)) this.consider(record, event);
+      else if (!isCopy) result.olderThanKept++;
     }
     for (const status of isCopy ? [] : withLetter.values()) {
       if (status === 'discarded') result.discarded++;
       else result.letters.readable++;
     }
+  }
+
+  private get now(): number {
+    return this.options.now + performance.now() - this.begunAt;
   }
 
   private consider(record: InputRecord, event: EmailEvent): void {
@@ -235,12 +261,15 @@ class Backfill {
   private async askFor(chunk: readonly Candidate[]): Promise<{
     readonly isKnown: (event: EmailEvent) => boolean;
     /** The event that came out before, by the id of the one that takes its place. */
-    readonly replaced: ReadonlyMap<string, string>;
+    readonly replaced: ReadonlyMap<string, Former>;
   }> {
-    const { clickhouse, writer, retyping } = this.options;
+    const { config, clickhouse, writer, retyping } = this.options;
     const unsure = chunk.map(({ event }) => event).filter((event) => !this.isAccountedFor(event));
-    const { ids, different, retyped } = await knownEvents(clickhouse, unsure, writer === undefined);
-    const replaced = new Map<string, string>();
+    const { ids, different, retyped } = await knownEvents(clickhouse, unsure, {
+      compare: writer === undefined,
+      hidings: hidingsOf(config).hidings,
+    });
+    const replaced = new Map<string, Former>();
     for (const event of unsure) {
       const found = different.get(event.event_id);
       if (found) this.tell(event, found);
@@ -248,20 +277,22 @@ class Backfill {
       if (!former) continue;
       const what = `${event.esp}: ${former.type} → ${event.type}`;
       this.result.retyped[what] = (this.result.retyped[what] ?? 0) + 1;
-      if (retyping?.mayReplace(former.cameOutAs)) replaced.set(event.event_id, former.cameOutAs);
+      if (retyping?.mayReplace(former.cameOutAs)) replaced.set(event.event_id, former);
     }
     const isKnown = (event: EmailEvent) =>
       this.isAccountedFor(event) || (ids.has(event.event_id) && !replaced.has(event.event_id));
+    const originals = chunk.filter(({ record }) => replayOf(record) === undefined).map(({ event }) => event);
+    await requireKeys(clickhouse, originals, isKnown, pseudonymsOf(config));
     return { isKnown, replaced };
   }
 
   private async marksFor(
     events: readonly EmailEvent[],
-    replaced: ReadonlyMap<string, string>,
+    replaced: ReadonlyMap<string, Former>,
   ): Promise<OutputRecord[]> {
     const by = new Map<string, EmailEvent>();
     for (const event of events) {
-      const former = replaced.get(event.event_id);
+      const former = replaced.get(event.event_id)?.cameOutAs;
       if (former !== undefined && !by.has(former)) by.set(former, event);
     }
     return by.size === 0 ? [] : ((await this.options.retyping?.marksFor(by)) ?? []);
@@ -285,12 +316,22 @@ class Backfill {
   }
 }
 
+/** A row goes when its time has come by the server's clock, which may be ahead. Milliseconds. */
+const CLOCKS_MS = 3_600_000;
+
+/** Pure. Whether the row of an event may be gone by `now`, epoch milliseconds. */
+export const isOlderThanKept = (
+  event: Pick<EmailEvent, KeptFor['column']>,
+  kept: readonly KeptFor[],
+  now: number,
+): boolean => kept.some(({ column, ms }) => event[column] < now - ms + CLOCKS_MS);
+
 /** Pure but for `onNew`: the requests to put back for events that are not known, each event once. */
 export function republished(
   chunk: readonly Candidate[],
   isKnown: (event: EmailEvent) => boolean,
   onNew: (event: EmailEvent) => void,
-  replaced: ReadonlyMap<string, string> = new Map(),
+  replaced: ReadonlyMap<string, Pick<Former, 'name'>> = new Map(),
 ): { records: OutputRecord[]; events: EmailEvent[] } {
   const wanted = new Map<InputRecord, EmailEvent[]>();
   const events: EmailEvent[] = [];
@@ -309,11 +350,11 @@ export function republished(
 function putBack(
   record: InputRecord,
   events: readonly EmailEvent[],
-  replaced: ReadonlyMap<string, string>,
+  replaced: ReadonlyMap<string, Pick<Former, 'name'>>,
 ): OutputRecord {
   const { topic, partition, key, value, headers } = record;
   const before = replayOf(record);
-  const supersedes = [...new Set(events.flatMap(({ event_id }) => replaced.get(event_id) ?? []))];
+  const supersedes = [...new Set(events.flatMap(({ event_id }) => replaced.get(event_id)?.name ?? []))];
   const replay = encodeReplay({
     reason: 'backfill',
     topic,

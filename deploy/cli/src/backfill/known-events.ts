@@ -1,5 +1,5 @@
 import type { EmailEvent } from '@email-events/schemas';
-import type { ClickHouse } from '@email-events/sink-clickhouse';
+import type { ClickHouse, Hiding } from '@email-events/sink-clickhouse';
 
 /** Events that ClickHouse holds, by event id. */
 export interface KnownEvents {
@@ -8,7 +8,16 @@ export interface KnownEvents {
   /** Of these, those that today's mapping would write differently: what came out, and in which fields it differs. Empty unless asked for. */
   readonly different: ReadonlyMap<string, Difference>;
   /** Of these, those that came out as another type, and not yet as today's. */
-  readonly retyped: ReadonlyMap<string, { readonly cameOutAs: string; readonly type: string }>;
+  readonly retyped: ReadonlyMap<string, Former>;
+}
+
+/** What came out in place of an event of today. */
+export interface Former {
+  /** Id of its row, which its mark has. */
+  readonly cameOutAs: string;
+  /** Id that it has in Kafka: of rows that name nobody, another one. */
+  readonly name: string;
+  readonly type: string;
 }
 
 /** How what came out differs from what today's mapping says of the same item. */
@@ -44,6 +53,24 @@ const COMPARED = [
   'scope',
 ] as const satisfies readonly (keyof EmailEvent)[];
 
+export interface KnownOptions {
+  /** Whether what came out is compared with what today's mapping says. */
+  readonly compare: boolean;
+  /** In how many ways rows may name nobody. */
+  readonly hidings: readonly Hiding[];
+}
+
+/** An event under one of the names that its row may have. */
+interface Named {
+  readonly id: string;
+  /** In Kafka. */
+  readonly name: string;
+  readonly event: EmailEvent;
+  /** Under its own id, not another that a copy may have been given. */
+  readonly isOwn: boolean;
+  readonly hiding: Hiding | undefined;
+}
+
 /**
  * Which of these events ClickHouse holds. The table is sorted by type, ESP and hour, so most are found in the hours they
  * say they are of; only for the rest, whose time a mapping may have changed, all hours are searched.
@@ -51,31 +78,37 @@ const COMPARED = [
 export async function knownEvents(
   clickhouse: ClickHouse,
   events: readonly EmailEvent[],
-  compare: boolean,
+  { compare, hidings }: KnownOptions,
 ): Promise<KnownEvents> {
   const ids = new Set<string>();
   const different = new Map<string, Difference>();
-  const retyped = new Map<string, { cameOutAs: string; type: string }>();
+  const retyped = new Map<string, Former>();
   const itself = new Set<string>();
   // Several may be known as one: an item that is several events today and was one, and copies in other requests.
   const named = events.flatMap((event) =>
-    [event.event_id, ...event.known_as].map((name): [string, EmailEvent] => [name, event]),
+    [event.event_id, ...event.known_as].flatMap((name) =>
+      [undefined, ...hidings].map((hiding): Named => {
+        return { id: hiding?.id(name) ?? name, name, event, isOwn: name === event.event_id, hiding };
+      }),
+    ),
   );
-  const byName = Map.groupBy(named, ([name]) => name);
+  const byName = Map.groupBy(named, ({ id }) => id);
   for (const anyTime of [false, true]) {
     // One that came out under another id may have come out under its own since.
-    const left = named.filter(([, { event_id }]) => !ids.has(event_id) || (anyTime && retyped.has(event_id)));
+    const left = named.filter(
+      ({ event: { event_id } }) => !ids.has(event_id) || (anyTime && retyped.has(event_id)),
+    );
     for (let start = 0; start < left.length; start += QUERY_IDS) {
       const rows = await lookUp(clickhouse, left.slice(start, start + QUERY_IDS), { anyTime, compare });
       for (const row of rows)
-        for (const [, event] of byName.get(row.event_id) ?? []) {
+        for (const { event, name, isOwn, hiding } of byName.get(row.event_id) ?? []) {
           ids.add(event.event_id);
-          if (row.event_id === event.event_id) itself.add(event.event_id);
+          if (isOwn) itself.add(event.event_id);
           // Another request told of the same event, in its own words: what came out is not a reading of this one.
           if (row.request_id !== event.request_id || Number(row.item_index) !== event.item_index) continue;
           const { event_id: cameOutAs, type } = row;
-          if (type !== event.type) retyped.set(event.event_id, { cameOutAs, type });
-          const fields = compare ? differences(row, event) : [];
+          if (type !== event.type) retyped.set(event.event_id, { cameOutAs, name, type });
+          const fields = compare ? differences(row, hiding?.event(event, null) ?? event) : [];
           if (fields.length > 0) different.set(event.event_id, { cameOutAs, fields });
         }
     }
@@ -83,7 +116,9 @@ export async function knownEvents(
   // It came out a second time, in place of what it was.
   for (const id of itself) {
     retyped.delete(id);
-    if (different.get(id)?.cameOutAs !== id) different.delete(id);
+    const cameOutAs = different.get(id)?.cameOutAs ?? '';
+    if (!byName.get(cameOutAs)?.some(({ event, isOwn }) => isOwn && event.event_id === id))
+      different.delete(id);
   }
   return { ids, different, retyped };
 }
@@ -106,11 +141,13 @@ interface KnownRow extends Readonly<Record<string, unknown>> {
 
 function lookUp(
   clickhouse: ClickHouse,
-  named: readonly (readonly [id: string, event: EmailEvent])[],
+  named: readonly Named[],
   { anyTime, compare }: { anyTime: boolean; compare: boolean },
 ): Promise<KnownRow[]> {
   let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const [, { occurred_at }] of named) {
+  for (const {
+    event: { occurred_at },
+  } of named) {
     from = Math.min(from, occurred_at);
     to = Math.max(to, occurred_at);
   }
@@ -119,19 +156,19 @@ function lookUp(
   const conditions = [
     among(
       'esp',
-      named.map(([, { esp }]) => esp),
+      named.map(({ event }) => event.esp),
     ),
     among(
       'event_id',
-      named.map(([id]) => id),
+      named.map(({ id }) => id),
     ),
   ];
   // Under another id it may have come out as another type.
-  if (named.every(([id, { event_id }]) => id === event_id))
+  if (named.every(({ isOwn }) => isOwn))
     conditions.push(
       among(
         'type',
-        named.map(([, { type }]) => type),
+        named.map(({ event }) => event.type),
       ),
     );
   if (!anyTime) {

@@ -130,7 +130,8 @@ const EXAMPLES_SHOWN = 10;
 const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 39).toWellFormed()}…` : text);
 
 async function render(result: BackfillResult, dryRun: boolean, retype: boolean): Promise<string> {
-  const { newEvents, known, different, letters, discarded, failingNow, requests, republished } = result;
+  const { newEvents, known, different, letters, discarded, failingNow, requests, republished, oldestKnown } =
+    result;
   const total = Object.values(newEvents).reduce((sum, count) => sum + count, 0);
   const rows: [string, number, string][] = [
     ...Object.entries(newEvents).map(([type, count]): [string, number, string] => [
@@ -156,6 +157,11 @@ async function render(result: BackfillResult, dryRun: boolean, retype: boolean):
     ['dead letters, readable', letters.readable, '`dlq replay` brings them in'],
     ['dead letters, failing', letters.failing, 'cannot be read today either'],
     ['discarded', discarded, 'an operator said no'],
+    [
+      'older than is kept',
+      result.olderThanKept,
+      'whether they came out nobody knows any more; left as they are',
+    ],
     ['failing now', failingNow, 'were read once and cannot be now: look at the mapping'],
   ];
   const shown = rows.filter(([name, count]) => count > 0 || name === 'known');
@@ -165,6 +171,9 @@ async function render(result: BackfillResult, dryRun: boolean, retype: boolean):
   const summary = `${counted(total, 'new event')} of ${counted(republished, 'request')} ${total === 1 ? does.one : does.several}`;
   return [
     `${counted(requests, 'request')} read`,
+    oldestKnown === null
+      ? 'ClickHouse holds no event'
+      : `ClickHouse holds events that were received since ${iso(oldestKnown)}; what came out before counts as new`,
     '',
     await renderTable(['events', 'count', ''], shown),
     '',

@@ -9,6 +9,7 @@ import { EXIT } from '../exit-codes.ts';
 import { collect, collectNames, fromOne } from '../option-values.ts';
 import { counted, note, print, printJson, printLines, progress, renderTable } from '../output.ts';
 import { visible } from '../terminal.ts';
+import { erasedCommand } from './clickhouse-erased.ts';
 
 export function clickhouseCommand(): Command {
   const command = new Command('clickhouse').description('Manage the analytics database');
@@ -18,6 +19,7 @@ export function clickhouseCommand(): Command {
   const lines = ['clickhouse migrate --dry-run', 'clickhouse migrate'];
   command.addCommand(onRun<MigrateOptions>(below, migrateAction, ...lines));
   command.addCommand(accessCommand());
+  command.addCommand(erasedCommand());
   return command;
 }
 
@@ -100,7 +102,7 @@ export const migrateAction: Action<MigrateOptions> = async (options) => {
 };
 
 export async function renderMigrations(
-  { applied, newer, pending }: MigrationPlan,
+  { applied, newer, pending, keep }: MigrationPlan,
   dryRun: boolean,
 ): Promise<string> {
   const label = (version: number, name: string) => `${String(version).padStart(4, '0')} ${name}`;
@@ -115,6 +117,8 @@ export async function renderMigrations(
   ];
   const lines = [await renderTable(['migration', '', ''], rows)];
   if (dryRun) for (const { statements } of pending) lines.push(...statements.map((text) => `\n${text};`));
-  if (pending.length === 0) lines.push(pc.green('the database is up to date'));
+  const kept = dryRun ? 'how long rows are kept, to do' : 'how long rows are kept, done';
+  if (keep.length > 0) lines.push(`\n${kept}:`, ...keep.map((text) => `${text};`));
+  if (pending.length + keep.length === 0) lines.push(pc.green('the database is up to date'));
   return lines.join('\n');
 }

@@ -1,12 +1,20 @@
-import { type ClickHouse, connect } from '@email-events/sink-clickhouse';
+import { type ClickHouse, connect, isStoredPseudonym, keysAsked } from '@email-events/sink-clickhouse';
 import { Command } from 'commander';
-import { keyOf, messageIdOf, readStory, recipientsOfMessage, type Story } from '../analytics/story.ts';
+import {
+  keyOf,
+  mayHavePseudonyms,
+  messageIdOf,
+  readStory,
+  recipientsOfMessage,
+  type Story,
+} from '../analytics/story.ts';
 import { renderStory } from '../analytics/story-words.ts';
 import { usage } from '../changes.ts';
 import { type Action, loadPipelineConfig, onRun } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { fromOne } from '../option-values.ts';
 import { counted, note, print, printJson } from '../output.ts';
+import type { PipelineConfig } from '../services.ts';
 
 export function recipientCommand(): Command {
   const command = new Command('recipient')
@@ -43,10 +51,10 @@ export const recipientAction: Action<RecipientOptions> = async (options, [addres
   if (address === undefined && message === undefined) throw usage('an address or --message is needed');
   if (message === '') throw usage('--message: an id is needed');
   if (address?.trim() === '') throw usage('the address is empty');
-  const { sinks } = await loadPipelineConfig(options);
-  const clickhouse = connect(sinks.clickhouse);
+  const config = await loadPipelineConfig(options);
+  const clickhouse = connect(config.sinks.clickhouse);
   try {
-    const { stories, recipients } = await storiesOf(clickhouse, { address, message, limit });
+    const { stories, recipients } = await storiesOf(clickhouse, { address, message, limit, config });
     if (options.json) printJson({ recipients, stories });
     else {
       print(stories.map(renderStory).join('\n\n') || 'no message of this id is known');
@@ -55,22 +63,49 @@ export const recipientAction: Action<RecipientOptions> = async (options, [addres
           `the first ${stories.length} of ${counted(recipients, 'recipient')}; name an address for another`,
         );
     }
+    if (
+      address !== undefined &&
+      config.erasure.keys.length === 0 &&
+      stories.every(isEmpty) &&
+      (await isHinted(clickhouse))
+    )
+      note(
+        'ClickHouse seems to store keyed hashes in place of addresses: erasure.keys of sink-clickhouse is needed, or the hash itself (hashed:…)',
+      );
   } finally {
     await clickhouse.close();
   }
   return EXIT.ok;
 };
 
+interface Asked {
+  readonly address: string | undefined;
+  readonly message: string | undefined;
+  readonly limit: number;
+  readonly config: PipelineConfig;
+}
+
+const isEmpty = ({ messages, others, suppression }: Story) =>
+  messages.length + others.length === 0 && !suppression;
+
+/** The answer stands without the hint: limits of an analyst may not let it be had. */
+const isHinted = (clickhouse: ClickHouse) => mayHavePseudonyms(clickhouse).catch(() => false);
+
+/** Analysts know recipients by what stands for them. */
+const keysOf = (key: string, config: PipelineConfig) =>
+  isStoredPseudonym(key) ? [key] : keysAsked(config, key);
+
 async function storiesOf(
   clickhouse: ClickHouse,
-  { address, message, limit }: { address: string | undefined; message: string | undefined; limit: number },
+  { address, message, limit, config }: Asked,
 ): Promise<{ stories: Story[]; recipients: number }> {
+  const inRows = address === undefined ? undefined : keysOf(keyOf(address), config);
   if (message === undefined) {
-    const story = await readStory(clickhouse, keyOf(address ?? ''), { limit });
+    const story = await readStory(clickhouse, keyOf(address ?? ''), { limit, keys: inRows ?? [] });
     return { stories: [story], recipients: 1 };
   }
   const { recipients, total } = await recipientsOfMessage(clickhouse, message, {
-    recipient: address === undefined ? undefined : keyOf(address),
+    recipient: inRows,
     limit: MOST_RECIPIENTS,
   });
   const stories: Story[] = [];

@@ -32,7 +32,7 @@ export function statusCommand(): Command {
     'after',
     `
 Exits 0 if all takes work, also if some of it is degraded; 1 if something does not, if of all requests of a source in the
-last minutes none was accepted, or if what one service counted did not arrive at the next; 4 in a checkout, if no configuration is named and nothing runs here.`,
+last minutes none was accepted, if what one service counted did not arrive at the next, or if a certificate has ended or a disk is full; 4 in a checkout, if no configuration is named and nothing runs here.`,
   );
   return examples(
     command,
@@ -117,6 +117,7 @@ export async function renderLocal(report: LocalReport): Promise<string> {
         service.adminUrl ?? '',
       ]),
     ),
+    renderConcerns(report),
     ...(await renderIntake(report, log)),
     ...(await renderAccounting(report)),
     countsLine(report),
@@ -136,6 +137,7 @@ export async function renderDeployment(report: Report): Promise<string> {
         service.adminUrl ?? '',
       ]),
     ),
+    renderConcerns(report),
     ...(await renderIntake(report, undefined)),
     ...(await renderAccounting(report)),
     countsLine(report),
@@ -149,7 +151,14 @@ export function renderUrls(urls: PipelineUrls | null): Promise<string> | string 
 
 const paragraphs = (parts: readonly string[]) => parts.filter((part) => part !== '').join('\n\n');
 
-function headline({ ready, services, onlyRefused, accounting }: Report): string {
+/** Nothing where there is none. */
+function renderConcerns({ concerns }: Report): string {
+  return concerns
+    .map(({ service, text, urgent }) => (urgent ? pc.red : pc.yellow)(visible(`${service}: ${text}`)))
+    .join('\n');
+}
+
+function headline({ ready, services, onlyRefused, accounting, concerns }: Report): string {
   const degraded = services.some(({ readiness }) => readiness === 'degraded');
   const works = !ready ? pc.red('not ready') : degraded ? pc.yellow('degraded') : pc.green('ready');
   const verb = onlyRefused.length === 1 ? 'gets' : 'get';
@@ -159,6 +168,7 @@ function headline({ ready, services, onlyRefused, accounting }: Report): string 
       ? [pc.red(`${counted(onlyRefused.length, 'source')} ${verb} nothing but refusals`)]
       : []),
     ...(accounting && accounting.wrong.length > 0 ? [pc.red('the accounts do not balance')] : []),
+    ...(concerns.some(({ urgent }) => urgent) ? [pc.red('look at what is red below')] : []),
   ].join(', ');
 }
 

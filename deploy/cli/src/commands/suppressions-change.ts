@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { isPseudonym, keyedId, pseudonymsOf } from '@email-events/core';
 import { type OperatorAction, recipientKey, type Suppression } from '@email-events/schemas';
 import { connect } from '@email-events/sink-clickhouse';
 import type { Command } from 'commander';
@@ -10,6 +11,7 @@ import { nameText, reasonText, seconds } from '../option-values.ts';
 import { counted, formatCount, note, print, printJson, progress } from '../output.ts';
 import { addressesOfFile, keysOfAddresses } from '../suppressions/address.ts';
 import { type Concerned, concernedBy, evidenceOf, requireSinkInStep } from '../suppressions/evidence.ts';
+import { isSuppressed } from '../suppressions/import.ts';
 import { type Judgement, judge, placesToRead, readAgain } from '../suppressions/not-made.ts';
 import {
   lift,
@@ -39,16 +41,44 @@ export interface LiftOptions extends OrderedOptions {
 }
 
 export const addAction: Action<AddOptions> = async (options, addresses) => {
-  const recipients = await recipientsOf(options, addresses);
+  const named = await recipientsOf(options, addresses);
   const said = orderOf(options);
+  const from = suppressionsOf(await loadPipelineConfig(options));
+  const erased = await erasedAlready(from, named, options.scope);
+  if (!options.json && erased.size > 0)
+    note(
+      pc.yellow(
+        `${counted(erased.size, 'recipient')} already not mailable: erased, and suppressed by the hash`,
+      ),
+    );
   return changeRecipients(
     options,
-    recipients,
+    named.filter((recipient) => !erased.has(recipient)),
     (recipient) => suppress(recipient, options.scope, said),
     'nothing was known of',
     (state) => state !== undefined,
+    { erased: erased.size },
   );
 };
+
+/** Those who were erased and must not be mailed already: what is ordered of them would be kept under the hash, and change nothing. */
+async function erasedAlready(
+  from: Suppressions,
+  recipients: readonly string[],
+  scope: string,
+): Promise<ReadonlySet<string>> {
+  const keys = pseudonymsOf(from.config);
+  if (keys.length === 0) return new Set();
+  const standsFor = new Map(
+    recipients.flatMap((recipient) => keys.map((by) => [by(recipient), recipient] as const)),
+  );
+  const states = await readStates(from, {
+    recipients: new Set([...recipients, ...standsFor.keys()]),
+    wanted: (state) => !isPseudonym(state.recipient) || isSuppressed(state, scope),
+  });
+  const erased = [...standsFor].filter(([key, recipient]) => states.has(key) && !states.has(recipient));
+  return new Set(erased.map(([, recipient]) => recipient));
+}
 
 export const liftAction: Action<LiftOptions> = async (options, addresses) => {
   const { source, reason = null, scope = null } = options;
@@ -78,6 +108,7 @@ async function changeRecipients(
   actionOf: (recipient: string) => OperatorAction,
   unknownText: string,
   isKnown: (state: Suppression | undefined) => boolean,
+  about: { readonly erased?: number } = {},
 ): Promise<ExitCode> {
   const from = suppressionsOf(await loadPipelineConfig(options));
   const states = await readStates(from, { recipients: new Set(recipients) });
@@ -88,7 +119,7 @@ async function changeRecipients(
       unknown.length > SHOWN_UNKNOWN ? ` and ${formatCount(unknown.length - SHOWN_UNKNOWN)} more` : '';
     note(pc.yellow(visible(`${unknownText} ${shown}${more}`)));
   }
-  return give(options, from, recipients.map(actionOf), { unknown });
+  return give(options, from, recipients.map(actionOf), { unknown, ...about });
 }
 
 async function recipientsOf({ file }: OrderedOptions, addresses: readonly string[]): Promise<string[]> {
@@ -170,7 +201,7 @@ async function judgeAll(
   );
   const clickhouse = connect(from.config.sinks.clickhouse);
   try {
-    const evidence = await evidenceOf(clickhouse, [...states.keys()]);
+    const evidence = await evidenceOf(clickhouse, states, from.config);
     const readings = await readAgain({
       config: from.config,
       places: placesToRead(active, evidence),
@@ -197,7 +228,10 @@ async function concernedNow(
   try {
     const all = await concernedBy(from, clickhouse, said);
     const taken = await readRetracted(from);
-    const recipients = all.recipients.filter((recipient) => !taken.has(retractId(recipient, said)));
+    // Of one that was erased it was told under a keyed id.
+    const keys = pseudonymsOf(from.config);
+    const isTaken = (id: string) => taken.has(id) || keys.some((by) => taken.has(keyedId(id, by)));
+    const recipients = all.recipients.filter((recipient) => !isTaken(retractId(recipient, said)));
     return { concerned: { ...all, recipients }, already: all.recipients.length - recipients.length };
   } finally {
     await clickhouse.close();
@@ -217,7 +251,7 @@ export async function give(
   options: OrderedOptions & CommonOptions,
   from: Suppressions,
   actions: readonly OperatorAction[],
-  about: { readonly unknown?: readonly string[]; readonly already?: number },
+  about: { readonly unknown?: readonly string[]; readonly already?: number; readonly erased?: number },
 ): Promise<ExitCode> {
   const { json, wait } = options;
   const abort = new AbortController();

@@ -141,10 +141,13 @@ function columnsOf(options: readonly string[]): Partial<Columns> {
 }
 
 function renderPlan(plan: ImportPlan): string {
-  const { lines, recipients, repeated, already, change, bad } = plan;
+  const { lines, recipients, repeated, already, erased, change, bad } = plan;
   return [
     `${counted(lines, 'line')}: ${counted(recipients, 'recipient')}, ${formatCount(repeated)} named again, ${formatCount(bad)} not understood`,
     `${counted(already, 'recipient')} suppressed already, ${formatCount(change)} would be`,
+    ...(erased > 0
+      ? [`${formatCount(erased)} of these erased, and not to be mailed by the hash that is kept`]
+      : []),
     ...(bad > 0 ? [pc.yellow(badText(plan))] : []),
     pc.dim(`→ do it: the same with --yes-change ${change}`),
   ].join('\n');

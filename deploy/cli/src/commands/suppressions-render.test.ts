@@ -102,7 +102,7 @@ test('nothing from outside is obeyed by a terminal', async () => {
 });
 
 test('that the recipients of several kinds overlap is said', async () => {
-  const concerned = { recipients: [ANN], suppressedByIt: 1, unknownTime: 0 };
+  const concerned = { recipients: [ANN], suppressedByIt: 1, unknownTime: 0, unnamed: 0 };
   const overlap = 'a recipient of whom it said several is counted in each line';
   const several = await renderConcerned({ ...concerned, said: { complained: 1, unsubscribed: 1 } }, 0);
   expect(stripVTControlCharacters(several)).toContain(overlap);

@@ -115,7 +115,7 @@ export function renderReasons(reasons: readonly ListedReason[]): Promise<string>
 }
 
 export async function renderConcerned(
-  { recipients, said, suppressedByIt, unknownTime }: Concerned,
+  { recipients, said, suppressedByIt, unknownTime, unnamed }: Concerned,
   alreadyTaken: number,
 ): Promise<string> {
   const rows = Object.entries(said).map(([kind, count]): [string, number] => [kind, count]);
@@ -125,6 +125,12 @@ export async function renderConcerned(
   if (unknownTime > 0)
     lines.push(
       `${formatCount(unknownTime)} of these by events that ClickHouse does not hold: those received in that time will be taken back`,
+    );
+  if (unnamed > 0)
+    lines.push(
+      pc.yellow(
+        `${counted(unnamed, 'recipient')} more, of whom ClickHouse has a keyed hash and Kafka no address any more: not changed`,
+      ),
     );
   if (alreadyTaken > 0)
     lines.push(`${counted(alreadyTaken, 'recipient')} more, of whom it was taken back before`);

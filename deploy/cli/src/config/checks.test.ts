@@ -179,6 +179,16 @@ test.each([
     },
     ['refuse topics.retention.quarantineHours'],
   ],
+  [
+    'pseudonyms without a key',
+    { sinks: { clickhouse: { pseudonyms: { enabled: true } } } },
+    ['refuse sinks.clickhouse.pseudonyms.enabled'],
+  ],
+  [
+    'pseudonyms with a key',
+    { sinks: { clickhouse: { pseudonyms: { enabled: true } } }, erasure: { keys: ['k'.repeat(40)] } },
+    [],
+  ],
   ['a spool that comes too late', { ingress: { publishTimeoutMs: 2_000 } }, ['refuse ingress.spool.afterMs']],
   ['no spool', { ingress: { publishTimeoutMs: 2_000, spool: { enabled: false } } }, []],
   ['one port twice in a service', { ingress: { port: 9080 } }, ['refuse ingress.adminPort']],

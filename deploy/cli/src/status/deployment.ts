@@ -2,6 +2,7 @@ import { valueAt } from '@email-events/core/config';
 import { type Sample, sumBy } from '../admin-port.ts';
 import { type PipelineConfig, type Services, services, servicesOf } from '../services.ts';
 import { readAccounting } from './accounting.ts';
+import { concernsOf } from './concerns.ts';
 import {
   NO_ANSWER,
   type Report,
@@ -37,6 +38,7 @@ export async function readDeployment(addresses: readonly Address[]): Promise<Rep
     services,
     counts: countsOf(samples),
     accounting: await readAccounting(counting(instances)),
+    concerns: instances.flatMap(({ service: { name }, metrics }) => concernsOf(name, metrics)),
     ...intakeOf(ingresses.map(({ ingress }) => ingress)),
   };
 }

@@ -2,6 +2,7 @@ import { z } from '@email-events/core/config';
 import type { IngressStatus } from '@email-events/ingress';
 import { adminText, type Sample, scrape } from '../admin-port.ts';
 import type { Accounting } from './accounting.ts';
+import type { Concern } from './concerns.ts';
 import type { Intake } from './intake.ts';
 
 /** Answer of /readyz; `degraded`: it works, but not with all that it should have. */
@@ -102,6 +103,8 @@ export interface Report extends Intake {
   readonly counts: { readonly [name: string]: number } | null;
   /** Null: it cannot be told now. */
   readonly accounting: Accounting | null;
+  /** What works and soon will not. */
+  readonly concerns: readonly Concern[];
 }
 
 export interface ServiceReport {
@@ -127,5 +130,8 @@ export const takesWork = ({ readiness }: Pick<ServiceReport, 'readiness'>): bool
   readiness === null || readiness === 'ok' || readiness === 'degraded';
 
 /** Decides the exit code: true if an operator need not look at it. */
-export const isWell = ({ ready, onlyRefused, accounting }: Report): boolean =>
-  ready && onlyRefused.length === 0 && (accounting?.wrong ?? []).length === 0;
+export const isWell = ({ ready, onlyRefused, accounting, concerns }: Report): boolean =>
+  ready &&
+  onlyRefused.length === 0 &&
+  (accounting?.wrong ?? []).length === 0 &&
+  !concerns.some(({ urgent }) => urgent);

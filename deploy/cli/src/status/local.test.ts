@@ -19,7 +19,8 @@ const starting: RunState = {
 };
 
 const running = (more: Partial<LocalReport>): LocalReport => ({
-  ...{ ...starting, phase: 'running', ready: true, counts: null, accounting: null, services: [] },
+  ...{ ...starting, phase: 'running', ready: true, counts: null, accounting: null },
+  ...{ concerns: [], services: [] },
   ...{ sources: [], recentSeconds: 300, spool: null, ingresses: { asked: 1, told: 1 }, onlyRefused: [] },
   ...more,
 });

@@ -3,7 +3,15 @@ import { type ServiceLag, serviceLag } from '../groups.ts';
 import { type PipelineConfig, pipelineConfig } from '../services.ts';
 import type { RunState, ServiceStatus } from '../state-file.ts';
 import { readAccounting } from './accounting.ts';
-import { type Instance, type Report, readInstance, type ServiceReport, takesWork } from './instance.ts';
+import { type Concern, concernsOf } from './concerns.ts';
+import {
+  type Instance,
+  type Report,
+  readInstance,
+  readMetrics,
+  type ServiceReport,
+  takesWork,
+} from './instance.ts';
 import { intakeOf } from './intake.ts';
 import { readTotals } from './totals.ts';
 
@@ -18,20 +26,28 @@ export type LocalReport = Omit<RunState, 'services'> &
 /** The state of a running pipeline with what its parts say of themselves now. Never throws for a part that is down. */
 export async function readLocal(state: RunState): Promise<LocalReport> {
   const config = configOf(state);
-  const [instances, lags, counts, accounting] = await Promise.all([
+  const [instances, lags, counts, accounting, concerns] = await Promise.all([
     Promise.all(state.services.map(({ adminUrl }) => (adminUrl === null ? null : readInstance(adminUrl)))),
     config ? serviceLag(config).catch((): ServiceLag[] => []) : [],
     config ? readCounts(state, config).catch(() => null) : null,
     readAccounting(state.services.flatMap(({ adminUrl }) => adminUrl ?? [])),
+    readConcerns(state),
   ]);
   const services = state.services.map((service, index) =>
     serviceReport(service, instances[index] ?? null, lags),
   );
   const ingresses = instances.filter((_, index) => state.services[index]?.name === 'ingress');
   return {
-    ...{ ...state, services, counts, accounting, ready: isReady(state, services) },
+    ...{ ...state, services, counts, accounting, concerns, ready: isReady(state, services) },
     ...intakeOf(ingresses.map((instance) => instance?.ingress ?? null)),
   };
+}
+
+async function readConcerns({ services }: RunState): Promise<Concern[]> {
+  const each = services.map(async ({ name, adminUrl }) =>
+    adminUrl === null ? [] : concernsOf(name, await readMetrics(adminUrl)),
+  );
+  return (await Promise.all(each)).flat();
 }
 
 function serviceReport(

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { PipelineError } from '@email-events/core/errors';
-import { keyOfAddress } from '@email-events/schemas';
+import { keyOfAddress, recipientKey } from '@email-events/schemas';
 
 /** More of a long list would not help. */
 const SHOWN_PROBLEMS = 10;
@@ -18,6 +18,21 @@ export function keysOfAddresses(addresses: readonly string[]): string[] {
     throw new PipelineError('CLI_USAGE', 'reject', `no email address: ${shown.join(', ')}${more}`);
   }
   return [...new Set(addresses.map((address) => keyOfAddress(address) ?? ''))];
+}
+
+/**
+ * Keys under which recipients may be known, each once: also of what is no address, since ESPs report that too. Throws CLI_USAGE for what no recipient is.
+ */
+export function keysOfRecipients(recipients: readonly string[]): string[] {
+  const keys = recipients.map((recipient) => recipientKey(recipient));
+  const bad = keys.filter((key) => key === '' || /\p{Cc}/u.test(key));
+  if (bad.length > 0)
+    throw new PipelineError(
+      'CLI_USAGE',
+      'reject',
+      `no recipient: ${bad.map((key) => JSON.stringify(key)).join(', ')}`,
+    );
+  return [...new Set(keys)];
 }
 
 /** Addresses of a file, one a line; `-` is standard input. Blank lines and lines that begin with # are left out. Throws CLI_USAGE. */

@@ -1,11 +1,12 @@
-import { isPseudonym, lagSince, PipelineError } from '@email-events/core';
+import { isPseudonym, keyedId, lagSince, PipelineError, pseudonymsOf, readTopic } from '@email-events/core';
 import {
   type EmailEvent,
   eventTopics,
   type Suppression,
   type SuppressionReason,
+  topics,
 } from '@email-events/schemas';
-import type { ClickHouse } from '@email-events/sink-clickhouse';
+import { type ClickHouse, isStoredPseudonym, keysAsked, storedAs } from '@email-events/sink-clickhouse';
 import { consumerGroups, type PipelineConfig } from '../services.ts';
 import type { SaidBySource } from './orders.ts';
 import { readStates, type Suppressions } from './topic.ts';
@@ -19,33 +20,52 @@ export type EvidenceRow = Pick<
   readonly raw_offset: number;
 };
 
-/** Recipients of one query: its text stays below ClickHouse's default limit of 256 KiB. */
-const QUERY_RECIPIENTS = 500;
+/** Recipients of one query: its text stays below ClickHouse's default limit of 256 KiB, with the keys of some rotations. */
+const QUERY_RECIPIENTS = 200;
 
-/** Everything in ClickHouse that suppresses one of the recipients for good or until it is taken back, by recipient. */
+/**
+ * Everything in ClickHouse that suppresses one of the recipients for good or until it is taken back, by recipient: under the ids that their states name,
+ * also where rows have a keyed hash of them.
+ */
 export async function evidenceOf(
   clickhouse: ClickHouse,
-  recipients: readonly string[],
+  states: ReadonlyMap<string, Suppression>,
+  config: PipelineConfig,
 ): Promise<Map<string, EvidenceRow[]>> {
+  const recipients = [...states.keys()];
+  const keys = pseudonymsOf(config);
+  const eventIds = [...states.values()].flatMap(({ reasons }) => reasons.map(({ event_id }) => event_id));
+  const idOf = new Map(eventIds.flatMap((id) => keys.map((by) => [keyedId(id, by), id] as const)));
   const found = new Map<string, EvidenceRow[]>();
   for (let start = 0; start < recipients.length; start += QUERY_RECIPIENTS) {
-    const among = recipients
-      .slice(start, start + QUERY_RECIPIENTS)
-      .map(quote)
-      .join(', ');
+    const part = recipients.slice(start, start + QUERY_RECIPIENTS);
+    const recipientOf = recipientsInRows(part, config);
+    const among = [...recipientOf.keys()].map(quote).join(', ');
     const rows = await clickhouse.query<EvidenceRow & { readonly raw_offset: string | number }>(
       `SELECT recipient_key AS recipient, event_id, type, bounce_class, feedback_type, scope, raw_partition, raw_offset, item_index
        FROM email_events WHERE recipient_key IN (${among})
          AND ((type = 'bounced' AND bounce_class = 'hard') OR type IN ('complained', 'unsubscribed'))`,
     );
     for (const row of rows) {
-      const own = found.get(row.recipient);
-      const evidence = { ...row, raw_offset: Number(row.raw_offset) };
+      const recipient = recipientOf.get(row.recipient) ?? row.recipient;
+      const own = found.get(recipient);
+      const event_id = idOf.get(row.event_id) ?? row.event_id;
+      const evidence = { ...row, event_id, recipient, raw_offset: Number(row.raw_offset) };
       if (own) own.push(evidence);
-      else found.set(row.recipient, [evidence]);
+      else found.set(recipient, [evidence]);
     }
   }
   return found;
+}
+
+/** Recipients by the keys that rows may have for them. */
+function recipientsInRows(
+  recipients: readonly string[],
+  config: PipelineConfig,
+): ReadonlyMap<string, string> {
+  return new Map(
+    recipients.flatMap((recipient) => keysAsked(config, recipient).map((key) => [key, recipient] as const)),
+  );
 }
 
 type Said = Pick<EmailEvent, 'type' | 'bounce_class' | 'feedback_type' | 'scope'>;
@@ -83,6 +103,8 @@ export interface Concerned {
   readonly suppressedByIt: number;
   /** Of the recipients: with a reason by it whose event ClickHouse does not hold, so that only `events` can tell when it came. */
   readonly unknownTime: number;
+  /** Recipients of whom ClickHouse has a keyed hash and Kafka no address any more: they cannot be ordered about. */
+  readonly unnamed: number;
 }
 
 /** Occurred_at may be this much after received_at at most. */
@@ -110,7 +132,7 @@ export async function concernedBy(
      WHERE ${WHEN} AND ${SAYS} AND recipient_key != '' GROUP BY recipient_key ORDER BY recipient_key`,
     { ...said },
   );
-  const recipients = new Set(rows.map(({ recipient }) => recipient));
+  const { recipients, unnamed } = await addressesOf(from, rows);
   const kinds: { [kind: string]: number } = {};
   for (const kind of rows.flatMap((row) => row.kinds)) kinds[kind] = (kinds[kind] ?? 0) + 1;
   const bySource = ({ source }: Suppression['reasons'][number]) => source === said.source;
@@ -120,10 +142,15 @@ export async function concernedBy(
     ({ recipient }) => !recipients.has(recipient) && !isPseudonym(recipient),
   );
   const ids = others.flatMap(({ reasons }) => reasons.filter(bySource).map(({ event_id }) => event_id));
-  const held = await heldIds(clickhouse, ids);
+  const keys = pseudonymsOf(from.config);
+  const inRows = (id: string) => [id, ...keys.map((by) => keyedId(id, by))];
+  const held = await heldIds(clickhouse, ids.flatMap(inRows));
   const unknown = others.filter(({ reasons }) =>
     reasons.some(
-      (reason) => bySource(reason) && !held.has(reason.event_id) && reason.since < said.to + SKEW_MS,
+      (reason) =>
+        bySource(reason) &&
+        !inRows(reason.event_id).some((id) => held.has(id)) &&
+        reason.since < said.to + SKEW_MS,
     ),
   );
   const suppressedByIt = [...states.keys()].filter((recipient) => recipients.has(recipient)).length;
@@ -132,7 +159,35 @@ export async function concernedBy(
     said: kinds,
     suppressedByIt: suppressedByIt + unknown.length,
     unknownTime: unknown.length,
+    unnamed,
   };
+}
+
+/** Topics that name whom a source may have said something of that suppresses or lifts. */
+const NAMING = [
+  ...(['bounced', 'complained', 'unsubscribed', 'subscribed'] as const).map(topics.events),
+  topics.suppressions,
+];
+
+/** Recipients of rows; those that rows have a keyed hash of by the keys of records in Kafka, which keeps states for good and events for some days. */
+async function addressesOf(
+  { config }: Suppressions,
+  rows: readonly { readonly recipient: string }[],
+): Promise<{ recipients: Set<string>; unnamed: number }> {
+  const hashed = new Set(rows.map(({ recipient }) => recipient).filter(isStoredPseudonym));
+  const recipients = new Set(rows.map(({ recipient }) => recipient).filter((key) => !hashed.has(key)));
+  if (hashed.size === 0) return { recipients, unnamed: 0 };
+  const keys = pseudonymsOf(config);
+  await readTopic(config.kafka, {
+    topics: NAMING,
+    from: 'beginning',
+    onRecord: ({ key }) => {
+      const recipient = key?.toString() ?? '';
+      if (recipient === '' || isPseudonym(recipient) || recipients.has(recipient)) return;
+      for (const by of keys) if (hashed.delete(storedAs(recipient, by))) recipients.add(recipient);
+    },
+  });
+  return { recipients, unnamed: hashed.size };
 }
 
 async function heldIds(clickhouse: ClickHouse, ids: readonly string[]): Promise<Set<string>> {

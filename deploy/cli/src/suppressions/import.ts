@@ -1,4 +1,4 @@
-import { readTopic } from '@email-events/core';
+import { isPseudonym, type Pseudonym, pseudonymsOf, readTopic } from '@email-events/core';
 import { type OperatorAction, type Suppression, topics } from '@email-events/schemas';
 import { Recipients } from '@email-events/sink-lookup/recipients';
 import { type ListFile, linesOf } from './lists.ts';
@@ -14,6 +14,8 @@ export interface ImportPlan {
   readonly repeated: number;
   /** Recipients who are suppressed so already, for a reason that nothing automatic takes back. */
   readonly already: number;
+  /** Of these: erased, and suppressed by the hash that is kept. */
+  readonly erased: number;
   /** Recipients who would be suppressed. */
   readonly change: number;
   readonly bad: number;
@@ -49,6 +51,9 @@ export class ListImport {
   /** Throws CLI_USAGE, KAFKA_UNREACHABLE … */
   async plan(): Promise<ImportPlan> {
     let [lines, repeated, bad] = [0, 0, 0];
+    const keys = pseudonymsOf(this.from.config);
+    const ofErased: ReturnType<Recipients['fingerprintOf']>[] = [];
+    const erased = await this.erasedWhoAreSuppressed(keys);
     const badLines: { line: number; problem: string }[] = [];
     for await (const line of linesOf(this.list)) {
       if (++lines % PROGRESS_EVERY === 0) this.progress(`${lines} lines read`);
@@ -59,12 +64,28 @@ export class ListImport {
       }
       const of = this.recipients.fingerprintOf(line.recipient);
       if (this.recipients.get(of)) repeated += 1;
-      else this.recipients.set(of, { revision: 0, reasons: WANTED });
+      else {
+        this.recipients.set(of, { revision: 0, reasons: WANTED });
+        if (erased.size > 0 && keys.some((by) => erased.has(by(line.recipient)))) ofErased.push(of);
+      }
     }
-    const already = await this.markSuppressed();
+    const known = await this.markSuppressed();
+    // Who has a state of her own is known again.
+    const hidden = ofErased.filter((of) => this.recipients.get(of)?.reasons === WANTED);
+    for (const of of hidden) this.recipients.set(of, { revision: 0, reasons: ALREADY });
+    const already = known + hidden.length;
     const recipients = this.recipients.size;
     badLines.sort((a, b) => a.line - b.line);
-    return { lines, recipients, repeated, already, change: recipients - already, bad, badLines };
+    return {
+      lines,
+      recipients,
+      repeated,
+      already,
+      erased: hidden.length,
+      change: recipients - already,
+      bad,
+      badLines,
+    };
   }
 
   /** After `plan`. Orders what it found, and no more than that, whatever has become of the file. */
@@ -102,6 +123,26 @@ export class ListImport {
     return true;
   }
 
+  /** Pseudonyms of those who were erased and must not be mailed. */
+  private async erasedWhoAreSuppressed(keys: readonly Pseudonym[]): Promise<ReadonlySet<string>> {
+    const erased = new Set<string>();
+    if (keys.length === 0) return erased;
+    const { scope = 'all' } = this.list;
+    const decode = decoderOf<Suppression>(this.from.codec, 'suppression');
+    await readTopic(this.from.config.kafka, {
+      topics: [topics.suppressions],
+      from: 'beginning',
+      onRecord: async ({ key, value }) => {
+        const pseudonym = key?.toString() ?? '';
+        if (!isPseudonym(pseudonym)) return;
+        const state = value === null ? undefined : await decode(value);
+        if (state && isSuppressed(state, scope)) erased.add(pseudonym);
+        else erased.delete(pseudonym);
+      },
+    });
+    return erased;
+  }
+
   /** Reads the states of all recipients; returns how many of the file are suppressed already. */
   private async markSuppressed(): Promise<number> {
     const { config, codec } = this.from;
@@ -127,5 +168,6 @@ export class ListImport {
   }
 }
 
-const isSuppressed = ({ reasons }: Suppression, wanted: string): boolean =>
+/** For a reason that nothing automatic takes back. */
+export const isSuppressed = ({ reasons }: Suppression, wanted: string): boolean =>
   reasons.some(({ reason, scope }) => LASTING.includes(reason) && (scope === 'all' || scope === wanted));

@@ -1,6 +1,6 @@
 import { keyOfAddress, partitionOf } from '@email-events/schemas';
 import { describe, expect, test } from 'vitest';
-import { keysOfAddresses } from './address.ts';
+import { keysOfAddresses, keysOfRecipients } from './address.ts';
 import { lift, recordsOf, retract, retractId, suppress } from './orders.ts';
 
 const ORDER = { by: 'maria', at: 1_790_000_000_000, why: 'asked by phone' };
@@ -36,6 +36,13 @@ describe('addresses', () => {
       expect.objectContaining({ code: 'CLI_USAGE', message: 'no email address: "nobody"' }),
     );
   });
+});
+
+test('who is erased may be what is no address, since ESPs report that; nothing is nobody', () => {
+  const named = [' Bob SMITH ', 'bob smith', 'A@Müller.example'];
+  expect(keysOfRecipients(named)).toEqual(['bob smith', 'a@xn--mller-kva.example']);
+  for (const none of ['  ', 'a\u0007@x.org'])
+    expect(() => keysOfRecipients(['b@x.org', none])).toThrow(expect.objectContaining({ code: 'CLI_USAGE' }));
 });
 
 describe('actions', () => {

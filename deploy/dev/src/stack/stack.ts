@@ -94,6 +94,8 @@ export interface SecuredBrokers {
     readonly protocol: 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
     readonly ports: readonly number[];
   }[];
+  /** The protocol of the listener `PROXIED`, which `StackOptions.advertise` has; without, it asks nobody. */
+  readonly proxied?: 'SASL_SSL' | undefined;
   /** Keys of server.properties. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
 }

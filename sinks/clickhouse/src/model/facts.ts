@@ -62,9 +62,31 @@ export function factSql(e: string): string {
   return `bitOr(bitShiftLeft(toUInt128(${kind}), ${KIND_BITS}), bitOr(bitShiftLeft(${time}, ${TIME_BITS}), toUInt128(sipHash64(${e}.event_id))))`;
 }
 
+/** The number of a kind; `any`: 0, which stands for all of them in the maps of `factKindsSql`. */
+export const kindSql = (name: string): string => (name === 'any' ? '0' : `${numberOf(name)}`);
+
+/** Milliseconds of one fact. */
+export const factTimeSql = (fact: string): string =>
+  `toInt64(bitAnd(bitShiftRight(${fact}, ${TIME_BITS}), ${TIME_MASK})) - ${EPOCH}`;
+
+/**
+ * The kinds under which one fact is counted: `any`, its own, and the one that a reader means: every bounce is a bounce, and an open of which nobody says
+ * who did it is taken for a person's.
+ */
+export function factKindsSql(fact: string): string {
+  const kind = `toUInt8(bitShiftRight(${fact}, ${KIND_BITS}))`;
+  const wider: readonly (readonly [Kind, Kind])[] = [
+    ['hard_bounced', 'bounced'],
+    ['opened', 'opened_by_person'],
+    ['clicked', 'clicked_by_person'],
+  ];
+  const cases = wider.map(([own, all]) => `${kind} = ${FACTS[own]}, [0, ${FACTS[own]}, ${FACTS[all]}]`);
+  return `multiIf(${cases.join(', ')}, [0, ${kind}])`;
+}
+
 /** Milliseconds of the facts in the set `f` of the first kind to the last one, both included; `any`: of all. */
 export function factTimesSql(first: string, last = first): string {
-  return `arrayMap(x -> toInt64(bitAnd(bitShiftRight(x, ${TIME_BITS}), ${TIME_MASK})) - ${EPOCH}, ${factsSql(first, last)})`;
+  return `arrayMap(x -> ${factTimeSql('x')}, ${factsSql(first, last)})`;
 }
 
 /** Hashes of the ids of these events: the same event with two times is one. */

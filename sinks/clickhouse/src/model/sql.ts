@@ -1,5 +1,14 @@
 import { bounceClassSql, bounceReasonSql, categoryDiffersSql } from './bounce-sql.ts';
-import { factCountSql, factIdsSql, factSql, factTimesSql, timeSql } from './facts.ts';
+import {
+  factCountSql,
+  factIdsSql,
+  factKindsSql,
+  factSql,
+  factTimeSql,
+  factTimesSql,
+  kindSql,
+  timeSql,
+} from './facts.ts';
 import { MAILBOX_PROVIDERS, OTHER_PROVIDER } from './mailbox-providers.ts';
 import { metricColumns, metricValues } from './metric-sql.ts';
 import { agentKindSql, settingSql } from './reaction-sql.ts';
@@ -7,7 +16,8 @@ import { agentKindSql, settingSql } from './reaction-sql.ts';
 /**
  * Fills in what the tables of this folder say: {{mailbox_provider DOMAIN}}, {{bounce_reason STATUS | WORDS}}, {{bounce_class REASON | STATUS}},
  * {{category_differs REASON | CATEGORY}}, {{metric_columns NAME …}}, {{metric_values NAME …}}, {{agent_kind USER_AGENT}}, {{setting NAME}},
- * {{fact ROW}}, {{fact_times FIRST [LAST]}}, {{fact_count FIRST [LAST]}}, {{fact_ids FIRST [LAST]}}, {{earliest TIMES}} and {{latest TIMES}}.
+ * {{fact ROW}}, {{fact_times FIRST [LAST]}}, {{fact_count FIRST [LAST]}}, {{fact_ids FIRST [LAST]}}, {{fact_time FACT}}, {{fact_kinds FACT}},
+ * {{kind NAME}}, {{earliest TIMES}} and {{latest TIMES}}.
  */
 export function modelSql(sql: string): string {
   return sql.replaceAll(/\{\{(\w+) ([^{}]+)\}\}/g, (placeholder, name: string, text: string) => {
@@ -26,6 +36,9 @@ const FILLINGS: { readonly [name: string]: (text: string) => string } = {
   fact: factSql,
   fact_times: (text) => factTimesSql(...kindsOf(text)),
   fact_ids: (text) => factIdsSql(...kindsOf(text)),
+  fact_time: factTimeSql,
+  fact_kinds: factKindsSql,
+  kind: kindSql,
   fact_count: (text) => factCountSql(...kindsOf(text)),
   earliest: (times) => timeSql('arrayMin', times),
   latest: (times) => timeSql('arrayMax', times),

@@ -45,12 +45,15 @@ export function playActiveCampaign(world: ActiveCampaignWorld = {}): PlayedActiv
       const { lists } = known ?? account.add(recipient, { 1: 1 });
       for (const list of lists.keys()) lists.set(list, 2);
     },
+    importContact: (recipient) => void account.add(recipient, { 1: 1 }),
     add: (email, lists) => account.add(email, lists),
   };
 }
 
 class Account {
   readonly contacts: Contact[] = [];
+  private readonly deleted = new Set<string>();
+  private made = 0;
   private readonly world: ActiveCampaignWorld;
   private readonly window: CallWindow;
 
@@ -61,7 +64,8 @@ class Account {
 
   add(email: string, lists: { readonly [list: number]: number } = {}): Contact {
     const on = Object.entries(lists).map(([list, status]) => [Number(list), status] as const);
-    const contact = { id: 900 + this.contacts.length, email, lists: new Map(on) };
+    const contact = { id: 900 + this.made, email, lists: new Map(on) };
+    this.made += 1;
     this.contacts.push(contact);
     return contact;
   }
@@ -89,7 +93,8 @@ class Account {
         ? json(200, { list: { id: String(list) } })
         : json(404, { message: 'No Result' });
     }
-    if (pathname === '/api/3/contacts') return this.find(searchParams.get('email') ?? '');
+    if (pathname === '/api/3/contacts') return this.find(searchParams);
+    if (method === 'DELETE') return this.remove(idIn(url, 'contacts'));
     if (!pathname.endsWith('/contactLists')) return json(404, { message: 'No Result' });
     const contact = this.contacts.find(({ id }) => id === idIn(url, 'contacts'));
     if (!contact) return json(404, { message: 'No Result found for Subscriber' });
@@ -104,13 +109,25 @@ class Account {
     return json(200, { contactLists: all.slice(from, from + Math.min(100, Number(limit ?? 20))) });
   }
 
+  private remove(id: number): Answer {
+    const at = this.contacts.findIndex((contact) => contact.id === id);
+    const [gone] = at < 0 ? [] : this.contacts.splice(at, 1);
+    if (!gone) return json(404, { message: 'No Result found for Subscriber' });
+    this.deleted.add(gone.email);
+    return json(200, {});
+  }
+
   /** By a part of the address, too. */
-  private find(email: string): Answer {
-    if (this.world.knowsAll && !this.contacts.some((contact) => contact.email === email))
-      this.add(email, { 1: 1 });
+  private find(params: URLSearchParams): Answer {
+    const email = params.get('email') ?? '';
+    const known = this.deleted.has(email) || this.contacts.some((contact) => contact.email === email);
+    if (this.world.knowsAll && !known) this.add(email, { 1: 1 });
     const found = this.contacts.filter((contact) => contact.email.includes(email));
-    const contacts = found.map((contact) => ({ id: String(contact.id), email: contact.email }));
-    return json(200, { contacts, meta: { total: String(contacts.length) } });
+    const from = Number(params.get('offset') ?? 0);
+    const contacts = found
+      .slice(from, from + Math.min(100, Number(params.get('limit') ?? 20)))
+      .map((contact) => ({ id: String(contact.id), email: contact.email }));
+    return json(200, { contacts, meta: { total: String(found.length) } });
   }
 
   private change(body: string): Answer {

@@ -62,6 +62,27 @@ test('an unknown address is done with, and so is one that is a part of another',
   expect([...other.lists.values()]).toEqual([1]);
 });
 
+test('an address is found behind hundreds of which it is a part', async () => {
+  const { adapter, played } = await open();
+  for (let n = 0; n < 250; n++) played.add(`${n}${ADA}`, { 1: 1 });
+  const ada = played.add(ADA, { 1: 1 });
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(ada.lists.get(1)).toBe(2);
+});
+
+test('one that gives the same page again, whatever is asked for, is not written to without end', async () => {
+  const { adapter, played, server } = await open();
+  played.add(ADA, Object.fromEntries(Array.from({ length: 120 }, (_, at) => [at + 1, 1])));
+  const { answer } = played;
+  played.answer = (call) => {
+    const url = new URL(call.url);
+    url.searchParams.delete('offset');
+    return answer({ ...call, url });
+  };
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'unverified' });
+  expect(server.calls.length).toBeLessThan(10);
+});
+
 test('every page of lists is read', async () => {
   const { adapter, played } = await open();
   const lists = Object.fromEntries(Array.from({ length: 230 }, (_, at) => [at + 1, at < 220 ? 2 : 1]));

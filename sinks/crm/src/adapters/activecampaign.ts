@@ -9,8 +9,10 @@ import {
   readPatchVerify,
   type StateFacts,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import { JsonApi, path } from '../json-api.ts';
+import { allByOffset } from '../listing.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: reference of API v3 (contacts, contact lists, lists), and its page about limits.
@@ -55,8 +57,9 @@ export const activecampaign = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: false,
-      eraseContacts: false,
+      eraseContacts: 'contact deleted',
     },
+    erasing: { after: 'mailable', how: 'what lists it left goes with the contact' },
     scopes: [],
     limitations: [
       'No reasons: bounces can be read there, not written.',
@@ -82,6 +85,7 @@ export const activecampaign = defineCrm({
         }
       },
       put: (state, signal) => readPatchVerify(contacts, state, signal),
+      erase: (recipient, signal) => eraseAll(erasable(api, recipient), signal),
       close: () => api.close(),
     };
   },
@@ -102,7 +106,7 @@ interface Membership {
 const OFF = new Set(['2', '3']);
 const PAGE = 100;
 /** As many lists as a contact may be on, and more. */
-const MOST_PAGES = 100;
+const PAGES = { size: PAGE, mostPages: 100 };
 
 function contactsOf(
   api: JsonApi,
@@ -128,22 +132,29 @@ function contactsOf(
   };
 }
 
-/** The filter may take a part of an address, which the page does not rule out. */
+/** The filter may take a part of an address, which the page does not rule out: others may fill a page, and more. */
 async function idsOf(api: JsonApi, email: string, signal: AbortSignal): Promise<number[]> {
-  const { contacts } = await api.read(found, path`/contacts?email=${email}&limit=${PAGE}`, signal);
+  const contacts = await allByOffset(PAGES, async (offset) => {
+    const at = path`/contacts?email=${email}&limit=${PAGE}&offset=${offset}`;
+    return (await api.read(found, at, signal)).contacts;
+  });
   return contacts
     .filter((contact) => contact.email.toLowerCase() === email.toLowerCase())
     .map((contact) => contact.id);
 }
 
+function erasable(api: JsonApi, recipient: string): ErasableContacts {
+  return {
+    find: async (signal) => (await idsOf(api, recipient, signal)).map(String),
+    remove: (contact, signal) => api.remove(path`/contacts/${contact}`, signal),
+  };
+}
+
 /** Lists whose mail the contact gets. A contact who is gone is on none. */
 async function listsOf(api: JsonApi, contact: number, signal: AbortSignal): Promise<number[]> {
-  const lists: number[] = [];
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const at = path`/contacts/${contact}/contactLists?limit=${PAGE}&offset=${page * PAGE}`;
-    const { contactLists = [] } = (await api.find(memberships, at, signal)) ?? {};
-    lists.push(...contactLists.filter(({ status }) => !OFF.has(status)).map(({ list }) => list));
-    if (contactLists.length < PAGE) return lists;
-  }
-  return lists;
+  const on = await allByOffset(PAGES, async (offset) => {
+    const at = path`/contacts/${contact}/contactLists?limit=${PAGE}&offset=${offset}`;
+    return (await api.find(memberships, at, signal))?.contactLists ?? [];
+  });
+  return on.filter(({ status }) => !OFF.has(status)).map(({ list }) => list);
 }

@@ -1,5 +1,7 @@
 import type { Answer, Call, CrmHarness, PlayedCrm } from '../testing/harness.ts';
 
+/** In the place of a contact that was deleted: places are ids. */
+const GONE = '(gone)';
 const TOKEN = 'bcrm_pat_of-the-tests';
 
 /** Contacts and custom fields of django-crm 1.35.0. It takes more addresses than that. */
@@ -44,7 +46,11 @@ export function play(definitions: readonly Definition[] = DEFINITIONS): PlayedBo
     if (id === null) return { status: 404 };
     if (id === undefined) return method === 'POST' ? create(body) : browse(contacts, url);
     const found = contacts[placeOf(id)];
-    if (!found) return json(404, { detail: 'No Contact matches the given query.' });
+    if (!found || found.email === GONE) return json(404, { detail: 'No Contact matches the given query.' });
+    if (method === 'DELETE') {
+      contacts[placeOf(id)] = { email: GONE, custom_fields: {} };
+      return json(200, { error: false, message: 'Contact Deleted Successfully.' });
+    }
     const { custom_fields = {} } = JSON.parse(body) as Partial<Contact>;
     Object.assign(found.custom_fields, taken(custom_fields));
     for (const [key, value] of Object.entries(custom_fields))
@@ -88,12 +94,13 @@ export function play(definitions: readonly Definition[] = DEFINITIONS): PlayedBo
       const found = known(recipient)?.custom_fields;
       return found && { suppressed: found.email_suppression === 'suppressed' || found.no_mail === true };
     },
-    recipients: () => contacts.map(({ email }) => email),
+    recipients: () => contacts.map(({ email }) => email).filter((email) => email !== GONE),
     optOut(recipient) {
       const found = known(recipient);
       if (found) found.custom_fields.no_mail = true;
       else contacts.push({ email: recipient, custom_fields: { no_mail: true } });
     },
+    importContact: (recipient) => void contacts.push({ email: recipient, custom_fields: {} }),
     add: (email, custom_fields = {}) => void contacts.push({ email, custom_fields: { ...custom_fields } }),
     contact: known,
   };

@@ -35,6 +35,19 @@ test('a state is three custom fields; the others stay', async () => {
   expect(await adapter.put(state, signal)).toBe('unchanged');
 });
 
+test('a CRM that leaves the filter aside is not read as a whole for each recipient', async () => {
+  const { played, server, adapter } = await open();
+  const { answer } = played;
+  let page = 0;
+  played.answer = (call) => {
+    if (call.method !== 'GET') return answer(call);
+    const results = Array.from({ length: 50 }, () => ({ id: 'x', email: `${page++}@example.org` }));
+    return { status: 200, body: JSON.stringify({ results }) };
+  };
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'unverified' });
+  expect(server.calls).toHaveLength(100);
+});
+
 test('only what differs is written', async () => {
   const { played, server, adapter } = await open();
   played.add(ADA);

@@ -9,9 +9,10 @@ import {
   readPatchVerify,
   type StateFacts,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import { JsonApi, path } from '../json-api.ts';
-import { pagesByOffset } from '../listing.ts';
+import { allByOffset, pagesByOffset } from '../listing.ts';
 import { closeTogether } from '../turns.ts';
 
 // Seen in November 2026: django-crm 1.35.0 on PyPI (MIT), its code and its answers. It has no field for e-mail, so these are custom fields of
@@ -63,7 +64,11 @@ export const bottlecrm = defineCrm({
       batch: false,
       conditionalWrite: `\`${KEYS.version}\`, read before, is not above`,
       listSuppressed: `contacts with \`${KEYS.state}\``,
-      eraseContacts: false,
+      eraseContacts: 'contact deleted',
+    },
+    erasing: {
+      after: 'mailable',
+      how: 'the fields go with the contact; leads, cases and mails of BottleCRM that name the address stay',
     },
     scopes: ['contacts:read', 'contacts:write', 'custom-fields:read'],
     limitations: [
@@ -91,6 +96,7 @@ export const bottlecrm = defineCrm({
       ...(options.unknown === 'leave' && {
         mailed: (recipients: readonly string[], signal: AbortSignal) => mailedOf(api, recipients, signal),
       }),
+      erase: (recipient, signal) => eraseAll(erasable(api, recipient), signal),
       suppressed(signal, after) {
         const read = (offset: number) => contactsAt(api, `cf_${KEYS.state}`, SUPPRESSED, offset, signal);
         return pagesByOffset(PAGE, read, ({ email }) => (email ? { recipient: email } : undefined), after);
@@ -149,21 +155,15 @@ async function contactsAt(api: JsonApi, name: string, value: string, offset: num
   return (await api.read(page, at, signal)).results;
 }
 
+/** Contacts that one look-up reads, at most: more than have a part of their address in common, and fewer than a large CRM has. */
+const LOOK_UP = { size: PAGE, mostPages: 100 };
+
 /** The filter finds parts of addresses. */
 async function contactOf(api: JsonApi, email: string, signal: AbortSignal): Promise<Contact | undefined> {
   const read = (offset: number) => contactsAt(api, 'email', email, offset, signal);
-  let same: Contact | undefined;
-  const pages = pagesByOffset(
-    PAGE,
-    read,
-    (each) => {
-      if (each.email?.toLowerCase() === email) same ??= each;
-      return undefined;
-    },
-    undefined,
-  );
-  for await (const _ of pages) if (same) break;
-  return same;
+  const isSame = (each: Contact) => each.email?.toLowerCase() === email;
+  const found = await allByOffset(LOOK_UP, read, (contacts) => contacts.some(isSame));
+  return found.find(isSame);
 }
 
 /** Whoever is a contact without the state. */
@@ -174,6 +174,16 @@ async function mailedOf(api: JsonApi, recipients: readonly string[], signal: Abo
     if (found && found.custom_fields?.[KEYS.state] !== SUPPRESSED) mailed.push(recipient);
   }
   return mailed;
+}
+
+function erasable(api: JsonApi, recipient: string): ErasableContacts {
+  return {
+    async find(signal) {
+      const found = await contactOf(api, recipient, signal);
+      return found ? [found.id] : [];
+    },
+    remove: (id, signal) => api.remove(path`/contacts/${id}/`, signal),
+  };
 }
 
 interface Patch {

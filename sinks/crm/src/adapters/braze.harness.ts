@@ -34,7 +34,10 @@ export interface PlayedBraze extends PlayedCrm {
   of(email: string): Address | undefined;
 }
 
-const ALL = ['email.status', 'email.blacklist', 'subscription.status.get', 'subscription.status.set'];
+const ALL = [
+  ...['email.status', 'email.blacklist', 'subscription.status.get', 'subscription.status.set'],
+  ...['users.export.ids', 'users.delete'],
+];
 
 export function playBraze(world: BrazeWorld = {}): PlayedBraze {
   const workspace = new Workspace(world);
@@ -44,6 +47,7 @@ export function playBraze(world: BrazeWorld = {}): PlayedBraze {
     wrongSecrets: ['braze-0000-key-of-another-workspace'],
     answer: (call) => workspace.answer(call),
     recipientOf: aboutOf,
+    reads: ({ url }) => url.pathname === '/users/export/ids',
     held(recipient) {
       const address = addresses.get(recipient);
       return address && { suppressed: address.state === 'unsubscribed' };
@@ -52,6 +56,10 @@ export function playBraze(world: BrazeWorld = {}): PlayedBraze {
     optOut(email) {
       workspace.address(email).state = 'unsubscribed';
     },
+    importContact(recipient) {
+      workspace.address(recipient).user = true;
+    },
+    isContact: (recipient) => addresses.get(recipient)?.user ?? false,
     addUser(email, ...groups) {
       const address = workspace.address(email);
       address.user = true;
@@ -85,6 +93,8 @@ class Workspace {
       return json(403, { message: `This key lacks ${permission}` });
     if (permission === 'subscription.status.get') return this.status(url);
     if (permission === 'subscription.status.set') return this.set(body);
+    if (permission === 'users.export.ids') return this.find(body);
+    if (permission === 'users.delete') return this.remove(body);
     const { email, subscription_state } = JSON.parse(body) as {
       email: string[];
       subscription_state?: string;
@@ -100,6 +110,25 @@ class Workspace {
       address.bounced ||= blocks;
     }
     return json(201, { message: 'success' });
+  }
+
+  private find(body: string): Answer {
+    const { email_address: email = '', fields_to_export } = JSON.parse(body) as {
+      email_address?: string;
+      fields_to_export?: string[];
+    };
+    if (!fields_to_export?.length) return json(400, { message: 'fields_to_export is needed' });
+    const user = this.addresses.get(email)?.user ? [{ braze_id: idOf(email), email }] : [];
+    return json(200, { users: user, invalid_user_ids: [], message: 'success' });
+  }
+
+  /** What becomes of the state of the address is not documented: here it goes. */
+  private remove(body: string): Answer {
+    const { braze_ids } = JSON.parse(body) as { braze_ids?: string[] };
+    if (!braze_ids?.length || braze_ids.length > 50) return json(400, { message: 'braze_ids is invalid' });
+    if (this.world.fails) return json(201, { deleted: 0, message: 'success', errors: ['a user is invalid'] });
+    const deleted = braze_ids.filter((id) => this.addresses.delete(emailOf(id)));
+    return json(201, { deleted: deleted.length, message: 'success' });
   }
 
   private status({ searchParams }: URL): Answer {
@@ -128,7 +157,12 @@ class Workspace {
   }
 }
 
+const idOf = (email: string) => Buffer.from(email).toString('hex');
+const emailOf = (id: string) => Buffer.from(id, 'hex').toString();
+
 const PERMISSIONS: { readonly [call: string]: string } = {
+  'POST /users/export/ids': 'users.export.ids',
+  'POST /users/delete': 'users.delete',
   'POST /email/status': 'email.status',
   'POST /email/blocklist': 'email.blacklist',
   'GET /subscription/status/get': 'subscription.status.get',
@@ -139,11 +173,15 @@ function aboutOf({ url, body }: Call): string | undefined {
   const asked = url.searchParams.get('email');
   if (asked !== null) return asked.endsWith('@invalid') ? undefined : asked;
   if (!body) return undefined;
-  const { email, subscription_groups } = JSON.parse(body) as {
+  const { email, subscription_groups, email_address, braze_ids } = JSON.parse(body) as {
+    email_address?: string;
+    braze_ids?: string[];
     email?: string[];
     subscription_groups?: { emails: string[] }[];
   };
-  return email?.[0] ?? subscription_groups?.[0]?.emails[0];
+  const [id] = braze_ids ?? [];
+  if (id !== undefined) return emailOf(id);
+  return email_address ?? email?.[0] ?? subscription_groups?.[0]?.emails[0];
 }
 
 const json = (status: number, body: object): Answer => ({ status, body: JSON.stringify(body) });

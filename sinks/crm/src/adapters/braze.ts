@@ -8,6 +8,7 @@ import {
   type RecipientState,
   type StateFacts,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll, isSame } from '../erasing.ts';
 import { CrmError, errorOfStatus } from '../errors.ts';
 import { type CrmResponse, retryAfterMs } from '../http-client.ts';
 import { headerOf, JsonApi, path, readAs, shaped } from '../json-api.ts';
@@ -32,6 +33,8 @@ export const braze = defineCrm({
     'https://www.braze.com/docs/api/endpoints/email/post_blocklist/',
     'https://www.braze.com/docs/api/endpoints/subscription_groups/post_update_user_subscription_group_status_v2/',
     'https://www.braze.com/docs/api/endpoints/subscription_groups/get_list_user_subscription_group_status/',
+    'https://www.braze.com/docs/api/endpoints/export/user_data/post_users_identifier/',
+    'https://www.braze.com/docs/api/endpoints/user_data/post_user_delete',
     'https://www.braze.com/docs/api/api_limits/',
   ],
   settings: z.strictObject({
@@ -73,7 +76,12 @@ export const braze = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: false,
-      eraseContacts: false,
+      eraseContacts: 'users deleted',
+    },
+    erasing: {
+      after: 'mailable',
+      how: 'states of addresses are apart from users, and Braze does not say that they outlive them',
+      scopes: ['users.export.ids', 'users.delete'],
     },
     scopes: ['email.status', 'email.blacklist'],
     limitations: [
@@ -108,6 +116,7 @@ export const braze = defineCrm({
         });
         return written ? 'written' : 'unchanged';
       },
+      erase: (recipient, signal) => eraseAll(erasable(api, recipient), signal),
       close: () => api.close(),
     };
   },
@@ -151,6 +160,24 @@ async function leave(api: JsonApi, group: string, email: string, signal: AbortSi
     await api.send('POST', path`/v2/subscription/status/set`, { subscription_groups: groups }, signal),
   );
   return true;
+}
+
+const exported = z.object({
+  users: z.array(z.object({ braze_id: z.string().min(1), email: z.string().nullish() })),
+});
+
+/** By id: an address may be that of several users, and to delete by it takes one of them. */
+function erasable(api: JsonApi, recipient: string): ErasableContacts {
+  return {
+    async find(signal) {
+      const asked = { email_address: recipient, fields_to_export: ['braze_id', 'email'] };
+      const { users } = shaped(exported, await api.search(path`/users/export/ids`, asked, signal));
+      return users.flatMap(({ braze_id, email }) => (isSame(email, recipient) ? braze_id : []));
+    },
+    async remove(id, signal) {
+      requireSuccess(await api.send('POST', path`/users/delete`, { braze_ids: [id] }, signal));
+    },
+  };
 }
 
 /** In small letters; undefined: there is no such user. */

@@ -48,24 +48,15 @@ export function play({ most = MOST } = {}): PlayedBrevo {
     const [, list] = /^\/v3\/contacts\/lists\/(\d+)$/.exec(pathname) ?? [];
     if (pathname === '/v3/account') return json(200, { email: 'owner@example.com', plan: [] });
     if (list !== undefined) return LISTS.includes(Number(list)) ? json(200, { id: Number(list) }) : missing;
-    if (pathname === '/v3/contacts') return call.method === 'POST' ? create(call) : page(call.url);
+    if (pathname === '/v3/contacts') return call.method === 'POST' ? create(call) : page(contacts, call.url);
     const email = recipientOf(call);
     const found = email === undefined ? undefined : contacts.get(email);
     if (email === undefined || !found) return missing;
     if (call.method === 'GET')
       return json(200, { email, id: 1, smsBlacklisted: false, attributes: {}, ...found });
+    if (call.method === 'DELETE') return { status: contacts.delete(email) ? 204 : 404 };
     if (call.method !== 'PUT') return problem(405, 'method_not_allowed');
     return update(found, call);
-  }
-
-  function page({ searchParams }: URL): Answer {
-    const [limit, offset] = [Number(searchParams.get('limit')), Number(searchParams.get('offset'))];
-    if (limit > 1_000) return problem(400, 'out_of_range');
-    const some = [...contacts].slice(offset, offset + limit);
-    return json(200, {
-      contacts: some.map(([email, fields]) => ({ email, ...fields })),
-      count: contacts.size,
-    });
   }
 
   function create({ body }: Call): Answer {
@@ -108,9 +99,20 @@ export function play({ most = MOST } = {}): PlayedBrevo {
     },
     recipients: () => [...contacts.keys()],
     optOut: (recipient) => add(recipient, { ...contacts.get(recipient), emailBlacklisted: true }),
+    importContact: (recipient) => void add(recipient),
     add,
     contact: (email) => contacts.get(email),
   };
+}
+
+function page(contacts: ReadonlyMap<string, BrevoContact>, { searchParams }: URL): Answer {
+  const [limit, offset] = [Number(searchParams.get('limit')), Number(searchParams.get('offset'))];
+  if (limit > 1_000) return problem(400, 'out_of_range');
+  const some = [...contacts].slice(offset, offset + limit);
+  return json(200, {
+    contacts: some.map(([email, fields]) => ({ email, ...fields })),
+    count: contacts.size,
+  });
 }
 
 /** /v3/contacts/{address}, or the address in what is created. */

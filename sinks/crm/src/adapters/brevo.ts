@@ -9,6 +9,7 @@ import {
   type StateFacts,
   type SuppressedPage,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll, isSame } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { headerOf, JsonApi, path } from '../json-api.ts';
@@ -51,7 +52,11 @@ export const brevo = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: 'all contacts, those that are blocklisted',
-      eraseContacts: false,
+      eraseContacts: 'contact deleted',
+    },
+    erasing: {
+      after: 'mailable',
+      how: 'the block list forgets the address with the contact; transactional mail has logs and a block list of its own',
     },
     scopes: [],
     pace: {
@@ -87,6 +92,7 @@ export const brevo = defineCrm({
       },
       put: (state, signal) => readPatchVerify(contacts, state, signal),
       suppressed: (signal, after) => blocklisted(api, signal, after),
+      erase: (recipient, signal) => eraseAll(erasable(api, recipient), signal),
       close: () => api.close(),
     };
   },
@@ -97,12 +103,37 @@ const contact = z.object({ emailBlacklisted: z.boolean(), listIds: z.array(z.int
 interface Patch {
   readonly email: string;
   readonly known: boolean;
-  readonly change: { readonly emailBlacklisted: true } | { readonly unlinkListIds: readonly number[] };
+  readonly change: ContactChange;
+}
+
+/** Body of a change. */
+export type ContactChange =
+  | { readonly emailBlacklisted: true }
+  | { readonly unlinkListIds: readonly number[] };
+
+/** Body of a new contact, which is in no list. One that is there already is left as it is. */
+export const blocklistedContact = (email: string) => ({
+  email,
+  updateEnabled: false,
+  emailBlacklisted: true as const,
+});
+
+const at = (email: string) => path`/contacts/${email}?identifierType=email_id`;
+
+const addressed = z.object({ email: z.string() });
+
+function erasable(api: JsonApi, recipient: string): ErasableContacts {
+  return {
+    async find(signal) {
+      const found = await api.find(addressed, at(recipient), signal);
+      return isSame(found?.email, recipient) ? [recipient] : [];
+    },
+    remove: (email, signal) => api.remove(at(email), signal),
+  };
 }
 
 /** Contacts by their address, which is never changed: that would subscribe one that is blocklisted. */
 function contactsOf(api: JsonApi, streams: { readonly [scope: string]: number }): ContactAccess<Patch> {
-  const at = (email: string) => path`/contacts/${email}?identifierType=email_id`;
   return {
     async difference({ suppression }, signal) {
       const { recipient: email, suppressed } = suppression;
@@ -117,7 +148,7 @@ function contactsOf(api: JsonApi, streams: { readonly [scope: string]: number })
     },
     async apply({ email, known, change }, signal) {
       if (known) await api.send('PUT', at(email), change, signal);
-      else await api.send('POST', path`/contacts`, { email, updateEnabled: false, ...change }, signal);
+      else await api.send('POST', path`/contacts`, blocklistedContact(email), signal);
     },
   };
 }

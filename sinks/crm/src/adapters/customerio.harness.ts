@@ -60,12 +60,18 @@ export function playCustomerio(world: CustomerioWorld = {}): PlayedCustomerio {
       const known = workspace.withEmail(email);
       for (const one of known.length > 0 ? known : [workspace.add(email)]) one.attributes.unsubscribed = true;
     },
+    importContact(recipient) {
+      workspace.settle();
+      if (!workspace.ignored.has(recipient.toLowerCase())) workspace.add(recipient);
+    },
     add: (email, attributes) => workspace.add(email, attributes),
   };
 }
 
 class Workspace {
   readonly people: Person[] = [];
+  readonly ignored = new Set<string>();
+  private made = 0;
   private readonly asText: boolean;
   private readonly lag: number;
   private readonly track: CallWindow;
@@ -80,7 +86,8 @@ class Workspace {
   }
 
   add(email: string, attributes: Record<string, unknown> = {}): Person {
-    const person = { cio_id: `0a0${this.people.length}`, email, attributes };
+    const person = { cio_id: `0a0${this.made}`, email, attributes };
+    this.made += 1;
     this.people.push(person);
     return person;
   }
@@ -96,7 +103,9 @@ class Workspace {
   about({ url, body }: Call): string | undefined {
     const email = url.searchParams.get('email');
     if (email !== null) return email;
-    const id = /^\/v1\/customers\/([^/]+)\/attributes$/.exec(url.pathname)?.[1];
+    const suppressed = suppressedIn(url);
+    if (suppressed !== undefined && !suppressed.startsWith('cio_')) return suppressed;
+    const id = suppressed?.slice(4) ?? /^\/v1\/customers\/([^/]+)\/attributes$/.exec(url.pathname)?.[1];
     const { cio_id = id, email: named } = body ? identifiersOf(body) : {};
     return named ?? this.people.find((one) => one.cio_id === cio_id)?.email;
   }
@@ -121,6 +130,12 @@ class Workspace {
     if (!this.track.takes()) return { status: 429 };
     if (url.pathname === '/api/v1/accounts/region')
       return ok({ url: 'track.customer.io', data_center: 'us', environment_id: 1 });
+    const suppressed = suppressedIn(url);
+    if (method === 'POST' && suppressed !== undefined) {
+      this.pending.push({ looks: this.lag, apply: () => this.erase(suppressed) });
+      this.look();
+      return ok({});
+    }
     if (method !== 'POST' || url.pathname !== '/api/v2/entity') return { status: 404 };
     const { type, action } = JSON.parse(body) as { type: string; action: string };
     if (action !== 'identify') throw new Error(`a person is to be ${action}ed`);
@@ -128,6 +143,16 @@ class Workspace {
     this.pending.push({ looks: this.lag, apply: () => this.identify(body) });
     this.look();
     return ok({});
+  }
+
+  /** By cio_id, or by an address, which is ignored from then on. An identifier that nobody has is taken, too. */
+  private erase(identifier: string): void {
+    const gone = this.people.filter(
+      (one) => `cio_${one.cio_id}` === identifier || sameEmail(one, identifier),
+    );
+    for (const one of gone) this.people.splice(this.people.indexOf(one), 1);
+    for (const { email } of gone) this.ignored.add(email.toLowerCase());
+    this.ignored.add(identifier.toLowerCase());
   }
 
   /** Takes what it has taken a look further. */
@@ -143,7 +168,8 @@ class Workspace {
     const { cio_id, email } = identifiersOf(body);
     const known = this.people.filter((one) => (cio_id ? one.cio_id === cio_id : sameEmail(one, email)));
     // A person who is named by cio_id and is gone is dropped without a word.
-    const people = known.length > 0 || !email ? known : [this.add(email)];
+    const unknown = known.length === 0 && email !== undefined && !this.ignored.has(email.toLowerCase());
+    const people = unknown ? [this.add(email)] : known;
     for (const one of people)
       for (const [name, value] of Object.entries(attributes)) setAt(one.attributes, name.split('.'), value);
   }
@@ -177,6 +203,12 @@ class Workspace {
     const attributes = Object.fromEntries(shown);
     return ok({ customer: { id: '', attributes, unsubscribed: isUnsubscribed(person), devices: [] } });
   }
+}
+
+/** /api/v1/customers/{address, or cio_ and id}/suppress */
+function suppressedIn({ pathname }: URL): string | undefined {
+  const [, identifier] = /^\/api\/v1\/customers\/([^/]+)\/suppress$/.exec(pathname) ?? [];
+  return identifier === undefined ? undefined : decodeURIComponent(identifier);
 }
 
 const isUnsubscribed = ({ attributes }: Person) => attributes.unsubscribed === true;

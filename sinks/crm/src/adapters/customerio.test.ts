@@ -1,5 +1,5 @@
 import { Secret } from '@email-events/core';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { connected, listedBy, stateOf } from '../testing/index.ts';
 import { type CustomerioWorld, playCustomerio } from './customerio.harness.ts';
 import { customerio } from './customerio.ts';
@@ -30,6 +30,21 @@ async function open(world: CustomerioWorld = {}, other: { secrets?: string[]; to
   onTestFinished(() => crm.close());
   return { played, ...crm };
 }
+
+test('whoever is found with another address is left alone', async () => {
+  const { adapter, played, server } = await open();
+  const { cio_id, email, attributes } = played.add('bob@example.com');
+  const others = { results: [{ cio_id, email }] };
+  server.faultsOf.set(ADA, { status: 200, body: JSON.stringify(others) });
+  const giveUp = new AbortController();
+  const put = adapter.put(stateOf(), giveUp.signal);
+  await vi.waitFor(() => expect(server.calls.some(({ method }) => method === 'POST')).toBe(true), 10_000);
+  giveUp.abort();
+  await expect(put).rejects.toThrow();
+  expect(attributes.unsubscribed).toBeUndefined();
+  const writes = server.calls.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body));
+  expect(writes).toEqual([expect.objectContaining({ identifiers: { email: ADA } })]);
+});
 
 test('a person is never deleted, which is what Customer.io calls to suppress', async () => {
   const { adapter, played, server } = await open();

@@ -1,3 +1,4 @@
+import { recipientKey } from '@email-events/schemas';
 import { z } from 'zod';
 import {
   type ContactAccess,
@@ -11,6 +12,7 @@ import {
   type StateFacts,
   type SuppressedPage,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll, isSame } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { readPatchSettle } from '../jobs.ts';
@@ -81,7 +83,11 @@ export const customerio = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: 'search for people with `unsubscribed: true`',
-      eraseContacts: false,
+      eraseContacts: 'deleted and suppressed',
+    },
+    erasing: {
+      after: 'blocked',
+      how: 'its suppression ignores the address in all that is sent or imported later, where people are identified by it; elsewhere the ids of those who had it',
     },
     scopes: [],
     limitations: ['No reasons.', 'Every recipient is looked up in the App API, which is the slower one.'],
@@ -107,6 +113,7 @@ export const customerio = defineCrm({
       },
       put: (state, signal) => readPatchSettle(people, state, signal),
       suppressed: (signal, after) => suppressedOf(app, signal, after),
+      erase: (recipient, signal) => eraseAll(erasable(track, app, recipient), signal),
       async close() {
         await Promise.all([track.close(), app.close()]);
       },
@@ -142,7 +149,9 @@ function errorOf({ status, headers }: CrmResponse): CrmError | undefined {
 }
 
 const topics = z.object({ topics: z.array(z.object({ id: z.int() })) });
-const found = z.object({ results: z.array(z.object({ cio_id: z.string().min(1) })) });
+const found = z.object({
+  results: z.array(z.object({ cio_id: z.string().min(1), email: z.string().nullish() })),
+});
 const person = z.object({
   customer: z.object({
     unsubscribed: z.boolean().nullish(),
@@ -161,7 +170,7 @@ interface Identify {
 
 /**
  * A workspace may have several people with one address, if only their ids are unique. The Track API cannot be read, and may drop what it has
- * taken; the App API tells what came of it. Never by `suppress`, which deletes the person, and all that is known of them, for good.
+ * taken; the App API tells what came of it. A state is never written by `suppress`, which deletes the person, and all that is known of them, for good.
  */
 function peopleOf(
   track: JsonApi,
@@ -172,7 +181,9 @@ function peopleOf(
     async difference({ suppression }, signal) {
       const { recipient: email, suppressed } = suppression;
       if (!suppressed && streamsLeft(suppression, streams).length === 0) return undefined;
-      const { results } = await app.read(found, path`/v1/customers?email=${email}`, signal);
+      const { results: all } = await app.read(found, path`/v1/customers?email=${email}`, signal);
+      // Whoever is found besides is none of the recipient's.
+      const results = all.filter((one) => recipientKey(one.email ?? email) === recipientKey(email));
       const patch: Identify[] = [];
       for (const { cio_id } of results) {
         const at = path`/v1/customers/${cio_id}/attributes?id_type=cio_id`;
@@ -190,6 +201,24 @@ function peopleOf(
         const body = { type: 'person', action: 'identify', identifiers, attributes };
         await track.send('POST', path`/api/v2/entity`, body, signal);
       });
+    },
+  };
+}
+
+/** By the address, so that it is the address that is ignored from then on, and by person: an address need not identify one. */
+function erasable(track: JsonApi, app: JsonApi, recipient: string): ErasableContacts {
+  let ignored = false;
+  const suppress = (identifier: string, signal: AbortSignal) =>
+    track.send('POST', path`/api/v1/customers/${identifier}/suppress`, undefined, signal);
+  return {
+    async find(signal) {
+      const { results } = await app.read(found, path`/v1/customers?email=${recipient}`, signal);
+      return results.flatMap(({ cio_id, email }) => (isSame(email, recipient) ? cio_id : []));
+    },
+    async remove(id, signal) {
+      if (!ignored) await suppress(recipient, signal);
+      ignored = true;
+      await suppress(`cio_${id}`, signal);
     },
   };
 }

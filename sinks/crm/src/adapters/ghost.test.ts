@@ -59,6 +59,51 @@ test('a member that another makes meanwhile loses its newsletters', async () => 
   expect(played.member(ADA)?.newsletters).toEqual([]);
 });
 
+test('members whose addresses differ in the case of letters, or the form of the domain, all lose their newsletters', async () => {
+  const { played, adapter } = await open();
+  const written = ['Zoe@Bücher.example', 'zoe@xn--bcher-kva.example', 'ZOE@bücher.example'];
+  for (const email of written) played.add(email, NEWSLETTERS);
+  played.add('zoë@bücher.example', [NEWS]);
+  expect(await adapter.put(stateOf({ recipient: 'zoe@xn--bcher-kva.example' }), signal)).toBe('written');
+  for (const email of written) expect(played.member(email)?.newsletters).toEqual([]);
+  expect(played.member('zoë@bücher.example')?.newsletters).toEqual([NEWS]);
+  expect(played.recipients()).toHaveLength(4);
+});
+
+test('a member that the site takes for the same, and is not, keeps its newsletters', async () => {
+  // As MySQL compares.
+  const { played, adapter } = await open({ unknown: 'leave' });
+  const { answer } = played;
+  played.answer = (call) => answer({ ...call, url: new URL(call.url.href.replaceAll('zoe', 'zo%C3%AB')) });
+  played.add('zoë@example.com', [NEWS]);
+  expect(await adapter.put(stateOf({ recipient: 'zoe@example.com' }), signal)).toBe('unchanged');
+  expect(await adapter.mailed?.(['zoe@example.com'], signal)).toEqual([]);
+  expect(played.member('zoë@example.com')?.newsletters).toEqual([NEWS]);
+});
+
+test('many long addresses are asked for in several calls, of which none is too long', async () => {
+  const { played, server, adapter } = await open({ unknown: 'leave' });
+  const asked = Array.from({ length: 20 }, (_, n) => `${'ö'.repeat(60)}${n}@${'d'.repeat(60)}.example`);
+  for (const email of asked) played.add(email.toUpperCase(), [NEWS]);
+  const none = 'nobody@example.com';
+  for (const email of asked) played.add(email, [NEWS]);
+  expect(await adapter.mailed?.([none, ...asked], signal)).toEqual(asked);
+  expect(server.calls.length).toBeGreaterThan(1);
+  for (const { url } of server.calls) expect(url.href.length).toBeLessThan(10_000);
+});
+
+test('whoever had an archived newsletter is listed no more once it is active again, and loses it then', async () => {
+  const { played, adapter } = await open();
+  played.add(ADA, NEWSLETTERS);
+  played.archive(SHOP, true);
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(await listedBy(adapter)).toEqual([{ recipient: ADA }]);
+  played.archive(SHOP, false);
+  expect(await listedBy(adapter)).toEqual([]);
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(played.member(ADA)?.newsletters).toEqual([]);
+});
+
 test('who left streams loses their newsletters and no others; a member is not made for it', async () => {
   const { played, adapter } = await open({ streams: { newsletter: NEWS } });
   expect(await adapter.put(left('newsletter'), signal)).toBe('unchanged');
@@ -100,6 +145,17 @@ test('each call has a token of its own, which is not valid for long', async () =
   for (const { iat, exp } of claims) expect(exp - iat).toBe(300);
 });
 
+test('a clock that is behind is not taken for a wrong key', async () => {
+  const { server, adapter } = await open();
+  server.fault = {
+    status: 401,
+    body: '{"errors":[{"message":"Invalid token: jwt expired","code":"INVALID_JWT"}]}',
+  };
+  await expect(adapter.check(signal)).rejects.toThrow('clock is more than five minutes ahead');
+  server.fault = { status: 401, body: '{"errors":[{"message":"Unknown Admin API Key"}]}' };
+  await expect(adapter.check(signal)).rejects.toThrow(/401$/);
+});
+
 test('a check finds a newsletter that the site does not have', async () => {
   const nowhere = '0'.repeat(24);
   const { adapter } = await open({ streams: { newsletter: NEWS, offers: nowhere } });
@@ -109,8 +165,16 @@ test('a check finds a newsletter that the site does not have', async () => {
   });
 });
 
-test('all who are not mailed are listed, page by page', async () => {
+test('all who are not mailed are listed, page by page, whoever comes and goes meanwhile', async () => {
   const { played, server, adapter } = await open();
+  const { answer } = played;
+  played.answer = (call) => {
+    const said = answer(call);
+    // Somebody of the first page is on a newsletter again.
+    const first = played.member('person-0@example.com');
+    if (first) first.newsletters.push(NEWS);
+    return said;
+  };
   const off = Array.from({ length: 250 }, (_, n) => `person-${n}@example.com`);
   for (const email of off) played.optOut?.(email);
   played.add(ADA, [NEWS]);

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { domainToUnicode } from 'node:url';
 import { recipientKey } from '@email-events/schemas';
 import { z } from 'zod';
 import {
@@ -6,18 +7,22 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  forAll,
   forEveryReason,
   readPatchVerify,
   type StateFacts,
   type SuppressedPage,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
-import { JsonApi, path } from '../json-api.ts';
-import { pagesByOffset } from '../listing.ts';
+import type { CrmResponse } from '../http-client.ts';
+import { JsonApi, path, readAs } from '../json-api.ts';
+import { pagesOf } from '../listing.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 import { closeTogether } from '../turns.ts';
 
-// Seen in November 2026: the Admin API's pages on members, newsletters and tokens, and the grammar of its filters.
+// Seen in November 2026: the Admin API's pages on members, newsletters and tokens, and the grammar of its filters. What is said here of its answers
+// was seen of Ghost 6.65 itself (test/crm/ghost.server.test.ts).
 
 const suppresses: StateFacts = {
   effect: 'suppresses',
@@ -67,13 +72,18 @@ export const ghost = defineCrm({
       createContacts: 'made without newsletters, or left',
       batch: false,
       conditionalWrite: false,
-      listSuppressed: 'all members, those without newsletters',
-      eraseContacts: false,
+      listSuppressed: 'members without newsletters',
+      eraseContacts: 'member deleted',
+    },
+    erasing: {
+      after: 'mailable',
+      how: 'newsletters are the member’s own choice; a paid subscription is not cancelled at its provider',
     },
     scopes: [],
     limitations: [
       'No reasons.',
       'Newsletters are written as a whole: with `options.streams`, one that a member leaves in the milliseconds between a read and the write right after it comes back.',
+      'A newsletter that is archived cannot be taken from anybody. Whoever had it has it again once it is made active: `crm reconcile` takes it then.',
     ],
   },
   connect({ url, secrets: [key], options }, limits) {
@@ -81,7 +91,8 @@ export const ghost = defineCrm({
       authorization: `Ghost ${tokenOf(key?.reveal() ?? '', limits.now())}`,
       'accept-version': 'v5.0',
     });
-    const api = new JsonApi({ base: `${url.replace(/\/+$/, '')}/ghost/api/admin`, headers, limits });
+    const base = `${url.replace(/\/+$/, '')}/ghost/api/admin`;
+    const api = new JsonApi({ base, headers, limits, errorOf });
     const contacts: ContactAccess<Patch> = {
       ...membersOf(api, options),
       near: (readAndWrite, signal) => closeTogether(limits.pace, 2, readAndWrite, signal),
@@ -107,12 +118,23 @@ export const ghost = defineCrm({
         mailed: (recipients: readonly string[], signal: AbortSignal) => mailedOf(api, recipients, signal),
       }),
       suppressed: (signal, after) => unsubscribed(api, signal, after),
+      erase: (recipient, signal) => eraseAll(erasable(api, recipient), signal),
       close: () => api.close(),
     };
   },
 });
 
 const TOKEN_SECONDS = 300;
+
+const refusal = z.object({ errors: z.array(z.object({ message: z.string() })) });
+
+/** A token that is over when it comes there is told from a key that is unknown: no other key would help. */
+function errorOf({ status, body }: CrmResponse): CrmError | undefined {
+  const said = status === 401 ? readAs(refusal, body)?.errors[0]?.message : undefined;
+  if (!said?.includes('jwt expired')) return undefined;
+  const message = 'the CRM answered 401: its clock is more than five minutes ahead of ours';
+  return new CrmError('misconfigured', 'SINK_CRM_UNAUTHORIZED', message);
+}
 
 /** A JSON Web Token (RFC 7519), HS256, as the Admin API takes it: for five minutes at most. */
 function tokenOf(key: string, now: number): string {
@@ -128,27 +150,35 @@ function tokenOf(key: string, now: number): string {
 }
 
 const members = z.object({
-  members: z.array(z.object({ id: z.string(), newsletters: z.array(z.object({ id: z.string() })) })),
+  members: z.array(
+    z.object({ id: z.string(), email: z.string(), newsletters: z.array(z.object({ id: z.string() })) }),
+  ),
 });
 
+/** More are not given at a time, whatever is asked for. */
 const PAGE = 100;
 
 const page = z.object({
-  members: z.array(z.object({ id: z.string(), email: z.string(), newsletters: z.array(z.unknown()) })),
+  ...members.shape,
+  meta: z.object({ pagination: z.object({ next: z.number().nullable() }) }),
 });
 
+const BEFORE_ALL = '0'.repeat(24);
+
+/** By their ids: whoever comes or goes meanwhile moves no other out of a page that is still to be read. */
 function unsubscribed(
   api: JsonApi,
   signal: AbortSignal,
   after: string | undefined,
 ): AsyncGenerator<SuppressedPage> {
-  const read = async (offset: number) => {
-    const number = offset / PAGE + 1;
-    const at = path`/members/?limit=${PAGE}&page=${number}&order=${'created_at asc'}`;
-    return (await api.read(page, at, signal)).members;
+  const read = async (cursor = BEFORE_ALL) => {
+    const filter = `subscribed:false+id:>${quoted(cursor)}`;
+    const at = path`/members/?limit=${PAGE}&order=${'id asc'}&filter=${filter}`;
+    const { members: items, meta } = await api.read(page, at, signal);
+    return { items, next: meta.pagination.next === null ? undefined : items.at(-1)?.id };
   };
-  return pagesByOffset(
-    PAGE,
+  // What it takes for a subscription is its own matter: whoever has a newsletter is not listed.
+  return pagesOf(
     read,
     ({ email, newsletters }) => (newsletters.length === 0 ? { recipient: email } : undefined),
     after,
@@ -161,16 +191,31 @@ async function mailedOf(
   recipients: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const among = recipients.map(quoted).join(',');
-  const { members: found } = await api.read(
-    page,
-    path`/members/?limit=${PAGE}&filter=${`email:[${among}]`}`,
-    signal,
-  );
-  const mailed = new Set(
-    found.filter(({ newsletters }) => newsletters.length > 0).map(({ email }) => recipientKey(email)),
-  );
-  return recipients.filter((recipient) => mailed.has(recipient));
+  const mailed = new Set<string>();
+  for (const filter of shortEnough(recipients.map(writtenAs))) {
+    const { members: found } = await api.read(
+      members,
+      path`/members/?limit=${PAGE}&filter=${filter}`,
+      signal,
+    );
+    for (const { email, newsletters } of found) if (newsletters.length > 0) mailed.add(recipientKey(email));
+  }
+  return recipients.filter((recipient) => mailed.has(recipientKey(recipient)));
+}
+
+/** A request whose head is longer than 16 KiB is refused. */
+const LONGEST_FILTER = 8_000;
+
+/** Filters of which any may hold, as few as will do. */
+function shortEnough(filters: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const filter of filters) {
+    const both = `${joined.at(-1)},${filter}`;
+    if (joined.length > 0 && encodeURIComponent(both).length <= LONGEST_FILTER)
+      joined[joined.length - 1] = both;
+    else joined.push(filter);
+  }
+  return joined;
 }
 
 interface Options {
@@ -180,32 +225,68 @@ interface Options {
 
 interface Patch {
   readonly email: string;
-  /** Undefined: there is no such member. */
-  readonly id: string | undefined;
-  readonly newsletters: readonly { readonly id: string }[];
+  /** Those to change, with what they keep. None: there is no such member. */
+  readonly members: readonly {
+    readonly id: string;
+    readonly newsletters: readonly { readonly id: string }[];
+  }[];
 }
 
-/** Newsletters only ever get fewer. Labels and everything else are left out of what is written, so they stay. */
+/**
+ * Newsletters only ever get fewer. Labels and everything else are left out of what is written, so they stay. On SQLite, addresses that
+ * differ in the case of letters are several members: all of them are changed.
+ */
 function membersOf(api: JsonApi, { streams, unknown }: Options): ContactAccess<Patch> {
   return {
     async difference({ suppression }, signal) {
       const { recipient: email, suppressed } = suppression;
       const left = new Set(streamsLeft(suppression, streams));
       if (!suppressed && left.size === 0) return undefined;
-      const at = path`/members/?limit=1&filter=${`email:${quoted(email)}`}`;
-      const [found] = (await api.read(members, at, signal)).members;
-      if (!found)
-        return suppressed && unknown === 'create' ? { email, id: undefined, newsletters: [] } : undefined;
-      const newsletters = suppressed ? [] : found.newsletters.filter(({ id }) => !left.has(id));
-      if (newsletters.length === found.newsletters.length) return undefined;
-      return { email, id: found.id, newsletters: newsletters.map(({ id }) => ({ id })) };
+      const found = await membersWith(api, email, signal);
+      if (found.length === 0) return suppressed && unknown === 'create' ? { email, members: [] } : undefined;
+      const changed = found.flatMap(({ id, newsletters }) => {
+        const kept = suppressed ? [] : newsletters.filter((one) => !left.has(one.id));
+        if (kept.length === newsletters.length) return [];
+        return { id, newsletters: kept.map((one) => ({ id: one.id })) };
+      });
+      return changed.length > 0 ? { email, members: changed } : undefined;
     },
-    async apply({ email, id, newsletters }, signal) {
-      if (id === undefined)
-        await api.send('POST', path`/members/`, { members: [{ email, newsletters }] }, signal);
-      else await api.send('PUT', path`/members/${id}/`, { members: [{ newsletters }] }, signal);
+    async apply({ email, members: changed }, signal) {
+      if (changed.length === 0)
+        await api.send('POST', path`/members/`, { members: [{ email, newsletters: [] }] }, signal);
+      await forAll(changed, ({ id, newsletters }) =>
+        api.send('PUT', path`/members/${id}/`, { members: [{ newsletters }] }, signal),
+      );
     },
   };
+}
+
+/** MySQL takes letters for the same that are not, as e and é, so what it finds is looked at again. */
+async function membersWith(api: JsonApi, recipient: string, signal: AbortSignal) {
+  const at = path`/members/?limit=${PAGE}&filter=${writtenAs(recipient)}`;
+  const { members: found } = await api.read(members, at, signal);
+  return found.filter(({ email }) => recipientKey(email) === recipientKey(recipient));
+}
+
+function erasable(api: JsonApi, recipient: string): ErasableContacts {
+  return {
+    find: async (signal) => (await membersWith(api, recipient, signal)).map(({ id }) => id),
+    remove: (id, signal) => api.remove(path`/members/${id}/`, signal),
+  };
+}
+
+/**
+ * Filter of the members with an address, whatever the case of its letters and the form of its domain. It begins and ends with the whole of
+ * it, since only these comparisons leave case aside on every database.
+ */
+function writtenAs(recipient: string): string {
+  const at = recipient.lastIndexOf('@') + 1;
+  const domain = at > 0 ? domainToUnicode(recipient.slice(at)) : '';
+  const readable = domain === '' ? recipient : recipient.slice(0, at) + domain;
+  return [...new Set([recipient, readable])]
+    .map(quoted)
+    .map((text) => `(email:~^${text}+email:~$${text})`)
+    .join();
 }
 
 /** A string of a filter: both quotes are escaped, nothing else is. */

@@ -30,6 +30,7 @@ export const http = defineCrm({
     options: z.strictObject({}),
   }),
   facts: {
+    isSuppressionList: true,
     states: {
       ...forEveryReason(suppresses),
       stream: { effect: 'allows', how: '`suppressed: false`, with the streams that were left as reasons' },

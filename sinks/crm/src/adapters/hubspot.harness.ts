@@ -7,6 +7,7 @@ export const READ_ONLY = 'pat-eu1-99999999-2222-3333-4444-555555555555';
 /** Subscription types of the account. */
 export const TYPES = [51, 52];
 const PREFERENCES = '/communication-preferences/2026-03';
+const GDPR_DELETE = '/crm/v3/objects/contacts/gdpr-delete';
 const MOST = 190;
 const PER_MS = 10_000;
 
@@ -33,12 +34,15 @@ export interface PlayedHubspot extends PlayedCrm {
 /** `most`: calls in 10 s. `brands`: the account has the add-on, so its own status is that of brand 0. */
 export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
   const preferences = new Map<string, Set<string>>();
+  const people: People = { contacts: new Set(), blocked: new Set() };
   const window = new CallWindow(most, PER_MS);
 
   function answer(call: Call): Answer {
     const token = call.headers.authorization?.replace(/^Bearer /, '');
     if (token !== TOKEN && token !== READ_ONLY) return refused(401, 'INVALID_AUTHENTICATION');
     if (!window.takes()) return overLimit('TEN_SECONDLY_ROLLING');
+    if (call.url.pathname === GDPR_DELETE)
+      return token === READ_ONLY ? refused(403, 'MISSING_SCOPES') : erase(people, call);
     const answered = call.method === 'GET' ? read(call) : write(call, token === READ_ONLY);
     return { ...answered, headers: rateHeaders(most, window.left) };
   }
@@ -54,15 +58,7 @@ export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
     // Documented for reads, too: an empty answer without it.
     if (all && url.searchParams.get('verbose') !== 'true') return done([]);
     if (all) return done([...off].flatMap((what) => wideStatus(email, what)));
-    return done(
-      TYPES.map((subscriptionId) => ({
-        channel: 'EMAIL',
-        subscriberIdString: email,
-        subscriptionId,
-        status: off.has(`type:${subscriptionId}`) || off.has('account') ? 'UNSUBSCRIBED' : 'NOT_SPECIFIED',
-        timestamp: '2026-11-30T00:00:00Z',
-      })),
-    );
+    return done(TYPES.map((type) => typeStatus(email, type, off)));
   }
 
   function write({ method, url, body }: Call, readOnly: boolean): Answer {
@@ -97,7 +93,7 @@ export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
     settings: (base) => ({ url: base, secrets: [TOKEN] }),
     wrongSecrets: ['pat-eu1-of-another-account'],
     answer,
-    recipientOf: ({ url }) => partsOf(url).email,
+    recipientOf,
     held(recipient) {
       const off = preferences.get(recipient);
       return off && { suppressed: off.has('account') || off.has('brand:0') };
@@ -106,8 +102,25 @@ export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
     optOut(recipient) {
       preferences.set(recipient, (preferences.get(recipient) ?? new Set()).add('account'));
     },
+    ...importing(people),
     off: (email) => [...(preferences.get(email) ?? [])],
   };
+}
+
+interface People {
+  readonly contacts: Set<string>;
+  /** Erased for good: no import brings them back. */
+  readonly blocked: Set<string>;
+}
+
+function erase({ contacts, blocked }: People, { method, body }: Call): Answer {
+  if (method !== 'POST') return { status: 405 };
+  const { objectId, idProperty } = JSON.parse(body) as { objectId: string; idProperty?: string };
+  // Without it, what is given is an id.
+  if (idProperty !== 'email') return { status: 404 };
+  contacts.delete(objectId);
+  blocked.add(objectId);
+  return { status: 204 };
 }
 
 const rateHeaders = (most: number, left: number) => ({
@@ -123,6 +136,24 @@ function wideStatus(email: string, what: string): object[] {
   if (kind !== 'brand') return [];
   return [{ ...status, wideStatusType: 'BUSINESS_UNIT_WIDE', businessUnitId: Number(id) }];
 }
+
+const importing = ({ contacts, blocked }: People) => ({
+  importContact(recipient: string) {
+    if (!blocked.has(recipient)) contacts.add(recipient);
+  },
+  isContact: (recipient: string) => contacts.has(recipient),
+});
+
+const recipientOf = ({ url, body }: Call): string | undefined =>
+  url.pathname === GDPR_DELETE ? (JSON.parse(body) as { objectId: string }).objectId : partsOf(url).email;
+
+const typeStatus = (email: string, subscriptionId: number, off: ReadonlySet<string>) => ({
+  channel: 'EMAIL',
+  subscriberIdString: email,
+  subscriptionId,
+  status: off.has(`type:${subscriptionId}`) || off.has('account') ? 'UNSUBSCRIBED' : 'NOT_SPECIFIED',
+  timestamp: '2026-11-30T00:00:00Z',
+});
 
 /** …/statuses/{address}[/unsubscribe-all] */
 function partsOf({ pathname }: URL): { email?: string; all?: boolean } {

@@ -4,6 +4,7 @@ import {
   type ContactAccess,
   crmAddress,
   defineCrm,
+  type EraseResult,
   forAll,
   forEveryReason,
   readPatchVerify,
@@ -14,7 +15,10 @@ import type { CrmResponse } from '../http-client.ts';
 import { JsonApi, path, readAs } from '../json-api.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
-// Seen in November 2026: the reference of communication preferences 2026-03 (statuses, definitions), usage guidelines, error handling.
+// Seen in November 2026: the reference of communication preferences 2026-03 (statuses, definitions), usage guidelines, error handling; the GDPR
+// delete of contacts, and what the knowledge base says of its block list.
+
+const ERASE_SCOPE = 'crm.objects.contacts.write';
 
 const suppresses: StateFacts = {
   effect: 'suppresses',
@@ -27,6 +31,7 @@ export const hubspot = defineCrm({
   documentation: [
     'https://developers.hubspot.com/docs/api-reference/latest/communication-preferences/guide',
     'https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines',
+    'https://developers.hubspot.com/docs/api-reference/legacy/crm/objects/contacts/gdpr/gdpr-delete-contact',
   ],
   settings: z.strictObject({
     url: crmAddress('https://api.hubapi.com', 'base of the API'),
@@ -56,7 +61,12 @@ export const hubspot = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: false,
-      eraseContacts: false,
+      eraseContacts: 'deleted for privacy (GDPR delete)',
+    },
+    erasing: {
+      after: 'blocked',
+      how: 'the address goes on a block list, also if there was no contact: no import and no user brings it back, only a form, a mail of its owner, or another program by the API; HubSpot takes up to 30 days to purge all of it',
+      scopes: [ERASE_SCOPE],
     },
     scopes: ['communication_preferences.read_write'],
     pace: {
@@ -71,7 +81,9 @@ export const hubspot = defineCrm({
   },
   connect({ url, secrets: [token], options }, limits) {
     const headers = { authorization: `Bearer ${token?.reveal()}` };
+    const errorOf = errorOfScope('communication_preferences.read_write');
     const api = new JsonApi({ base: `${url}${PREFERENCES}`, headers, limits, errorOf });
+    const objects = new JsonApi({ base: url, headers, limits, errorOf: errorOfScope(ERASE_SCOPE) });
     const contacts = contactsOf(api, options);
     return {
       name: 'hubspot',
@@ -84,10 +96,22 @@ export const hubspot = defineCrm({
         throw new CrmError('misconfigured', 'SINK_CRM_MISCONFIGURED', message);
       },
       put: (state, signal) => readPatchVerify(contacts, state, signal),
-      close: () => api.close(),
+      erase: (recipient, signal) => erase(objects, recipient, signal),
+      async close() {
+        await Promise.all([api.close(), objects.close()]);
+      },
     };
   },
 });
+
+/** By the address: it is blocked also if nobody has it, and a call that is made again does no more. */
+async function erase(api: JsonApi, recipient: string, signal: AbortSignal): Promise<EraseResult> {
+  const body = { objectId: recipient, idProperty: 'email' };
+  const answer = await api.exchange('POST', path`/crm/v3/objects/contacts/gdpr-delete`, body, signal);
+  if (answer.status === 404) return 'absent';
+  api.succeeded(answer);
+  return 'erased';
+}
 
 const PREFERENCES = '/communication-preferences/2026-03';
 
@@ -182,15 +206,15 @@ const PAUSE_MS: { readonly [policy: string]: number } = {
 };
 
 /** A 429 names the limit and has no Retry-After; a 403 says whether it is a scope that lacks. */
-function errorOf({ status, headers, body }: CrmResponse): CrmError | undefined {
-  if (status === 429 && headers['retry-after'] === undefined) {
-    const policy = readAs(refusal, body)?.policyName ?? '';
-    const afterMs = PAUSE_MS[policy] ?? PAUSE_MS.TEN_SECONDLY_ROLLING;
-    return new CrmError('throttled', 'SINK_CRM_THROTTLED', 'the CRM answered 429', { afterMs });
-  }
-  if (status === 403 && readAs(refusal, body)?.category === 'MISSING_SCOPES') {
-    const message = 'the CRM answered 403: the token lacks the scope communication_preferences.read_write';
+const errorOfScope =
+  (scope: string) =>
+  ({ status, headers, body }: CrmResponse): CrmError | undefined => {
+    if (status === 429 && headers['retry-after'] === undefined) {
+      const policy = readAs(refusal, body)?.policyName ?? '';
+      const afterMs = PAUSE_MS[policy] ?? PAUSE_MS.TEN_SECONDLY_ROLLING;
+      return new CrmError('throttled', 'SINK_CRM_THROTTLED', 'the CRM answered 429', { afterMs });
+    }
+    if (status !== 403 || readAs(refusal, body)?.category !== 'MISSING_SCOPES') return undefined;
+    const message = `the CRM answered 403: the token lacks the scope ${scope}`;
     return new CrmError('misconfigured', 'SINK_CRM_UNAUTHORIZED', message);
-  }
-  return undefined;
-}
+  };

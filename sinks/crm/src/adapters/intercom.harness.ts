@@ -50,6 +50,7 @@ export function playIntercom(world: IntercomWorld = {}): PlayedIntercom {
       for (const one of known.length > 0 ? known : [workspace.add(recipient, 'user')])
         one.unsubscribed = true;
     },
+    importContact: (recipient) => void workspace.add(recipient, 'user'),
     add: (email, role = 'user') => workspace.add(email, role),
   };
 }
@@ -62,6 +63,7 @@ interface ContactBody {
 
 class Workspace {
   readonly contacts: IntercomContact[] = [];
+  private made = 0;
   private readonly lag: number;
   private readonly ignores: boolean;
   private readonly tellsId: boolean;
@@ -73,7 +75,8 @@ class Workspace {
   }
 
   add(email: string, role: 'user' | 'lead', hidden = 0): IntercomContact {
-    const id = `65e${String(this.contacts.length).padStart(21, '0')}`;
+    this.made += 1;
+    const id = `65e${String(this.made).padStart(21, '0')}`;
     const contact = { id, email, role, unsubscribed: false, bounced: false, hidden };
     this.contacts.push(contact);
     return contact;
@@ -101,8 +104,14 @@ class Workspace {
       return this.create(JSON.parse(body) as ContactBody);
     const contact = this.contacts.find(({ id }) => url.pathname === `/contacts/${id}`);
     if (!contact) return { status: 404, body: errorBody('not_found') };
+    if (method === 'DELETE') return this.remove(contact);
     if (method === 'PUT') this.change(contact, JSON.parse(body) as ContactBody);
     return shown(contact);
+  }
+
+  private remove(contact: IntercomContact): Answer {
+    this.contacts.splice(this.contacts.indexOf(contact), 1);
+    return { status: 200, body: JSON.stringify({ type: 'contact', id: contact.id, deleted: true }) };
   }
 
   private search(body: string): Answer {
@@ -110,22 +119,17 @@ class Workspace {
     const wide = searchedFlags(body);
     if (wide) return this.list(wide);
     if (email === undefined) return { status: 400, body: errorBody('parameter_invalid') };
-    const data: object[] = [];
+    const found: Record<string, unknown>[] = [];
     for (const contact of this.withEmail(email)) {
       if (contact.hidden > 0) contact.hidden -= 1;
-      else data.push(fieldsOf(contact));
+      else found.push(fieldsOf(contact));
     }
-    return { status: 200, body: JSON.stringify({ type: 'list', total_count: data.length, data }) };
+    return paged(found, cursorIn(body));
   }
 
-  /** Ten at most on a page. */
   private list({ flags, after }: { flags: readonly string[]; after: string | undefined }): Answer {
     const found = this.contacts.map(fieldsOf).filter((fields) => flags.some((name) => fields[name] === true));
-    const from = found.findIndex(({ id }) => id === after) + 1;
-    const data = found.slice(from, from + 10);
-    const next = from + 10 < found.length ? { page: 2, starting_after: data.at(-1)?.id } : undefined;
-    const pages = { type: 'pages', ...(next && { next }) };
-    return { status: 200, body: JSON.stringify({ type: 'list', total_count: found.length, data, pages }) };
+    return paged(found, after);
   }
 
   private create(fields: ContactBody): Answer {
@@ -148,6 +152,18 @@ class Workspace {
     if (unsubscribed_from_emails && !this.ignores) contact.unsubscribed = true;
   }
 }
+
+/** Ten at most on a page. */
+function paged(found: readonly Record<string, unknown>[], after: string | undefined): Answer {
+  const from = found.findIndex(({ id }) => id === after) + 1;
+  const data = found.slice(from, from + 10);
+  const next = from + 10 < found.length ? { page: 2, starting_after: data.at(-1)?.id } : undefined;
+  const pages = { type: 'pages', ...(next && { next }) };
+  return { status: 200, body: JSON.stringify({ type: 'list', total_count: found.length, data, pages }) };
+}
+
+const cursorIn = (body: string): string | undefined =>
+  (JSON.parse(body) as { pagination?: { starting_after?: string } }).pagination?.starting_after;
 
 function searchedFor(body: string): string | undefined {
   const { query } = JSON.parse(body) as { query?: { field: string; operator: string; value: string } };

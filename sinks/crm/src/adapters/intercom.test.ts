@@ -22,6 +22,48 @@ test('a user and leads with one address are all unsubscribed', async () => {
   expect(await adapter.put(stateOf(), signal)).toBe('unchanged');
 });
 
+test('leads with one address are unsubscribed however many pages they fill, and nobody else whom the search finds', async () => {
+  const { adapter, played } = await open();
+  const all = Array.from({ length: 35 }, () => played.add(ADA, 'lead'));
+  const other = played.add('bob@example.com');
+  const { answer } = played;
+  played.answer = (call) => {
+    const said = answer(call);
+    if (call.url.pathname !== '/contacts/search') return said;
+    const found = JSON.parse(said.body ?? '');
+    const data = [...found.data, { id: other.id, email: other.email, unsubscribed_from_emails: false }];
+    return { ...said, body: JSON.stringify({ ...found, data }) };
+  };
+  expect(await adapter.put(stateOf(), signal)).toBe('written');
+  expect(all.every(({ unsubscribed }) => unsubscribed)).toBe(true);
+  expect(other.unsubscribed).toBe(false);
+});
+
+test('contacts with one address are erased however many pages they fill, though the search goes on to find who is gone', async () => {
+  const { adapter, played, server } = await open();
+  const all = Array.from({ length: 35 }, () => played.add(ADA, 'lead'));
+  const { answer } = played;
+  // As of the beginning.
+  const pages = new Map<string, ReturnType<typeof answer>>();
+  played.answer = (call) => {
+    if (call.url.pathname !== '/contacts/search') return answer(call);
+    const said = pages.get(call.body ?? '') ?? answer(call);
+    pages.set(call.body ?? '', said);
+    return said;
+  };
+  for (let n = 0; n < 4; n++) await adapter.erase?.(ADA, signal);
+  const gone = server.calls.filter(({ method }) => method === 'DELETE').map(({ url }) => url.pathname);
+  expect(new Set(gone).size).toBe(all.length);
+});
+
+test('a search without an end is given up', async () => {
+  const { adapter, server } = await open();
+  const page = { data: [], pages: { next: { starting_after: 'again' } } };
+  server.fault = { status: 200, body: JSON.stringify(page) };
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'unverified' });
+  expect(server.calls).toHaveLength(50);
+});
+
 test('an unknown address becomes a contact who never was subscribed', async () => {
   const { adapter, played, server } = await open();
   expect(await adapter.put(stateOf(), signal)).toBe('written');

@@ -1,3 +1,4 @@
+import { recipientKey } from '@email-events/schemas';
 import { z } from 'zod';
 import {
   apiToken,
@@ -9,10 +10,11 @@ import {
   type StateFacts,
   type SuppressedPage,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll, isSame } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import { type CrmResponse, retryAfterMs } from '../http-client.ts';
 import { headerOf, JsonApi, path, readAs, shaped } from '../json-api.ts';
-import { pagesOf } from '../listing.ts';
+import { pagesOf, unbounded } from '../listing.ts';
 
 // Seen in November 2026: Intercom's OpenAPI description (github.com/intercom/Intercom-OpenAPI, MIT) and its pages about limits and errors.
 const VERSION = '2.11';
@@ -55,7 +57,11 @@ export const intercom = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: 'search for who is unsubscribed, bounced or complained',
-      eraseContacts: false,
+      eraseContacts: 'contacts deleted',
+    },
+    erasing: {
+      after: 'mailable',
+      how: 'the opt-out is the contact’s own; Intercom can bring it back for seven days, and keeps what was said in conversations',
     },
     scopes: ['Read and list users and companies', 'Write users and companies'],
     limitations: ['No reasons.', 'Hard bounces and complaints can be read at Intercom, not written.'],
@@ -79,13 +85,19 @@ export const intercom = defineCrm({
         return suppressed ? unsubscribe(api, recipient, signal) : 'unchanged';
       },
       suppressed: (signal, after) => suppressedOf(api, signal, after),
+      erase: (recipient, signal) => eraseAll(erasable(api, recipient), signal),
       close: () => api.close(),
     };
   },
 });
 
-const contact = z.object({ id: z.string().min(1), unsubscribed_from_emails: z.boolean().nullish() });
-const found = z.object({ data: z.array(contact) });
+const contact = z.object({
+  id: z.string().min(1),
+  email: z.string().nullish(),
+  unsubscribed_from_emails: z.boolean().nullish(),
+});
+const cursor = z.object({ next: z.object({ starting_after: z.string() }).nullish() }).nullish();
+const found = z.object({ data: z.array(contact), pages: cursor });
 
 /** It has no Retry-After: the reset is an epoch time, in seconds. */
 function errorOf(answer: CrmResponse, now: number): CrmError | undefined {
@@ -108,7 +120,7 @@ const ID_OF_CONFLICT = /\bid=([0-9a-f]{24})\b/;
  * the search: that finds new contacts minutes later.
  */
 async function unsubscribe(api: JsonApi, email: string, signal: AbortSignal): Promise<PutResult> {
-  const { data } = await search(api, email, signal);
+  const data = await contactsOf(api, email, signal);
   if (data.length === 0) {
     await create(api, email, signal);
     return 'written';
@@ -118,10 +130,49 @@ async function unsubscribe(api: JsonApi, email: string, signal: AbortSignal): Pr
   return on.length > 0 ? 'written' : 'unchanged';
 }
 
-const OFF = { unsubscribed_from_emails: true };
+/** Leads that share an address, a page of 150 each: every visitor may make some. */
+const MOST_PAGES = 50;
+
+/** Whatever the search finds besides is none of the recipient's. */
+async function contactsOf(api: JsonApi, email: string, signal: AbortSignal) {
+  const all: z.output<typeof contact>[] = [];
+  let after: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const { data, pages } = await search(api, email, signal, after);
+    all.push(...data.filter((one) => recipientKey(one.email ?? '') === recipientKey(email)));
+    const next = pages?.next?.starting_after;
+    if (next === undefined) return all;
+    after = next;
+  }
+  throw unbounded();
+}
+
+/** Body of a change, and a part of a new contact. */
+export const OFF = { unsubscribed_from_emails: true } as const;
+
+/** Body of a new contact. */
+export const offContact = (email: string) => ({ role: 'user', email, ...OFF });
+
+const deleted = z.object({ deleted: z.literal(true) });
+
+/** Users and leads. The search finds for minutes who is gone, so that the answer to each deletion counts. */
+function erasable(api: JsonApi, recipient: string): ErasableContacts {
+  return {
+    findsLate: true,
+    async find(signal) {
+      return (await contactsOf(api, recipient, signal)).flatMap(({ id, email }) =>
+        isSame(email, recipient) ? id : [],
+      );
+    },
+    async remove(id, signal) {
+      const answer = await api.exchange('DELETE', path`/contacts/${id}`, undefined, signal);
+      if (answer.status !== 404) shaped(deleted, api.succeeded(answer));
+    },
+  };
+}
 
 async function create(api: JsonApi, email: string, signal: AbortSignal): Promise<void> {
-  const answer = await api.exchange('POST', path`/contacts`, { role: 'user', email, ...OFF }, signal);
+  const answer = await api.exchange('POST', path`/contacts`, offContact(email), signal);
   if (answer.status !== 409) return requireOff(api.succeeded(answer));
   const said = readAs(conflict, answer.body)?.errors.map(({ message }) => message ?? '') ?? [];
   const id = ID_OF_CONFLICT.exec(said.join())?.[1];
@@ -153,7 +204,7 @@ const suppressedPage = z.object({
       ...{ unsubscribed_from_emails: flag, has_hard_bounced: flag, marked_email_as_spam: flag },
     }),
   ),
-  pages: z.object({ next: z.object({ starting_after: z.string() }).nullish() }).nullish(),
+  pages: cursor,
 });
 
 function suppressedOf(
@@ -161,10 +212,8 @@ function suppressedOf(
   signal: AbortSignal,
   from: string | undefined,
 ): AsyncGenerator<SuppressedPage> {
-  const query = { operator: 'OR', value: FLAGS.map((field) => ({ field, operator: '=', value: 'true' })) };
   const read = async (after: string | undefined) => {
-    const pagination = { per_page: 150, ...(after !== undefined && { starting_after: after }) };
-    const answer = await api.search(path`/contacts/search`, { query, pagination }, signal);
+    const answer = await api.search(path`/contacts/search`, suppressedSearch(after), signal);
     const { data, pages } = shaped(suppressedPage, answer);
     return { items: data, next: pages?.next?.starting_after };
   };
@@ -182,10 +231,21 @@ function suppressedOf(
   );
 }
 
-async function search(api: JsonApi, email: string, signal: AbortSignal) {
-  const body = {
-    query: { field: 'email', operator: '=', value: email },
-    pagination: { per_page: 150 },
-  };
-  return shaped(found, await api.search(path`/contacts/search`, body, signal));
+/** Body of the search for all who get no mail, from a cursor on. */
+export const suppressedSearch = (after: string | undefined) => ({
+  query: {
+    operator: 'OR' as const,
+    value: FLAGS.map((field) => ({ field, operator: '=' as const, value: 'true' })),
+  },
+  pagination: { per_page: 150, ...(after !== undefined && { starting_after: after }) },
+});
+
+/** Body of the search for an address, from a cursor on. */
+export const addressSearch = (email: string, after: string | undefined) => ({
+  query: { field: 'email', operator: '=' as const, value: email },
+  pagination: { per_page: 150, ...(after !== undefined && { starting_after: after }) },
+});
+
+async function search(api: JsonApi, email: string, signal: AbortSignal, after?: string) {
+  return shaped(found, await api.search(path`/contacts/search`, addressSearch(email, after), signal));
 }

@@ -52,6 +52,13 @@ export function playIterable(world: IterableWorld = {}): PlayedIterable {
     },
     recipients: () => [...project.users.keys()],
     optOut: (recipient) => project.add(recipient).unsubscribedChannelIds.push(101, 102),
+    importContact(recipient) {
+      if (!project.forgotten.has(recipient)) project.add(recipient);
+    },
+    isContact(recipient) {
+      project.settle();
+      return project.users.has(recipient);
+    },
     add: (email, user) => Object.assign(project.add(email), user),
     of(email) {
       project.settle();
@@ -62,6 +69,7 @@ export function playIterable(world: IterableWorld = {}): PlayedIterable {
 
 class Project {
   readonly users = new Map<string, IterableUser>();
+  readonly forgotten = new Set<string>();
   private readonly world: IterableWorld;
   private pending: { looks: number; apply: () => void }[] = [];
 
@@ -89,6 +97,8 @@ class Project {
         return json(200, { messageTypes: TYPES.map((id) => ({ id, name: `type ${id}`, channelId: 101 })) });
       case 'GET /api/users/getByEmail':
         return this.find(url.searchParams.get('email') ?? '');
+      case 'POST /api/users/forget':
+        return this.forget((JSON.parse(body) as { email: string }).email);
       case 'POST /api/users/updateSubscriptions':
         return this.update(body);
       default:
@@ -101,12 +111,21 @@ class Project {
     const due = this.pending.filter(({ looks }) => looks < 0);
     this.pending = this.pending.filter(({ looks }) => looks >= 0);
     for (const { apply } of due) apply();
-    if (this.world.knowsAll) this.add(email);
+    if (this.world.knowsAll && !this.forgotten.has(email)) this.add(email);
     const user = this.users.get(email);
     if (user) return json(200, { user: { email, userId: null, dataFields: { email, ...user } } });
     return this.world.unknown === 'error'
       ? json(400, { code: 'UnknownEmailError', msg: 'none' })
       : json(200, {});
+  }
+
+  private forget(email: string): Answer {
+    if (!this.users.has(email)) return json(400, { code: 'UnknownEmailError', msg: 'none' });
+    if (this.world.code) return json(200, { code: this.world.code, msg: '' });
+    this.forgotten.add(email);
+    this.pending.push({ looks: this.world.lag ?? 0, apply: () => void this.users.delete(email) });
+    if (!this.world.lag) this.settle();
+    return json(200, { code: 'Success', msg: '', params: null });
   }
 
   /** A list that is given replaces what was there. */

@@ -7,10 +7,11 @@ import {
   forEveryReason,
   type StateFacts,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll, isSame } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { readPatchSettle } from '../jobs.ts';
-import { JsonApi, path, readAs, shaped } from '../json-api.ts';
+import { type ApiPath, JsonApi, path, readAs, shaped } from '../json-api.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 import { closeTogether } from '../turns.ts';
 
@@ -53,7 +54,11 @@ export const iterable = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: false,
-      eraseContacts: false,
+      eraseContacts: 'forgotten (GDPR)',
+    },
+    erasing: {
+      after: 'blocked',
+      how: 'Iterable keeps a hash of the address, and takes no data of it until it is unforgotten; it may take its time',
     },
     scopes: [],
     limitations: [
@@ -89,6 +94,7 @@ export const iterable = defineCrm({
         else if (streamsLeft(suppression, options.streams).length === 0) return 'unchanged';
         return readPatchSettle(users, state, signal);
       },
+      erase: (recipient, signal) => eraseAll(erasable(api, recipient), signal),
       close: () => api.close(),
     };
   },
@@ -98,7 +104,7 @@ const ids = z.array(z.coerce.number()).nullish();
 const subscriptions = z.object({ unsubscribedChannelIds: ids, unsubscribedMessageTypeIds: ids });
 /** Nothing else means that there is no user: an answer of something in between would count a complaint as done. */
 const users = z.union([
-  z.object({ user: z.object({ dataFields: subscriptions.nullish() }) }),
+  z.object({ user: z.object({ email: z.string().nullish(), dataFields: subscriptions.nullish() }) }),
   z.strictObject({ user: z.null().optional() }),
 ]);
 const outcome = z.object({ code: z.string() });
@@ -148,14 +154,27 @@ function usersOf(
         ...(suppressed ? { unsubscribedChannelIds: all } : { unsubscribedMessageTypeIds: all }),
       };
     },
-    async apply(lists, signal) {
-      const answer = await api.exchange('POST', path`/api/users/updateSubscriptions`, lists, signal);
-      // Gone since it was read.
-      if (UNKNOWN.has(readAs(outcome, answer.body)?.code ?? '')) return;
-      const { code } = shaped(outcome, api.succeeded(answer));
-      if (code !== 'Success')
-        throw new CrmError('rejected', 'SINK_CRM_REJECTED', 'the CRM took the call, and not the change');
+    apply: (lists, signal) => change(api, path`/api/users/updateSubscriptions`, lists, signal),
+  };
+}
+
+/** A user who is gone since it was read has nothing to be changed. */
+async function change(api: JsonApi, at: ApiPath, body: object, signal: AbortSignal): Promise<void> {
+  const answer = await api.exchange('POST', at, body, signal);
+  if (UNKNOWN.has(readAs(outcome, answer.body)?.code ?? '')) return;
+  const { code } = shaped(outcome, api.succeeded(answer));
+  if (code !== 'Success')
+    throw new CrmError('rejected', 'SINK_CRM_REJECTED', 'the CRM took the call, and not the change');
+}
+
+/** Not by a deletion, after which the next import would make the user anew. */
+function erasable(api: JsonApi, recipient: string): ErasableContacts {
+  return {
+    async find(signal) {
+      const user = await userOf(api, recipient, signal);
+      return isSame(user?.email, recipient) ? [recipient] : [];
     },
+    remove: (email, signal) => change(api, path`/api/users/forget`, { email }, signal),
   };
 }
 
@@ -164,11 +183,11 @@ async function userOf(
   api: JsonApi,
   email: string,
   signal: AbortSignal,
-): Promise<z.output<typeof subscriptions> | undefined> {
+): Promise<({ email?: string | null | undefined } & z.output<typeof subscriptions>) | undefined> {
   const answer = await api.exchange('GET', path`/api/users/getByEmail?email=${email}`, undefined, signal);
   if (answer.status === 404 || UNKNOWN.has(readAs(outcome, answer.body)?.code ?? '')) return undefined;
   const { user } = shaped(users, api.succeeded(answer));
-  return user ? (user.dataFields ?? {}) : undefined;
+  return user ? { ...user.dataFields, email: user.email } : undefined;
 }
 
 const FRESH_MS = 300_000;

@@ -44,7 +44,11 @@ export interface PlayedKlaviyo extends PlayedCrm {
   suppress(email: string, reason: string): void;
 }
 
-const ALL_SCOPES = ['profiles', 'subscriptions', 'lists'].flatMap((of) => [`${of}:read`, `${of}:write`]);
+const DELETIONS = '/api/data-privacy-deletion-jobs';
+const ALL_SCOPES = [
+  'data-privacy:write',
+  ...['profiles', 'subscriptions', 'lists'].flatMap((of) => [`${of}:read`, `${of}:write`]),
+];
 const LISTS = new Set(['Y6nRLr', 'X9zzzz']);
 const JOBS = '/api/profile-suppression-bulk-create-jobs';
 
@@ -56,7 +60,7 @@ export function playKlaviyo(world: KlaviyoWorld = {}): PlayedKlaviyo {
     wrongSecrets: ['pk_klaviyo_key_of_another_account'],
     answer: (call) => account.answer(call),
     recipientOf: ({ method, url, body }) =>
-      url.pathname === JOBS && method === 'POST' ? emailsOf(body)?.[0] : filtered(url),
+      method === 'POST' ? (url.pathname === JOBS ? emailsOf(body)?.[0] : deletedIn(body)) : filtered(url),
     // As it is once its jobs have ended.
     held(recipient) {
       account.endJobs();
@@ -65,6 +69,11 @@ export function playKlaviyo(world: KlaviyoWorld = {}): PlayedKlaviyo {
     },
     recipients: () => [...profiles.keys()],
     optOut: (recipient) => account.suppress(recipient, 'UNSUBSCRIBE'),
+    importContact: (recipient) => void account.profileOf(recipient),
+    isContact(recipient) {
+      account.endJobs();
+      return profiles.has(recipient);
+    },
     join(email, ...on) {
       for (const list of on) account.profileOf(email).lists.add(list);
     },
@@ -75,7 +84,10 @@ export function playKlaviyo(world: KlaviyoWorld = {}): PlayedKlaviyo {
 
 class Account {
   readonly profiles = new Map<string, Profile>();
+  private made = 0;
   private readonly jobs = new Map<string, Job>();
+  /** Profiles that are to be deleted, by how often they can be found until then. */
+  private readonly deletions = new Map<string, number>();
   private readonly burst: CallWindow;
   private readonly world: Required<KlaviyoWorld>;
 
@@ -93,7 +105,7 @@ class Account {
 
   profileOf(email: string): Profile {
     const { profiles } = this;
-    const profile = profiles.get(email) ?? { id: `01P${profiles.size}`, suppression: [], lists: new Set() };
+    const profile = profiles.get(email) ?? { id: `01P${this.made++}`, suppression: [], lists: new Set() };
     profiles.set(email, profile);
     return profile;
   }
@@ -104,6 +116,8 @@ class Account {
 
   endJobs(): void {
     for (const job of this.jobs.values()) while (underWay(job)) this.advance(job);
+    for (const email of this.deletions.keys()) this.profiles.delete(email);
+    this.deletions.clear();
   }
 
   answer(call: Call): Answer {
@@ -117,6 +131,7 @@ class Account {
     const [, , of, id = '', , what] = url.pathname.split('/');
     if (url.pathname === JOBS)
       return method === 'POST' ? this.createJob(body) : ok([...this.jobs.values()].map(shown));
+    if (url.pathname === DELETIONS && method === 'POST') return this.deleteLater(body);
     if (url.pathname.startsWith(`${JOBS}/`)) return this.jobOf(id);
     if (/^greater-than\(.*suppression\.timestamp,/.test(url.searchParams.get('filter') ?? ''))
       return this.listSuppressed(url);
@@ -148,6 +163,13 @@ class Account {
     return { status: 202, body: JSON.stringify({ data: shown(job) }) };
   }
 
+  private deleteLater(body: string): Answer {
+    const email = deletedIn(body);
+    if (email === undefined) return error(400, 'invalid');
+    this.deletions.set(email, this.deletions.get(email) ?? this.world.looks);
+    return { status: 202 };
+  }
+
   private jobOf(id: string): Answer {
     const job = this.jobs.get(id);
     if (!job) return error(404, 'not_found');
@@ -172,6 +194,12 @@ class Account {
   private find(url: URL): Answer {
     const email = filtered(url);
     if (email === undefined) return url.searchParams.has('filter') ? error(400, 'invalid') : ok([]);
+    const left = this.deletions.get(email);
+    if (left !== undefined) this.deletions.set(email, left - 1);
+    if (left === 0) {
+      this.deletions.delete(email);
+      this.profiles.delete(email);
+    }
     const profile = this.profiles.get(email);
     if (!profile) return ok([]);
     const asked = url.searchParams.get('additional-fields[profile]') === 'subscriptions';
@@ -201,6 +229,7 @@ const underWay = ({ status }: Job) => status === 'queued' || status === 'process
 function needed({ method, url: { pathname } }: Call): string[] {
   if (pathname.startsWith(JOBS))
     return method === 'POST' ? ['profiles:write', 'subscriptions:write'] : ['subscriptions:read'];
+  if (pathname === DELETIONS) return ['data-privacy:write'];
   if (pathname.endsWith('/relationships/lists')) return ['lists:read', 'profiles:read'];
   if (pathname.endsWith('/relationships/profiles')) return ['lists:write', 'profiles:write'];
   return pathname.startsWith('/api/lists') ? ['lists:read'] : ['profiles:read'];
@@ -221,6 +250,15 @@ function emailsOf(body: string): string[] | undefined {
   };
   if (data?.type !== 'profile-suppression-bulk-create-job') return undefined;
   return data.attributes?.profiles?.data?.map(({ attributes }) => attributes.email);
+}
+
+function deletedIn(body: string): string | undefined {
+  const { data } = JSON.parse(body) as {
+    data?: { type?: string; attributes?: { profile?: { data?: { attributes?: { email?: string } } } } };
+  };
+  return data?.type === 'data-privacy-deletion-job'
+    ? data.attributes?.profile?.data?.attributes?.email
+    : undefined;
 }
 
 /** equals(email,"…"), with \" and \\ inside. Anything behind the closing quote is another filter. */

@@ -15,6 +15,7 @@ import {
   type SuppressedContact,
   type SuppressedPage,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll, isSame } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { type Follow, followJob, readPatchSettle } from '../jobs.ts';
@@ -39,6 +40,7 @@ export const klaviyo = defineCrm({
     'https://developers.klaviyo.com/en/reference/get_bulk_suppress_profiles_job',
     'https://developers.klaviyo.com/en/reference/get_profiles',
     'https://developers.klaviyo.com/en/reference/remove_profiles_from_list',
+    'https://developers.klaviyo.com/en/reference/request_profile_deletion',
     'https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling',
   ],
   settings: z.strictObject({
@@ -79,7 +81,12 @@ export const klaviyo = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: 'profiles by the time of their suppression',
-      eraseContacts: false,
+      eraseContacts: 'a privacy deletion job',
+    },
+    erasing: {
+      after: 'mailable',
+      how: 'suppressions go with the profile; Klaviyo lists the address among its deleted profiles, which keeps nobody from importing it',
+      scopes: ['data-privacy:write'],
     },
     scopes: SCOPES,
     limitations: [
@@ -102,7 +109,7 @@ export const klaviyo = defineCrm({
 /** It says 403 for a key without a scope, 401 for no key of an account. */
 function errorOf({ status }: CrmResponse): CrmError | undefined {
   if (status !== 403) return undefined;
-  const message = `the CRM answered 403: the key needs ${SCOPES.join(', ')}, and for lists lists:read and lists:write`;
+  const message = `the CRM answered 403: the key needs ${SCOPES.join(', ')}, for lists lists:read and lists:write, and to erase data-privacy:write`;
   return new CrmError('misconfigured', 'SINK_CRM_UNAUTHORIZED', message);
 }
 
@@ -110,7 +117,10 @@ const suppressions = z.object({ suppression: z.array(z.unknown()).nullish() });
 const subscriptions = z.object({ email: z.object({ marketing: suppressions.nullish() }).nullish() });
 const profiles = z.object({
   data: z.array(
-    z.object({ id: z.string(), attributes: z.object({ subscriptions: subscriptions.nullish() }) }),
+    z.object({
+      id: z.string(),
+      attributes: z.object({ email: z.string().nullish(), subscriptions: subscriptions.nullish() }),
+    }),
   ),
 });
 const job = z.object({
@@ -156,6 +166,7 @@ export function createKlaviyo(
     put: (state, signal) =>
       state.suppression.suppressed ? suppress(state, signal) : readPatchVerify(memberships, state, signal),
     suppressed: (signal, after) => suppressedOf(api, signal, after),
+    erase: (recipient, signal) => eraseAll(erasable(api, recipient), signal, follow),
     close: () => api.close(),
   };
 }
@@ -232,7 +243,7 @@ async function profileOf(api: JsonApi, email: string, signal: AbortSignal) {
   const [profile] = (await api.read(profiles, found, signal)).data;
   if (!profile) return undefined;
   const { suppression } = profile.attributes.subscriptions?.email?.marketing ?? {};
-  return { id: profile.id, suppressed: (suppression ?? []).length > 0 };
+  return { id: profile.id, email: profile.attributes.email, suppressed: (suppression ?? []).length > 0 };
 }
 
 /** Suppresses the address whatever consent there is, and makes a profile where there is none. */
@@ -250,6 +261,27 @@ async function runSuppression(api: JsonApi, email: string, signal: AbortSignal, 
   };
   return followJob(ended, signal, follow);
 }
+
+/** Its job has no id to be asked for: that the profile is gone tells its end. */
+function erasable(api: JsonApi, recipient: string): ErasableContacts {
+  return {
+    async find(signal) {
+      const profile = await profileOf(api, recipient, signal);
+      return profile && isSame(profile.email, recipient) ? [profile.id] : [];
+    },
+    async remove(_id, signal) {
+      await api.send('POST', path`/api/data-privacy-deletion-jobs`, deletionJob(recipient), signal);
+    },
+  };
+}
+
+/** Body of the job that erases every profile of an address. */
+const deletionJob = (email: string) => ({
+  data: {
+    type: 'data-privacy-deletion-job' as const,
+    attributes: { profile: { data: { type: 'profile' as const, attributes: { email } } } },
+  },
+});
 
 /** Body of the job that suppresses one address. */
 export const suppressionJob = (email: string) => ({
@@ -280,9 +312,16 @@ function membershipsOf(
     },
     async apply({ profile, on }, signal) {
       await forAll(on, async (list) => {
-        const body = { data: [{ type: 'profile', id: profile }] };
-        await api.send('DELETE', path`/api/lists/${list}/relationships/profiles`, body, signal);
+        await api.send(
+          'DELETE',
+          path`/api/lists/${list}/relationships/profiles`,
+          listRemoval(profile),
+          signal,
+        );
       });
     },
   };
 }
+
+/** Body of the call that takes one profile off a list. */
+export const listRemoval = (id: string) => ({ data: [{ type: 'profile' as const, id }] });

@@ -40,6 +40,7 @@ export function play(): PlayedListmonk {
     if (login === NO_QUERIES && url.searchParams.has('query'))
       return problem(403, 'permission denied: subscribers:sql_query');
     if (method === 'GET' && url.pathname === '/api/subscribers') return query(subscribers, url);
+    if (method === 'DELETE') return remove(subscribers, idIn(url));
     return write(subscribers, `${method} ${url.pathname}`, JSON.parse(call.body) as Body);
   }
 
@@ -49,6 +50,7 @@ export function play(): PlayedListmonk {
     answer,
     recipientOf({ method, url, body }) {
       if (method === 'GET') return askedFor(url) || undefined;
+      if (method === 'DELETE') return subscribers[idIn(url) - 1]?.email;
       const { email, ids } = JSON.parse(body) as Body;
       return email ?? subscribers[(ids?.[0] ?? 0) - 1]?.email;
     },
@@ -56,12 +58,14 @@ export function play(): PlayedListmonk {
       const found = known(recipient);
       return found && { suppressed: found.status === 'blocklisted' };
     },
-    recipients: () => subscribers.map(({ email }) => email),
+    recipients: () => subscribers.map(({ email }) => email).filter((email) => email !== GONE),
     optOut(recipient) {
       const found = known(recipient);
       if (found) found.status = 'blocklisted';
       else subscribers.push({ email: recipient, status: 'blocklisted', subscriptions: {} });
     },
+    importContact: (recipient) =>
+      void subscribers.push({ email: recipient, status: 'enabled', subscriptions: {} }),
     add: (email, fields) => subscribers.push({ email, status: 'enabled', subscriptions: {}, ...fields }),
     subscriber(email) {
       const found = known(email);
@@ -102,6 +106,17 @@ function write(subscribers: Stored[], endpoint: string, body: Body): Answer {
     default:
       return problem(404, 'not found');
   }
+}
+
+/** In the place of a subscriber who was deleted: places are ids. */
+const GONE = '(gone)';
+
+const idIn = ({ pathname }: URL) => Number(/^\/api\/subscribers\/(\d+)$/.exec(pathname)?.[1] ?? Number.NaN);
+
+/** Of an id that does not exist it says the same. */
+function remove(subscribers: Stored[], id: number): Answer {
+  if (subscribers[id - 1]) subscribers[id - 1] = { email: GONE, status: 'enabled', subscriptions: {} };
+  return done(true);
 }
 
 function create(subscribers: Stored[], { email, name, status, lists = [] }: Body): Answer {

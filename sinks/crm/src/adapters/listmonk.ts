@@ -9,6 +9,7 @@ import {
   type StateFacts,
   type SuppressedPage,
 } from '../crm.ts';
+import { type ErasableContacts, eraseAll, isSame } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import { JsonApi, path } from '../json-api.ts';
 import { pagesOf } from '../listing.ts';
@@ -54,8 +55,9 @@ export const listmonk = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: 'subscribers that are `blocklisted`',
-      eraseContacts: false,
+      eraseContacts: 'subscriber deleted',
     },
+    erasing: { after: 'mailable', how: 'the block is the subscriber’s own status, and goes with it' },
     scopes: ['subscribers:get_all', 'subscribers:manage', 'subscribers:sql_query'],
     limitations: [
       'No reasons.',
@@ -76,6 +78,7 @@ export const listmonk = defineCrm({
       },
       put: (state, signal) => readPatchVerify(contacts, state, signal),
       suppressed: (signal, after) => blocklisted(api, signal, after),
+      erase: (recipient, signal) => eraseAll(erasable(api, recipient), signal),
       close: () => api.close(),
     };
   },
@@ -83,6 +86,7 @@ export const listmonk = defineCrm({
 
 const subscriber = z.object({
   id: z.int(),
+  email: z.string().optional(),
   status: z.string(),
   lists: z.array(z.object({ id: z.int(), subscription_status: z.string() })).nullish(),
 });
@@ -99,6 +103,16 @@ async function find(api: JsonApi, email: string, signal: AbortSignal) {
   const at = path`/subscribers?page=1&per_page=1&query=${query}`;
   const { data } = await api.read(subscribers, at, signal);
   return data.results[0];
+}
+
+function erasable(api: JsonApi, recipient: string): ErasableContacts {
+  return {
+    async find(signal) {
+      const found = await find(api, recipient, signal);
+      return found && isSame(found.email, recipient) ? [String(found.id)] : [];
+    },
+    remove: (id, signal) => api.remove(path`/subscribers/${id}`, signal),
+  };
 }
 
 const PAGE = 200;

@@ -47,18 +47,19 @@ export function play(): PlayedMailchimp {
     if (scheme !== 'Basic' || key !== KEY) return problem(401, 'API Key Invalid');
     const { pathname, searchParams } = call.url;
     if (pathname === '/3.0/ping') return json({ health_status: "Everything's Chimpy!" });
+    if (pathname === '/3.0/lists') return AUDIENCE_LIST;
     const [, audience, rest = ''] = /^\/3\.0\/lists\/([^/]+)(\/.*)?$/.exec(pathname) ?? [];
     const members = audiences.get(audience ?? '');
     if (!members) return problem(404, 'Resource Not Found');
     if (rest === '') return json({ id: audience });
-    const [, hash] = /^\/members\/([0-9a-f]{32})$/.exec(rest) ?? [];
+    const [, hash, erases] = /^\/members\/([0-9a-f]{32})(\/actions\/delete-permanent)?$/.exec(rest) ?? [];
     if (hash === undefined) return groups(audience ?? '', rest);
+    if (erases) return erase(members, hash, forgotten);
     const found = members.get(hash);
     if (call.method === 'PUT') return upsert(members, hash, call.body, searchParams);
     if (!found) return problem(404, 'Resource Not Found');
     if (call.method === 'PATCH') Object.assign(found.interests, (JSON.parse(call.body) as Member).interests);
-    const { email, status, interests } = found;
-    return json({ id: hash, email_address: email, status, interests });
+    return shown(hash, found);
   }
 
   function upsert(members: Map<string, Member>, hash: string, body: string, query: URLSearchParams): Answer {
@@ -92,13 +93,12 @@ export function play(): PlayedMailchimp {
     answer,
     recipientOf({ method, url, body }) {
       if (method === 'PUT') return (JSON.parse(body) as { email_address?: string }).email_address;
-      const hash = url.pathname.split('/').at(-1);
+      const [, hash] = /\/members\/([0-9a-f]{32})/.exec(url.pathname) ?? [];
       return everybody().find(({ email }) => hashOf(email) === hash)?.email;
     },
     held(recipient) {
-      const statuses = AUDIENCES.flatMap((id) => audiences.get(id)?.get(hashOf(recipient))?.status ?? []);
-      if (statuses.length === 0) return undefined;
-      return { suppressed: statuses.every((status) => status === 'unsubscribed' || status === 'cleaned') };
+      const members = AUDIENCES.flatMap((id) => audiences.get(id)?.get(hashOf(recipient)) ?? []);
+      return members.length === 0 ? undefined : { suppressed: members.every(isOff) };
     },
     recipients: () => [...new Set(everybody().map(({ email }) => email))],
     optOut(recipient) {
@@ -106,9 +106,25 @@ export function play(): PlayedMailchimp {
     },
     add,
     member: (audience, email) => audiences.get(audience)?.get(hashOf(email)),
+    importContact(recipient) {
+      for (const id of forgotten.has(recipient) ? [] : AUDIENCES) add(id, recipient, 'subscribed');
+    },
     forget: (email) => forgotten.add(email),
   };
 }
+
+function erase(members: Map<string, Member>, hash: string, forgotten: Set<string>): Answer {
+  const found = members.get(hash);
+  if (!found) return problem(404, 'Resource Not Found');
+  members.delete(hash);
+  forgotten.add(found.email);
+  return { status: 204 };
+}
+
+const isOff = ({ status }: Member) => status === 'unsubscribed' || status === 'cleaned';
+
+const shown = (hash: string, { email, status, interests }: Member) =>
+  json({ id: hash, email_address: email, status, interests });
 
 function groups(audience: string, rest: string): Answer {
   const has = audience === AUDIENCES[1];
@@ -121,6 +137,8 @@ function groups(audience: string, rest: string): Answer {
 const hashOf = (email: string) => createHash('md5').update(email.toLowerCase()).digest('hex');
 
 const json = (body: object): Answer => ({ status: 200, body: JSON.stringify(body) });
+
+const AUDIENCE_LIST = json({ lists: AUDIENCES.map((id) => ({ id })) });
 
 export function problem(status: number, title: string): Answer {
   const body = JSON.stringify({ type: 'https://mailchimp.com/developer/', title, status, detail: '' });

@@ -5,6 +5,7 @@ import {
   crmAddress,
   crmSecrets,
   defineCrm,
+  type EraseResult,
   forAll,
   forEveryReason,
   type PutResult,
@@ -78,7 +79,11 @@ export const mailchimp = defineCrm({
       batch: false,
       conditionalWrite: false,
       listSuppressed: false,
-      eraseContacts: false,
+      eraseContacts: 'deleted permanently from every audience of the account',
+    },
+    erasing: {
+      after: 'blocked',
+      how: 'a member that was deleted permanently can be neither imported nor added: it comes back by a sign-up form only',
     },
     scopes: [],
     limitations: ['No reasons.', 'No headers tell how near the limit is, or how long it lasts.'],
@@ -111,6 +116,7 @@ export const mailchimp = defineCrm({
         }
         return result;
       },
+      erase: (recipient, signal) => erase(api, recipient, signal),
       close: () => api.close(),
     };
   },
@@ -184,8 +190,30 @@ async function lacks(api: JsonApi, change: Change, signal: AbortSignal): Promise
 }
 
 /** A member is addressed by a hash of its address. */
-function memberPath({ audience, email }: Change): ApiPath {
+function memberPath({ audience, email }: Pick<Change, 'audience' | 'email'>): ApiPath {
   return path`/lists/${audience}/members/${createHash('md5').update(email.toLowerCase()).digest('hex')}`;
+}
+
+const audiences = z.object({ lists: z.array(z.object({ id: z.string().min(1) })) });
+const PAGE = 1_000;
+const MOST_PAGES = 100;
+
+/** Also from audiences that are not configured: whoever is to be forgotten is so by the account. */
+async function erase(api: JsonApi, email: string, signal: AbortSignal): Promise<EraseResult> {
+  let result: EraseResult = 'absent';
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const at = path`/lists?fields=lists.id&count=${PAGE}&offset=${page * PAGE}`;
+    const { lists } = await api.read(audiences, at, signal);
+    await forAll(lists, async ({ id: audience }) => {
+      const member = `${memberPath({ audience, email })}/actions/delete-permanent` as ApiPath;
+      const answer = await api.exchange('POST', member, undefined, signal);
+      if (answer.status === 404) return;
+      api.succeeded(answer);
+      result = 'erased';
+    });
+    if (lists.length < PAGE) break;
+  }
+  return result;
 }
 
 /** An error as Mailchimp documents it (RFC 7807). Its limits and its firewall answer without one. */

@@ -45,6 +45,22 @@ test('a record that is given to another person between read and write is not opt
   expect(await adapter.put(stateOf(), signal)).toBe('unchanged');
 });
 
+test('a record of which it cannot be told when it was changed is not changed', async () => {
+  const { adapter, played, server } = await open();
+  const row = played.add('Contact', ADA);
+  const { answer } = played;
+  played.answer = (call) => {
+    const said = answer(call);
+    return {
+      ...said,
+      ...(said.body && { body: said.body.replace(/("LastModifiedDate":")[^"]*/g, '$1soon') }),
+    };
+  };
+  await expect(adapter.put(stateOf(), signal)).rejects.toMatchObject({ failure: 'unavailable' });
+  expect(row.optedOut).toBe(false);
+  expect(server.calls.some(({ body }) => body.includes('PATCH'))).toBe(false);
+});
+
 test('of several records inside one 200, those that can be are opted out, and the one that failed is told', async () => {
   const code = 'FIELD_CUSTOM_VALIDATION_EXCEPTION';
   const { adapter, played } = await open({ rowErrors: [code] });

@@ -108,7 +108,10 @@ const rows = z.object({
     z.object({
       Id: z.string().min(1),
       // Without a colon in its offset, which ISO 8601 allows and zod's own does not.
-      LastModifiedDate: z.string().transform((text) => new Date(text).toUTCString()),
+      LastModifiedDate: z
+        .string()
+        .refine((text) => !Number.isNaN(Date.parse(text)))
+        .transform((text) => new Date(text).toUTCString()),
     }),
   ),
 });

@@ -44,6 +44,7 @@ export const sendgrid = defineCrm({
     }),
   }),
   facts: {
+    isSuppressionList: true,
     states: {
       ...forEveryReason(suppresses),
       stream: { effect: 'leaves', how: 'but those of `options.streams`: suppressed in their groups' },

@@ -43,6 +43,10 @@ export interface PlayedCrm {
   recipients(): string[];
   /** The recipient opts out at the CRM, or a user of the CRM does it, as opposed to a call of this pipeline. Creates who is unknown. */
   optOut?(recipient: string): void;
+  /** A user of the CRM imports the address from a file, as a contact who wants mail. Of a CRM that erases contacts. */
+  importContact?(recipient: string): void;
+  /** Whether it has a contact with the address; left out: whoever is among `recipients`. */
+  isContact?(recipient: string): boolean;
 }
 
 /** Exported by `<crm>.harness.ts` as `harness`: plays the CRM to its adapter. */
@@ -100,6 +104,8 @@ export class PlayedServer {
 
   static async start(crm: PlayedCrm): Promise<PlayedServer> {
     const played = new PlayedServer(crm);
+    // Node cuts connections that are idle for five seconds, which on a busy machine may meet the next call; faults are the tests' to make.
+    played.server.keepAliveTimeout = 0;
     await new Promise<void>((resolve) => played.server.listen(0, '127.0.0.1', resolve));
     return played;
   }

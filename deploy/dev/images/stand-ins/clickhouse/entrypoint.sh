@@ -20,6 +20,7 @@ fi
 
 name=${CLICKHOUSE_USER:-default}
 password=${CLICKHOUSE_PASSWORD-}
+[ ! -f "${CLICKHOUSE_PASSWORD_FILE-}" ] || password=$(cat "$CLICKHOUSE_PASSWORD_FILE")
 management=${CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT:-0}
 # The engine's own session is of the user `default` and knows no password, so this user cannot be given one or removed.
 # It is let in from inside the container only as soon as there is another.

@@ -110,7 +110,14 @@ function serverProperties(broker: BrokerPlace, controllers: readonly string[]): 
     nodeId,
     listeners: [
       listener('PLAINTEXT', port),
-      ...(proxied ? [listener('PROXIED', proxied.port, proxied.advertised)] : []),
+      ...(proxied
+        ? [
+            {
+              ...listener('PROXIED', proxied.port, proxied.advertised),
+              ...(secured?.proxied && { protocol: secured.proxied }),
+            },
+          ]
+        : []),
       ...(secured?.listeners ?? []).flatMap(({ name, protocol, ports }) => {
         const own = ports[nodeId - 1];
         return own === undefined ? [] : [{ ...listener(name, own), protocol }];
