@@ -39,11 +39,11 @@ export class TlsFiles {
   read(): TlsPair {
     const pair = { cert: readFileSync(this.#certFile), key: readFileSync(this.#keyFile) };
     createSecureContext(pair);
-    this.#expiresAt = Date.parse(new X509Certificate(pair.cert).validTo);
+    this.#expiresAt = Math.min(...chainOf(pair.cert).map(({ validTo }) => Date.parse(validTo)));
     return pair;
   }
 
-  /** Of the certificate that was read last and can be used. Epoch milliseconds; undefined: none was read yet. */
+  /** Of the certificate that was read last and can be used, or of the one above it that ends before. Epoch milliseconds; undefined: none was read yet. */
   get expiresAt(): number | undefined {
     return this.#expiresAt;
   }
@@ -68,4 +68,13 @@ export class TlsFiles {
   unwatch(): void {
     for (const file of [this.#certFile, this.#keyFile]) unwatchFile(file, this.#reload);
   }
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** The certificate and those above it that are sent with it. Throws if there is none, or one cannot be read. */
+function chainOf(pem: Buffer): X509Certificate[] {
+  const all = pem.toString('latin1').match(CERTIFICATE);
+  if (!all) throw new Error('no certificate in PEM');
+  return all.map((one) => new X509Certificate(one));
 }

@@ -131,6 +131,10 @@ test('a dead letter goes if its bytes have the address, in whichever form, and s
     'ann@example.com.au',
     'ann@example.community',
     'info@example.com',
+    // They only look like an escaped character and her address.
+    'nann@example.com',
+    'u003cann@example.com',
+    'cafeann@example.com',
   ];
   const rows = [...hers, ...others].map((bytes, n) => `(${n}, '${Buffer.from(bytes).toString('base64')}')`);
   await clickhouse.command(

@@ -139,7 +139,6 @@ async function eraseNow(
     ]);
     const [removal] = removed;
     const rows = removal.status === 'fulfilled' ? removal.value : undefined;
-    if (interrupted.signal.aborted) return EXIT.interrupted;
     if (rows || crms.length > 0)
       await tell(options.json, {
         dryRun: false,
@@ -149,6 +148,7 @@ async function eraseNow(
         crms,
         plans: [],
       });
+    if (interrupted.signal.aborted) return EXIT.interrupted;
     if (removal.status === 'rejected') throw removal.reason;
     if (!rows)
       throw new PipelineError(

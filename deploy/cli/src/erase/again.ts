@@ -22,7 +22,10 @@ export async function erasedInRows(config: PipelineConfig, clickhouse: ClickHous
   for await (const recipients of recipientsInRows(clickhouse, config.sinks.clickhouse.database))
     for (const recipient of recipients) {
       const digits = digitsIn(erased, recipient, keys);
-      if (digits !== undefined) found.set(digits, [...(found.get(digits) ?? []), recipient]);
+      if (digits === undefined) continue;
+      const spellings = found.get(digits);
+      if (spellings) spellings.push(recipient);
+      else found.set(digits, [recipient]);
     }
   const known = await knownAgain(config, new Set(found.keys()), keys);
   const left = [...found].filter(([digits]) => !known.has(digits));

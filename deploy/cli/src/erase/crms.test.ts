@@ -9,6 +9,7 @@ const erasing = (signal = new AbortController().signal) => ({
   say: (text: string) => said.push(text),
 });
 const ready = async () => true;
+const forbidden = new CrmError('misconfigured', 'SINK_CRM_UNAUTHORIZED', 'the CRM answered 403');
 
 /** Answers one after the other. */
 function answering(...answers: readonly (EraseResult | CrmError)[]) {
@@ -44,11 +45,21 @@ describe('eraseAt', () => {
   });
 
   test('stops at credentials that may not, and names what they lack', async () => {
-    const adapter = answering(new CrmError('misconfigured', 'SINK_CRM_UNAUTHORIZED', 'the CRM answered 403'));
-    const { recipients, problem } = await eraseAt(adapter, ['contacts.delete'], ['a', 'b'], ready, erasing());
-    expect(recipients).toMatchObject({ erased: 0, left: 2 });
+    const adapter = answering(forbidden, forbidden);
+    const all = ['a', 'b', 'c'];
+    const { recipients, problem } = await eraseAt(adapter, ['contacts.delete'], all, ready, erasing());
+    expect(recipients).toMatchObject({ erased: 0, left: 3 });
     expect(problem?.text).toBe('the CRM answered 403 (needs contacts.delete)');
-    expect(adapter.asked).toEqual(['a']);
+    expect(adapter.asked).toEqual(['a', 'b']);
+  });
+
+  test('goes on after one of whom a firewall lets no call through', async () => {
+    const adapter = answering('erased', forbidden, 'erased', forbidden, 'erased');
+    const all = ['a', 'b', 'c', 'd', 'e'];
+    const { recipients, problem } = await eraseAt(adapter, [], all, ready, erasing());
+    expect(recipients).toMatchObject({ erased: 3, left: 2 });
+    expect(problem?.code).toBe('SINK_CRM_UNAUTHORIZED');
+    expect(adapter.asked).toEqual(all);
   });
 
   test('asks nothing while its sink may still write her', async () => {

@@ -19,7 +19,7 @@ export interface CrmErasure {
   readonly kind: string;
   /** By outcome; `left`: it was not asked of them, or could not answer. */
   readonly recipients: { readonly [R in EraseResult | 'left']: number };
-  /** Null: the CRM has no such call, or none that the adapter makes, so that nothing was asked of it. */
+  /** `suppression`: it is a list of who must not be mailed, so nothing was asked of it. Null: it has no such call, or none that the adapter makes. */
   readonly afterwards: ErasingFacts['after'] | 'suppression' | null;
   /** Why some are left; null: none is, or there is no such call. */
   readonly problem: { readonly code: string; readonly text: string } | null;
@@ -114,19 +114,24 @@ export async function eraseAt(
   const onWait = (code: string, ms: number) => say(`${code}: goes on in ${Math.ceil(ms / 1_000)} s`);
   try {
     if (!(await ready())) return { recipients: counts, problem: BEHIND };
+    let failedBefore = false;
     for (const recipient of recipients) {
       try {
         const result = await patiently(() => erase(recipient, signal), { signal, onWait });
         counts[result] += 1;
         counts.left -= 1;
+        failedBefore = false;
       } catch (error) {
-        // It refuses this one, and takes others.
-        if (!(error instanceof CrmError) || error.failure !== 'rejected') throw error;
+        if (signal.aborted) throw error;
         problem ??= problemOf(error, needs);
+        if (error instanceof CrmError && error.failure === 'rejected') continue;
+        // It may be this one alone, whose call something on the way refuses; a second one in a row says that it is the CRM.
+        if (failedBefore) throw error;
+        failedBefore = true;
       }
     }
   } catch (error) {
-    problem = signal.aborted ? LATE : problemOf(error, needs);
+    problem = signal.aborted ? LATE : (problem ?? problemOf(error, needs));
   }
   return { recipients: counts, problem };
 }

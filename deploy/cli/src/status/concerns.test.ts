@@ -3,9 +3,10 @@ import { parseMetrics } from '../admin-port.ts';
 import { concernsOf } from './concerns.ts';
 
 const NOW = Date.parse('2026-06-15T12:00:00Z');
+const READY = { readiness: 'ok' } as const;
 const inDays = (days: number) => NOW / 1_000 + days * 86_400;
 const told = (metrics: string) =>
-  concernsOf('ingress', parseMetrics(metrics), NOW).map(({ text, urgent }) => [text, urgent]);
+  concernsOf('ingress', parseMetrics(metrics), READY, NOW).map(({ text, urgent }) => [text, urgent]);
 const certificate = (days: number) =>
   told(`email_events_certificate_expires_seconds{service="ingress",certificate="server"} ${inDays(days)}\n`);
 const disk = (free: number, size = 1e10) =>
@@ -36,6 +37,16 @@ test.each(['NaN', '+Inf', '1e300', '-1e300'])('what is no date is told as such: 
 });
 
 test('what does not answer, or serves no TLS, has none', () => {
-  expect(concernsOf('ingress', null, NOW)).toEqual([]);
+  expect(concernsOf('ingress', null, { readiness: 'no answer' }, NOW)).toEqual([]);
   expect(told('email_events_ingress_kafka_up 1\n')).toEqual([]);
+});
+
+test('of an instance whose metrics alone do not answer nobody knows', () => {
+  expect(concernsOf('ingress', null, READY, NOW)).toEqual([
+    {
+      service: 'ingress',
+      urgent: false,
+      text: 'its metrics do not answer: nobody looked at its certificate and its disk',
+    },
+  ]);
 });

@@ -1,5 +1,6 @@
 import { formatCount } from '@email-events/core/wording';
 import type { Sample } from '../admin-port.ts';
+import type { ServiceReport } from './instance.ts';
 
 /** What works now and soon will not, of one service. */
 export interface Concern {
@@ -19,12 +20,20 @@ const DAY_S = 86_400;
 const MB = 1e6;
 /** The year 9999; an address may answer anything. */
 const LATEST_S = 253_402_300_799;
+const UNKNOWN = 'its metrics do not answer: nobody looked at its certificate and its disk';
 /** Below it the next write may fail. */
 const FULL_SHARE = 0.01;
 
-/** Out of the metrics of an instance; null: it does not answer, which is told elsewhere. */
-export function concernsOf(service: string, samples: readonly Sample[] | null, now = Date.now()): Concern[] {
-  return (samples ?? []).flatMap(({ name, labels, value }): Concern[] => {
+/** Out of the metrics of an instance; null: they do not answer. That the instance does not answer at all is told elsewhere. */
+export function concernsOf(
+  service: string,
+  samples: readonly Sample[] | null,
+  { readiness }: Pick<ServiceReport, 'readiness'>,
+  now = Date.now(),
+): Concern[] {
+  if (samples === null)
+    return readiness === null || readiness === 'no answer' ? [] : [{ service, urgent: false, text: UNKNOWN }];
+  return samples.flatMap(({ name, labels, value }): Concern[] => {
     if (name === CERTIFICATE) {
       const days = (value - now / 1_000) / DAY_S;
       if (!(Math.abs(value) < LATEST_S))
@@ -39,7 +48,7 @@ export function concernsOf(service: string, samples: readonly Sample[] | null, n
       return [{ service, urgent: false, text: `its certificate expires ${left}, on ${on}` }];
     }
     if (name !== FREE) return [];
-    const size = samples?.find((one) => one.name === SIZE && one.labels.disk === labels.disk)?.value;
+    const size = samples.find((one) => one.name === SIZE && one.labels.disk === labels.disk)?.value;
     if (size === undefined || size <= 0 || value / size >= FREE_SHARE) return [];
     const free = `${formatCount(Math.floor(value / MB))} MB, ${Math.floor((value / size) * 100)} %`;
     return [

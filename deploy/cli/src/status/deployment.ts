@@ -38,7 +38,7 @@ export async function readDeployment(addresses: readonly Address[]): Promise<Rep
     services,
     counts: countsOf(samples),
     accounting: await readAccounting(counting(instances)),
-    concerns: instances.flatMap(({ service: { name }, metrics }) => concernsOf(name, metrics)),
+    concerns: instances.flatMap(({ service, metrics }) => concernsOf(service.name, metrics, service)),
     ...intakeOf(ingresses.map(({ ingress }) => ingress)),
   };
 }

@@ -3,7 +3,7 @@ import { type ServiceLag, serviceLag } from '../groups.ts';
 import { type PipelineConfig, pipelineConfig } from '../services.ts';
 import type { RunState, ServiceStatus } from '../state-file.ts';
 import { readAccounting } from './accounting.ts';
-import { type Concern, concernsOf } from './concerns.ts';
+import { concernsOf } from './concerns.ts';
 import {
   type Instance,
   type Report,
@@ -26,13 +26,17 @@ export type LocalReport = Omit<RunState, 'services'> &
 /** The state of a running pipeline with what its parts say of themselves now. Never throws for a part that is down. */
 export async function readLocal(state: RunState): Promise<LocalReport> {
   const config = configOf(state);
-  const [instances, lags, counts, accounting, concerns] = await Promise.all([
-    Promise.all(state.services.map(({ adminUrl }) => (adminUrl === null ? null : readInstance(adminUrl)))),
+  const [answers, lags, counts, accounting] = await Promise.all([
+    Promise.all(state.services.map(answerOf)),
     config ? serviceLag(config).catch((): ServiceLag[] => []) : [],
     config ? readCounts(state, config).catch(() => null) : null,
     readAccounting(state.services.flatMap(({ adminUrl }) => adminUrl ?? [])),
-    readConcerns(state),
   ]);
+  const instances = answers.map((answer) => answer?.instance ?? null);
+  const concerns = state.services.flatMap(({ name }, index) => {
+    const answer = answers[index];
+    return answer ? concernsOf(name, answer.metrics, answer.instance) : [];
+  });
   const services = state.services.map((service, index) =>
     serviceReport(service, instances[index] ?? null, lags),
   );
@@ -43,11 +47,10 @@ export async function readLocal(state: RunState): Promise<LocalReport> {
   };
 }
 
-async function readConcerns({ services }: RunState): Promise<Concern[]> {
-  const each = services.map(async ({ name, adminUrl }) =>
-    adminUrl === null ? [] : concernsOf(name, await readMetrics(adminUrl)),
-  );
-  return (await Promise.all(each)).flat();
+async function answerOf({ adminUrl }: ServiceStatus) {
+  if (adminUrl === null) return null;
+  const [instance, metrics] = await Promise.all([readInstance(adminUrl), readMetrics(adminUrl)]);
+  return { instance, metrics };
 }
 
 function serviceReport(

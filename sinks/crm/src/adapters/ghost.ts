@@ -13,7 +13,7 @@ import {
   type StateFacts,
   type SuppressedPage,
 } from '../crm.ts';
-import { type ErasableContacts, eraseAll } from '../erasing.ts';
+import { type ErasableContacts, eraseAll, isSame } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { JsonApi, path, readAs } from '../json-api.ts';
@@ -265,7 +265,7 @@ function membersOf(api: JsonApi, { streams, unknown }: Options): ContactAccess<P
 async function membersWith(api: JsonApi, recipient: string, signal: AbortSignal) {
   const at = path`/members/?limit=${PAGE}&filter=${writtenAs(recipient)}`;
   const { members: found } = await api.read(members, at, signal);
-  return found.filter(({ email }) => recipientKey(email) === recipientKey(recipient));
+  return found.filter(({ email }) => isSame(email, recipient));
 }
 
 function erasable(api: JsonApi, recipient: string): ErasableContacts {

@@ -1,4 +1,3 @@
-import { recipientKey } from '@email-events/schemas';
 import { z } from 'zod';
 import {
   apiToken,
@@ -139,7 +138,7 @@ async function contactsOf(api: JsonApi, email: string, signal: AbortSignal) {
   let after: string | undefined;
   for (let page = 0; page < MOST_PAGES; page++) {
     const { data, pages } = await search(api, email, signal, after);
-    all.push(...data.filter((one) => recipientKey(one.email ?? '') === recipientKey(email)));
+    all.push(...data.filter((one) => isSame(one.email, email)));
     const next = pages?.next?.starting_after;
     if (next === undefined) return all;
     after = next;

@@ -14,6 +14,7 @@ import {
 import { CrmError, errorOfStatus } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { type ApiPath, JsonApi, path, readAs } from '../json-api.ts';
+import { allByOffset } from '../listing.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: the references of list members, of errors and of limits. That 403 without a problem document is a limit, and the
@@ -195,24 +196,22 @@ function memberPath({ audience, email }: Pick<Change, 'audience' | 'email'>): Ap
 }
 
 const audiences = z.object({ lists: z.array(z.object({ id: z.string().min(1) })) });
-const PAGE = 1_000;
-const MOST_PAGES = 100;
+const LISTS = { size: 1_000, mostPages: 100 };
 
 /** Also from audiences that are not configured: whoever is to be forgotten is so by the account. */
 async function erase(api: JsonApi, email: string, signal: AbortSignal): Promise<EraseResult> {
   let result: EraseResult = 'absent';
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const at = path`/lists?fields=lists.id&count=${PAGE}&offset=${page * PAGE}`;
-    const { lists } = await api.read(audiences, at, signal);
-    await forAll(lists, async ({ id: audience }) => {
-      const member = `${memberPath({ audience, email })}/actions/delete-permanent` as ApiPath;
-      const answer = await api.exchange('POST', member, undefined, signal);
-      if (answer.status === 404) return;
-      api.succeeded(answer);
-      result = 'erased';
-    });
-    if (lists.length < PAGE) break;
-  }
+  const lists = await allByOffset(LISTS, async (offset) => {
+    const at = path`/lists?fields=lists.id&count=${LISTS.size}&offset=${offset}`;
+    return (await api.read(audiences, at, signal)).lists;
+  });
+  await forAll(lists, async ({ id: audience }) => {
+    const member = `${memberPath({ audience, email })}/actions/delete-permanent` as ApiPath;
+    const answer = await api.exchange('POST', member, undefined, signal);
+    if (answer.status === 404) return;
+    api.succeeded(answer);
+    result = 'erased';
+  });
   return result;
 }
 
