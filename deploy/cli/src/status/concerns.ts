@@ -1,6 +1,5 @@
 import { formatCount } from '@email-events/core/wording';
 import type { Sample } from '../admin-port.ts';
-import type { ServiceReport } from './instance.ts';
 
 /** What works now and soon will not, of one service. */
 export interface Concern {
@@ -28,7 +27,7 @@ const FULL_SHARE = 0.01;
 export function concernsOf(
   service: string,
   samples: readonly Sample[] | null,
-  { readiness }: Pick<ServiceReport, 'readiness'>,
+  { readiness }: { readonly readiness: string | null },
   now = Date.now(),
 ): Concern[] {
   if (samples === null)
