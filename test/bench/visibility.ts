@@ -16,8 +16,8 @@ interface Sighting {
 }
 
 const POLL_MS = 100;
-/** A request that is not answered yet was sent no longer ago than this. */
-const UNANSWERED_MS = 5_000;
+/** A request that is not answered yet was sent no longer ago than this. One that was is looked for from its answer on: its rows are seen too late, never too early. */
+const UNANSWERED_MS = 1_000;
 
 // Each row of a request is an event of it: without duplicates their number is known.
 const ROWS = `
