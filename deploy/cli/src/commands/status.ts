@@ -158,7 +158,14 @@ function renderConcerns({ concerns }: Report): string {
     .join('\n');
 }
 
-function headline({ ready, services, onlyRefused, accounting, concerns }: Report): string {
+/** The first line. */
+export function headline({
+  ready,
+  services,
+  onlyRefused,
+  accounting,
+  concerns,
+}: Pick<Report, 'ready' | 'services' | 'onlyRefused' | 'accounting' | 'concerns'>): string {
   const degraded = services.some(({ readiness }) => readiness === 'degraded');
   const works = !ready ? pc.red('not ready') : degraded ? pc.yellow('degraded') : pc.green('ready');
   const verb = onlyRefused.length === 1 ? 'gets' : 'get';
