@@ -116,7 +116,7 @@ test.each(cases)(
   },
 );
 
-test('however much room a disk has that becomes full: once is once', async () => {
+test('however much room a disk has that becomes full: once is once', { timeout: 240_000 }, async () => {
   const fixture = new URL('./state-full-disk.fixture.ts', import.meta.url).pathname;
   const { stdout } = await exec(process.execPath, [fixture, folder(), '24']);
   const told: { failures: string[]; twice: number; never: number }[] = JSON.parse(stdout);
