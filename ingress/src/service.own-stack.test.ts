@@ -1,11 +1,11 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { applyTopics, createLogger, createMetrics, type RunningService, withAdmin } from '@email-events/core';
+import { createLogger, createMetrics, type RunningService, withAdmin } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
 import type { KafkaStack } from '@email-events/dev/stack';
 import { createSigner, type Signer } from '@email-events/esps/accounts';
-import { topicCatalogue, topics } from '@email-events/schemas';
+import { topics } from '@email-events/schemas';
 import { ConfigResourceTypes } from 'kafkajs';
 import { request } from 'undici';
 import { expect, type TestContext, test } from 'vitest';
@@ -13,7 +13,7 @@ import { startOwnKafka, waitFor, wholeKafka } from '../../test/harness/stack.ts'
 import type { IngressConfig } from './config.ts';
 import { ingressService } from './descriptor.ts';
 import { startIngress } from './index.ts';
-import { readRaw, Traffic } from './testing/traffic.ts';
+import { makeOutputs, readRaw, Traffic } from './testing/traffic.ts';
 
 const { parse: parseConfig } = composeConfig([ingressService]);
 
@@ -47,7 +47,7 @@ async function setUp(context: TestContext, spool: boolean): Promise<Setting> {
     },
     sources: { shop: { esp: 'sendgrid', secrets: signer.settings.secrets } },
   });
-  await applyTopics(config.kafka, topicCatalogue(config.topics));
+  await makeOutputs(config);
   return { stack, config, signer, spoolDir };
 }
 

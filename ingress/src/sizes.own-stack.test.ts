@@ -1,12 +1,11 @@
-import { applyTopics, createLogger, createMetrics } from '@email-events/core';
+import { createLogger, createMetrics } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
 import { createSigner } from '@email-events/esps/accounts';
-import { topicCatalogue } from '@email-events/schemas';
 import { expect, test } from 'vitest';
 import { startOwnKafka, waitFor } from '../../test/harness/stack.ts';
 import { ingressService } from './descriptor.ts';
 import { startIngress } from './index.ts';
-import { readRaw } from './testing/traffic.ts';
+import { makeOutputs, readRaw } from './testing/traffic.ts';
 
 const { parse: parseConfig } = composeConfig([ingressService]);
 
@@ -21,7 +20,7 @@ test('the largest batch of an ESP is in Kafka with the settings that nobody chan
     ingress: { port: 0, adminPort: 0, spool: { enabled: false } },
     sources: { shop: { esp: 'mandrill', ...signer.settings } },
   });
-  await applyTopics(config.kafka, topicCatalogue(config.topics));
+  await makeOutputs(config);
   const service = await startIngress({ config, log, metrics: createMetrics('ingress') });
   context.onTestFinished(() => service.stop());
   const send = async (bytes: number) => {

@@ -5,15 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { applyTopics } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
 import type { KafkaStack } from '@email-events/dev/stack';
 import { createSigner } from '@email-events/esps/accounts';
-import { topicCatalogue } from '@email-events/schemas';
 import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest';
 import { fileScope, startOwnKafka, waitFor, wholeKafka } from '../../../test/harness/stack.ts';
 import { ingressService } from '../descriptor.ts';
-import { readRaw, Traffic } from '../testing/traffic.ts';
+import { makeOutputs, readRaw, Traffic } from '../testing/traffic.ts';
 
 const { parse: parseConfig } = composeConfig([ingressService]);
 
@@ -87,7 +85,7 @@ async function setUp(context: TestContext) {
     log: { level: 'warn' },
   };
   const config = parseConfig(settings);
-  await applyTopics(config.kafka, topicCatalogue(config.topics));
+  await makeOutputs(config);
   const configFile = join(dir, 'ingress.yaml');
   // JSON is YAML.
   await writeFile(configFile, JSON.stringify(settings));

@@ -1,8 +1,16 @@
-import { createKafka, decodeRawHeaders, type KafkaSettings, silentLog } from '@email-events/core';
+import {
+  applyTopics,
+  createKafka,
+  decodeRawHeaders,
+  type KafkaSettings,
+  silentLog,
+} from '@email-events/core';
 import type { EspRequest } from '@email-events/esps';
 import type { Signer } from '@email-events/esps/accounts';
-import { topics } from '@email-events/schemas';
+import { topicCatalogue, topics } from '@email-events/schemas';
 import { Agent, request } from 'undici';
+import type { IngressConfig } from '../config.ts';
+import { ingressService } from '../descriptor.ts';
 
 /** Sends requests on some connections without a pause, each with another body, and keeps how each was answered. */
 export class Traffic {
@@ -80,6 +88,15 @@ interface Answer {
 }
 
 const GONE = ['ECONNREFUSED', 'ECONNRESET', 'UND_ERR_SOCKET'];
+
+/** Makes the topics that the ingress writes to: the others would cost a broker most of the work of its start. */
+export async function makeOutputs({ kafka, topics }: Pick<IngressConfig, 'kafka' | 'topics'>): Promise<void> {
+  const { writes } = ingressService;
+  await applyTopics(
+    kafka,
+    topicCatalogue(topics).filter(({ name }) => writes.includes(name)),
+  );
+}
 
 /** Reads email.raw from its beginning until `enough`; bodies by request id. */
 export async function readRaw(
