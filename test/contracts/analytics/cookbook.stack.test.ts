@@ -14,9 +14,9 @@ const QUESTIONS = [...page.matchAll(/^### (.+)\n(?:(?!\n###? )[\s\S])*?```sql\n(
   ([, question = '', sql = '']) => ({ question, sql }),
 );
 
-test('there are thirty questions, and an answer to each', () => {
-  expect(QUESTIONS).toHaveLength(30);
-  expect([...page.matchAll(/^### /gm)]).toHaveLength(30);
+test('there are thirty-five questions, and an answer to each', () => {
+  expect(QUESTIONS).toHaveLength(35);
+  expect([...page.matchAll(/^### /gm)]).toHaveLength(35);
   expect(QUESTIONS.map(({ question }) => question)).toEqual(Object.keys(ANSWERS));
 });
 

@@ -1,27 +1,13 @@
 import { type EmailEvent, recipientKey } from '@email-events/schemas';
 import { METRICS } from '@email-events/sink-clickhouse';
 import { expect, test } from 'vitest';
-import { eventWith, fixtureEvents, randomEvents } from './events.ts';
-import { figuresOf, groupedBy } from './expected-figures.ts';
+import { eventWith, fixtureEvents } from './events.ts';
+import { figuresOf } from './expected-figures.ts';
 import { expectedMessages, type MessageRow } from './expected-messages.ts';
-import { type Database, makeDatabase, markEvents, writeEvents } from './world.ts';
+import { expectRows, filled, type Row } from './view-rows.ts';
+import { type Database, makeDatabase, writeEvents } from './world.ts';
 
 // Every figure of the views against what this test computes of the same events by itself.
-
-interface Row {
-  readonly [column: string]: unknown;
-}
-
-/** Events that come late and twice, some of them marked as forged, and those that count. */
-async function filled(): Promise<{ database: Database; events: EmailEvent[] }> {
-  const database = await makeDatabase();
-  const all = randomEvents(11, 4_000);
-  for (let from = 0; from < all.length; from += 500)
-    await writeEvents(database, all.slice(from, from + 500).reverse(), { times: 2 });
-  const forged = all.filter((_, n) => n % 23 === 0);
-  await markEvents(database, forged, 'forged', 1);
-  return { database, events: all.filter((event) => !forged.includes(event)) };
-}
 
 test('figures by messages: campaigns, deliverability, time to react', async () => {
   const { database, events } = await filled();
@@ -47,86 +33,6 @@ test('every metric is a column of some view, with its definition as the comment'
     expect(comments, name).toHaveLength(1);
     expect(comments[0]).toContain(meaning);
   }
-});
-
-test('figures by events: by hour, and by hour of the day', async () => {
-  const { database, events } = await filled();
-  const rows = events.map((event): Row & { event: EmailEvent } => ({
-    event,
-    hour: `${new Date(event.occurred_at).toISOString().slice(0, 13).replace('T', ' ')}:00:00`,
-    ...{ esp: event.esp, source: event.source, stream: event.stream ?? '', campaign: event.campaign ?? '' },
-    ...{ recipient_domain: event.recipient_domain, mailbox_provider: providerOf(event.recipient_domain) },
-    weekday: ((new Date(event.occurred_at).getUTCDay() + 6) % 7) + 1,
-    hour_of_day: new Date(event.occurred_at).getUTCHours(),
-  }));
-  const count = (group: readonly { event: EmailEvent }[], is: (event: EmailEvent) => boolean) =>
-    String(group.filter(({ event }) => is(event)).length);
-  const hourly = ['hour', 'esp', 'source', 'stream', 'campaign', 'recipient_domain', 'mailbox_provider'];
-  const ends = ['delivered', 'bounced', 'dropped', 'deferred', 'complained'];
-  await expectRows(
-    database,
-    'deliverability_hourly',
-    hourly,
-    rows.filter(({ event }) => ends.includes(event.type)),
-    (group) => {
-      const [deliveries, hard, soft, drops] = [
-        count(group, ({ type }) => type === 'delivered'),
-        count(group, ({ type, bounce_class }) => type === 'bounced' && bounce_class === 'hard'),
-        count(group, ({ type, bounce_class }) => type === 'bounced' && bounce_class !== 'hard'),
-        count(group, ({ type }) => type === 'dropped'),
-      ];
-      const all = [deliveries, hard, soft, drops].reduce((sum, n) => sum + Number(n), 0);
-      return {
-        ...{ deliveries, hard_bounces: hard, soft_bounces: soft, drops },
-        deferrals: count(group, ({ type }) => type === 'deferred'),
-        complaints: count(group, ({ type }) => type === 'complained'),
-        delivered_share: all === 0 ? null : Number(deliveries) / all,
-      };
-    },
-  );
-  const engaged = ['esp', 'source', 'stream', 'campaign', 'mailbox_provider', 'weekday', 'hour_of_day'];
-  await expectRows(
-    database,
-    'engagement_by_hour',
-    engaged,
-    rows.filter(({ event }) => ['delivered', 'opened', 'clicked'].includes(event.type)),
-    (group) => ({
-      deliveries: count(group, ({ type }) => type === 'delivered'),
-      opens: count(group, ({ type, is_machine }) => type === 'opened' && is_machine !== true),
-      clicks: count(group, ({ type, is_machine }) => type === 'clicked' && is_machine !== true),
-      machine_opens: count(group, ({ type, is_machine }) => type === 'opened' && is_machine === true),
-      machine_clicks: count(group, ({ type, is_machine }) => type === 'clicked' && is_machine === true),
-    }),
-  );
-  const daily = rows.map((row): Row & { event: EmailEvent } => ({
-    ...{ ...row, day: String(row.hour).slice(0, 10), type: row.event.type, variant: row.event.variant ?? '' },
-    ...{ bounce_class: row.event.bounce_class ?? '', is_machine: row.event.is_machine ?? false },
-  }));
-  const of = ['type', 'esp', 'source', 'campaign', 'variant', 'mailbox_provider', 'is_machine'];
-  const keys = ['day', ...of, 'stream', 'recipient_domain', 'bounce_class'];
-  await expectRows(database, 'events_daily', keys, daily, (group) => ({ events: count(group, () => true) }));
-
-  const reached = daily.filter(
-    ({ event }) => ['delivered', 'opened', 'clicked'].includes(event.type) && event.recipient !== '',
-  );
-  const different = (group: readonly { event: EmailEvent }[]) =>
-    String(new Set(group.map(({ event }) => recipientKey(event.recipient))).size);
-  await database.clickhouse.command(
-    'CREATE VIEW hourly AS SELECT * EXCEPT recipients_state FROM recipients_hourly',
-  );
-  await expectRows(database, 'hourly', ['hour', ...of], reached, (group) => ({
-    events: count(group, () => true),
-    recipients: different(group),
-  }));
-  const together = await database.clickhouse.query<{ type: string; recipients: string }>(
-    'SELECT type, uniqCombined64Merge(17)(recipients_state) AS recipients FROM recipients_hourly GROUP BY type ORDER BY type',
-  );
-  expect(together).toEqual(
-    ['clicked', 'delivered', 'opened'].map((type) => ({
-      type,
-      recipients: different(reached.filter(({ event }) => event.type === type)),
-    })),
-  );
 });
 
 test('bounces have a reason of ours beside the word of the ESP, and where the two disagree is shown', async () => {
@@ -333,9 +239,6 @@ test('a recipient’s story is found by any spelling of the address', async () =
     }
 });
 
-const providerOf = (domain: string) =>
-  ({ '': '', 'gmail.com': 'gmail', 'outlook.de': 'outlook', 'web.de': 'web_de' })[domain] ?? 'other';
-
 /** All metrics that the view has, for each group of messages. */
 async function expectFigures(
   database: Database,
@@ -366,28 +269,3 @@ const most = (rows: readonly MessageRow[], column: string) =>
     .map((row) => String(row[column]))
     .sort()
     .at(-1);
-
-/** The view has these groups and no other, with these figures. */
-async function expectRows<Each extends Row>(
-  { clickhouse }: Database,
-  view: string,
-  keys: readonly string[],
-  rows: readonly Each[],
-  figures: (group: readonly Each[], columns: readonly string[]) => Row,
-): Promise<void> {
-  const found = await clickhouse.query<Row>(`SELECT * FROM ${view}`);
-  expect(found.length).toBeGreaterThan(5);
-  const columns = Object.keys(found[0] ?? {});
-  const byKey = new Map(found.map((row) => [JSON.stringify(keys.map((key) => row[key])), row]));
-  expect(byKey.size).toBe(found.length);
-  const groups = groupedBy(rows, ...keys);
-  expect([...byKey.keys()].sort()).toEqual([...groups.keys()].sort());
-  for (const [key, group] of groups) {
-    const { ...row } = byKey.get(key);
-    const wanted = {
-      ...Object.fromEntries(keys.map((name) => [name, group[0]?.[name]])),
-      ...figures(group, columns),
-    };
-    expect(row).toEqual(wanted);
-  }
-}

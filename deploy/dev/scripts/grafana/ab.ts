@@ -25,7 +25,7 @@ const reactions = (type: 'opened' | 'clicked', title: string) =>
       title,
       description: 'By variant, machines left out where the ESP tells them.',
       sql: `SELECT $__timeInterval(hour) AS time, variant, sum(h.events) AS ${type}
-FROM events_hourly AS h ${OF_ONE} AND $__timeFilter(hour) AND h.type = '${type}' AND NOT h.is_machine AND variant != ''
+FROM hourly_counts AS h ${OF_ONE} AND $__timeFilter(hour) AND h.type = '${type}' AND NOT h.is_machine AND variant != ''
 GROUP BY time, variant ORDER BY time, variant`,
     },
     'short',

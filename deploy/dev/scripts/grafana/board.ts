@@ -54,7 +54,7 @@ export const testVariable = () =>
   variable('campaign', campaignsOf("h.campaign != '' AND h.variant != ''", 2));
 
 const campaignsOf = (where: string, variants: number) =>
-  `SELECT campaign FROM events_hourly AS h WHERE ${where}
+  `SELECT campaign FROM hourly_counts AS h WHERE ${where}
 GROUP BY campaign HAVING uniqExact(h.variant) >= ${variants} ORDER BY max(h.hour) DESC, campaign LIMIT 500`;
 
 const variable = (name: string, sql: string) =>

@@ -46,7 +46,7 @@ export const campaigns = board({
         description: 'By people, and by machines where the ESP tells them.',
         sql: `SELECT $__timeInterval(hour) AS time, sumIf(h.events, h.type = 'opened' AND NOT h.is_machine) AS opens,
   sumIf(h.events, h.type = 'clicked' AND NOT h.is_machine) AS clicks, sumIf(h.events, h.type IN ('opened', 'clicked') AND h.is_machine) AS "by machines"
-FROM events_hourly AS h WHERE $__timeFilter(hour) AND campaign = ${CAMPAIGN} GROUP BY time ORDER BY time`,
+FROM hourly_counts AS h WHERE $__timeFilter(hour) AND campaign = ${CAMPAIGN} GROUP BY time ORDER BY time`,
       },
       'short',
     ),
@@ -56,7 +56,7 @@ FROM events_hourly AS h WHERE $__timeFilter(hour) AND campaign = ${CAMPAIGN} GRO
         description: 'Deliveries, bounces and drops as they were reported.',
         sql: `SELECT $__timeInterval(hour) AS time, sumIf(h.events, h.type = 'delivered') AS deliveries,
   sumIf(h.events, h.type = 'bounced') AS bounces, sumIf(h.events, h.type = 'dropped') AS drops
-FROM events_hourly AS h WHERE $__timeFilter(hour) AND campaign = ${CAMPAIGN} GROUP BY time ORDER BY time`,
+FROM hourly_counts AS h WHERE $__timeFilter(hour) AND campaign = ${CAMPAIGN} GROUP BY time ORDER BY time`,
       },
       'short',
     ),

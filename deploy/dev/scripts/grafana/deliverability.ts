@@ -1,11 +1,23 @@
 import { board, SOURCES, sourceVariable } from './board.ts';
 import { series, stat, table } from './panels.ts';
 
-// Of the rollup by hours where it has the answer: deliverability_daily puts all messages together each time that it is asked.
-const OF_HOURS = `FROM deliverability_hourly AS d WHERE $__timeFilter(hour) AND source IN (${SOURCES})`;
-const ENDS = '(sum(d.deliveries) + sum(d.hard_bounces) + sum(d.soft_bounces) + sum(d.drops))';
-const share = (part: string, of: string) => `sum(d.${part}) / nullIf(${of}, 0)`;
-const rate = (part: string, of = ENDS) => `SELECT ${share(part, of)} AS rate ${OF_HOURS}`;
+// Of the rollup's rows as they are, summed once. deliverability_hourly groups them by all keys before, and deliverability_daily puts all messages together.
+const WHERE = `WHERE $__timeFilter(hour) AND source IN (${SOURCES})`;
+const OF_HOURS = `FROM hourly_counts AS d ${WHERE} AND type IN ('delivered', 'bounced', 'dropped', 'deferred', 'complained')`;
+const PARTS = {
+  deliveries: "d.type = 'delivered'",
+  hard_bounces: "d.type = 'bounced' AND d.bounce_class = 'hard'",
+  soft_bounces: "d.type = 'bounced' AND d.bounce_class != 'hard'",
+  drops: "d.type = 'dropped'",
+  deferrals: "d.type = 'deferred'",
+  complaints: "d.type = 'complained'",
+};
+type Part = keyof typeof PARTS;
+const total = (part: Part) => `sumIf(d.events, ${PARTS[part]})`;
+const ENDS = "sumIf(d.events, d.type IN ('delivered', 'bounced', 'dropped'))";
+const share = (part: Part, of: string) => `${total(part)} / nullIf(${of}, 0)`;
+const SENDER_ENDS = '(sum(d.deliveries) + sum(d.hard_bounces) + sum(d.soft_bounces) + sum(d.drops))';
+const rate = (part: Part, of = ENDS) => `SELECT ${share(part, of)} AS rate ${OF_HOURS}`;
 
 export const deliverability = board({
   title: 'Email: deliverability',
@@ -44,7 +56,7 @@ export const deliverability = board({
         title: 'Complaints',
         description:
           'For each delivery. Gmail and Yahoo ask for less than 0.3 %; Gmail reports none to ESPs.',
-        sql: rate('complaints', 'sum(d.deliveries)'),
+        sql: rate('complaints', total('deliveries')),
       },
       'percentunit',
     ),
@@ -52,8 +64,8 @@ export const deliverability = board({
       {
         title: 'Deliveries and what came back',
         description: 'Events by the hour in which they happened.',
-        sql: `SELECT $__timeInterval(hour) AS time, sum(d.deliveries) AS deliveries, sum(d.hard_bounces) AS "hard bounces",
-  sum(d.soft_bounces) AS "soft bounces", sum(d.drops) AS drops
+        sql: `SELECT $__timeInterval(hour) AS time, ${total('deliveries')} AS deliveries, ${total('hard_bounces')} AS "hard bounces",
+  ${total('soft_bounces')} AS "soft bounces", ${total('drops')} AS drops
 ${OF_HOURS} GROUP BY time ORDER BY time`,
       },
       'short',
@@ -71,7 +83,7 @@ ${OF_HOURS} GROUP BY time, mailbox_provider ORDER BY time, mailbox_provider`,
       {
         title: 'Put off',
         description: 'Deferrals. They rise before mail is blocked.',
-        sql: `SELECT $__timeInterval(hour) AS time, mailbox_provider, sum(d.deferrals) AS deferrals
+        sql: `SELECT $__timeInterval(hour) AS time, mailbox_provider, ${total('deferrals')} AS deferrals
 ${OF_HOURS} GROUP BY time, mailbox_provider ORDER BY time, mailbox_provider`,
       },
       'short',
@@ -80,7 +92,7 @@ ${OF_HOURS} GROUP BY time, mailbox_provider ORDER BY time, mailbox_provider`,
       {
         title: 'Complaints',
         description: 'Reports of spam as they come in.',
-        sql: `SELECT $__timeInterval(hour) AS time, sum(d.complaints) AS complaints
+        sql: `SELECT $__timeInterval(hour) AS time, ${total('complaints')} AS complaints
 ${OF_HOURS} GROUP BY time ORDER BY time`,
       },
       'short',
@@ -90,7 +102,7 @@ ${OF_HOURS} GROUP BY time ORDER BY time`,
         title: 'Mailbox providers',
         description: 'Shares of deliveries, bounces and drops.',
         sql: `SELECT mailbox_provider, esp, ${ENDS} AS ends, ${share('deliveries', ENDS)} AS delivered, ${share('hard_bounces', ENDS)} AS hard,
-  ${share('soft_bounces', ENDS)} AS soft, ${share('drops', ENDS)} AS dropped, sum(d.deferrals) AS deferrals
+  ${share('soft_bounces', ENDS)} AS soft, ${share('drops', ENDS)} AS dropped, ${total('deferrals')} AS deferrals
 ${OF_HOURS} GROUP BY mailbox_provider, esp ORDER BY ends DESC, mailbox_provider, esp LIMIT 200`,
       },
       {
@@ -112,13 +124,13 @@ GROUP BY reason, type ORDER BY events DESC, reason, type LIMIT 200`,
     table(
       {
         title: 'Sending domains',
-        description: 'Reputation is of the domain that sends. Messages, each by how it ended.',
+        description: 'Reputation is of the domain that sends. Shares of deliveries, bounces and drops.',
         width: 12,
-        sql: `SELECT sender_domain, sum(d.attempted) AS attempted, sum(d.delivered) / nullIf(attempted, 0) AS delivered,
-  sum(d.blocked) / nullIf(attempted, 0) AS blocked, sum(d.complained) AS complaints
-FROM deliverability_daily AS d WHERE $__dateFilter(day) AND source IN (${SOURCES}) GROUP BY sender_domain ORDER BY attempted DESC, sender_domain LIMIT 200`,
+        sql: `SELECT sender_domain, ${SENDER_ENDS} AS ends, sum(d.deliveries) / nullIf(${SENDER_ENDS}, 0) AS delivered,
+  sum(d.blocks) / nullIf(${SENDER_ENDS}, 0) AS blocked, sum(d.complaints) AS complaints
+FROM sender_domains_hourly AS d ${WHERE} GROUP BY sender_domain ORDER BY ends DESC, sender_domain LIMIT 200`,
       },
-      { attempted: 'short', delivered: 'percentunit', blocked: 'percentunit', complaints: 'short' },
+      { ends: 'short', delivered: 'percentunit', blocked: 'percentunit', complaints: 'short' },
     ),
   ],
 });

@@ -73,7 +73,7 @@ FROM soft_bounces_at_risk ORDER BY in_a_row DESC, recipient_key LIMIT 500`,
         width: 12,
         sql: `SELECT campaign, sumIf(h.events, h.type = 'delivered') AS delivered, sumIf(h.events, h.type = 'complained') / nullIf(delivered, 0) AS complained,
   sumIf(h.events, h.type = 'unsubscribed') / nullIf(delivered, 0) AS unsubscribed
-FROM events_hourly AS h WHERE $__timeFilter(hour) AND source IN (${SOURCES}) AND campaign != ''
+FROM hourly_counts AS h WHERE $__timeFilter(hour) AND source IN (${SOURCES}) AND campaign != ''
 GROUP BY campaign HAVING delivered > 0 ORDER BY unsubscribed DESC, campaign LIMIT 200`,
       },
       { delivered: 'short', complained: 'percentunit', unsubscribed: 'percentunit' },

@@ -3,6 +3,11 @@ import { groupedBy } from '../expected-figures.ts';
 import { expectedMessages } from '../expected-messages.ts';
 import { type Answers, by, daily, type Row, share } from './rows.ts';
 
+const DAY_MS = 86_400_000;
+const FROM = Date.UTC(2026, 8, 1);
+const ENDS = ['delivered', 'bounced', 'dropped', 'deferred', 'complained'];
+const BLOCKS = ['policy', 'spam', 'content'];
+
 export const DELIVERABILITY: Answers = {
   'How does mail get through, day by day?': ({ events }) =>
     daily(events, ['day'], ['attempted', 'delivered', 'delivery_rate'])
@@ -59,10 +64,39 @@ export const DELIVERABILITY: Answers = {
       by('-block_rate', 'sender_domain'),
     ),
 
+  'Which sending domain was refused in the last days?': ({ events }) => {
+    const rows = events
+      .filter(({ type, occurred_at: at }) => ENDS.includes(type) && at >= FROM && at < FROM + 14 * DAY_MS)
+      .map((event) => ({
+        event,
+        sender_domain: /@([^@>\s]+)>?\s*$/.exec((event.sender ?? '').toLowerCase())?.[1] ?? '',
+      }));
+    return [...groupedBy(rows, 'sender_domain').values()]
+      .map((of): Row => {
+        const bounces = of.filter(({ event }) => event.type === 'bounced');
+        return {
+          sender_domain: of[0]?.sender_domain ?? '',
+          deliveries: of.filter(({ event }) => event.type === 'delivered').length,
+          bounces: bounces.length,
+          blocks: bounces.filter(({ event }) => BLOCKS.includes(event.bounce_category ?? '')).length,
+        };
+      })
+      .sort(by('sender_domain'));
+  },
+
   'Does one ESP get through better than another, to the same mailboxes?': ({ events }) =>
     daily(events, ['mailbox_provider', 'esp'], ['attempted', 'delivery_rate']).sort(
       by('mailbox_provider', 'esp'),
     ),
+
+  'What happened on each day?': ({ events }) => {
+    const rows = events
+      .filter(({ occurred_at: at }) => at >= FROM && at < FROM + 14 * DAY_MS)
+      .map(({ occurred_at: at, type }) => ({ day: new Date(at).toISOString().slice(0, 10), type }));
+    return [...groupedBy(rows, 'day', 'type').values()]
+      .map((of): Row => ({ day: of[0]?.day ?? '', type: of[0]?.type ?? '', events: of.length }))
+      .sort(by('day', 'type'));
+  },
 
   'How much comes in, of what, from whom?': ({ events }) =>
     [

@@ -15,6 +15,32 @@ export const RECIPIENTS: Answers = {
       )
       .sort(by('occurred_at', 'event_id')),
 
+  'What became of the mail to one recipient?': ({ events }) => {
+    const rows = expectedMessages(events).filter((row) => row.recipient_key === 'person3@gmail.com');
+    const sum = (of: typeof rows, column: string) => of.reduce((all, row) => all + Number(row[column]), 0);
+    return [...groupedBy(rows, 'outcome').values()]
+      .map(
+        (of): Row => ({
+          ...{ outcome: String(of[0]?.outcome), messages: of.length },
+          ...{ opens: sum(of, 'opens'), clicks: sum(of, 'clicks') },
+        }),
+      )
+      .sort(by('outcome'));
+  },
+
+  'How many different people opened in each week?': ({ events }) => {
+    const rows = events
+      .filter((event) => event.type === 'opened' && event.is_machine !== true && event.recipient !== '')
+      .map(({ occurred_at: at, recipient }) => {
+        const sinceMonday = (new Date(at).getUTCDay() + 6) % 7;
+        const week = new Date(at - sinceMonday * 86_400_000).toISOString().slice(0, 10);
+        return { week, key: recipientKey(recipient) };
+      });
+    return [...groupedBy(rows, 'week').values()]
+      .map((of): Row => ({ week: of[0]?.week ?? '', recipients: distinct(of, 'key'), opens: of.length }))
+      .sort(by('week'));
+  },
+
   'May a recipient be written to, and if not, why?': ({ states }) =>
     states
       .filter(({ recipient }) => recipient === 'person3@gmail.com')
@@ -105,4 +131,12 @@ export const RECIPIENTS: Answers = {
         (rows): Row => ({ mark: 'forged', source: rows[0]?.source ?? '', by: 'maria', events: rows.length }),
       )
       .sort(by('source')),
+
+  'Where are the bytes that an event was made of?': ({ events, forged }) =>
+    [...events, ...forged]
+      .filter(({ event_id: id }) => id === '41-7')
+      .map((event) => ({
+        ...{ raw_topic: 'email.raw', raw_partition: event.raw_partition, raw_offset: event.raw_offset },
+        ...{ item_index: event.item_index, request_id: event.request_id },
+      })),
 };
