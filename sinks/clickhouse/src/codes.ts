@@ -13,6 +13,8 @@ export const CLICKHOUSE_CODES = {
   SINK_CLICKHOUSE_ROW_REFUSED: 'ClickHouse cannot read this row; the others of its batch were written.',
   SINK_CLICKHOUSE_MIGRATION_EDITED:
     'A migration that was applied is not the file of this version, or is of a newer one and does not only add.',
+  SINK_CLICKHOUSE_SHARDED:
+    'The cluster has several shards: a batch that is repeated at another shard would be there twice. Name a cluster of the replicas of one shard in `sinks.clickhouse.cluster`.',
 } as const;
 
 declare module '@email-events/core/errors' {

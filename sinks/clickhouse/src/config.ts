@@ -37,7 +37,7 @@ export const clickhouseSection = section(
     cluster: z
       .string()
       .optional()
-      .describe('Cluster name: migrations run ON CLUSTER with replicated engines.'),
+      .describe('Cluster of the replicas of one shard: migrations run ON CLUSTER with replicated engines.'),
     batchRows: count(10_000, 'Rows after which a lane is written.'),
     batchBytes: count(16_777_216, 'Bytes after which a lane is written.'),
     flushMs: ms(

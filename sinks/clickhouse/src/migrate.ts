@@ -5,6 +5,7 @@ import { failureKindOf } from './errors.ts';
 import { FILL_LEDGER, type FillProgress, fill, isFilling } from './fill.ts';
 import { keepStatements } from './keep.ts';
 import { type Migration, readMigrations } from './migrations.ts';
+import { refuseShards } from './shards.ts';
 import { statementsOf } from './statements.ts';
 
 export interface MigrationPlan {
@@ -38,7 +39,7 @@ const DDL_SETTINGS = { max_table_size_to_drop: 0 };
 /** On a cluster every replica answers. What is too old is then removed in the background. */
 const KEEP_MS = 300_000;
 
-/** The plan of `migrate`. Changes nothing. */
+/** The plan of `migrate`. Changes nothing. Throws as that does. */
 export async function planMigrations(
   address: ClickHouseAddress,
   migrations: readonly Migration[] = readMigrations(),
@@ -49,7 +50,7 @@ export async function planMigrations(
 /**
  * Brings the database to this version's tables and views; doing it again changes nothing. Two at a time are not safe.
  * What a newer release has applied is left alone if all of it only adds. Throws SINK_CLICKHOUSE_MIGRATION_EDITED if it does not, or if an applied file
- * has changed since or is gone, with nothing changed.
+ * has changed since or is gone, and SINK_CLICKHOUSE_SHARDED of a cluster of several shards, with nothing changed.
  * When the server refuses a statement, the earlier ones of its file are done; statements can be repeated, so calling it
  * again goes on from there. Sinks may write meanwhile.
  */
@@ -96,6 +97,7 @@ async function planOf(
   address: ClickHouseAddress,
   migrations: readonly Migration[],
 ): Promise<MigrationPlan> {
+  await refuseShards(clickhouse, address);
   const rows = await readLedger(clickhouse, address.database);
   const known = migrations.at(-1)?.version ?? 0;
   for (const row of rows) {
