@@ -66,7 +66,7 @@ export interface ServiceDescriptor<
    * a group of its own, or those of `consumersRead`, and its dead letters have its name as stage.
    */
   consumers?(config: ConfigWith<Path, S>): readonly string[];
-  readonly consumersRead?: readonly string[];
+  readonly consumersRead?: readonly string[] | ((consumer: string) => readonly string[]);
   /** A sink that also writes in transactions, with a transactional id of its own: that of a command of its name. */
   readonly transacts?: boolean;
   /** Further topics, which it reads without a group. */
@@ -123,11 +123,12 @@ export function consumerGroupsOf(
   const { topics } = consumes;
   if (consumes.as === 'processor')
     return [{ consumer: name, group: processorGroup(groupPrefix, name), topics }];
+  const readBy = typeof consumersRead === 'function' ? consumersRead : () => consumersRead;
   const further = consumers && isConfigured(service, config) ? consumers(config as never) : [];
   return [
     { consumer: name, group: sinkGroup(groupPrefix, name), topics },
     ...further.map((consumer) => ({
-      ...{ consumer, group: sinkGroup(groupPrefix, consumer), topics: consumersRead },
+      ...{ consumer, group: sinkGroup(groupPrefix, consumer), topics: readBy(consumer) },
     })),
   ];
 }

@@ -7,7 +7,7 @@ import {
   measureEvents,
   measureNormalize,
 } from '@email-events/processors/testing';
-import { createCrmMetrics } from '@email-events/sink-crm/testing';
+import { createCrmMetrics, createEngagementMetrics } from '@email-events/sink-crm/testing';
 import { createLookupMetrics } from '@email-events/sink-lookup/testing';
 import type { Metric } from './metrics-page.ts';
 
@@ -48,6 +48,7 @@ const SERVICES: { readonly [service: string]: (metrics: Registry) => void } = {
     createCrmMetrics(metrics, 'crm', {
       ...{ breakerLevel: () => 0, refused: () => false, callLimit: () => 10, now: Date.now },
     });
+    createEngagementMetrics(metrics, 'crm', { callLimit: () => 2, waits: () => false });
   },
   alerts: (metrics) => {
     reading(metrics);

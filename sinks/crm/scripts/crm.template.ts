@@ -46,6 +46,7 @@ export const exampleCrm = defineCrm({
       conditionalWrite: false,
       listSuppressed: false,
       eraseContacts: false,
+      engagement: false,
     },
     scopes: ['contacts.write'],
     undoesOptOuts: '`opted_out` does not say who set it',

@@ -1,3 +1,4 @@
+import { BehindPace } from './behind-pace.ts';
 import type { Announcing, CallPace, PublishedPace, RateHeaders } from './capabilities.ts';
 import { paceOf, SharedPace } from './pace.ts';
 import { accountOf, type ConfiguredCrm, crmOf } from './settings.ts';
@@ -25,6 +26,16 @@ export class MemberPace implements CallPace {
     return this.account.pace.isWaiting;
   }
 
+  /** By which its calls are reserved. */
+  get own(): CallPace {
+    return this.account.pace;
+  }
+
+  /** A part of the limit, for calls behind all others. */
+  behind(part: number): BehindPace {
+    return new BehindPace(this, this.account.published, part);
+  }
+
   setShare(share: number | undefined): void {
     this.share = share;
     this.account.follow();
@@ -45,9 +56,11 @@ export class MemberPace implements CallPace {
  */
 class AccountPace {
   readonly pace: SharedPace;
+  readonly published: PublishedPace;
   private readonly members: MemberPace[] = [];
 
   constructor(published: PublishedPace) {
+    this.published = published;
     this.pace = new SharedPace({ published, now: Date.now });
   }
 

@@ -8,6 +8,7 @@ export const CAPABILITIES = {
   conditionalWrite: 'conditional write',
   listSuppressed: 'list the suppressed',
   eraseContacts: 'erase a contact',
+  engagement: 'engagement',
 } as const;
 
 export type CapabilityName = keyof typeof CAPABILITIES;

@@ -1,30 +1,19 @@
-import {
-  type AdminOptions,
-  avroReader,
-  type Backoff,
-  backoffMs,
-  codeOf,
-  type DependencyState,
-  type Logger,
-  pause,
-  Registry,
-  type RunningSink,
-  runSink,
-} from '@email-events/core';
+import { avroReader, type Backoff, type Logger, type RunningSink, runSink } from '@email-events/core';
 import { type Codec, type Suppression, topics } from '@email-events/schemas';
 import type { MemberPace } from './accounts.ts';
 import { type CrmConfig, SERVICE } from './config.ts';
+import { KeptConsumer } from './kept-consumer.ts';
+import { RecipientTurns } from './recipient-turns.ts';
 import { type ConfiguredCrm, crmOf } from './settings.ts';
-import { createCrmSink } from './sink.ts';
+import { type CrmSink, createCrmSink } from './sink.ts';
 
 /** Enough recipients to keep all calls busy; few enough that a batch is soon done. */
 const BATCH_ROWS = 200;
 const BATCH_BYTES = 1_048_576;
 /** A suppression waits no longer for others. */
 const FLUSH_MS = 100;
-const AGAIN: Backoff = { firstMs: 1_000, longestMs: 60_000 };
-/** One that ran so long before it failed has not failed in a row. */
-const LONG_MS = 300_000;
+/** What was written to the topic so long ago has been read, or suppressions wait. Milliseconds. */
+const CURRENT_MS = 5_000;
 
 export interface CrmConsumerOptions {
   readonly crm: ConfiguredCrm;
@@ -39,110 +28,35 @@ export interface CrmConsumerOptions {
   readonly again?: Backoff;
 }
 
-/** For a CRM that hangs to be told from one that works before the admin port gives up on the answer. */
-const CHECK_MS = 4_000;
-const CHECKS = ['kafka', 'sink', 'registry', 'lanes'] as const;
-
-/**
- * Brings one CRM to the state of email.suppressions, in a consumer group of its own. If it cannot go on, because its group lacks a right or
- * the broker lost its mind, it is started again, ever more seldom, as the process would be if there were no other CRM in it.
- */
-export class CrmConsumer {
-  /** Its metrics: those of a further CRM carry its name. */
-  readonly registry = new Registry();
-  /** Why it does not run now. */
-  failure: string | undefined;
+/** Brings one CRM to the state of email.suppressions. */
+export class CrmConsumer extends KeptConsumer {
   private readonly options: CrmConsumerOptions;
-  private readonly log: Logger;
-  private readonly stopped = new AbortController();
-  private running: RunningSink | undefined;
-  private failures = 0;
-  private watching: Promise<void> = Promise.resolve();
+  /** Of the partitions; undefined: they move, or there are none yet. */
+  private share: number | undefined;
+  private sink: CrmSink | undefined;
+  /** Of all that write to the CRM. */
+  readonly turns = new RecipientTurns();
 
   constructor(options: CrmConsumerOptions) {
-    const { log, crm } = options;
+    super({ log: options.log, name: options.crm.name, again: options.again });
     this.options = options;
-    this.log = crm.name === undefined ? log : log.child({ crm: crm.name });
   }
 
-  /**
-   * Starts it, or throws why it cannot; it is tried again in either case. `failed` is told whenever it ends by itself, and gives the code
-   * of the error.
-   */
-  async start(failed: (error: unknown) => string): Promise<void> {
-    const first = this.open();
-    this.watching = this.watch(first, failed);
-    await first;
+  /** Whether a suppression of its partitions has still to be written, or it is not known that none has. */
+  get waits(): boolean {
+    const { running, share, sink } = this;
+    if (!running || !sink || share === undefined) return true;
+    if (share === 0) return false;
+    const tries = sink.isWriting || sink.problem() !== undefined || running.readiness.lanes() !== undefined;
+    return tries || !running.isCurrent(CURRENT_MS);
   }
 
-  /** Never throws. */
-  async stop(): Promise<void> {
-    this.stopped.abort();
-    await this.running?.stop();
-    await this.watching;
-  }
-
-  /**
-   * By dependency. As long as another of `all` works, this one makes the service no more than degraded: nothing is gained by taking it out
-   * of service, and the others would be with it.
-   */
-  readiness(all: readonly CrmConsumer[]): AdminOptions['readiness'] {
-    const { name } = this.options.crm;
-    const others = all.filter((other) => other !== this);
-    const states = CHECKS.map((check) => {
-      const state = async (): Promise<DependencyState> => {
-        const [problem, ...works] = await Promise.all([
-          this.problemOf(check),
-          ...others.map((other) => other.works()),
-        ]);
-        return problem !== undefined && works.includes(true) ? { degraded: problem } : problem;
-      };
-      return [name === undefined ? check : `${name}.${check}`, state] as const;
-    });
-    return Object.fromEntries(states);
-  }
-
-  private async works(): Promise<boolean> {
-    const problems = await Promise.all(CHECKS.map((check) => this.problemOf(check)));
-    return problems.every((problem) => problem === undefined);
-  }
-
-  private async problemOf(check: (typeof CHECKS)[number]): Promise<string | undefined> {
-    if (this.running) {
-      const late = pause(CHECK_MS, undefined, false).then(() => 'TIMEOUT');
-      return Promise.race([this.running.readiness[check](), late]);
-    }
-    return check === 'kafka' ? (this.failure ?? 'KAFKA_NOT_JOINED') : undefined;
-  }
-
-  private async watch(first: Promise<RunningSink>, failed: (error: unknown) => string): Promise<void> {
-    for (let opening = first; ; opening = this.open()) {
-      const startedAt = performance.now();
-      try {
-        await (await opening).done;
-        return;
-      } catch (error) {
-        if (this.stopped.signal.aborted) return;
-        if (performance.now() - startedAt > LONG_MS) this.failures = 0;
-        this.failure = codeOf(error);
-        this.failures += 1;
-        this.log.error({ code: failed(error), err: error }, 'a CRM’s consumer failed');
-      }
-      const broken = this.running;
-      this.running = undefined;
-      await broken?.stop();
-      await pause(backoffMs(this.failures, this.options.again ?? AGAIN), this.stopped.signal);
-      if (this.stopped.signal.aborted) return;
-    }
-  }
-
-  private async open(): Promise<RunningSink> {
+  protected async run(): Promise<RunningSink> {
     const { crm, config, codec, pace, run = runSink<Suppression> } = this.options;
     const { settings, consumer, name, path } = crm;
     const { concurrency, dryRun } = settings;
     const { log, registry: metrics } = this;
-    // Of the run before, if it failed: what counts begins anew, as after a restart of the process.
-    metrics.clear();
+    this.share = undefined;
     metrics.setDefaultLabels({ service: SERVICE, ...(name !== undefined && { crm: name }) });
     const definition = crmOf(settings, path);
     // The run before left no partition: until this one has some, a check may be made now and then.
@@ -150,11 +64,12 @@ export class CrmConsumer {
     const adapter = definition.connect(settings, Date.now, pace);
     const { scopes } = definition.facts;
     const sink = createCrmSink({
-      ...{ adapter, name, concurrency, dryRun, scopes, log, metrics },
+      ...{ adapter, name, concurrency, dryRun, scopes, log, metrics, turns: this.turns },
       callLimit: () => pace?.callsPerSecond,
       isWaiting: () => pace?.isWaiting ?? false,
     });
-    const running = await run({
+    this.sink = sink;
+    return run({
       kafka: config.kafka,
       deadLetterPartitions: config.topics.deadLetterPartitions,
       codec,
@@ -169,13 +84,12 @@ export class CrmConsumer {
       batchRows: BATCH_ROWS,
       batchBytes: BATCH_BYTES,
       flushMs: FLUSH_MS,
-      onShare: (share) => pace?.setShare(share),
+      onShare: (share) => {
+        this.share = share;
+        pace?.setShare(share);
+      },
       metrics,
       log,
     });
-    this.failure = undefined;
-    this.running = running;
-    if (this.stopped.signal.aborted) await running.stop();
-    return running;
   }
 }

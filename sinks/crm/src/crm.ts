@@ -4,8 +4,10 @@ import type { Suppression } from '@email-events/schemas';
 import { z } from 'zod';
 import type { CallPace, CrmCapabilities, PublishedPace } from './capabilities.ts';
 import type { CrmConfig } from './config.ts';
+import type { EngagementAdapter, EngagementFields } from './engagement.ts';
 import { CrmError, type CrmFailure } from './errors.ts';
 import type { CrmRequest } from './http-client.ts';
+import { RecipientTurns } from './recipient-turns.ts';
 
 /** A CRM as configured: sinks.crm, or one of its `others`. `url`, `secrets` and `options` are the CRM's to judge, everything else is the same for all. */
 export type CrmSettings = Omit<NonNullable<CrmConfig['sinks']['crm']>, 'adminPort' | 'others'>;
@@ -116,28 +118,64 @@ export interface CrmDefinition<S extends AccessSchema = AccessSchema> {
   readonly facts: CrmFacts;
   /** Opens nothing yet. */
   connect(settings: z.output<S>, limits: CallLimits): CrmAdapter;
+  /** Where it can be told of engagement (`capabilities.engagement`). */
+  readonly engagement?: EngagementDefinition<S>;
+}
+
+/** `turns`: for a CRM in which a write replaces what another writes. */
+export type EngagementLimits = CallLimits & { readonly turns: RecipientTurns };
+
+export interface EngagementDefinition<S extends AccessSchema> {
+  /** What the credentials must be allowed beyond `facts.scopes`. */
+  readonly scopes?: readonly string[];
+  /** What the settings lack for it. */
+  problem?(settings: z.output<S>): ConfigProblem | undefined;
+  connect(settings: z.output<S>, limits: EngagementLimits, names: EngagementFields): EngagementAdapter;
 }
 
 /** A CRM of the registry. */
-export interface Crm extends Omit<CrmDefinition, 'connect'> {
+export interface Crm extends Omit<CrmDefinition, 'connect' | 'engagement'> {
   /** Problems of the settings, with full paths: `path` is where they are, default sinks.crm. Messages never show a value. */
   problems(settings: CrmSettings, path?: string): ConfigProblem[];
   /** Throws ZodError on settings that have problems. */
   connect(settings: CrmSettings, now: () => number, pace?: CallPace, plan?: CallLimits['plan']): CrmAdapter;
+  /** What the credentials need for engagement besides; undefined: the CRM cannot be told of it. */
+  readonly engagementScopes: readonly string[] | undefined;
+  /** The same for engagement, with calls of its own. Throws ZodError; undefined: it is not configured, or cannot be told. */
+  connectEngagement(
+    settings: CrmSettings,
+    now: () => number,
+    pace?: CallPace,
+    turns?: RecipientTurns,
+  ): EngagementAdapter | undefined;
 }
 
 /** Binds a CRM's adapter to the schema of its settings. */
 export function defineCrm<S extends AccessSchema>(definition: CrmDefinition<S>): Crm {
-  const { name, title, documentation, settings: schema, facts } = definition;
+  const { name, title, documentation, settings: schema, facts, engagement } = definition;
+  const limitsOf = ({ timeoutMs, concurrency }: CrmSettings, now: () => number, pace?: CallPace) => ({
+    ...{ timeoutMs, concurrency, now, ...(pace && { pace }) },
+  });
   return {
     ...{ name, title, documentation, settings: schema, facts },
     problems(settings, path = 'sinks.crm') {
-      const { error } = schema.safeParse(accessOf(settings));
-      return error?.issues.flatMap((issue) => problemsOf(issue, path)) ?? [];
+      const { data, error } = schema.safeParse(accessOf(settings));
+      if (error) return error.issues.flatMap((issue) => problemsOf(issue, path));
+      if (!settings.engagement) return [];
+      if (!engagement)
+        return [{ path: `${path}.engagement`, message: `${title} cannot be told of engagement` }];
+      const problem = engagement.problem?.(data);
+      return problem ? [{ ...problem, path: `${path}.${problem.path}` }] : [];
+    },
+    engagementScopes: engagement && [...(facts.scopes ?? []), ...(engagement.scopes ?? [])],
+    connectEngagement(settings, now, pace, turns = new RecipientTurns()) {
+      if (!settings.engagement) return undefined;
+      const { fields } = settings.engagement;
+      const limits = { ...limitsOf(settings, now, pace), turns };
+      return engagement?.connect(schema.parse(accessOf(settings)), limits, fields);
     },
     connect(settings, now, pace, plan) {
-      const { timeoutMs, concurrency } = settings;
-      const limits = { timeoutMs, concurrency, now, ...(pace && { pace }), ...(plan && { plan }) };
+      const limits = { ...limitsOf(settings, now, pace), ...(plan && { plan }) };
       return definition.connect(schema.parse(accessOf(settings)), limits);
     },
   };

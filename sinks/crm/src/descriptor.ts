@@ -1,7 +1,7 @@
 import { defineService } from '@email-events/core/service';
 import { topics } from '@email-events/schemas';
 import { CRM_CODES } from './codes.ts';
-import { ABSENT, crmSection, furtherConsumers, SERVICE } from './config.ts';
+import { ABSENT, crmSection, ENGAGEMENT_TOPICS, furtherConsumers, isEngagement, SERVICE } from './config.ts';
 
 export const crmSink = defineService({
   name: SERVICE,
@@ -14,6 +14,10 @@ export const crmSink = defineService({
   entry: 'sinks/crm/src/main.ts',
   consumes: { as: 'sink', topics: [topics.suppressions, topics.replays] },
   consumers: furtherConsumers,
+  consumersRead: (consumer) => [
+    ...(isEngagement(consumer) ? ENGAGEMENT_TOPICS : [topics.suppressions]),
+    topics.replays,
+  ],
   writes: [topics.deadLetters],
   async load() {
     const { startCrmSink } = await import('./service.ts');

@@ -6,7 +6,10 @@ export {
 } from './adapters/http.ts';
 export { crms } from './adapters/index.ts';
 export * from './capabilities.ts';
+export { ENGAGEMENT_TOPICS, ENGAGEMENTS } from './config.ts';
 export * from './crm.ts';
+export * from './engagement.ts';
+export { createEngagementSink, type EngagementSinkOptions } from './engagement-sink.ts';
 export { CrmError, type CrmFailure } from './errors.ts';
 export { HttpClient } from './http-client.ts';
 export { paceBeside, paceOf, SharedPace } from './pace.ts';

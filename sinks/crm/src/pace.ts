@@ -3,7 +3,7 @@ import type { Announcing, CallPace, PublishedPace, RateHeaders } from './capabil
 import { CrmError } from './errors.ts';
 import { LeastLatency } from './least-latency.ts';
 import { PacedWindow } from './paced-window.ts';
-import { isUrgent, type Reserved, reservedOf, withReserved } from './turns.ts';
+import { isLast, isUrgent, type Reserved, reservedOf, withReserved } from './turns.ts';
 
 export interface PaceOptions {
   /** Of the whole account. */
@@ -50,6 +50,8 @@ export class SharedPace implements CallPace {
   private readonly begun: Waiting[] = [];
   private readonly urgent: Waiting[] = [];
   private readonly waiting: Waiting[] = [];
+  /** Have their turn only when nobody else waits. */
+  private readonly last: Waiting[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   /** Has the whole budget until it is told its share: what is called before are checks. */
@@ -90,7 +92,11 @@ export class SharedPace implements CallPace {
 
   /** Where so many calls are more than a window takes at once, the rest of them go before all others. */
   async together<T>(calls: number, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const reserved = await this.turn(isUrgent() ? this.urgent : this.waiting, calls, signal);
+    const reserved = await this.turn(
+      isUrgent() ? this.urgent : isLast() ? this.last : this.waiting,
+      calls,
+      signal,
+    );
     try {
       return await this.doneBy(reserved, work);
     } finally {
@@ -176,7 +182,8 @@ export class SharedPace implements CallPace {
   }
 
   private nextQueue(): Waiting[] | undefined {
-    const queues = this.underWay < this.most ? [this.begun, this.urgent, this.waiting] : [this.begun];
+    const queues =
+      this.underWay < this.most ? [this.begun, this.urgent, this.waiting, this.last] : [this.begun];
     return queues.find(({ length }) => length > 0);
   }
 
@@ -208,7 +215,7 @@ export class SharedPace implements CallPace {
   }
 
   private giveAll(afterMs: number): void {
-    const queues = [this.begun, this.urgent, this.waiting];
+    const queues = [this.begun, this.urgent, this.waiting, this.last];
     for (const { give } of queues.flatMap((queue) => queue.splice(0))) give(pausedFor(afterMs));
   }
 }

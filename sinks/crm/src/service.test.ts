@@ -7,6 +7,7 @@ import {
   type SinkRunnerOptions,
 } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
+import { consumerGroupsOf } from '@email-events/core/service';
 import type { Suppression } from '@email-events/schemas';
 import { afterEach, expect, test, vi } from 'vitest';
 import { crmSink } from './descriptor.ts';
@@ -57,7 +58,10 @@ async function setUp(refuse: (consumer: string, run: number) => void = () => {},
   const log = { info() {}, warn() {}, error() {} } as unknown as Logger;
   Object.assign(log, { child: () => log });
   const context = { config: of, log, metrics: new Registry() };
-  const service = await startCrmSink(context, { run, again: { firstMs: 1, longestMs: 1 } });
+  const service = await startCrmSink(context, {
+    ...{ run, again: { firstMs: 1, longestMs: 1 } },
+    runEngagement: run as unknown as NonNullable<ConsumerParts['runEngagement']>,
+  });
   cleanups.push(() => service.stop());
   const ask = async (path: string) => fetch(`http://127.0.0.1:${service.ports.admin}${path}`);
   const ready = async () => {
@@ -172,4 +176,28 @@ test('a consumer that is started again goes on with the calls that it has made a
   await expect.poll(() => runs.get('sink-crm')?.length).toBe(2);
   // Not the whole budget anew: the share of before, until it is told another.
   expect(await metrics()).toContain('email_events_crm_call_limit{crm="http",service="sink-crm"} 0.99');
+});
+
+test('engagement has a consumer of its own for each CRM that has it, and no more than degrades the service', async () => {
+  const engaged = { ...OTHER, options: { engagementUrl: 'http://127.0.0.1:1/engagement' }, engagement: {} };
+  const { others: _others, ...own } = config.sinks.crm ?? { others: {} };
+  const of = composeConfig([crmSink]).parse({
+    sinks: { crm: { ...own, secrets: [SECRET], others: { news: engaged } } },
+  });
+  const { newest, ready, metrics } = await setUp(() => {}, of);
+  const { options } = newest('sink-crm-news.engagement');
+  expect(options.topics).toEqual([
+    ...['delivered', 'opened', 'clicked'].map((type) => `email.events.${type}`),
+    'email.suppressions',
+  ]);
+  newest('sink-crm-news.engagement').problem = 'KAFKA_NOT_JOINED';
+  const { code, status, dependencies } = await ready();
+  expect([code, status]).toEqual([200, 'degraded']);
+  expect(dependencies).toMatchObject({ 'news.engagement.kafka': 'KAFKA_NOT_JOINED' });
+  expect(await metrics()).toContain('crm="news.engagement"');
+  expect(consumerGroupsOf(crmSink, 'shop', of).map(({ group, topics }) => [group, topics.length])).toEqual([
+    ['shop-sink-crm', 2],
+    ['shop-sink-crm-news', 2],
+    ['shop-sink-crm-news.engagement', 5],
+  ]);
 });

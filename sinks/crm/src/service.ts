@@ -10,10 +10,13 @@ import { Codec } from '@email-events/schemas';
 import { pacesOf } from './accounts.ts';
 import type { CrmConfig } from './config.ts';
 import { CrmConsumer, type CrmConsumerOptions } from './consumer.ts';
+import { EngagementConsumer, type EngagementConsumerOptions } from './engagement-consumer.ts';
 import { checkCrmSettings, configuredCrms, crmSettings } from './settings.ts';
 
 /** Parts that a test plays instead. */
-export type ConsumerParts = Pick<CrmConsumerOptions, 'run' | 'again'>;
+export interface ConsumerParts extends Pick<CrmConsumerOptions, 'run' | 'again'> {
+  readonly runEngagement?: EngagementConsumerOptions['run'];
+}
 
 /**
  * Keeps each CRM at the state of email.suppressions, one consumer for each: what stops one of them, be it the CRM, its settings or a right
@@ -21,7 +24,7 @@ export type ConsumerParts = Pick<CrmConsumerOptions, 'run' | 'again'>;
  */
 export async function startCrmSink(
   context: ServiceContext<CrmConfig>,
-  parts: ConsumerParts = {},
+  { runEngagement, ...parts }: ConsumerParts = {},
 ): Promise<RunningService> {
   const { config, log, metrics } = context;
   checkCrmSettings(config);
@@ -32,22 +35,34 @@ export async function startCrmSink(
   const consumers = all.map(
     (crm) => new CrmConsumer({ crm, config, codec, pace: paces.get(crm.consumer), log, ...parts }),
   );
-  const { done, failed, stop } = endOfAll(consumers);
+  const engagements = all.flatMap((crm, index) => {
+    const suppressions = consumers[index];
+    if (!crm.settings.engagement || !suppressions) return [];
+    const own = { crm, suppressions, pace: paces.get(crm.consumer), run: runEngagement, again: parts.again };
+    return [new EngagementConsumer({ ...own, config, codec, log })];
+  });
+  const { done, failed, stop } = endOfAll(consumers, engagements);
   const starts = await Promise.allSettled(consumers.map((consumer) => consumer.start(failed)));
   if (starts.every(({ status }) => status === 'rejected')) {
     await stop();
     throw starts.find((start) => start.status === 'rejected')?.reason;
   }
-  const readiness = Object.assign({}, ...consumers.map((consumer) => consumer.readiness(consumers)));
+  // One that cannot start is tried again, and holds up nobody. Readiness tells.
+  for (const engagement of engagements) engagement.start(codeOf).catch(() => {});
+  const readiness = Object.assign(
+    {},
+    ...consumers.map((consumer) => consumer.readiness(consumers)),
+    ...engagements.map((engagement) => engagement.degradation()),
+  );
   const shown = combinedMetrics(
     metrics,
-    consumers.map(({ registry }) => registry),
+    [...consumers, ...engagements].map(({ registry }) => registry),
   );
   return serveConsumer({ done, stop }, context, { adminPort, readiness, metrics: shown });
 }
 
 /** The process ends by itself only when none of its consumers works: with the error of the last one. */
-function endOfAll(consumers: readonly CrmConsumer[]) {
+function endOfAll(consumers: readonly CrmConsumer[], engagements: readonly EngagementConsumer[]) {
   const { promise: done, resolve, reject } = Promise.withResolvers<void>();
   // Nobody may wait for it yet.
   done.catch(() => {});
@@ -56,7 +71,7 @@ function endOfAll(consumers: readonly CrmConsumer[]) {
     return codeOf(error);
   };
   const stop = async () => {
-    await Promise.all(consumers.map((consumer) => consumer.stop()));
+    await Promise.all([...consumers, ...engagements].map((consumer) => consumer.stop()));
     resolve();
   };
   return { done, failed, stop };

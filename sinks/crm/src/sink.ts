@@ -12,6 +12,7 @@ import { CrmChecks } from './checks.ts';
 import type { CrmAdapter } from './crm.ts';
 import { CrmGuard } from './guard.ts';
 import { type CrmMetrics, createCrmMetrics } from './metrics.ts';
+import type { RecipientTurns } from './recipient-turns.ts';
 import type { TrialLimits } from './trials.ts';
 import { CrmWriter, newestOfEach } from './writer.ts';
 
@@ -29,6 +30,8 @@ export interface CrmSinkOptions {
   readonly callLimit?: () => number | undefined;
   /** Whether urgent calls wait for their turn in the pace now. */
   readonly isWaiting?: (() => boolean) | undefined;
+  /** Of all that write to the CRM in this process; default: its own. */
+  readonly turns?: RecipientTurns | undefined;
   readonly log: Logger;
   readonly metrics: Registry;
   readonly now?: () => number;
@@ -46,6 +49,8 @@ export interface CrmSinkOptions {
 export interface CrmSink extends Sink<Suppression> {
   /** Code of what keeps the sink from writing, for readiness; undefined when it writes. */
   problem(): string | undefined;
+  /** Records are being written now. */
+  readonly isWriting: boolean;
 }
 
 /** Brings a CRM to the topic's newest state of each recipient. */
@@ -69,12 +74,16 @@ export function createCrmSink(options: CrmSinkOptions): CrmSink {
     now,
   });
   const writer = new CrmWriter({
-    ...{ adapter, concurrency, log, guard, metrics, now },
+    ...{ adapter, concurrency, log, guard, metrics, now, turns: options.turns },
     trials: options.trials ?? { tries: 6, forMs: 30_000 },
     trialPauseMs: options.trialPauseMs ?? 2_000,
   });
+  let writing = 0;
   return {
     name: 'crm',
+    get isWriting() {
+      return writing > 0;
+    },
     byRecord: true,
     sourceOf: ({ topic, value }) => value?.reasons[0]?.source ?? topic,
     async check(signal) {
@@ -82,8 +91,15 @@ export function createCrmSink(options: CrmSinkOptions): CrmSink {
       if (guard.problem) throw new PipelineError(guard.problem, 'retry', 'the CRM takes no calls');
       await checks.check(signal);
     },
-    write: async (batch, signal) =>
-      options.dryRun ? pretend(batch, metrics, log) : writer.write(batch, signal),
+    async write(batch, signal) {
+      if (options.dryRun) return pretend(batch, metrics, log);
+      writing += 1;
+      try {
+        return await writer.write(batch, signal);
+      } finally {
+        writing -= 1;
+      }
+    },
     problem: () => guard.problem,
     async close() {
       checks.close();

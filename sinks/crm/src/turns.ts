@@ -5,6 +5,8 @@ import type { Announcing, CallPace } from './capabilities.ts';
 interface Turns {
   /** Before those that wait. */
   readonly urgent: boolean;
+  /** Behind all that wait. */
+  readonly last?: boolean;
   readonly reserved?: Reserved;
 }
 
@@ -26,6 +28,12 @@ const turns = new AsyncLocalStorage<Turns>();
  * of the backlog and not of the CRM.
  */
 export const urgently = <T>(work: () => Promise<T>): Promise<T> => turns.run({ urgent: true }, work);
+
+/** Calls that `work` makes go behind all others that wait. A check that it makes is as urgent as any. */
+export const lastOfAll = <T>(work: () => Promise<T>): Promise<T> =>
+  isUrgent() ? work() : turns.run({ urgent: false, last: true }, work);
+
+export const isLast = (): boolean => turns.getStore()?.last ?? false;
 
 export const isUrgent = (): boolean => turns.getStore()?.urgent ?? false;
 

@@ -12,6 +12,7 @@ import type { CrmAdapter, PutResult } from './crm.ts';
 import { CrmError } from './errors.ts';
 import type { CrmGuard } from './guard.ts';
 import type { CrmMetrics } from './metrics.ts';
+import { RecipientTurns } from './recipient-turns.ts';
 import { CONTROLS, convictionOf, mayBeTheRecord, Suspects, type TrialLimits } from './trials.ts';
 
 export interface CrmWriterOptions {
@@ -23,6 +24,8 @@ export interface CrmWriterOptions {
   readonly metrics: CrmMetrics;
   readonly now: () => number;
   readonly trials: TrialLimits;
+  /** Of all that write to the CRM; default: its own. */
+  readonly turns?: RecipientTurns | undefined;
   /** Between two trials of a record. Milliseconds. */
   readonly trialPauseMs: number;
 }
@@ -43,13 +46,13 @@ export class CrmWriter {
   private readonly taken = new WeakSet<State>();
   private readonly superseded = new WeakSet<State>();
   private readonly suspects: Suspects<Suppression>;
-  /** Last write of each recipient that has one under way. */
-  private readonly turns = new Map<string, Promise<unknown>>();
+  private readonly turns: RecipientTurns;
 
   constructor(options: CrmWriterOptions) {
     this.options = options;
     this.queue = new PQueue({ concurrency: options.concurrency });
     this.suspects = new Suspects(options.trials, options.now);
+    this.turns = options.turns ?? new RecipientTurns();
   }
 
   async write({ records }: SinkBatch<Suppression>, signal: AbortSignal): Promise<SinkVerdict[]> {
@@ -225,16 +228,8 @@ export class CrmWriter {
    * One call at a time for a recipient, across batches: a partition that was lost and came back may bring a
    * recipient whose earlier write is still under way.
    */
-  private async inTurn<T>(recipient: string, run: () => Promise<T>): Promise<T> {
-    const before = this.turns.get(recipient) ?? Promise.resolve();
-    const turn = before.then(() => this.queue.add(run));
-    const settled = turn.catch(() => undefined);
-    this.turns.set(recipient, settled);
-    try {
-      return await turn;
-    } finally {
-      if (this.turns.get(recipient) === settled) this.turns.delete(recipient);
-    }
+  private inTurn<T>(recipient: string, run: () => Promise<T>): Promise<T> {
+    return this.turns.run(recipient, () => this.queue.add(run));
   }
 }
 

@@ -48,6 +48,11 @@ export function stateRecord(recipient: string): SinkRecord<Suppression> {
   return { topic: topics.suppressions, key: recipient, value, timestamp: Date.now(), attempts: 0 };
 }
 
+/** The end of a recipient’s states, as an erasure writes it. */
+export const eraseRecord = (recipient: string): SinkRecord<Suppression> => ({
+  ...{ topic: topics.suppressions, key: recipient, value: null, timestamp: Date.now(), attempts: 0 },
+});
+
 export async function deadLetterCodes(config: PipelineConfig, codec: Codec): Promise<string[]> {
   const decoder = codec.decoder<DeadLetter>('deadLetter');
   const codes: string[] = [];

@@ -62,7 +62,9 @@ describe.each(Object.entries(SERVICES))('%s', (name, folders) => {
   const inputs = sorted(member.flatMap((group) => [...group.topics]));
 
   test('may use what its code names, and nothing else', () => {
-    const named = topicsIn(codeOf(...folders));
+    // Events are for engagement, which is off by default.
+    const isOff = (topic: string) => name === 'sink-crm' && eventTopics.includes(topic);
+    const named = topicsIn(codeOf(...folders)).filter((topic) => !isOff(topic));
     expect(sorted([...reads, ...writes])).toEqual(sorted([...named, ...inputs]));
   });
 
@@ -78,6 +80,15 @@ describe.each(Object.entries(SERVICES))('%s', (name, folders) => {
     });
     expect(sorted(writes)).toEqual(written);
   });
+});
+
+test('the CRM sink may read events where engagement is configured, and of these only what it reads', () => {
+  const engaged = pipelineConfig.parse({ sinks: { crm: { engagement: {} } } });
+  const crm = principals('shop', undefined, engaged).find((one) => one.name === 'sink-crm');
+  expect(crm?.groups).toEqual(['shop-sink-crm', 'shop-sink-crm.engagement']);
+  expect(crm?.reads.filter((topic) => eventTopics.includes(topic))).toEqual(
+    ['delivered', 'opened', 'clicked'].map((type) => `email.events.${type}`),
+  );
 });
 
 test('a processor’s transactional ids begin as its principal may have them', () => {

@@ -76,11 +76,17 @@ export function principals(
 
 function principalOf(service: ServiceDescriptor, prefix: string, config: object): Principal {
   const { name, consumes, restores = [], writes } = service;
-  const groups = consumerGroupsOf(service, prefix, config).map(({ group }) => group);
+  const consumers = consumerGroupsOf(service, prefix, config);
+  const groups = consumers.map(({ group }) => group);
+  const read = [
+    ...(consumes?.topics ?? []),
+    ...consumers.flatMap((consumer) => consumer.topics),
+    ...restores,
+  ];
   return {
     ...NONE,
     ...{ name, runs: name, writes },
-    reads: [...(consumes?.topics ?? []), ...restores],
+    reads: [...new Set(read)],
     groups,
     transactionalIds: transactionalIdsOf(service, prefix, groups),
   };

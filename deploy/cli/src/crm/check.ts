@@ -1,6 +1,6 @@
 import { codeOf, PipelineError } from '@email-events/core';
 import type { Suppression } from '@email-events/schemas';
-import { configuredCrms, plannedCalls } from '@email-events/sink-crm';
+import { type ConfiguredCrm, type Crm, configuredCrms, plannedCalls } from '@email-events/sink-crm';
 import pc from 'picocolors';
 import { usage } from '../changes.ts';
 import type { CommonOptions } from '../command.ts';
@@ -44,11 +44,25 @@ export async function checkAll(config: PipelineConfig, options: Options): Promis
   return failed ? EXIT.failed : EXIT.ok;
 }
 
+const scopesOf = ({ facts, engagementScopes }: Crm, { settings }: ConfiguredCrm) =>
+  (settings.engagement && engagementScopes) ?? facts.scopes ?? [];
+
+/** Its fields and what they need, where it is configured. */
+async function checkEngagement(definition: Crm, { settings }: ConfiguredCrm): Promise<void> {
+  const engagement = definition.connectEngagement(settings, Date.now);
+  try {
+    await engagement?.check(AbortSignal.timeout(CHECK_MS));
+  } finally {
+    await engagement?.close();
+  }
+}
+
 async function checkOne(config: PipelineConfig, name: string | undefined): Promise<Checked> {
   const { crm, definition, adapter } = openCrm(config, name === undefined ? {} : { crm: name });
-  const of = { consumer: crm.consumer, kind: definition.name, scopes: definition.facts.scopes ?? [] };
+  const of = { consumer: crm.consumer, kind: definition.name, scopes: scopesOf(definition, crm) };
   try {
     await adapter.check(AbortSignal.timeout(CHECK_MS));
+    await checkEngagement(definition, crm);
     return { ...of, code: null, problem: null };
   } catch (error) {
     const problem = error instanceof PipelineError ? error.message : 'no answer in time';

@@ -58,6 +58,7 @@ export const activecampaign = defineCrm({
       conditionalWrite: false,
       listSuppressed: false,
       eraseContacts: 'contact deleted',
+      engagement: false,
     },
     erasing: { after: 'mailable', how: 'what lists it left goes with the contact' },
     scopes: [],

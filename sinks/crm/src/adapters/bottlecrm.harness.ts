@@ -1,3 +1,4 @@
+import { instantsIn } from '../testing/engaged.ts';
 import type { Answer, Call, CrmHarness, PlayedCrm } from '../testing/harness.ts';
 
 /** In the place of a contact that was deleted: places are ids. */
@@ -28,6 +29,10 @@ export const DEFINITIONS: readonly Definition[] = [
   { key: 'email_suppression', field_type: 'text' },
   { key: 'email_suppression_reasons', field_type: 'textarea' },
   { key: 'email_suppression_version', field_type: 'number' },
+  ...['delivered', 'opened', 'clicked'].map((name) => ({
+    key: `email_last_${name}`,
+    field_type: 'text',
+  })),
   // In which the CRM's users opt somebody out.
   { key: 'no_mail', field_type: 'checkbox' },
 ];
@@ -101,6 +106,10 @@ export function play(definitions: readonly Definition[] = DEFINITIONS): PlayedBo
       else contacts.push({ email: recipient, custom_fields: { no_mail: true } });
     },
     importContact: (recipient) => void contacts.push({ email: recipient, custom_fields: {} }),
+    engaged(recipient) {
+      const found = known(recipient);
+      return found && instantsIn(found.custom_fields, Date.parse);
+    },
     add: (email, custom_fields = {}) => void contacts.push({ email, custom_fields: { ...custom_fields } }),
     contact: known,
   };

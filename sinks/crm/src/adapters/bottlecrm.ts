@@ -1,14 +1,17 @@
 import { z } from 'zod';
+import { asIso, bringForward, type EngagementAccess, parseIso, requireFields } from '../bring-forward.ts';
 import {
   apiToken,
   type ContactAccess,
   crmAddress,
   defineCrm,
+  type EngagementLimits,
   forEveryReason,
   type RecipientState,
   readPatchVerify,
   type StateFacts,
 } from '../crm.ts';
+import type { EngagementFields } from '../engagement.ts';
 import { type ErasableContacts, eraseAll } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import { JsonApi, path } from '../json-api.ts';
@@ -65,6 +68,7 @@ export const bottlecrm = defineCrm({
       conditionalWrite: `\`${KEYS.version}\`, read before, is not above`,
       listSuppressed: `contacts with \`${KEYS.state}\``,
       eraseContacts: 'contact deleted',
+      engagement: 'three custom fields, text: ISO 8601',
     },
     erasing: {
       after: 'mailable',
@@ -90,7 +94,7 @@ export const bottlecrm = defineCrm({
       name: 'bottlecrm',
       async check(signal) {
         await api.read(page, path`/contacts/?limit=1`, signal);
-        await requireFields(api, signal);
+        await requireOwnFields(api, signal);
       },
       put: (state, signal) => readPatchVerify(contacts, state, signal),
       ...(options.unknown === 'leave' && {
@@ -104,7 +108,53 @@ export const bottlecrm = defineCrm({
       close: () => api.close(),
     };
   },
+  engagement: {
+    connect({ url, secrets: [token] }, limits, names) {
+      const headers = { authorization: `Bearer ${token?.reveal()}` };
+      const api = new JsonApi({ base: `${url.replace(/\/+$/, '')}/api`, headers, limits });
+      return {
+        async check(signal) {
+          await api.read(page, path`/contacts/?limit=1`, signal);
+          const { definitions } = await api.read(fields, DEFINITIONS, signal);
+          const fits = (name: string) => definitions.some((field) => field.key === name && isText(field));
+          requireFields(names, fits, 'an active custom field, text');
+        },
+        engage: (engagement, signal) =>
+          bringForward(engagedOf(api, names, limits, engagement.recipient), engagement, signal),
+        close: () => api.close(),
+      };
+    },
+  },
 });
+
+function engagedOf(
+  api: JsonApi,
+  names: EngagementFields,
+  { pace, turns }: EngagementLimits,
+  email: string,
+): EngagementAccess<string> {
+  return {
+    ...{ names, parse: parseIso },
+    async find(recipient, signal) {
+      const found = await contactOf(api, recipient, signal);
+      return found ? [{ id: found.id, fields: found.custom_fields ?? {} }] : [];
+    },
+    async apply(id, instants, signal) {
+      const answer = await api.exchange(
+        'PATCH',
+        path`/contacts/${id}/`,
+        { custom_fields: asIso(instants) },
+        signal,
+      );
+      // Deleted since it was found.
+      if (answer.status !== 404) api.succeeded(answer);
+    },
+    // A write saves the whole contact, as it read it: also a suppression that another writes at that moment.
+    near: (readAndWrite, signal) => closeTogether(pace, 2, () => turns.runNow(email, readAndWrite), signal),
+  };
+}
+
+const DEFINITIONS = path`/custom-fields/?target_model=Contact&active_only=true&include_counts=false`;
 
 const fields = z.object({
   definitions: z.array(
@@ -119,9 +169,8 @@ const fields = z.object({
 type Field = z.output<typeof fields>['definitions'][number];
 
 /** Values of a field that does not exist are dropped, and the answer is 200. */
-async function requireFields(api: JsonApi, signal: AbortSignal): Promise<void> {
-  const at = path`/custom-fields/?target_model=Contact&active_only=true&include_counts=false`;
-  const { definitions } = await api.read(fields, at, signal);
+async function requireOwnFields(api: JsonApi, signal: AbortSignal): Promise<void> {
+  const { definitions } = await api.read(fields, DEFINITIONS, signal);
   const usable: readonly [string, string, (field: Field) => boolean][] = [
     [KEYS.state, `text, or a dropdown with ${SUPPRESSED} and ${NONE}`, takesStates],
     [KEYS.reasons, 'text', isText],

@@ -77,6 +77,7 @@ export const braze = defineCrm({
       conditionalWrite: false,
       listSuppressed: false,
       eraseContacts: 'users deleted',
+      engagement: false,
     },
     erasing: {
       after: 'mailable',

@@ -53,6 +53,7 @@ export const brevo = defineCrm({
       conditionalWrite: false,
       listSuppressed: 'all contacts, those that are blocklisted',
       eraseContacts: 'contact deleted',
+      engagement: false,
     },
     erasing: {
       after: 'mailable',

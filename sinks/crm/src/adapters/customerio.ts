@@ -84,6 +84,7 @@ export const customerio = defineCrm({
       conditionalWrite: false,
       listSuppressed: 'search for people with `unsubscribed: true`',
       eraseContacts: 'deleted and suppressed',
+      engagement: false,
     },
     erasing: {
       after: 'blocked',

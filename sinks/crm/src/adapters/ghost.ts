@@ -74,6 +74,7 @@ export const ghost = defineCrm({
       conditionalWrite: false,
       listSuppressed: 'members without newsletters',
       eraseContacts: 'member deleted',
+      engagement: false,
     },
     erasing: {
       after: 'mailable',

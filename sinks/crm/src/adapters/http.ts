@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isSigningSecret, type Secret, SIGNING_SECRET_EXPECTED, webhookSigner } from '@email-events/core';
 import { z } from 'zod';
+import { ENGAGEMENTS } from '../config.ts';
 import {
   type CallLimits,
   type CrmAdapter,
@@ -27,7 +28,12 @@ export const http = defineCrm({
       usable: isSigningSecret,
       expected: SIGNING_SECRET_EXPECTED,
     }),
-    options: z.strictObject({}),
+    options: z.strictObject({
+      engagementUrl: crmAddress('', 'where engagement is posted; needed for it')
+        .removeDefault()
+        .optional()
+        .describe('where engagement is posted; needed for it'),
+    }),
   }),
   facts: {
     isSuppressionList: true,
@@ -49,11 +55,32 @@ export const http = defineCrm({
       conditionalWrite: 'the receiver drops older revisions',
       listSuppressed: false,
       eraseContacts: false,
+      engagement: 'posted to `engagementUrl`; the receiver keeps the newest of each',
     },
     scopes: [],
     limitations: ['The receiver makes the write conditional: it drops what is older than what it has.'],
   },
   connect: ({ url, secrets }, limits) => createHttpAdapter({ url, secrets, ...limits }),
+  engagement: {
+    problem: ({ options }) =>
+      options.engagementUrl === undefined
+        ? { path: 'options.engagementUrl', message: 'is needed for engagement: states go to another address' }
+        : undefined,
+    connect: ({ secrets, options }, limits, names) => {
+      const { check, close, post } = receiverOf({ url: options.engagementUrl ?? '', secrets, ...limits });
+      return {
+        check,
+        async engage({ recipient, instants }, signal) {
+          const known = ENGAGEMENTS.filter((name) => instants[name] !== undefined);
+          const fields = Object.fromEntries(known.map((name) => [names[name], instants[name]]));
+          const body = JSON.stringify({ recipient, ...fields });
+          await post(`engagement_${digestOf(body)}`, body, signal);
+          return 'written';
+        },
+        close,
+      };
+    },
+  },
 });
 
 export interface HttpAdapterOptions extends CallLimits {
@@ -70,6 +97,20 @@ export type SuppressionBody = RecipientState['suppression'] & { readonly recorde
  * The receiver makes the write conditional: it drops a state whose revision, or recorded_at where one has none, is below that of the one it has.
  */
 export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
+  const { check, close, post } = receiverOf(options);
+  return {
+    name: 'http',
+    check,
+    async put(state, signal) {
+      await post(webhookId(state), JSON.stringify(bodyOf(state)), signal);
+      return 'written';
+    },
+    close,
+  };
+}
+
+/** Signed calls to one address. */
+function receiverOf(options: HttpAdapterOptions) {
   const url = new URL(options.url);
   const signed = webhookSigner(options.secrets);
   const client = new HttpClient({
@@ -81,18 +122,15 @@ export function createHttpAdapter(options: HttpAdapterOptions): CrmAdapter {
   });
   const sign = (id: string, body: string) => ({ ...signed(id, body, options.now()) });
   return {
-    name: 'http',
-    async check(signal) {
+    async check(signal: AbortSignal): Promise<void> {
       // A real call would be data to the receiver. Whether it takes the signature only a real call can tell:
       // many gateways answer 401, 403 or 404 to a method they do not know.
       const { status } = await client.exchange({ method: 'HEAD', url, headers: sign('check', '') }, signal);
       if (GATEWAY_STATUSES.has(status)) throw errorOfStatus(status, undefined);
     },
-    async put(state, signal) {
-      const body = JSON.stringify(bodyOf(state));
-      const headers = { 'content-type': 'application/json', ...sign(webhookId(state), body) };
+    async post(id: string, body: string, signal: AbortSignal): Promise<void> {
+      const headers = { 'content-type': 'application/json', ...sign(id, body) };
       await client.call({ method: 'POST', url, headers, body }, signal);
-      return 'written';
     },
     close: () => client.close(),
   };
@@ -116,6 +154,7 @@ export function webhookId({ suppression }: RecipientState): string {
   const { recipient, event_id, changed_at, revision } = suppression;
   // One event may lead to two states: before and after an operator took back what is between them.
   const parts = [recipient, event_id, changed_at, ...(revision > 0 ? [revision] : [])];
-  const digest = createHash('sha256').update(JSON.stringify(parts));
-  return `state_${digest.digest('base64url').slice(0, 32)}`;
+  return `state_${digestOf(JSON.stringify(parts))}`;
 }
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 32);

@@ -62,6 +62,7 @@ export const hubspot = defineCrm({
       conditionalWrite: false,
       listSuppressed: false,
       eraseContacts: 'deleted for privacy (GDPR delete)',
+      engagement: false,
     },
     erasing: {
       after: 'blocked',

@@ -57,6 +57,7 @@ export const intercom = defineCrm({
       conditionalWrite: false,
       listSuppressed: 'search for who is unsubscribed, bounced or complained',
       eraseContacts: 'contacts deleted',
+      engagement: false,
     },
     erasing: {
       after: 'mailable',

@@ -55,6 +55,7 @@ export const iterable = defineCrm({
       conditionalWrite: false,
       listSuppressed: false,
       eraseContacts: 'forgotten (GDPR)',
+      engagement: false,
     },
     erasing: {
       after: 'blocked',

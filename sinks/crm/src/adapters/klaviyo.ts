@@ -82,6 +82,7 @@ export const klaviyo = defineCrm({
       conditionalWrite: false,
       listSuppressed: 'profiles by the time of their suppression',
       eraseContacts: 'a privacy deletion job',
+      engagement: false,
     },
     erasing: {
       after: 'mailable',

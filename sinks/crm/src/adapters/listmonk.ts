@@ -56,6 +56,7 @@ export const listmonk = defineCrm({
       conditionalWrite: false,
       listSuppressed: 'subscribers that are `blocklisted`',
       eraseContacts: 'subscriber deleted',
+      engagement: false,
     },
     erasing: { after: 'mailable', how: 'the block is the subscriber’s own status, and goes with it' },
     scopes: ['subscribers:get_all', 'subscribers:manage', 'subscribers:sql_query'],

@@ -81,6 +81,7 @@ export const mailchimp = defineCrm({
       conditionalWrite: false,
       listSuppressed: false,
       eraseContacts: 'deleted permanently from every audience of the account',
+      engagement: false,
     },
     erasing: {
       after: 'blocked',

@@ -66,6 +66,7 @@ export const salesforce = defineCrm({
       conditionalWrite: false,
       listSuppressed: 'query for `HasOptedOutOfEmail = true`',
       eraseContacts: false,
+      engagement: false,
     },
     scopes: ['api'],
     limitations: [

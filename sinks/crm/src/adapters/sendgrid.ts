@@ -62,6 +62,7 @@ export const sendgrid = defineCrm({
       conditionalWrite: false,
       listSuppressed: 'the global suppressions',
       eraseContacts: false,
+      engagement: false,
     },
     scopes: ['Suppressions: full access'],
     limitations: [

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { CallWindow } from '../capabilities.ts';
+import type { Instants } from '../engagement.ts';
 
 /** A call as the CRM receives it. */
 export interface Call {
@@ -43,8 +44,10 @@ export interface PlayedCrm {
   recipients(): string[];
   /** The recipient opts out at the CRM, or a user of the CRM does it, as opposed to a call of this pipeline. Creates who is unknown. */
   optOut?(recipient: string): void;
-  /** A user of the CRM imports the address from a file, as a contact who wants mail. Of a CRM that erases contacts. */
+  /** A user of the CRM imports the address from a file, as a contact who wants mail. Of a CRM that erases contacts, or is told of their engagement. */
   importContact?(recipient: string): void;
+  /** Instants of engagement that it holds of the recipient, in the fields that are named by default; undefined: it has no contact. */
+  engaged?(recipient: string): Instants | undefined;
   /** Whether it has a contact with the address; left out: whoever is among `recipients`. */
   isContact?(recipient: string): boolean;
 }

@@ -1,3 +1,4 @@
+export { createEngagementMetrics } from '../engagement-metrics.ts';
 export { createCrmMetrics } from '../metrics.ts';
 export * from './connected.ts';
 export * from './harness.ts';
