@@ -1,3 +1,4 @@
+import { instantsIn } from '../testing/engaged.ts';
 import type { Answer, Call, CrmHarness, PlayedCrm } from '../testing/harness.ts';
 import { CallWindow } from '../testing/limits.ts';
 
@@ -63,6 +64,11 @@ export function playCustomerio(world: CustomerioWorld = {}): PlayedCustomerio {
     importContact(recipient) {
       workspace.settle();
       if (!workspace.ignored.has(recipient.toLowerCase())) workspace.add(recipient);
+    },
+    engaged(recipient) {
+      workspace.settle();
+      const [first] = workspace.withEmail(recipient);
+      return first && instantsIn(first.attributes, (seconds: number) => seconds * 1_000);
     },
     add: (email, attributes) => workspace.add(email, attributes),
   };

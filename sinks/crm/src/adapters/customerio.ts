@@ -1,6 +1,9 @@
+import type { Secret } from '@email-events/core';
 import { recipientKey } from '@email-events/schemas';
 import { z } from 'zod';
+import { bringForward, type EngagedContact, type EngagementAccess } from '../bring-forward.ts';
 import {
+  type CallLimits,
   type ContactAccess,
   crmAddress,
   crmSecrets,
@@ -12,6 +15,7 @@ import {
   type StateFacts,
   type SuppressedPage,
 } from '../crm.ts';
+import type { EngagementFields } from '../engagement.ts';
 import { type ErasableContacts, eraseAll, isSame } from '../erasing.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
@@ -84,7 +88,7 @@ export const customerio = defineCrm({
       conditionalWrite: false,
       listSuppressed: 'search for people with `unsubscribed: true`',
       eraseContacts: 'deleted and suppressed',
-      engagement: false,
+      engagement: 'three attributes of every person with the address, in seconds; made with the first',
     },
     erasing: {
       after: 'blocked',
@@ -94,11 +98,7 @@ export const customerio = defineCrm({
     limitations: ['No reasons.', 'Every recipient is looked up in the App API, which is the slower one.'],
   },
   connect({ url, secrets, options }, limits) {
-    const texts = secrets.map((secret) => secret.reveal());
-    const basic = Buffer.from(texts.find(isTrack) ?? '').toString('base64');
-    const track = new JsonApi({ base: url, headers: { authorization: `Basic ${basic}` }, limits, errorOf });
-    const bearer = { authorization: `Bearer ${texts.find((text) => !isTrack(text))}` };
-    const app = new JsonApi({ base: options.appUrl, headers: bearer, limits, errorOf });
+    const { track, app } = apisOf(url, secrets, options.appUrl, limits);
     const people = peopleOf(track, app, options.streams);
     return {
       name: 'customerio',
@@ -120,7 +120,60 @@ export const customerio = defineCrm({
       },
     };
   },
+  engagement: {
+    connect({ url, secrets, options }, limits, names) {
+      const { track, app } = apisOf(url, secrets, options.appUrl, limits);
+      const access = engagedOf(track, app, names);
+      return {
+        async check(signal) {
+          await track.send('GET', path`/api/v1/accounts/region`, undefined, signal);
+          await app.send('GET', path`/v1/workspaces`, undefined, signal);
+        },
+        engage: (engagement, signal) => bringForward(access, engagement, signal),
+        async close() {
+          await Promise.all([track.close(), app.close()]);
+        },
+      };
+    },
+  },
 });
+
+function apisOf(url: string, secrets: readonly Secret[], appUrl: string, limits: CallLimits) {
+  const texts = secrets.map((secret) => secret.reveal());
+  const basic = Buffer.from(texts.find(isTrack) ?? '').toString('base64');
+  const track = new JsonApi({ base: url, headers: { authorization: `Basic ${basic}` }, limits, errorOf });
+  const bearer = { authorization: `Bearer ${texts.find((text) => !isTrack(text))}` };
+  return { track, app: new JsonApi({ base: appUrl, headers: bearer, limits, errorOf }) };
+}
+
+/** Named by the id of who was found, so that nobody is made: who is gone is dropped there without a word. */
+function engagedOf(track: JsonApi, app: JsonApi, names: EngagementFields): EngagementAccess<string> {
+  return {
+    names,
+    // Attributes that are dates are seconds there, and shown as text.
+    resolutionMs: 1_000,
+    parse: (value) => (/^\d{1,11}$/.test(String(value)) ? Number(value) * 1_000 : Number.NaN),
+    async find(recipient, signal) {
+      const { results } = await app.read(found, path`/v1/customers?email=${recipient}`, signal);
+      const contacts: EngagedContact<string>[] = [];
+      for (const { cio_id, email } of results) {
+        if (!isSame(email, recipient)) continue;
+        const at = path`/v1/customers/${cio_id}/attributes?id_type=cio_id`;
+        const read = await app.find(person, at, signal);
+        if (read) contacts.push({ id: cio_id, fields: read.customer.attributes ?? {} });
+      }
+      return contacts;
+    },
+    async apply(cio_id, instants, signal) {
+      const attributes = Object.fromEntries(
+        Object.entries(instants).map(([name, instant]) => [name, instant / 1_000]),
+      );
+      const body = { type: 'person', action: 'identify', identifiers: { cio_id }, attributes };
+      await track.send('POST', path`/api/v2/entity`, body, signal);
+    },
+    showsLater: true,
+  };
+}
 
 const suppressedPage = z.object({
   identifiers: z.array(z.object({ email: z.string().nullish(), cio_id: z.string().nullish() })),

@@ -1,3 +1,4 @@
+import { instantsIn } from '../testing/engaged.ts';
 import type { Answer, Call, CrmHarness, PlayedCrm } from '../testing/harness.ts';
 import { CallWindow } from '../testing/limits.ts';
 
@@ -34,7 +35,7 @@ export interface PlayedHubspot extends PlayedCrm {
 /** `most`: calls in 10 s. `brands`: the account has the add-on, so its own status is that of brand 0. */
 export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
   const preferences = new Map<string, Set<string>>();
-  const people: People = { contacts: new Set(), blocked: new Set() };
+  const people: People = { contacts: new Map(), blocked: new Set() };
   const window = new CallWindow(most, PER_MS);
 
   function answer(call: Call): Answer {
@@ -43,6 +44,8 @@ export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
     if (!window.takes()) return overLimit('TEN_SECONDLY_ROLLING');
     if (call.url.pathname === GDPR_DELETE)
       return token === READ_ONLY ? refused(403, 'MISSING_SCOPES') : erase(people, call);
+    if (call.url.pathname.startsWith('/crm/v3/'))
+      return { ...object(people, call), headers: rateHeaders(most, window.left) };
     const answered = call.method === 'GET' ? read(call) : write(call, token === READ_ONLY);
     return { ...answered, headers: rateHeaders(most, window.left) };
   }
@@ -108,9 +111,45 @@ export function play({ most = MOST, brands = false } = {}): PlayedHubspot {
 }
 
 interface People {
-  readonly contacts: Set<string>;
+  /** Their properties, by address. */
+  readonly contacts: Map<string, Record<string, string>>;
   /** Erased for good: no import brings them back. */
   readonly blocked: Set<string>;
+}
+
+const CONTACTS = '/crm/v3/objects/contacts/';
+
+/** Contacts by id, or by address if it says so; only properties that there are, and instants as ISO 8601. */
+function object({ contacts }: People, { method, url, body }: Call): Answer {
+  const names = ['delivered', 'opened', 'clicked'].map((name) => `email_last_${name}`);
+  if (url.pathname === '/crm/v3/properties/contacts')
+    return {
+      status: 200,
+      body: JSON.stringify({ results: names.map((name) => ({ name, type: 'datetime' })) }),
+    };
+  const email = contactIn(url);
+  const found = email === undefined ? undefined : contacts.get(email);
+  if (email === undefined || !found) return refused(404, 'OBJECT_NOT_FOUND');
+  if (method === 'PATCH') {
+    const { properties } = JSON.parse(body) as { properties: Record<string, string> };
+    const wrong = Object.entries(properties).some(
+      ([name, value]) => !names.includes(name) || !Date.parse(value),
+    );
+    if (wrong) return refused(400, 'VALIDATION_ERROR');
+    Object.assign(found, properties);
+  }
+  const asked = url.searchParams.get('properties')?.split(',') ?? [];
+  const shown = asked.map((name) => [name, found[name] ?? null]);
+  return { status: 200, body: JSON.stringify({ id: idOf(email), properties: Object.fromEntries(shown) }) };
+}
+
+const idOf = (email: string) => Buffer.from(email).toString('hex');
+
+/** The address of the contact that a path names. */
+function contactIn({ pathname, searchParams }: URL): string | undefined {
+  if (!pathname.startsWith(CONTACTS)) return undefined;
+  const named = decodeURIComponent(pathname.slice(CONTACTS.length));
+  return searchParams.get('idProperty') === 'email' ? named : Buffer.from(named, 'hex').toString();
 }
 
 function erase({ contacts, blocked }: People, { method, body }: Call): Answer {
@@ -139,13 +178,19 @@ function wideStatus(email: string, what: string): object[] {
 
 const importing = ({ contacts, blocked }: People) => ({
   importContact(recipient: string) {
-    if (!blocked.has(recipient)) contacts.add(recipient);
+    if (!blocked.has(recipient)) contacts.set(recipient, {});
   },
   isContact: (recipient: string) => contacts.has(recipient),
+  engaged(recipient: string) {
+    const found = contacts.get(recipient);
+    return found && instantsIn(found, Date.parse);
+  },
 });
 
 const recipientOf = ({ url, body }: Call): string | undefined =>
-  url.pathname === GDPR_DELETE ? (JSON.parse(body) as { objectId: string }).objectId : partsOf(url).email;
+  url.pathname === GDPR_DELETE
+    ? (JSON.parse(body) as { objectId: string }).objectId
+    : (contactIn(url) ?? partsOf(url).email);
 
 const typeStatus = (email: string, subscriptionId: number, off: ReadonlySet<string>) => ({
   channel: 'EMAIL',

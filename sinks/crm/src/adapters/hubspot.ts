@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { asIso, bringForward, type EngagementAccess, parseIso, requireFields } from '../bring-forward.ts';
+import { ENGAGEMENTS } from '../config.ts';
 import {
   apiToken,
   type ContactAccess,
@@ -10,13 +12,14 @@ import {
   readPatchVerify,
   type StateFacts,
 } from '../crm.ts';
+import type { EngagementFields } from '../engagement.ts';
 import { CrmError } from '../errors.ts';
 import type { CrmResponse } from '../http-client.ts';
 import { JsonApi, path, readAs } from '../json-api.ts';
 import { streamsLeft, streamsOption } from '../streams.ts';
 
 // Seen in November 2026: the reference of communication preferences 2026-03 (statuses, definitions), usage guidelines, error handling; the GDPR
-// delete of contacts, and what the knowledge base says of its block list.
+// delete, reads and changes of contacts, their properties, and what the knowledge base says of its block list.
 
 const ERASE_SCOPE = 'crm.objects.contacts.write';
 
@@ -62,7 +65,7 @@ export const hubspot = defineCrm({
       conditionalWrite: false,
       listSuppressed: false,
       eraseContacts: 'deleted for privacy (GDPR delete)',
-      engagement: false,
+      engagement: 'three properties of the contact, date and time',
     },
     erasing: {
       after: 'blocked',
@@ -103,7 +106,53 @@ export const hubspot = defineCrm({
       },
     };
   },
+  engagement: {
+    scopes: ['crm.objects.contacts.read', 'crm.objects.contacts.write', 'crm.schemas.contacts.read'],
+    connect({ url, secrets: [token] }, limits, names) {
+      const headers = { authorization: `Bearer ${token?.reveal()}` };
+      const api = new JsonApi({
+        base: url,
+        headers,
+        limits,
+        errorOf: errorOfScope('crm.objects.contacts.write'),
+      });
+      const access = engagedOf(api, names);
+      return {
+        async check(signal) {
+          const { results } = await api.read(properties, path`/crm/v3/properties/contacts`, signal);
+          const fits = (name: string) =>
+            results.some((each) => each.name === name && each.type === 'datetime');
+          requireFields(names, fits, 'a property, date and time');
+        },
+        engage: (engagement, signal) => bringForward(access, engagement, signal),
+        close: () => api.close(),
+      };
+    },
+  },
 });
+
+const properties = z.object({ results: z.array(z.object({ name: z.string(), type: z.string() })) });
+
+const objectOf = z.object({ id: z.string(), properties: z.record(z.string(), z.unknown()) });
+
+/** Read by its address, which is one identity of a contact: others may be among its further addresses, and are found by it as well. */
+function engagedOf(api: JsonApi, names: EngagementFields): EngagementAccess<string> {
+  const asked = ENGAGEMENTS.map((name) => names[name]).join(',');
+  return {
+    ...{ names, parse: parseIso },
+    async find(recipient, signal) {
+      const at = path`/crm/v3/objects/contacts/${recipient}?idProperty=email&properties=${asked}`;
+      const found = await api.find(objectOf, at, signal);
+      return found ? [{ id: found.id, fields: found.properties }] : [];
+    },
+    async apply(id, instants, signal) {
+      const body = { properties: asIso(instants) };
+      const answer = await api.exchange('PATCH', path`/crm/v3/objects/contacts/${id}`, body, signal);
+      // Deleted since it was found.
+      if (answer.status !== 404) api.succeeded(answer);
+    },
+  };
+}
 
 /** By the address: it is blocked also if nobody has it, and a call that is made again does no more. */
 async function erase(api: JsonApi, recipient: string, signal: AbortSignal): Promise<EraseResult> {
