@@ -97,7 +97,7 @@ function cluster(size: number) {
   return {
     brokers,
     /** The last of them is told to end. */
-    tell: () => quorum.ending(logDir, async () => serving),
+    tell: (now?: () => number) => quorum.ending(logDir, async () => serving, now),
     letGo() {
       serving = false;
     },
@@ -114,6 +114,21 @@ test('a broker is waited for while most of them run, and then until its data are
   brokers[1]!.state = 'stopped';
   expect(await inVain()).toBe(false);
   close();
+  expect(await inVain()).toBe(true);
+});
+
+test('one that was let go and closes nothing is not waited for much longer', async () => {
+  const { brokers, tell, letGo } = cluster(3);
+  let now = 0;
+  const inVain = tell(() => now);
+  letGo();
+  now = 60_000;
+  expect(await inVain()).toBe(false);
+  for (const broker of brokers.slice(1)) broker.state = 'stopped';
+  expect(await inVain()).toBe(false);
+  now += 5_000;
+  expect(await inVain()).toBe(false);
+  now += 5_000;
   expect(await inVain()).toBe(true);
 });
 
