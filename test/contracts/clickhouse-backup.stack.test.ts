@@ -10,7 +10,9 @@ import { vacantStack, waitFor } from '../harness/stack.ts';
 const EACH = 300;
 
 test('a database that is lost is restored from a backup, with the positions of the same moment: every event is there once', async (context) => {
-  const world = await startPipeline(context, await vacantStack(context), { name: 'backup' });
+  const world = await startPipeline(context, await vacantStack(context), {
+    ...{ name: 'backup', settings: { topics: { partitions: 3 } } },
+  });
   const { database, url, username, password } = world.config.sinks.clickhouse;
   const encoder = await world.codec.encoder<EmailEvent>(topics.events('delivered'), 'delivered');
   let made = 0;
