@@ -6,12 +6,12 @@ import pc from 'picocolors';
 import { requireCount, usage } from '../changes.ts';
 import { type Action, loadPipelineConfig, onRun } from '../command.ts';
 import { hasWritten } from '../erase/caught-up.ts';
-import type { CrmErasure, CrmPlan } from '../erase/crms.ts';
+import type { CrmPlan } from '../erase/crms.ts';
 import { type Remains, remainsInKafka } from '../erase/remains.ts';
-import { erasureLines, planLines } from '../erase/render.ts';
+import { type ErasureReport, erasureJson, erasureText } from '../erase/report.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { fromOne, positive } from '../option-values.ts';
-import { counted, formatCount, note, print, printJson, progress, renderTable } from '../output.ts';
+import { counted, formatCount, note, print, printJson, progress } from '../output.ts';
 import type { PipelineConfig } from '../services.ts';
 import { addressesOfFile, keysOfRecipients } from '../suppressions/address.ts';
 import { erase, order } from '../suppressions/orders.ts';
@@ -223,41 +223,7 @@ async function inClickHouse<T>(
   }
 }
 
-interface Told {
-  readonly dryRun: boolean;
-  readonly recipients: readonly string[];
-  /** Null: they were not removed, or not all of them. */
-  readonly rows: ReadonlyMap<string, number> | null;
-  readonly remains: readonly Remains[];
-  /** What was done at CRMs, or would be. */
-  readonly crms: readonly CrmErasure[];
-  readonly plans: readonly CrmPlan[];
-}
-
-async function tell(json: boolean, told: Told): Promise<void> {
-  const { dryRun, recipients, rows, remains, crms, plans } = told;
-  const until = (at: number | null) => (at === null ? null : new Date(at).toISOString());
-  if (json) {
-    printJson({
-      ...{ dryRun, recipients: recipients.length, rows: rows && Object.fromEntries(rows) },
-      crms: dryRun ? plans : crms,
-      remains: remains.map(({ topic, until: at, why }) => ({ topic, until: until(at), why })),
-    });
-    return;
-  }
-  const found = [...(rows ?? [])].filter(([, count]) => count > 0);
-  const did = dryRun ? 'would be forgotten' : rows ? 'forgotten' : 'not forgotten yet';
-  print(pc.bold(`${counted(recipients.length, 'recipient')} ${did}`));
-  for (const [table, count] of found)
-    print(`${counted(count, 'row')} of ${table} ${dryRun ? 'would go' : 'gone'}`);
-  if (found.length === 0) print(rows ? 'no table names them' : 'their rows were not removed');
-  for (const line of [...crms.flatMap(erasureLines), ...plans.flatMap(planLines)]) print(visible(line));
-  print('\nwhat remains in Kafka, once topics have the retention of the configuration (`topics apply`):');
-  print(
-    await renderTable(
-      ['topic', 'until', 'why'],
-      remains.map(({ topic, until: at, why }) => [topic, until(at)?.slice(0, 16) ?? '–', why]),
-    ),
-  );
-  if (dryRun) print(`\nnothing was done: add --yes-change ${recipients.length}`);
+async function tell(json: boolean, report: ErasureReport): Promise<void> {
+  if (json) printJson(erasureJson(report));
+  else print(await erasureText(report));
 }
