@@ -19,6 +19,8 @@ const SECRETS = ['clickhouse_password', 'grafana_clickhouse_password', 'grafana_
 const DOWN_MS = 180_000;
 
 export interface DeploymentOptions {
+  /** As DOCKER_HOST says it: Compose would look for an engine by itself, and in other places. */
+  readonly engine: string;
   readonly tool: readonly string[];
   readonly images: ReadonlyMap<ImageName, string>;
   /** Sources beside that of the file, as in a configuration. */
@@ -114,7 +116,7 @@ export class Deployment {
   }
 
   #run(args: readonly string[], signal: AbortSignal): Promise<Ran> {
-    const { tool, images } = this.#options;
+    const { tool, images, engine } = this.#options;
     const [program = '', ...first] = tool;
     const files = [join(this.folder, 'compose', 'compose.yaml'), STAND_INS].flatMap((file) => [
       '--file',
@@ -122,6 +124,7 @@ export class Deployment {
     ]);
     const env: NodeJS.ProcessEnv = {
       ...process.env,
+      DOCKER_HOST: engine,
       ...{ COMPOSE_PROJECT_NAME: this.project, COMPOSE_PROGRESS: 'plain', COMPOSE_IGNORE_ORPHANS: 'true' },
       EMAIL_EVENTS_PORT: `127.0.0.1:${this.ports.https}`,
       PROMETHEUS_PORT: String(this.ports.prometheus),

@@ -26,7 +26,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ab
 const engine = await connectEngine();
 const [tool, images] = [await composeTool(note), await provideComposeImages(engine, note, abort.signal)];
 const senders = await createSenders();
-const deployment = new Deployment({ tool, images, sources: senders.sources, signal: abort.signal });
+const deployment = new Deployment({
+  ...{ engine: engine.address, tool, images, sources: senders.sources, signal: abort.signal },
+});
 let failed = 0;
 
 async function step(what: string, work: () => Promise<unknown>): Promise<void> {

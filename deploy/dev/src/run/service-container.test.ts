@@ -80,7 +80,8 @@ async function serviceOf(container: FakeContainer) {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const docker = new Docker({ protocol: 'http', host: '127.0.0.1', port });
-  const place = { engine: { docker, host: '127.0.0.1', local: true }, image: 'i', network: 'n', labels: {} };
+  const engine = { docker, address: `tcp://127.0.0.1:${port}`, host: '127.0.0.1', local: true };
+  const place = { engine, image: 'i', network: 'n', labels: {} };
   const spec = { name: 's', command: ['s'], env: {}, files: [], mounts: [], ports: { http: port } };
   const news: ServiceNews[] = [];
   const service = new ServiceContainer(

@@ -8,6 +8,8 @@ type Client = Awaited<ReturnType<typeof import('testcontainers')['getContainerRu
 export interface Engine {
   /** Docker's API. */
   readonly docker: Client['container']['dockerode'];
+  /** Of that API, as DOCKER_HOST says it. */
+  readonly address: string;
   /** Where published ports are reached from here. */
   readonly host: string;
   /** The engine runs on this machine: published ports are bound to loopback, and process ids mean something here. */
@@ -37,7 +39,12 @@ export async function connectEngine(): Promise<Engine> {
   if (isAnother(docker)) throw new StackError('STACK_ENGINE_UNAVAILABLE', await explain());
   // In what looks like a container testcontainers takes the engine for the one outside, which has another name.
   const local = LOOPBACK.includes(host) || (await docker.info()).Name === hostname();
-  return { docker, host: local ? '127.0.0.1' : host, local };
+  return { docker, address: addressOf(docker), host: local ? '127.0.0.1' : host, local };
+}
+
+function addressOf({ modem }: Engine['docker']): string {
+  const { socketPath, host, port } = modem as { socketPath?: string; host?: string; port?: number | string };
+  return socketPath ? `unix://${socketPath}` : `tcp://${host}:${port}`;
 }
 
 /** Where nothing answers at the socket that DOCKER_HOST names, testcontainers goes on to the usual one. */

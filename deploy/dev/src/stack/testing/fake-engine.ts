@@ -45,7 +45,7 @@ export async function fakeEngine(
   });
   const { port } = server.address() as AddressInfo;
   const docker = new Docker({ protocol: 'http', host: '127.0.0.1', port });
-  return { docker, host: '127.0.0.1', local: true, ...state };
+  return { docker, address: `tcp://127.0.0.1:${port}`, host: '127.0.0.1', local: true, ...state };
 }
 
 async function answer(
