@@ -19,7 +19,10 @@ import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { unique, uniqueDatabase } from '../harness/isolation.ts';
 import type { Message, Pipeline, Started } from '../harness/pipeline.ts';
+import { promtool } from '../harness/prometheus.ts';
 import { commitOffsets, fileScope, waitFor } from '../harness/stack.ts';
+import { describedMetrics } from '../src/declared-metrics.ts';
+import { metricsIn, undeclared } from '../src/metrics-page.ts';
 import { emitAsOther, optOut } from './opt-outs.ts';
 import { rawMessage, SERVICES, sendgridItem, startWorld } from './world.ts';
 
@@ -288,6 +291,10 @@ test('bounces are told once and are over once, whatever is killed; what is put b
   ]);
   expect(told[1]?.alert_id).toBe(told[0]?.alert_id);
   expect(posted).toEqual(told);
+  // The local pipeline, whose test holds those of the other services, has no `alerts`.
+  const metrics = await fourth.metrics();
+  expect(undeclared(metricsIn(metrics), describedMetrics().get('alerts') ?? [])).toEqual([]);
+  expect(await promtool(['check', 'metrics'], metrics)).toEqual({ code: 0, out: '' });
   await fourth.stop();
 }, 180_000);
 

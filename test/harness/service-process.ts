@@ -85,10 +85,14 @@ export class LaunchedService {
     return { status: response.status, dependencies };
   }
 
+  /** In Prometheus's text format. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${await this.#adminPort()}/metrics`)).text();
+  }
+
   /** Sum of the samples whose line matches. */
   async metric(line: RegExp): Promise<number> {
-    const text = await (await fetch(`http://127.0.0.1:${await this.#adminPort()}/metrics`)).text();
-    const samples = text.split('\n').filter((sample) => line.test(sample));
+    const samples = (await this.metrics()).split('\n').filter((sample) => line.test(sample));
     return samples.reduce((sum, sample) => sum + Number(sample.slice(sample.lastIndexOf(' '))), 0);
   }
 

@@ -11,8 +11,8 @@ export interface Metric {
 
 /** prom-client's own, of the process. */
 const DEFAULT = /^(?:process|nodejs)_/;
-/** Of the service; of each further CRM of one process; of buckets. */
-const COMMON = ['service', 'crm', 'le'];
+/** Of the service; of each further CRM of one process; of the consumer by which `alerts` tells over HTTP; of buckets. */
+const COMMON = ['service', 'crm', 'consumer', 'le'];
 
 /**
  * The metrics of a service at /metrics, without those of every Node process. Labels are those of its samples: none where nothing has
