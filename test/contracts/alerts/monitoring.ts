@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -98,16 +99,20 @@ export class Monitoring {
 
   private async run(program: PrometheusProgram, port: number, args: readonly string[]): Promise<void> {
     const listen = `--web.listen-address=127.0.0.1:${port}`;
-    const child = spawn(await programPath(program), [...args, listen], { cwd: this.folder, stdio: 'pipe' });
+    const path = await programPath(program);
+    const file = program === 'prometheus-alertmanager' ? await withTemplates(path, this.folder) : path;
+    const child = spawn(file, [...args, listen], { cwd: this.folder, stdio: 'pipe' });
     this.children.push(child);
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (text: Buffer) => {
         this.output = `${this.output}${text}`.slice(-5_000);
       });
-    await waitFor(`${program} is ready\n${this.output}`, async () => {
-      const { ok } = await fetch(`http://127.0.0.1:${port}/-/ready`);
-      return ok;
-    });
+    const ended = () => child.exitCode ?? child.signalCode;
+    const ready = async () =>
+      ended() !== null ||
+      (await fetch(`http://127.0.0.1:${port}/-/ready`, { signal: AbortSignal.timeout(5_000) })).ok;
+    await waitFor(`${program} is ready`, ready);
+    if (ended() !== null) throw new Error(`${program} ended: ${this.output}`);
   }
 
   private async receive(): Promise<string> {
@@ -121,4 +126,27 @@ export class Monitoring {
     await once(this.receiver, 'listening');
     return `http://127.0.0.1:${(this.receiver.address() as AddressInfo).port}`;
   }
+}
+
+/** Where Debian's Alertmanager looks for its templates, which are unpacked elsewhere unless the package is installed. */
+const TEMPLATES = '/usr/share/prometheus/alertmanager';
+const NEARBY = 'alertmanager-templates';
+
+/** The program, or a copy in `folder` that has its templates in there: the same number of letters, relative to where it runs. */
+async function withTemplates(program: string, folder: string): Promise<string> {
+  if (existsSync(join(TEMPLATES, 'default.tmpl'))) return program;
+  const [root] = program.split('/usr/bin/');
+  symlinkSync(join(root ?? '', TEMPLATES), join(folder, NEARBY));
+  const bytes = await readFile(program);
+  const path = NEARBY.padStart(TEMPLATES.length, './');
+  let found = 0;
+  for (let at = bytes.indexOf(TEMPLATES); at >= 0; at = bytes.indexOf(TEMPLATES, at + 1)) {
+    bytes.write(path, at, 'latin1');
+    found += 1;
+  }
+  if (found === 0)
+    throw new Error(`${program} does not look for its templates in ${TEMPLATES}: install its package`);
+  const copy = join(folder, 'alertmanager-nearby');
+  await writeFile(copy, bytes, { mode: 0o700 });
+  return copy;
 }
