@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { type PipelineConfig, pipelineConfig } from '@email-events/cli/services';
 import { applyTopics } from '@email-events/core';
 import { Codec, registerSchemas, type Suppression, topicCatalogue } from '@email-events/schemas';
-import { crmOf } from '@email-events/sink-crm';
+import { crmOf, type Instants } from '@email-events/sink-crm';
 import { expect, test } from 'vitest';
+import { settingsOf } from '../contracts/crm/crm-world.ts';
 import { deadLetterCodes, produce, startSink } from '../contracts/crm/service.ts';
 import { seeded } from '../contracts/crm/topic.ts';
 import { vacantStack, waitFor } from '../harness/stack.ts';
@@ -95,9 +96,47 @@ test('whatever happens to sink and CRM, a BottleCRM on PostgreSQL comes to the n
   }
   expect(wentBack(history)).toEqual([]);
   expect(await deadLetterCodes(config, codec)).toEqual([]);
+  await engages(crm);
   await erases(config, crm);
   await scope.annotate(`${history.length} writes of ${now.length} contacts`);
 });
+
+/** The three fields of one of them go forward only, nothing else of anybody changes, and nobody is made. */
+async function engages(crm: Bottlecrm): Promise<void> {
+  const settings = settingsOf('bottlecrm', { url: crm.url, secrets: [crm.token], engagement: {} });
+  const adapter = crmOf(settings).connectEngagement(settings, Date.now);
+  if (!adapter) throw new Error('no engagement');
+  try {
+    const { signal } = new AbortController();
+    await adapter.check(signal);
+    const before = (await crm.contacts()).now;
+    const at = Date.parse('2026-06-15T12:00:00.250Z');
+    const tell = (recipient: string, instants: Instants) => adapter.engage({ recipient, instants }, signal);
+    const recipient = addressOf(1);
+    expect(await tell(recipient, { delivered: at, clicked: at + 5_000 })).toBe('written');
+    expect(await tell(recipient, { delivered: at - 1, clicked: at })).toBe('unchanged');
+    expect(await tell(recipient, { delivered: at + 1, opened: at, clicked: at })).toBe('written');
+    expect(await tell('nobody@example.com', { delivered: at })).toBe('absent');
+    const after = (await crm.contacts()).now;
+    const expected = before.map((contact) =>
+      contact.email.toLowerCase() === recipient
+        ? {
+            ...contact,
+            fields: {
+              ...contact.fields,
+              email_last_delivered: '2026-06-15T12:00:00.251Z',
+              email_last_opened: '2026-06-15T12:00:00.250Z',
+              email_last_clicked: '2026-06-15T12:00:05.250Z',
+            },
+          }
+        : contact,
+    );
+    const sorted = (contacts: typeof before) => [...contacts].sort((a, b) => (a.email < b.email ? -1 : 1));
+    expect(sorted(after)).toEqual(sorted(expected));
+  } finally {
+    await adapter.close();
+  }
+}
 
 /** One of them, and nobody else, as `erase --crm` does. */
 async function erases({ sinks }: PipelineConfig, crm: Bottlecrm): Promise<void> {

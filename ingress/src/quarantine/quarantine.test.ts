@@ -1,4 +1,4 @@
-import { Registry } from '@email-events/core';
+import { PipelineError, Registry } from '@email-events/core';
 import { composeConfig } from '@email-events/core/config';
 import { createSigner, type Signer } from '@email-events/esps/accounts';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -159,4 +159,40 @@ test('no more is kept of a source than its share in requests and bytes, and what
   await expect.poll(async () => (await metrics.metrics()).includes('source="other",result="')).toBe(true);
   expect(made).toBe(1);
   await quarantine.close();
+});
+
+test('what comes while the producer is only being connected is kept once it is, and is given up after a while', async () => {
+  const sent: number[] = [];
+  let left = 3;
+  const producer: QuarantineProducer = {
+    start: async () => {},
+    async publish({ value }) {
+      if (left-- > 0) throw new PipelineError('KAFKA_UNREACHABLE', 'retry', 'not yet');
+      sent.push(value.length);
+    },
+    close: async () => {},
+  };
+  const metrics = new Registry();
+  const quarantine = new KafkaQuarantine({
+    ...{ requestsPerSecond: 100, bytesPerSecond: 10_240, waitMs: 2_000, maxWaitingBytes: 25, metrics },
+    producer: () => producer,
+  });
+  onTestFinished(() => quarantine.close());
+  const keep = (bytes: number) =>
+    quarantine.keep({
+      ...{ requestId: 'r', source: 'shop', code: 'SIGNATURE_WRONG', sender: null },
+      request: { method: 'POST', url: '/', headers: {}, body: Buffer.alloc(bytes), receivedAt: AT },
+    });
+  const results = async () =>
+    [...(await metrics.metrics()).matchAll(/result="(\w+)"\} (\d+)/g)].map(
+      ([, result, n]) => `${result} ${n}`,
+    );
+  keep(10);
+  keep(11);
+  keep(12);
+  await expect.poll(() => sent.sort()).toEqual([10, 11]);
+  await expect.poll(results).toEqual(['KAFKA_BACKLOG_FULL 1', 'kept 2']);
+  left = Number.POSITIVE_INFINITY;
+  keep(20);
+  await expect.poll(results, { timeout: 10_000 }).toContain('KAFKA_UNREACHABLE 1');
 });

@@ -1,4 +1,4 @@
-import { Counter, codeOf, type PublishRecord, type Registry } from '@email-events/core';
+import { Counter, codeOf, PipelineError, type PublishRecord, type Registry, retry } from '@email-events/core';
 import { TokenBucket } from '../token-bucket.ts';
 import { heldRecord, type Quarantined } from './record.ts';
 
@@ -22,6 +22,10 @@ export interface QuarantineOptions {
   readonly requestsPerSecond: number;
   readonly bytesPerSecond: number;
   readonly metrics: Registry;
+  /** A producer that is only being connected is waited for, so long. Milliseconds; default: 10,000. */
+  readonly waitMs?: number;
+  /** Bytes of all sources that are on their way, at most. */
+  readonly maxWaitingBytes?: number;
 }
 
 interface Allowance {
@@ -31,16 +35,23 @@ interface Allowance {
 }
 
 const KB = 1_024;
+const WAIT_MS = 10_000;
+const WAITING_BYTES = 8_388_608;
+const BACKOFF = { firstMs: 50, longestMs: 1_000 };
+/** Nothing was sent then. Of any other failure the record may be there. */
+const NOT_SENT: readonly string[] = ['KAFKA_UNREACHABLE', 'KAFKA_TOPIC_MISSING'];
 
 /**
- * A producer of its own, and bounds of its own, so that junk takes nothing from genuine requests. What does not get through (Kafka is away, too
- * much of it) is not kept anywhere: its sender was told no.
+ * A producer of its own, and bounds of its own, so that junk takes nothing from genuine requests. What does not get through (Kafka is away for
+ * longer, too much of it) is not kept anywhere: its sender was told no.
  */
 export class KafkaQuarantine implements Quarantine {
   readonly #options: QuarantineOptions;
   readonly #counts: Counter<'source' | 'result'>;
   readonly #allowances = new Map<string, Allowance>();
+  readonly #closed = new AbortController();
   #producer: { readonly opened: Promise<QuarantineProducer> } | undefined;
+  #waitingBytes = 0;
 
   constructor(options: QuarantineOptions) {
     this.#options = options;
@@ -65,12 +76,26 @@ export class KafkaQuarantine implements Quarantine {
   }
 
   async close(): Promise<void> {
+    this.#closed.abort();
     await (await this.#producer?.opened)?.close();
   }
 
   async #publish(record: PublishRecord): Promise<void> {
-    this.#producer ??= { opened: this.#open() };
-    await (await this.#producer.opened).publish(record);
+    const { waitMs: forMs = WAIT_MS, maxWaitingBytes = WAITING_BYTES } = this.#options;
+    const bytes = record.value.length;
+    if (this.#waitingBytes + bytes > maxWaitingBytes)
+      throw new PipelineError('KAFKA_BACKLOG_FULL', 'retry', 'too much waits to be kept');
+    this.#waitingBytes += bytes;
+    try {
+      this.#producer ??= { opened: this.#open() };
+      const producer = await this.#producer.opened;
+      // The first one has it connected: that may take more than one attempt, and the topic may be new.
+      const retryIf = (error: unknown) => NOT_SENT.includes(codeOf(error));
+      const { signal } = this.#closed;
+      await retry(() => producer.publish(record), { forMs, backoff: BACKOFF, signal, retryIf });
+    } finally {
+      this.#waitingBytes -= bytes;
+    }
   }
 
   async #open(): Promise<QuarantineProducer> {

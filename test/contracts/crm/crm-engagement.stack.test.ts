@@ -7,7 +7,10 @@ import { applyTopics, sinkGroup } from '@email-events/core';
 import { Codec, registerSchemas, topicCatalogue } from '@email-events/schemas';
 import { type CrmHarness, PlayedServer } from '@email-events/sink-crm/testing';
 import { expect, test } from 'vitest';
+import { freePort } from '../../harness/ports.ts';
 import { vacantStack, waitFor } from '../../harness/stack.ts';
+import { describedMetrics } from '../../src/declared-metrics.ts';
+import { metricsIn, undeclared } from '../../src/metrics-page.ts';
 import { type Happened, happened, newestOf, produceEvents, withoutLag } from './engagement-events.ts';
 import { deadLetterCodes, eraseRecord, produce, startSink, stateRecord } from './service.ts';
 import { seeded } from './topic.ts';
@@ -30,11 +33,12 @@ test('killed again and again, over a CRM that fails, engagement comes to the new
   const server = await PlayedServer.start(played);
   scope.onTestFinished(() => server.close());
   const engagement = { everyMs: 300 };
+  const adminPort = await freePort();
   const settings = {
     kafka: { ...stack.kafka, groupPrefix: stack.unique('engagement'), sessionTimeoutMs: 6_000 },
     registry: stack.registry,
     topics: { partitions: 3 },
-    sinks: { crm: { adminPort: 0, ...played.settings(server.base), timeoutMs: 2_000, engagement } },
+    sinks: { crm: { adminPort, ...played.settings(server.base), timeoutMs: 2_000, engagement } },
   };
   const config = pipelineConfig.parse(settings);
   const file = join(dir, 'pipeline.yaml');
@@ -102,6 +106,8 @@ test('killed again and again, over a CRM that fails, engagement comes to the new
   expect(played.engaged?.(erased)).toBeUndefined();
 
   await waitFor('all to be committed', () => withoutLag(config, group), PATIENCE_MS);
+  const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  expect(undeclared(metricsIn(metrics), describedMetrics().get('sink-crm') ?? [])).toEqual([]);
   expect(await deadLetterCodes(config, codec)).toEqual([]);
   sink.kill('SIGTERM');
   expect(await once(sink, 'exit')).toEqual([0, null]);

@@ -13,6 +13,9 @@ FIELDS = {
     "email_suppression": "text",
     "email_suppression_reasons": "textarea",
     "email_suppression_version": "number",
+    "email_last_delivered": "text",
+    "email_last_opened": "text",
+    "email_last_clicked": "text",
     # In which the CRM's own users opt somebody out.
     "no_mail": "checkbox",
 }
