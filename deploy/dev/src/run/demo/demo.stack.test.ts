@@ -24,6 +24,8 @@ const env = {
 const file = fileScope();
 beforeAll(async () => void (await vacantStack(file.scope)));
 afterAll(async () => {
+  // Nothing runs, unless a test failed: it must not run on without its folder.
+  await runBin(['down'], { env });
   await file.end();
   rmSync(home, { recursive: true, force: true });
 });
